@@ -1,44 +1,28 @@
 //! Evaluates all rules over all connections; equal cases are merged into one finding.
 
 use super::facts::RuleInput;
-use crate::base::format::number;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::cases::{CaseKey, Cases};
 use super::catalogue::CATALOGUE;
 use super::classify::{Ending, ending};
 use super::product_remedies::tailor;
-use super::rule::{Check, Diagnosis, HostDiagnosis, Rule, Verdict};
+use super::rule::{Check, HostDiagnosis, Rule, Verdict};
+use super::statement::sentence;
 use super::wording::not_yet;
 use super::{Finding, Severity};
 use crate::analysis::connection::{Connection, ConnectionSummary};
-use crate::analysis::hosts::{Hosts, Sockets};
-use crate::base::certainty::Certainty;
+use crate::analysis::hosts::Hosts;
+
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
 use crate::protocol::dns::Lookups;
 use crate::rules::tls::tls_handshake_cut;
-
-/// What makes two cases equal.
-type CaseKey = (
-    usize,
-    Severity,
-    Certainty,
-    Option<IpAddr>,
-    Option<Endpoint>,
-    FrameNumber,
-);
-
-/// Equal cases on one or many connections.
-struct Cases {
-    /// The diagnosis of the first case.
-    story: Diagnosis,
-    first: FrameNumber,
-    connections: Vec<u32>,
-}
 
 /// Rules whose findings cause one another when they are about the same two hosts, cause first.
 const STORY: [&str; 6] = [
@@ -90,53 +74,39 @@ pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
                 if rule.name == tls_handshake_cut::RULE.name {
                     tls_handshake_cut::temper(&mut story, connection, facts.summaries);
                 }
-                let same = (
-                    index,
-                    story.severity,
-                    story.certainty,
-                    Some(connection.client.ip),
-                    Some(connection.server),
-                    FrameNumber(0),
-                );
-                let first = connection.first.frame;
-                let cases = all.entry(same).or_insert_with(|| Cases {
-                    story: *story,
-                    first,
-                    connections: Vec::new(),
-                });
-                cases.connections.push(connection.id);
+                let key = CaseKey::of(index, &story, connection);
+                add(&mut all, key, Cases::of(*story, connection));
             }
         }
     }
     collapse(&mut all);
-    all.extend(evaluate_summaries(facts));
+    for (key, cases) in evaluate_summaries(facts) {
+        add(&mut all, key, cases);
+    }
     let mut cases: Vec<(CaseKey, Cases)> = all.into_iter().collect();
-    cases.sort_by_key(|((rule, severity, ..), cases)| {
+    cases.sort_by_key(|(key, cases)| {
         (
-            Reverse(*severity),
+            Reverse(key.severity),
             Reverse(cases.connections.len()),
             cases.first,
-            *rule,
+            key.rule,
         )
     });
     let findings = cases.into_iter().zip(1..);
     let mut findings: Vec<Finding> = findings
-        .map(|(((rule, _, _, client, server, _), cases), id)| {
-            let story = cases.story;
-            Finding {
-                id,
-                rule: CATALOGUE[rule].name,
-                severity: story.severity,
-                certainty: story.certainty,
-                connections: cases.connections,
-                client,
-                server,
-                caused_by: None,
-                summary: story.summary,
-                message: story.message,
-                evidence: story.evidence,
-                remedies: story.remedies,
-            }
+        .map(|((key, cases), id)| Finding {
+            id,
+            rule: CATALOGUE[key.rule].name,
+            severity: key.severity,
+            certainty: key.certainty,
+            client: key.client,
+            server: key.server,
+            caused_by: None,
+            summary: cases.summary.text(),
+            message: cases.message.text(),
+            evidence: cases.evidence,
+            remedies: cases.remedies.shown(cases.count),
+            connections: cases.connections,
         })
         .collect();
     join(&mut findings);
@@ -145,38 +115,48 @@ pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
     findings
 }
 
+/// Adds a case to its like.
+fn add(all: &mut BTreeMap<CaseKey, Cases>, key: CaseKey, cases: Cases) {
+    match all.entry(key) {
+        Entry::Occupied(mut own) => own.get_mut().absorb(cases),
+        Entry::Vacant(place) => {
+            place.insert(cases);
+        }
+    }
+}
+
 /// Number of servers from which on one client's equal cases are merged.
 const MANY_SERVERS: usize = 20;
 
 /// Merges the equal cases of one client with very many servers, which is a scanner, a load generator or a proxy.
 fn collapse(all: &mut BTreeMap<CaseKey, Cases>) {
-    type CaseSource = (usize, Severity, Certainty, Option<IpAddr>);
-    let mut sources: BTreeMap<CaseSource, Vec<CaseKey>> = BTreeMap::new();
-    for same in all.keys() {
-        let (rule, severity, certainty, client, ..) = *same;
-        let source = (rule, severity, certainty, client);
-        sources.entry(source).or_default().push(*same);
+    let mut sources: BTreeMap<CaseKey, Vec<CaseKey>> = BTreeMap::new();
+    for key in all.keys() {
+        let source = CaseKey {
+            server: None,
+            ..*key
+        };
+        sources.entry(source).or_default().push(*key);
     }
-    for ((rule, severity, certainty, client), servers) in sources {
+    for (source, servers) in sources {
         if servers.len() < MANY_SERVERS {
             continue;
         }
         let mut cases: Vec<Cases> = servers.iter().filter_map(|it| all.remove(it)).collect();
         cases.sort_by_key(|it| it.first);
-        let mut connections: Vec<u32> =
-            cases.iter().flat_map(|it| it.connections.clone()).collect();
-        connections.sort_unstable();
-        let others = cases.len() - 1;
-        let Some(mut first) = cases.into_iter().next() else {
+        let mut cases = cases.into_iter();
+        let Some(mut joined) = cases.next() else {
             continue;
         };
-        first.story.message.push_str(&format!(
-            " This client has the same story with {} other addresses and ports.",
-            number(others)
+        for later in cases {
+            joined.absorb(later);
+        }
+        joined.connections.sort_unstable();
+        joined.message.say(sentence!(
+            "The client has this case with {} addresses and ports.",
+            servers.len()
         ));
-        first.connections = connections;
-        let same = (rule, severity, certainty, client, None, FrameNumber(0));
-        all.insert(same, first);
+        all.insert(source, joined);
     }
 }
 
@@ -238,7 +218,7 @@ fn evaluate_summaries(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
     };
     std::thread::scope(|scope| {
         let other = scope.spawn(work);
-        let mut found = evaluate_sockets(facts.summaries, facts.sockets);
+        let mut found = evaluate_sockets(facts);
         found.extend(work());
         match other.join() {
             Ok(others) => found.extend(others),
@@ -270,58 +250,56 @@ fn evaluate_hosts(
         Check::Connection(_) | Check::Ending(..) | Check::Sockets(_) => return,
     };
     for it in found {
-        let (severity, certainty) = (it.story.severity, it.story.certainty);
-        let same = (index, severity, certainty, it.client, it.server, it.first);
-        let cases = Cases {
-            story: it.story,
+        let key = CaseKey {
             first: it.first,
-            connections: it.connections,
+            ..CaseKey::between(index, &it.story, it.client, it.server)
         };
-        all.insert(same, cases);
+        let known = known(facts, &it.connections);
+        add(all, key, Cases::across(it, &known));
     }
 }
 
-fn evaluate_sockets(
-    connections: &[ConnectionSummary],
-    sockets: &[Sockets],
-) -> BTreeMap<CaseKey, Cases> {
+/// Connections of a case that are examined for the conditions of remedies.
+const EXAMINED: usize = 256;
+
+/// The records of these connections, as far as they are kept.
+fn known<'a>(facts: &RuleInput<'a>, ids: &[u32]) -> Vec<&'a Connection> {
+    let ids = ids.iter().take(EXAMINED);
+    let records = ids.filter_map(|id| {
+        let at = facts
+            .connections
+            .binary_search_by_key(id, |it| it.id)
+            .ok()?;
+        facts.connections.get(at).map(AsRef::as_ref)
+    });
+    records.collect()
+}
+
+fn evaluate_sockets(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
     let mut all = BTreeMap::new();
     let mut by_pair: BTreeMap<(IpAddr, Endpoint), Vec<&ConnectionSummary>> = BTreeMap::new();
-    for row in sockets {
+    for row in facts.sockets {
         by_pair.entry((row.client, row.server)).or_default();
     }
-    for connection in connections {
+    for connection in facts.summaries {
         if let Some(list) = by_pair.get_mut(&(connection.client.ip, connection.server)) {
             list.push(connection);
         }
     }
-    for row in sockets {
+    for row in facts.sockets {
         let own = &by_pair[&(row.client, row.server)];
         for (index, rule) in CATALOGUE.iter().enumerate() {
             let Check::Sockets(check) = rule.check else {
                 continue;
             };
             if let Verdict::Found(story) = check(row, own) {
-                let same = (
-                    index,
-                    story.severity,
-                    story.certainty,
-                    Some(row.client),
-                    Some(row.server),
-                    FrameNumber(0),
-                );
+                let key = CaseKey::between(index, &story, Some(row.client), Some(row.server));
                 let first = own
                     .first()
                     .map_or(FrameNumber(0), |connection| connection.first.frame);
-                let connections = own.iter().map(|connection| connection.id).collect();
-                all.insert(
-                    same,
-                    Cases {
-                        story: *story,
-                        first,
-                        connections,
-                    },
-                );
+                let connections: Vec<u32> = own.iter().map(|connection| connection.id).collect();
+                let known = known(facts, &connections);
+                add(&mut all, key, Cases::on(*story, first, connections, &known));
             }
         }
     }

@@ -8,6 +8,7 @@
 
 mod capture;
 mod capture_quality;
+mod cases;
 mod catalogue;
 mod classify;
 mod classify_tls;
@@ -24,10 +25,12 @@ mod measured_time;
 mod page;
 mod ports;
 mod product_remedies;
+mod remedy;
 mod request;
 mod response;
 mod rule;
 mod scans;
+mod statement;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -44,5 +47,7 @@ pub use evaluate::evaluate;
 pub use facts::RuleInput;
 pub use finding::{Evidence, Finding, Severity};
 pub use page::{Section, ladders};
+pub use remedy::Remedy;
 pub(crate) use response::body_overrun::uncaptured_excess;
 pub use rule::{Check, Diagnosis, Group, HostDiagnosis, Rule, Verdict};
+pub use statement::{Sentence, Statement, Value};

@@ -72,7 +72,7 @@ impl Rule {
 
     /// The points of the remedy section.
     #[must_use]
-    pub fn remedies(&self) -> Vec<String> {
+    pub(super) fn remedy_points(&self) -> Vec<String> {
         let mut remedies: Vec<String> = Vec::new();
         for line in self.lines_of(Section::Remedy) {
             match (line.strip_prefix("- "), remedies.last_mut()) {

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::Finding;
+use super::remedy::{Remedy, SHOWN};
 use crate::analysis::connection::Connection;
 use crate::base::net::Endpoint;
 use crate::knowledge::{LogSide, Product, REMEDY_WORDS, identify, settings};
@@ -28,7 +29,8 @@ pub(super) fn tailor(findings: &mut [Finding], connections: &[Arc<Connection>]) 
         let server = the_one(own.iter().filter_map(|it| server(it)));
         // A server that sent no header here may have done so on another connection.
         let server = server.or_else(|| finding.server.and_then(|it| elsewhere(it, connections)));
-        fit(finding, &NamedProducts { client, server });
+        fit(finding, &NamedProducts { client, server }, &own);
+        finding.remedies.truncate(SHOWN);
     }
 }
 
@@ -38,7 +40,7 @@ struct NamedProducts {
     server: Option<&'static Product>,
 }
 
-fn fit(finding: &mut Finding, named: &NamedProducts) {
+fn fit(finding: &mut Finding, named: &NamedProducts, own: &[&Connection]) {
     for remedy in &mut finding.remedies {
         if let Some(trimmed) = without_others(remedy, named) {
             *remedy = trimmed;
@@ -51,7 +53,10 @@ fn fit(finding: &mut Finding, named: &NamedProducts) {
     ] {
         let fitting = product.into_iter();
         let fitting = fitting.flat_map(|it| settings(finding.rule, side, it));
-        first.extend(fitting.map(|it| it.remedy.to_owned()));
+        let fitting = fitting.map(|it| Remedy::from_table(it.remedy));
+        let fitting =
+            fitting.filter(|it| !it.is_conditional() || own.iter().any(|case| it.fits(case)));
+        first.extend(fitting.map(|it| it.text().to_owned()));
     }
     finding.remedies.splice(0..0, first);
 }
@@ -71,7 +76,7 @@ fn text(text: Option<&SharedText>) -> Option<&str> {
     text.and_then(SharedText::as_str)
 }
 
-fn client(connection: &Connection) -> Option<&'static Product> {
+pub(super) fn client(connection: &Connection) -> Option<&'static Product> {
     connection.exchanges.iter().find_map(|exchange| {
         // A proxy forwards the `User-Agent` of its own client.
         if exchange.request_fields(FieldName::Via).next().is_some() {
@@ -82,7 +87,7 @@ fn client(connection: &Connection) -> Option<&'static Product> {
     })
 }
 
-fn server(connection: &Connection) -> Option<&'static Product> {
+pub(super) fn server(connection: &Connection) -> Option<&'static Product> {
     connection.exchanges.iter().find_map(|exchange| {
         let name = text(exchange.response.as_ref()?.server.as_ref());
         Some(identify(None, name, None, LogSide::Server)?.product)
@@ -218,7 +223,7 @@ mod tests {
             "{told:?}"
         );
         assert!(told[1].starts_with("Go: set `http.Transport"), "{told:?}");
-        assert_eq!(told.len(), plain.len() + 2);
+        assert_eq!(told.len(), SHOWN, "{told:?}");
         assert!(plain.iter().any(|it| it.contains("gunicorn")));
         assert!(
             !told
@@ -231,7 +236,8 @@ mod tests {
     #[test]
     fn some_remedies_have_examples_to_choose_from() {
         let chosen = CATALOGUE.iter().flat_map(|it| it.remedies());
-        let chosen = chosen.filter(|it| without_others(it, &named("okhttp", "puma")).is_some());
+        let chosen =
+            chosen.filter(|it| without_others(it.text(), &named("okhttp", "puma")).is_some());
         assert!(chosen.count() > 10);
     }
 }

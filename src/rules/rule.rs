@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 
 use super::classify::{Ending, EndingKind};
+use super::remedy::Remedy;
+use super::statement::{Sentence, Statement};
 use super::{CaptureQuality, Evidence, RuleInput, Severity};
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::hosts::{Hosts, Sockets};
@@ -60,7 +62,7 @@ impl Verdict {
     /// Keeps only the remedies that fit this case.
     pub(super) fn keeps(mut self, fits: fn(&str) -> bool) -> Self {
         if let Self::Found(story) = &mut self {
-            story.remedies.retain(|remedy| fits(remedy));
+            story.remedies.retain(|remedy| fits(remedy.text()));
         }
         self
     }
@@ -74,13 +76,14 @@ pub struct Diagnosis {
     /// How far the capture proves it.
     pub certainty: Certainty,
     /// The phrase after a count of connections: "2 connections: …".
-    pub summary: String,
+    /// Cases with different phrases are different findings.
+    pub summary: Sentence,
     /// What happened here.
-    pub message: String,
+    pub message: Statement,
     /// The frames that show it.
     pub evidence: Vec<Evidence>,
-    /// What to change.
-    pub remedies: Vec<String>,
+    /// What to change. Those whose condition does not hold are not shown.
+    pub remedies: Vec<Remedy>,
 }
 
 /// One case across connections.

@@ -55,14 +55,14 @@ pub(super) fn collapse_scans(
             story: Diagnosis {
                 severity: Severity::Note,
                 certainty: Certainty::Likely,
-                summary: format!("{what}, with {} addresses and ports tried by one client", number(*servers)),
+                summary: format!("{what}, with {} addresses and ports tried by one client", number(*servers)).into(),
                 message: format!(
                     "One client tried {} addresses and ports and used few of them; {what}. That is how a scanner works, or a program that \
                      asks a whole network; each failure by itself says little.",
                     number(*servers)
-                ),
+                ).into(),
                 evidence,
-                remedies: vec!["Find out which program on the client does this, and whether it should.".to_owned()],
+                remedies: vec!["Find out which program on the client does this, and whether it should.".into()],
             },
             client,
             server: None,

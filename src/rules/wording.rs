@@ -4,11 +4,17 @@ use std::time::Duration;
 
 use super::classify::{Ending, request};
 use super::rule::{Diagnosis, Rule, Verdict};
+use super::statement::{Sentence, Statement, sentence};
 use super::{Evidence, Severity};
 use crate::analysis::connection::{Connection, ConnectionSummary, Who};
 use crate::base::certainty::Certainty;
+use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::Exchange;
+
+/// The caveat of a case on a connection of which the capture lacks a part.
+pub(super) const PARTLY_MISSING: &str =
+    "Part of the connection is missing from the capture; one taken at the server would settle it.";
 
 /// "GET", or "" if the method was not seen.
 pub(super) fn method(exchange: Option<&Exchange>) -> String {
@@ -26,12 +32,40 @@ pub(super) fn asked(exchange: Option<&Exchange>) -> String {
     }
 }
 
+/// `POST /order`, shortened; "the request" if its head was not seen.
+pub(super) fn named(exchange: &Exchange) -> String {
+    let target = exchange.request.as_ref().and_then(|it| it.target.as_ref());
+    match (method(Some(exchange)).as_str(), target) {
+        ("", _) => "the request".to_owned(),
+        (method, Some(target)) => {
+            let path = target.as_bytes().split(|byte| *byte == b'?').next();
+            format!("{method} {}", shortened(path.unwrap_or_default(), PATH))
+        }
+        (method, None) => format!("the {method} request"),
+    }
+}
+
 /// Whether the request may be retried, as a sentence.
 pub(super) fn again(exchange: Option<&Exchange>) -> &'static str {
     let method = exchange.and_then(|exchange| exchange.request.as_ref());
     match method {
         Some(request) if request.method.is_idempotent() => "The request may be sent again.",
         _ => "The request must not be sent again blindly: it may have taken effect.",
+    }
+}
+
+/// Characters of a path in a sentence.
+const PATH: usize = 60;
+
+/// Whether the request may be repeated: by its method alone (RFC 9110 §9.2.2).
+pub(super) fn repetition(exchange: &Exchange) -> Sentence {
+    let request = exchange.request.as_ref();
+    match request.is_some_and(|it| it.method.is_idempotent()) {
+        true => sentence!("{} may be sent again.", named(exchange)),
+        false => sentence!(
+            "{} must not be sent again blindly: it may have taken effect.",
+            named(exchange)
+        ),
     }
 }
 
@@ -70,16 +104,16 @@ pub(super) fn tell(
     rule: &'static Rule,
     severity: Severity,
     certainty: Certainty,
-    summary: &str,
-    message: String,
+    summary: impl Into<Sentence>,
+    message: impl Into<Statement>,
 ) -> DiagnosisBuilder {
     DiagnosisBuilder {
         rule,
         story: Diagnosis {
             severity,
             certainty,
-            summary: summary.to_owned(),
-            message,
+            summary: summary.into(),
+            message: message.into(),
             evidence: Vec::new(),
             remedies: Vec::new(),
         },
@@ -97,10 +131,9 @@ impl DiagnosisBuilder {
     }
 
     /// Adds a sentence.
-    pub(super) fn adds(mut self, sentence: Option<String>) -> Self {
-        if let Some(sentence) = sentence.filter(|sentence| !sentence.is_empty()) {
-            self.story.message.push(' ');
-            self.story.message.push_str(&sentence);
+    pub(super) fn adds<S: Into<Sentence>>(mut self, sentence: Option<S>) -> Self {
+        if let Some(sentence) = sentence {
+            self.story.message.say(sentence);
         }
         self
     }
@@ -114,15 +147,13 @@ impl DiagnosisBuilder {
     /// Completes a diagnosis of this connection, with the caveats that apply to all of them.
     pub(super) fn about(mut self, connection: &Connection) -> Verdict {
         if connection.sent.iter().any(|sent| sent.missing > 0) {
-            self.story.message.push_str(
-                " Part of the connection is missing from the capture; one taken at the server would settle it.",
-            );
+            self.story.message.say(PARTLY_MISSING);
         }
         let mut remedies = self.rule.remedies();
         if connection.roles.certainty() != Certainty::Certain {
             remedies.push(
                 "Capture from the beginning of the connection, to be sure which side is the server."
-                    .to_owned(),
+                    .into(),
             );
         }
         self.story.remedies = remedies;

@@ -60,12 +60,12 @@ fn check(capture_quality: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Certain,
-        summary: "packets were cut".to_owned(),
+        summary: "packets were cut".into(),
         message: format!(
             "Of {} of {} segments the capture kept less than was sent. Lengths are known; contents are not.",
             number(capture_quality.cut),
             number(capture_quality.segments)
-        ),
+        ).into(),
         evidence: vec![shows(first, "the first segment that was cut")],
         remedies: RULE.remedies(),
     }))

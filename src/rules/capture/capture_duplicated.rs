@@ -65,12 +65,12 @@ fn check(capture_quality: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Likely,
-        summary: "packets were captured twice".to_owned(),
+        summary: "packets were captured twice".into(),
         message: format!(
             "{} of {} frames are second sightings of packets that the capture has already; they were left out.",
             number(capture_quality.duplicates),
             number(capture_quality.frames)
-        ),
+        ).into(),
         evidence: vec![shows(first, "the first second sighting")],
         remedies: RULE.remedies(),
     }))

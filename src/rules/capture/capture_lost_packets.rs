@@ -98,11 +98,12 @@ fn check(capture_quality: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
             Severity::Note
         },
         certainty: Certainty::Certain,
-        summary: "the capture is not complete".to_owned(),
+        summary: "the capture is not complete".into(),
         message: format!(
             "{}. Claims about what was not answered are weaker on the connections concerned.",
             parts.join("; ")
-        ),
+        )
+        .into(),
         evidence: vec![shows(
             first.first,
             if count > 0 {

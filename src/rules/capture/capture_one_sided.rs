@@ -67,12 +67,12 @@ fn check(_: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Likely,
-        summary: "one direction is missing".to_owned(),
+        summary: "one direction is missing".into(),
         message: format!(
             "Of {} connections one side only was captured, of {} both. Nothing is said about answers that are missing.",
             number(halves.half),
             number(halves.whole)
-        ),
+        ).into(),
         evidence: first
             .map(|it| shows(it.first, "a connection of which one side is missing"))
             .into_iter()

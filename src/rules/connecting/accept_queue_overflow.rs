@@ -223,8 +223,8 @@ fn story(burst: &[&ConnectionSummary], served: usize) -> Diagnosis {
         } else {
             Certainty::Possible
         },
-        summary: "connects had to wait at a listener that served others".to_owned(),
-        message,
+        summary: "connects had to wait at a listener that served others".into(),
+        message: message.into(),
         evidence,
         remedies: RULE.remedies(),
     }

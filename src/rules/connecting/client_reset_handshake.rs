@@ -105,8 +105,8 @@ fn check(connection: &Connection) -> Verdict {
             Severity::Benign
         },
         certainty: connection.teardown.certainty,
-        summary: "connections were reset by the client as soon as they were accepted".to_owned(),
-        message,
+        summary: "connections were reset by the client as soon as they were accepted".into(),
+        message: message.into(),
         evidence: vec![
             shows(connection.first, "SYN"),
             shows(

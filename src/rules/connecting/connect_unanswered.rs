@@ -172,8 +172,8 @@ fn story(
             Severity::Error
         },
         certainty: Certainty::Likely,
-        summary: "connects got no answer".to_owned(),
-        message,
+        summary: "connects got no answer".into(),
+        message: message.into(),
         evidence,
         remedies: RULE.remedies(),
     }

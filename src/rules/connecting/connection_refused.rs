@@ -10,6 +10,7 @@ use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 use crate::rules::scans::collapse_scans;
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 
 rule! {
@@ -137,22 +138,18 @@ fn by_somebody_else(connections: &[&ConnectionSummary], distances: &Distances) -
     let mut told = story(connections);
     if let Some(first) = connections.first() {
         let (low, high) = distances.get(&first.server.ip).copied().unwrap_or_default();
-        let usual = if low == high {
-            low.to_string()
-        } else {
-            format!("{low} to {high}")
-        };
-        told.message.push_str(&format!(
-            " The RST has a time to live of {}, the server's answers to other connects one of {usual}: a box on the way refuses in \
-             the server's name.",
-            first.server_ttl
+        told.message.say(sentence!(
+            "The RST has a time to live of {}, the server's answers to other connects one of {}: a box on the way refuses \
+             in the server's name.",
+            first.server_ttl,
+            Value::Number(low.into(), high.into())
         ));
     }
     told.certainty = Certainty::Likely;
-    told.summary = "connects were refused, and not by the server itself".to_owned();
+    told.summary = "connects were refused, and not by the server itself".into();
     told.remedies = vec![
-        "Let the firewall between client and server pass this port, or take the client off its list.".to_owned(),
-        "Capture at the server: a SYN that does not arrive there was refused on the way.".to_owned(),
+        "Let the firewall between client and server pass this port, or take the client off its list.".into(),
+        "Capture at the server: a SYN that does not arrive there was refused on the way.".into(),
     ];
     told
 }
@@ -173,22 +170,21 @@ fn times(connections: &[&ConnectionSummary]) -> String {
 
 fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
     let retried = connections.iter().filter(|it| it.syn_retries > 0).count();
-    let mut message = format!(
+    let mut message = Statement::from(format!(
         "{} answered by a RST {} after the SYN. Nothing was sent, and nothing took effect.",
         match connections.len() {
             1 => "The connect was".to_owned(),
             more => format!("{} were", counted(more, "connect")),
         },
         times(connections),
-    );
+    ));
     if retried > 0 {
-        message
-            .push_str(" The client tried again by itself, as Windows does for half a second each.");
+        message.say("The client tried again by itself, as Windows does for half a second each.");
     }
     Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Certain,
-        summary: "connects were refused".to_owned(),
+        summary: "connects were refused".into(),
         message,
         evidence: evidence(connections),
         remedies: RULE.remedies(),
@@ -199,15 +195,13 @@ fn fallback(connections: &[&ConnectionSummary]) -> Diagnosis {
     Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Certain,
-        summary: "connects were refused, and another address answered".to_owned(),
+        summary: "connects were refused, and another address answered".into(),
         message: "The connect was refused, and the client opened a connection to another address of the same port within a \
-                  second. Nothing was lost but that round trip."
-            .to_owned(),
+                  second. Nothing was lost but that round trip.".into(),
         evidence: evidence(connections),
         remedies: vec![
             "Let the server listen on all addresses that its name resolves to (such as ::1 beside 127.0.0.1), if the round \
-             trip matters."
-                .to_owned(),
+             trip matters.".into(),
         ],
     }
 }

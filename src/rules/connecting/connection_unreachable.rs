@@ -109,8 +109,8 @@ fn story(first: &ConnectionSummary, all: &[&ConnectionSummary], benign: bool) ->
             Severity::Error
         },
         certainty: Certainty::Certain,
-        summary: format!("connects were answered by an ICMP error: {says}"),
-        message,
+        summary: format!("connects were answered by an ICMP error: {says}").into(),
+        message: message.into(),
         evidence: vec![
             shows(first.first, "SYN"),
             shows(

@@ -110,11 +110,11 @@ fn story(loser: &ConnectionSummary, winner: &ConnectionSummary) -> Diagnosis {
     Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Likely,
-        summary: "connections lost a race between two addresses".to_owned(),
+        summary: "connections lost a race between two addresses".into(),
         message: format!(
             "The client opened connections to {} and {} at once, used the second, and closed this one without a byte.",
             loser.server, winner.server
-        ),
+        ).into(),
         evidence: vec![
             shows(loser.first, "SYN of the one that was dropped"),
             shows(winner.first, "SYN of the one that was used"),

@@ -122,14 +122,14 @@ fn story(probes: &[&ConnectionSummary], beat: Measured) -> Diagnosis {
     Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Likely,
-        summary: format!("probes, {ends} {what}, every {}", duration(beat.median)),
+        summary: format!("probes, {ends} {what}, every {}", duration(beat.median)).into(),
         message: format!(
             "{} connections were opened every {} (between {} and {}) and {ends} {what}: a health check.",
             probes.len(),
             duration(beat.median),
             duration(beat.range.0),
             duration(beat.range.1),
-        ),
+        ).into(),
         evidence: vec![
             shows(probes[0].first, "the first"),
             shows(probes[0].close, format!("{ends} by the client")),

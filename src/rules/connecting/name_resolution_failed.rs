@@ -11,7 +11,9 @@ use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::time::Timestamp;
 use crate::protocol::dns::{Lookup, RecordType};
+use crate::rules::Remedy;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::shows;
 use crate::rules::{RuleInput, Severity};
 
@@ -287,8 +289,8 @@ fn tell_client(failed: Vec<(&Lookup, LookupFailure)>) -> Vec<HostDiagnosis> {
         let (first, failure) = names[0];
         let mut one = story(first, failure);
         if names.len() > 1 {
-            one.message.push_str(&format!(
-                " So it went with {}.",
+            one.message.say(sentence!(
+                "So it went with {}.",
                 counted(names.len() - 1, "other name")
             ));
         }
@@ -308,12 +310,12 @@ fn tell_answers(failed: Vec<(&Lookup, LookupFailure)>) -> Vec<HostDiagnosis> {
     let (first, failure) = failed[0];
     let mut told = story(first, failure);
     told.severity = Severity::Note;
-    told.summary = "very many names were looked up in vain by one client".to_owned();
+    told.summary = "very many names were looked up in vain by one client".into();
     told.message = format!(
         "{} were looked up in vain by one client, which is how a scanner works, or a server that looks up names for others. The first: {}",
         counted(failed.len(), "name"),
-        told.message
-    );
+        told.message.text()
+    ).into();
     vec![found(first, told)]
 }
 
@@ -362,17 +364,17 @@ fn story(lookup: &Lookup, failure: LookupFailure) -> Diagnosis {
     Diagnosis {
         severity,
         certainty: Certainty::Likely,
-        summary: "names were looked up in vain".to_owned(),
+        summary: "names were looked up in vain".into(),
         message: format!(
             "{client} looked up {name}, and {what}. No address of it was found in this capture, and no connection to it followed."
-        ),
+        ).into(),
         evidence,
         remedies: remedies(failure),
     }
 }
 
 /// The point of the page's remedy for this failure; the page lists them in this order.
-fn remedies(failure: LookupFailure) -> Vec<String> {
+fn remedies(failure: LookupFailure) -> Vec<Remedy> {
     let place = match failure {
         LookupFailure::NoSuchName => 0,
         LookupFailure::ServerFailed => 1,

@@ -87,11 +87,12 @@ fn check(connection: &Connection) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Benign,
         certainty: teardown.certainty,
-        summary: "connections were opened in advance and never used".to_owned(),
+        summary: "connections were opened in advance and never used".into(),
         message: format!(
             "Not a byte was sent; the {who} closed the connection after {}.",
             duration(lasted)
-        ),
+        )
+        .into(),
         evidence: vec![
             shows(connection.first, "SYN"),
             shows(frame_ref, format!("FIN from the {who}")),

@@ -9,6 +9,7 @@ use crate::protocol::http::{Exchange, FieldName, Method};
 use crate::rules::Severity;
 use crate::rules::classify::response;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, tell};
 
 rule! {
@@ -205,7 +206,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         connection.teardown.certainty,
-        &format!("a proxy refused with {status}"),
+        sentence!("a proxy refused with {}", status),
         format!("The proxy answered {status} to the request for {host}: {why}."),
     )
     .shows(last.request_head_end(), "what the proxy was asked for")

@@ -96,11 +96,11 @@ fn check(connection: &Connection) -> Verdict {
         } else {
             Certainty::Likely
         },
-        summary: "SYNs met the remains of an older connection".to_owned(),
+        summary: "SYNs met the remains of an older connection".into(),
         message: format!(
             "The server still had a connection on these addresses and ports, {before}, and answered the SYN in its name; \
              the client's RST ended that one. {outcome}"
-        ),
+        ).into(),
         evidence,
         remedies: RULE.remedies(),
     }))

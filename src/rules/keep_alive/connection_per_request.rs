@@ -95,13 +95,12 @@ fn story(single: &[&ConnectionSummary], rate: f64) -> Diagnosis {
     Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
-        summary: "connections carried one request each, though both sides would have gone on"
-            .to_owned(),
+        summary: "connections carried one request each, though both sides would have gone on".into(),
         message: format!(
             "{} connections were opened, {rate:.0} a second, and closed after one request each, though neither side had said \
              `Connection: close`. If many users share this address, each may have had a reason.",
             number(single.len())
-        ),
+        ).into(),
         evidence: vec![
             shows(single[0].first, "the first of these connections"),
             shows(single[0].close, "it is closed after one request"),

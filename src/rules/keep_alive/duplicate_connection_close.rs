@@ -155,11 +155,11 @@ fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> 
     Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Certain,
-        summary: format!("{kind}s say `Connection: close` {times}"),
+        summary: format!("{kind}s say `Connection: close` {times}").into(),
         message: format!(
             "The {sender}'s {kind} says `Connection: close` {times}, {place}{others}. The lines agree, so nothing was \
              lost, but two places add the field, and the connection serves one exchange only.{price}"
-        ),
+        ).into(),
         // A truncated head has no end: its captured part shows the lines.
         evidence: frame_ref
             .or(message.map(|message| message.last))

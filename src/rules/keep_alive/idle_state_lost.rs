@@ -139,8 +139,9 @@ fn check(connection: &Connection) -> Verdict {
         summary: format!(
             "connections got no answer any more after {} of idleness",
             duration(it.idle)
-        ),
-        message,
+        )
+        .into(),
+        message: message.into(),
         evidence: vec![
             shows(it.peer_last_sent, "the last segment from the other side"),
             shows(

@@ -11,6 +11,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{request, response};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
@@ -195,7 +196,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Note,
         connection.teardown.certainty.max(Certainty::Likely),
-        &format!("idle connections were closed by the {who}'s timer"),
+        sentence!("idle connections were closed by the {}'s timer", who),
         message,
     )
     .shows(Some(idle.since), "the last response is complete")

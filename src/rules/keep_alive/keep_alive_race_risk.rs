@@ -151,7 +151,7 @@ fn story(
         summary: format!(
             "connections were used again shortly before the server's timer of {}",
             duration(timer.median)
-        ),
+        ).into(),
         message: format!(
             "The server closes connections that were idle for {} ({} closes, from {} to {}); the client used {} of its \
              connections again after up to {}, so close to that that a request may cross the FIN.",
@@ -161,7 +161,7 @@ fn story(
             duration(timer.range.1),
             daring.len(),
             duration(Duration::from_millis(longest.into())),
-        ),
+        ).into(),
         evidence: vec![
             shows(closed[0].close, "the server closes an idle connection"),
             shows(daring[0].first, "a connection that was used again late"),

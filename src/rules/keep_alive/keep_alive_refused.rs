@@ -93,14 +93,13 @@ fn story(refused: &[&ConnectionSummary]) -> Diagnosis {
     Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Certain,
-        summary: "every response says `Connection: close`, though the client would go on"
-            .to_owned(),
+        summary: "every response says `Connection: close`, though the client would go on".into(),
         message: format!(
             "On all {} connections{pace}, the client was ready to go on and the server said `Connection: close` (status {}). One \
              connection could have carried many of these requests.",
             number(refused.len()),
             statuses.join(", "),
-        ),
+        ).into(),
         evidence: vec![
             shows(refused[0].first, "the first of these connections"),
             shows(refused[0].close, "it is closed after one response"),

@@ -9,6 +9,7 @@ use crate::analysis::hosts::Sockets;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::tell;
 
 rule! {
@@ -118,7 +119,7 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         &RULE,
         Severity::Note,
         Certainty::Likely,
-        &format!("the server closes after {limit} requests"),
+        sentence!("the server closes after {} requests", limit),
         message,
     )
     .shows(

@@ -99,11 +99,12 @@ fn check(connection: &Connection) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
-        summary: "ports were used again while the client held their TIME-WAIT".to_owned(),
+        summary: "ports were used again while the client held their TIME-WAIT".into(),
         message: format!(
             "The client used the port again {} after a connection that it had closed first itself.",
             duration(gap)
-        ),
+        )
+        .into(),
         evidence: vec![
             shows(before.last, "the last of the old connection"),
             shows(connection.first, "SYN on the same addresses and ports"),

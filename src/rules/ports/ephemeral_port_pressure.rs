@@ -157,7 +157,7 @@ fn story(sockets: &Sockets, connections: &[&ConnectionSummary], percent: f64) ->
         remedies.insert(
             0,
             "Find out why the server answers `Connection: close`, and switch keep-alive on there."
-                .to_owned(),
+                .into(),
         );
     }
     Diagnosis {
@@ -171,8 +171,8 @@ fn story(sockets: &Sockets, connections: &[&ConnectionSummary], percent: f64) ->
             RangeBasis::Default => Certainty::Likely,
             RangeBasis::Observed => Certainty::Possible,
         },
-        summary: format!("{percent:.0} % of the client's ports were spent on one server"),
-        message,
+        summary: format!("{percent:.0} % of the client's ports were spent on one server").into(),
+        message: message.into(),
         evidence: evidence(sockets, connections),
         remedies,
     }

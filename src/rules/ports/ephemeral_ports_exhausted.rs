@@ -151,8 +151,8 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
             RangeBasis::Told => Certainty::Likely,
             _ => Certainty::Possible,
         },
-        summary: "the client has used every port towards one server".to_owned(),
-        message,
+        summary: "the client has used every port towards one server".into(),
+        message: message.into(),
         evidence: evidence(sockets, connections),
         remedies: RULE.remedies(),
     }))

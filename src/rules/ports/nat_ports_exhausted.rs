@@ -171,8 +171,8 @@ fn story(silent: &[&ConnectionSummary], held: usize, server_fine: bool) -> Diagn
     Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Possible,
-        summary: "connects got no answer after very many to the same server".to_owned(),
-        message,
+        summary: "connects got no answer after very many to the same server".into(),
+        message: message.into(),
         evidence: vec![
             shows(silent[0].first, "the first SYN without an answer"),
             shows(silent[silent.len() - 1].first, "the last one"),

@@ -131,9 +131,8 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Certain,
-        summary: "connections were closed by the client first, which holds their TIME-WAITs"
-            .to_owned(),
-        message,
+        summary: "connections were closed by the client first, which holds their TIME-WAITs".into(),
+        message: message.into(),
         evidence,
         remedies: RULE.remedies(),
     }))

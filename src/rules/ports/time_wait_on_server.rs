@@ -113,8 +113,7 @@ fn story(connections: &[&ConnectionSummary], all: usize, rate: f64) -> Diagnosis
     Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Certain,
-        summary: "connections were closed by the server first, which holds their TIME-WAITs"
-            .to_owned(),
+        summary: "connections were closed by the server first, which holds their TIME-WAITs".into(),
         message: format!(
             "The server closed {} of {} connections first, {} a second; if it goes on, it holds about {} TIME-WAITs. \
              {} carried no more than one request, on {} the server said `Connection: close`.",
@@ -124,7 +123,7 @@ fn story(connections: &[&ConnectionSummary], all: usize, rate: f64) -> Diagnosis
             number((rate * TIME_WAIT).round() as u64),
             number(single),
             number(says),
-        ),
+        ).into(),
         evidence: vec![shows(connections[0].close, "the server closes first")],
         remedies: RULE.remedies(),
     }

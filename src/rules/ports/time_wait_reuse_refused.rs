@@ -141,8 +141,8 @@ fn check(connection: &Connection) -> Verdict {
             Severity::Error
         },
         certainty,
-        summary: "SYNs met a TIME-WAIT that would not give way".to_owned(),
-        message,
+        summary: "SYNs met a TIME-WAIT that would not give way".into(),
+        message: message.into(),
         evidence,
         remedies: RULE.remedies(),
     }))

@@ -107,8 +107,8 @@ fn story(again: &[&ConnectionSummary], gaps: Measured) -> Diagnosis {
         } else {
             Certainty::Likely
         },
-        summary: "ports were used again while the server held their TIME-WAIT".to_owned(),
-        message: format!("{after}, whose TIME-WAIT the server held; it gave way."),
+        summary: "ports were used again while the server held their TIME-WAIT".into(),
+        message: format!("{after}, whose TIME-WAIT the server held; it gave way.").into(),
         evidence: vec![shows(again[0].first, "SYN on the same addresses and ports")],
         remedies: RULE.remedies(),
     }

@@ -6,6 +6,7 @@ use crate::protocol::http::{Exchange, FieldName, Persistence};
 use crate::rules::Severity;
 use crate::rules::classify::response;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, tell};
 
 rule! {
@@ -228,7 +229,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         certainty,
-        &format!("connections were closed within the {scheme} handshake"),
+        sentence!("connections were closed within the {} handshake", scheme),
         format!("The {status} carries an {scheme} challenge, which must be answered on this connection; the {who} closed it.{said}"),
     )
     .shows(Some(answer.first), format!("{status} with an {scheme} challenge"))

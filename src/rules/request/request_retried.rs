@@ -212,8 +212,8 @@ fn tell(pairs: &[RetryPair<'_>], lost: LostRequest, severity: Severity) -> Optio
     let story = Diagnosis {
         severity,
         certainty: Certainty::Likely,
-        summary: "lost requests were sent again on another connection".to_owned(),
-        message,
+        summary: "lost requests were sent again on another connection".into(),
+        message: message.into(),
         evidence,
         remedies: RULE.remedies(),
     };

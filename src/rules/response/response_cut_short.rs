@@ -6,6 +6,7 @@ use crate::protocol::http::{Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{EndingKind, ending, last_word, response};
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{asked, not_yet, tell};
 
 rule! {
@@ -221,7 +222,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         ending.certainty,
-        &format!("responses were cut short by the server's {word}"),
+        sentence!("responses were cut short by the server's {}", word),
         told,
     )
     .shows(Some(message.first), format!("the {status} begins"))

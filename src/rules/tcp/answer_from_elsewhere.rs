@@ -103,11 +103,11 @@ fn story(asked: &ConnectionSummary, answer: &ConnectionSummary) -> Diagnosis {
     Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
-        summary: "SYNs were answered from another address".to_owned(),
+        summary: "SYNs were answered from another address".into(),
         message: format!(
             "The SYN went to {} and the SYN-ACK came from {}, to the same client port; the client's host does not take it.",
             asked.server, answer.server
-        ),
+        ).into(),
         evidence: vec![
             shows(asked.first, format!("SYN to {}", asked.server)),
             shows(answer.first, format!("SYN-ACK from {}", answer.server)),

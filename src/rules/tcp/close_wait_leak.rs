@@ -7,6 +7,7 @@ use crate::analysis::connection::{Connection, How, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
@@ -126,7 +127,7 @@ fn check(connection: &Connection) -> Verdict {
             } else {
                 Certainty::Likely
             },
-            &format!("the {leaker} never closed"),
+            sentence!("the {} never closed", leaker),
             message,
         )
         .shows(Some(fin.frame_ref), format!("FIN from the {closer}"))

@@ -124,8 +124,8 @@ fn check(connection: &Connection) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Likely,
-        summary: "keep-alive probes got no answer".to_owned(),
-        message,
+        summary: "keep-alive probes got no answer".into(),
+        message: message.into(),
         evidence,
         remedies: RULE.remedies(),
     }))

@@ -89,13 +89,13 @@ fn check(connection: &Connection) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Possible,
-        summary: "transfers were reset by a node that does not know them".to_owned(),
+        summary: "transfers were reset by a node that does not know them".into(),
         message: format!(
             "The client's host reset the connection in the middle of a response, with a RST for want of a socket, though it \
              had not closed it. {} of the server's segments lay outside of what was expected: a translator may have let one \
              through untranslated.",
             connection.out_of_range[Who::Server as usize]
-        ),
+        ).into(),
         evidence: vec![
             shows(
                 response.message.last,

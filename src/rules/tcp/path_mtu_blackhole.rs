@@ -147,8 +147,8 @@ fn check(connection: &Connection) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Likely,
-        summary: "large segments do not come through".to_owned(),
-        message,
+        summary: "large segments do not come through".into(),
+        message: message.into(),
         evidence: vec![
             shows(
                 it.since,

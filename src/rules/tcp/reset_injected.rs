@@ -173,8 +173,8 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
     Diagnosis {
         severity,
         certainty,
-        summary: "connections were reset by a box on the way".to_owned(),
-        message,
+        summary: "connections were reset by a box on the way".into(),
+        message: message.into(),
         evidence: vec![shows(event.frame_ref, format!("RST in the {name}'s name"))],
         remedies: RULE.remedies(),
     }

@@ -107,7 +107,7 @@ fn check(connection: &Connection) -> Verdict {
             Severity::Error
         },
         certainty,
-        summary: "bytes were sent again and again, without an answer".to_owned(),
+        summary: "bytes were sent again and again, without an answer".into(),
         message: format!(
             "The {name} sent the same {} bytes {} times more over {}; the other side, last heard of {} before that, did \
              not answer.",
@@ -115,7 +115,7 @@ fn check(connection: &Connection) -> Verdict {
             it.count,
             duration(over),
             duration(it.until.time.since(it.peer_last_sent.time)),
-        ),
+        ).into(),
         evidence: vec![
             shows(it.peer_last_sent, "the last segment from the other side"),
             shows(it.again, "repeated for the first time"),

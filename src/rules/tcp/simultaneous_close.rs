@@ -67,8 +67,8 @@ fn check(connection: &Connection) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: connection.teardown.certainty,
-        summary: "connections were closed by both sides at once".to_owned(),
-        message: "Neither side had the other's FIN when it sent its own: they crossed. Both hold a TIME-WAIT.".to_owned(),
+        summary: "connections were closed by both sides at once".into(),
+        message: "Neither side had the other's FIN when it sent its own: they crossed. Both hold a TIME-WAIT.".into(),
         evidence: vec![
             shows(client.frame_ref, "FIN from the client, which does not acknowledge the server's"),
             shows(server.frame_ref, "FIN from the server, which does not acknowledge the client's"),

@@ -223,7 +223,7 @@ fn tell(facts: &RuleInput<'_>, cut: &[&ConnectionSummary], served: usize) -> Opt
         certainty: Certainty::Likely,
         summary: format!(
             "connections for {name} were cut at once, others to the same server were not"
-        ),
+        ).into(),
         message: format!(
             "{} to {} for {name} ended with the first request, without a byte from the server; {} for other names at the same address \
              and port did not. Somebody on the way, or the server's front end, decides by the name.",
@@ -233,7 +233,7 @@ fn tell(facts: &RuleInput<'_>, cut: &[&ConnectionSummary], served: usize) -> Opt
             },
             first.server,
             counted(served, "connection"),
-        ),
+        ).into(),
         evidence: vec![
             shows(asked, format!("the name {name} goes by")),
             shows(first.close, "the end of it"),

@@ -12,6 +12,7 @@ use crate::protocol::tls::{CertificateFlaw, HandshakeStage};
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailure, TlsFailureKind, failure, who};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
@@ -185,9 +186,9 @@ pub(in crate::rules) fn temper(
     if let Some(other) = other {
         story.severity = Severity::Note;
         story.certainty = Certainty::Likely;
-        story.message.push_str(&format!(
-            " Connection {} of the same client to this server was in use at that time: this one was not needed.",
-            other.id
+        story.message.say(sentence!(
+            "Connection {} of the same client to this server was in use at that time: this one was not needed.",
+            u64::from(other.id)
         ));
     }
 }

@@ -169,8 +169,8 @@ fn story(used: &[&ConnectionSummary], limit: usize, requests: u32, gave_up: usiz
             Severity::Note
         },
         certainty: Certainty::Possible,
-        summary: format!("requests queued for {limit} connections"),
-        message,
+        summary: format!("requests queued for {limit} connections").into(),
+        message: message.into(),
         evidence: used
             .iter()
             .take(limit.min(4))

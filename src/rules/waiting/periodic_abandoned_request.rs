@@ -154,8 +154,8 @@ fn story(cases: &[&ConnectionSummary], period: Period, waited: Measured) -> Diag
     Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
-        summary: format!("a request was abandoned every {}", duration(beat.median)),
-        message,
+        summary: format!("a request was abandoned every {}", duration(beat.median)).into(),
+        message: message.into(),
         evidence: vec![
             shows(cases[0].first, "the first"),
             shows(cases[0].close, "the client leaves without the answer"),

@@ -2,12 +2,12 @@
 
 use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
-use crate::base::format::duration;
 use crate::protocol::http::Exchange;
 use crate::rules::classify::{EndingKind, announced, ending};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::wording::not_yet;
+use crate::rules::statement::{Statement, sentence};
+use crate::rules::wording::{PARTLY_MISSING, asked, named, not_yet, repetition};
 use crate::rules::wording_tls::hidden_request;
 use crate::rules::{Evidence, Severity};
 
@@ -27,10 +27,13 @@ rule! {
     ///
     /// # Remedy
     ///
+    /// - *If the wait was under 50 ms:* Look for what refuses such a request without an answer: a rule of the server or of a
+    ///   firewall in front of it (nginx `return 444` with `reset_timedout_connection`, a deny list), or a crash on this
+    ///   very request. No time limit ran out.
+    /// - *If the wait was 1 s or more:* Compare the time waited with the server's limits, and raise the limit above the
+    ///   longest call or make the call shorter (gunicorn gives a worker up after `--timeout`, 30 s by default).
     /// - Look into the server's log and the system's at the moment of the RST: a crash, an out-of-memory kill, a restart or
     ///   a worker that was given up; what is found there is what to change.
-    /// - Compare the time waited with the server's limits, and raise the limit above the longest call or make the call
-    ///   shorter (gunicorn gives a worker up after `--timeout`, 30 s by default).
     /// - If the server resets on purpose (`SO_LINGER` 0, nginx `reset_timedout_connection`), let it answer with a status or
     ///   close with a FIN instead.
     ///
@@ -147,51 +150,47 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     let waited = request
         .map(|last| teardown.at.since(last.time))
         .unwrap_or_default();
-    let asked = exchange
-        .method()
-        .map_or_else(|| "a request".into(), String::from_utf8_lossy);
+    let asked = asked(Some(exchange));
     let announced = announced(connection, exchange).is_some();
-    let again = match &exchange.request {
-        Some(request) if announced || request.method.is_idempotent() => "may be sent again",
-        _ => "must not be sent again blindly: it may have taken effect",
-    };
-    let mut message = format!(
-        "The server had the whole {asked} request and reset the connection {} after its last byte, without a byte of \
-         the response",
-        duration(waited)
-    );
+    let mut message = Statement::from(sentence!(
+        "The server had the whole {} and reset the connection {} after its last byte, without a byte of the response.",
+        &asked,
+        waited
+    ));
     if kind == ResetKind::NoSocket {
-        message
-            .push_str("; its RST says that there was no socket any more, so it was closed before");
+        message.say("Its RST says that there was no socket any more, so it was closed before.");
     }
-    message.push_str(&format!(". The request {again}."));
+    message.say(match announced {
+        true => sentence!(
+            "{} may be sent again: the response before it had announced the close, so the server must not process what \
+             comes after (RFC 9112 §9.6).",
+            named(exchange)
+        ),
+        false => repetition(exchange),
+    });
     if more > 0 {
-        message.push_str(&format!(
-            " {more} more on this connection got no answer either."
+        message.say(sentence!(
+            "{} more on the connection got no answer either.",
+            more
         ));
     }
-    if announced {
-        message.push_str(
-            " The response before it had announced the close, so the server must not process what comes after (RFC 9112 §9.6).",
-        );
-    }
     if missing {
-        message.push_str(" Part of the connection is missing from the capture; one taken at the server would settle it.");
+        message.say(PARTLY_MISSING);
     }
     let mut remedies = RULE.remedies();
     if let Some(whose) = measured_time::wait(waited, Who::Server) {
-        message.push_str(&format!(" {whose}"));
+        message.say(whose);
     }
     if connection.roles.certainty() != Certainty::Certain {
         remedies.push(
             "Capture from the beginning of the connection, to be sure which side is the server."
-                .to_owned(),
+                .into(),
         );
     }
     let mut evidence = Vec::new();
     evidence.extend(request.map(|frame_ref| Evidence {
         frame_ref,
-        note: format!("the {asked} request is complete"),
+        note: format!("the {asked} is complete"),
     }));
     let reset = connection.reset[Who::Server as usize].map(|event| event.frame_ref);
     evidence.extend(reset.map(|frame_ref| Evidence {
@@ -205,7 +204,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
             Severity::Error
         },
         certainty,
-        summary: "requests were answered by a RST".to_owned(),
+        summary: "requests were answered by a RST".into(),
         message,
         evidence,
         remedies,

@@ -162,8 +162,8 @@ fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
         } else {
             Certainty::Possible
         },
-        summary: format!("requests were given up after {}", duration(limit.median)),
-        message,
+        summary: format!("requests were given up after {}", duration(limit.median)).into(),
+        message: message.into(),
         evidence: cases
             .iter()
             .take(3)

@@ -1,0 +1,114 @@
+//! Cases of one rule that become one finding, joined one by one.
+
+use std::net::IpAddr;
+
+use super::remedy::FittingRemedies;
+use super::rule::{Diagnosis, HostDiagnosis};
+use super::statement::{Sentence, Statement};
+use super::{Evidence, Severity};
+use crate::analysis::connection::Connection;
+use crate::base::certainty::Certainty;
+use crate::base::frame_ref::FrameNumber;
+use crate::base::net::Endpoint;
+
+/// What makes two cases members of one finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct CaseKey {
+    /// The rule's index in the catalogue.
+    pub(super) rule: usize,
+    pub(super) severity: Severity,
+    pub(super) certainty: Certainty,
+    /// The template of the summary: cases with different phrases are different findings.
+    pub(super) summary: &'static str,
+    pub(super) client: Option<IpAddr>,
+    pub(super) server: Option<Endpoint>,
+    /// The first frame of a case across connections, which stays a finding of its own; else 0.
+    pub(super) first: FrameNumber,
+}
+
+impl CaseKey {
+    /// The key of a case on one connection.
+    pub(super) fn of(rule: usize, story: &Diagnosis, connection: &Connection) -> Self {
+        let (client, server) = (Some(connection.client.ip), Some(connection.server));
+        Self::between(rule, story, client, server)
+    }
+
+    /// The key of a case between these two.
+    pub(super) fn between(
+        rule: usize,
+        story: &Diagnosis,
+        client: Option<IpAddr>,
+        server: Option<Endpoint>,
+    ) -> Self {
+        Self {
+            rule,
+            severity: story.severity,
+            certainty: story.certainty,
+            summary: story.summary.template(),
+            client,
+            server,
+            first: FrameNumber(0),
+        }
+    }
+}
+
+/// One case or many. Joining needs the diagnosis of the new case alone, not the connections before it.
+#[derive(Clone, Debug)]
+pub(super) struct Cases {
+    pub(super) summary: Sentence,
+    pub(super) message: Statement,
+    /// The frames of the first case.
+    pub(super) evidence: Vec<Evidence>,
+    pub(super) remedies: FittingRemedies,
+    /// The first frame of the first case's connection.
+    pub(super) first: FrameNumber,
+    pub(super) connections: Vec<u32>,
+    /// How many cases were joined.
+    pub(super) count: u64,
+}
+
+impl Cases {
+    /// A case on one connection.
+    pub(super) fn of(story: Diagnosis, connection: &Connection) -> Self {
+        let first = connection.first.frame;
+        let connections = vec![connection.id];
+        Self::on(story, first, connections, &[connection])
+    }
+
+    /// A case on several connections; `known`: the records of them that are kept.
+    pub(super) fn across(story: HostDiagnosis, known: &[&Connection]) -> Self {
+        Self::on(story.story, story.first, story.connections, known)
+    }
+
+    /// A case on connections of which these records are known. A remedy fits if it fits one of them.
+    pub(super) fn on(
+        story: Diagnosis,
+        first: FrameNumber,
+        connections: Vec<u32>,
+        known: &[&Connection],
+    ) -> Self {
+        let fitting = story.remedies.into_iter().filter(|it| {
+            !it.is_conditional() || known.iter().any(|connection| it.fits(connection))
+        });
+        let mut remedies = FittingRemedies::default();
+        remedies.add(fitting);
+        Self {
+            summary: story.summary,
+            message: story.message,
+            evidence: story.evidence,
+            remedies,
+            first,
+            connections,
+            count: 1,
+        }
+    }
+
+    /// Joins later cases with the same key.
+    pub(super) fn absorb(&mut self, later: Self) {
+        self.summary.absorb(later.summary);
+        self.message.absorb(later.message);
+        self.remedies.absorb(later.remedies);
+        self.connections.extend(later.connections);
+        self.count += later.count;
+    }
+}

@@ -1,0 +1,495 @@
+//! Remedies and the conditions under which they apply.
+//!
+//! A remedy is a point on a rule's page or a row of the settings table. It may begin with its condition, in italics:
+//! `*If the wait was 1 s or more:* compare it with the server's limits.` The conditions are the phrases of
+//! [`CONDITIONS`]; `and` joins several. A finding shows the remedies that fit, without their conditions; the page shows
+//! all, with them.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+
+use super::catalogue::CATALOGUE;
+use super::product_remedies::{client, server};
+use super::rule::Rule;
+use crate::analysis::connection::{Connection, Phase, Who};
+use crate::base::format::number;
+use crate::knowledge::Product;
+use crate::protocol::http::{Exchange, FieldName};
+
+/// Remedies that a finding shows.
+pub(super) const SHOWN: usize = 3;
+
+/// A remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remedy {
+    /// All of these must hold; none: it always applies.
+    conditions: Vec<AppliedCondition>,
+    text: Cow<'static, str>,
+}
+
+/// A condition with the value that stands in its place.
+#[derive(Clone, Copy, Debug)]
+struct AppliedCondition {
+    condition: &'static Condition,
+    value: &'static str,
+}
+
+impl PartialEq for AppliedCondition {
+    fn eq(&self, other: &Self) -> bool {
+        (self.condition.phrase, self.value) == (other.condition.phrase, other.value)
+    }
+}
+
+impl Eq for AppliedCondition {}
+
+/// What can be told of a connection when its finding is made.
+#[derive(Debug)]
+pub(super) struct Condition {
+    /// The phrase after "If"; `{}` is the place of a value.
+    pub(super) phrase: &'static str,
+    /// Whether it holds on a connection, for this value.
+    holds: fn(&Connection, &str) -> bool,
+}
+
+const fn when(phrase: &'static str, holds: fn(&Connection, &str) -> bool) -> Condition {
+    Condition { phrase, holds }
+}
+
+/// The conditions. For each the tests have a ladder where it holds and one where it does not.
+pub(super) static CONDITIONS: &[Condition] = &[
+    when("the wait was under {}", |it, limit| {
+        waited(it)
+            .zip(time(limit))
+            .is_some_and(|(wait, limit)| wait < limit)
+    }),
+    when("the wait was {} or more", |it, limit| {
+        waited(it)
+            .zip(time(limit))
+            .is_some_and(|(wait, limit)| wait >= limit)
+    }),
+    when("the connection had been idle for under {}", |it, limit| {
+        idle(it)
+            .zip(time(limit))
+            .is_some_and(|(idle, limit)| idle < limit)
+    }),
+    when(
+        "the connection had been idle for {} or more",
+        |it, limit| {
+            idle(it)
+                .zip(time(limit))
+                .is_some_and(|(idle, limit)| idle >= limit)
+        },
+    ),
+    when("the request may be repeated", |it, _| {
+        lost_request(it).is_some_and(|request| repeatable(request))
+    }),
+    when("the request must not be repeated", |it, _| {
+        lost_request(it).is_some_and(|request| !repeatable(request))
+    }),
+    when("the connection had carried a request before", |it, _| {
+        answered(it) > 0
+    }),
+    when("it was the first request on the connection", |it, _| {
+        answered(it) == 0
+    }),
+    when("the request was relayed by a proxy", |it, _| relayed(it)),
+    when("the client is {}", |it, name| is(client(it), name)),
+    when("the server is {}", |it, name| is(server(it), name)),
+    when("the client is not named", |it, _| client(it).is_none()),
+    when("the server is not named", |it, _| server(it).is_none()),
+    when("TLS was used", |it, _| it.tls.is_some()),
+    when("both ends are on one host", |it, _| {
+        it.client.ip == it.server.ip
+    }),
+    when("the server sent a RST", |it, _| {
+        it.reset[Who::Server as usize].is_some()
+    }),
+    when("the server sent a FIN", |it, _| {
+        it.fin[Who::Server as usize].is_some()
+    }),
+    when("the client sent a RST", |it, _| {
+        it.reset[Who::Client as usize].is_some()
+    }),
+    when("the client sent a FIN", |it, _| {
+        it.fin[Who::Client as usize].is_some()
+    }),
+    when("the status was {}", |it, status| {
+        let last = it.exchanges.last().and_then(|it| it.response.as_ref());
+        last.is_some_and(|response| status.parse() == Ok(response.status))
+    }),
+];
+
+/// The time from the last byte of the first request without a whole response to the close.
+fn waited(connection: &Connection) -> Option<Duration> {
+    let request = lost_request(connection)?.request.as_ref()?;
+    let last = request.message.last.time;
+    Some(connection.teardown.at.since(last))
+}
+
+/// The first exchange whose response is not complete.
+fn lost_request(connection: &Connection) -> Option<&Exchange> {
+    let mut exchanges = connection.exchanges.iter();
+    exchanges.find(|it| it.request.is_some() && !it.is_complete())
+}
+
+fn repeatable(exchange: &Exchange) -> bool {
+    let request = exchange.request.as_ref();
+    request.is_some_and(|request| request.method.is_idempotent())
+}
+
+/// How many exchanges were complete before the close.
+fn answered(connection: &Connection) -> usize {
+    connection
+        .exchanges
+        .iter()
+        .filter(|it| it.is_complete())
+        .count()
+}
+
+/// The time from the last payload of either side to the close, if nothing was under way.
+fn idle(connection: &Connection) -> Option<Duration> {
+    let quiet = matches!(
+        connection.teardown.phase,
+        Phase::Between | Phase::After | Phase::Opaque | Phase::Tunnel | Phase::BeforeRequest
+    );
+    let last = connection.last_data.iter().map(|it| it.time).max()?;
+    let since = last.max(connection.first.time);
+    quiet.then(|| connection.teardown.at.since(since))
+}
+
+/// Whether a header says that the request came through a proxy.
+fn relayed(connection: &Connection) -> bool {
+    connection
+        .exchanges
+        .iter()
+        .any(|it| it.request_fields(FieldName::Via).next().is_some())
+}
+
+/// Whether this product has this name or title.
+fn is(product: Option<&Product>, name: &str) -> bool {
+    product.is_some_and(|it| it.name == name || it.title == name)
+}
+
+/// `250 ms`, `10 s`, `5 min`.
+fn time(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_once(' ')?;
+    let number: u64 = number.parse().ok()?;
+    Some(match unit {
+        "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
+        "min" => Duration::from_secs(60 * number),
+        _ => return None,
+    })
+}
+
+impl Remedy {
+    /// Reads a point: `*If CONDITION:* TEXT` or `TEXT`. An unknown condition stays part of the text, and a test fails.
+    fn parse(point: &'static str) -> (Vec<AppliedCondition>, &'static str) {
+        let split = point
+            .strip_prefix("*If ")
+            .and_then(|rest| rest.split_once(":* "));
+        let read = split.and_then(|(conditions, text)| {
+            let each = conditions.split(" and ").map(applied);
+            Some((each.collect::<Option<Vec<_>>>()?, text))
+        });
+        read.unwrap_or((Vec::new(), point))
+    }
+
+    /// The remedy of a row of a table.
+    pub(super) fn from_table(point: &'static str) -> Self {
+        let (conditions, text) = Self::parse(point);
+        let text = Cow::Borrowed(text);
+        Self { conditions, text }
+    }
+
+    /// Whether it has a condition.
+    pub(super) fn is_conditional(&self) -> bool {
+        !self.conditions.is_empty()
+    }
+
+    /// Whether it applies to this connection.
+    pub(super) fn fits(&self, connection: &Connection) -> bool {
+        let mut conditions = self.conditions.iter();
+        conditions.all(|it| (it.condition.holds)(connection, it.value))
+    }
+
+    /// What to change, without the condition.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Rule {
+    /// The remedies on the page, in its order: the likeliest first.
+    pub(super) fn remedies(&self) -> Vec<Remedy> {
+        PAGES.get(self.name).cloned().unwrap_or_default()
+    }
+}
+
+/// The remedies of all pages. They are read once, as a rule may find a case on every connection.
+static PAGES: LazyLock<HashMap<&'static str, Vec<Remedy>>> = LazyLock::new(|| {
+    let read = |rule: &Rule| {
+        let points = rule.remedy_points().into_iter();
+        // As many as there are points on all pages, once.
+        let points = points.map(|point| Remedy::from_table(String::leak(point)));
+        (rule.name, points.collect())
+    };
+    CATALOGUE.iter().map(|rule| read(rule)).collect()
+});
+
+/// The condition of this phrase, with its value.
+fn applied(phrase: &'static str) -> Option<AppliedCondition> {
+    let whole = CONDITIONS.iter().find(|it| it.phrase == phrase);
+    let whole = whole.map(|condition| AppliedCondition {
+        condition,
+        value: "",
+    });
+    whole.or_else(|| {
+        CONDITIONS.iter().find_map(|condition| {
+            let (before, after) = condition.phrase.split_once("{}")?;
+            let value = phrase.strip_prefix(before)?.strip_suffix(after)?;
+            Some(AppliedCondition { condition, value })
+        })
+    })
+}
+
+/// A remedy without a condition.
+impl From<String> for Remedy {
+    fn from(text: String) -> Self {
+        Self {
+            conditions: Vec::new(),
+            text: Cow::Owned(text),
+        }
+    }
+}
+
+impl From<&'static str> for Remedy {
+    fn from(text: &'static str) -> Self {
+        Self {
+            conditions: Vec::new(),
+            text: Cow::Borrowed(text),
+        }
+    }
+}
+
+/// The remedies of a finding while its cases are collected: each with the number of cases it fits.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FittingRemedies {
+    fitting: Vec<(u64, Remedy)>,
+}
+
+impl FittingRemedies {
+    /// Adds the remedies of one case that fit it.
+    pub(super) fn add(&mut self, remedies: impl IntoIterator<Item = Remedy>) {
+        let mut place = 0;
+        for remedy in remedies {
+            match self.fitting.iter().position(|(_, own)| *own == remedy) {
+                Some(nth) => {
+                    self.fitting[nth].0 += 1;
+                    place = nth + 1;
+                }
+                None => {
+                    self.fitting.insert(place, (1, remedy));
+                    place += 1;
+                }
+            }
+        }
+    }
+
+    /// Adds those of other cases.
+    pub(super) fn absorb(&mut self, others: Self) {
+        for (count, remedy) in others.fitting {
+            match self.fitting.iter_mut().find(|(_, own)| *own == remedy) {
+                Some((own, _)) => *own += count,
+                None => self.fitting.push((count, remedy)),
+            }
+        }
+    }
+
+    /// What a finding of so many cases shows: first what fits all of them, in the order of the page.
+    pub(super) fn shown(&self, cases: u64) -> Vec<String> {
+        let (all, some): (Vec<_>, Vec<_>) = self.fitting.iter().partition(|(own, _)| *own >= cases);
+        let all = all.into_iter().map(|(_, remedy)| remedy.text().to_owned());
+        let some = some.into_iter().map(|(own, remedy)| {
+            format!(
+                "For {} of {}: {}",
+                number(*own),
+                number(cases),
+                remedy.text()
+            )
+        });
+        all.chain(some).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::knowledge::setting::SETTINGS;
+    use crate::rules::ladder_check;
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
+
+    /// Each condition with a value, what follows the handshake where it holds, and where it does not.
+    const BOTH_SIDES: &[(&str, &str, &str)] = &[
+        (
+            "the wait was under 1 s",
+            "GET / -->\n+999ms <-- RST",
+            "GET / -->\n+1s <-- RST",
+        ),
+        (
+            "the wait was 1 s or more",
+            "GET / -->\n+1s <-- RST",
+            "GET / -->\n+999ms <-- RST",
+        ),
+        (
+            "the connection had been idle for under 5 s",
+            "GET / -->\n<-- 200 \"x\"\nACK -->\n+4s <-- FIN",
+            "GET / -->\n<-- 200 \"x\"\nACK -->\n+6s <-- FIN",
+        ),
+        (
+            "the connection had been idle for 5 s or more",
+            "GET / -->\n<-- 200 \"x\"\nACK -->\n+6s <-- FIN",
+            "GET / -->\n<-- 200 \"x\"\nACK -->\n+4s <-- FIN",
+        ),
+        (
+            "the request may be repeated",
+            "PUT / \"x\" -->\n<-- RST",
+            "POST / \"x\" -->\n<-- RST",
+        ),
+        (
+            "the request must not be repeated",
+            "POST / \"x\" -->\n<-- RST",
+            "PUT / \"x\" -->\n<-- RST",
+        ),
+        (
+            "the connection had carried a request before",
+            "GET / -->\n<-- 200 \"x\"\nGET / -->\n<-- RST",
+            "GET / -->\n<-- RST",
+        ),
+        (
+            "it was the first request on the connection",
+            "GET / -->\n<-- RST",
+            "GET / -->\n<-- 200 \"x\"\nGET / -->\n<-- RST",
+        ),
+        (
+            "the request was relayed by a proxy",
+            "GET / [via=a] -->\n<-- RST",
+            "GET / -->\n<-- RST",
+        ),
+        (
+            "the client is curl",
+            "GET / [user-agent=curl/8.5.0] -->\n<-- RST",
+            "GET / -->\n<-- RST",
+        ),
+        (
+            "the server is nginx",
+            "GET / -->\n<-- 200 \"x\" [server=nginx/1.24.0]",
+            "GET / -->\n<-- 200 \"x\" [server=Apache]",
+        ),
+        (
+            "the client is not named",
+            "GET / [user-agent=x] -->\n<-- RST",
+            "GET / [user-agent=curl/8.5.0] -->\n<-- RST",
+        ),
+        (
+            "the server is not named",
+            "GET / -->\n<-- RST",
+            "GET / -->\n<-- 200 \"x\" [server=nginx/1.24.0]",
+        ),
+        ("TLS was used", "hello -->\n<-- RST", "GET / -->\n<-- RST"),
+        (
+            "the server sent a RST",
+            "GET / -->\n<-- RST",
+            "GET / -->\n<-- FIN",
+        ),
+        (
+            "the server sent a FIN",
+            "GET / -->\n<-- FIN",
+            "GET / -->\n<-- RST",
+        ),
+        (
+            "the client sent a RST",
+            "GET / -->\nRST -->",
+            "GET / -->\nFIN -->",
+        ),
+        (
+            "the client sent a FIN",
+            "GET / -->\nFIN -->",
+            "GET / -->\nRST -->",
+        ),
+        (
+            "the status was 502",
+            "GET / -->\n<-- 502 \"x\"",
+            "GET / -->\n<-- 200 \"x\"",
+        ),
+    ];
+
+    fn fits(condition: &'static str, ladder: &str) -> bool {
+        let point = format!("*If {condition}:* Do it.").leak();
+        let remedy = Remedy::from_table(point);
+        assert!(remedy.is_conditional(), "{condition} is not in the table");
+        assert_eq!(remedy.text(), "Do it.");
+        let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+        remedy.fits(&proof.connections[0])
+    }
+
+    #[test]
+    fn every_condition_holds_here_and_not_there() {
+        for (condition, here, there) in BOTH_SIDES {
+            assert!(fits(condition, &format!("{OPEN}{here}")), "{condition}");
+            assert!(
+                !fits(condition, &format!("{OPEN}{there}")),
+                "not {condition}"
+            );
+        }
+        let alone = "client 10.0.0.2:40000 server 10.0.0.2:80\nSYN -->\n<-- SYN\nACK -->\nGET / -->\n<-- RST";
+        assert!(fits("both ends are on one host", alone));
+        assert!(!fits(
+            "both ends are on one host",
+            &format!("{OPEN}GET / -->\n<-- RST")
+        ));
+        let tested = |phrase: &str| {
+            BOTH_SIDES.iter().any(|(condition, ..)| {
+                applied(condition).is_some_and(|it| it.condition.phrase == phrase)
+            })
+        };
+        for condition in CONDITIONS {
+            let phrase = condition.phrase;
+            assert!(
+                tested(phrase) || phrase == "both ends are on one host",
+                "{phrase} has no ladders"
+            );
+        }
+    }
+
+    #[test]
+    fn several_conditions_must_all_hold() {
+        let both = "the wait was 1 s or more and the server sent a RST";
+        assert!(fits(both, &format!("{OPEN}GET / -->\n+2s <-- RST")));
+        assert!(!fits(both, &format!("{OPEN}GET / -->\n+2s <-- FIN")));
+        assert!(!fits(both, &format!("{OPEN}GET / -->\n<-- RST")));
+    }
+
+    #[test]
+    fn every_condition_on_a_page_or_in_the_table_is_known() {
+        let pages = CATALOGUE.iter().flat_map(|rule| rule.remedies());
+        let rows = SETTINGS.iter().map(|it| Remedy::from_table(it.remedy));
+        for remedy in pages.chain(rows) {
+            let text = remedy.text();
+            assert!(!text.starts_with("*If"), "unknown condition: {text}");
+        }
+    }
+
+    #[test]
+    fn what_fits_all_cases_comes_first() {
+        let mut collected = FittingRemedies::default();
+        collected.add(["a", "c"].map(Remedy::from));
+        collected.add(["a", "b", "c"].map(Remedy::from));
+        assert_eq!(collected.shown(2), ["a", "c", "For 1 of 2: b"]);
+        assert_eq!(collected.clone().shown(2).len(), 3);
+    }
+}

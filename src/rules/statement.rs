@@ -1,0 +1,446 @@
+//! What a rule says about a case, so that the sentences of many cases can be joined into one text that holds for all of
+//! them.
+//!
+//! A [`Statement`] is a list of sentences. A sentence is a template, which is the same for all cases, and the values that
+//! stand in its places. When two cases are joined, sentences with the same template become one: durations, bytes and
+//! counts become ranges, words become a list. A sentence that not all cases have says how many have it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::base::format::{bytes, count, duration, exact_bytes, number};
+use crate::base::frame_ref::{FrameNumber, FrameRef};
+
+/// Different words listed in one place of a sentence; the rest are "others".
+const LISTED: usize = 4;
+
+/// A value in a sentence, or the values of many cases in the same place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// From the shortest to the longest.
+    Duration(Duration, Duration),
+    /// Bytes in powers of 1000, from the fewest to the most.
+    Bytes(u64, u64),
+    /// Bytes to the byte, from the fewest to the most.
+    ExactBytes(u64, u64),
+    /// A plain number, from the least to the greatest.
+    Number(u64, u64),
+    /// A count with its noun in singular and plural, from the least to the greatest.
+    Count(u64, u64, &'static str, &'static str),
+    /// A frame of the first case, and whether other cases have another.
+    Frame(FrameNumber, bool),
+    /// Words, each once, in order of appearance, and whether there are more.
+    Words(Vec<Cow<'static, str>>, bool),
+}
+
+impl Value {
+    /// Bytes in powers of 1000.
+    pub(super) const fn bytes(count: u64) -> Self {
+        Self::Bytes(count, count)
+    }
+
+    /// Bytes to the byte, where a reader compares them with a length that was announced.
+    pub(super) const fn exact_bytes(count: u64) -> Self {
+        Self::ExactBytes(count, count)
+    }
+
+    /// `1 request`, `3 requests`; of several cases `1 to 3 requests`.
+    pub(super) const fn count(count: u64, one: &'static str, many: &'static str) -> Self {
+        Self::Count(count, count, one, many)
+    }
+
+    /// Makes this hold for the other value as well.
+    fn absorb(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Duration(least, most), Self::Duration(low, high)) => {
+                (*least, *most) = ((*least).min(low), (*most).max(high));
+            }
+            (Self::Bytes(least, most), Self::Bytes(low, high))
+            | (Self::ExactBytes(least, most), Self::ExactBytes(low, high))
+            | (Self::Number(least, most), Self::Number(low, high))
+            | (Self::Count(least, most, ..), Self::Count(low, high, ..)) => {
+                (*least, *most) = ((*least).min(low), (*most).max(high));
+            }
+            (Self::Frame(frame, more), Self::Frame(other, others)) => {
+                *more |= others || *frame != other;
+            }
+            (Self::Words(words, more), Self::Words(others, further)) => {
+                *more |= further;
+                for word in others {
+                    if words.contains(&word) {
+                        continue;
+                    }
+                    match words.len() < LISTED {
+                        true => words.push(word),
+                        false => *more = true,
+                    }
+                }
+            }
+            (value, other) => {
+                debug_assert!(false, "{value:?} and {other:?} stand in the same place");
+            }
+        }
+    }
+
+    fn write(&self, text: &mut String) {
+        let range = |low: String, high: String| {
+            let unit = |text: &str| text.split_once(' ').map(|(_, unit)| unit.to_owned());
+            match (low == high, unit(&low), unit(&high)) {
+                (true, ..) => low,
+                // `3.0 to 41.0 ms`, but `3 min 2 s to 4 min 2 s`.
+                (false, Some(one), Some(other)) if one == other && !one.contains(' ') => {
+                    format!("{} to {high}", low.trim_end_matches(&one).trim_end())
+                }
+                _ => format!("{low} to {high}"),
+            }
+        };
+        *text += &match self {
+            Self::Duration(least, most) => range(duration(*least), duration(*most)),
+            Self::Bytes(least, most) => range(bytes(*least), bytes(*most)),
+            Self::ExactBytes(least, most) if least == most => exact_bytes(*least),
+            Self::ExactBytes(least, most) => range(number(*least), exact_bytes(*most)),
+            Self::Number(least, most) => range(number(*least), number(*most)),
+            Self::Count(least, most, one, many) if least == most => count(*least, one, many),
+            Self::Count(least, most, one, many) => range(number(*least), count(*most, one, many)),
+            Self::Frame(frame, false) => format!("frame {}", number(frame.0)),
+            Self::Frame(frame, true) => format!("frame {} in the first case", number(frame.0)),
+            Self::Words(words, more) => listed(words, *more),
+        };
+    }
+}
+
+/// `a`, `a or b`, `a, b or c`, `a, b, c, d or others`.
+fn listed(words: &[Cow<'static, str>], more: bool) -> String {
+    let others = more.then_some("others");
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).chain(others).collect();
+    match words.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, before)) => format!("{} or {last}", before.join(", ")),
+        None => String::new(),
+    }
+}
+
+impl From<Duration> for Value {
+    fn from(time: Duration) -> Self {
+        Self::Duration(time, time)
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Number(number, number)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Self::from(u64::from(number))
+    }
+}
+
+impl From<u16> for Value {
+    fn from(number: u16) -> Self {
+        Self::from(u64::from(number))
+    }
+}
+
+impl From<u8> for Value {
+    fn from(number: u8) -> Self {
+        Self::from(u64::from(number))
+    }
+}
+
+impl From<usize> for Value {
+    fn from(number: usize) -> Self {
+        Self::from(number as u64)
+    }
+}
+
+impl From<FrameNumber> for Value {
+    fn from(frame: FrameNumber) -> Self {
+        Self::Frame(frame, false)
+    }
+}
+
+impl From<FrameRef> for Value {
+    fn from(frame_ref: FrameRef) -> Self {
+        Self::from(frame_ref.frame)
+    }
+}
+
+impl From<&'static str> for Value {
+    fn from(word: &'static str) -> Self {
+        Self::Words(vec![Cow::Borrowed(word)], false)
+    }
+}
+
+impl From<String> for Value {
+    fn from(word: String) -> Self {
+        Self::Words(vec![Cow::Owned(word)], false)
+    }
+}
+
+impl From<&String> for Value {
+    fn from(word: &String) -> Self {
+        Self::from(word.clone())
+    }
+}
+
+impl From<Cow<'_, str>> for Value {
+    fn from(word: Cow<'_, str>) -> Self {
+        Self::from(word.into_owned())
+    }
+}
+
+impl From<std::net::IpAddr> for Value {
+    fn from(address: std::net::IpAddr) -> Self {
+        Self::from(address.to_string())
+    }
+}
+
+impl From<crate::base::net::Endpoint> for Value {
+    fn from(endpoint: crate::base::net::Endpoint) -> Self {
+        Self::from(endpoint.to_string())
+    }
+}
+
+/// A sentence, or part of one: a template whose `{}` are the places of values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentence {
+    template: &'static str,
+    values: Vec<Value>,
+}
+
+impl Sentence {
+    /// A sentence; [`sentence!`] reads better.
+    pub(super) fn new(template: &'static str, values: Vec<Value>) -> Self {
+        debug_assert_eq!(
+            template.matches("{}").count(),
+            values.len(),
+            "places and values of {template:?}"
+        );
+        Self { template, values }
+    }
+
+    /// The template: equal for cases that differ in values alone.
+    pub(super) const fn template(&self) -> &'static str {
+        self.template
+    }
+
+    /// Makes this hold for the other sentence as well, whose template must be the same.
+    pub(super) fn absorb(&mut self, other: Self) {
+        debug_assert_eq!(self.template, other.template);
+        for (value, other) in self.values.iter_mut().zip(other.values) {
+            value.absorb(other);
+        }
+    }
+
+    /// The sentence as text.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        let mut parts = self.template.split("{}");
+        text += parts.next().unwrap_or_default();
+        for (value, part) in self.values.iter().zip(parts) {
+            value.write(&mut text);
+            text += part;
+        }
+        text
+    }
+}
+
+impl From<&'static str> for Sentence {
+    fn from(template: &'static str) -> Self {
+        match template.contains("{}") {
+            true => Self::from(template.to_owned()),
+            false => Self::new(template, Vec::new()),
+        }
+    }
+}
+
+/// A sentence that is all value: for names and words from tables. Cases with different texts list them.
+impl From<String> for Sentence {
+    fn from(text: String) -> Self {
+        Self::new("{}", vec![text.into()])
+    }
+}
+
+/// A sentence with values in its places: `sentence!("It came {} after {}.", waited, frame)`.
+macro_rules! sentence {
+    ($template:literal $(, $value:expr)* $(,)?) => {
+        $crate::rules::statement::Sentence::new(
+            $template,
+            vec![$($crate::rules::statement::Value::from($value)),*],
+        )
+    };
+}
+pub(super) use sentence;
+
+/// What is said about a case, or about many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Statement {
+    /// How many cases it is about; 0 counts as one.
+    cases: u64,
+    /// The sentences, each with the number of cases that have it.
+    sentences: Vec<(u64, Sentence)>,
+}
+
+impl Statement {
+    /// Adds a sentence.
+    pub(super) fn say(&mut self, sentence: impl Into<Sentence>) {
+        let sentence = sentence.into();
+        if sentence.template != "{}" || sentence.values != [Value::from("")] {
+            self.sentences.push((1, sentence));
+        }
+    }
+
+    /// Adds a sentence.
+    #[must_use]
+    pub(super) fn and(mut self, sentence: impl Into<Sentence>) -> Self {
+        self.say(sentence);
+        self
+    }
+
+    /// Makes this hold for the other's cases as well.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.cases = self.cases.max(1) + other.cases.max(1);
+        let mut place = 0;
+        for (cases, sentence) in other.sentences {
+            let rest = self.sentences.get_mut(place..).unwrap_or_default();
+            let same = |(_, own): &&mut (u64, Sentence)| own.template == sentence.template;
+            let found = rest.iter_mut().enumerate().find_map(|(nth, own)| {
+                let own = Some(own).filter(same)?;
+                Some((nth, own))
+            });
+            match found {
+                Some((nth, (count, own))) => {
+                    *count += cases;
+                    own.absorb(sentence);
+                    place += nth + 1;
+                }
+                None => {
+                    self.sentences.insert(place, (cases, sentence));
+                    place += 1;
+                }
+            }
+        }
+    }
+
+    /// The text. A sentence that only some cases have begins with their number.
+    #[must_use]
+    pub(super) fn text(&self) -> String {
+        let all = self.cases.max(1);
+        let mut text = String::new();
+        for (cases, sentence) in &self.sentences {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            if *cases < all {
+                text += &format!("{} of {}: ", number(*cases), number(all));
+            }
+            text += &sentence.text();
+        }
+        text
+    }
+}
+
+impl<S: Into<Sentence>> From<S> for Statement {
+    fn from(sentence: S) -> Self {
+        Self::default().and(sentence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waited(method: &'static str, millis: u64, frame: u64) -> Statement {
+        Statement::from(sentence!(
+            "The server had the {} request for {} and reset it ({}).",
+            method,
+            Duration::from_millis(millis),
+            FrameNumber(frame)
+        ))
+    }
+
+    #[test]
+    fn one_case_is_told_as_it_is() {
+        assert_eq!(
+            waited("GET", 41, 6).text(),
+            "The server had the GET request for 41.0 ms and reset it (frame 6)."
+        );
+    }
+
+    #[test]
+    fn what_differs_becomes_a_range_or_a_list() {
+        let mut told = waited("GET", 41, 6);
+        told.absorb(waited("POST", 3, 12));
+        told.absorb(waited("GET", 8, 20));
+        assert_eq!(
+            told.text(),
+            "The server had the GET or POST request for 3.0 to 41.0 ms and reset it (frame 6 in the first case)."
+        );
+    }
+
+    #[test]
+    fn what_some_cases_have_is_counted() {
+        let safe = sentence!("{} may be sent again.", "GET /a");
+        let unsafe_ = sentence!("{} must not be.", "POST /order");
+        let last = "Nothing else was lost.";
+        let mut told = waited("GET", 5, 6).and(safe.clone()).and(last);
+        told.absorb(waited("POST", 5, 6).and(unsafe_).and(last));
+        told.absorb(waited("GET", 5, 6).and(safe).and(last));
+        assert_eq!(
+            told.text(),
+            "The server had the GET or POST request for 5.0 ms and reset it (frame 6). 1 of 3: POST /order must not be. \
+             2 of 3: GET /a may be sent again. Nothing else was lost."
+        );
+    }
+
+    #[test]
+    fn many_words_are_cut() {
+        let words = ["a", "b", "c", "d", "e", "a", "f"];
+        let mut told = Statement::from(sentence!("To {}.", "a"));
+        for word in words {
+            told.absorb(Statement::from(sentence!("To {}.", word)));
+        }
+        assert_eq!(told.text(), "To a, b, c, d or others.");
+    }
+
+    #[test]
+    fn counts_keep_their_nouns() {
+        let retried = |times| {
+            Statement::from(sentence!(
+                "{}.",
+                Value::count(times, "retransmission", "retransmissions")
+            ))
+        };
+        assert_eq!(retried(1).text(), "1 retransmission.");
+        let mut told = retried(1);
+        told.absorb(retried(15));
+        assert_eq!(told.text(), "1 to 15 retransmissions.");
+    }
+
+    #[test]
+    fn braces_from_a_packet_are_no_places() {
+        let told = Statement::from("GET /{} {}".to_owned());
+        assert_eq!(told.text(), "GET /{} {}");
+    }
+
+    #[test]
+    fn joining_goes_in_any_grouping() {
+        let cases = [
+            waited("GET", 5, 6).and("First."),
+            waited("PUT", 7, 6),
+            waited("GET", 9, 9).and("First."),
+        ];
+        let one_by_one = cases.iter().skip(1).fold(cases[0].clone(), |mut told, it| {
+            told.absorb(it.clone());
+            told
+        });
+        let mut last = cases[1].clone();
+        last.absorb(cases[2].clone());
+        let mut grouped = cases[0].clone();
+        grouped.absorb(last);
+        assert_eq!(one_by_one.text(), grouped.text());
+    }
+}
