@@ -400,7 +400,11 @@ mod tests {
             "GET / -->\n<-- RST",
             "GET / -->\n<-- 200 \"x\" [server=nginx/1.24.0]",
         ),
-        ("TLS was used", "hello -->\n<-- RST", "GET / -->\n<-- RST"),
+        (
+            "TLS was used",
+            "ClientHello -->\n<-- RST",
+            "GET / -->\n<-- RST",
+        ),
         (
             "the server sent a RST",
             "GET / -->\n<-- RST",
