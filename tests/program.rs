@@ -258,3 +258,38 @@ fn colour_is_for_terminals() {
     assert!(colored(&["report", RESET, "--color", "always"]));
     assert!(!colored(&["report", RESET, "--color", "never"]));
 }
+
+#[test]
+fn frames_of_several_files_are_named_by_their_own_numbers() {
+    let race = "captures/keep-alive-race.pcapng";
+    let report = run(&["report", race, RESET]);
+    let page = text(&report.stdout);
+    for named in [
+        "reset-before-response.pcap:6",
+        "keep-alive-race.pcapng:19",
+        "keep-alive-race.pcapng:10 to",
+    ] {
+        assert!(page.contains(named), "{named} in {page}");
+    }
+    assert!(
+        !page.contains("frame 31") && !page.contains("frames 22"),
+        "{page}"
+    );
+    let json = run(&["report", race, RESET, "-f", "json"]);
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let evidence = report["findings"].as_array().unwrap().iter();
+    let evidence = evidence.flat_map(|it| it["evidence"].as_array().unwrap());
+    let mut count = 0;
+    for row in evidence {
+        let (frame, own) = (row["frame"].as_u64(), row["frame_in_file"].as_u64());
+        // The first file given is the later one: its 22 frames follow the 12 of the other.
+        let expected = match row["file"].as_u64() {
+            Some(0) => frame.map(|it| it - 12),
+            Some(1) => frame,
+            file => panic!("{file:?}"),
+        };
+        assert_eq!(own, expected, "{row}");
+        count += 1;
+    }
+    assert!(count > 4, "{report}");
+}

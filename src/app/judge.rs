@@ -12,7 +12,7 @@ use crate::analysis::connection::Connection;
 use crate::analysis::engine::{EngineOutput, EngineSettings, EngineStats, Keep};
 use crate::analysis::hosts;
 use crate::base::net::Loss;
-use crate::packet::capture::{FileSummary, Source};
+use crate::packet::capture::{FileSummary, Source, frame_names};
 use crate::report::snapshot::{CaptureSummary, InputDamage, InputSummary, LimitHit, Snapshot};
 use crate::rules::log_errors::ErrorSearch;
 use crate::rules::{self, Finding, Severity};
@@ -103,6 +103,7 @@ pub(super) fn judge(
         },
         end,
     );
+    let frames = frame_names(files);
     let evaluate = |connections: &[Arc<Connection>]| {
         rules::evaluate(&rules::RuleInput {
             connections,
@@ -110,6 +111,7 @@ pub(super) fn judge(
             sockets: &sockets,
             lookups: &analysis.stats.lookups,
             capture_quality: rules::CaptureQuality::new(&analysis.stats, lost),
+            frames: &frames,
             end,
         })
     };
@@ -145,6 +147,7 @@ pub(super) fn judge(
             connections,
             findings,
             sockets,
+            frames: Arc::new(frames),
             contexts: analysis.stats.contexts,
             narrowed,
             ignored,

@@ -8,11 +8,11 @@ use std::io::{self, Write};
 
 use super::view::View;
 use crate::analysis::connection::{Connection, Who};
-use crate::base::frame_ref::FrameNumber;
+use crate::base::frame_ref::{FrameNames, FrameNumber};
 use crate::protocol::http::Outcome;
 use crate::report::wording::{moment, terms};
 
-const COLUMNS: [&str; 30] = [
+const COLUMNS: [&str; 36] = [
     "id",
     "client_ip",
     "client_port",
@@ -43,6 +43,12 @@ const COLUMNS: [&str; 30] = [
     "requests",
     "incomplete",
     "rules",
+    "first_file",
+    "first_frame_in_file",
+    "last_file",
+    "last_frame_in_file",
+    "file",
+    "frame_in_file",
 ];
 
 /// Writes the table.
@@ -50,12 +56,19 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     record(out, COLUMNS.map(Cow::Borrowed))?;
     for connection in view.shown() {
         let rules: Vec<_> = view.findings(connection).map(|it| it.rule).collect();
-        record(out, cells(connection, rules.join(" ")))?;
+        record(
+            out,
+            cells(connection, rules.join(" "), &view.snapshot.frames),
+        )?;
     }
     Ok(())
 }
 
-fn cells(connection: &Connection, rules: String) -> [Cow<'static, str>; COLUMNS.len()] {
+fn cells(
+    connection: &Connection,
+    rules: String,
+    frames: &FrameNames,
+) -> [Cow<'static, str>; COLUMNS.len()] {
     let teardown = &connection.teardown;
     let shown = teardown.frame != FrameNumber(0);
     let ending = terms::ending(connection);
@@ -65,6 +78,13 @@ fn cells(connection: &Connection, rules: String) -> [Cow<'static, str>; COLUMNS.
     let state = |who: Who| terms::state(connection.states[who as usize]);
     let named = |name: Option<&'static str>| Cow::Borrowed(name.unwrap_or_default());
     let number = |number: u64| Cow::Owned(number.to_string());
+    let place = |frame: FrameNumber| match frames.place(frame) {
+        Some((file, own)) => (number(file as u64), number(own)),
+        None => (named(None), named(None)),
+    };
+    let (first_file, first_own) = place(connection.first.frame);
+    let (last_file, last_own) = place(connection.last.frame);
+    let (file, own) = place(teardown.frame);
     [
         number(connection.id.into()),
         Cow::Owned(connection.client.ip.to_string()),
@@ -104,6 +124,12 @@ fn cells(connection: &Connection, rules: String) -> [Cow<'static, str>; COLUMNS.
         number(connection.exchanges.len() as u64),
         number(incomplete.count() as u64),
         Cow::Owned(rules),
+        first_file,
+        first_own,
+        last_file,
+        last_own,
+        file,
+        own,
     ]
 }
 

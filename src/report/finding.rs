@@ -216,16 +216,16 @@ impl FindingWriter<'_, '_> {
         new: bool,
         sheet: &mut dyn Sheet,
     ) -> io::Result<()> {
+        let frames = &self.view.snapshot.frames;
         let place = format!(
-            "#{}, {}, frames {} to {}.",
+            "#{}, {}, {}.",
             connection.id,
             connection::route(connection),
-            number(connection.first.frame.0),
-            number(connection.last.frame.0)
+            frames.span(connection.first.frame, connection.last.frame)
         );
         let label = if ids.len() > 1 { "First" } else { "Case" };
         let told = if new {
-            format!("{place} {}", story(connection))
+            format!("{place} {}", story(connection, frames))
         } else {
             format!("#{}, told above.", connection.id)
         };
@@ -276,8 +276,8 @@ impl FindingWriter<'_, '_> {
                     continue;
                 }
                 let told = format!(
-                    "frame {}, {}: {}",
-                    number(evidence.frame_ref.frame.0),
+                    "{}, {}: {}",
+                    self.view.snapshot.frames.name(evidence.frame_ref.frame),
                     self.view.at(evidence.frame_ref.time),
                     evidence.note
                 );
@@ -307,7 +307,12 @@ impl FindingWriter<'_, '_> {
         let frame_refs: Vec<FrameRef> = evidence.map(|it| it.frame_ref).collect();
         sheet.figure(
             "Ladder",
-            &picture(&drawn.ladder, connection.first, &frame_refs),
+            &picture(
+                &drawn.ladder,
+                connection.first,
+                &frame_refs,
+                &self.view.snapshot.frames,
+            ),
         )
     }
 }

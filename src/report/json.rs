@@ -18,10 +18,10 @@ use std::rc::Rc;
 use serde::{Serialize, Serializer};
 
 use super::view::View;
-use crate::analysis::connection::{Connection, Who};
+use crate::analysis::connection::{CloseEvent, Connection, Who};
 use crate::analysis::hosts::Sockets;
 use crate::base::escape::{escape, harmless};
-use crate::base::frame_ref::FrameNumber;
+use crate::base::frame_ref::{FrameNames, FrameNumber};
 use crate::base::net::{Endpoint, Skip};
 use crate::knowledge::NamedBy;
 use crate::protocol::http::{
@@ -52,7 +52,10 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     rows(
         out,
         "findings",
-        snapshot.findings.iter().map(FindingRow::new),
+        snapshot
+            .findings
+            .iter()
+            .map(|it| FindingRow::new(it, &snapshot.frames)),
     )?;
     rows(out, "sockets", snapshot.sockets.iter().map(SocketsRow::new))?;
     writeln!(out, "}}")
@@ -80,7 +83,7 @@ pub(super) fn write_lines(view: &View<'_>, out: &mut dyn Write) -> io::Result<()
         line(out, "connection", &ConnectionRow::new(connection, view))?;
     }
     for finding in &snapshot.findings {
-        line(out, "finding", &FindingRow::new(finding))?;
+        line(out, "finding", &FindingRow::new(finding, &snapshot.frames))?;
     }
     for sockets in &snapshot.sockets {
         line(out, "sockets", &SocketsRow::new(sockets))?;
@@ -234,7 +237,11 @@ struct ConnectionRow<'a> {
     roles: &'static str,
     context: Option<Cow<'a, str>>,
     first_frame: u64,
+    first_file: Option<usize>,
+    first_frame_in_file: Option<u64>,
     last_frame: u64,
+    last_file: Option<usize>,
+    last_frame_in_file: Option<u64>,
     first: JsonTime,
     last: JsonTime,
     opening: &'static str,
@@ -257,6 +264,24 @@ struct ConnectionRow<'a> {
     findings: &'a [u32],
 }
 
+/// Which frame of which file a frame is.
+#[derive(Serialize)]
+struct PlaceRow {
+    /// Its index in `capture.files`.
+    file: Option<usize>,
+    frame_in_file: Option<u64>,
+}
+
+impl PlaceRow {
+    fn new(frame: FrameNumber, frames: &FrameNames) -> Self {
+        let place = frames.place(frame);
+        Self {
+            file: place.map(|(file, _)| file),
+            frame_in_file: place.map(|(_, own)| own),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct EndpointRow {
     ip: std::net::IpAddr,
@@ -270,6 +295,8 @@ struct TeardownRow {
     reset: Option<&'static str>,
     phase: &'static str,
     frame: Option<u64>,
+    #[serde(flatten)]
+    place: PlaceRow,
     at: Option<JsonTime>,
     certainty: &'static str,
     orderly: bool,
@@ -293,6 +320,8 @@ struct SentRow {
 #[derive(Serialize)]
 struct CloseRow {
     frame: u64,
+    #[serde(flatten)]
+    place: PlaceRow,
     at: JsonTime,
     sent: u64,
     received: u64,
@@ -302,6 +331,8 @@ struct CloseRow {
 #[derive(Serialize)]
 struct IcmpRow {
     frame: u64,
+    #[serde(flatten)]
+    place: PlaceRow,
     at: JsonTime,
     reporter: std::net::IpAddr,
     r#type: u8,
@@ -315,7 +346,13 @@ impl<'a> ConnectionRow<'a> {
         let shown = teardown.frame != FrameNumber(0);
         let ending = terms::ending(connection);
         let exchanges = connection.exchanges.iter();
+        let frames = &view.snapshot.frames;
+        let (first, last) = (
+            PlaceRow::new(connection.first.frame, frames),
+            PlaceRow::new(connection.last.frame, frames),
+        );
         let context = usize::try_from(connection.context.0).unwrap_or(usize::MAX);
+        let close = |event: &CloseEvent| CloseRow::new(event, frames);
         Self {
             id: connection.id,
             client: EndpointRow::new(connection.client),
@@ -326,7 +363,11 @@ impl<'a> ConnectionRow<'a> {
                 name.map_or(Cow::Borrowed("tunnel"), |name| escape(name.as_bytes()))
             }),
             first_frame: connection.first.frame.0,
+            first_file: first.file,
+            first_frame_in_file: first.frame_in_file,
             last_frame: connection.last.frame.0,
+            last_file: last.file,
+            last_frame_in_file: last.frame_in_file,
             first: JsonTime(connection.first.time),
             last: JsonTime(connection.last.time),
             opening: terms::opening(connection.opening),
@@ -338,6 +379,7 @@ impl<'a> ConnectionRow<'a> {
                 reset: terms::reset(teardown.how),
                 phase: teardown.phase.name(),
                 frame: shown.then_some(teardown.frame.0),
+                place: PlaceRow::new(teardown.frame, frames),
                 at: shown.then_some(JsonTime(teardown.at)),
                 certainty: teardown.certainty.name(),
                 orderly: teardown.orderly,
@@ -346,10 +388,11 @@ impl<'a> ConnectionRow<'a> {
             time_wait: terms::time_wait(connection),
             protocol: terms::protocol(connection.protocol),
             sent: BothSides::of(|who| SentRow::new(connection, who)),
-            fin: BothSides::of(|who| connection.fin[who as usize].as_ref().map(CloseRow::new)),
-            reset: BothSides::of(|who| connection.reset[who as usize].as_ref().map(CloseRow::new)),
+            fin: BothSides::of(|who| connection.fin[who as usize].as_ref().map(close)),
+            reset: BothSides::of(|who| connection.reset[who as usize].as_ref().map(close)),
             icmp: connection.icmp.as_ref().map(|quote| IcmpRow {
                 frame: quote.frame.0,
+                place: PlaceRow::new(quote.frame, frames),
                 at: JsonTime(quote.time),
                 reporter: quote.reporter,
                 r#type: quote.icmp_type,
@@ -359,7 +402,7 @@ impl<'a> ConnectionRow<'a> {
             predecessor_frame: connection.predecessor.map(|before| before.last.frame.0),
             tls: connection.tls.as_deref().map(TlsRow::new),
             exchanges: exchanges
-                .map(|exchange| ExchangeRow::new(exchange, exchange.outcome(ending)))
+                .map(|exchange| ExchangeRow::new(exchange, exchange.outcome(ending), frames))
                 .collect(),
             h2: connection.h2.as_deref().map(layers::H2Row::new),
             websocket: connection
@@ -434,9 +477,10 @@ impl SentRow {
 }
 
 impl CloseRow {
-    const fn new(event: &crate::analysis::connection::CloseEvent) -> Self {
+    fn new(event: &CloseEvent, frames: &FrameNames) -> Self {
         Self {
             frame: event.frame_ref.frame.0,
+            place: PlaceRow::new(event.frame_ref.frame, frames),
             at: JsonTime(event.frame_ref.time),
             sent: event.sent,
             received: event.received,
@@ -452,8 +496,12 @@ struct ExchangeRow<'a> {
     host: Option<Cow<'a, str>>,
     version: Option<String>,
     request_frame: Option<u64>,
+    request_file: Option<usize>,
+    request_frame_in_file: Option<u64>,
     status: Option<u16>,
     response_frame: Option<u64>,
+    response_file: Option<usize>,
+    response_frame_in_file: Option<u64>,
     outcome: Option<&'static str>,
     expected: Option<u64>,
     received: Option<u64>,
@@ -494,11 +542,16 @@ struct FaultRow<'a> {
 }
 
 impl<'a> ExchangeRow<'a> {
-    fn new(exchange: &'a Exchange, outcome: Option<Outcome>) -> Self {
+    fn new(exchange: &'a Exchange, outcome: Option<Outcome>, frames: &FrameNames) -> Self {
         let request = exchange.request.as_ref();
         let response = exchange.response.as_ref();
         let asked = request.map(|request| &request.message);
         let answered = response.map(|response| &response.message);
+        let place = |message: &Message| {
+            let place = PlaceRow::new(message.first.frame, frames);
+            (place.file, place.frame_in_file)
+        };
+        let (asked_at, answered_at) = (asked.map(place), answered.map(place));
         let rare = exchange.rare.as_deref();
         let versions = asked.into_iter().chain(answered);
         let versions = versions.map(|message| message.version);
@@ -512,8 +565,12 @@ impl<'a> ExchangeRow<'a> {
                 .find(|version| *version != HttpVersion::UNKNOWN)
                 .map(|version| version.to_string()),
             request_frame: asked.map(|message| message.first.frame.0),
+            request_file: asked_at.and_then(|place| place.0),
+            request_frame_in_file: asked_at.and_then(|place| place.1),
             status: exchange.status(),
             response_frame: answered.map(|message| message.first.frame.0),
+            response_file: answered_at.and_then(|place| place.0),
+            response_frame_in_file: answered_at.and_then(|place| place.1),
             outcome: outcome.map(Outcome::name),
             expected: exchange.response_expected(),
             // If a response never came, nothing was received, unless the capture lost it.
@@ -590,12 +647,14 @@ struct FindingRow<'a> {
 #[derive(Serialize)]
 struct EvidenceRow<'a> {
     frame: u64,
+    #[serde(flatten)]
+    place: PlaceRow,
     at: JsonTime,
     note: Cow<'a, str>,
 }
 
 impl<'a> FindingRow<'a> {
-    fn new(finding: &'a Finding) -> Self {
+    fn new(finding: &'a Finding, frames: &FrameNames) -> Self {
         let evidence = finding.evidence.iter();
         Self {
             id: finding.id,
@@ -611,6 +670,7 @@ impl<'a> FindingRow<'a> {
             evidence: evidence
                 .map(|evidence| EvidenceRow {
                     frame: evidence.frame_ref.frame.0,
+                    place: PlaceRow::new(evidence.frame_ref.frame, frames),
                     at: JsonTime(evidence.frame_ref.time),
                     note: harmless(&evidence.note),
                 })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::analysis::connection::Who;
 use crate::base::escape::shortened;
 use crate::base::format::number;
-use crate::base::frame_ref::FrameRef;
+use crate::base::frame_ref::{FrameNames, FrameRef};
 use crate::ladder::{BodyPiece, Ladder, LadderLine, LadderSegment, Piece, Sends};
 
 /// Upper bound of rows.
@@ -25,7 +25,12 @@ const FRAME: usize = 14;
 
 /// The ladder, line by line; `first` is the connection's first segment, `evidence` the frame references to keep and to
 /// label.
-pub(super) fn picture(ladder: &Ladder, first: FrameRef, evidence: &[FrameRef]) -> Vec<String> {
+pub(super) fn picture(
+    ladder: &Ladder,
+    first: FrameRef,
+    evidence: &[FrameRef],
+    frames: &FrameNames,
+) -> Vec<String> {
     let rows: Vec<&LadderLine> = ladder
         .lines
         .iter()
@@ -65,7 +70,7 @@ pub(super) fn picture(ladder: &Ladder, first: FrameRef, evidence: &[FrameRef]) -
             left_out = 0;
         }
         match row {
-            LadderLine::Packet(packet) => lines.push(row_of(packet, named(packet))),
+            LadderLine::Packet(packet) => lines.push(row_of(packet, named(packet), frames)),
             other => lines.push(gap(folded(other))),
         }
     }
@@ -145,7 +150,7 @@ fn gap(left_out: u64) -> String {
     format!("{:>9}  {} {packets} more", "…", number(left_out))
 }
 
-fn row_of(packet: &LadderSegment, named: Option<&FrameRef>) -> String {
+fn row_of(packet: &LadderSegment, named: Option<&FrameRef>, frames: &FrameNames) -> String {
     let said = says(packet);
     let time = format!("{:.3}", packet.time.as_secs_f64());
     let (arrow, left, right) = match packet.from {
@@ -155,7 +160,7 @@ fn row_of(packet: &LadderSegment, named: Option<&FrameRef>) -> String {
         Who::Server => ("<--", String::new(), cut(&said, RIGHT)),
     };
     let frame = named.map_or(String::new(), |frame_ref| {
-        format!("frame {}", number(frame_ref.frame.0))
+        frames.in_one_file(frame_ref.frame)
     });
     let line = format!("{time:>9}  {left:<LEFT$}  {arrow}  {right:<RIGHT$}  {frame}");
     line.trim_end().to_owned()
@@ -251,7 +256,13 @@ mod tests {
     #[test]
     fn a_short_one_is_shown_whole_and_its_evidence_named() {
         let ladder: Ladder = RACE.parse().expect("a ladder");
-        let lines = picture(&ladder, frame_ref(1, 0), &[frame_ref(9, 41)]).join("\n");
+        let lines = picture(
+            &ladder,
+            frame_ref(1, 0),
+            &[frame_ref(9, 41)],
+            &FrameNames::default(),
+        )
+        .join("\n");
         insta::assert_snapshot!(lines, @r"
           seconds  client                         server
             0.000  SYN                       -->
@@ -271,7 +282,12 @@ mod tests {
         }
         text += "\n0.200 <-- RST";
         let ladder: Ladder = text.parse().expect("a ladder");
-        let lines = picture(&ladder, frame_ref(1, 0), &[frame_ref(44, 120)]);
+        let lines = picture(
+            &ladder,
+            frame_ref(1, 0),
+            &[frame_ref(44, 120)],
+            &FrameNames::default(),
+        );
         assert!(lines.len() <= LINES + 6, "{lines:#?}");
         assert!(lines.iter().any(|it| it.contains("frame 44")), "{lines:#?}");
         assert!(

@@ -451,7 +451,7 @@ impl<'v, 'a> Page<'v, 'a> {
         if self.view.shows_all() {
             sheet.heading("Connections")?;
             for connection in self.view.shown() {
-                let body = StyledLine::from(story(connection))
+                let body = StyledLine::from(story(connection, &self.view.snapshot.frames))
                     .plain(finding::logs_in_a_sentence(self.view, connection))
                     .plain(self.findings_of(connection));
                 sheet.item(&self.lead(connection), &body)?;
@@ -473,7 +473,7 @@ impl<'v, 'a> Page<'v, 'a> {
             (false, None) => "Connections that no finding explains",
         })?;
         for group in groups.iter().take(MOST) {
-            let body = StyledLine::from(story(group.first))
+            let body = StyledLine::from(story(group.first, &self.view.snapshot.frames))
                 .plain(finding::logs_in_a_sentence(self.view, group.first))
                 .plain(alike(group))
                 .plain(self.findings_of(group.first));

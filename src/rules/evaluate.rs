@@ -21,7 +21,6 @@ use crate::analysis::hosts::Hosts;
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
-use crate::protocol::dns::Lookups;
 use crate::rules::tls::tls_handshake_cut;
 
 /// Rules whose findings cause one another when they are about the same two hosts, cause first.
@@ -102,15 +101,15 @@ pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
             client: key.client,
             server: key.server,
             caused_by: None,
-            summary: cases.summary.text(),
-            message: cases.message.text(),
+            summary: cases.summary.text(facts.frames),
+            message: cases.message.text(facts.frames),
             evidence: cases.evidence,
             remedies: cases.remedies.shown(cases.count),
             connections: cases.connections,
         })
         .collect();
     join(&mut findings);
-    name(&mut findings, facts.lookups);
+    name(&mut findings, facts);
     tailor(&mut findings, facts.connections);
     findings
 }
@@ -161,22 +160,19 @@ fn collapse(all: &mut BTreeMap<CaseKey, Cases>) {
 }
 
 /// Adds the name by which the client knew the server, if the lookup was captured.
-fn name(findings: &mut [Finding], lookups: &Lookups) {
+fn name(findings: &mut [Finding], facts: &RuleInput<'_>) {
     for finding in findings {
         let (Some(client), Some(server)) = (finding.client, finding.server) else {
             continue;
         };
-        if let Some(lookup) = lookups.of(client, server.ip)
+        if let Some(lookup) = facts.lookups.of(client, server.ip)
             && finding.severity >= Severity::Warning
         {
             let name = shortened(&lookup.name, 80);
-            let frame = lookup
-                .answer
-                .map_or(lookup.asked, |answer| answer.at)
-                .frame
-                .0;
+            let frame = lookup.answer.map_or(lookup.asked, |answer| answer.at).frame;
+            let frame = facts.frames.name(frame);
             finding.message.push_str(&format!(
-                " The client knew {} as {name} (frame {frame}).",
+                " The client knew {} as {name} ({frame}).",
                 server.ip
             ));
         }

@@ -3,6 +3,7 @@
 use super::CaptureQuality;
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::hosts::Sockets;
+use crate::base::frame_ref::FrameNames;
 use crate::base::time::Timestamp;
 use crate::protocol::dns::Lookups;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub struct RuleInput<'a> {
     pub lookups: &'a Lookups,
     /// The quality of the capture.
     pub capture_quality: CaptureQuality,
+    /// Which frame of which file each frame is.
+    pub frames: &'a FrameNames,
     /// The time of the capture's last frame.
     pub end: Timestamp,
 }

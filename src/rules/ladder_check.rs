@@ -11,6 +11,7 @@ use super::{CaptureQuality, Finding, RuleInput, evaluate};
 use crate::analysis::connection::{Connection, ConnectionSummary, Standing, Who};
 use crate::analysis::engine::{Engine, EngineStats, Event, Sink};
 use crate::analysis::hosts;
+use crate::base::frame_ref::FrameNames;
 use crate::base::net::Loss;
 use crate::protocol::http::Outcome;
 
@@ -178,7 +179,9 @@ impl CheckSink<'_> {
         let records = self.proof.connections.iter().cloned().map(Arc::new);
         let records: Vec<Arc<Connection>> = records.collect();
         let sockets = hosts::sockets(&summaries, &settings, end);
+        let frames = FrameNames::default();
         self.proof.findings = evaluate(&RuleInput {
+            frames: &frames,
             connections: &records,
             summaries: &summaries,
             sockets: &sockets,

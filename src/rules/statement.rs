@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::base::format::{bytes, count, duration, exact_bytes, number};
-use crate::base::frame_ref::{FrameNumber, FrameRef};
+use crate::base::frame_ref::{FrameNames, FrameNumber, FrameRef};
 
 /// Different words listed in one place of a sentence; the rest are "others".
 const LISTED: usize = 4;
@@ -82,7 +82,7 @@ impl Value {
         }
     }
 
-    fn write(&self, text: &mut String) {
+    fn write(&self, text: &mut String, frames: &FrameNames) {
         let range = |low: String, high: String| {
             let unit = |text: &str| text.split_once(' ').map(|(_, unit)| unit.to_owned());
             match (low == high, unit(&low), unit(&high)) {
@@ -102,8 +102,8 @@ impl Value {
             Self::Number(least, most) => range(number(*least), number(*most)),
             Self::Count(least, most, one, many) if least == most => count(*least, one, many),
             Self::Count(least, most, one, many) => range(number(*least), count(*most, one, many)),
-            Self::Frame(frame, false) => format!("frame {}", number(frame.0)),
-            Self::Frame(frame, true) => format!("frame {} in the first case", number(frame.0)),
+            Self::Frame(frame, false) => frames.name(*frame),
+            Self::Frame(frame, true) => format!("{} in the first case", frames.name(*frame)),
             Self::Words(words, more) => listed(words, *more),
         };
     }
@@ -236,12 +236,12 @@ impl Sentence {
     }
 
     /// The sentence as text.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self, frames: &FrameNames) -> String {
         let mut text = String::new();
         let mut parts = self.template.split("{}");
         text += parts.next().unwrap_or_default();
         for (value, part) in self.values.iter().zip(parts) {
-            value.write(&mut text);
+            value.write(&mut text, frames);
             text += part;
         }
         text
@@ -300,6 +300,11 @@ impl Statement {
         self
     }
 
+    /// Adds the sentences of another statement about the same case.
+    pub(super) fn append(&mut self, other: Self) {
+        self.sentences.extend(other.sentences);
+    }
+
     /// Makes this hold for the other's cases as well.
     pub(super) fn absorb(&mut self, other: Self) {
         self.cases = self.cases.max(1) + other.cases.max(1);
@@ -327,7 +332,7 @@ impl Statement {
 
     /// The text. A sentence that only some cases have begins with their number.
     #[must_use]
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self, frames: &FrameNames) -> String {
         let all = self.cases.max(1);
         let mut text = String::new();
         for (cases, sentence) in &self.sentences {
@@ -337,7 +342,7 @@ impl Statement {
             if *cases < all {
                 text += &format!("{} of {}: ", number(*cases), number(all));
             }
-            text += &sentence.text();
+            text += &sentence.text(frames);
         }
         text
     }
@@ -365,7 +370,7 @@ mod tests {
     #[test]
     fn one_case_is_told_as_it_is() {
         assert_eq!(
-            waited("GET", 41, 6).text(),
+            waited("GET", 41, 6).text(&FrameNames::default()),
             "The server had the GET request for 41.0 ms and reset it (frame 6)."
         );
     }
@@ -376,7 +381,7 @@ mod tests {
         told.absorb(waited("POST", 3, 12));
         told.absorb(waited("GET", 8, 20));
         assert_eq!(
-            told.text(),
+            told.text(&FrameNames::default()),
             "The server had the GET or POST request for 3.0 to 41.0 ms and reset it (frame 6 in the first case)."
         );
     }
@@ -390,7 +395,7 @@ mod tests {
         told.absorb(waited("POST", 5, 6).and(unsafe_).and(last));
         told.absorb(waited("GET", 5, 6).and(safe).and(last));
         assert_eq!(
-            told.text(),
+            told.text(&FrameNames::default()),
             "The server had the GET or POST request for 5.0 ms and reset it (frame 6). 1 of 3: POST /order must not be. \
              2 of 3: GET /a may be sent again. Nothing else was lost."
         );
@@ -403,7 +408,10 @@ mod tests {
         for word in words {
             told.absorb(Statement::from(sentence!("To {}.", word)));
         }
-        assert_eq!(told.text(), "To a, b, c, d or others.");
+        assert_eq!(
+            told.text(&FrameNames::default()),
+            "To a, b, c, d or others."
+        );
     }
 
     #[test]
@@ -414,16 +422,19 @@ mod tests {
                 Value::count(times, "retransmission", "retransmissions")
             ))
         };
-        assert_eq!(retried(1).text(), "1 retransmission.");
+        assert_eq!(retried(1).text(&FrameNames::default()), "1 retransmission.");
         let mut told = retried(1);
         told.absorb(retried(15));
-        assert_eq!(told.text(), "1 to 15 retransmissions.");
+        assert_eq!(
+            told.text(&FrameNames::default()),
+            "1 to 15 retransmissions."
+        );
     }
 
     #[test]
     fn braces_from_a_packet_are_no_places() {
         let told = Statement::from("GET /{} {}".to_owned());
-        assert_eq!(told.text(), "GET /{} {}");
+        assert_eq!(told.text(&FrameNames::default()), "GET /{} {}");
     }
 
     #[test]
@@ -441,6 +452,9 @@ mod tests {
         last.absorb(cases[2].clone());
         let mut grouped = cases[0].clone();
         grouped.absorb(last);
-        assert_eq!(one_by_one.text(), grouped.text());
+        assert_eq!(
+            one_by_one.text(&FrameNames::default()),
+            grouped.text(&FrameNames::default())
+        );
     }
 }

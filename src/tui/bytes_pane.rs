@@ -98,7 +98,7 @@ impl BytesPane {
                 width: area.width.saturating_sub(1),
                 ..area
             };
-            draw_row(chunk, range, &reread.connection, look, row, buffer);
+            draw_row(chunk, range, reread, look, row, buffer);
             if nth == self.place.selected {
                 buffer.set_style(row, look.theme.style(Tone::Selected));
                 buffer.set_stringn(
@@ -117,11 +117,12 @@ impl BytesPane {
 fn draw_row(
     chunk: &StreamChunk,
     range: &Range<u32>,
-    connection: &Connection,
+    reread: &ConnectionTranscript,
     look: &Look,
     row: Rect,
     buffer: &mut Buffer,
 ) {
+    let (connection, frames) = (&reread.connection, &reread.frames);
     let (tone, sign, name) = match chunk.from {
         Who::Client => (Tone::Client, look.glyphs.arrow[2], "client"),
         Who::Server => (Tone::Server, look.glyphs.arrow[0], "server"),
@@ -129,7 +130,7 @@ fn draw_row(
     let at = chunk.offset.saturating_add(range.start.into());
     let line = StyledLine::of(tone, format!(" {sign} {at:>8} "));
     let rule = look.glyphs.rule.repeat(2);
-    let frame = number(chunk.at.frame.0);
+    let frame = frames.name(chunk.at.frame);
     let line = match &chunk.said {
         ChunkContent::Bytes(_) => line.with(Tone::Plain, text(chunk, range)),
         ChunkContent::Cut(many) => line.faint(format!(
@@ -148,14 +149,14 @@ fn draw_row(
         )),
         ChunkContent::End => {
             let text = format!(
-                "{rule} FIN from the {name}, frame {frame}{} {rule}",
+                "{rule} FIN from the {name}, {frame}{} {rule}",
                 short(connection, chunk.from)
             );
             line.strong(text)
         }
         ChunkContent::Reset => {
             let text = format!(
-                "{rule} RST from the {name}, frame {frame}{} {rule}",
+                "{rule} RST from the {name}, {frame}{} {rule}",
                 short(connection, chunk.from)
             );
             line.with(Tone::Error, text)

@@ -203,11 +203,14 @@ impl ConnectionScreen {
                 self.ladder.to_text(reread, cx.look),
             ));
         }
-        items.push(MenuItem::new("what happened", connection::story(record)));
+        items.push(MenuItem::new(
+            "what happened",
+            connection::story(record, &cx.snapshot().frames),
+        ));
         for finding in cx.model.naming.findings(cx.snapshot(), self.id) {
             items.push(MenuItem::new(
                 finding.rule,
-                verdict_pane::markdown(finding, record),
+                verdict_pane::markdown(finding, record, &cx.snapshot().frames),
             ));
         }
         self.menu.open(items);
@@ -281,7 +284,7 @@ impl Screen for ConnectionScreen {
         {
             let findings: Vec<&Finding> =
                 cx.model.naming.findings(cx.snapshot(), self.id).collect();
-            let page = verdict_pane::page(record, &findings, &cx.look.glyphs);
+            let page = verdict_pane::page(record, &findings, cx);
             self.verdict.replace(page);
             self.told_of = Some(made);
         }
@@ -601,7 +604,8 @@ impl ConnectionScreen {
             let Some(exchange) = all.get(nth) else {
                 break;
             };
-            let frame = first_frame(exchange).map_or(0, |it| it.0);
+            let frame = first_frame(exchange)
+                .map_or_else(String::new, |it| cx.snapshot().frames.column(it));
             let status = exchange
                 .status()
                 .map_or_else(|| look.glyphs.dot.to_owned(), |it| it.to_string());

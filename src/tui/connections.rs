@@ -536,7 +536,10 @@ impl ConnectionsScreen {
             ),
         ];
         if let Some(record) = cx.snapshot().connection(summary.id) {
-            items.push(MenuItem::new("what happened", connection::story(record)));
+            items.push(MenuItem::new(
+                "what happened",
+                connection::story(record, &cx.snapshot().frames),
+            ));
         }
         if !self.filter.is_empty() {
             items.push(MenuItem::new("this filter", self.filter.clone()));
@@ -721,7 +724,7 @@ impl ConnectionsScreen {
             return;
         };
         let told = match model.snapshot.connection(summary.id) {
-            Some(record) => connection::story(record),
+            Some(record) => connection::story(record, &model.snapshot.frames),
             None => in_short(summary),
         };
         let paragraph = Paragraph::new(0, told);

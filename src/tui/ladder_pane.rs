@@ -331,8 +331,7 @@ impl LadderPane {
             Tone::Server
         };
         let mut line = StyledLine::default()
-            .faint("frame ")
-            .strong(number(step.frame.0))
+            .strong(reread.frames.name(step.frame))
             .plain("  ");
         line = line
             .with(from, flags(step.flags))
@@ -553,7 +552,11 @@ impl LadderColumns {
             put(
                 frame,
                 FRAME,
-                &format!("{:>w$}", step.frame.0, w = usize::from(FRAME) - 1),
+                &format!(
+                    "{:>w$}",
+                    reread.frames.column(step.frame),
+                    w = usize::from(FRAME) - 1
+                ),
                 Tone::Faint,
             );
         }

@@ -104,7 +104,7 @@ impl SegmentsPane {
             let mut line = StyledLine::default()
                 .plain(format!(
                     "  {:>7} {:>10.6}  ",
-                    step.frame.0,
+                    reread.frames.column(step.frame),
                     step.time.since(start).as_secs_f64()
                 ))
                 .with(tone, format!("{arrow} {:<7}", short(step.flags)))

@@ -325,7 +325,7 @@ impl StoryText<'_, '_> {
         self.heading("Evidence");
         for evidence in &finding.evidence {
             let line = StyledLine::default()
-                .strong(format!("frame {}", number(evidence.frame_ref.frame.0)))
+                .strong(self.cx.snapshot().frames.name(evidence.frame_ref.frame))
                 .faint(format!("  {}  ", self.offset(evidence.frame_ref.time)))
                 .plain(evidence.note.clone());
             self.page.push(Paragraph::new(2, line).hanging(6));
@@ -386,8 +386,10 @@ impl StoryText<'_, '_> {
             self.page
                 .push(Paragraph::new(2, line).hanging(6).link(link));
             if let Some(connection) = snapshot.connection(*id) {
-                self.page
-                    .push(Paragraph::new(6, connection::story(connection)));
+                self.page.push(Paragraph::new(
+                    6,
+                    connection::story(connection, &snapshot.frames),
+                ));
             }
         }
         let more = group.connections.saturating_sub(ids.len() as u64);

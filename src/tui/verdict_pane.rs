@@ -1,10 +1,11 @@
 //! The diagnosis of one connection in words: how it ended, the findings, what both logs will contain, what was
 //! exchanged.
-use super::glyphs::Glyphs;
+use super::ViewContext;
 use super::text_layout::Paragraph;
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
+use crate::base::frame_ref::FrameNames;
 use crate::report::rich_text::StyledLine;
 use crate::report::rich_text::Tone;
 use crate::report::wording::{connection, terms, tls};
@@ -18,11 +19,12 @@ const SUSPECTS: usize = 3;
 pub(super) fn page(
     connection: &Connection,
     findings: &[&Finding],
-    glyphs: &Glyphs,
+    cx: &ViewContext<'_>,
 ) -> Vec<Paragraph> {
+    let (glyphs, frames) = (&cx.look.glyphs, &cx.snapshot().frames);
     let mut page = vec![Paragraph::new(
         0,
-        StyledLine::default().strong(connection::story(connection)),
+        StyledLine::default().strong(connection::story(connection, frames)),
     )];
     for finding in findings {
         page.push(Paragraph::default());
@@ -44,7 +46,7 @@ pub(super) fn page(
         if own {
             for evidence in &finding.evidence {
                 let line = StyledLine::default()
-                    .faint(format!("frame {}  ", number(evidence.frame_ref.frame.0)))
+                    .faint(format!("{}  ", frames.name(evidence.frame_ref.frame)))
                     .plain(evidence.note.clone());
                 page.push(Paragraph::new(2, line).hanging(6));
             }
@@ -178,7 +180,7 @@ fn logged(told: &PredictedText) -> String {
 }
 
 /// A finding as Markdown, for a ticket.
-pub(super) fn markdown(finding: &Finding, connection: &Connection) -> String {
+pub(super) fn markdown(finding: &Finding, connection: &Connection, frames: &FrameNames) -> String {
     let mut text = format!("## {}: {}\n\n", finding.severity.name(), finding.rule);
     text += &format!("{}\n\n", finding.message);
     text += &format!(
@@ -198,8 +200,9 @@ pub(super) fn markdown(finding: &Finding, connection: &Connection) -> String {
     text += "\nEvidence:\n\n";
     for evidence in &finding.evidence {
         text += &format!(
-            "- frame {}: {}\n",
-            evidence.frame_ref.frame.0, evidence.note
+            "- {}: {}\n",
+            frames.name(evidence.frame_ref.frame),
+            evidence.note
         );
     }
     text += "\nRemedy:\n\n";

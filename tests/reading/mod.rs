@@ -72,6 +72,7 @@ pub fn analyse_with(
     let settings = hosts::HostSettings { time_wait, range };
     let sockets = hosts::sockets(&analysis.summaries, &settings, end);
     let findings = rules::evaluate(&rules::RuleInput {
+        frames: &hangup::base::frame_ref::FrameNames::default(),
         connections: &analysis.connections,
         summaries: &analysis.summaries,
         sockets: &sockets,

@@ -14,6 +14,7 @@ mod step;
 mod streams;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 pub use rows::{TranscriptRow, TranscriptRows};
 pub use step::{SegmentKind, TlsRecordHead, TranscriptStep};
@@ -24,8 +25,8 @@ use crate::analysis::connection::{
 };
 use crate::analysis::engine::{self, RereadConnection};
 use crate::base::flow_end::FlowEnd;
-use crate::base::frame_ref::FrameNumber;
-use crate::packet::capture::Source;
+use crate::base::frame_ref::{FrameNames, FrameNumber};
+use crate::packet::capture::{Source, frame_names};
 use crate::packet::decode::Segment;
 use crate::protocol::annotations::RecordKind;
 use crate::protocol::tls::secrets::KeyStore;
@@ -133,6 +134,8 @@ pub struct ConnectionTranscript {
     pub connection: Connection,
     /// Its segments and streams.
     pub transcript: Transcript,
+    /// Which frame of which file each frame is.
+    pub frames: Arc<FrameNames>,
 }
 
 impl ConnectionTranscript {
@@ -150,7 +153,9 @@ impl ConnectionTranscript {
         let found = engine::reread_connection(source, wanted, keys.unwrap_or(&none), goes_on);
         let found = found.map_err(|error| error.to_string())?;
         let gone = || "its packets are not in the input any more".to_owned();
-        found.as_ref().map(Self::of).ok_or_else(gone)
+        let mut read = found.as_ref().map(Self::of).ok_or_else(gone)?;
+        read.frames = Arc::new(frame_names(source.files()));
+        Ok(read)
     }
 
     /// The transcript of a reread connection.
@@ -162,6 +167,7 @@ impl ConnectionTranscript {
         Self {
             transcript: Transcript::new(&close.connection, taken, left_out),
             connection: close.connection.clone(),
+            frames: Arc::default(),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! files needs no more open files than overlap. While only one file is open, its batches are passed on unchanged. Where
 //! files overlap, runs of frames are copied, each up to the point where another file has an earlier frame.
 
+use crate::base::frame_ref::{FrameNumber, FrameRun};
 use crate::base::net::Loss;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -76,7 +77,13 @@ pub(crate) struct Files {
     next_number: u64,
     chunk: usize,
     stopped: bool,
+    /// The runs recorded, and the file and the difference of numbers of the last one.
+    runs: usize,
+    last_run: Option<(usize, u64)>,
 }
+
+/// Runs of frames that are recorded, of all files: 32 MB. Frames after that are named by their number in the whole input.
+const MAX_RUNS: usize = 2 << 20;
 
 /// A file that has been probed and closed again.
 struct ClosedFile {
@@ -90,6 +97,18 @@ struct OpenFile {
     reader: FileReader,
     batch: Batch,
     at: usize,
+    /// The number in this file of the batch's first number.
+    first: u64,
+    /// The number in this file after the last that was read.
+    next: u64,
+}
+
+impl OpenFile {
+    /// Counts numbers that were just read, up to the last frame's.
+    fn count(&mut self, last: Option<&FrameSlot>) {
+        self.first = self.next;
+        self.next += last.map_or(0, |slot| u64::from(slot.nth) + 1);
+    }
 }
 
 impl Files {
@@ -110,6 +129,8 @@ impl Files {
             next_number: 1,
             chunk: chunk.unwrap_or(CHUNK),
             stopped: false,
+            runs: 0,
+            last_run: None,
         };
         while let Some(input) = inputs.next() {
             let input = input?;
@@ -146,6 +167,8 @@ impl Files {
             reader,
             batch: Batch::default(),
             at: 0,
+            first: 1,
+            next: 1,
         });
         self.drained.push(index);
         Ok(())
@@ -177,6 +200,8 @@ impl Files {
             file.reader
                 .fill(&mut file.batch, summary, &mut self.next_interface);
             file.at = 0;
+            let last = file.batch.slots.last().copied();
+            file.count(last.as_ref());
             match file.batch.slots.first() {
                 Some(slot) => self.heads.push(Reverse((slot.time, index))),
                 None => self.open[index] = None,
@@ -210,6 +235,7 @@ impl Files {
         let rest = &file.batch.slots[file.at..];
         // The first frame is taken regardless of the bound: it is the smallest of all.
         let run = 1 + rest.iter().skip(1).take_while(|slot| earlier(slot)).count();
+        let own = file.first + u64::from(rest.first().map_or(0, |slot| slot.nth));
         if run == rest.len() && batch.is_empty() {
             std::mem::swap(batch, &mut file.batch);
             if let Some(taken) = file.at.checked_sub(1) {
@@ -223,9 +249,12 @@ impl Files {
             file.batch.clear();
             file.at = 0;
             self.drained.push(index);
+            let nth = batch.slots.first().map_or(0, |slot| slot.nth);
+            self.record(index, nth, own);
             return true;
         }
         let mut taken = 0;
+        let mut begins = None;
         // Numbers without a frame (blocks that Wireshark counts as packets) stay gaps between the frames of the file.
         let mut before = file.at.checked_sub(1).map(|at| file.batch.slots[at].nth);
         for slot in &rest[..run] {
@@ -239,6 +268,7 @@ impl Files {
                 .map_or(0, |last| last.nth.saturating_add(1));
             let nth = next.saturating_add(between);
             batch.push_slot(FrameSlot { nth, ..*slot }, file.batch.data(slot));
+            begins = begins.or(Some(nth));
             taken += 1;
             if batch.used >= self.chunk {
                 break;
@@ -250,7 +280,26 @@ impl Files {
         } else {
             self.drained.push(index);
         }
+        if let Some(nth) = begins {
+            self.record(index, nth, own);
+        }
         batch.used >= self.chunk
+    }
+
+    /// Records that the frame with this number in the batch is the file's own of this number, if it does not go on from the
+    /// run before.
+    fn record(&mut self, index: usize, nth: u32, own: u64) {
+        let first = self.next_number + u64::from(nth);
+        let run = (index, first.wrapping_sub(own));
+        if self.summaries.len() < 2 || self.last_run == Some(run) || self.runs == MAX_RUNS {
+            return;
+        }
+        self.runs += 1;
+        self.last_run = Some(run);
+        if let Some(summary) = self.summaries.get_mut(index) {
+            let first = FrameNumber(first);
+            summary.runs.push(FrameRun { first, own });
+        }
     }
 
     /// Whether the next step may block on a pipe that has no data yet.
@@ -272,6 +321,11 @@ impl Source for Files {
             if let Some(file) = &mut self.open[index] {
                 let summary = &mut self.summaries[index];
                 file.reader.fill(batch, summary, &mut self.next_interface);
+                file.count(batch.slots.last());
+                let own = file.first;
+                if !batch.is_empty() {
+                    self.record(index, 0, own);
+                }
             }
         } else {
             loop {

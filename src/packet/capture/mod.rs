@@ -41,6 +41,6 @@ pub use live::{LiveOptions, NamedInterface, default_interface, interfaces, live}
 pub use recent::{Recent, RecentLimits};
 pub(crate) use recording::numbered;
 pub use recording::{Recording, Rotation};
-pub use summary::{Damage, FileSummary, Interface, SecretsBlock};
+pub use summary::{Damage, FileSummary, Interface, SecretsBlock, frame_names};
 pub(crate) use wrapped::{Wrap, wrapped};
 pub use write::{PcapWriter, PcapngWriter};

@@ -3,6 +3,7 @@
 //! Everything that a file can repeat without limit is kept only up to a bound, so that a file of nothing but comments
 //! takes no more memory than one of frames. [`FileSummary::left_out`] counts what was discarded at a bound.
 
+use crate::base::frame_ref::{FrameNames, FrameRun};
 use crate::base::net::Loss;
 use std::net::IpAddr;
 
@@ -50,6 +51,18 @@ pub struct FileSummary {
     pub left_out: u64,
     /// Frames that the file says were lost.
     pub lost: Loss,
+    /// Where its frames stand among those of all inputs; empty for a single input, whose numbers are the same.
+    pub runs: Vec<FrameRun>,
+}
+
+/// Which frame of which of these files each frame is.
+#[must_use]
+pub fn frame_names(files: &[FileSummary]) -> FrameNames {
+    FrameNames::new(
+        files
+            .iter()
+            .map(|file| (file.path.as_str(), file.runs.as_slice())),
+    )
 }
 
 /// A place where a file contradicts itself or ends too early.

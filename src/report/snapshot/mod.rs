@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::hosts::Sockets;
+use crate::base::frame_ref::FrameNames;
 use crate::base::net::Loss;
 use crate::base::net::Skip;
 use crate::base::time::Timestamp;
@@ -92,6 +93,8 @@ pub struct Snapshot {
     pub findings: Vec<Finding>,
     /// Sockets by client and server, most used first.
     pub sockets: Vec<Sockets>,
+    /// Which frame of which file each frame is.
+    pub frames: Arc<FrameNames>,
     /// Names of the tunnels that [`crate::base::net::Context`] numbers; index 0 is no tunnel.
     pub contexts: Vec<String>,
     /// The error that the report is narrowed to, if any: connections and findings are those that match it.

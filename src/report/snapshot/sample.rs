@@ -9,7 +9,7 @@ use crate::analysis::connection::{
     Standing, State, Teardown,
 };
 use crate::base::certainty::Certainty;
-use crate::base::frame_ref::{FrameNumber, FrameRef};
+use crate::base::frame_ref::{FrameNames, FrameNumber, FrameRef};
 use crate::base::net::{Context, Endpoint, Skip};
 use crate::base::time::Timestamp;
 use crate::protocol::http::Protocol;
@@ -120,6 +120,7 @@ pub(crate) fn snapshot(mut connections: Vec<Connection>) -> Snapshot {
             skipped,
             ..CaptureSummary::default()
         },
+        frames: Arc::new(FrameNames::new([("made.pcap", &[][..])])),
         summaries: connections.iter().map(ConnectionSummary::from).collect(),
         connections: connections.into_iter().map(Arc::new).collect(),
         ..Snapshot::default()

@@ -9,7 +9,7 @@ use crate::base::escape::shortened;
 use crate::base::flow_end::FlowEnd;
 use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
-use crate::base::frame_ref::FrameNumber;
+use crate::base::frame_ref::{FrameNames, FrameNumber};
 use crate::base::net::{Endpoint, QuoteKind};
 use crate::protocol::http::{CloseSign, ConnectionEnd, Exchange, Outcome, Protocol};
 use crate::protocol::tls::{HandshakeStage, TlsFacts, alert_name};
@@ -19,14 +19,14 @@ const TARGET: usize = 48;
 
 /// The summary sentence of one connection.
 #[must_use]
-pub fn story(connection: &Connection) -> String {
-    let mut told = ending(connection);
+pub fn story(connection: &Connection, frames: &FrameNames) -> String {
+    let mut told = ending(connection, frames);
     match connection.teardown.certainty {
         Certainty::Certain => {}
         Certainty::Likely => told = hedged("Likely: ", &told),
         Certainty::Possible => told = hedged("Possibly: ", &told),
     }
-    told += &exchanges(connection);
+    told += &exchanges(connection, frames);
     told.push('.');
     let [client, server] = connection.sent.map(|sent| sent.missing);
     let missing = client.saturating_add(server);
@@ -103,23 +103,23 @@ const fn actor(by: By) -> &'static str {
     }
 }
 
-fn ending(connection: &Connection) -> String {
+fn ending(connection: &Connection, frames: &FrameNames) -> String {
     let teardown = &connection.teardown;
     let actor = actor(teardown.by);
     let into = duration(teardown.at.since(connection.first.time));
     let at = if teardown.frame == FrameNumber(0) {
         format!("{into} in")
     } else {
-        format!("(frame {}) {into} in", number(teardown.frame.0))
+        format!("({}) {into} in", frames.name(teardown.frame))
     };
     let phase = phase(connection);
     match (connection.opening, teardown.how) {
-        (Opening::Unreachable, _) => unreachable(connection),
+        (Opening::Unreachable, _) => unreachable(connection, frames),
         (Opening::Unanswered, _) => {
             let tries = u64::from(connection.syn_retries) + 1;
             format!(
-                "No answer to the SYN (frame {}), sent {} in {}",
-                number(connection.first.frame.0),
+                "No answer to the SYN ({}), sent {} in {}",
+                frames.name(connection.first.frame),
                 count(tries, "time", "times"),
                 duration(connection.lasted())
             )
@@ -143,8 +143,8 @@ fn ending(connection: &Connection) -> String {
             format!("{actor} sent a RST {at}, too late to count, {phase}")
         }
         (_, How::Silence) => format!(
-            "{actor} stopped answering; the last sign of life is frame {}, {into} in, {phase}",
-            number(teardown.frame.0)
+            "{actor} stopped answering; the last sign of life is {}, {into} in, {phase}",
+            frames.name(teardown.frame)
         ),
         (_, How::Open) => format!(
             "Still open when the capture ends, {} in, {phase}",
@@ -153,7 +153,7 @@ fn ending(connection: &Connection) -> String {
     }
 }
 
-fn unreachable(connection: &Connection) -> String {
+fn unreachable(connection: &Connection, frames: &FrameNames) -> String {
     let Some(quote) = &connection.icmp else {
         return "The network reported that the server cannot be reached".to_owned();
     };
@@ -164,11 +164,11 @@ fn unreachable(connection: &Connection) -> String {
         QuoteKind::Other => "an error",
     };
     format!(
-        "{} reported by ICMP that the server cannot be reached: {what}, type {} code {} (frame {})",
+        "{} reported by ICMP that the server cannot be reached: {what}, type {} code {} ({})",
         quote.reporter,
         quote.icmp_type,
         quote.icmp_code,
-        number(quote.frame.0)
+        frames.name(quote.frame)
     )
 }
 
@@ -312,7 +312,7 @@ fn sign(connection: &Connection) -> &'static str {
 }
 
 /// What happened to the requests: the first incomplete one, otherwise their number.
-fn exchanges(connection: &Connection) -> String {
+fn exchanges(connection: &Connection, frames: &FrameNames) -> String {
     let all = connection.exchanges.len();
     let ending = terms::ending(connection);
     let hit = connection
@@ -331,7 +331,7 @@ fn exchanges(connection: &Connection) -> String {
                 1 => "its request".to_owned(),
                 all => format!("request {} of {}", number(nth as u64), number(all as u64)),
             };
-            let asked = asked(exchange);
+            let asked = asked(exchange, frames);
             match fate(exchange, outcome, ending) {
                 // The clause about the phase has stated it.
                 None if connection.teardown.phase == Phase::Waiting => {
@@ -346,7 +346,7 @@ fn exchanges(connection: &Connection) -> String {
 
 /// `GET /path (frame 4)`.
 #[must_use]
-pub fn asked(exchange: &Exchange) -> String {
+pub fn asked(exchange: &Exchange, frames: &FrameNames) -> String {
     let Some(request) = &exchange.request else {
         return "which was not captured".to_owned();
     };
@@ -356,10 +356,10 @@ pub fn asked(exchange: &Exchange) -> String {
         .as_ref()
         .map_or(&b"?"[..], |it| it.as_bytes());
     format!(
-        "{} {} (frame {})",
+        "{} {} ({})",
         shortened(method, TARGET),
         shortened(target, TARGET),
-        number(request.message.first.frame.0)
+        frames.name(request.message.first.frame)
     )
 }
 
@@ -431,7 +431,7 @@ mod tests {
     fn check(change: impl FnOnce(&mut Connection), told: &str) {
         let mut connection = sample::connection();
         change(&mut connection);
-        assert_eq!(story(&connection), told);
+        assert_eq!(story(&connection, &FrameNames::default()), told);
     }
 
     #[test]

@@ -311,11 +311,13 @@ fn tell_answers(failed: Vec<(&Lookup, LookupFailure)>) -> Vec<HostDiagnosis> {
     let mut told = story(first, failure);
     told.severity = Severity::Note;
     told.summary = "very many names were looked up in vain by one client".into();
-    told.message = format!(
-        "{} were looked up in vain by one client, which is how a scanner works, or a server that looks up names for others. The first: {}",
-        counted(failed.len(), "name"),
-        told.message.text()
-    ).into();
+    let first_told = std::mem::take(&mut told.message);
+    told.message.say(sentence!(
+        "{} were looked up in vain by one client, which is how a scanner works, or a server that looks up names for \
+         others. The first:",
+        counted(failed.len(), "name")
+    ));
+    told.message.append(first_told);
     vec![found(first, told)]
 }
 
