@@ -115,7 +115,8 @@ pub mod rules;
 pub mod tui;
 
 pub use analysis::connection::{
-    By, Connection, ConnectionSummary, How, Opening, Roles, SentTotals, Teardown, Who,
+    By, Connection, ConnectionOutcome, ConnectionSummary, FailedReason, FineReason, How, Opening,
+    Roles, SentTotals, Teardown, Turns, UnknownReason, Who,
 };
 pub use app::analysis::Analysis;
 pub use app::options::{AnalysisError, AnalysisOptions, IgnoreFile, Records};

@@ -8,7 +8,7 @@ use super::analysis::Analysis;
 use super::key_logs::{KeyLogs, Presence};
 use super::options::{AnalysisError, AnalysisOptions, Records};
 use super::selection::{self, LeftOut};
-use crate::analysis::connection::Connection;
+use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine::{EngineOutput, EngineSettings, EngineStats, Keep};
 use crate::analysis::hosts;
 use crate::base::net::Loss;
@@ -117,6 +117,7 @@ pub(super) fn judge(
     };
     let mut found = evaluate(&analysis.connections);
     let mut connections = std::mem::take(&mut analysis.connections);
+    let spared = rules::spared_attempts(&analysis.summaries, &found);
     let narrowed = search.as_ref().map(|search| {
         let span = analysis.stats.span;
         let narrowed = search.narrow(&analysis.summaries, &connections, &found, span);
@@ -128,6 +129,7 @@ pub(super) fn judge(
         found.retain(|it| it.connections.iter().any(|id| shown(*id)));
         narrowed
     });
+    spare(&spared, &mut analysis.summaries, &mut connections);
     left_out.silence(&mut found, &mut ignored);
     let (findings, worst) = select(found, options);
     let mut summary = summary(files, lost, &analysis.stats);
@@ -154,6 +156,20 @@ pub(super) fn judge(
             drawn: Vec::new(),
         },
         worst,
+    }
+}
+
+/// Corrects the outcome of attempts to connect that another connection made unnecessary.
+fn spare(ids: &[u32], summaries: &mut [ConnectionSummary], connections: &mut [Arc<Connection>]) {
+    for id in ids {
+        let place = summaries.binary_search_by_key(id, |it| it.id);
+        if let Some(summary) = place.ok().and_then(|at| summaries.get_mut(at)) {
+            summary.outcome = rules::SPARED;
+        }
+        let place = connections.binary_search_by_key(id, |it| it.id);
+        if let Some(record) = place.ok().and_then(|at| connections.get_mut(at)) {
+            Arc::make_mut(record).outcome = rules::SPARED;
+        }
     }
 }
 

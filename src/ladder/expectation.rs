@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::analysis::connection::{
-    By, Certainty, How, Opening, Phase, ResetKind, Standing, State, Who,
+    By, Certainty, ConnectionOutcome, How, Opening, Phase, ResetKind, Standing, State, Who,
 };
 use crate::protocol::http::{Outcome, Protocol};
 
@@ -31,6 +31,8 @@ pub enum Claim {
     Exchanges(usize),
     /// `outcome 1 complete`, by number from 1; `unknown` if the capture lost the bytes that decide it.
     Outcome(usize, Option<Outcome>),
+    /// `outcome failed no-response`: of the connection.
+    Came(ConnectionOutcome),
     /// `orderly yes`.
     Orderly(bool),
     /// `certainty likely`.
@@ -182,6 +184,7 @@ impl fmt::Display for Claim {
                 let word = outcome.map_or("unknown", Outcome::name);
                 write!(f, "outcome {number} {word}")
             }
+            Self::Came(outcome) => write!(f, "outcome {} {}", outcome.name(), outcome.reason()),
             Self::Orderly(orderly) => write!(f, "orderly {}", orderly.word()),
             Self::Certainty(certainty) => write!(f, "certainty {}", certainty.name()),
             Self::Protocol(protocol) => write!(f, "protocol {}", protocol.word()),
@@ -229,6 +232,17 @@ pub(super) fn claim(words: &[&str]) -> Result<Claim, (usize, String)> {
         "time-wait" => end(2, Claim::TimeWait(known(words, 1)?)),
         "states" => end(4, Claim::States(states(words, 1)?)),
         "exchanges" => end(2, Claim::Exchanges(number(words, 1)?)),
+        "outcome" if ConnectionOutcome::WORDS.contains(&word(1)) => {
+            let named = |it: &ConnectionOutcome| (it.name(), it.reason()) == (word(1), word(2));
+            let known = || ConnectionOutcome::all().filter(|it| it.name() == word(1));
+            match known().find(named) {
+                Some(outcome) => end(3, Claim::Came(outcome)),
+                None => {
+                    let words: Vec<_> = known().map(ConnectionOutcome::reason).collect();
+                    Err((2, format!("{:?}: known are {}", word(2), words.join(", "))))
+                }
+            }
+        }
         "outcome" if word(2) == "unknown" => end(3, Claim::Outcome(number(words, 1)?, None)),
         "outcome" => end(3, Claim::Outcome(number(words, 1)?, Some(known(words, 2)?))),
         "orderly" => end(2, Claim::Orderly(known(words, 1)?)),

@@ -80,9 +80,10 @@
 //! **State columns** assert the presumed states of client and server after that line. **Expectations**:
 //! `=> teardown BY HOW PHASE` (`server fin after`, `client reset abort waiting`, `nobody open`),
 //! `=> opening handshake`, `=> time-wait server`, `=> states TIME-WAIT | CLOSED`, `=> exchanges 2`,
-//! `=> outcome 1 complete`, `=> orderly yes`, `=> certainty likely`, `=> protocol http/1`,
-//! `=> sent client missing 100`, `=> findings none`, `=> findings rule-a rule-b`, `=> connections 2`. Where the capture
-//! holds several connections, `=> 2: teardown …` states which one, by order of first frame.
+//! `=> outcome 1 complete` (of an exchange), `=> outcome failed no-response` (of the connection), `=> orderly yes`,
+//! `=> certainty likely`, `=> protocol http/1`, `=> sent client missing 100`, `=> findings none`,
+//! `=> findings rule-a rule-b`, `=> connections 2`. Where the capture holds several connections, `=> 2: teardown …` states
+//! which one, by order of first frame.
 //!
 //! Not supported: IP fragments, and TCP options except the maximum segment size. A ladder drawn from a capture shows
 //! TLS and HTTP/2 as bytes, because the words would expand to another number of bytes. Their content follows as a

@@ -12,7 +12,7 @@ use crate::base::frame_ref::{FrameNames, FrameNumber};
 use crate::protocol::http::Outcome;
 use crate::report::wording::{moment, terms};
 
-const COLUMNS: [&str; 36] = [
+const COLUMNS: [&str; 38] = [
     "id",
     "client_ip",
     "client_port",
@@ -49,6 +49,8 @@ const COLUMNS: [&str; 36] = [
     "last_frame_in_file",
     "file",
     "frame_in_file",
+    "outcome",
+    "outcome_reason",
 ];
 
 /// Writes the table.
@@ -130,6 +132,8 @@ fn cells(
         last_own,
         file,
         own,
+        named(Some(connection.outcome.name())),
+        named(Some(connection.outcome.reason())),
     ]
 }
 

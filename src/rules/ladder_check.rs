@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{CaptureQuality, Finding, RuleInput, evaluate};
+use super::{CaptureQuality, Finding, RuleInput, SPARED, evaluate, spared_attempts};
 use crate::analysis::connection::{Connection, ConnectionSummary, Standing, Who};
 use crate::analysis::engine::{Engine, EngineStats, Event, Sink};
 use crate::analysis::hosts;
@@ -189,6 +189,11 @@ impl CheckSink<'_> {
             capture_quality: CaptureQuality::new(stats, Loss::default()),
             end,
         });
+        for id in spared_attempts(&summaries, &self.proof.findings) {
+            if let Some(connection) = self.proof.connections.get_mut(id as usize - 1) {
+                connection.outcome = SPARED;
+            }
+        }
         for (index, line) in self.ladder.lines.iter().enumerate() {
             if let LadderLine::Expect(expectation) = line
                 && let Some(got) = differs(expectation, &self.proof)
@@ -256,6 +261,7 @@ fn found(claim: &Claim, connection: &Connection) -> Option<Claim> {
             let exchange = connection.exchanges.get(number.checked_sub(1)?)?;
             Claim::Outcome(*number, outcome(connection, exchange))
         }
+        Claim::Came(_) => Claim::Came(connection.outcome),
         Claim::Orderly(_) => Claim::Orderly(teardown.orderly),
         Claim::Certainty(_) => Claim::Certainty(teardown.certainty),
         Claim::Protocol(_) => Claim::Protocol(connection.protocol),

@@ -30,6 +30,7 @@ mod request;
 mod response;
 mod rule;
 mod scans;
+mod spared_attempts;
 mod statement;
 mod tcp;
 #[cfg(test)]
@@ -50,4 +51,5 @@ pub use page::{Section, ladders};
 pub use remedy::Remedy;
 pub(crate) use response::body_overrun::uncaptured_excess;
 pub use rule::{Check, Diagnosis, Group, HostDiagnosis, Rule, Verdict};
+pub(crate) use spared_attempts::{SPARED, spared_attempts};
 pub use statement::{Sentence, Statement, Value};

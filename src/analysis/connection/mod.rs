@@ -1,9 +1,12 @@
-//! One connection from its first segment to its settled record, with its [`Teardown`]: who closed it, how and when.
+//! One connection from its first segment to its settled record, with its [`Teardown`] (who closed it, how and when) and
+//! its [`ConnectionOutcome`] (whether anything was lost).
 //!
 //! [`Connection`] is the settled record that rules, reports and screens read. It is compact: a capture may hold
 //! hundreds of thousands.
 
 mod frame_notes;
+mod judgement;
+mod outcome;
 mod record;
 mod summary;
 mod teardown;
@@ -16,7 +19,10 @@ pub use crate::protocol::tcp::{
     CloseEvent, OddSegments, Oddity, ResetKind, ResetSigns, Standing, State,
 };
 pub use frame_notes::{FrameNote, FrameNotes};
-pub use record::{Connection, Opening, Predecessor, Roles, SentTotals, UnansweredSegments, Who};
+pub use outcome::{ConnectionOutcome, FailedReason, FineReason, UnknownReason};
+pub use record::{
+    Connection, Opening, Predecessor, Roles, SentTotals, Turns, UnansweredSegments, Who,
+};
 pub use summary::{ConnectionSummary, LostRequest, OutcomeSet};
 pub use teardown::{By, How, Teardown};
 pub use tracker::{ConnectionTracker, Evicted, HeldBytes, PredecessorState, SegmentMatch};

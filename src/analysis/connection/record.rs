@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Certainty, Teardown};
+use super::{Certainty, ConnectionOutcome, Teardown};
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint, Quote};
 use crate::base::time::Timestamp;
@@ -146,6 +146,19 @@ pub struct Predecessor {
     pub over: bool,
 }
 
+/// The turns in which the sides spoke: each is a run of payload from one of them, in the order of the capture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turns {
+    /// How many each side took.
+    pub taken: [u32; 2],
+    /// The side that took the last one.
+    pub last: Option<Who>,
+    /// Payload bytes in the last one.
+    pub length: u64,
+    /// The client also spoke on without waiting for an answer: after a pause within one of its turns.
+    pub goes_on: bool,
+}
+
 /// One settled connection. Pairs are in the order client, server ([`Who`]).
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -180,6 +193,8 @@ pub struct Connection {
     pub challenge: Option<FrameRef>,
     /// Who closed it, how and when.
     pub teardown: Teardown,
+    /// What came of it: whether anything was lost.
+    pub outcome: ConnectionOutcome,
     /// The state of each endpoint after its last segment, presumed where not proven.
     pub states: [Standing; 2],
     /// Since when each side has held a TIME-WAIT, if it has.
@@ -196,6 +211,8 @@ pub struct Connection {
     pub sent: [SentTotals; 2],
     /// The segment that carried each side's last new payload; frame 0 if there was none.
     pub last_data: [FrameRef; 2],
+    /// The turns in which payload was sent.
+    pub turns: Turns,
     /// Requests and responses, in order of the requests.
     pub exchanges: Box<[Exchange]>,
     /// TLS facts, if TLS is used, inside a tunnel too.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::record::{Connection, Opening, Roles, Who};
 use super::teardown::{By, How};
-use super::{Certainty, Phase, Standing};
+use super::{Certainty, ConnectionOutcome, Phase, Standing};
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
@@ -113,6 +113,8 @@ pub struct ConnectionSummary {
     pub phase: Phase,
     /// All bytes of both sides arrived, and no exchange was left unfinished.
     pub orderly: bool,
+    /// What came of it: whether anything was lost.
+    pub outcome: ConnectionOutcome,
     /// The application protocol.
     pub protocol: Protocol,
 }
@@ -205,6 +207,7 @@ impl From<&Connection> for ConnectionSummary {
             how: connection.teardown.how,
             phase: connection.teardown.phase,
             orderly: connection.teardown.orderly,
+            outcome: connection.outcome,
             protocol: connection.protocol,
         }
     }

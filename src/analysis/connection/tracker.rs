@@ -5,11 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::record::{Connection, Predecessor, SentTotals, UnansweredSegments};
+use super::judgement;
+use super::outcome::{ConnectionOutcome, UnknownReason};
+use super::record::{Connection, Predecessor, SentTotals, Turns, UnansweredSegments, Who};
 use super::verdict::{self, SettledBecause};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint, Flags, Quote, QuoteKind};
+use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
 use crate::protocol::http::{Protocol, TextInterner};
 use crate::protocol::layers::{LayerFacts, LayerOptions, ProtocolStack};
@@ -415,7 +418,7 @@ impl ConnectionTracker {
             }
         }
         let client_syn = peers[0].syn();
-        Connection {
+        let mut connection = Connection {
             id: 0,
             client: self.endpoints[ends[0].index()],
             server: self.endpoints[ends[1].index()],
@@ -433,6 +436,8 @@ impl ConnectionTracker {
             client_syn: client_syn.is_some(),
             challenge: self.challenge.or_else(|| peers[1].challenge()),
             teardown: verdict.teardown,
+            // Judged below, by the record.
+            outcome: ConnectionOutcome::Unknown(UnknownReason::StillOpen),
             // Nothing is presumed of a host that sent no segment.
             states: peers.map(|peer| match peer.counts().packets {
                 0 => Standing::Unseen,
@@ -459,6 +464,7 @@ impl ConnectionTracker {
                 }
             }),
             last_data: peers.map(|peer| peer.top_time()),
+            turns: self.parsed.turns.seen_from(verdict.client),
             exchanges: layer_facts.exchanges.into_boxed_slice(),
             tls: layer_facts
                 .tls
@@ -475,7 +481,9 @@ impl ConnectionTracker {
                 .layer_options
                 .annotator
                 .map(|annotator| Arc::new(annotator.annotations().seen_from(verdict.client))),
-        }
+        };
+        connection.outcome = judgement::judge(&connection, ended);
+        connection
     }
 }
 
@@ -514,7 +522,50 @@ pub(super) struct ParsedStreams {
     /// Created at the first byte.
     pub(super) stack: Option<Box<ProtocolStack>>,
     kept: HeldBytes,
+    turns: TurnCounter,
     layer_options: LayerOptions,
+}
+
+/// A side that sends again after this pause, without an answer, does not wait for one.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Counts the turns of both sides.
+#[derive(Clone, Copy, Debug, Default)]
+struct TurnCounter {
+    taken: [u32; 2],
+    last: Option<FlowEnd>,
+    at: Timestamp,
+    length: u64,
+    goes_on: [bool; 2],
+}
+
+impl TurnCounter {
+    #[inline]
+    fn count(&mut self, from: FlowEnd, at: Timestamp, length: u64) {
+        if self.last == Some(from) {
+            self.length = self.length.saturating_add(length);
+            self.goes_on[from.index()] |= at.since(self.at) >= PAUSE;
+        } else {
+            let taken = &mut self.taken[from.index()];
+            *taken = taken.saturating_add(1);
+            (self.last, self.length) = (Some(from), length);
+        }
+        self.at = at;
+    }
+
+    fn seen_from(self, client: FlowEnd) -> Turns {
+        let ends = [client, client.other()];
+        let role = |end: FlowEnd| match end == client {
+            true => Who::Client,
+            false => Who::Server,
+        };
+        Turns {
+            taken: ends.map(|end| self.taken[end.index()]),
+            last: self.last.map(role),
+            length: self.length,
+            goes_on: self.goes_on[client.index()],
+        }
+    }
 }
 
 impl ParsedStreams {
@@ -527,6 +578,7 @@ impl ParsedStreams {
         StreamReader {
             stack: &mut self.stack,
             kept: &mut self.kept,
+            turns: &mut self.turns,
             layer_options: &self.layer_options,
             midstream,
             texts,
@@ -538,6 +590,7 @@ impl ParsedStreams {
 struct StreamReader<'a> {
     stack: &'a mut Option<Box<ProtocolStack>>,
     kept: &'a mut HeldBytes,
+    turns: &'a mut TurnCounter,
     layer_options: &'a LayerOptions,
     /// The presumed client where the capture began after the connection.
     midstream: Option<FlowEnd>,
@@ -551,6 +604,7 @@ impl StreamSink for StreamReader<'_> {
         let stack = self
             .stack
             .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midstream));
+        self.turns.count(from, at.time, length.into());
         stack.data(from, at, bytes, length, self.texts);
         *self.kept = HeldBytes::of(stack);
     }
@@ -560,6 +614,7 @@ impl StreamSink for StreamReader<'_> {
         let stack = self
             .stack
             .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midstream));
+        self.turns.count(from, at.time, length);
         stack.gap(from, at, length, self.texts);
         *self.kept = HeldBytes::of(stack);
     }

@@ -124,29 +124,10 @@ impl<'a> Hosts<'a> {
         }
     }
 
-    /// The connection that the client opened to the same port of another address when this one failed: another address
-    /// of the server, or the other IP version (RFC 8305).
+    /// The connection that the client opened instead of this one ([`fallback`]).
     #[must_use]
     pub(crate) fn fallback(&self, failed: &ConnectionSummary) -> Option<&'a ConnectionSummary> {
-        let from = self
-            .connections
-            .partition_point(|it| it.first.frame <= failed.first.frame);
-        let until = failed
-            .close
-            .time
-            .max(failed.first.time)
-            .after(FALLS_BACK_WITHIN);
-        self.connections[from..]
-            .iter()
-            .take(MAX_LOOK_AHEAD)
-            .take_while(|it| it.first.time <= until)
-            .find(|it| {
-                let host = it.client.ip == failed.client.ip
-                    || it.client.ip.is_ipv4() != failed.client.ip.is_ipv4();
-                host && it.server.port == failed.server.port
-                    && it.server.ip != failed.server.ip
-                    && it.opening == Opening::Handshake
-            })
+        fallback(self.connections, failed)
     }
 
     /// How many connections the capture has from one side only.
@@ -154,6 +135,32 @@ impl<'a> Hosts<'a> {
     pub const fn halves(&self) -> OneSided {
         self.halves
     }
+}
+
+/// The connection that the client opened to the same port of another address when this one failed: another address of
+/// the server, or the other IP version (RFC 8305). The connections must be in order of first frame.
+#[must_use]
+pub(crate) fn fallback<'a>(
+    connections: &'a [ConnectionSummary],
+    failed: &ConnectionSummary,
+) -> Option<&'a ConnectionSummary> {
+    let from = connections.partition_point(|it| it.first.frame <= failed.first.frame);
+    let until = failed
+        .close
+        .time
+        .max(failed.first.time)
+        .after(FALLS_BACK_WITHIN);
+    connections[from..]
+        .iter()
+        .take(MAX_LOOK_AHEAD)
+        .take_while(|it| it.first.time <= until)
+        .find(|it| {
+            let host = it.client.ip == failed.client.ip
+                || it.client.ip.is_ipv4() != failed.client.ip.is_ipv4();
+            host && it.server.port == failed.server.port
+                && it.server.ip != failed.server.ip
+                && it.opening == Opening::Handshake
+        })
 }
 
 /// One side continued as if the other had answered, but the answers are not in the capture.

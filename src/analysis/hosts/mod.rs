@@ -18,6 +18,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 pub use concurrency::Concurrency;
+pub(crate) use host_pairs::fallback;
 pub use host_pairs::{HostPair, Hosts, OneSided};
 pub use measured::{Measured, Period};
 pub use periodic::PeriodicRequest;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{CaptureSummary, InputSummary, Snapshot};
 use crate::analysis::connection::{
-    By, CloseEvent, Connection, ConnectionSummary, How, Opening, Phase, Roles, SentTotals,
-    Standing, State, Teardown,
+    By, CloseEvent, Connection, ConnectionOutcome, ConnectionSummary, FineReason, How, Opening,
+    Phase, Roles, SentTotals, Standing, State, Teardown, Turns,
 };
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::{FrameNames, FrameNumber, FrameRef};
@@ -72,6 +72,7 @@ pub(crate) fn connection() -> Connection {
             orderly: true,
             close_notify_seen: None,
         },
+        outcome: ConnectionOutcome::Fine(FineReason::Complete),
         states: [Standing::In(State::Closed), Standing::In(State::TimeWait)],
         time_wait: [None, Some(frame_ref(11, 60))],
         fin: [fin(10, 50), fin(9, 41)],
@@ -88,6 +89,7 @@ pub(crate) fn connection() -> Connection {
         syn_acks: 1,
         client_syn: true,
         last_data: [frame_ref(6, 20), frame_ref(7, 30)],
+        turns: Turns::default(),
         exchanges: Box::default(),
         tls: None,
         icmp: None,

@@ -1,0 +1,742 @@
+//! Decides what came of one connection: a [`ConnectionOutcome`] from its record alone.
+
+use std::time::Duration;
+
+use super::outcome::{ConnectionOutcome, FailedReason, FineReason, UnknownReason};
+use super::record::{Connection, Opening, Roles, Who};
+use super::teardown::{By, How};
+use super::verdict::SettledBecause;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
+use crate::protocol::h2::Goaway;
+use crate::protocol::http::{
+    ErrorCode, Exchange, FaultRule, FieldName, Framing, Message, MessageProgress, Method, Outcome,
+    Phase, Protocol,
+};
+use crate::protocol::tcp::{CloseEvent, ResetKind};
+use crate::protocol::tls::{
+    CertificateFlaw, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts,
+};
+use crate::protocol::websocket::WebSocketFacts;
+
+/// A client whose RST meets the SYN-ACK later than this had given up: a SYN is repeated after a second (RFC 6298 §2.1).
+const GAVE_UP_AFTER: Duration = Duration::from_millis(900);
+/// What was captured in the last moment of the capture is presumed to have arrived.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+/// A close within this time follows from what was sent last.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// A client that refuses a certificate closes within this time after the handshake.
+const REFUSES_WITHIN: Duration = Duration::from_millis(50);
+/// Last words as short as this may be a goodbye, which has no answer: an unbind of LDAP, a `COM_QUIT` of MySQL.
+const GOODBYE: u64 = 32;
+/// The longest goodbye to a side that is gone: an alert of TLS in any cipher, padded.
+const FAREWELL: u64 = 128;
+/// Repetitions and probes without an answer that make a silence.
+const SILENCE: u16 = 3;
+/// Turns after which it is a habit that the client speaks and the server answers.
+const HABIT: u32 = 3;
+
+/// What came of this connection. `ended`: why it was settled.
+pub(super) fn judge(connection: &Connection, ended: SettledBecause) -> ConnectionOutcome {
+    if let Some(outcome) = attempt(connection) {
+        return outcome;
+    }
+    // Of the missing direction's messages nothing is known.
+    if connection.sent.iter().any(|sent| sent.packets == 0) {
+        return ConnectionOutcome::Unknown(UnknownReason::OneDirection);
+    }
+    if let Some(lost) = lost(connection) {
+        return ConnectionOutcome::Failed(lost);
+    }
+    match hidden(connection, ended) {
+        Some(reason) => ConnectionOutcome::Unknown(reason),
+        None => complete(connection),
+    }
+}
+
+/// The outcome of an attempt to connect; `None` if it succeeded, or was made before the capture.
+fn attempt(connection: &Connection) -> Option<ConnectionOutcome> {
+    use ConnectionOutcome::{Failed, Fine, Unknown};
+    let open = connection.teardown.how == How::Open;
+    Some(match connection.opening {
+        Opening::Handshake | Opening::Midstream => return None,
+        Opening::Refused => Failed(FailedReason::Refused),
+        Opening::Unreachable => Failed(FailedReason::Unreachable),
+        Opening::Unanswered | Opening::Rejected if open => Unknown(UnknownReason::CutOff),
+        Opening::Unanswered => Failed(FailedReason::Unanswered),
+        Opening::Rejected => match connection.teardown.by {
+            By::Client if connection.challenge.is_none() => {
+                let after = connection.teardown.at.since(connection.first.time);
+                match after >= GAVE_UP_AFTER {
+                    true => Failed(FailedReason::ClientLeft),
+                    false => Fine(FineReason::Cancelled),
+                }
+            }
+            By::Nobody => Failed(FailedReason::Unanswered),
+            By::Middlebox => Failed(FailedReason::InjectedReset),
+            By::Client | By::Server | By::Both => Failed(FailedReason::Rejected),
+        },
+    })
+}
+
+/// What was lost on an open connection, as far as the capture proves it.
+fn lost(connection: &Connection) -> Option<FailedReason> {
+    let lost_in_tls = || {
+        connection
+            .tls
+            .as_deref()
+            .and_then(|facts| tls(connection, facts))
+    };
+    exchanges(connection)
+        .or_else(lost_in_tls)
+        .or_else(|| websocket(connection))
+        .or_else(|| http2(connection))
+        .or_else(|| bytes(connection))
+        .or_else(|| last_words(connection))
+}
+
+/// Whether a FIN or RST ended it.
+const fn is_closed(connection: &Connection) -> bool {
+    !matches!(connection.teardown.how, How::Open | How::Silence)
+}
+
+/// The frame that closed it.
+const fn close(connection: &Connection) -> FrameRef {
+    FrameRef {
+        frame: connection.teardown.frame,
+        time: connection.teardown.at,
+    }
+}
+
+/// A side's own RST, neither forged nor stale.
+fn own_reset(connection: &Connection, who: Who) -> Option<CloseEvent> {
+    connection.reset[who as usize]
+        .filter(|event| matches!(event.kind, Some(ResetKind::Abort | ResetKind::NoSocket)))
+}
+
+fn request(exchange: &Exchange) -> Option<&Message> {
+    exchange.request.as_ref().map(|request| &request.message)
+}
+
+fn response(exchange: &Exchange) -> Option<&Message> {
+    exchange.response.as_ref().map(|response| &response.message)
+}
+
+fn is_broken(message: Option<&Message>) -> bool {
+    message.is_some_and(|message| message.progress == MessageProgress::Broken)
+}
+
+/// Bytes that were taken for a request, but are none, and got no response.
+fn is_no_request(exchange: &Exchange) -> bool {
+    exchange.response.is_none() && is_broken(request(exchange))
+}
+
+/// Whether the end of this stream was not followed, because there were too many.
+fn is_not_followed(connection: &Connection, exchange: &Exchange) -> bool {
+    let many = connection.h2.as_ref().is_some_and(|h2| h2.not_followed > 0);
+    many && !exchange.is_settled()
+}
+
+/// A response that only the close delimits, and that the client did not wait for.
+fn is_open_ended(exchange: &Exchange) -> bool {
+    response(exchange).is_some_and(|answer| answer.framing == Framing::UntilClose)
+}
+
+fn exchanges(connection: &Connection) -> Option<FailedReason> {
+    let ending = connection.teardown.ending();
+    let mut each = connection.exchanges.iter();
+    each.find_map(|exchange| {
+        if is_no_request(exchange) || is_not_followed(connection, exchange) {
+            return None;
+        }
+        match exchange.outcome(ending)? {
+            Outcome::Complete if answered_unread(connection, exchange) => {
+                Some(FailedReason::RequestCut)
+            }
+            Outcome::Complete => refused(exchange),
+            Outcome::Unfinished => {
+                (connection.teardown.how == How::Silence).then_some(FailedReason::Silence)
+            }
+            Outcome::ClientLeft if exchange.is_endless() => None,
+            Outcome::ClientLeft if exchange.stream.is_none() && is_open_ended(exchange) => {
+                goes_on(connection).then_some(FailedReason::ClientLeft)
+            }
+            Outcome::ClientLeft => Some(FailedReason::ClientLeft),
+            outcome => Some(cut(connection, exchange, outcome)),
+        }
+    })
+    .or_else(|| left_unread(connection))
+    .or_else(|| authentication_cut(connection))
+}
+
+/// The reason why an exchange was not completed that the server ended.
+fn cut(connection: &Connection, exchange: &Exchange, outcome: Outcome) -> FailedReason {
+    let answered = response(exchange).is_some_and(Message::is_complete);
+    if connection.teardown.by == By::Middlebox && !exchange.is_settled() {
+        FailedReason::InjectedReset
+    } else if is_broken(response(exchange)) {
+        FailedReason::Malformed
+    } else if answered && !exchange.is_complete() {
+        FailedReason::RequestCut
+    } else if exchange.response.is_none() {
+        FailedReason::NoResponse
+    } else if outcome == Outcome::Reset {
+        FailedReason::Reset
+    } else {
+        FailedReason::CutShort
+    }
+}
+
+/// The server answered while the request was still being sent, and reset with bytes of it unread.
+fn answered_unread(connection: &Connection, exchange: &Exchange) -> bool {
+    let Some((request, answer)) = request(exchange).zip(response(exchange)) else {
+        return false;
+    };
+    let early = answer.first.time < request.last.time && request.received() > 0;
+    let client = connection.fin[Who::Client as usize];
+    let reset = own_reset(connection, Who::Server).filter(|reset| {
+        connection.teardown.by == By::Server
+            && exchange.stream.is_none()
+            && client.is_none_or(|fin| fin.frame_ref > reset.frame_ref)
+    });
+    early && reset.is_some()
+}
+
+/// A complete response by which a gateway or proxy says that it got none.
+fn refused(exchange: &Exchange) -> Option<FailedReason> {
+    let asked = exchange.request.as_ref();
+    let proxied = asked.is_some_and(|request| {
+        let target = request.target.as_ref().map_or(&[][..], |it| it.as_bytes());
+        request.method == Method::Connect
+            || target.starts_with(b"http://")
+            || target.starts_with(b"https://")
+    });
+    match exchange.status()? {
+        403 | 502..=504 if proxied => Some(FailedReason::ProxyRefused),
+        502 | 504 => Some(FailedReason::GatewayError),
+        _ => None,
+    }
+}
+
+/// The server sent more application data after the client had left, and met a RST.
+fn goes_on(connection: &Connection) -> bool {
+    connection.last_data[Who::Server as usize] > close(connection)
+        && own_reset(connection, Who::Client).is_some()
+}
+
+/// The client closed while it waited, and the response came to nobody.
+fn left_unread(connection: &Connection) -> Option<FailedReason> {
+    let teardown = &connection.teardown;
+    let waited = matches!(
+        teardown.phase,
+        Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody
+    );
+    let left = teardown.by == By::Client && waited && teardown.close_notify_seen.is_none();
+    let reset = own_reset(connection, Who::Client)?;
+    let server = &connection.sent[Who::Server as usize];
+    let had = server.acknowledged.max(reset.received);
+    let last = connection.exchanges.last()?;
+    let short = response(last).is_some_and(|answer| answer.end() > had);
+    (left && (short || goes_on(connection)) && !last.is_endless() && !is_open_ended(last))
+        .then_some(FailedReason::ClientLeft)
+}
+
+/// NTLM and Negotiate authenticate a connection: a close between challenge and answer undoes it.
+fn authentication_cut(connection: &Connection) -> Option<FailedReason> {
+    let (first, last) = (connection.exchanges.first()?, connection.exchanges.last()?);
+    let asks = |exchange: &Exchange| matches!(exchange.status(), Some(401 | 407));
+    let challenge = [FieldName::WwwAuthenticate, FieldName::ProxyAuthenticate]
+        .into_iter()
+        .flat_map(|name| last.response_fields(name))
+        .any(|field| {
+            let scheme = field.value.as_bytes();
+            let bound = ["NTLM", "Negotiate"]
+                .iter()
+                .any(|name| scheme.eq_ignore_ascii_case(name.as_bytes()));
+            field.more && bound
+        });
+    let answers = [FieldName::Authorization, FieldName::ProxyAuthorization]
+        .into_iter()
+        .flat_map(|name| first.request_fields(name))
+        .any(|field| field.answers);
+    let cut = challenge && asks(last) && is_closed(connection);
+    let elsewhere = answers && asks(first) && connection.client_syn;
+    (cut || elsewhere).then_some(FailedReason::AuthenticationCut)
+}
+
+/// The side of a flow end in a record.
+const fn who(end: FlowEnd) -> Who {
+    match end {
+        FlowEnd::A => Who::Client,
+        FlowEnd::B => Who::Server,
+    }
+}
+
+/// The side that closed first, if it was one of the two.
+const fn closer(connection: &Connection) -> Option<Who> {
+    match connection.teardown.by {
+        By::Client => Some(Who::Client),
+        By::Server => Some(Who::Server),
+        By::Both | By::Middlebox | By::Nobody => None,
+    }
+}
+
+fn tls(connection: &Connection, facts: &TlsFacts) -> Option<FailedReason> {
+    if facts.plain.is_some() && facts.hello.is_some() && facts.stage <= HandshakeStage::ClientHello
+    {
+        return Some(FailedReason::WrongProtocol);
+    }
+    let closer = closer(connection);
+    let close = close(connection);
+    // An alert that answers a close is not its cause.
+    let alert = facts.fatal().filter(|alert| {
+        (alert.in_handshake || alert.code().is_some())
+            && !(closer == Some(who(alert.from.other())) && close < alert.at)
+    });
+    if let Some(alert) = alert {
+        let agreed = facts.stage == HandshakeStage::Complete && !alert.in_handshake;
+        return Some(match agreed {
+            true => FailedReason::TlsAlert,
+            false => FailedReason::TlsHandshake,
+        });
+    }
+    if !is_closed(connection) {
+        return None;
+    }
+    let [asked, answered] =
+        [facts.caller, facts.caller.other()].map(|end| facts.flows[end.index()]);
+    let by_caller = closer == Some(who(facts.caller));
+    if matches!(facts.client_certificate, ClientCertificate::Missing(..))
+        && answered.records == 0
+        && (closer == Some(who(facts.caller.other()))
+            || answered.close_notify.frame_ref().is_some())
+    {
+        return Some(FailedReason::TlsHandshake);
+    }
+    let agreed =
+        facts.stage >= HandshakeStage::Complete || asked.records > 0 && answered.records > 0;
+    if !agreed {
+        return cut_in_handshake(connection, facts).then_some(FailedReason::TlsHandshake);
+    }
+    // A client that checks the certificate only after the handshake.
+    let refuses = asked.records == 0
+        && (answered.records == 0 || facts.only_tickets)
+        && by_caller
+        && asked
+            .finished
+            .is_some_and(|finished| close.time.since(finished.time) <= at_once(connection));
+    let flaw = facts.flaw(connection.server.ip).filter(|_| refuses);
+    let leaves = asked.close_notify.frame_ref().is_some();
+    match flaw {
+        Some(CertificateFlaw::Outdated) => return Some(FailedReason::TlsHandshake),
+        Some(CertificateFlaw::OtherName) if leaves => return Some(FailedReason::TlsHandshake),
+        _ => {}
+    }
+    lost_in_records(connection, facts)
+}
+
+fn at_once(connection: &Connection) -> Duration {
+    REFUSES_WITHIN.max(connection.connect_time.unwrap_or_default() * 5)
+}
+
+/// Whether the connection ended within the handshake, as far as the capture has it.
+fn cut_in_handshake(connection: &Connection, facts: &TlsFacts) -> bool {
+    // The beginning was before the capture, or its end is among what was not captured.
+    let began_before = connection.opening == Opening::Midstream && facts.hello.is_none();
+    let cut = facts.hello.as_ref().is_some_and(|(_, hello)| hello.cut);
+    let partly = cut && facts.stage > HandshakeStage::ClientHello;
+    let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+    // A server that answers a client's FIN by an alert has not begun a handshake.
+    let begun = connection.sent[who(facts.caller) as usize].bytes > 0 && facts.hello.is_some()
+        || connection.sent.iter().all(|sent| sent.bytes > 0);
+    begun && !began_before && !partly && !missing
+}
+
+/// What record headers show to be lost, where the records are not decrypted.
+fn lost_in_records(connection: &Connection, facts: &TlsFacts) -> Option<FailedReason> {
+    let teardown = &connection.teardown;
+    let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+    if teardown.phase != Phase::Opaque
+        || teardown.by != By::Server
+        || connection.roles == Roles::Ports
+        || facts.caller != FlowEnd::A
+        || missing
+    {
+        return None;
+    }
+    if facts.is_unanswered(teardown.at) {
+        return Some(FailedReason::NoResponse);
+    }
+    // A RST right after the server's own data, without its close_notify.
+    let [client, server] = facts.flows;
+    let aborted = teardown.how == How::Reset(ResetKind::Abort)
+        && connection.protocol == Protocol::Tls
+        && server.close_notify == CloseNotify::None
+        && server
+            .last
+            .is_some_and(|last| teardown.at.since(last.time) < AT_ONCE);
+    let left = client.close_notify.frame_ref();
+    let had_left = left.is_some_and(|left| left < close(connection));
+    (aborted && !had_left).then_some(FailedReason::Reset)
+}
+
+fn websocket(connection: &Connection) -> Option<FailedReason> {
+    let teardown = &connection.teardown;
+    let is_lossy = |said: &WebSocketFacts| said.halves.iter().any(|half| half.lost);
+    if let Some(said) = &connection.websocket {
+        let stale = matches!(teardown.how, How::Reset(ResetKind::Stale));
+        if is_closed(connection) && !stale && said.has_no_close() && !is_lossy(said) {
+            return Some(FailedReason::WebSocketAbnormal);
+        }
+        let closes = said.halves.iter().filter_map(|half| half.close.as_ref());
+        let first = closes.min_by_key(|close| close.at)?;
+        let blames = matches!(first.code, Some(1002 | 1003 | 1007..=1011 | 1014));
+        return blames.then_some(FailedReason::WebSocketError);
+    }
+    let h2 = connection.h2.as_ref()?;
+    let over = teardown.how != How::Open;
+    let abnormal = h2
+        .websockets
+        .iter()
+        .any(|it| it.said.has_no_close() && !is_lossy(&it.said) && (it.ended.is_some() || over));
+    abnormal.then_some(FailedReason::WebSocketAbnormal)
+}
+
+fn http2(connection: &Connection) -> Option<FailedReason> {
+    let h2 = connection.h2.as_ref()?;
+    if h2.mismatch.is_some() {
+        return Some(FailedReason::WrongProtocol);
+    }
+    // Programs send INTERNAL_ERROR and CANCEL for whatever ends them; what was lost by it the streams show.
+    let blames = |goaway: &Goaway| {
+        !matches!(
+            goaway.code,
+            ErrorCode::NO_ERROR | ErrorCode::INTERNAL_ERROR | ErrorCode::CANCEL
+        )
+    };
+    let mut halves = h2.halves.iter();
+    let blamed = halves.any(|half| half.complaint().is_some_and(blames));
+    blamed.then_some(FailedReason::Http2Error)
+}
+
+/// Payload of one side that was never acknowledged.
+const fn unacknowledged(connection: &Connection, who: Who) -> u64 {
+    let sent = &connection.sent[who as usize];
+    sent.bytes
+        .saturating_add(sent.missing)
+        .saturating_sub(sent.acknowledged)
+}
+
+/// Bytes that never arrived: a RST took them, or they were repeated without an answer.
+fn bytes(connection: &Connection) -> Option<FailedReason> {
+    if connection.teardown.how == How::Silence || probes_failed(connection) {
+        return Some(FailedReason::Silence);
+    }
+    let [client, server] = Who::BOTH.map(|who| unacknowledged(connection, who));
+    let judged = !connection.exchanges.is_empty() && connection.tls.is_none();
+    let foreign = connection.teardown.by == By::Middlebox;
+    let reset = own_reset(connection, Who::Server);
+    let repeated = |who: Who| {
+        let unanswered = connection.unanswered.as_deref();
+        unanswered.is_some_and(|both| {
+            let it = &both[who as usize];
+            it.length > 0 && it.count - it.probes.min(it.count) >= SILENCE
+        })
+    };
+    // The exchanges show whether the client's bytes mattered.
+    if !judged && client > farewell(connection, Who::Client) {
+        if reset.is_some() || foreign {
+            return Some(FailedReason::BytesLost);
+        }
+        if repeated(Who::Client) {
+            return Some(FailedReason::Silence);
+        }
+    }
+    let needed = match judged {
+        true => {
+            let last = connection.exchanges.iter().rev().find_map(response)?;
+            let at_risk =
+                reset.is_some_and(|reset| reset.frame_ref.time.since(last.last.time) < AT_ONCE);
+            let short = last.end() > connection.sent[Who::Server as usize].acknowledged;
+            return match (short, at_risk) {
+                (true, true) => Some(FailedReason::BytesLost),
+                (true, false) if repeated(Who::Server) => Some(FailedReason::Silence),
+                _ => rejected(connection),
+            };
+        }
+        false => server > farewell(connection, Who::Server),
+    };
+    if needed && (reset.is_some() || foreign) {
+        return Some(FailedReason::BytesLost);
+    }
+    if needed && repeated(Who::Server) {
+        return Some(FailedReason::Silence);
+    }
+    rejected(connection)
+}
+
+/// The length of a goodbye that this side may have sent to a side that was gone.
+fn farewell(connection: &Connection, who: Who) -> u64 {
+    let said = connection.tls.as_deref().is_some_and(|facts| {
+        facts
+            .flows
+            .iter()
+            .any(|flow| flow.close_notify.frame_ref().is_some())
+    });
+    match said || connection.fin[who as usize].is_some() {
+        true => FAREWELL,
+        false => 0,
+    }
+}
+
+/// Whether keep-alive probes got no answer, and the connection was given up.
+fn probes_failed(connection: &Connection) -> bool {
+    let Some(unanswered) = connection.unanswered.as_deref() else {
+        return false;
+    };
+    Who::BOTH.into_iter().any(|who| {
+        let it = &unanswered[who as usize];
+        let reset = connection.reset[who.other() as usize];
+        let silent = it.peer_last_sent.time <= it.since.time
+            && reset.is_none_or(|reset| reset.frame_ref < it.since);
+        it.probes >= SILENCE && it.probes == it.count && silent
+    })
+}
+
+/// The server's system had no socket any more when the connection was opened.
+fn rejected(connection: &Connection) -> Option<FailedReason> {
+    let teardown = &connection.teardown;
+    let gone = teardown.by == By::Server && teardown.how == How::Reset(ResetKind::NoSocket);
+    let unused = connection.sent[Who::Server as usize].bytes == 0;
+    let opened = connection.opening == Opening::Handshake;
+    (gone && unused && opened).then_some(FailedReason::Rejected)
+}
+
+/// Whether what is spoken is not read: no layer understands it.
+fn is_opaque(connection: &Connection) -> bool {
+    connection.tls.is_none()
+        && connection.h2.is_none()
+        && connection.websocket.is_none()
+        && (connection.exchanges.is_empty() || connection.protocol == Protocol::Tunnel)
+}
+
+/// The server closed without an answer to the client's last words, though it had answered all before.
+fn last_words(connection: &Connection) -> Option<FailedReason> {
+    let turns = &connection.turns;
+    let (by, at) = (connection.teardown.by, close(connection));
+    let spoke = connection.last_data[Who::Client as usize];
+    let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+    if !is_opaque(connection)
+        || !is_closed(connection)
+        || by != By::Server
+        || connection.roles != Roles::Handshake
+        || missing
+        || turns.last != Some(Who::Client)
+        || spoke > at
+    {
+        return None;
+    }
+    let [client, _] = turns.taken;
+    let habit = client >= HABIT && !turns.goes_on;
+    let goodbye = turns.length <= GOODBYE && at.time.since(spoke.time) < AT_ONCE;
+    (habit && !goodbye).then_some(FailedReason::UnansweredWords)
+}
+
+/// What keeps the outcome hidden, if nothing is proven lost.
+fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReason> {
+    let teardown = &connection.teardown;
+    let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+    let unseen = match missing {
+        true => UnknownReason::LostPackets,
+        false => UnknownReason::SnapLength,
+    };
+    if teardown.how == How::Open {
+        return Some(match ended {
+            SettledBecause::Forgotten(_) => UnknownReason::Evicted,
+            _ if is_owed(connection) => UnknownReason::CutOff,
+            _ => UnknownReason::StillOpen,
+        });
+    }
+    if connection.opening == Opening::Midstream {
+        return Some(UnknownReason::BeganBefore);
+    }
+    let ending = teardown.ending();
+    for exchange in &connection.exchanges {
+        if is_not_followed(connection, exchange) {
+            return Some(UnknownReason::Evicted);
+        }
+        if is_no_request(exchange) || is_faulty(exchange) {
+            return Some(UnknownReason::Malformed);
+        }
+        match exchange.outcome(ending) {
+            None => return Some(unseen),
+            Some(Outcome::ClientLeft) if !exchange.is_endless() => {
+                return Some(UnknownReason::EndUnknown);
+            }
+            Some(_) => {}
+        }
+    }
+    if has_uncaptured_excess(connection) {
+        return Some(UnknownReason::Malformed);
+    }
+    let read = !connection.exchanges.is_empty() && connection.protocol == Protocol::Http1;
+    if missing && !read {
+        return Some(UnknownReason::LostPackets);
+    }
+    if teardown.by == By::Middlebox {
+        return Some(UnknownReason::ForeignReset);
+    }
+    let just_now = matches!(ended, SettledBecause::Capture(_))
+        && connection.until.since(teardown.at) < LAST_MOMENT;
+    let both =
+        connection.fin.iter().all(Option::is_some) || connection.reset.iter().any(Option::is_some);
+    (!both && !just_now).then_some(UnknownReason::HalfClosed)
+}
+
+/// Whether more bytes followed the last response than it announced, of which none were captured.
+fn has_uncaptured_excess(connection: &Connection) -> bool {
+    // Two bytes may be a line end.
+    const LINE_END: u64 = 2;
+    let sent = &connection.sent[Who::Server as usize];
+    let last = connection.exchanges.last();
+    connection.tls.is_none()
+        && connection.protocol == Protocol::Http1
+        && sent.missing == 0
+        && last.and_then(response).is_some_and(|answer| {
+            matches!(answer.framing, Framing::Length | Framing::NoBody)
+                && sent.bytes > answer.end() + LINE_END
+        })
+}
+
+/// Whether a side waits for something on an open connection.
+fn is_owed(connection: &Connection) -> bool {
+    match connection.teardown.phase {
+        Phase::Connecting
+        | Phase::TlsHandshake
+        | Phase::Request
+        | Phase::Waiting
+        | Phase::ResponseHead
+        | Phase::ResponseBody => true,
+        Phase::Opaque => {
+            is_opaque(connection) && connection.turns.last == Some(Who::Client)
+                || connection.tls.as_deref().is_some_and(|facts| {
+                    facts.caller == FlowEnd::A && facts.is_unanswered(connection.until)
+                })
+        }
+        Phase::BeforeRequest | Phase::Between | Phase::After | Phase::Tunnel => false,
+    }
+}
+
+/// Whether a message of this exchange breaks the grammar in a way that receivers refuse.
+fn is_faulty(exchange: &Exchange) -> bool {
+    let faults = || {
+        let both = exchange.request_faults().iter();
+        both.chain(exchange.response_faults())
+    };
+    exchange.rare.is_some() && faults().any(|fault| is_grave(fault.rule))
+}
+
+/// Whether receivers refuse a message that breaks this rule, or read another message in it.
+const fn is_grave(rule: FaultRule) -> bool {
+    match rule {
+        FaultRule::StartLine
+        | FaultRule::Status
+        | FaultRule::FieldName
+        | FaultRule::SpaceBeforeColon
+        | FaultRule::NoColon
+        | FaultRule::Nul
+        | FaultRule::BareCr
+        | FaultRule::SecondStartLine
+        | FaultRule::HeadTooLong
+        | FaultRule::ContentLength
+        | FaultRule::ChunkSize
+        | FaultRule::ChunkEnd
+        | FaultRule::DifferingLengths
+        | FaultRule::LengthAndEncoding
+        | FaultRule::EncodingNotChunked
+        | FaultRule::ChunkedNotLast
+        | FaultRule::ExcessBytes => true,
+        FaultRule::BareLf
+        | FaultRule::ObsFold
+        | FaultRule::FieldValue
+        | FaultRule::SpaceBeforeFields
+        | FaultRule::Version
+        | FaultRule::Target
+        | FaultRule::EncodingInOldVersion
+        | FaultRule::RepeatedLength
+        | FaultRule::LengthForbidden => false,
+    }
+}
+
+/// The outcome of a closed connection of which nothing is lost and nothing missing.
+fn complete(connection: &Connection) -> ConnectionOutcome {
+    use ConnectionOutcome::{Fine, Unknown};
+    let client = &connection.sent[Who::Client as usize];
+    let by_client = connection.teardown.by == By::Client && connection.teardown.how == How::Fin;
+    // OpenSSL answers a client's FIN by an alert.
+    let probed = client.bytes == 0 && by_client && connection.tls.is_some();
+    if probed || connection.sent.iter().all(|sent| sent.bytes == 0) {
+        return unused(connection);
+    }
+    if let Some(facts) = connection.tls.as_deref()
+        && matches!(connection.protocol, Protocol::Tls | Protocol::Tunnel)
+    {
+        return behind_tls(connection, facts);
+    }
+    if !is_opaque(connection) {
+        return Fine(FineReason::Complete);
+    }
+    // Whether a server that closes had said all it wanted cannot be told of bytes that are not read; a client that
+    // closes after an answer has what it asked for.
+    let turns = &connection.turns;
+    let at = close(connection).time;
+    let spoke = connection.last_data[Who::Client as usize].time;
+    let goodbye = turns.length <= FAREWELL && at.since(spoke) < AT_ONCE && turns.taken[0] > 1;
+    match turns.last {
+        Some(Who::Server) if by_client && turns.taken[0] > 0 => Fine(FineReason::Answered),
+        Some(Who::Client) if by_client && goodbye => Fine(FineReason::Answered),
+        _ => Unknown(UnknownReason::Opaque),
+    }
+}
+
+/// The outcome of a connection on which not a byte was sent.
+fn unused(connection: &Connection) -> ConnectionOutcome {
+    let teardown = &connection.teardown;
+    let aborted = teardown.by == By::Server && matches!(teardown.how, How::Reset(_));
+    let soon = teardown.at.since(connection.first.time) <= AT_ONCE;
+    match aborted && soon {
+        true => ConnectionOutcome::Unknown(UnknownReason::Opaque),
+        false => ConnectionOutcome::Fine(FineReason::Unused),
+    }
+}
+
+/// The outcome of a connection whose TLS records were not decrypted: their order and senders tell the turns.
+fn behind_tls(connection: &Connection, facts: &TlsFacts) -> ConnectionOutcome {
+    const HIDDEN: ConnectionOutcome = ConnectionOutcome::Unknown(UnknownReason::Encrypted);
+    let teardown = &connection.teardown;
+    let [client, server] = facts.flows;
+    let answered = facts.last_word == Some(FlowEnd::B) && client.records > 0;
+    if facts.caller != FlowEnd::A || !answered {
+        return HIDDEN;
+    }
+    let said = |who: Who| facts.flows[who as usize].close_notify.frame_ref();
+    let closed = close(connection);
+    let left = match teardown.by {
+        // A client that leaves in the middle of a response meets more of it.
+        By::Client => {
+            let more = server.last.is_some_and(|last| last > closed);
+            let reset = matches!(teardown.how, How::Reset(_));
+            more || reset && said(Who::Client).is_none_or(|at| at > closed)
+        }
+        // Without a close_notify the data may have been cut short (RFC 8446 §6.1).
+        By::Server => said(Who::Server).is_none_or(|at| at > closed),
+        By::Both | By::Middlebox | By::Nobody => Who::BOTH.into_iter().all(|it| said(it).is_none()),
+    };
+    match left {
+        true => HIDDEN,
+        false => ConnectionOutcome::Fine(FineReason::Answered),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+//! Ladders and what came of their connections.
+
+use crate::rules::ladder_check;
+
+const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
+const KEPT: &str = "SYN -->\n<-- SYN\nGET /1 -->\n<-- 200 \"one\"\nACK -->\n";
+const CLOSED: &str = "\nFIN -->\n<-- FIN\nACK -->";
+/// Three turns in a protocol that is not read, and a fourth question.
+const ASKED: &str = "SYN -->\n<-- SYN\nACK -->\n\"\\x01hello\" -->\n<-- \"\\x02who?\"\n\"\\x03me\" -->\n<-- \"\\x04fine\"\n\
+                     data 25 -->\n<-- ACK\n";
+const HELLO: &str = "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n<-- ServerHello Certificate [name=a] ServerHelloDone\n";
+const AGREED: &str = "KeyExchange Finished -->\n<-- Finished\n";
+
+#[track_caller]
+fn check(cases: &[(&str, &str, &str)]) {
+    let mut wrong = String::new();
+    for (before, after, wanted) in cases {
+        let text = format!("{before}{after}");
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        let outcome = proof.connections[0].outcome;
+        let got = format!("{} {}", outcome.name(), outcome.reason());
+        if got != *wanted {
+            wrong += &format!("\n{text}\n    wanted {wanted}, got {got}\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn an_attempt_that_got_no_connection_is_lost() {
+    check(&[
+        ("", "SYN -->\n<-- RST", "failed refused"),
+        (
+            "",
+            "SYN -->\n+1s again -->\n+2s again -->\n+4s again -->",
+            "failed unanswered",
+        ),
+        ("", "SYN -->\n<-- SYN\nRST [noack] -->", "fine cancelled"),
+        (
+            "",
+            "SYN -->\n+3s <-- SYN\nRST [noack] -->",
+            "failed client-left",
+        ),
+        // What comes in the last second of the capture may still be answered.
+        ("", "SYN -->", "unknown cut-off"),
+        (OPEN, "<-- RST [noack]", "failed rejected"),
+    ]);
+}
+
+#[test]
+fn a_message_without_its_end_is_lost_whoever_closes() {
+    check(&[
+        (
+            OPEN,
+            "GET / -->\n<-- FIN\nFIN -->\n<-- ACK",
+            "failed no-response",
+        ),
+        (OPEN, "GET / -->\n<-- ACK\n<-- RST", "failed no-response"),
+        (
+            OPEN,
+            "GET / -->\n<-- 200 data 5 [length=9]\n<-- FIN\nFIN -->\n<-- ACK",
+            "failed cut-short",
+        ),
+        (
+            OPEN,
+            "GET / -->\n<-- 200 data 5 [length=9]\n<-- RST",
+            "failed reset",
+        ),
+        (
+            OPEN,
+            "GET / -->\n<-- 200 data 5 [length=9]\nRST -->",
+            "failed client-left",
+        ),
+        (
+            OPEN,
+            "GET / -->\n<-- ACK\n+30s FIN -->\n<-- FIN\nACK -->",
+            "failed client-left",
+        ),
+        // The response comes, and nobody is there to have it.
+        (
+            OPEN,
+            "GET / -->\n<-- ACK\n+30s FIN -->\n<-- ACK\n+1s <-- 200 \"late\"\nRST [noack] -->",
+            "failed client-left",
+        ),
+        (KEPT, "GET /2 -->\n<-- RST [ttl=9]", "failed injected-reset"),
+        (
+            KEPT,
+            "<-- FIN\nGET /2 [crossed] -->\n<-- RST [noack]",
+            "failed no-response",
+        ),
+        // It was sent, but a RST followed on its heels.
+        (
+            OPEN,
+            "GET / -->\n<-- 200 \"x\"\n<-- RST",
+            "failed bytes-lost",
+        ),
+        (
+            OPEN,
+            "GET / -->\n<-- 502 \"x\"\nACK -->\nFIN -->\n<-- FIN\nACK -->",
+            "failed gateway-error",
+        ),
+    ]);
+}
+
+#[test]
+fn a_close_that_takes_nothing_away_is_fine() {
+    check(&[
+        (KEPT, CLOSED, "fine complete"),
+        (KEPT, "RST -->", "fine complete"),
+        (KEPT, "+9s <-- RST", "fine complete"),
+        (KEPT, "<-- FIN\nFIN -->\n<-- RST [noack]", "fine complete"),
+        (
+            OPEN,
+            "GET / FIN -->\n<-- 200 \"x\" FIN\nACK -->",
+            "fine complete",
+        ),
+        (OPEN, "+9s <-- FIN\nFIN -->\n<-- ACK", "fine unused"),
+        (OPEN, "RST -->", "fine unused"),
+    ]);
+}
+
+#[test]
+fn the_edges_of_the_capture_leave_it_unknown() {
+    check(&[
+        (KEPT, "", "unknown still-open"),
+        (KEPT, "GET /2 -->", "unknown cut-off"),
+        (
+            "",
+            "GET / -->\n<-- 200 \"x\"\nFIN -->\n<-- FIN\nACK -->",
+            "unknown began-before",
+        ),
+        // What is seen to be lost is lost all the same.
+        (
+            "",
+            "GET / -->\n<-- FIN\nFIN -->\n<-- ACK",
+            "failed no-response",
+        ),
+        (KEPT, "FIN -->\n<-- ACK\n+5s <-- ACK", "unknown half-closed"),
+        (OPEN, "<~~ SYN\nGET / -->\nFIN -->", "failed client-left"),
+    ]);
+}
+
+#[test]
+fn of_bytes_that_are_not_read_the_turns_tell() {
+    check(&[
+        (
+            ASKED,
+            "+2s <-- FIN\nFIN -->\n<-- ACK",
+            "failed unanswered-words",
+        ),
+        (ASKED, "+2s <-- RST", "failed unanswered-words"),
+        // So short, and closed so soon: perhaps a goodbye.
+        (ASKED, "<-- FIN\nFIN -->\n<-- ACK", "unknown opaque"),
+        (
+            ASKED,
+            "<-- data 90\nACK -->\nFIN -->\n<-- FIN\nACK -->",
+            "fine answered",
+        ),
+        (ASKED, "FIN -->\n<-- FIN\nACK -->", "fine answered"),
+        // Whether a server that closes had said everything cannot be told.
+        (
+            ASKED,
+            "<-- data 90\nACK -->\n+2s <-- FIN\nFIN -->\n<-- ACK",
+            "unknown opaque",
+        ),
+        // Nor can it be told where the client goes on without waiting for answers.
+        (
+            ASKED,
+            "+1s data 25 -->\n<-- ACK\n+2s <-- FIN\nFIN -->\n<-- ACK",
+            "unknown opaque",
+        ),
+        (
+            OPEN,
+            "data 25 -->\n<-- ACK\n+2s <-- FIN\nFIN -->\n<-- ACK",
+            "unknown opaque",
+        ),
+        // A socket that is gone takes no more bytes, whatever they mean.
+        (
+            ASKED,
+            "<-- data 9\nACK -->\n+400s data 25 -->\n<-- RST [noack]",
+            "failed bytes-lost",
+        ),
+    ]);
+}
+
+#[test]
+fn in_tls_the_records_tell() {
+    let agreed = format!("{HELLO}{AGREED}");
+    let asked = format!("{agreed}app 300 -->\n");
+    let answered = format!("{asked}<-- app 900\nACK -->\n");
+    check(&[
+        (
+            HELLO,
+            "alert 48 FIN -->\n<-- FIN\nACK -->",
+            "failed tls-handshake",
+        ),
+        (HELLO, "FIN -->\n<-- FIN\nACK -->", "failed tls-handshake"),
+        (&asked, "<-- FIN\nFIN -->\n<-- ACK", "failed no-response"),
+        (&answered, "<-- RST", "failed reset"),
+        (
+            &answered,
+            "close_notify FIN -->\n<-- FIN\nACK -->",
+            "fine answered",
+        ),
+        (&answered, "FIN -->\n<-- FIN\nACK -->", "fine answered"),
+        // What is harmless after a close_notify of either side.
+        (
+            &answered,
+            "<-- close_notify FIN\nclose_notify FIN -->\n<-- RST [noack]",
+            "fine answered",
+        ),
+        (
+            &answered,
+            "close_notify FIN -->\nRST [noack] -->",
+            "fine answered",
+        ),
+        (&answered, "<-- FIN\nFIN -->\n<-- ACK", "unknown encrypted"),
+        (&agreed, "FIN -->\n<-- FIN\nACK -->", "unknown encrypted"),
+        // A probe of the port, which the server's library answers by an alert.
+        (
+            OPEN,
+            "FIN -->\n<-- alert 50\n<-- FIN\nRST [noack] -->",
+            "fine unused",
+        ),
+    ]);
+}

@@ -1,0 +1,41 @@
+//! Attempts to connect that failed and cost nothing, because another connection took their place.
+//!
+//! One record does not show that: a refused connect is lost, as far as its own segments tell. In: all summaries and the
+//! findings. Out: the numbers of the attempts whose outcome is fine after all.
+
+use super::{Finding, Severity};
+use crate::analysis::connection::{ConnectionOutcome, ConnectionSummary, FineReason, Opening};
+use crate::analysis::hosts::fallback;
+
+/// What came of an attempt that another connection replaced.
+pub(crate) const SPARED: ConnectionOutcome = ConnectionOutcome::Fine(FineReason::NotNeeded);
+
+/// The numbers of these attempts, ascending. `summaries` are in order of first frame.
+#[must_use]
+pub(crate) fn spared_attempts(summaries: &[ConnectionSummary], findings: &[Finding]) -> Vec<u32> {
+    let failed = |it: &&ConnectionSummary| {
+        let opened = matches!(it.opening, Opening::Handshake | Opening::Midstream);
+        it.outcome.is_failed() && !opened
+    };
+    let failed: Vec<&ConnectionSummary> = summaries.iter().filter(failed).collect();
+    if failed.is_empty() {
+        return Vec::new();
+    }
+    let mut named: Vec<(u32, Severity)> = findings
+        .iter()
+        .flat_map(|it| it.connections.iter().map(|id| (*id, it.severity)))
+        .filter(|(id, _)| failed.binary_search_by_key(id, |it| it.id).is_ok())
+        .collect();
+    named.sort_unstable();
+    let worst = |id: u32| {
+        let until = named.partition_point(|(other, _)| *other <= id);
+        let last = until.checked_sub(1).and_then(|last| named.get(last));
+        last.filter(|(other, _)| *other == id)
+            .map(|(_, worst)| *worst)
+    };
+    let spared = |it: &&ConnectionSummary| match worst(it.id) {
+        Some(severity) => severity == Severity::Benign,
+        None => fallback(summaries, it).is_some(),
+    };
+    failed.into_iter().filter(spared).map(|it| it.id).collect()
+}
