@@ -11,13 +11,14 @@ use super::cases::{CaseKey, Cases};
 use super::catalogue::CATALOGUE;
 use super::classify::{Ending, ending};
 use super::product_remedies::tailor;
-use super::rule::{Check, HostDiagnosis, Rule, Verdict};
+use super::rule::{Check, Diagnosis, HostDiagnosis, Rule, Verdict};
 use super::statement::sentence;
 use super::wording::not_yet;
 use super::{Finding, Severity};
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::hosts::Hosts;
 
+use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
@@ -45,6 +46,21 @@ pub(crate) fn concerns(connection: &Connection) -> bool {
 
 /// The verdict of one rule on one connection alone.
 fn look(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+    let mut verdict = verdict(rule, connection, ending);
+    if let Verdict::Found(story) = &mut verdict {
+        temper(story, connection.outcome.is_failed());
+    }
+    verdict
+}
+
+/// What is only possible alarms nobody, unless something was lost there.
+fn temper(story: &mut Diagnosis, lost: bool) {
+    if story.certainty == Certainty::Possible && !lost {
+        story.severity = story.severity.min(Severity::Note);
+    }
+}
+
+fn verdict(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     match (rule.check, ending) {
         (Check::Connection(check), _) => check(connection),
         (Check::Ending(readings, check), Some(ending)) if readings.contains(&ending.reading) => {
@@ -245,7 +261,9 @@ fn evaluate_hosts(
         },
         Check::Connection(_) | Check::Ending(..) | Check::Sockets(_) => return,
     };
-    for it in found {
+    for mut it in found {
+        let mut summaries = it.connections.iter().filter_map(|id| summary(facts, *id));
+        temper(&mut it.story, summaries.any(|it| it.outcome.is_failed()));
         let key = CaseKey {
             first: it.first,
             ..CaseKey::between(index, &it.story, it.client, it.server)
@@ -253,6 +271,12 @@ fn evaluate_hosts(
         let known = known(facts, &it.connections);
         add(all, key, Cases::across(it, &known));
     }
+}
+
+/// The summary of this connection, if it is kept.
+fn summary<'a>(facts: &RuleInput<'a>, id: u32) -> Option<&'a ConnectionSummary> {
+    let at = facts.summaries.binary_search_by_key(&id, |it| it.id).ok()?;
+    facts.summaries.get(at)
 }
 
 /// Connections of a case that are examined for the conditions of remedies.
@@ -288,7 +312,8 @@ fn evaluate_sockets(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
             let Check::Sockets(check) = rule.check else {
                 continue;
             };
-            if let Verdict::Found(story) = check(row, own) {
+            if let Verdict::Found(mut story) = check(row, own) {
+                temper(&mut story, own.iter().any(|it| it.outcome.is_failed()));
                 let key = CaseKey::between(index, &story, Some(row.client), Some(row.server));
                 let first = own
                     .first()

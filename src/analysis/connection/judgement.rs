@@ -146,7 +146,11 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
     let ending = connection.teardown.ending();
     let mut each = connection.exchanges.iter();
     each.find_map(|exchange| {
-        if is_no_request(exchange) || is_not_followed(connection, exchange) {
+        // What was not captured of the server may have been the response.
+        let unseen = exchange.response.is_none()
+            && connection.sent[Who::Server as usize].missing > 0
+            && connection.teardown.by != By::Middlebox;
+        if is_no_request(exchange) || is_not_followed(connection, exchange) || unseen {
             return None;
         }
         match exchange.outcome(ending)? {

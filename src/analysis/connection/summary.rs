@@ -159,7 +159,8 @@ impl From<&Connection> for ConnectionSummary {
                 .filter_map(|exchange| exchange.response.as_ref())
                 .any(|response| response.message.connection.close > 0),
             server_persists: responses(connection).any(persists),
-            client_persists: requests(connection).all(persists),
+            client_persists: requests(connection).next().is_some()
+                && requests(connection).all(persists),
             server_time_wait: connection.time_wait[Who::Server as usize].is_some(),
             seen: connection.sent.map(|sent| sent.packets > 0),
             spoke: connection.sent.map(|sent| sent.bytes > 0),
