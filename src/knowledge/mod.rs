@@ -9,6 +9,7 @@ mod error_text;
 mod explain;
 mod fuzzy_match;
 mod limit;
+mod load_generator;
 mod log_line;
 mod port_range;
 mod product;
@@ -26,6 +27,7 @@ pub use explain::{EventGroup, EventMatch, Explanation, MatchReason, explain, mat
 pub use fuzzy_match::MatchQuality;
 pub(crate) use limit::default_limit;
 pub use limit::{Counted, LIMITS, Limit};
+pub(crate) use load_generator::is_load_generator;
 pub(crate) use log_line::hints_in;
 pub use log_line::{LogLineHints, LogTime};
 pub use port_range::PortRange;

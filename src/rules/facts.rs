@@ -26,3 +26,14 @@ pub struct RuleInput<'a> {
     /// The time of the capture's last frame.
     pub end: Timestamp,
 }
+
+impl<'a> RuleInput<'a> {
+    /// The record of this connection, if it is kept.
+    pub(super) fn record(&self, id: u32) -> Option<&'a Connection> {
+        let at = self
+            .connections
+            .binary_search_by_key(&id, |it| it.id)
+            .ok()?;
+        self.connections.get(at).map(AsRef::as_ref)
+    }
+}

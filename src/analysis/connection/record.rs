@@ -188,6 +188,10 @@ pub struct Connection {
     pub syn_acks: u16,
     /// Whether the client's SYN was captured.
     pub client_syn: bool,
+    /// Each side's last SYN: the first one, or its last repetition.
+    pub last_syn: [Option<FrameRef>; 2],
+    /// The server's first acknowledgement of anything but the SYN: from then on its program had the connection.
+    pub taken: Option<FrameRef>,
     /// An acknowledgement with the sequence numbers of an older connection, sent instead of an answer to the SYN (RFC
     /// 5961 §4, RFC 9293 §3.5.1).
     pub challenge: Option<FrameRef>,

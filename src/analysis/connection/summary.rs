@@ -9,6 +9,7 @@ use super::{Certainty, ConnectionOutcome, Phase, Standing};
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
+use crate::knowledge::is_load_generator;
 use crate::protocol::http::{
     Exchange, HttpVersion, Message, MessageProgress, Method, Outcome, Protocol,
 };
@@ -57,8 +58,8 @@ pub struct ConnectionSummary {
     pub icmp: Option<(IpAddr, u8, u8)>,
     /// Number of retransmissions of the SYN.
     pub syn_retries: u8,
-    /// The client's SYN was captured.
-    pub client_syn: bool,
+    /// What else is known of it, in one byte.
+    marks: Marks,
     /// Number of SYN-ACKs, retransmissions included.
     pub syn_acks: u8,
     /// Requests that began within 10 ms of the end of the response before.
@@ -128,7 +129,56 @@ pub enum LostRequest {
     Had,
 }
 
+/// Facts that are true or not, a bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Marks(u8);
+
+impl Marks {
+    const CLIENT_SYN: u8 = 1;
+    const TAKEN: u8 = 2;
+    const LOAD_GENERATOR: u8 = 4;
+
+    fn of(connection: &Connection) -> Self {
+        let agent = |exchange: &Exchange| {
+            let request = exchange.request.as_ref();
+            let agent = request.and_then(|request| request.user_agent.as_ref());
+            agent.is_some_and(|agent| is_load_generator(agent.as_bytes()))
+        };
+        let set = |bit: u8, holds: bool| if holds { bit } else { 0 };
+        Self(
+            set(Self::CLIENT_SYN, connection.client_syn)
+                | set(Self::TAKEN, connection.taken.is_some())
+                | set(
+                    Self::LOAD_GENERATOR,
+                    connection.exchanges.first().is_some_and(agent),
+                ),
+        )
+    }
+
+    const fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
+}
+
 impl ConnectionSummary {
+    /// The client's SYN was captured.
+    #[must_use]
+    pub const fn client_syn(&self) -> bool {
+        self.marks.has(Marks::CLIENT_SYN)
+    }
+
+    /// The server acknowledged more than the SYN, or sent more than the SYN-ACK.
+    #[must_use]
+    pub const fn taken(&self) -> bool {
+        self.marks.has(Marks::TAKEN)
+    }
+
+    /// The client names itself as a load generator.
+    #[must_use]
+    pub const fn by_load_generator(&self) -> bool {
+        self.marks.has(Marks::LOAD_GENERATOR)
+    }
+
     /// The hash of a name, as in [`ConnectionSummary::name`]. Letter case is ignored.
     #[must_use]
     pub fn digest_name(name: &[u8]) -> u32 {
@@ -178,7 +228,7 @@ impl From<&Connection> for ConnectionSummary {
                 .as_ref()
                 .map(|quote| (quote.reporter, quote.icmp_type, quote.icmp_code)),
             syn_retries: u8::try_from(connection.syn_retries).unwrap_or(u8::MAX),
-            client_syn: connection.client_syn,
+            marks: Marks::of(connection),
             syn_acks: u8::try_from(connection.syn_acks).unwrap_or(u8::MAX),
             connected_after: connection.connect_time.map_or(0, micros),
             prompt: gaps(connection)

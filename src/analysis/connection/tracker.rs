@@ -434,6 +434,8 @@ impl ConnectionTracker {
             syn_retries: peers[0].syns().saturating_sub(1),
             syn_acks: peers[1].syns(),
             client_syn: client_syn.is_some(),
+            last_syn: peers.map(|peer| peer.last_syn()),
+            taken: peers[1].first_ack(),
             challenge: self.challenge.or_else(|| peers[1].challenge()),
             teardown: verdict.teardown,
             // Judged below, by the record.

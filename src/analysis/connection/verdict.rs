@@ -105,6 +105,13 @@ fn roles(live: &ConnectionTracker) -> (FlowEnd, Roles) {
     if let Some(end) = by_syn {
         return (end, Roles::Handshake);
     }
+    // Only a side that was called refuses, whatever the ports.
+    let refuser = FlowEnd::BOTH
+        .into_iter()
+        .find(|end| refuses(live.pair.peer(*end)));
+    if let Some(end) = refuser {
+        return (end.other(), Roles::Ports);
+    }
     if let Some((end, Certainty::Certain | Certainty::Likely)) = live
         .parsed
         .stack
@@ -140,7 +147,10 @@ fn opening(live: &ConnectionTracker, client: FlowEnd) -> Opening {
     let caller = live.pair.peer(client);
     let called = live.pair.peer(client.other());
     if caller.syn().is_none() && called.syn().is_none() {
-        return Opening::Midstream;
+        return match refuses(called) {
+            true => Opening::Refused,
+            false => Opening::Midstream,
+        };
     }
     let spoke = |peer: &Peer| peer.stream().bytes() > 0 || peer.fin().is_some();
     if called.syn().is_none() {
@@ -171,7 +181,17 @@ fn opening(live: &ConnectionTracker, client: FlowEnd) -> Opening {
     if caller.answered_syn() || caller.proven() == Standing::In(State::Established) {
         return Opening::Handshake;
     }
+    // The server has data of the client that the capture has not.
+    if caller.stream().acknowledged() > 0 {
+        return Opening::Handshake;
+    }
     Opening::Rejected
+}
+
+/// Whether this side refused a SYN.
+fn refuses(peer: &Peer) -> bool {
+    peer.reset()
+        .is_some_and(|reset| reset.kind == Some(ResetKind::Refusal))
 }
 
 /// The first RST of one end, unless it is stale.

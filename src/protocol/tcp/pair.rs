@@ -63,7 +63,11 @@ impl EndpointPair {
         reader: &mut R,
     ) -> SegmentResult {
         let (sender, receiver) = self.both(from);
-        if sender.sightings.is_second(segment, &sender.fingerprint) {
+        let doubled = receiver.sightings.has_second();
+        if sender
+            .sightings
+            .is_second(segment, &sender.fingerprint, doubled)
+        {
             return SegmentResult::Duplicate;
         }
         let at = FrameRef {
@@ -138,6 +142,7 @@ impl EndpointPair {
 
     fn take_syn(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: FrameRef) {
         sender.syns = sender.syns.saturating_add(1);
+        sender.last_syn = Some(at);
         if segment.flags.has(Flags::FIN) {
             sender.oddities.note(Oddity::SynFin, at, &[]);
         }
@@ -511,11 +516,16 @@ impl EndpointPair {
     }
 }
 
-/// Whether a segment acknowledges what `receiver`, whose SYN has not been answered, never sent.
+/// Bytes beyond the SYN that may be acknowledged although the capture has neither them nor the SYN-ACK: a first window.
+/// The numbers of an older connection are hardly ever so near.
+const NOT_CAPTURED: i64 = u16::MAX as i64;
+
+/// Whether a segment acknowledges what `receiver`, whose SYN has not been answered, cannot have sent.
 fn is_unacceptable(receiver: &Peer, segment: &Segment<'_>) -> bool {
+    let most = receiver.stream.send_next().saturating_add(NOT_CAPTURED);
     receiver.proven == Standing::In(State::SynSent)
         && segment.flags.has(Flags::ACK)
-        && !(0..=receiver.stream.send_next()).contains(&receiver.stream.offset(segment.ack))
+        && !(0..=most).contains(&receiver.stream.offset(segment.ack))
 }
 
 /// Whether a RST is attributed to the host whose address it carries.

@@ -81,6 +81,8 @@ pub struct Peer {
     pub(super) isn: Option<Seq>,
     /// Its first SYN.
     pub(super) syn: Option<FrameRef>,
+    /// Its last SYN.
+    pub(super) last_syn: Option<FrameRef>,
     /// Whether one of its SYNs carried ACK.
     pub(super) answered_syn: bool,
     /// Sequence number of a later SYN that differs from `isn`; the peer's acknowledgement decides which one is valid.
@@ -155,6 +157,12 @@ impl Peer {
     #[must_use]
     pub const fn syn(&self) -> Option<FrameRef> {
         self.syn
+    }
+
+    /// Its last SYN: the same as the first, or the last repetition.
+    #[must_use]
+    pub const fn last_syn(&self) -> Option<FrameRef> {
+        self.last_syn
     }
 
     /// Whether its SYN answered the peer's.

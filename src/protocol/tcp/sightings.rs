@@ -6,6 +6,7 @@
 //! host would retransmit it.
 
 use super::fingerprint::Fingerprint;
+use crate::base::net::Flags;
 use crate::packet::decode::Segment;
 
 /// Longest time between two sightings, in microseconds: capture buffers of two interfaces are read in turn.
@@ -23,11 +24,27 @@ pub struct Sightings {
     /// Microseconds, wrapping every 71 minutes; the window is far shorter.
     times: [u32; ROOM],
     cursor: u8,
+    /// A second sighting was recognised.
+    has_second: bool,
 }
 
 impl Sightings {
-    /// Whether `segment` was captured before; remembers it otherwise.
-    pub(crate) fn is_second(&mut self, segment: &Segment<'_>, host: &Fingerprint) -> bool {
+    /// Whether a segment of this endpoint was captured twice.
+    pub(crate) const fn has_second(&self) -> bool {
+        self.has_second
+    }
+
+    /// Whether `segment` was captured before; remembers it otherwise. `peer_doubled`: segments of the other endpoint
+    /// were captured twice.
+    ///
+    /// A host may well send the same SYN-ACK twice at once: its timer sends one, and a repeated SYN asks for another. So
+    /// where nothing but the short time speaks for a second sighting, the SYN must have been captured twice, too.
+    pub(crate) fn is_second(
+        &mut self,
+        segment: &Segment<'_>,
+        host: &Fingerprint,
+        peer_doubled: bool,
+    ) -> bool {
         let identity_hash = identity_hash(segment);
         let now = (segment.time.as_nanos() / 1000) as u32;
         let place = place(segment);
@@ -41,8 +58,12 @@ impl Sightings {
             }
             let numbered = segment.ip_id.is_some_and(|id| id != 0) && host.counts_ids();
             let elsewhere = self.places[index] != place;
-            let too_soon = segment.seq_len() > 0 && apart <= TOO_SOON;
+            let answers_syn = segment.flags.has(Flags::SYN) && segment.flags.has(Flags::ACK);
+            let too_soon = segment.seq_len() > 0
+                && apart <= TOO_SOON
+                && (!answers_syn || peer_doubled || self.has_second);
             if numbered || elsewhere || too_soon {
+                self.has_second = true;
                 return true;
             }
         }

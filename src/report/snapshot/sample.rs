@@ -88,6 +88,8 @@ pub(crate) fn connection() -> Connection {
         challenge: None,
         syn_acks: 1,
         client_syn: true,
+        last_syn: [None; 2],
+        taken: None,
         last_data: [frame_ref(6, 20), frame_ref(7, 30)],
         turns: Turns::default(),
         exchanges: Box::default(),

@@ -69,7 +69,7 @@ const SOON: Duration = Duration::from_secs(10);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let stray = |it: &&ConnectionSummary| {
-        it.opening == Opening::Rejected && it.syn_acks > 0 && !it.client_syn
+        it.opening == Opening::Rejected && it.syn_acks > 0 && !it.client_syn()
     };
     let mut strays: HashMap<Endpoint, &ConnectionSummary, foldhash::fast::FixedState> =
         HashMap::default();
