@@ -340,10 +340,24 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
     }
 }
 
+/// Whether the server's host repeated its SYN-ACK and took nothing of what the client sent: its program never had the
+/// connection.
+pub(super) fn is_ignored(connection: &Connection) -> bool {
+    let [client, server] = &connection.sent;
+    connection.opening == Opening::Handshake
+        && connection.client_syn
+        && connection.syn_acks > 1
+        && client.bytes > 0
+        && client.acknowledged == 0
+        && server.bytes == 0
+        && connection.taken.is_none()
+}
+
 fn before_request<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {
     if connection.opening != Opening::Handshake
         || connection.sent[Who::Server as usize].bytes > 0
         || close.received > 0
+        || is_ignored(connection)
     {
         return None;
     }

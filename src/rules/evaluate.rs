@@ -199,6 +199,7 @@ fn name(findings: &mut [Finding], facts: &RuleInput<'_>) {
 fn join(findings: &mut [Finding]) {
     let place = |finding: &Finding| STORY.iter().position(|name| *name == finding.rule);
     for index in 0..findings.len() {
+        findings[index].caused_by = collective_cause(&findings[index], findings);
         let Some(own) = place(&findings[index]) else {
             continue;
         };
@@ -209,8 +210,27 @@ fn join(findings: &mut [Finding]) {
         let cause = causes
             .max_by_key(|other| place(other))
             .map(|other| other.id);
-        findings[index].caused_by = cause;
+        findings[index].caused_by = cause.or(findings[index].caused_by);
     }
+}
+
+/// Rules that tell what happened to many connections at one server at once.
+const COLLECTIVE: [&str; 2] = ["reset-then-refused", "accept-queue-overflow"];
+
+/// The finding on the server of which this one tells a part: all its connections are among those of the other.
+fn collective_cause(finding: &Finding, all: &[Finding]) -> Option<u32> {
+    if COLLECTIVE.contains(&finding.rule) || finding.connections.is_empty() {
+        return None;
+    }
+    let whole = all.iter().filter(|it| COLLECTIVE.contains(&it.rule));
+    whole
+        .filter(|it| it.server == finding.server)
+        .find(|whole| {
+            let own = finding.connections.iter();
+            own.clone()
+                .all(|id| whole.connections.binary_search(id).is_ok())
+        })
+        .map(|whole| whole.id)
 }
 
 /// Evaluates the rules that need many connections. Each rule scans the summaries of all connections, which takes time
@@ -285,14 +305,7 @@ const EXAMINED: usize = 256;
 /// The records of these connections, as far as they are kept.
 fn known<'a>(facts: &RuleInput<'a>, ids: &[u32]) -> Vec<&'a Connection> {
     let ids = ids.iter().take(EXAMINED);
-    let records = ids.filter_map(|id| {
-        let at = facts
-            .connections
-            .binary_search_by_key(id, |it| it.id)
-            .ok()?;
-        facts.connections.get(at).map(AsRef::as_ref)
-    });
-    records.collect()
+    ids.filter_map(|id| facts.record(*id)).collect()
 }
 
 fn evaluate_sockets(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {

@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 use super::catalogue::CATALOGUE;
 use super::product_remedies::{client, server};
 use super::rule::Rule;
-use crate::analysis::connection::{Connection, Phase, Who};
+use crate::analysis::connection::{Connection, Opening, Phase, Who};
 use crate::base::format::number;
 use crate::knowledge::Product;
 use crate::protocol::http::{Exchange, FieldName};
@@ -115,6 +115,23 @@ pub(super) static CONDITIONS: &[Condition] = &[
     }),
     when("the client sent a FIN", |it, _| {
         it.fin[Who::Client as usize].is_some()
+    }),
+    when("the server sent a SYN-ACK", |it, _| it.syn_acks > 0),
+    when("the server sent no SYN-ACK", |it, _| it.syn_acks == 0),
+    when("the SYN was repeated", |it, _| it.syn_retries > 0),
+    when("the SYN-ACK was repeated", |it, _| it.syn_acks > 1),
+    when("the connection was opened", |it, _| {
+        it.opening == Opening::Handshake
+    }),
+    when("the ICMP error came from the server's address", |it, _| {
+        it.icmp
+            .as_ref()
+            .is_some_and(|quote| quote.reporter == it.server.ip)
+    }),
+    when("the ICMP error came from another address", |it, _| {
+        it.icmp
+            .as_ref()
+            .is_some_and(|quote| quote.reporter != it.server.ip)
     }),
     when("the status was {}", |it, status| {
         let last = it.exchanges.last().and_then(|it| it.response.as_ref());
@@ -432,6 +449,41 @@ mod tests {
         ),
     ];
 
+    /// The same for whole ladders.
+    const OPENINGS: &[(&str, &str, &str)] = &[
+        (
+            "the server sent a SYN-ACK",
+            "SYN -->\n<-- SYN",
+            "SYN -->\n<-- RST",
+        ),
+        (
+            "the server sent no SYN-ACK",
+            "SYN -->\n<-- RST",
+            "SYN -->\n<-- SYN",
+        ),
+        ("the SYN was repeated", "SYN -->\n+1s again -->", "SYN -->"),
+        (
+            "the SYN-ACK was repeated",
+            "SYN -->\n<-- SYN\n+1s <-- again",
+            "SYN -->\n<-- SYN",
+        ),
+        (
+            "the connection was opened",
+            "SYN -->\n<-- SYN\nACK -->",
+            "SYN -->\n<-- RST",
+        ),
+        (
+            "the ICMP error came from the server's address",
+            "SYN -->\n<-- ACK [unreachable=3]",
+            "SYN -->\n<-- ACK [unreachable=1]",
+        ),
+        (
+            "the ICMP error came from another address",
+            "SYN -->\n<-- ACK [unreachable=1]",
+            "SYN -->\n<-- ACK [unreachable=3]",
+        ),
+    ];
+
     fn fits(condition: &'static str, ladder: &str) -> bool {
         let point = format!("*If {condition}:* Do it.").leak();
         let remedy = Remedy::from_table(point);
@@ -456,8 +508,12 @@ mod tests {
             "both ends are on one host",
             &format!("{OPEN}GET / -->\n<-- RST")
         ));
+        for (condition, here, there) in OPENINGS {
+            assert!(fits(condition, here), "{condition}");
+            assert!(!fits(condition, there), "not {condition}");
+        }
         let tested = |phrase: &str| {
-            BOTH_SIDES.iter().any(|(condition, ..)| {
+            BOTH_SIDES.iter().chain(OPENINGS).any(|(condition, ..)| {
                 applied(condition).is_some_and(|it| it.condition.phrase == phrase)
             })
         };

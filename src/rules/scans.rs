@@ -1,74 +1,209 @@
-//! Clients that try very many servers, which are reported once.
+//! Failures of one cause that are told once: of one client with many servers, of many clients with one server, and of
+//! scanners.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::statement::{Value, sentence};
 use super::{Diagnosis, HostDiagnosis, Severity};
+use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::base::format::number;
+use crate::base::net::Endpoint;
 
-/// Number of servers (address and port) from which on a client that fails with most of them is scanning, and gets one
-/// finding only.
+/// Number of servers (address and port) from which on a client that fails with most of them is scanning.
 const A_SCAN: usize = 20;
+/// Number of ports of one server from which on a client that uses none of them is scanning it.
+const A_PORT_SCAN: usize = 10;
+/// Clients or servers from which on equal failures are one finding.
+const ALIKE: usize = 3;
 
-/// Clients that try very many servers and use few.
-fn scanners(hosts: &Hosts<'_>) -> BTreeMap<IpAddr, usize> {
-    let mut tried: BTreeMap<IpAddr, (usize, usize)> = BTreeMap::new();
-    for host_pairs in hosts.host_pairs() {
-        let (all, used) = tried.entry(host_pairs.client).or_default();
-        *all += 1;
-        *used += usize::from(host_pairs.connections.iter().any(|it| it.spoke[0]));
-    }
-    let scans = tried
-        .into_iter()
-        .filter(|(_, (all, used))| *all >= A_SCAN && used * 4 < *all);
-    scans.map(|(client, (all, _))| (client, all)).collect()
+/// The connections of one client with one server that failed in one way.
+pub(super) struct Failures<'a, K> {
+    /// What must be equal for failures to have one cause, besides the client or the server.
+    pub(super) kind: K,
+    pub(super) client: IpAddr,
+    pub(super) server: Endpoint,
+    /// In order of first frame; at least one.
+    pub(super) connections: Vec<&'a ConnectionSummary>,
 }
 
-/// Merges the findings of one client with very many servers into one note.
-pub(super) fn collapse_scans(
-    hosts: &Hosts<'_>,
-    all: Vec<HostDiagnosis>,
-    what: &str,
-) -> Vec<HostDiagnosis> {
+/// Failures that are told as one.
+pub(super) struct FailureGroup<'a, K> {
+    pub(super) kind: K,
+    /// In order of first frame.
+    pub(super) connections: Vec<&'a ConnectionSummary>,
+    clients: BTreeSet<IpAddr>,
+    servers: BTreeSet<Endpoint>,
+    /// Nobody expected these connects to succeed.
+    is_scan: bool,
+}
+
+/// Where a group is gathered.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Client(IpAddr),
+    Server(IpAddr),
+    Pair(IpAddr, Endpoint),
+}
+
+/// Puts together what has one cause: by the client, if it fails with more servers than there are clients that fail with
+/// this server, else by the server.
+pub(super) fn group<'a, K: Copy + Ord>(
+    hosts: &Hosts<'a>,
+    all: Vec<Failures<'a, K>>,
+) -> Vec<FailureGroup<'a, K>> {
     if all.is_empty() {
-        return all;
+        return Vec::new();
     }
-    let scanners = scanners(hosts);
-    let mut by_client: BTreeMap<Option<IpAddr>, Vec<HostDiagnosis>> = BTreeMap::new();
-    for found in all {
-        by_client.entry(found.client).or_default().push(found);
+    let mut with: BTreeMap<(K, IpAddr), BTreeSet<Endpoint>> = BTreeMap::new();
+    let mut from: BTreeMap<(K, IpAddr), BTreeSet<IpAddr>> = BTreeMap::new();
+    for it in &all {
+        let servers = with.entry((it.kind, it.client)).or_default();
+        servers.insert(it.server);
+        let clients = from.entry((it.kind, it.server.ip)).or_default();
+        clients.insert(it.client);
     }
-    let mut kept = Vec::new();
-    for (client, mut found) in by_client {
-        let Some(servers) = client.and_then(|client| scanners.get(&client)) else {
-            kept.append(&mut found);
-            continue;
+    let mut groups: BTreeMap<(K, Place), FailureGroup<'a, K>> = BTreeMap::new();
+    for it in all {
+        let servers = with
+            .get(&(it.kind, it.client))
+            .map_or(0, |servers| servers.len());
+        let clients = from
+            .get(&(it.kind, it.server.ip))
+            .map_or(0, |clients| clients.len());
+        let place = match servers.max(clients) >= ALIKE {
+            true if servers >= clients => Place::Client(it.client),
+            true => Place::Server(it.server.ip),
+            false => Place::Pair(it.client, it.server),
         };
-        let mut connections: Vec<u32> =
-            found.iter().flat_map(|it| it.connections.clone()).collect();
-        connections.sort_unstable();
-        let first = found.iter().map(|it| it.first).min().unwrap_or_default();
-        let evidence = found.swap_remove(0).story.evidence;
-        kept.push(HostDiagnosis {
-            story: Diagnosis {
-                severity: Severity::Note,
-                certainty: Certainty::Likely,
-                summary: format!("{what}, with {} addresses and ports tried by one client", number(*servers)).into(),
-                message: format!(
-                    "One client tried {} addresses and ports and used few of them; {what}. That is how a scanner works, or a program that \
-                     asks a whole network; each failure by itself says little.",
-                    number(*servers)
-                ).into(),
-                evidence,
-                remedies: vec!["Find out which program on the client does this, and whether it should.".into()],
-            },
-            client,
-            server: None,
-            connections,
-            first,
-        });
+        let own = groups
+            .entry((it.kind, place))
+            .or_insert_with(|| FailureGroup {
+                kind: it.kind,
+                connections: Vec::new(),
+                clients: BTreeSet::new(),
+                servers: BTreeSet::new(),
+                is_scan: false,
+            });
+        own.connections.extend(it.connections);
+        own.clients.insert(it.client);
+        own.servers.insert(it.server);
     }
-    kept
+    let habits = Habits::of(hosts);
+    let mut groups: Vec<_> = groups.into_values().collect();
+    for group in &mut groups {
+        group.connections.sort_unstable_by_key(|it| it.first);
+        group.is_scan = habits.is_scan(&group.clients, &group.servers);
+    }
+    groups.sort_by_key(|group| group.connections.first().map(|it| it.first));
+    groups
+}
+
+/// What each client tried, and what it used.
+struct Habits {
+    /// Servers tried and used.
+    by_client: BTreeMap<IpAddr, (usize, usize)>,
+    /// Clients and the servers' addresses of which they used a connection.
+    used: BTreeSet<(IpAddr, IpAddr)>,
+}
+
+impl Habits {
+    fn of(hosts: &Hosts<'_>) -> Self {
+        let mut habits = Self {
+            by_client: BTreeMap::new(),
+            used: BTreeSet::new(),
+        };
+        for pair in hosts.host_pairs() {
+            let (all, used) = habits.by_client.entry(pair.client).or_default();
+            *all += 1;
+            if pair.connections.iter().any(|it| it.spoke[0]) {
+                *used += 1;
+                habits.used.insert((pair.client, pair.server.ip));
+            }
+        }
+        habits
+    }
+
+    /// Whether these clients try what is there, rather than need it.
+    fn is_scan(&self, clients: &BTreeSet<IpAddr>, servers: &BTreeSet<Endpoint>) -> bool {
+        let tries_everything = |client: &IpAddr| {
+            let (all, used) = self.by_client.get(client).copied().unwrap_or_default();
+            all >= A_SCAN && used * 4 < all
+        };
+        let hosts: BTreeSet<IpAddr> = servers.iter().map(|it| it.ip).collect();
+        let [host] = hosts.iter().collect::<Vec<_>>()[..] else {
+            return clients.iter().all(tries_everything);
+        };
+        let strangers = clients
+            .iter()
+            .all(|client| !self.used.contains(&(*client, *host)));
+        let ports = match clients.len() {
+            1 => A_PORT_SCAN,
+            _ => ALIKE,
+        };
+        clients.iter().all(tries_everything) || strangers && servers.len() >= ports
+    }
+}
+
+impl<K> FailureGroup<'_, K> {
+    /// The finding.
+    pub(super) fn diagnosis(&self, mut story: Diagnosis) -> HostDiagnosis {
+        match (self.clients.len(), self.servers.len()) {
+            (1, 1) => {}
+            (1, servers) => story.message.say(sentence!(
+                "They went to {}, from one client.",
+                Value::count(servers as u64, "address and port", "addresses and ports")
+            )),
+            (clients, 1) => story.message.say(sentence!(
+                "They came from {}, all to the same address and port.",
+                Value::count(clients as u64, "client", "clients")
+            )),
+            (clients, servers) => {
+                let clients = Value::count(clients as u64, "client", "clients");
+                let host = self.servers.first().map(|it| it.ip);
+                let host = host.filter(|host| self.servers.iter().all(|it| it.ip == *host));
+                story.message.say(match host {
+                    Some(host) => sentence!(
+                        "They came from {} and went to {} of {}.",
+                        clients,
+                        Value::count(servers as u64, "port", "ports"),
+                        host
+                    ),
+                    None => sentence!(
+                        "They came from {} and went to {}.",
+                        clients,
+                        Value::count(servers as u64, "address and port", "addresses and ports")
+                    ),
+                });
+            }
+        }
+        if self.is_scan && story.severity > Severity::Note {
+            story.severity = Severity::Note;
+            story.certainty = Certainty::Likely;
+            story.message.say(
+                "Of these addresses and ports hardly any was ever used: that is how a scanner works, or a program that \
+                 tries what is there. Each failure by itself says little.",
+            );
+            story.remedies = vec![
+                "Find out which program does this, and whether it should; from the internet it is to be expected.".into(),
+            ];
+        }
+        let only = |all: &BTreeSet<IpAddr>| all.first().copied().filter(|_| all.len() == 1);
+        HostDiagnosis {
+            story,
+            client: only(&self.clients),
+            server: self
+                .servers
+                .first()
+                .copied()
+                .filter(|_| self.servers.len() == 1),
+            connections: self.connections.iter().map(|it| it.id).collect(),
+            first: self
+                .connections
+                .first()
+                .map(|it| it.first.frame)
+                .unwrap_or_default(),
+        }
+    }
 }

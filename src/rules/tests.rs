@@ -330,7 +330,7 @@ const GUARDS: &[(&str, &str, &str)] = &[
 const ELSEWHERE: &[(&str, &str)] = &[
     (
         "connection-refused: a scan",
-        "one note for each client: `scans::collapse_scans`",
+        "one note for each client: `scans::group`",
     ),
     (
         "connection-refused: another address answers",

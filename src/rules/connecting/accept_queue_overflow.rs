@@ -1,6 +1,5 @@
 //! A listener answers some and ignores others at the same time.
 
-use crate::base::format::{counted, duration};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,29 +7,32 @@ use crate::analysis::connection::{By, ConnectionSummary, How, Opening, Phase, Re
 use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
-use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
+use crate::rules::{RuleInput, Severity};
 
 rule! {
     /// # What happened
     ///
-    /// Within a few seconds one listener let several connects wait while it completed others: SYNs were ignored and only a
-    /// repetition got through, or the SYN-ACK came again although the client had acknowledged it, or the first segment after
-    /// the handshake drew a RST from a host that had no socket for it. That is what a full accept queue looks like.
+    /// The server's host answered connects and did not hand them to its program: within a few seconds one listener let
+    /// several wait while it completed others (SYNs were ignored and only a repetition got through, or the first segment
+    /// after the handshake drew a RST from a host that had no socket for it); or it repeated its SYN-ACK although the client
+    /// had acknowledged it, and took nothing of what the client sent. That is what a full accept queue looks like.
     ///
     /// # Why it matters
     ///
-    /// The kernel completes handshakes by itself, up to the number that the program gave to `listen()`; beyond that it drops.
-    /// Clients see connects that take 1, 3 or 7 s, time out, or end in "connection reset by peer" on the first read. The
-    /// server's log shows nothing: its program never saw those connections.
+    /// The kernel completes handshakes by itself, up to the number that the program gave to `listen()`; beyond that it drops
+    /// the last leg of the handshake. Clients see connects that take 1, 3 or 7 s, time out, or end in "connection reset by
+    /// peer" on the first read. The server's log shows nothing: its program never had those connections, nor what was sent on
+    /// them.
     ///
     /// # Remedy
     ///
     /// - Confirm it at the server: `nstat -az TcpExtListenOverflows TcpExtListenDrops`, and `ss -ltn`, where Recv-Q near
     ///   Send-Q is a full queue.
     /// - Find out why the program does not accept: a blocked accept loop, all workers busy, a pause for garbage collection.
-    /// - Raise the backlog of `listen()` and with it `net.core.somaxconn`, which caps it.
+    /// - If the counters show it, raise the backlog of `listen()` and with it `net.core.somaxconn`, which caps it.
     ///
     /// # Example
     ///
@@ -44,9 +46,44 @@ rule! {
     ///  1.100  again              -->
     ///  1.110                     <--  SYN
     ///  1.120  ACK                -->
+    ///  => findings accept-queue-overflow connect-delayed
+    /// ```
+    ///
+    /// A single connection shows it, too, if the SYN-ACK comes again after the client has acknowledged it, and nothing of
+    /// what the client sends is ever acknowledged:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "PING"             -->
+    ///  0.220  again              -->
+    ///  0.620  again              -->
+    ///  1.010                     <--  again [ack=1]
+    ///  1.420  again              -->
+    ///  3.010                     <--  again [ack=1]
+    ///  3.020  again              -->
+    ///  7.420  again              -->
+    ///  7.430                     <--  RST [noack]
     /// ```
     ///
     /// # Not this
+    ///
+    /// A server that waits for the request before it accepts (`TCP_DEFER_ACCEPT`) repeats its SYN-ACK, too:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    ///  1.010                     <--  again
+    ///  1.020  ACK                -->
+    ///  3.010                     <--  again
+    ///  3.020  ACK                -->
+    ///  5.000  GET /              -->
+    ///  5.010                     <--  200 "hello"
+    ///  5.020  ACK                -->
+    /// ```
     ///
     /// One SYN that was lost:
     ///
@@ -77,7 +114,7 @@ rule! {
     ///
     /// RFC 9293 §3.9.2 (passive open), RFC 6298 §5.7; listen(2), tcp(7).
     pub(super) RULE: "accept-queue-overflow", Severity::Error,
-    "a listener completed some handshakes and ignored others at the same time", Check::Hosts(check)
+    "a listener left connects waiting, or took nothing of what was sent on them", Check::All(check)
 }
 
 /// Delayed connects that are more than packet loss.
@@ -93,7 +130,7 @@ const STEP: u32 = 900_000;
 /// A RST that refuses a handshake after the fact comes within this time.
 const SOON: Duration = Duration::from_secs(1);
 
-fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
+fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     if hosts.halves().misses_a_direction() {
         return Vec::new();
     }
@@ -106,32 +143,52 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     }
     let mut found = Vec::new();
     for (server, suspects) in listeners {
-        let Some(burst) = burst(&suspects) else {
-            continue;
+        let (mut all, story) = match served_beside(hosts, server, &suspects) {
+            Some((burst, served)) => {
+                let story = among_others(facts, &burst, served);
+                (burst, story)
+            }
+            None => {
+                let alone: Vec<&ConnectionSummary> =
+                    suspects.into_iter().filter(|it| is_ignored(it)).collect();
+                let Some(first) = alone.first() else {
+                    continue;
+                };
+                let story = ignored(facts, first, &alone);
+                (alone, story)
+            }
         };
-        let (from, to) = (burst[0].first.time, burst[burst.len() - 1].first.time);
-        let others = hosts.connections.iter().filter(|it| {
-            it.server == server && it.opening == Opening::Handshake && !waited(it) && it.seen[1]
-        });
-        let near = others
-            .filter(|it| it.first.time <= to.after(WINDOW) && it.first.time.after(AROUND) >= from);
-        let (mut served, mut lossy) = (0, 0);
-        for other in near {
-            served += 1;
-            lossy += usize::from(other.retransmitted);
-        }
-        // If established connections retransmit as well, the path loses segments.
-        if served > 0 && lossy * 2 < burst.len() {
-            let client = burst[0].client.ip;
-            let mut it = HostDiagnosis::of(story(&burst, served), &burst);
-            it.client = burst
-                .iter()
-                .all(|it| it.client.ip == client)
-                .then_some(client);
-            found.push(it);
-        }
+        all.sort_by_key(|it| it.first);
+        let mut it = HostDiagnosis::of(story, &all);
+        it.client = it
+            .client
+            .filter(|client| all.iter().all(|it| it.client.ip == *client));
+        found.push(it);
     }
     found
+}
+
+/// The suspects of one burst, and the number of connects that the listener served at that time; `None` if it was not a
+/// burst, or the path loses segments.
+fn served_beside<'a>(
+    hosts: &Hosts<'a>,
+    server: Endpoint,
+    suspects: &[&'a ConnectionSummary],
+) -> Option<(Vec<&'a ConnectionSummary>, usize)> {
+    let burst = burst(suspects)?;
+    let (from, to) = (burst.first()?.first.time, burst.last()?.first.time);
+    let others = hosts.connections.iter().filter(|it| {
+        it.server == server && it.opening == Opening::Handshake && !waited(it) && it.seen[1]
+    });
+    let near = others
+        .filter(|it| it.first.time <= to.after(WINDOW) && it.first.time.after(AROUND) >= from);
+    let (mut served, mut lossy) = (0, 0);
+    for other in near {
+        served += 1;
+        lossy += usize::from(other.retransmitted);
+    }
+    // If established connections retransmit as well, the path loses segments.
+    (served > 0 && lossy * 2 < burst.len()).then_some((burst, served))
 }
 
 /// A connect that the listener delayed.
@@ -139,10 +196,21 @@ fn waited(it: &ConnectionSummary) -> bool {
     match it.opening {
         Opening::Unanswered => it.syn_retries > 0,
         Opening::Handshake | Opening::Rejected => {
-            it.syn_retries > 0 && it.connected_after >= STEP || it.syn_acks > 2 || refused_late(it)
+            it.syn_retries > 0 && it.connected_after >= STEP || is_ignored(it) || refused_late(it)
         }
         _ => false,
     }
+}
+
+/// Whether the SYN-ACK came again although the client had gone on, and nothing of what it sent was taken.
+fn is_ignored(it: &ConnectionSummary) -> bool {
+    it.opening == Opening::Handshake
+        && it.client_syn()
+        && it.syn_acks > 1
+        && it.spoke == [true, false]
+        && !it.taken()
+        && it.retransmitted
+        && it.last.since(it.first.time) >= Duration::from_micros(STEP.into())
 }
 
 /// Whether the first segment after the handshake met no socket (`tcp_abort_on_overflow`, a lost SYN cookie).
@@ -174,10 +242,87 @@ fn burst<'a>(suspects: &[&'a ConnectionSummary]) -> Option<Vec<&'a ConnectionSum
     (burst.len() >= SUSPECTS || refused >= REFUSED).then_some(burst)
 }
 
-fn story(burst: &[&ConnectionSummary], served: usize) -> Diagnosis {
+/// Connections that the listener never handed to its program, with none served beside them.
+fn ignored(
+    facts: &RuleInput<'_>,
+    first: &ConnectionSummary,
+    all: &[&ConnectionSummary],
+) -> Diagnosis {
+    let is_reset =
+        |it: &&&ConnectionSummary| it.by == By::Server && it.how == How::Reset(ResetKind::NoSocket);
+    let reset = all.iter().filter(is_reset).count();
+    let range = |of: fn(&ConnectionSummary) -> u64| {
+        let values = || all.iter().map(|it| of(it));
+        let (least, most) = (values().min(), values().max());
+        (least.unwrap_or_default(), most.unwrap_or_default())
+    };
+    let (least, most) = range(|it| it.syn_acks.into());
+    let (few, many) = range(|it| it.bytes[0]);
+    let mut message = Statement::default();
+    if all.len() > 1 {
+        message.say(sentence!(
+            "It went like this on {}.",
+            Value::count(all.len() as u64, "connection", "connections")
+        ));
+    }
+    message.say(sentence!(
+        "The client acknowledged the SYN-ACK and sent {}; the server's host acknowledged none of it and sent its SYN-ACK again, \
+         {} in all.",
+        Value::ExactBytes(few, many),
+        Value::Count(least, most, "time", "times")
+    ));
+    if reset > 0 {
+        let lasted = all.iter().filter(is_reset);
+        let lasted = lasted.map(|it| it.close.time.since(it.first.time));
+        let lasted = Measured::of(lasted.collect());
+        let (least, most) = lasted.map_or_else(Default::default, |it| it.range);
+        message.say(sentence!(
+            "A RST without ACK came {} after the SYN: the kernel had dropped the connection.",
+            Value::Duration(least, most)
+        ));
+    }
+    message.say("The server's program never had it, nor what was sent: that takes no effect, and may be sent again.");
+    if reset == 0 {
+        message.say(
+            "It looks the same if the client's packets are lost on the way; a capture at the server would tell.",
+        );
+    }
+    let record = facts.record(first.id);
+    let mut evidence = vec![shows(first.first, "the client's SYN")];
+    let unanswered = record.and_then(|it| it.unanswered.as_deref());
+    let since = unanswered.map(|[client, _]| client.since);
+    evidence.extend(
+        since
+            .filter(|since| since.frame.0 > 0)
+            .map(|since| shows(since, "the client sends, and has acknowledged the SYN-ACK")),
+    );
+    evidence.extend(
+        record
+            .and_then(|it| it.last_syn[1])
+            .map(|at| shows(at, format!("SYN-ACK, number {}", first.syn_acks))),
+    );
+    if is_reset(&&first) {
+        evidence.push(shows(first.close, "RST without ACK: there is no socket"));
+    }
+    evidence.sort_by_key(|it| it.frame_ref);
+    Diagnosis {
+        severity: Severity::Error,
+        certainty: match reset == all.len() {
+            true => Certainty::Likely,
+            false => Certainty::Possible,
+        },
+        summary: "a server answered connects and took nothing of what was sent on them".into(),
+        message,
+        evidence,
+        remedies: RULE.remedies(),
+    }
+}
+
+fn among_others(facts: &RuleInput<'_>, burst: &[&ConnectionSummary], served: usize) -> Diagnosis {
     let count = |what: fn(&ConnectionSummary) -> bool| burst.iter().filter(|it| what(it)).count();
     let never = count(|it| it.opening == Opening::Unanswered);
     let reset = count(refused_late);
+    let ignored = count(is_ignored);
     let over = burst[burst.len() - 1].first.time.since(burst[0].first.time);
     let slow = burst
         .iter()
@@ -186,36 +331,45 @@ fn story(burst: &[&ConnectionSummary], served: usize) -> Diagnosis {
         slow.map(|it| Duration::from_micros(it.connected_after.into()))
             .collect(),
     );
-    let mut message = format!(
-        "Within {} {} had to wait at a listener that served {} around the same time:",
-        duration(over),
-        counted(burst.len(), "connect"),
-        counted(served, "other"),
-    );
-    let mut parts = Vec::new();
+    let mut message = Statement::from(sentence!(
+        "Within {} {} had to wait at a listener that served {} around the same time.",
+        over,
+        Value::count(burst.len() as u64, "connect", "connects"),
+        Value::count(served as u64, "other", "others")
+    ));
     if never > 0 {
-        parts.push(format!("{never} never got an answer"));
+        message.say(sentence!("{} never got an answer.", never));
     }
     if let Some(slow) = slow {
-        parts.push(format!(
-            "{} got through on a repetition, after {} to {}",
+        message.say(sentence!(
+            "{} got through on a repetition, after {}.",
             slow.count,
-            duration(slow.range.0),
-            duration(slow.range.1)
+            Value::Duration(slow.range.0, slow.range.1)
         ));
     }
     if reset > 0 {
-        parts.push(format!(
-            "{reset} met a RST for want of a socket right after the handshake"
+        message.say(sentence!(
+            "{} met a RST for want of a socket right after the handshake.",
+            reset
         ));
     }
-    if parts.is_empty() {
-        parts.push("their SYN-ACKs came again although they had been acknowledged".to_owned());
+    if ignored > 0 {
+        message.say(sentence!(
+            "{} got the SYN-ACK again although the client had acknowledged it, and nothing of what it sent was taken.",
+            ignored
+        ));
     }
-    message.push_str(&format!(" {}.", parts.join(", ")));
-    let mut evidence = vec![shows(burst[0].first, "the first SYN that had to wait")];
+    let first = burst[0];
+    let mut evidence = vec![shows(first.first, "the first SYN that had to wait")];
+    let again = facts.record(first.id).and_then(|it| it.last_syn[0]);
+    evidence.extend(
+        again
+            .filter(|at| *at != first.first)
+            .map(|at| shows(at, format!("its repetition, number {}", first.syn_retries))),
+    );
     let last = burst[burst.len() - 1];
-    evidence.push(shows(last.first, "the last one"));
+    evidence.push(shows(last.first, "the last SYN that had to wait"));
+    evidence.sort_by_key(|it| it.frame_ref);
     Diagnosis {
         severity: Severity::Error,
         certainty: if burst.len() >= SUSPECTS {
@@ -224,7 +378,7 @@ fn story(burst: &[&ConnectionSummary], served: usize) -> Diagnosis {
             Certainty::Possible
         },
         summary: "connects had to wait at a listener that served others".into(),
-        message: message.into(),
+        message,
         evidence,
         remedies: RULE.remedies(),
     }
@@ -253,5 +407,48 @@ mod tests {
             "client :2 [times=2] server\nSYN -->\n<-- SYN\nGET / -->\n+300ms again -->\n<-- 200\n";
         assert!(fires(&format!("{SERVED}{slow}")));
         assert!(!fires(&format!("{lossy}{slow}")));
+    }
+
+    const IGNORED: &str =
+        "SYN -->\n<-- SYN\nGET / -->\n+200ms again -->\n+400ms again -->\n+400ms <-- again [ack=1]
+        +400ms again -->\n+2s <-- again [ack=1]\n+2s again -->\n";
+
+    #[test]
+    fn one_connection_of_which_nothing_was_taken_is_enough() {
+        for (sent, end, certainty) in [
+            ("GET /", "+4s again -->\n<-- RST [noack]", Certainty::Likely),
+            (
+                "\"PING\"",
+                "+4s again -->\n<-- RST [noack]",
+                Certainty::Likely,
+            ),
+            ("\"PING\"", "+4s again -->", Certainty::Possible),
+        ] {
+            let text = format!("{IGNORED}{end}").replace("GET /", sent);
+            let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+            let own = findings
+                .iter()
+                .find(|it| it.rule == RULE.name)
+                .expect(&text);
+            assert_eq!((own.severity, own.certainty), (Severity::Error, certainty));
+            assert!(own.message.contains("3 times"), "{}", own.message);
+            let others: Vec<_> = findings.iter().map(|it| it.rule).collect();
+            assert!(
+                !others.contains(&"reuse-of-forgotten-connection"),
+                "{others:?}"
+            );
+            let mut frames: Vec<_> = own.evidence.iter().map(|it| it.frame_ref).collect();
+            frames.dedup();
+            assert!(
+                frames.is_sorted() && frames.len() >= 3,
+                "{:?}",
+                own.evidence
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_taken_late_was_taken() {
+        assert!(!fires(&format!("{IGNORED}<-- 200 \"late\"\nACK -->")));
     }
 }

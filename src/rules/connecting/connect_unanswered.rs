@@ -1,21 +1,23 @@
 //! A SYN was sent repeatedly, and nothing answered.
 
-use crate::base::format::{counted, duration};
 use std::time::Duration;
 
-use crate::analysis::connection::{ConnectionSummary, Opening};
+use crate::analysis::connection::{By, ConnectionSummary, Opening};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
+use crate::base::time::Timestamp;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
-use crate::rules::scans::collapse_scans;
+use crate::rules::scans::{Failures, group};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
     ///
-    /// The client sent its SYN several times and got nothing: no SYN-ACK, no RST, no ICMP error. The client's log says
-    /// "connection timed out", `ETIMEDOUT`, 10060, "Unable to connect to the remote server", curl (28).
+    /// The client sent its SYN several times and got nothing: no SYN-ACK, no RST, no ICMP error. Or the server answered,
+    /// sent its SYN-ACK several times, and heard no more of the client. The client's log says "connection timed out",
+    /// `ETIMEDOUT`, 10060, "Unable to connect to the remote server", curl (28).
     ///
     /// # Why it matters
     ///
@@ -26,9 +28,13 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Capture at the server. If the SYNs arrive there, its host drops them: local firewall, full accept queue (`nstat
-    ///   TcpExtListenOverflows`), reverse path filter; if they do not, follow the way: firewall, security group, route.
-    /// - Check that the address is right and its host is up.
+    /// - *If the server sent no SYN-ACK:* Capture at the server. If the SYNs arrive there, its host drops them: local
+    ///   firewall, full accept queue (`nstat TcpExtListenOverflows`), reverse path filter; if they do not, follow the way:
+    ///   firewall, security group, route.
+    /// - *If the server sent a SYN-ACK:* Follow the way back from the server to the client: its route, an asymmetric path
+    ///   with a firewall that has not seen the SYN, a security group, an address translator. Capture at the client: the
+    ///   SYN-ACKs do not arrive there, or its own firewall drops them.
+    /// - *If the server sent no SYN-ACK:* Check that the address is right and its host is up.
     /// - Give the program a connect timeout of a few seconds, and let it try another address.
     ///
     /// # Example
@@ -41,6 +47,21 @@ rule! {
     ///  7.000  again              -->
     /// 15.000  again              -->
     ///  => opening unanswered
+    /// ```
+    ///
+    /// Seen at the server, whose answers do not arrive:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.000                     <--  SYN
+    ///  1.000  again [noack]      -->
+    ///  1.000                     <--  again
+    ///  3.000  again [noack]      -->
+    ///  3.000                     <--  again
+    ///  7.000  again [noack]      -->
+    ///  7.000                     <--  again
+    ///  => opening rejected
     /// ```
     ///
     /// # Not this
@@ -73,7 +94,7 @@ rule! {
     ///
     /// RFC 9293 §3.8.3 (R1 and R2 of SYNs); RFC 6298 §2.1, §5.7.
     pub(super) RULE: "connect-unanswered", Severity::Error,
-    "a SYN was repeated and got no answer at all", Check::Hosts(check)
+    "a connect was tried repeatedly and got no answer, or its answer got none", Check::Hosts(check)
 }
 
 /// Repetitions, over all attempts, from which on it is not packet loss.
@@ -83,36 +104,83 @@ const LONG_ENOUGH: Duration = Duration::from_secs(3);
 /// An attempt whose last SYN is this near to the end of the capture may still get its answer.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(900);
 
+/// What is missing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// Any answer to the SYN.
+    Answer,
+    /// The same, and the client reached another address at once.
+    Fallback,
+    /// The client's acknowledgement of the SYN-ACK.
+    Acknowledgement,
+}
+
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     if hosts.halves().misses_a_direction() {
         return Vec::new();
     }
-    let mut found = Vec::new();
-    for host_pairs in hosts.host_pairs() {
-        let answered = host_pairs
-            .connections
-            .iter()
-            .filter(|it| it.seen[1])
-            .count();
-        let mut silent = host_pairs.connections;
-        silent.retain(|it| is_silent(it));
-        let repetitions: u32 = silent.iter().map(|it| u32::from(it.syn_retries)).sum();
-        let (Some(first), Some(last)) = (silent.first(), silent.iter().map(|it| it.last).max())
-        else {
-            continue;
+    let mut all: Vec<Failures<'_, Kind>> = Vec::new();
+    for pair in hosts.host_pairs() {
+        let of = |is: fn(&ConnectionSummary) -> bool| {
+            let own = pair.connections.iter().copied();
+            own.filter(|it| is(it)).collect::<Vec<_>>()
         };
-        let over = last.since(first.first.time);
-        // If the last SYN is the last of its attempt, the capture must go on long enough to show that no answer came.
-        let watched = hosts.end.since(last) >= ANSWERED_WITHIN
-            || repetitions > REPETITIONS
-            || over >= LONG_ENOUGH;
-        if repetitions >= REPETITIONS && over >= LONG_ENOUGH && watched {
+        let silent = of(is_silent);
+        if is_enough(hosts, &silent, |it| it.syn_retries) {
             let benign = silent.iter().all(|it| hosts.fallback(it).is_some());
-            let story = story(&silent, over, answered, benign);
-            found.push(HostDiagnosis::of(story, &silent));
+            all.push(Failures {
+                kind: match benign {
+                    true => Kind::Fallback,
+                    false => Kind::Answer,
+                },
+                client: pair.client,
+                server: pair.server,
+                connections: silent,
+            });
+        }
+        let unheard = of(is_unheard);
+        if is_enough(hosts, &unheard, |it| it.syn_acks.saturating_sub(1)) {
+            all.push(Failures {
+                kind: Kind::Acknowledgement,
+                client: pair.client,
+                server: pair.server,
+                connections: unheard,
+            });
         }
     }
-    collapse_scans(hosts, found, "connects got no answer")
+    let groups = group(hosts, all);
+    groups
+        .iter()
+        .map(|group| {
+            group.diagnosis(match group.kind {
+                Kind::Answer => unanswered(hosts, &group.connections),
+                Kind::Fallback => Diagnosis {
+                    severity: Severity::Benign,
+                    ..unanswered(hosts, &group.connections)
+                },
+                Kind::Acknowledgement => unheard(&group.connections),
+            })
+        })
+        .collect()
+}
+
+/// Whether there were repetitions enough, over long enough, and the capture goes on long enough after them.
+fn is_enough(
+    hosts: &Hosts<'_>,
+    attempts: &[&ConnectionSummary],
+    repeated: fn(&ConnectionSummary) -> u8,
+) -> bool {
+    let repetitions: u32 = attempts.iter().map(|it| u32::from(repeated(it))).sum();
+    let (Some(first), Some(last)) = (attempts.first(), attempts.iter().map(|it| it.last).max())
+    else {
+        return false;
+    };
+    let over = last.since(first.first.time);
+    // If the last SYN is the last of its attempt, the capture must go on long enough to show that no answer came.
+    let watched = hosts.end.since(last) >= ANSWERED_WITHIN
+        || repetitions > REPETITIONS
+        || over >= LONG_ENOUGH;
+    repetitions >= REPETITIONS && over >= LONG_ENOUGH && watched
 }
 
 fn is_silent(connection_summary: &ConnectionSummary) -> bool {
@@ -121,38 +189,56 @@ fn is_silent(connection_summary: &ConnectionSummary) -> bool {
         && connection_summary.syn_retries > 0
 }
 
-fn story(
-    silent: &[&ConnectionSummary],
-    over: Duration,
-    answered: usize,
-    benign: bool,
-) -> Diagnosis {
-    let syns: usize = silent
-        .iter()
-        .map(|it| usize::from(it.syn_retries) + 1)
-        .sum();
-    let longest = silent
-        .iter()
-        .map(|it| it.last.since(it.first.time))
-        .max()
-        .unwrap_or_default();
-    let mut message = match silent.len() {
-        1 => format!(
-            "The client sent its SYN {syns} times over {} and got no answer.",
-            duration(over)
+/// Whether the server answered, and nothing came back.
+fn is_unheard(it: &ConnectionSummary) -> bool {
+    it.opening == Opening::Rejected && it.by == By::Nobody && it.client_syn() && it.syn_acks > 1
+}
+
+fn unanswered(hosts: &Hosts<'_>, silent: &[&ConnectionSummary]) -> Diagnosis {
+    let (from, until) = span(silent);
+    let syns: u64 = silent.iter().map(|it| u64::from(it.syn_retries) + 1).sum();
+    let longest = longest(silent);
+    let mut message = Statement::from(match silent.len() {
+        1 => sentence!(
+            "The client sent its SYN {} over {} and got no answer.",
+            Value::count(syns, "time", "times"),
+            until.since(from)
         ),
-        more => format!(
-            "{} sent {syns} SYNs over {} and got no answer; the longest tried for {}.",
-            counted(more, "connect"),
-            duration(over),
-            duration(longest)
+        more => sentence!(
+            "{} sent {} SYNs over {} and got no answer; the longest tried for {}.",
+            Value::count(more as u64, "connect", "connects"),
+            syns,
+            until.since(from),
+            longest
         ),
+    });
+    // Others between the same two.
+    let same = |it: &&ConnectionSummary| {
+        it.seen[1]
+            && matches!(it.opening, Opening::Handshake | Opening::Midstream)
+            && silent
+                .iter()
+                .any(|own| own.client.ip == it.client.ip && own.server == it.server)
     };
-    if answered > 0 {
-        message.push_str(&format!(
-            " {} between the two got one, so the address is right and the way is open: think of a full accept queue, a limit \
-             on connections, or an address translator out of ports.",
-            counted(answered, "other connection")
+    let (mut before, mut meanwhile) = (0, 0);
+    let close = silent.len() <= EXAMINED;
+    for it in hosts.connections.iter().filter(|it| close && same(it)) {
+        match it.first.time {
+            at if at < from => before += 1,
+            at if at <= until => meanwhile += 1,
+            _ => {}
+        }
+    }
+    if meanwhile > 0 {
+        message.say(sentence!(
+            "{} between the two got one at that time, so the address is right and the way is open: think of a full accept \
+             queue, a limit on connections, or an address translator out of ports.",
+            Value::count(meanwhile, "other connect", "other connects")
+        ));
+    } else if before > 0 {
+        message.say(sentence!(
+            "{} between the two had got one before: something has changed since.",
+            Value::count(before, "connect", "connects")
         ));
     }
     let mut evidence = Vec::new();
@@ -166,17 +252,82 @@ fn story(
         }
     }
     Diagnosis {
-        severity: if benign {
-            Severity::Benign
-        } else {
-            Severity::Error
-        },
+        severity: Severity::Error,
         certainty: Certainty::Likely,
         summary: "connects got no answer".into(),
-        message: message.into(),
+        message,
         evidence,
         remedies: RULE.remedies(),
     }
+}
+
+fn unheard(attempts: &[&ConnectionSummary]) -> Diagnosis {
+    let (from, until) = span(attempts);
+    let answers: u64 = attempts.iter().map(|it| u64::from(it.syn_acks)).sum();
+    let again: u64 = attempts.iter().map(|it| u64::from(it.syn_retries)).sum();
+    let mut message = Statement::from(match attempts.len() {
+        1 => sentence!(
+            "The server answered the SYN and sent its SYN-ACK {} over {}, and nothing acknowledged it.",
+            Value::count(answers, "time", "times"),
+            until.since(from)
+        ),
+        more => sentence!(
+            "The server answered {} and sent {} SYN-ACKs over {}, and nothing acknowledged them.",
+            Value::count(more as u64, "connect", "connects"),
+            answers,
+            until.since(from)
+        ),
+    });
+    if again > 0 {
+        message.say(sentence!(
+            "The SYN came again {}, so its sender did not get the answer: the way from the server back to it is broken.",
+            Value::count(again, "time", "times")
+        ));
+    } else {
+        message.say(
+            "The SYN did not come again. Either the answers are lost on the way back, or nobody is there who asked: a \
+             forged address, or a scanner.",
+        );
+    }
+    let mut evidence = Vec::new();
+    if let Some(first) = attempts.first() {
+        evidence.push(shows(first.first, "the first SYN"));
+        evidence.push(shows(
+            first.close,
+            format!(
+                "the last of {} SYN-ACKs, and of what was captured",
+                first.syn_acks
+            ),
+        ));
+    }
+    Diagnosis {
+        severity: match again {
+            0 => Severity::Warning,
+            _ => Severity::Error,
+        },
+        certainty: match again {
+            0 => Certainty::Possible,
+            _ => Certainty::Likely,
+        },
+        summary: "SYN-ACKs were never acknowledged".into(),
+        message,
+        evidence,
+        remedies: RULE.remedies(),
+    }
+}
+
+/// Failed connects for which others between the same hosts are looked for.
+const EXAMINED: usize = 64;
+
+fn span(attempts: &[&ConnectionSummary]) -> (Timestamp, Timestamp) {
+    let from = attempts.first().map(|it| it.first.time);
+    let until = attempts.iter().map(|it| it.last).max();
+    (from.unwrap_or_default(), until.unwrap_or_default())
+}
+
+fn longest(attempts: &[&ConnectionSummary]) -> Duration {
+    let tried = attempts.iter().map(|it| it.last.since(it.first.time));
+    tried.max().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -214,7 +365,61 @@ mod tests {
             finding(text)
                 .expect("found")
                 .message
-                .contains("1 other connection")
+                .contains("1 connect between the two had got one before")
+        );
+        let text = "client :2 server\nSYN -->\nclient :1 server\nSYN -->\n<-- SYN\nACK -->
+            client :2 server\n+1s again -->\n+2s again -->\n+4s again -->";
+        let told = finding(text).expect("found").message;
+        assert!(told.contains("1 other connect between the two"), "{told}");
+    }
+
+    #[test]
+    fn answers_that_nobody_acknowledges_are_told() {
+        // Its timer and an answer, 60 us apart, are two.
+        let twice = "SYN -->\n+60us <-- SYN\n+60us <-- again\n";
+        let server_alone = format!("{twice}+1s <-- again\n+1s <-- again\n+2s <-- again\n");
+        let told = finding(&server_alone).expect("found");
+        assert_eq!(
+            (told.severity, told.certainty),
+            (Severity::Warning, Certainty::Possible)
+        );
+        assert!(told.message.contains("SYN-ACK 5 times"), "{}", told.message);
+        let both =
+            format!("{twice}+1s again [noack] -->\n<-- again\n+2s again [noack] -->\n<-- again\n");
+        let told = finding(&both).expect("found");
+        assert_eq!(
+            (told.severity, told.certainty),
+            (Severity::Error, Certainty::Likely)
+        );
+        let heard = format!("{both}ACK -->\n");
+        assert!(finding(&heard).is_none());
+        let rules = ladder_check::run(&both.parse().expect("a ladder")).rules();
+        assert_eq!(rules, [RULE.name]);
+    }
+
+    #[test]
+    fn one_client_with_many_addresses_is_told_once() {
+        let mut text = String::new();
+        for host in 2..8 {
+            text.push_str(&format!("client :40000 server 10.0.0.{host}:80\nSYN -->\n"));
+        }
+        for wait in [1, 2, 4] {
+            for host in 2..8 {
+                let wait = if host == 2 { wait } else { 0 };
+                text.push_str(&format!(
+                    "client :40000 server 10.0.0.{host}:80\n+{wait}s again -->\n"
+                ));
+            }
+        }
+        let all = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        let [told] = &all[..] else {
+            panic!("{} findings", all.len())
+        };
+        assert_eq!((told.server, told.connections.len()), (None, 6));
+        assert!(
+            told.message.contains("6 addresses and ports"),
+            "{}",
+            told.message
         );
     }
 }

@@ -1,6 +1,5 @@
 //! A connect was answered by a RST.
 
-use crate::base::format::{counted, duration, number};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -8,8 +7,9 @@ use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
+use crate::rules::connecting::reset_then_refused;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
-use crate::rules::scans::collapse_scans;
+use crate::rules::scans::{Failures, group};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 
@@ -17,7 +17,7 @@ rule! {
     /// # What happened
     ///
     /// The client's SYN was answered by a RST that acknowledges it (RFC 9293 §3.10.7.1): nobody listens on that address and
-    /// port, or a firewall says so in the server's name. The client's log says "connection refused", `ECONNREFUSED`, 10061,
+    /// port, or a firewall says so in the server's name. Refused connects of one client, or at one server, are told once. The client's log says "connection refused", `ECONNREFUSED`, 10061,
     /// "Unable to connect to the remote server", "No connection could be made because the target machine actively refused
     /// it".
     ///
@@ -66,31 +66,59 @@ rule! {
     "a connect was answered by a RST: nobody listens there", Check::Hosts(check)
 }
 
+/// What came of a refusal, and whose it was.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// The connect failed.
+    Lost,
+    /// It failed, and the RST came from somewhere else than the server's answers.
+    Foreign,
+    /// The client reached another address at once.
+    Fallback,
+}
+
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
-    let mut found = Vec::new();
     let distances = distances(hosts);
-    for host_pairs in hosts.host_pairs() {
-        let mut refused = host_pairs.connections;
-        refused.retain(|it| it.opening == Opening::Refused);
-        let (benign, lost): (Vec<&ConnectionSummary>, Vec<&ConnectionSummary>) = refused
-            .into_iter()
-            .partition(|it| hosts.fallback(it).is_some());
-        let (foreign, lost): (Vec<&ConnectionSummary>, Vec<&ConnectionSummary>) =
-            lost.into_iter().partition(|it| is_foreign(it, &distances));
-        if !lost.is_empty() {
-            found.push(HostDiagnosis::of(story(&lost), &lost));
-        }
-        if !foreign.is_empty() {
-            found.push(HostDiagnosis::of(
-                by_somebody_else(&foreign, &distances),
-                &foreign,
-            ));
-        }
-        if !benign.is_empty() {
-            found.push(HostDiagnosis::of(fallback(&benign), &benign));
+    let told = reset_then_refused::told(hosts);
+    let mut all: Vec<Failures<'_, Kind>> = Vec::new();
+    for pair in hosts.host_pairs() {
+        let mut refused = pair.connections;
+        refused.retain(|it| it.opening == Opening::Refused && !told.contains(&it.id));
+        for kind in [Kind::Lost, Kind::Foreign, Kind::Fallback] {
+            let connections: Vec<&ConnectionSummary> = refused
+                .iter()
+                .copied()
+                .filter(|it| kind_of(hosts, it, &distances) == kind)
+                .collect();
+            if !connections.is_empty() {
+                all.push(Failures {
+                    kind,
+                    client: pair.client,
+                    server: pair.server,
+                    connections,
+                });
+            }
         }
     }
-    collapse_scans(hosts, found, "connects were refused")
+    let groups = group(hosts, all);
+    groups
+        .iter()
+        .map(|group| {
+            group.diagnosis(match group.kind {
+                Kind::Lost => story(&group.connections),
+                Kind::Foreign => by_somebody_else(&group.connections, &distances),
+                Kind::Fallback => fallback(&group.connections),
+            })
+        })
+        .collect()
+}
+
+fn kind_of(hosts: &Hosts<'_>, it: &ConnectionSummary, distances: &Distances) -> Kind {
+    match () {
+        () if hosts.fallback(it).is_some() => Kind::Fallback,
+        () if is_foreign(it, distances) => Kind::Foreign,
+        () => Kind::Lost,
+    }
 }
 
 /// For each server, the lowest and the highest TTL of its answers to connects that it accepted.
@@ -154,36 +182,42 @@ fn by_somebody_else(connections: &[&ConnectionSummary], distances: &Distances) -
     told
 }
 
-fn times(connections: &[&ConnectionSummary]) -> String {
+fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
     let after = connections
         .iter()
         .map(|it| it.close.time.since(it.first.time));
-    Measured::of(after.collect()).map_or_else(String::new, |after| match after.count {
-        1 => duration(after.median),
-        _ => format!(
-            "{} (the middle of {})",
-            duration(after.median),
-            number(after.count)
+    let after = Measured::of(after.collect());
+    let (least, most) = after.map_or_else(Default::default, |it| it.range);
+    let mut message = Statement::from(match connections {
+        // The SYN was not captured.
+        [only] if !only.client_syn() => sentence!(
+            "The connect was answered by a RST with sequence number 0, as a SYN is that finds nobody. Nothing was sent, and \
+             nothing took effect."
         ),
-    })
-}
-
-fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
+        [_] => sentence!(
+            "The connect was answered by a RST {} after the SYN. Nothing was sent, and nothing took effect.",
+            least
+        ),
+        all => sentence!(
+            "{} were answered by a RST, {} after the SYN. Nothing was sent, and nothing took effect.",
+            Value::count(all.len() as u64, "connect", "connects"),
+            Value::Duration(least, most)
+        ),
+    });
     let retried = connections.iter().filter(|it| it.syn_retries > 0).count();
-    let mut message = Statement::from(format!(
-        "{} answered by a RST {} after the SYN. Nothing was sent, and nothing took effect.",
-        match connections.len() {
-            1 => "The connect was".to_owned(),
-            more => format!("{} were", counted(more, "connect")),
-        },
-        times(connections),
-    ));
     if retried > 0 {
-        message.say("The client tried again by itself, as Windows does for half a second each.");
+        message.say(sentence!(
+            "{} tried again from the same port.",
+            Value::count(retried as u64, "connect", "connects")
+        ));
     }
+    let seen = connections.iter().all(|it| it.seen[0]);
     Diagnosis {
         severity: Severity::Error,
-        certainty: Certainty::Certain,
+        certainty: match seen {
+            true => Certainty::Certain,
+            false => Certainty::Likely,
+        },
         summary: "connects were refused".into(),
         message,
         evidence: evidence(connections),
@@ -210,10 +244,12 @@ fn evidence(connections: &[&ConnectionSummary]) -> Vec<crate::rules::Evidence> {
     let first = connections.first().into_iter();
     first
         .flat_map(|it| {
-            [
-                shows(it.first, "SYN"),
-                shows(it.close, "RST that acknowledges it"),
-            ]
+            let syn = it.seen[0].then(|| shows(it.first, "SYN"));
+            let note = match it.seen[0] {
+                true => "RST that acknowledges it",
+                false => "RST and ACK with sequence number 0; its SYN was not captured",
+            };
+            syn.into_iter().chain([shows(it.close, note)])
         })
         .collect()
 }

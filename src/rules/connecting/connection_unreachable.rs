@@ -1,11 +1,15 @@
 //! A connect was answered by an ICMP error.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
-use crate::rules::scans::collapse_scans;
+use crate::rules::scans::{Failures, group};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 
 rule! {
@@ -13,17 +17,22 @@ rule! {
     ///
     /// The client's SYN was answered by an ICMP error that quotes it: a router, a firewall or the server's host says that it
     /// cannot be delivered. The client's log says `EHOSTUNREACH`, "No route to host", `ENETUNREACH`, 10065, or, for an
-    /// unreachable port, "connection refused".
+    /// unreachable port, "connection refused". Connects of one client that the same device answers alike are told once.
     ///
     /// # Why it matters
     ///
     /// No request was sent. Unlike a timeout this names the device: the address from which the ICMP error came. While a
-    /// connection is being opened such an error ends the attempt on most systems; on an open one it does not (RFC 5461).
+    /// connection is being opened such an error ends the attempt on most systems; on an open one it does not (RFC 5461). A
+    /// host on which nobody listens answers a SYN with a RST; "port unreachable" about TCP is what a firewall says that
+    /// rejects (iptables `REJECT`), on the host itself or on a router before it.
     ///
     /// # Remedy
     ///
-    /// - Look at the device that sent the ICMP error: its route to the server, its access list (code 9, 10, 13: forbidden by
-    ///   somebody), its neighbour table (code 1: the server's host does not answer ARP, so it is off or elsewhere).
+    /// - *If the ICMP error came from another address:* Look at the device that sent the ICMP error: its rules (code 3, 9, 10,
+    ///   13: forbidden by somebody), its route to the server (code 0), its neighbour table (code 1: the server's host does
+    ///   not answer ARP, so it is off or elsewhere).
+    /// - *If the ICMP error came from the server's address:* Look at the firewall of the server's host: it lets this port pass
+    ///   for others, or for nobody (`nft list ruleset`, `iptables -nvL`).
     /// - Check the address that the client uses, and the route and mask of the client itself.
     ///
     /// # Example
@@ -60,47 +69,93 @@ rule! {
     "a connect was answered by an ICMP error", Check::Hosts(check)
 }
 
+/// The ICMP error: its sender, type and code; and whether the client reached another address at once.
+type Kind = (bool, Option<(IpAddr, u8, u8)>);
+
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
-    let mut found = Vec::new();
-    for host_pairs in hosts.host_pairs() {
-        let mut all = host_pairs.connections;
-        all.retain(|it| it.opening == Opening::Unreachable);
-        if let Some(first) = all.first() {
-            let benign = all.iter().all(|it| hosts.fallback(it).is_some());
-            found.push(HostDiagnosis::of(story(first, &all, benign), &all));
+    let mut all: Vec<Failures<'_, Kind>> = Vec::new();
+    for pair in hosts.host_pairs() {
+        let mut kinds: BTreeMap<Kind, Vec<&ConnectionSummary>> = BTreeMap::new();
+        for it in pair.connections {
+            if it.opening == Opening::Unreachable {
+                let kind = (hosts.fallback(it).is_some(), it.icmp);
+                kinds.entry(kind).or_default().push(it);
+            }
         }
+        all.extend(kinds.into_iter().map(|(kind, connections)| Failures {
+            kind,
+            client: pair.client,
+            server: pair.server,
+            connections,
+        }));
     }
-    collapse_scans(hosts, found, "connects were answered by ICMP errors")
+    let groups = group(hosts, all);
+    groups
+        .iter()
+        .map(|group| group.diagnosis(story(&group.connections, group.kind)))
+        .collect()
 }
 
-/// The meaning of the ICMP error (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3).
-const fn meaning(version: u8, kind: u8, code: u8) -> &'static str {
+/// The meaning of the ICMP error (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3). `own`: the server's host sent it.
+const fn meaning(version: u8, kind: u8, code: u8, own: bool) -> &'static str {
     match (version, kind, code) {
         (4, 3, 0) | (6, 1, 0) => "there is no route to that network",
         (4, 3, 1) | (6, 1, 3) => "the host does not answer",
         (4, 3, 2) => "the host does not speak TCP",
-        (4, 3, 3) | (6, 1, 4) => "nobody listens on that port",
+        (4, 3, 3) | (6, 1, 4) if own => "the host's firewall rejects this port",
+        (4, 3, 3) | (6, 1, 4) => "a firewall between the hosts rejects this port",
         (4, 3, 9 | 10 | 13) | (6, 1, 1 | 5 | 6) => "somebody has forbidden it",
         (4, 11, _) | (6, 3, _) => "the packet has gone round in circles",
         _ => "it cannot be delivered",
     }
 }
 
-fn story(first: &ConnectionSummary, all: &[&ConnectionSummary], benign: bool) -> Diagnosis {
-    let version = if first.server.ip.is_ipv4() { 4 } else { 6 };
-    let (who, kind, code) = first.icmp.unwrap_or((first.server.ip, 0, 0));
-    let says = meaning(version, kind, code);
-    let count = match all.len() {
-        1 => "The connect was".to_owned(),
-        more => format!("{more} connects were"),
+fn story(all: &[&ConnectionSummary], (benign, icmp): Kind) -> Diagnosis {
+    let server = all.first().map(|it| it.server.ip);
+    let version = if server.is_none_or(|ip| ip.is_ipv4()) {
+        4
+    } else {
+        6
     };
-    let mut message =
-        format!("{count} answered by an ICMP error from {who} (type {kind}, code {code}): {says}.");
-    if who == first.server.ip {
-        message.push_str(" It comes from the server's own address.");
-    }
+    let (who, kind, code) =
+        icmp.map_or((server, 0, 0), |(who, kind, code)| (Some(who), kind, code));
+    let own = who.is_some() && all.iter().all(|it| Some(it.server.ip) == who);
+    let says = meaning(version, kind, code, own);
+    let who = who.map(|who| who.to_string()).unwrap_or_default();
+    let mut message = Statement::from(match all.len() {
+        1 => sentence!(
+            "The connect was answered by an ICMP error from {} (type {}, code {}): {}.",
+            &who,
+            kind,
+            code,
+            says
+        ),
+        more => sentence!(
+            "{} were answered by an ICMP error from {} (type {}, code {}): {}.",
+            Value::count(more as u64, "connect", "connects"),
+            &who,
+            kind,
+            code,
+            says
+        ),
+    });
+    message.say(match own {
+        true => sentence!("It comes from the server's own address."),
+        false => sentence!(
+            "{} is not the server's address: a router or a firewall on the way says so.",
+            &who
+        ),
+    });
     if benign {
-        message.push_str(" The client reached another address of the same port within a second.");
+        message.say("The client reached another address of the same port within a second.");
+    }
+    let mut evidence = Vec::new();
+    if let Some(first) = all.first() {
+        evidence.push(shows(first.first, "SYN"));
+        evidence.push(shows(
+            first.close,
+            format!("ICMP type {kind}, code {code} from {who}"),
+        ));
     }
     Diagnosis {
         severity: if benign {
@@ -109,15 +164,9 @@ fn story(first: &ConnectionSummary, all: &[&ConnectionSummary], benign: bool) ->
             Severity::Error
         },
         certainty: Certainty::Certain,
-        summary: format!("connects were answered by an ICMP error: {says}").into(),
-        message: message.into(),
-        evidence: vec![
-            shows(first.first, "SYN"),
-            shows(
-                first.close,
-                format!("ICMP type {kind}, code {code} from {who}"),
-            ),
-        ],
+        summary: sentence!("connects were answered by an ICMP error: {}", says),
+        message,
+        evidence,
         remedies: RULE.remedies(),
     }
 }
@@ -145,6 +194,49 @@ mod tests {
             host.message.contains("the server's own address"),
             "{}",
             host.message
+        );
+    }
+
+    #[test]
+    fn no_host_says_by_icmp_that_nobody_listens() {
+        let own = finding("SYN -->\n<-- ACK [unreachable=3]").expect("found");
+        assert!(
+            own.message.contains("the host's firewall rejects"),
+            "{}",
+            own.message
+        );
+        assert!(!own.message.contains("listens"), "{}", own.message);
+        assert_eq!(
+            meaning(4, 3, 3, false),
+            "a firewall between the hosts rejects this port"
+        );
+        assert_eq!(
+            meaning(6, 1, 4, false),
+            "a firewall between the hosts rejects this port"
+        );
+    }
+
+    #[test]
+    fn one_missing_route_is_one_finding() {
+        let mut text = String::new();
+        for host in 2..14 {
+            text.push_str(&format!(
+                "client :40000 server 10.9.0.{host}:80\nSYN -->\n<-- ACK [unreachable=1]\n"
+            ));
+        }
+        let all = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        let [told] = &all[..] else {
+            panic!("{} findings", all.len())
+        };
+        assert_eq!(
+            (told.severity, told.connections.len()),
+            (Severity::Error, 12)
+        );
+        assert!(
+            told.message
+                .contains("12 addresses and ports, from one client"),
+            "{}",
+            told.message
         );
     }
 

@@ -6,6 +6,7 @@ rules! {
     "connecting", "Connecting", "from the look-up of a name to the first byte on a connection":
     accept_queue_overflow,
     client_reset_handshake,
+    connect_delayed,
     connect_unanswered,
     connection_refused,
     connection_unreachable,
@@ -15,5 +16,6 @@ rules! {
     preconnect_unused,
     proxy_refused,
     reset_after_handshake,
+    reset_then_refused,
     syn_challenged,
 }

@@ -1,11 +1,11 @@
 //! A SYN met leftover state of an older connection, and had to be sent again.
 
-use crate::analysis::connection::{Connection, Opening};
+use crate::analysis::connection::{Connection, Opening, Who};
 use crate::base::certainty::Certainty;
-use crate::base::format::duration;
 use crate::rules::Severity;
-use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::wording::shows;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Statement, sentence};
+use crate::rules::wording::tell;
 
 rule! {
     /// # What happened
@@ -44,6 +44,18 @@ rule! {
     ///
     /// # Not this
     ///
+    /// The capture lacks the SYN-ACK and the request; what the server acknowledges is the new connection:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <~~  SYN
+    ///  0.020  GET /              ~~>
+    ///  0.030                     <--  ACK
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  ACK                -->
+    /// ```
+    ///
     /// A SYN that was lost:
     ///
     /// ```ladder
@@ -70,38 +82,95 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     }
     let opened = connection.opening == Opening::Handshake;
-    let outcome = match connection.connect_time {
-        Some(time) if opened => format!("The connection was open {} after the first SYN.", duration(time)),
-        _ => "The connection was not opened: the challenge or its RST may have been dropped on the way.".to_owned(),
-    };
-    let before = match connection.predecessor {
-        Some(before) => format!(
-            "last heard of {} before",
-            duration(connection.first.time.since(before.last.time))
+    // Nothing but the acknowledgement itself speaks of an older connection.
+    let alone = connection.predecessor.is_none() && connection.syn_retries == 0;
+    let mut message = Statement::from(match connection.predecessor {
+        Some(before) => sentence!(
+            "The server still had a connection on these addresses and ports, last heard of {} before, and answered the SYN \
+             in its name.",
+            connection.first.time.since(before.last.time)
         ),
-        None => "from before the capture".to_owned(),
-    };
-    let mut evidence = Vec::new();
-    evidence.extend(
-        connection
-            .predecessor
-            .map(|it| shows(it.last, "the last of the old connection")),
-    );
-    evidence.push(shows(connection.first, "SYN"));
-    evidence.push(shows(challenge, "acknowledgement with the old numbers"));
-    Verdict::Found(Box::new(Diagnosis {
-        severity: Severity::Warning,
-        certainty: if opened {
-            Certainty::Certain
-        } else {
-            Certainty::Likely
+        None => sentence!(
+            "The server answered the SYN with an acknowledgement of other numbers, as if it still had a connection on these \
+             addresses and ports from before the capture."
+        ),
+    });
+    let reset = connection.reset[Who::Client as usize]
+        .filter(|reset| reset.frame_ref > challenge && connection.predecessor.is_none());
+    if let Some(reset) = reset {
+        message.say(sentence!(
+            "The client's RST ({}) ended that one.",
+            reset.frame_ref
+        ));
+    }
+    message.say(match connection.connect_time {
+        Some(time) if opened => sentence!(
+            "The new connection was open {} after the first SYN.",
+            time
+        ),
+        _ => sentence!(
+            "The new connection was not opened: the acknowledgement, or the RST that should answer it, may have been \
+             dropped on the way."
+        ),
+    });
+    if alone {
+        message.say("The capture may have missed what explains this.");
+    }
+    let told = tell(
+        &RULE,
+        match alone {
+            true => Severity::Note,
+            false => Severity::Warning,
         },
-        summary: "SYNs met the remains of an older connection".into(),
-        message: format!(
-            "The server still had a connection on these addresses and ports, {before}, and answered the SYN in its name; \
-             the client's RST ended that one. {outcome}"
-        ).into(),
-        evidence,
-        remedies: RULE.remedies(),
-    }))
+        match () {
+            () if alone => Certainty::Possible,
+            () if opened => Certainty::Certain,
+            () => Certainty::Likely,
+        },
+        "SYNs met the remains of an older connection",
+        message,
+    );
+    told.shows(
+        connection.predecessor.map(|it| it.last),
+        "the last of the old connection",
+    )
+    .shows(Some(connection.first), "SYN")
+    .shows(Some(challenge), "acknowledgement with other numbers")
+    .shows(
+        reset.map(|it| it.frame_ref),
+        "the client's RST at these numbers",
+    )
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check;
+
+    const BEFORE: &str = "SYN -->\n<-- SYN\nACK -->\n+10s SYN [isn=9000000] -->\n<-- ACK\n";
+
+    #[test]
+    fn what_was_captured_decides_what_is_told() {
+        let opened = format!("{BEFORE}RST [noack] -->\n+1s again -->\n<-- SYN\nACK -->");
+        let told = ladder_check::found_by(&RULE, &opened).expect("found");
+        assert_eq!(told.certainty, Certainty::Certain);
+        assert!(told.message.contains("last heard of"), "{}", told.message);
+        let alone = "SYN -->\n<-- ACK [seq=4000000 ack=-4000000]";
+        let told = ladder_check::found_by(&RULE, alone).expect("found");
+        assert_eq!(
+            (told.severity, told.certainty),
+            (Severity::Note, Certainty::Possible)
+        );
+        assert!(!told.message.contains("RST ("), "{}", told.message);
+    }
+
+    #[test]
+    fn what_acknowledges_more_than_was_captured_is_the_new_connection() {
+        // The SYN-ACK and the request are missing from the capture.
+        let text = "SYN -->\n<~~ SYN\nGET / ~~>\n<-- ACK\n<-- 200 \"hello\"\n";
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        assert!(!proof.rules().contains(&RULE.name), "{:?}", proof.rules());
+        assert_eq!(proof.connections[0].opening, Opening::Handshake);
+    }
 }
