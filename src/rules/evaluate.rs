@@ -1,6 +1,7 @@
 //! Evaluates all rules over all connections; equal cases are merged into one finding.
 
 use super::facts::RuleInput;
+use std::cell::LazyCell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -13,6 +14,7 @@ use super::classify::{Ending, ending};
 use super::product_remedies::tailor;
 use super::rule::{Check, Diagnosis, HostDiagnosis, Rule, Verdict};
 use super::statement::sentence;
+use super::upstream::{self, Legs};
 use super::wording::not_yet;
 use super::{Finding, Severity};
 use crate::analysis::connection::{Connection, ConnectionSummary};
@@ -23,6 +25,7 @@ use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
 use crate::rules::tls::tls_handshake_cut;
+use crate::rules::waiting::{server_error_status, server_time_limit};
 
 /// Rules whose findings cause one another when they are about the same two hosts, cause first.
 const STORY: [&str; 6] = [
@@ -82,12 +85,16 @@ fn verdict(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) ->
 #[must_use]
 pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
     let mut all: BTreeMap<CaseKey, Cases> = BTreeMap::new();
+    let legs = LazyCell::new(|| Legs::new(facts));
     for connection in facts.connections {
         let ending = ending(connection);
         for (index, rule) in CATALOGUE.iter().enumerate() {
             if let Verdict::Found(mut story) = look(rule, connection, ending.as_ref()) {
                 if rule.name == tls_handshake_cut::RULE.name {
                     tls_handshake_cut::temper(&mut story, connection, facts.summaries);
+                }
+                if upstream::is_gateways(rule.name) {
+                    upstream::explain(rule.name, &mut story, connection, &legs);
                 }
                 let key = CaseKey::of(index, &story, connection);
                 add(&mut all, key, Cases::of(*story, connection));
@@ -99,6 +106,7 @@ pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
         add(&mut all, key, cases);
     }
     let mut cases: Vec<(CaseKey, Cases)> = all.into_iter().collect();
+    drop_told(&mut cases);
     cases.sort_by_key(|(key, cases)| {
         (
             Reverse(key.severity),
@@ -125,9 +133,32 @@ pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
         })
         .collect();
     join(&mut findings);
+    if findings.iter().any(|it| upstream::is_gateways(it.rule)) {
+        upstream::join(&mut findings, facts, &legs);
+    }
     name(&mut findings, facts);
     tailor(&mut findings, facts.connections);
     findings
+}
+
+/// A status that several answers have after the same time is told by the rule on that time.
+fn drop_told(cases: &mut Vec<(CaseKey, Cases)>) {
+    let rule = |key: &CaseKey| CATALOGUE[key.rule].name;
+    let mut told: Vec<u32> = cases
+        .iter()
+        .filter(|(key, _)| rule(key) == server_time_limit::RULE.name)
+        .flat_map(|(_, cases)| cases.connections.iter().copied())
+        .collect();
+    told.sort_unstable();
+    cases.retain(|(key, cases)| {
+        let all = || {
+            cases
+                .connections
+                .iter()
+                .all(|id| told.binary_search(id).is_ok())
+        };
+        rule(key) != server_error_status::RULE.name || !all()
+    });
 }
 
 /// Adds a case to its like.

@@ -36,6 +36,7 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod upstream;
 mod waiting;
 mod wording;
 mod wording_tls;

@@ -133,6 +133,16 @@ pub(super) static CONDITIONS: &[Condition] = &[
             .as_ref()
             .is_some_and(|quote| quote.reporter != it.server.ip)
     }),
+    when("the answer came in under {}", |it, limit| {
+        last_wait(it)
+            .zip(time(limit))
+            .is_some_and(|(wait, limit)| wait < limit)
+    }),
+    when("the answer came after {} or more", |it, limit| {
+        last_wait(it)
+            .zip(time(limit))
+            .is_some_and(|(wait, limit)| wait >= limit)
+    }),
     when("the status was {}", |it, status| {
         let last = it.exchanges.last().and_then(|it| it.response.as_ref());
         last.is_some_and(|response| status.parse() == Ok(response.status))
@@ -144,6 +154,11 @@ fn waited(connection: &Connection) -> Option<Duration> {
     let request = lost_request(connection)?.request.as_ref()?;
     let last = request.message.last.time;
     Some(connection.teardown.at.since(last))
+}
+
+/// The time from the last byte of the last answered request to its answer.
+fn last_wait(connection: &Connection) -> Option<Duration> {
+    connection.exchanges.iter().rev().find_map(Exchange::waited)
 }
 
 /// The first exchange whose response is not complete.
@@ -352,6 +367,16 @@ mod tests {
 
     /// Each condition with a value, what follows the handshake where it holds, and where it does not.
     const BOTH_SIDES: &[(&str, &str, &str)] = &[
+        (
+            "the answer came in under 1 s",
+            "GET / -->\n+999ms <-- 502 \"x\"",
+            "GET / -->\n+1s <-- 502 \"x\"",
+        ),
+        (
+            "the answer came after 1 s or more",
+            "GET / -->\n+1s <-- 502 \"x\"",
+            "GET / -->\n+999ms <-- 502 \"x\"",
+        ),
         (
             "the wait was under 1 s",
             "GET / -->\n+999ms <-- RST",

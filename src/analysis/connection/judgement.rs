@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::author::{Author, author};
 use super::outcome::{ConnectionOutcome, FailedReason, FineReason, UnknownReason};
 use super::record::{Connection, Opening, Roles, Who};
 use super::teardown::{By, How};
@@ -218,6 +219,7 @@ fn refused(exchange: &Exchange) -> Option<FailedReason> {
     match exchange.status()? {
         403 | 502..=504 if proxied => Some(FailedReason::ProxyRefused),
         502 | 504 => Some(FailedReason::GatewayError),
+        503 if matches!(author(exchange), Author::Gateway(..)) => Some(FailedReason::GatewayError),
         _ => None,
     }
 }

@@ -4,6 +4,7 @@
 //! [`Connection`] is the settled record that rules, reports and screens read. It is compact: a capture may hold
 //! hundreds of thousands.
 
+mod author;
 mod frame_notes;
 mod judgement;
 mod outcome;
@@ -18,6 +19,7 @@ pub use crate::protocol::http::Phase;
 pub use crate::protocol::tcp::{
     CloseEvent, OddSegments, Oddity, ResetKind, ResetSigns, Standing, State,
 };
+pub use author::{Author, author};
 pub use frame_notes::{FrameNote, FrameNotes};
 pub use outcome::{ConnectionOutcome, FailedReason, FineReason, UnknownReason};
 pub use record::{

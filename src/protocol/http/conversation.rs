@@ -246,6 +246,9 @@ impl HttpConversation {
         begins: bool,
         texts: &mut TextInterner,
     ) -> usize {
+        if self.direction(from).quotes {
+            self.quote(from, bytes, texts);
+        }
         match self.direction(from).state {
             HttpReadState::Body { left } => {
                 if begins && self.is_body_missing(from) && self.restarts(from, bytes) {

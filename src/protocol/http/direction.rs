@@ -67,6 +67,8 @@ pub(super) struct HttpDirection {
     pub(super) guess: Option<Box<Chunks>>,
     /// Whether all bytes so far belong to messages that were parsed.
     pub(super) clean: bool,
+    /// The beginning of the body that comes next is kept.
+    pub(super) quotes: bool,
 }
 
 impl HttpDirection {
@@ -83,6 +85,7 @@ impl HttpDirection {
             exchange: NONE,
             guess: None,
             clean: true,
+            quotes: false,
         }
     }
 

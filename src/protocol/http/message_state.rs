@@ -14,6 +14,8 @@ use crate::base::frame_ref::FrameRef;
 
 /// Interim responses kept per exchange; a server may send any number of 102 or 103 responses.
 const MAX_INTERIM: usize = 8;
+/// Bytes kept of the beginning of a body: the pages that gateways write say in these what failed.
+const MAX_QUOTE: usize = 320;
 
 impl HttpConversation {
     pub(super) fn message_of(&self, from: FlowEnd) -> Option<&Message> {
@@ -175,10 +177,12 @@ impl HttpConversation {
             return;
         }
         response.status = status;
+        let is_gateway_status = matches!(status, 502..=504);
         response.server = read.facts.server.map(|server| texts.text(server));
         let body = framing::of_response(&read.facts, response.message.version, status, method);
         let upgrade = read.facts.upgrade;
         self.keep(from, read, split.then_some(at));
+        self.direction_mut(from).quotes = is_gateway_status;
         self.begin_body(from, body, whole);
         if whole {
             self.release(from, body.framing, status, upgrade);
@@ -268,6 +272,23 @@ impl HttpConversation {
             } else {
                 direction.lose()
             }
+        }
+    }
+
+    /// Keeps the beginning of a body that shows who wrote it.
+    pub(super) fn quote(&mut self, from: FlowEnd, bytes: &[u8], texts: &mut TextInterner) {
+        let direction = self.direction_mut(from);
+        if !matches!(
+            direction.state,
+            HttpReadState::Body { .. } | HttpReadState::Chunks(_) | HttpReadState::UntilClose
+        ) {
+            return;
+        }
+        direction.quotes = false;
+        let start = bytes.get(..bytes.len().min(MAX_QUOTE)).unwrap_or_default();
+        let index = direction.exchange as usize;
+        if let Some(exchange) = self.exchanges.get_mut(index) {
+            exchange.rare_mut().body_start = Some(texts.text(start));
         }
     }
 

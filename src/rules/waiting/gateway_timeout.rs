@@ -1,13 +1,16 @@
 //! A gateway answered 504: the server behind it was too slow.
 
-use crate::analysis::connection::{Connection, Who};
-use crate::base::format::duration;
+use std::time::Duration;
+
+use crate::analysis::connection::{Author, Connection, Who, author};
 use crate::rules::Severity;
 use crate::rules::classify::{request, response};
 use crate::rules::connecting::proxy_refused::is_proxied;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, not_yet, tell};
+use crate::rules::statement::{Statement, sentence};
+use crate::rules::waiting::gateway_error::answered;
+use crate::rules::wording::{not_yet, repetition, tell};
 
 rule! {
     /// # What happened
@@ -22,9 +25,11 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Raise the gateway's limit above the longest call (nginx `proxy_read_timeout`, HAProxy `timeout server`, ALB idle
+    /// - *If the answer came after 1 s or more:* Raise the gateway's limit above the longest call (nginx `proxy_read_timeout`, HAProxy `timeout server`, ALB idle
     ///   timeout), or make the call shorter than it.
-    /// - If the server behind could not be reached at all, look there: a capture between the gateway and it will show.
+    /// - *If the answer came in under 1 s:* Look into the gateway's log: the server behind it may not have been reached at all.
+    /// - Capture between the gateway and the server behind it at the same time: it shows whether that server had the request, and
+    ///   what it did with it.
     ///
     /// # Example
     ///
@@ -61,9 +66,12 @@ rule! {
     /// # References
     ///
     /// RFC 9110 §15.6.5 (504).
-    pub(super) RULE: "gateway-timeout", Severity::Error,
+    pub(in crate::rules) RULE: "gateway-timeout", Severity::Error,
     "a gateway gave up waiting for the server behind it", Check::Connection(check)
 }
+
+/// Sooner than this nobody waited for an answer.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 fn check(connection: &Connection) -> Verdict {
     let mut late = connection
@@ -73,14 +81,21 @@ fn check(connection: &Connection) -> Verdict {
     let Some(exchange) = late.next() else {
         return not_yet(connection);
     };
-    let time = exchange.waited().unwrap_or_default();
-    let message = format!(
-        "A gateway answered 504 to the {} after {}: it gave up waiting for the server behind it.",
-        asked(Some(exchange)),
-        duration(time)
-    );
+    let time = exchange.waited();
+    let who = match author(exchange) {
+        Author::Gateway(product, _) | Author::Presumed(Some(product)) => product.title,
+        Author::Presumed(None) | Author::Unknown => "A gateway",
+    };
+    let mut message = Statement::from(answered(exchange, who, 504));
+    message.say(match time.is_some_and(|time| time < AT_ONCE) {
+        false => "It gave up waiting for the server behind it.",
+        true => {
+            "That is soon for a time limit: it may not have reached the server behind it at all, or have passed on the \
+             answer of another gateway."
+        }
+    });
+    message.say(repetition(exchange));
     let more = late.count();
-    let more = (more > 0).then(|| format!("{more} more on this connection got the same answer."));
     tell(
         &RULE,
         Severity::Error,
@@ -88,12 +103,28 @@ fn check(connection: &Connection) -> Verdict {
         "a gateway answered 504",
         message,
     )
-    .adds(measured_time::wait(time, Who::Server))
-    .adds(more)
+    .adds(time.and_then(|time| measured_time::wait(time, Who::Server)))
+    .adds((more > 0).then(|| sentence!("{} more on the connection got the same answer.", more)))
     .shows(
         request(exchange).map(|message| message.last),
         "the request is complete",
     )
     .shows(response(exchange).map(|message| message.first), "504")
     .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check::told_by;
+
+    #[test]
+    fn an_answer_at_once_is_no_time_limit() {
+        let told = |wait: &str| {
+            let text = format!("SYN -->\n<-- SYN\nACK -->\nGET / -->\n+{wait} <-- 504 \"x\"");
+            told_by(&RULE, &text).expect("found")
+        };
+        assert!(told("60s").contains("gave up waiting"));
+        assert!(!told("3ms").contains("gave up waiting"));
+    }
 }

@@ -7,9 +7,11 @@ rules! {
     client_gave_up_waiting,
     closed_before_response,
     connection_limit_queueing,
+    gateway_error,
     gateway_timeout,
     half_close_taken_as_abort,
     periodic_abandoned_request,
     reset_before_response,
+    server_error_status,
     server_time_limit,
 }

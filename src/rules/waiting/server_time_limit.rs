@@ -65,7 +65,7 @@ rule! {
     /// # References
     ///
     /// RFC 9110 §15.5.9 (408), §15.6.
-    pub(super) RULE: "server-time-limit", Severity::Error,
+    pub(in crate::rules) RULE: "server-time-limit", Severity::Error,
     "a server gives requests up after the same time each", Check::Hosts(check)
 }
 

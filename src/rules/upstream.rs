@@ -1,0 +1,344 @@
+//! The leg behind a gateway: which failed connection in the same capture is the reason for a gateway's error answer.
+//!
+//! In: the record of the client's connection and those of all others. A leg is taken for the reason if it failed while
+//! the gateway had the request, and comes from the gateway's address or asks for the same target. One that only fits in
+//! time is told as a presumption, and only if there is no second one.
+
+use std::time::Duration;
+
+use super::Finding;
+use super::facts::RuleInput;
+use super::remedy::Remedy;
+use super::rule::Diagnosis;
+use super::statement::Sentence;
+use super::waiting::{gateway_error, gateway_timeout};
+use crate::analysis::connection::{By, Connection, How, Opening, ResetKind};
+use crate::base::frame_ref::FrameNumber;
+use crate::base::time::Timestamp;
+use crate::protocol::http::{Exchange, Protocol};
+
+/// A gateway answers within this time after the leg behind it failed, if nothing but the time ties the two together.
+const AT_ONCE: Duration = Duration::from_millis(100);
+/// Clocks of two interfaces, and the order in which they are read.
+const SLACK: Duration = Duration::from_millis(2);
+/// Legs looked at for one answer.
+const MOST: usize = 4096;
+
+/// The failed connections of a capture, in the order of their failures.
+pub(super) struct Legs<'a> {
+    failed: Vec<(Timestamp, &'a Connection)>,
+}
+
+/// How a leg failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    Refused,
+    NoAnswer,
+    Reset,
+    Closed,
+    CutShort,
+    GivenUp,
+}
+
+/// The leg that is the reason for an answer.
+struct Leg<'a> {
+    connection: &'a Connection,
+    failure: Failure,
+    at: FrameNumber,
+    /// By its address or its target, not by its time alone.
+    tied: bool,
+}
+
+impl<'a> Legs<'a> {
+    /// Those among the records that are kept; a failed connection always is.
+    pub(super) fn new(facts: &RuleInput<'a>) -> Self {
+        let connections = facts.connections.iter().map(AsRef::as_ref);
+        let failed = connections.filter(|it| failure(it).is_some());
+        let mut failed: Vec<_> = failed.map(|it| (it.teardown.at, it)).collect();
+        failed.sort_by_key(|(at, it)| (*at, it.id));
+        Self { failed }
+    }
+
+    /// The leg that made the gateway answer this exchange of this connection as it did.
+    fn behind(&self, connection: &Connection, exchange: &Exchange) -> Option<Leg<'a>> {
+        let from = exchange.request.as_ref()?.message.first.time;
+        let to = exchange.response.as_ref()?.message.first.time.after(SLACK);
+        let begin = self.failed.partition_point(|(at, _)| *at < from);
+        let within = self.failed.get(begin..)?.iter();
+        let within = within.take_while(|(at, _)| *at <= to).take(MOST);
+        let others =
+            within.filter(|(_, leg)| leg.id != connection.id && leg.server != connection.server);
+        let legs = others.filter_map(|(_, leg)| fits(leg, connection, exchange, from));
+        let mut legs: Vec<Leg<'a>> = legs.collect();
+        let tied = legs.iter().rposition(|it| it.tied);
+        match tied {
+            Some(at) => Some(legs.swap_remove(at)),
+            None => {
+                let close = |it: &Leg<'_>| to.since(it.connection.teardown.at) <= AT_ONCE;
+                let only = legs.len() == 1 && legs.iter().all(close);
+                legs.pop().filter(|_| only)
+            }
+        }
+    }
+}
+
+/// Whether this failed connection may be what the gateway did for this exchange.
+fn fits<'a>(
+    leg: &'a Connection,
+    connection: &Connection,
+    exchange: &Exchange,
+    from: Timestamp,
+) -> Option<Leg<'a>> {
+    let failure = failure(leg)?;
+    let asked = lost(leg);
+    let began = asked
+        .and_then(|it| it.request.as_ref())
+        .map_or(leg.first.time, |it| it.message.first.time);
+    if began < from {
+        return None;
+    }
+    let target = |exchange: &Exchange| {
+        let request = exchange.request.as_ref()?;
+        Some((request.method, request.target.clone()?))
+    };
+    let same = asked.map(|it| target(it).is_some() && target(it) == target(exchange));
+    let same_host =
+        leg.client.ip == connection.server.ip && connection.client.ip != connection.server.ip;
+    // A gateway may change the target; a request of the client itself is none of the gateway's.
+    let possible = same_host || leg.client.ip != connection.client.ip || same == Some(true);
+    let tied = same == Some(true) || same_host && same.is_none();
+    if !possible || !tied && same == Some(false) && !same_host {
+        return None;
+    }
+    Some(Leg {
+        connection: leg,
+        failure,
+        at: leg.teardown.frame,
+        tied,
+    })
+}
+
+/// The first request of a leg that had no whole answer when the leg was closed.
+fn lost(leg: &Connection) -> Option<&Exchange> {
+    let mut exchanges = leg.exchanges.iter();
+    exchanges.find(|it| it.request.is_some() && (!it.is_complete() || !began_in_time(leg, it)))
+}
+
+/// Whether there is an answer that began before the close.
+fn began_in_time(leg: &Connection, exchange: &Exchange) -> bool {
+    let answer = exchange.response.as_ref();
+    answer.is_some_and(|it| it.message.first.time < leg.teardown.at)
+}
+
+/// How this connection failed its client.
+fn failure(leg: &Connection) -> Option<Failure> {
+    match leg.opening {
+        Opening::Refused => return Some(Failure::Refused),
+        Opening::Unanswered | Opening::Unreachable => return Some(Failure::NoAnswer),
+        Opening::Rejected => return None,
+        Opening::Handshake | Opening::Midstream => {}
+    }
+    let [client, server] = leg.sent;
+    let answered = match (lost(leg), leg.protocol) {
+        (Some(exchange), _) => began_in_time(leg, exchange),
+        (None, Protocol::Opaque | Protocol::Unknown)
+            if client.bytes > 0 && server.bytes == 0 && server.missing == 0 =>
+        {
+            false
+        }
+        _ => return None,
+    };
+    Some(match (leg.teardown.by, leg.teardown.how) {
+        (By::Server, _) if answered => Failure::CutShort,
+        (By::Server, How::Fin) => Failure::Closed,
+        (By::Server, How::Reset(ResetKind::Abort | ResetKind::NoSocket)) => Failure::Reset,
+        (By::Client, How::Fin | How::Reset(_)) if !answered => Failure::GivenUp,
+        _ => return None,
+    })
+}
+
+/// A sentence for a leg that is tied to the gateway's answer, and for one that fits in time alone.
+macro_rules! reason {
+    ($leg:expr, $what:literal) => {{
+        let leg = $leg;
+        let server = leg.connection.server.to_string();
+        let (at, id) = (leg.at, leg.connection.id);
+        match leg.tied {
+            true => Sentence::new(
+                concat!("Behind it, ", $what, " ({}, connection #{})."),
+                vec![server.into(), at.into(), id.into()],
+            ),
+            false => Sentence::new(
+                concat!(
+                    "Likely the reason: just before, ",
+                    $what,
+                    " ({}, connection #{})."
+                ),
+                vec![server.into(), at.into(), id.into()],
+            ),
+        }
+    }};
+}
+
+impl Leg<'_> {
+    fn told(&self) -> Sentence {
+        match self.failure {
+            Failure::Refused => reason!(self, "{} refused a connection"),
+            Failure::NoAnswer => reason!(self, "{} did not answer a SYN"),
+            Failure::Reset => reason!(self, "{} reset a connection without an answer"),
+            Failure::Closed => reason!(self, "{} closed a connection without an answer"),
+            Failure::CutShort => reason!(self, "{} ended its answer before it was whole"),
+            Failure::GivenUp => reason!(
+                self,
+                "{} had not answered when that connection was closed from the gateway's side"
+            ),
+        }
+    }
+}
+
+/// The answer of a gateway that a finding of these rules tells first.
+fn answer(rule: &str, connection: &Connection) -> Option<usize> {
+    let statuses: &[u16] = match rule {
+        _ if rule == gateway_error::RULE.name => &[502, 503],
+        _ if rule == gateway_timeout::RULE.name => &[504],
+        _ => return None,
+    };
+    let mut exchanges = connection.exchanges.iter();
+    exchanges.position(|it| {
+        gateway_error::is_told(it) && it.status().is_some_and(|status| statuses.contains(&status))
+    })
+}
+
+/// How the advice begins that is of no use when the leg behind the gateway is in the capture.
+const CAPTURE_NEXT: &str = "Capture between the gateway and the server behind it";
+
+/// Adds the leg behind the gateway to what is said about its answer.
+pub(super) fn explain(rule: &str, story: &mut Diagnosis, connection: &Connection, legs: &Legs<'_>) {
+    let exchange = answer(rule, connection).and_then(|at| connection.exchanges.get(at));
+    let Some(exchange) = exchange else { return };
+    match legs.behind(connection, exchange) {
+        Some(leg) => {
+            story.message.say(leg.told());
+            let next = |it: &Remedy| it.text().starts_with(CAPTURE_NEXT);
+            story.remedies.retain(|it| !next(it));
+        }
+        None => story.message.say(
+            "The capture does not show what failed between the gateway and the server behind it.",
+        ),
+    }
+}
+
+/// Whether findings of this rule are explained by legs.
+pub(super) fn is_gateways(rule: &str) -> bool {
+    rule == gateway_error::RULE.name || rule == gateway_timeout::RULE.name
+}
+
+/// Connections of a finding whose legs are looked for.
+const EXAMINED: usize = 256;
+
+/// Sets the cause of gateways' errors: the finding about the leg behind.
+pub(super) fn join(findings: &mut [Finding], facts: &RuleInput<'_>, legs: &Legs<'_>) {
+    for index in 0..findings.len() {
+        let finding = &findings[index];
+        if !is_gateways(finding.rule) || finding.caused_by.is_some() {
+            continue;
+        }
+        let ids = finding.connections.iter().take(EXAMINED);
+        let leg = ids.filter_map(|id| {
+            let at = facts
+                .connections
+                .binary_search_by_key(id, |it| it.id)
+                .ok()?;
+            let connection = facts.connections.get(at)?;
+            let exchange = connection
+                .exchanges
+                .get(answer(finding.rule, connection)?)?;
+            Some(legs.behind(connection, exchange)?.connection.id)
+        });
+        let Some(leg) = leg.min() else { continue };
+        let cause = findings.iter().find(|it| {
+            !is_gateways(it.rule)
+                && it.caused_by.is_none()
+                && it.connections.binary_search(&leg).is_ok()
+        });
+        findings[index].caused_by = cause.map(|it| it.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    const ASKS: &str =
+        "client 10.0.0.1:40000 server 10.0.0.2:80\nSYN -->\n<-- SYN\nACK -->\nGET /a -->\n";
+    const TOLD: &str = "client 10.0.0.1:40000 server 10.0.0.2:80\n<-- 502 \"x\"\nACK -->";
+
+    /// What is said about the gateway's 502 when this happens before it, and the rule that it follows from.
+    fn told(between: &str) -> (String, Option<&'static str>) {
+        let text = format!("{ASKS}{between}{TOLD}");
+        let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        let own = findings.iter().find(|it| it.rule == "gateway-error");
+        let own = own.expect("a 502 is told");
+        let cause = own
+            .caused_by
+            .and_then(|id| findings.iter().find(|it| it.id == id));
+        (own.message.clone(), cause.map(|it| it.rule))
+    }
+
+    #[test]
+    fn the_leg_that_failed_meanwhile_is_the_reason() {
+        let legs = [
+            (
+                "SYN -->\n<-- RST",
+                "refused a connection",
+                "connection-refused",
+            ),
+            (
+                "SYN -->\n<-- SYN\nACK -->\nGET /a -->\n<-- ACK\n+30ms <-- RST",
+                "reset a connection without an answer",
+                "reset-before-response",
+            ),
+            (
+                "SYN -->\n<-- SYN\nACK -->\nGET /a -->\n<-- ACK\n+30ms <-- FIN\nFIN -->\n<-- ACK",
+                "closed a connection without an answer",
+                "closed-before-response",
+            ),
+        ];
+        for (leg, words, rule) in legs {
+            for from in ["10.0.0.2", "10.9.0.1"] {
+                let (told, cause) = told(&format!(
+                    "client {from}:50000 server 10.0.0.3:8080\n{leg}\n"
+                ));
+                assert!(
+                    told.contains(words) && told.contains("connection #2"),
+                    "{told}"
+                );
+                assert_eq!(cause, Some(rule));
+                let sure = from == "10.0.0.2" || leg.contains("GET");
+                assert_eq!(told.contains("Likely the reason"), !sure, "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_leg_of_another_request_or_another_time_is_none() {
+        let none = |between: &str| {
+            let (told, cause) = told(between);
+            assert!(
+                told.contains("does not show what failed") && cause.is_none(),
+                "{told}"
+            );
+        };
+        none("");
+        none(
+            "client 10.9.0.1:50000 server 10.0.0.3:8080\nSYN -->\n<-- SYN\nACK -->\nGET /other -->\n<-- ACK\n<-- RST\n",
+        );
+        none(
+            "client 10.9.0.1:50000 server 10.0.0.3:8080\nSYN -->\n<-- RST\nclient 10.0.0.1:1 server 10.0.0.4:9\n+1s SYN -->\n<-- SYN\n",
+        );
+        // Two that fit in time alone: neither is named.
+        none(
+            "client 10.9.0.1:50000 server 10.0.0.3:8080\nSYN -->\n<-- RST\nclient 10.9.0.1:50001 server 10.0.0.4:80\nSYN -->\n<-- RST\n",
+        );
+    }
+}

@@ -1,0 +1,217 @@
+//! A gateway answered with an error of its own: 502, or 503 where the answer shows who wrote it.
+
+use crate::analysis::connection::{Author, Connection, author};
+use crate::base::certainty::Certainty;
+
+use crate::protocol::http::{Exchange, FieldName};
+use crate::rules::Severity;
+use crate::rules::classify::{request, response};
+use crate::rules::connecting::proxy_refused::is_proxied;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Sentence, Statement, sentence};
+use crate::rules::wording::{named, not_yet, repetition, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The answer is an error of a gateway: 502 (Bad Gateway), or 503 (Service Unavailable) with the words of a proxy or
+    /// load balancer. The client's connection is in order; what failed lies between the gateway and the server behind it,
+    /// or in the gateway's own limits.
+    ///
+    /// # Why it matters
+    ///
+    /// The client sees only that it failed. Whether the server behind the gateway had the request, and whether it took
+    /// effect, this side does not show: a server that closed or reset may have had all of it.
+    ///
+    /// # Remedy
+    ///
+    /// - *If the server is not named:* Look into the gateway's log at this time: it names the server behind it and what that did
+    ///   (HAProxy: the termination state, `SC` for no connection, `SH` for no answer).
+    /// - Capture between the gateway and the server behind it at the same time, on all interfaces of the gateway's host: a refusal,
+    ///   a FIN or a RST before the answer shows there.
+    /// - *If the status was 502 and the answer came in under 1 s:* Compare the keep-alive limit of the server behind the
+    ///   gateway with the gateway's: where the server closes idle connections first, requests meet the close.
+    /// - *If the status was 503:* See whether the gateway had a server to send the request to: health checks, a pool or rate
+    ///   limit that was reached, a deployment in progress.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  POST /api "{}"     -->
+    ///  0.045                     <--  502 "sorry" [server=awselb/2.0]
+    ///  0.055  FIN                -->
+    ///  0.065                     <--  FIN
+    ///  0.075  ACK                -->
+    ///  => findings gateway-error
+    /// ```
+    ///
+    /// The words of the body name the gateway where no header does:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /sh            -->
+    ///  0.045                     <--  503 "<html><body><h1>503</h1>No server is available to handle this request."
+    ///  0.055  FIN                -->
+    ///  0.065                     <--  FIN
+    ///  0.075  ACK                -->
+    ///  => findings gateway-error
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A 503 in the application's own words says nothing about a gateway, even if it came through one:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.045                     <--  503 "{\"later\":true}" [server=nginx/1.22.1]
+    ///  0.055  FIN                -->
+    ///  0.065                     <--  FIN
+    ///  0.075  ACK                -->
+    ///  => findings server-error-status
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9110 §15.6.3 (502), §15.6.4 (503), §3.7 (gateways).
+    pub(in crate::rules) RULE: "gateway-error", Severity::Error,
+    "a gateway answered with an error of its own", Check::Connection(check)
+}
+
+/// Whether the answer is a gateway's error that this rule tells.
+fn failed(exchange: &&Exchange) -> bool {
+    !is_proxied(exchange)
+        && match exchange.status() {
+            Some(502) => true,
+            Some(503) => matches!(author(exchange), Author::Gateway(..)),
+            _ => false,
+        }
+}
+
+/// Whether another rule tells this answer as one of a gateway.
+pub(in crate::rules) fn is_told(exchange: &Exchange) -> bool {
+    exchange.status() == Some(504) || failed(&exchange)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let mut all = connection.exchanges.iter().filter(failed);
+    let Some(exchange) = all.next() else {
+        return not_yet(connection);
+    };
+    let status = exchange.status().unwrap_or_default();
+    let author = author(exchange);
+    let (certainty, who) = match author {
+        Author::Gateway(product, _) => (Certainty::Certain, product.title),
+        Author::Presumed(Some(product)) => (Certainty::Likely, product.title),
+        Author::Presumed(None) | Author::Unknown => (Certainty::Likely, "A gateway"),
+    };
+    let mut message = Statement::from(answered(exchange, who, status));
+    match author {
+        Author::Gateway(_, meaning) => message.say(sentence!("With it this gateway says: {}.", meaning)),
+        Author::Presumed(_) | Author::Unknown => message.say(
+            "By its status a gateway wrote it, who had no usable answer from the server behind it; its words do not name one.",
+        ),
+    }
+    if let Some(via) = exchange.response_fields(FieldName::Via).next() {
+        let via = crate::base::escape::shortened(via.value.as_bytes(), 60).into_owned();
+        message.say(sentence!("Its `Via` field says {}.", via));
+    }
+    message.say(repetition(exchange));
+    let more = all.count();
+    tell(
+        &RULE,
+        Severity::Error,
+        certainty,
+        sentence!("a gateway answered {}", status.to_string()),
+        message,
+    )
+    .adds((more > 0).then(|| sentence!("{} more on the connection got such an answer.", more)))
+    .shows(
+        request(exchange).map(|message| message.last),
+        "the request is complete",
+    )
+    .shows(
+        response(exchange).map(|message| message.first),
+        status.to_string(),
+    )
+    .about(connection)
+}
+
+/// Who answered what to which request, and when.
+pub(in crate::rules) fn answered(exchange: &Exchange, who: &'static str, status: u16) -> Sentence {
+    match exchange.waited() {
+        Some(waited) => sentence!(
+            "{} answered {} to {}, {} after its last byte.",
+            who,
+            status.to_string(),
+            named(exchange),
+            waited
+        ),
+        None => sentence!(
+            "{} answered {} to {}.",
+            who,
+            status.to_string(),
+            named(exchange)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check::{found_by, told_by};
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\nPOST /a \"x\" -->\n";
+
+    #[test]
+    fn the_words_of_the_body_name_the_gateway_and_what_it_says() {
+        let nginx = "<hr><center>nginx/1.22.1</center>";
+        let told = told_by(
+            &RULE,
+            &format!("{OPEN}+3ms <-- 502 \"{nginx}\" [server=nginx/1.22.1]"),
+        );
+        let told = told.expect("found");
+        assert!(
+            told.starts_with("nginx answered 502 to POST /a, 3.0 ms after"),
+            "{told}"
+        );
+        assert!(
+            told.contains("no HTTP") && told.contains("blindly"),
+            "{told}"
+        );
+        let limit = told_by(
+            &RULE,
+            &format!("{OPEN}<-- 503 \"{nginx}\" [server=nginx/1.22.1]"),
+        );
+        assert!(limit.expect("found").contains("limit_req"));
+    }
+
+    #[test]
+    fn a_502_without_known_words_is_presumed_to_be_a_gateways() {
+        let found = found_by(&RULE, &format!("{OPEN}<-- 502 \"oops\"")).expect("found");
+        assert_eq!(found.certainty, Certainty::Likely);
+        let found = found_by(&RULE, &format!("{OPEN}<-- 502 \"\" [server=awselb/2.0]"));
+        assert_eq!(found.expect("found").certainty, Certainty::Certain);
+    }
+
+    #[test]
+    fn an_applications_own_error_is_no_gateways() {
+        for answer in [
+            "503 \"x\"",
+            "503 \"x\" [server=envoy]",
+            "500 \"x\" [server=awselb/2.0]",
+        ] {
+            assert!(
+                found_by(&RULE, &format!("{OPEN}<-- {answer}")).is_none(),
+                "{answer}"
+            );
+        }
+    }
+}

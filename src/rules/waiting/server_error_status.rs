@@ -1,0 +1,120 @@
+//! The server answered a request with an error of its own.
+
+use crate::analysis::connection::Connection;
+use crate::base::certainty::Certainty;
+use crate::protocol::http::Exchange;
+use crate::rules::Severity;
+use crate::rules::classify::{request, response};
+use crate::rules::connecting::proxy_refused::is_proxied;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Statement, sentence};
+use crate::rules::waiting::gateway_error::{answered, is_told};
+use crate::rules::wording::{not_yet, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The connection carried a complete answer, and the answer says that the server failed: a status from 500 on that
+    /// does not show a gateway as its author.
+    ///
+    /// # Why it matters
+    ///
+    /// Nothing is wrong with the connection. If the request is the one that failed, the reason is in the server's program,
+    /// not in the network, and its log has it.
+    ///
+    /// # Remedy
+    ///
+    /// - Look into the server's log at the time of the answer.
+    /// - If something stands in front of the server, its log says whether the answer is its own.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /report        -->
+    ///  2.520                     <--  500 "worker timeout"
+    ///  2.530  FIN                -->
+    ///  2.540                     <--  FIN
+    ///  2.550  ACK                -->
+    ///  => findings server-error-status
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// What the client asked wrongly is told to the client, not here:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /nowhere       -->
+    ///  0.030                     <--  404 "no such page"
+    ///  0.040  FIN                -->
+    ///  0.050                     <--  FIN
+    ///  0.060  ACK                -->
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9110 §15.6 (server errors).
+    pub(in crate::rules) RULE: "server-error-status", Severity::Note,
+    "the server answered that it failed", Check::Connection(check)
+}
+
+fn failed(exchange: &&Exchange) -> bool {
+    exchange
+        .status()
+        .is_some_and(|status| (500..600).contains(&status))
+        && !is_told(exchange)
+        && !is_proxied(exchange)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let mut all = connection.exchanges.iter().filter(failed);
+    let Some(exchange) = all.next() else {
+        return not_yet(connection);
+    };
+    let status = exchange.status().unwrap_or_default();
+    let more = all.count();
+    tell(
+        &RULE,
+        Severity::Note,
+        Certainty::Certain,
+        "the server answered that it failed",
+        Statement::from(answered(exchange, "The server", status)),
+    )
+    .adds((more > 0).then(|| sentence!("{} more on the connection got such an answer.", more)))
+    .shows(
+        request(exchange).map(|message| message.last),
+        "the request is complete",
+    )
+    .shows(
+        response(exchange).map(|message| message.first),
+        status.to_string(),
+    )
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check::told_by;
+
+    #[test]
+    fn the_status_and_the_time_are_told() {
+        let told = told_by(
+            &RULE,
+            "SYN -->\n<-- SYN\nACK -->\nGET /a -->\n+2500ms <-- 500 \"x\"\nACK -->\nGET /b -->\n<-- 501 \"x\"",
+        );
+        assert_eq!(
+            told.as_deref(),
+            Some(
+                "The server answered 500 to GET /a, 2.50 s after its last byte. 1 more on the connection got such an \
+                 answer."
+            )
+        );
+    }
+}
