@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use super::author::{Author, author};
 use super::outcome::{ConnectionOutcome, FailedReason, FineReason, UnknownReason};
-use super::record::{Connection, Opening, Roles, Who};
+use super::record::{Connection, Opening, Roles, SettledBecause, Who};
 use super::teardown::{By, How};
-use super::verdict::SettledBecause;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::h2::Goaway;

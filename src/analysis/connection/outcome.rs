@@ -78,6 +78,13 @@ impl ConnectionOutcome {
         matches!(self, Self::Unknown(UnknownReason::StillOpen))
     }
 
+    /// Its place where the reasons are told apart, the worst first.
+    #[must_use]
+    pub fn place(self) -> u64 {
+        let place = Self::all().position(|it| it == self);
+        place.map_or(u64::MAX, |place| place as u64)
+    }
+
     /// Its place where the worst comes first: failed, unknown, still open, fine.
     #[must_use]
     pub const fn rank(self) -> u8 {

@@ -146,6 +146,25 @@ pub struct Predecessor {
     pub over: bool,
 }
 
+/// Why a connection is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettledBecause {
+    /// The capture ends at this time.
+    Capture(Timestamp),
+    /// The same addresses and ports were used for a new connection at this time.
+    Reused(Timestamp),
+    /// It was evicted to make room.
+    Forgotten(Timestamp),
+}
+
+impl SettledBecause {
+    pub(super) const fn time(self) -> Timestamp {
+        match self {
+            Self::Capture(time) | Self::Reused(time) | Self::Forgotten(time) => time,
+        }
+    }
+}
+
 /// The turns in which the sides spoke: each is a run of payload from one of them, in the order of the capture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turns {

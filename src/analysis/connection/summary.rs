@@ -1,6 +1,7 @@
 //! The summary of one connection: kept for every connection, where the whole record would be too large.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::record::{Connection, Opening, Roles, Who};
@@ -86,8 +87,8 @@ pub struct ConnectionSummary {
     /// The longest idle time, in milliseconds, after which the client used the connection again.
     pub reused_after: u32,
     /// Milliseconds since the last segment of the previous connection on these addresses and ports, if the server held
-    /// a TIME-WAIT from it and still accepted this one; `None` otherwise.
-    pub gave_way_after: Option<u32>,
+    /// a TIME-WAIT from it and still accepted this one, at least 1; `None` otherwise.
+    pub gave_way_after: Option<NonZeroU32>,
     /// Time to live (IPv4) or hop limit (IPv6) of the client's first segment.
     pub client_ttl: u8,
     /// Time to live (IPv4) or hop limit (IPv6) of the server's first segment.
@@ -324,10 +325,11 @@ fn millis(time: Duration) -> u32 {
 
 /// Milliseconds since the predecessor's last segment, if the server held a TIME-WAIT from it and still accepted the
 /// connection.
-fn gave_way(connection: &Connection) -> Option<u32> {
+fn gave_way(connection: &Connection) -> Option<NonZeroU32> {
     let before = connection.predecessor.filter(|before| before.waits[1])?;
     let opened = connection.opening == Opening::Handshake && connection.challenge.is_none();
-    opened.then(|| millis(connection.first.time.since(before.last.time)))
+    let after = millis(connection.first.time.since(before.last.time)).max(1);
+    NonZeroU32::new(after).filter(|_| opened)
 }
 
 /// Microseconds from the last request to the start of its response, or to the close if none had started by then.

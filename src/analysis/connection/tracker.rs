@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::judgement;
 use super::outcome::{ConnectionOutcome, UnknownReason};
-use super::record::{Connection, Predecessor, SentTotals, Turns, UnansweredSegments, Who};
-use super::verdict::{self, SettledBecause};
+use super::record::{
+    Connection, Predecessor, SentTotals, SettledBecause, Turns, UnansweredSegments, Who,
+};
+use super::verdict;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint, Flags, Quote, QuoteKind};

@@ -6,35 +6,15 @@
 
 use std::time::Duration;
 
-use super::record::{Opening, Roles, Who};
+use super::record::{Opening, Roles, SettledBecause, Who};
 use super::teardown::{By, How, Teardown};
 use super::tracker::{ConnectionTracker, acknowledged};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
-use crate::base::time::Timestamp;
 use crate::protocol::http::{Phase, Protocol, Reach};
 use crate::protocol::tcp::{CloseEvent, Peer, ResetKind, Standing, State};
-
-/// Why a connection is settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SettledBecause {
-    /// The capture ends at this time.
-    Capture(Timestamp),
-    /// The same addresses and ports were used for a new connection at this time.
-    Reused(Timestamp),
-    /// It was evicted to make room.
-    Forgotten(Timestamp),
-}
-
-impl SettledBecause {
-    pub(super) const fn time(self) -> Timestamp {
-        match self {
-            Self::Capture(time) | Self::Reused(time) | Self::Forgotten(time) => time,
-        }
-    }
-}
 
 /// Unanswered retransmissions or probes that make a silence, and not just the end of the capture.
 const SILENCE_AFTER: u16 = 3;

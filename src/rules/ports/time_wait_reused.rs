@@ -84,7 +84,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
 
 fn gap(it: &ConnectionSummary) -> Option<Duration> {
     it.gave_way_after
-        .map(|millis| Duration::from_millis(millis.into()))
+        .map(|millis| Duration::from_millis(millis.get().into()))
 }
 
 fn story(again: &[&ConnectionSummary], gaps: Measured) -> Diagnosis {
