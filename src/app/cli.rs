@@ -356,7 +356,7 @@ pub enum FormatArg {
 pub enum ShownArg {
     /// Every one
     All,
-    /// Those that did not end in order, or that a finding names
+    /// Those that failed or cannot be judged, or that a finding names
     Notable,
     /// None
     None,

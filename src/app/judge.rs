@@ -49,7 +49,8 @@ impl ReportSelection {
             Keep::Only(Arc::new(move |connection| {
                 let lossy = connection.sent.iter().any(|sent| sent.missing > 0);
                 !left_out.takes(connection)
-                    && (!connection.teardown.orderly
+                    && (!connection.outcome.is_fine()
+                        || !connection.teardown.orderly
                         || lossy
                         || rules::concerns(connection)
                         || search.as_ref().is_some_and(|it| it.concerns(connection)))

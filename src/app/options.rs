@@ -16,8 +16,8 @@ pub enum Records {
     /// All of them, as far as the limits on memory go.
     #[default]
     All,
-    /// Those that did not end in order, lack bytes, or are named by a finding. Of the others there is a
-    /// [summary](crate::ConnectionSummary), which takes a tenth of the memory.
+    /// Those that are not [fine](crate::ConnectionOutcome::Fine), lack bytes, or are named by a finding. Of the others
+    /// there is a [summary](crate::ConnectionSummary), which takes a tenth of the memory.
     Notable,
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use hashbrown::HashMap;
 
 use super::view::View;
-use crate::analysis::connection::{By, Connection, How, Opening, Phase};
+use crate::analysis::connection::{By, Connection, ConnectionOutcome, How, Opening, Phase};
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 use crate::rules::Severity;
@@ -30,13 +30,13 @@ struct ConnectionGroupKey {
     phase: Phase,
     opening: Opening,
     certainty: Certainty,
-    orderly: bool,
+    outcome: ConnectionOutcome,
     rules: Vec<&'static str>,
     client: Option<IpAddr>,
     server: Option<Endpoint>,
 }
 
-/// The connections to show, in groups: worst findings first, then the largest groups.
+/// The connections to show, in groups: worst findings first, then by outcome, then the largest groups.
 pub(super) fn groups<'a>(view: &View<'a>) -> Vec<ConnectionGroup<'a>> {
     let by_pair = grouped(view, true, true);
     if by_pair.len() <= MOST {
@@ -61,7 +61,7 @@ fn grouped<'a>(view: &View<'a>, by_client: bool, by_server: bool) -> Vec<Connect
             phase: teardown.phase,
             opening: connection.opening,
             certainty: teardown.certainty,
-            orderly: teardown.orderly,
+            outcome: connection.outcome,
             rules: view.findings(connection).map(|it| it.rule).collect(),
             client: by_client.then_some(connection.client.ip),
             server: by_server.then_some(connection.server),
@@ -77,8 +77,10 @@ fn grouped<'a>(view: &View<'a>, by_client: bool, by_server: bool) -> Vec<Connect
         }
     }
     groups.sort_by(|one, other| {
+        let rank = |group: &ConnectionGroup<'_>| group.first.outcome.rank();
         let worst = other.worst.cmp(&one.worst);
-        worst.then(other.ids.len().cmp(&one.ids.len()))
+        let rank = worst.then_with(|| rank(one).cmp(&rank(other)));
+        rank.then(other.ids.len().cmp(&one.ids.len()))
     });
     groups
 }

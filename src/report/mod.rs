@@ -69,7 +69,10 @@ pub fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind};
+    use crate::analysis::connection::{
+        By, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, ResetKind,
+        UnknownReason,
+    };
     use crate::analysis::hosts::{RangeBasis, Sockets};
     use crate::base::certainty::Certainty;
     use crate::base::net::Loss;
@@ -92,6 +95,7 @@ mod tests {
         connection.teardown.how = How::Reset(ResetKind::Abort);
         connection.teardown.phase = Phase::Waiting;
         connection.teardown.orderly = false;
+        connection.outcome = ConnectionOutcome::Failed(FailedReason::NoResponse);
         connection
     }
 
@@ -102,10 +106,12 @@ mod tests {
         refused.teardown.how = How::Reset(ResetKind::Refusal);
         refused.teardown.phase = Phase::Connecting;
         refused.teardown.orderly = false;
+        refused.outcome = ConnectionOutcome::Failed(FailedReason::Refused);
         refused.teardown.certainty = Certainty::Likely;
         let mut open = connection();
         open.teardown.by = By::Nobody;
         open.teardown.how = How::Open;
+        open.outcome = ConnectionOutcome::Unknown(UnknownReason::StillOpen);
         open.first = frame_ref(12, 86_400_000);
         open.last = frame_ref(13, 86_400_100);
         let mut all = snapshot(vec![connection(), reset(), reset(), refused, open]);
@@ -181,10 +187,7 @@ mod tests {
     fn a_healthy_capture_is_a_line() {
         let told = text(&snapshot(vec![connection()]));
         let line = told.lines().nth(2);
-        assert_eq!(
-            line,
-            Some("Nothing is wrong: the one connection ended in order.")
-        );
+        assert_eq!(line, Some("Nothing is wrong: the one connection is fine."));
         assert!(!told.contains("deserve a look"));
     }
 

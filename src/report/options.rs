@@ -22,7 +22,7 @@ pub enum Format {
 pub enum Shown {
     /// Every one.
     All,
-    /// Those that did not end in order, or that a finding above benign names.
+    /// Those that failed or cannot be judged, or that a finding above benign names.
     Notable,
     /// None.
     None,

@@ -16,7 +16,7 @@ use super::groups::{ConnectionGroup, MOST, groups};
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
 use super::{Shown, finding, search_result};
-use crate::analysis::connection::{Connection, How};
+use crate::analysis::connection::{Connection, ConnectionOutcome, UnknownReason};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::escape::escape;
 use crate::base::format::duration;
@@ -24,6 +24,7 @@ use crate::base::format::{bytes, count, number};
 use crate::base::net::Skip;
 use crate::report::snapshot::InputSummary;
 use crate::report::wording::connection::{self, story};
+use crate::report::wording::outcomes::{self, OutcomeTally};
 use crate::rules::Severity;
 
 /// Input files listed one by one.
@@ -58,12 +59,8 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
 
 struct Page<'v, 'a> {
     view: &'v View<'a>,
-    /// Connections that did not end in order.
-    disorderly: u64,
-    /// Connections that had not ended.
-    open: u64,
-    /// Connections worth examining.
-    notable: u64,
+    /// What came of the connections.
+    outcomes: OutcomeTally,
     /// Bytes of payload that were acknowledged but not captured.
     missing: u64,
 }
@@ -72,9 +69,7 @@ impl<'v, 'a> Page<'v, 'a> {
     fn new(view: &'v View<'a>) -> Self {
         let mut page = Self {
             view,
-            disorderly: 0,
-            open: 0,
-            notable: 0,
+            outcomes: OutcomeTally::default(),
             missing: 0,
         };
         let ignored = &view.snapshot.ignored;
@@ -82,12 +77,9 @@ impl<'v, 'a> Page<'v, 'a> {
             if ignored.leaves_out(connection_summary.id) {
                 continue;
             }
-            let open = connection_summary.how == How::Open;
-            page.open += u64::from(open);
-            page.disorderly += u64::from(!open && !connection_summary.orderly);
+            page.outcomes.add(connection_summary.outcome);
         }
         for connection in &view.snapshot.connections {
-            page.notable += u64::from(view.is_notable(connection));
             let missing = connection.sent.iter().map(|sent| sent.missing);
             page.missing = missing.fold(page.missing, u64::saturating_add);
         }
@@ -134,32 +126,13 @@ impl<'v, 'a> Page<'v, 'a> {
             of(Severity::Warning),
             of(Severity::Note),
         );
-        let open = match self.open {
-            0 => String::new(),
-            open => format!(
-                " {} still open when the capture ends.",
-                match open {
-                    1 => "1 was".to_owned(),
-                    open => format!("{} were", number(open)),
-                }
-            ),
-        };
-        if errors + warnings + notes + self.notable == 0 {
-            let told = match all {
-                1 if self.open == 1 => "Nothing is wrong with the one connection.".to_owned(),
-                1 => "Nothing is wrong: the one connection ended in order.".to_owned(),
-                all if self.open == all => {
-                    format!("Nothing is wrong with the {} connections.", number(all))
-                }
-                all if self.open > 0 => {
-                    format!("Nothing is wrong with the {} connections.", number(all))
-                }
-                all => format!(
-                    "Nothing is wrong: all {} connections ended in order.",
-                    number(all)
-                ),
+        let blamed = errors + warnings + notes > 0;
+        let clause = self.outcomes.clause(blamed);
+        if !blamed && self.outcomes.failed == 0 {
+            return match self.outcomes.fine == all {
+                true => StyledLine::of(Tone::Good, format!("Nothing is wrong: {clause}.")),
+                false => format!("No fault is shown: {clause}.").into(),
             };
-            return StyledLine::default().with(Tone::Good, told).plain(open);
         }
         let mut line = StyledLine::default();
         for (tone, found, one, many) in [
@@ -173,25 +146,10 @@ impl<'v, 'a> Page<'v, 'a> {
             }
         }
         let between = if line.0.is_empty() { "" } else { "; " };
-        let order = match (self.disorderly, all) {
-            (0, 1) if self.open == 0 => "the one connection ended in order.".to_owned(),
-            (0, 1) => "the one connection had not ended.".to_owned(),
-            (0, all) if self.open == 0 => {
-                format!("all {} connections ended in order.", number(all))
-            }
-            (0, all) => format!("none of {} connections ended out of order.", number(all)),
-            (1, 1) => "the one connection did not end in order.".to_owned(),
-            (some, all) => format!(
-                "{} of {} connections did not end in order.",
-                number(some),
-                number(all)
-            ),
-        };
-        let mut order = format!("{between}{order}{open}");
-        if line.0.is_empty() {
-            order = capitalised(&order);
+        match line.0.is_empty() {
+            true => StyledLine::of(Tone::Error, format!("{}.", capitalised(&clause))),
+            false => line.plain(format!("{between}{clause}.")),
         }
-        line.plain(order)
     }
 
     fn capture(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
@@ -353,7 +311,7 @@ impl<'v, 'a> Page<'v, 'a> {
                 connection.by,
                 connection.how,
                 connection.phase,
-                connection.orderly,
+                connection.outcome,
             );
             let (count, _) = kinds.entry(kind).or_insert((0, connection.id));
             *count += 1;
@@ -366,23 +324,18 @@ impl<'v, 'a> Page<'v, 'a> {
                 ("Who", false),
                 ("How", false),
                 ("When", false),
-                ("In order", false),
+                ("Outcome", false),
                 ("First", true),
             ],
             rows: Vec::new(),
         };
-        for ((by, how, phase, orderly), (count, first)) in kinds {
-            let order = match (how, orderly) {
-                (How::Open, _) => StyledLine::default().faint("–"),
-                (_, true) => StyledLine::default().with(Tone::Good, "yes"),
-                (_, false) => StyledLine::default().with(Tone::Warning, "no"),
-            };
+        for ((by, how, phase, outcome), (count, first)) in kinds {
             table.rows.push(vec![
                 number(count).into(),
                 connection::who(by).into(),
                 connection::how(how).into(),
                 connection::when(phase).into(),
-                order,
+                judged(outcome),
                 format!("#{first}").into(),
             ]);
         }
@@ -452,6 +405,7 @@ impl<'v, 'a> Page<'v, 'a> {
             sheet.heading("Connections")?;
             for connection in self.view.shown() {
                 let body = StyledLine::from(story(connection, &self.view.snapshot.frames))
+                    .plain(verdict_on(connection))
                     .plain(finding::logs_in_a_sentence(self.view, connection))
                     .plain(self.findings_of(connection));
                 sheet.item(&self.lead(connection), &body)?;
@@ -474,6 +428,7 @@ impl<'v, 'a> Page<'v, 'a> {
         })?;
         for group in groups.iter().take(MOST) {
             let body = StyledLine::from(story(group.first, &self.view.snapshot.frames))
+                .plain(verdict_on(group.first))
                 .plain(finding::logs_in_a_sentence(self.view, group.first))
                 .plain(alike(group))
                 .plain(self.findings_of(group.first));
@@ -506,6 +461,30 @@ impl<'v, 'a> Page<'v, 'a> {
             rules => format!(" [{}]", rules.join(", ")),
         }
     }
+}
+
+/// ` Unknown: it began before the capture.`
+fn verdict_on(connection: &Connection) -> String {
+    let outcome = connection.outcome;
+    match outcome.is_fine() || outcome.is_still_open() {
+        true => String::new(),
+        false => format!(" {}.", capitalised(&outcomes::judged(outcome))),
+    }
+}
+
+/// `failed: no-response`.
+fn judged(outcome: ConnectionOutcome) -> StyledLine {
+    let tone = match outcome {
+        ConnectionOutcome::Failed(_) => Tone::Error,
+        ConnectionOutcome::Fine(_) => Tone::Good,
+        ConnectionOutcome::Unknown(UnknownReason::StillOpen) => Tone::Faint,
+        ConnectionOutcome::Unknown(_) => Tone::Note,
+    };
+    let reason = match outcome {
+        ConnectionOutcome::Fine(_) => String::new(),
+        _ => format!(": {}", outcome.reason()),
+    };
+    StyledLine::of(tone, outcome.name()).plain(reason)
 }
 
 fn file(input: &InputSummary) -> StyledLine {

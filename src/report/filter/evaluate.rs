@@ -233,6 +233,8 @@ fn holds(test: &FilterTest, row: &FilterRow<'_>) -> bool {
             either(who, &|who| place.holds(end(connection_summary, who)))
         }
         FilterTest::Outcome(outcome) => connection_summary.outcomes.has(*outcome),
+        FilterTest::Came(name) => connection_summary.outcome.name() == *name,
+        FilterTest::Reason(name) => connection_summary.outcome.reason() == *name,
         FilterTest::Amount(measure, bound) => {
             let millis = |millis: u32| u64::from(millis) * 1_000_000;
             let micros = |micros: u32| u64::from(micros) * 1000;
@@ -434,6 +436,7 @@ fn push_number(to: &mut String, number: u16) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::connection::{ConnectionOutcome, FailedReason};
     use crate::base::certainty::Certainty;
     use crate::protocol::http::HttpConversation;
     use crate::report::snapshot::sample::{connection, endpoint, frame_ref, snapshot};
@@ -445,6 +448,7 @@ mod tests {
         reset.teardown.how = How::Reset(ResetKind::Abort);
         reset.teardown.phase = Phase::Waiting;
         reset.teardown.orderly = false;
+        reset.outcome = ConnectionOutcome::Failed(FailedReason::NoResponse);
         reset.last = frame_ref(11, 7000);
         reset.client = endpoint(7, 1234);
         let mut likely = connection();
@@ -498,6 +502,9 @@ mod tests {
             ("bytes:>1MB", &[3]),
             ("rule:race", &[2, 3]),
             ("severity:error orderly:yes", &[3]),
+            ("outcome:failed", &[2]),
+            ("outcome:fine", &[1, 3]),
+            ("reason:no-response", &[2]),
             ("severity:none", &[1]),
             ("finding:1", &[2, 3]),
             ("certainty:likely", &[3]),

@@ -31,6 +31,10 @@ pub(super) enum FilterTest {
     /// Of either side, if `None`.
     Place(Option<Who>, AddressTest),
     Outcome(Outcome),
+    /// What came of the connection has this name.
+    Came(&'static str),
+    /// What came of the connection has this reason.
+    Reason(&'static str),
     Amount(Measure, AmountRange),
     /// The name of a rule that found it contains this.
     Rule(String),

@@ -7,7 +7,7 @@ use super::expr::HowTest;
 use super::expr::Measure;
 use super::expr::RequestPart;
 use super::expr::SeverityTest;
-use crate::analysis::connection::{By, Opening, Phase, ResetKind, State, Who};
+use crate::analysis::connection::{By, ConnectionOutcome, Opening, Phase, ResetKind, State, Who};
 use crate::base::certainty::Certainty;
 use crate::ladder::RecordedFact;
 use crate::protocol::http::{Outcome, Protocol};
@@ -38,6 +38,7 @@ pub(super) enum KeyValues {
     State(Option<Who>),
     Place(Option<Who>),
     Outcome,
+    Reason,
     Amount(Measure),
     Rule,
     Severity,
@@ -104,9 +105,15 @@ pub(crate) static KEYS: &[FilterKey] = &[
     ),
     key(
         "outcome",
-        "what became of a request",
-        "outcome:cut-short",
+        "of the connection or a request",
+        "outcome:failed",
         KeyValues::Outcome,
+    ),
+    key(
+        "reason",
+        "of the connection's outcome",
+        "reason:opaque",
+        KeyValues::Reason,
     ),
     key(
         "host",
@@ -248,6 +255,16 @@ const OUTCOMES: [Outcome; 6] = [
     Outcome::Unfinished,
 ];
 
+/// The reasons of all outcomes, each once.
+fn reasons() -> Vec<&'static str> {
+    let mut words: Vec<_> = ConnectionOutcome::all()
+        .map(ConnectionOutcome::reason)
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
 impl FilterKey {
     /// The words that it takes; empty if it takes numbers, addresses or any text.
     #[must_use]
@@ -273,7 +290,14 @@ impl FilterKey {
             KeyValues::Orderly => of::<bool>(),
             KeyValues::Certainty => CERTAINTIES.map(Certainty::name).to_vec(),
             KeyValues::State(_) => State::ALL.map(State::name).to_vec(),
-            KeyValues::Outcome => OUTCOMES.map(Outcome::name).to_vec(),
+            KeyValues::Outcome => {
+                let requests = OUTCOMES.map(Outcome::name);
+                ConnectionOutcome::WORDS
+                    .into_iter()
+                    .chain(requests)
+                    .collect()
+            }
+            KeyValues::Reason => reasons(),
             KeyValues::Rule => rules::CATALOGUE.iter().map(|rule| rule.name).collect(),
             KeyValues::Severity => {
                 let words = SEVERITIES.iter().map(|severity| severity.name());
@@ -304,8 +328,15 @@ impl FilterKey {
                 state.map(|state| FilterTest::State(who, state))
             }
             KeyValues::Outcome => {
-                let known = OUTCOMES.into_iter().find(|it| it.name() == lower);
-                known.map(FilterTest::Outcome)
+                let mut words = ConnectionOutcome::WORDS.into_iter();
+                let came = words.find(|word| *word == lower);
+                let known = || OUTCOMES.into_iter().find(|it| it.name() == lower);
+                came.map(FilterTest::Came)
+                    .or_else(|| known().map(FilterTest::Outcome))
+            }
+            KeyValues::Reason => {
+                let known = reasons().into_iter().find(|word| *word == lower);
+                known.map(FilterTest::Reason)
             }
             KeyValues::Severity => grade(&lower),
             KeyValues::Rule => {

@@ -62,6 +62,8 @@ impl fmt::Display for FilterTest {
             Self::State(Some(who), state) => write!(f, "{}-state:{}", who.word(), state.name()),
             Self::Place(who, place) => write!(f, "{}:{place}", side(*who)),
             Self::Outcome(outcome) => write!(f, "outcome:{}", outcome.name()),
+            Self::Came(name) => write!(f, "outcome:{name}"),
+            Self::Reason(name) => write!(f, "reason:{name}"),
             Self::Amount(measure, bound) => {
                 write!(f, "{}:", measure.key())?;
                 bound.write(measure.unit(), f)

@@ -1,7 +1,7 @@
 //! Which findings name each connection, so that no row needs a scan over all findings.
 
 use super::Snapshot;
-use crate::analysis::connection::{Connection, How, Phase};
+use crate::analysis::connection::Connection;
 use crate::rules::{Finding, Severity};
 
 /// An index over one snapshot's findings. Use it only with that snapshot.
@@ -62,32 +62,14 @@ impl FindingsIndex {
         numbers.filter_map(|number| snapshot.findings.get((*number as usize).checked_sub(1)?))
     }
 
-    /// Whether a connection did not end in order, or is named by a finding above benign. Not notable: what a benign
-    /// finding explains, and open connections on which nothing is outstanding.
+    /// Whether a connection is worth a look: a finding above benign names it, or it failed or cannot be judged. Not
+    /// notable: what only a benign finding names, and open connections on which nothing is outstanding.
     #[must_use]
     pub(crate) fn is_notable(&self, snapshot: &Snapshot, connection: &Connection) -> bool {
-        let mut worst = None;
-        for finding in self.findings(snapshot, connection.id) {
-            worst = worst.max(Some(finding.severity));
-        }
-        match worst {
+        let named = self.findings(snapshot, connection.id);
+        match named.map(|it| it.severity).max() {
             Some(severity) => severity > Severity::Benign,
-            None if connection.teardown.how == How::Open => is_owed(connection.teardown.phase),
-            None => !connection.teardown.orderly,
+            None => !connection.outcome.is_fine() && !connection.outcome.is_still_open(),
         }
-    }
-}
-
-/// Whether a side waits for something in this phase.
-const fn is_owed(phase: Phase) -> bool {
-    use Phase as P;
-    match phase {
-        P::Connecting
-        | P::TlsHandshake
-        | P::Request
-        | P::Waiting
-        | P::ResponseHead
-        | P::ResponseBody => true,
-        P::BeforeRequest | P::Between | P::After | P::Tunnel | P::Opaque => false,
     }
 }

@@ -1,0 +1,236 @@
+//! What came of many connections, in one clause: how many failed, are fine, or cannot be judged, and why not.
+
+use crate::analysis::connection::{ConnectionOutcome, UnknownReason};
+use crate::base::format::number;
+
+/// `unknown: it began before the capture`.
+#[must_use]
+pub fn judged(outcome: ConnectionOutcome) -> String {
+    match outcome {
+        ConnectionOutcome::Unknown(reason) => format!("{}: it {}", outcome.name(), reason.phrase()),
+        _ => outcome.to_string(),
+    }
+}
+
+/// How many connections have each outcome.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutcomeTally {
+    /// Something was lost on them.
+    pub failed: u64,
+    /// Everything on them was completed.
+    pub fine: u64,
+    /// Of those that cannot be judged: by reason, in the order of [`UnknownReason::ALL`].
+    unknown: [u64; UnknownReason::ALL.len()],
+    /// The outcome of the first that was counted.
+    first: Option<ConnectionOutcome>,
+}
+
+/// Reasons named one by one; the others are put together.
+const REASONS: usize = 4;
+
+impl OutcomeTally {
+    /// Counts one connection.
+    pub fn add(&mut self, outcome: ConnectionOutcome) {
+        self.first.get_or_insert(outcome);
+        match outcome {
+            ConnectionOutcome::Failed(_) => self.failed += 1,
+            ConnectionOutcome::Fine(_) => self.fine += 1,
+            ConnectionOutcome::Unknown(reason) => {
+                let place = UnknownReason::ALL.iter().position(|it| *it == reason);
+                if let Some(count) = place.and_then(|at| self.unknown.get_mut(at)) {
+                    *count += 1;
+                }
+            }
+        }
+    }
+
+    /// Those that cannot be judged, the open ones among them.
+    #[must_use]
+    pub fn unknown(&self) -> u64 {
+        self.unknown.iter().sum()
+    }
+
+    /// Those that had not ended when the capture did, with nothing outstanding.
+    #[must_use]
+    pub fn still_open(&self) -> u64 {
+        let both = UnknownReason::ALL.iter().zip(self.unknown);
+        both.filter(|(reason, _)| **reason == UnknownReason::StillOpen)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> u64 {
+        self.failed + self.fine + self.unknown()
+    }
+
+    /// `2 of 12 connections failed, 1 began before the capture`. `blamed`: findings say that something is wrong, so that
+    /// connections on which nothing was lost are not called fine.
+    #[must_use]
+    pub fn clause(&self, blamed: bool) -> String {
+        let (all, unknown) = (self.all(), self.reasons());
+        if all == 1
+            && let Some(only) = self.first
+        {
+            return match only {
+                ConnectionOutcome::Failed(reason) => {
+                    format!("the one connection failed: {}", reason.phrase())
+                }
+                ConnectionOutcome::Fine(_) if blamed => {
+                    "the one connection did not fail".to_owned()
+                }
+                ConnectionOutcome::Fine(_) => "the one connection is fine".to_owned(),
+                ConnectionOutcome::Unknown(reason) => {
+                    format!("the one connection {}", reason.phrase())
+                }
+            };
+        }
+        let told = match (self.failed, self.fine) {
+            (0, 0) => match &unknown[..] {
+                [(_, phrase)] => return format!("all {} connections {phrase}", number(all)),
+                _ => format!("of {} connections ", number(all)),
+            },
+            (0, fine) if fine == all && blamed => {
+                format!("none of {} connections failed", number(all))
+            }
+            (0, fine) if fine == all => format!("all {} connections are fine", number(all)),
+            (0, _) if blamed => format!(
+                "none of {} connections is known to have failed",
+                number(all)
+            ),
+            (0, fine) => format!(
+                "{} of {} connections {} fine",
+                number(fine),
+                number(all),
+                if fine == 1 { "is" } else { "are" }
+            ),
+            (failed, _) if failed == all => format!("all {} connections failed", number(all)),
+            (failed, _) => format!("{} of {} connections failed", number(failed), number(all)),
+        };
+        let parts = unknown
+            .iter()
+            .map(|(count, phrase)| format!("{} {phrase}", number(*count)));
+        let parts: Vec<String> = parts.collect();
+        match (self.failed + self.fine, parts.is_empty()) {
+            (_, true) => told,
+            (0, false) => told + &parts.join(", "),
+            (_, false) => format!("{told}, {}", parts.join(", ")),
+        }
+    }
+
+    /// The same where the reasons stand elsewhere: `2 of 12 connections failed`.
+    #[must_use]
+    pub fn brief(&self, blamed: bool) -> String {
+        let all = number(self.all());
+        match (self.failed, self.fine) {
+            _ if self.all() == 1 || self.unknown() == 0 => self.clause(blamed),
+            (0, 0) if self.unknown() == self.still_open() => self.clause(blamed),
+            (0, 0) => format!("none of {all} connections can be judged"),
+            (0, _) if blamed => format!("none of {all} connections is known to have failed"),
+            (0, fine) => format!(
+                "{} of {all} connections {} fine",
+                number(fine),
+                if fine == 1 { "is" } else { "are" }
+            ),
+            (failed, _) => format!("{} of {all} connections failed", number(failed)),
+        }
+    }
+
+    /// Why some cannot be judged, the open ones left out: `1 began before the capture`; empty if all can.
+    #[must_use]
+    pub fn doubts(&self) -> String {
+        let open = UnknownReason::StillOpen.phrase();
+        let reasons = self.reasons().into_iter();
+        let told = reasons
+            .filter(|(_, phrase)| *phrase != open)
+            .map(|(count, phrase)| format!("{} {phrase}", number(count)));
+        told.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The reasons why some cannot be judged, the most frequent first, with the number of connections.
+    fn reasons(&self) -> Vec<(u64, &'static str)> {
+        let both = UnknownReason::ALL.iter().zip(self.unknown);
+        let mut reasons: Vec<(u64, &'static str)> = both
+            .filter(|(_, count)| *count > 0)
+            .map(|(reason, count)| (count, reason.phrase()))
+            .collect();
+        reasons.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+        if reasons.len() > REASONS {
+            let rest = reasons.drain(REASONS - 1..).map(|(count, _)| count).sum();
+            reasons.push((rest, "cannot be judged for other reasons"));
+        }
+        reasons
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::connection::{FailedReason, FineReason};
+
+    #[test]
+    fn every_mixture_is_told_with_its_numbers() {
+        let failed = ConnectionOutcome::Failed(FailedReason::NoResponse);
+        let fine = ConnectionOutcome::Fine(FineReason::Complete);
+        let open = ConnectionOutcome::Unknown(UnknownReason::StillOpen);
+        let before = ConnectionOutcome::Unknown(UnknownReason::BeganBefore);
+        let cases: [(&[ConnectionOutcome], bool, &str); 11] = [
+            (&[fine], false, "the one connection is fine"),
+            (&[fine], true, "the one connection did not fail"),
+            (
+                &[failed],
+                true,
+                "the one connection failed: a request got no response",
+            ),
+            (
+                &[open],
+                false,
+                "the one connection had not ended when the capture did",
+            ),
+            (&[fine; 3], false, "all 3 connections are fine"),
+            (&[fine; 3], true, "none of 3 connections failed"),
+            (
+                &[before; 2],
+                false,
+                "all 2 connections began before the capture",
+            ),
+            (
+                &[open, before, before],
+                false,
+                "of 3 connections 2 began before the capture, 1 had not ended when the capture did",
+            ),
+            (
+                &[fine, before],
+                false,
+                "1 of 2 connections is fine, 1 began before the capture",
+            ),
+            (&[failed, fine, fine], true, "1 of 3 connections failed"),
+            (
+                &[failed, before],
+                true,
+                "1 of 2 connections failed, 1 began before the capture",
+            ),
+        ];
+        for (outcomes, blamed, told) in cases {
+            let mut tally = OutcomeTally::default();
+            for outcome in outcomes {
+                tally.add(*outcome);
+            }
+            assert_eq!(tally.clause(blamed), told);
+        }
+    }
+
+    #[test]
+    fn many_reasons_are_put_together() {
+        let mut tally = OutcomeTally::default();
+        for reason in UnknownReason::ALL {
+            tally.add(ConnectionOutcome::Unknown(*reason));
+        }
+        let told = tally.clause(false);
+        assert!(
+            told.ends_with(", 10 cannot be judged for other reasons"),
+            "{told}"
+        );
+    }
+}
