@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::Look;
 use super::rows::SortKey;
-use super::view_model::{EndingClass, ViewModel};
+use super::theme::tone;
+use super::view_model::{OutcomeClass, ViewModel};
 use crate::analysis::connection::{By as Closer, ConnectionSummary, How, ResetKind};
 use crate::base::format::{bytes, duration, number};
 use crate::base::time::Timestamp;
@@ -28,18 +29,20 @@ pub(super) struct Column {
 }
 
 /// All columns, from left to right.
-pub(super) static COLUMNS: [Column; 11] = [
+pub(super) static COLUMNS: [Column; 13] = [
     column(SortKey::Number, "#", true, 2, 9, 1),
-    column(SortKey::Client, "client", false, 10, 30, 4),
+    column(SortKey::Client, "client", false, 10, 30, 5),
     column(SortKey::Server, "server", false, 10, 30, 2),
-    column(SortKey::Opened, "opened", true, 8, 12, 7),
-    column(SortKey::Lasted, "lasted", true, 8, 12, 6),
+    column(SortKey::Opened, "opened", true, 8, 12, 8),
+    column(SortKey::Lasted, "lasted", true, 8, 12, 7),
     column(SortKey::Ended, "ended by", false, 10, 18, 0),
-    column(SortKey::When, "when", false, 12, 24, 5),
-    column(SortKey::Requests, "req", true, 3, 9, 8),
-    column(SortKey::Status, "status", true, 6, 6, 9),
-    column(SortKey::Bytes, "bytes", true, 8, 9, 10),
-    column(SortKey::Finding, "finding", false, 16, 60, 3),
+    column(SortKey::Outcome, "outcome", false, 8, 8, 3),
+    column(SortKey::Reason, "reason", false, 8, 20, 9),
+    column(SortKey::When, "when", false, 12, 24, 6),
+    column(SortKey::Requests, "req", true, 3, 9, 10),
+    column(SortKey::Status, "status", true, 6, 6, 11),
+    column(SortKey::Bytes, "bytes", true, 8, 9, 12),
+    column(SortKey::Finding, "finding", false, 16, 60, 4),
 ];
 
 const fn column(
@@ -67,8 +70,12 @@ pub(super) struct ColumnPlan {
     pub(super) shown: Vec<(usize, usize)>,
 }
 
+/// The column of findings, which is the last.
+const FINDING_AT: usize = COLUMNS.len() - 1;
 /// Width in which most rule names fit; a longer one is shown whole if there is space left.
 const FINDING: usize = 24;
+/// Rank of the last column for which a rule name is truncated.
+const BEFORE_WHOLE_NAMES: u8 = 5;
 
 /// Blanks between columns.
 pub(super) const GAP: usize = 2;
@@ -88,10 +95,13 @@ impl ColumnPlan {
         let mut left = room;
         let mut shown = Vec::new();
         for at in by_rank {
-            let finding = COLUMNS[at].by == SortKey::Finding;
+            if COLUMNS[at].rank > BEFORE_WHOLE_NAMES {
+                left -= widen(&mut shown, width(FINDING_AT).min(FINDING), left);
+            }
+            let finding = at == FINDING_AT;
             // A truncated rule name is still recognizable; a truncated address is not.
             let wide = if finding {
-                width(at).min(FINDING)
+                width(at).min(COLUMNS[at].least)
             } else {
                 width(at)
             };
@@ -101,14 +111,19 @@ impl ColumnPlan {
             }
         }
         shown.sort_unstable();
-        for (at, wide) in &mut shown {
-            if COLUMNS[*at].by == SortKey::Finding {
-                let more = width(*at).saturating_sub(*wide).min(left);
-                *wide += more;
-            }
-        }
+        widen(&mut shown, width(FINDING_AT), left);
         Self { shown }
     }
+}
+
+/// Widens the column of findings to `wanted`, as far as there is room. Returns by how much.
+fn widen(shown: &mut [(usize, usize)], wanted: usize, left: usize) -> usize {
+    let finding = shown.iter_mut().find(|(at, _)| *at == FINDING_AT);
+    finding.map_or(0, |(_, wide)| {
+        let more = wanted.saturating_sub(*wide).min(left);
+        *wide += more;
+        more
+    })
 }
 
 /// The text of a cell and its tone.
@@ -133,6 +148,11 @@ pub(super) fn cell(
             elapsed(connection_summary.last, connection_summary.first.time),
         ),
         SortKey::Ended => ended(connection_summary),
+        SortKey::Outcome => {
+            let class = OutcomeClass::of(connection_summary.outcome);
+            (tone(class), connection_summary.outcome.name().to_owned())
+        }
+        SortKey::Reason => (Tone::Plain, connection_summary.outcome.reason().to_owned()),
         SortKey::When => (
             Tone::Plain,
             connection::when(connection_summary.phase).to_owned(),
@@ -159,12 +179,7 @@ pub(super) fn cell(
 
 /// Who ended the connection, and how: `client FIN`.
 fn ended(connection_summary: &ConnectionSummary) -> (Tone, String) {
-    let tone = match EndingClass::of(connection_summary) {
-        EndingClass::InOrder => Tone::Good,
-        EndingClass::Open => Tone::Faint,
-        EndingClass::ClosedEarly | EndingClass::Silent => Tone::Warning,
-        EndingClass::Reset | EndingClass::NeverOpened => Tone::Error,
-    };
+    let tone = tone(OutcomeClass::of(connection_summary.outcome));
     let who = match connection_summary.by {
         Closer::Client => "client",
         Closer::Server => "server",
@@ -229,7 +244,7 @@ mod tests {
 
     #[test]
     fn what_matters_most_stays_when_there_is_little_room() {
-        let wanted = [3, 15, 11, 8, 8, 10, 20, 1, 3, 6, 30];
+        let wanted = [3, 15, 11, 8, 8, 10, 7, 11, 20, 1, 3, 6, 30];
         let names = |room| -> Vec<_> {
             let plan = ColumnPlan::new(room, &wanted);
             let used: usize = plan.shown.iter().map(|(_, wide)| wide + GAP).sum();
@@ -237,8 +252,11 @@ mod tests {
             plan.shown.iter().map(|(at, _)| COLUMNS[*at].name).collect()
         };
         assert_eq!(names(12), ["ended by"]);
-        assert_eq!(names(40), ["#", "server", "lasted", "ended by"]);
-        assert_eq!(names(77), ["#", "client", "server", "ended by", "finding"]);
-        assert_eq!(names(160).len(), COLUMNS.len());
+        assert_eq!(names(40), ["#", "server", "ended by", "outcome"]);
+        assert_eq!(
+            names(77),
+            ["#", "client", "server", "ended by", "outcome", "finding"]
+        );
+        assert_eq!(names(180).len(), COLUMNS.len());
     }
 }

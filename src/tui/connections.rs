@@ -24,16 +24,17 @@ use super::rows::{Listing, RowsWanted, SortKey};
 use super::story::StoryScreen;
 use super::text_layout::{ListPosition, Paragraph, scroll_bar, width};
 use super::text_search::TextSearch;
-use super::view_model::{EndingClass, ViewModel};
+use super::view_model::ViewModel;
 use super::{
     KeyOutcome, PromptCompletion, PromptError, PromptInput, PromptQuestion, Screen, Task,
     TaskOutcome, TextSeek, ViewContext,
 };
-use crate::analysis::connection::ConnectionSummary;
-use crate::base::format::{count, number};
+use crate::analysis::connection::{ConnectionSummary, How};
+use crate::base::format::{capitalised, count, number};
 use crate::report::filter::Filter;
 use crate::report::rich_text::StyledLine;
 use crate::report::wording::connection;
+use crate::report::wording::outcomes::judged;
 
 /// Rows at the bottom with details of the selected connection.
 const DETAIL_ROWS: u16 = 4;
@@ -81,7 +82,7 @@ impl Default for ConnectionsScreen {
             listing: Listing::default(),
             rows_wanted: RowsWanted {
                 query: Filter::default(),
-                by: SortKey::Number,
+                by: SortKey::Outcome,
                 down: false,
             },
             filter: String::new(),
@@ -814,13 +815,12 @@ fn draw_cell(
 
 /// One sentence about a connection whose record was not kept.
 fn in_short(summary: &ConnectionSummary) -> String {
-    let end = match EndingClass::of(summary) {
-        EndingClass::Open => return "Still open when the capture ends.".to_owned(),
-        EndingClass::InOrder => "Ended in order",
-        kind => kind.name(),
-    };
+    if summary.how == How::Open {
+        return "Still open when the capture ends.".to_owned();
+    }
     format!(
-        "{end}: {}, {}, {}. Enter shows it, segment by segment.",
+        "{}: {}, {}, {}. Enter shows it, segment by segment.",
+        capitalised(&judged(summary.outcome)),
         connection::who(summary.by),
         connection::how(summary.how),
         connection::when(summary.phase)

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::keys::{self, Action, Scope, TABLE};
 use super::text_layout::{Pager, Paragraph};
-use super::view_model::EndingClass;
+use super::view_model::OutcomeClass;
 use super::{KeyOutcome, Screen, TextSeek, ViewContext};
 use crate::report::rich_text::StyledLine;
 use crate::rules::Rule;
@@ -109,11 +109,17 @@ fn page(from: Scope, cx: &ViewContext<'_>) -> Vec<Paragraph> {
     }
     page.push(Paragraph::new(2, signs));
     let mut kinds = StyledLine::default();
-    for (kind, fill) in EndingClass::ALL.into_iter().zip(glyphs.fills) {
+    for (kind, fill) in OutcomeClass::ALL.into_iter().zip(glyphs.fills) {
         let sign = format!("{fill}{fill}");
         kinds = kinds.with(tone(kind), sign);
         let name = format!("\u{a0}{}", kind.name().replace(' ', "\u{a0}"));
-        kinds = kinds.faint(name).plain("   ");
+        let meaning = match kind {
+            OutcomeClass::Failed => ": something was lost",
+            OutcomeClass::Unknown => ": the capture does not show it",
+            OutcomeClass::StillOpen => "",
+            OutcomeClass::Fine => ": all was completed",
+        };
+        kinds = kinds.faint(name + meaning).plain("   ");
     }
     page.push(Paragraph::new(2, kinds));
     let mut scopes = vec![from, Scope::Everywhere];

@@ -16,7 +16,7 @@ use super::chart::{self, BarPart};
 use super::keys::{Action, Scope};
 use super::story::StoryScreen;
 use super::text_layout::{LEGIBLE, ListPosition, Paragraph, WrappedRow, find, holds};
-use super::view_model::{EndingClass, FindingGroup};
+use super::view_model::{FindingGroup, OutcomeClass};
 use super::{KeyOutcome, Screen, TextSeek, ViewContext};
 use crate::base::escape::escape;
 use crate::base::format::duration;
@@ -289,22 +289,8 @@ fn verdict(cx: &ViewContext<'_>) -> StyledLine {
     if all == 0 {
         return line;
     }
-    line.plain(
-        match (model.disorderly, model.kinds[EndingClass::Open as usize]) {
-            (0, open) if open == all => {
-                format!("{} still open", count(all, "connection", "connections"))
-            }
-            (0, 0) if all == 1 => "the one connection ended in order".to_owned(),
-            (0, 0) => format!("all {} connections ended in order", number(all)),
-            (0, _) => format!("none of {} connections ended out of order", number(all)),
-            (1, _) if all == 1 => "the one connection did not end in order".to_owned(),
-            (some, _) => format!(
-                "{} of {} connections did not end in order",
-                number(some),
-                number(all)
-            ),
-        },
-    )
+    let blamed = !line.0.is_empty();
+    line.plain(model.outcomes.brief(blamed))
 }
 
 /// Text for an empty list of findings.
@@ -329,10 +315,11 @@ fn nothing(cx: &ViewContext<'_>) -> StyledLine {
         _ if summary.segments == 0 => {
             StyledLine::of(Tone::Warning, "There is no TCP in this capture.")
         }
-        _ if cx.model.disorderly == 0 => {
+        _ if cx.model.outcomes.fine == cx.model.outcomes.all() => {
             let sign = cx.look.glyphs.sign(Severity::Benign);
             StyledLine::of(Tone::Good, format!("{sign} Nothing is wrong."))
         }
+        _ if cx.model.outcomes.failed == 0 => StyledLine::from("No fault is shown."),
         _ => StyledLine::from("No rule has anything to say. ").faint("3 lists the connections."),
     }
 }
@@ -354,11 +341,11 @@ fn draw_progress(cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
 }
 
 fn draw_bar(cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
-    let kinds = EndingClass::ALL.into_iter().zip(cx.model.kinds).enumerate();
-    let parts: Vec<BarPart> = kinds
-        .map(|(fill, (kind, count))| BarPart {
-            count,
-            tone: tone(kind),
+    let classes = OutcomeClass::ALL.into_iter().enumerate();
+    let parts: Vec<BarPart> = classes
+        .map(|(fill, class)| BarPart {
+            count: cx.model.counted(class),
+            tone: tone(class),
             fill,
         })
         .collect();
@@ -367,19 +354,20 @@ fn draw_bar(cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
 
 fn legend(cx: &ViewContext<'_>) -> StyledLine {
     let mut line = StyledLine::default();
-    for ((kind, counted), fill) in EndingClass::ALL
-        .into_iter()
-        .zip(cx.model.kinds)
-        .zip(cx.look.glyphs.fills)
-    {
-        if counted > 0 {
-            // Non-breaking spaces keep a name in one row.
-            let name = kind.name().replace(' ', "\u{a0}");
-            line = line.with(tone(kind), format!("{fill}{fill}\u{a0}"));
-            line = line
-                .plain(format!("{}\u{a0}{name}", number(counted)))
-                .plain("   ");
+    for (class, fill) in OutcomeClass::ALL.into_iter().zip(cx.look.glyphs.fills) {
+        let counted = cx.model.counted(class);
+        if counted == 0 {
+            continue;
         }
+        // Non-breaking spaces keep a name in one row.
+        let name = class.name().replace(' ', "\u{a0}");
+        line = line
+            .with(tone(class), format!("{fill}{fill}\u{a0}"))
+            .plain(format!("{}\u{a0}{name}", number(counted)));
+        if class == OutcomeClass::Unknown {
+            line = line.faint(format!(": {}", cx.model.outcomes.doubts()));
+        }
+        line = line.plain("   ");
     }
     line
 }

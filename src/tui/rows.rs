@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::view_model::{EndingClass, ViewModel};
+use super::view_model::ViewModel;
 use super::{Task, TaskOutcome, ViewContext};
-use crate::analysis::connection::ConnectionSummary;
+use crate::analysis::connection::{ConnectionSummary, How};
 use crate::base::net::Endpoint;
 use crate::report::filter::{Filter, FilterEvaluator};
 
@@ -18,6 +18,8 @@ pub(super) enum SortKey {
     Opened,
     Lasted,
     Ended,
+    Outcome,
+    Reason,
     When,
     Requests,
     Status,
@@ -27,13 +29,15 @@ pub(super) enum SortKey {
 
 impl SortKey {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Number,
         Self::Client,
         Self::Server,
         Self::Opened,
         Self::Lasted,
         Self::Ended,
+        Self::Outcome,
+        Self::Reason,
         Self::When,
         Self::Requests,
         Self::Status,
@@ -108,7 +112,17 @@ fn sorting(model: &ViewModel, summary: &ConnectionSummary, by: SortKey) -> Sorti
         SortKey::Server => endpoint(&summary.server),
         SortKey::Opened => one(summary.first.time.as_nanos().cast_unsigned() ^ 1 << 63),
         SortKey::Lasted => (summary.last.since(summary.first.time).as_nanos(), 0),
-        SortKey::Ended => (EndingClass::of(summary) as u128, summary.by as u64),
+        SortKey::Ended => {
+            let how = match summary.how {
+                How::Fin => 0,
+                How::Reset(kind) => 1 + kind as u128,
+                How::Silence => 100,
+                How::Open => 101,
+            };
+            (how, summary.by as u64)
+        }
+        SortKey::Outcome => one(summary.outcome.rank().into()),
+        SortKey::Reason => one(summary.outcome.place()),
         SortKey::When => one(summary.phase as u64),
         SortKey::Requests => one(summary.exchanges.into()),
         SortKey::Status => one(summary.status.into()),

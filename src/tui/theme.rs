@@ -3,7 +3,7 @@
 //! The background stays the terminal's own. The hues are those of Okabe and Ito, which people with any kind of colour
 //! vision can tell apart, darker on a light background.
 
-use super::view_model::EndingClass;
+use super::view_model::OutcomeClass;
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::report::rich_text::Tone;
@@ -80,13 +80,13 @@ impl Theme {
     }
 }
 
-/// The tone of a kind of ending.
-pub(super) const fn tone(kind: EndingClass) -> Tone {
-    match kind {
-        EndingClass::InOrder => Tone::Good,
-        EndingClass::ClosedEarly | EndingClass::Silent => Tone::Warning,
-        EndingClass::Reset | EndingClass::NeverOpened => Tone::Error,
-        EndingClass::Open => Tone::Note,
+/// The tone of an outcome.
+pub(super) const fn tone(class: OutcomeClass) -> Tone {
+    match class {
+        OutcomeClass::Failed => Tone::Error,
+        OutcomeClass::Unknown => Tone::Warning,
+        OutcomeClass::StillOpen => Tone::Note,
+        OutcomeClass::Fine => Tone::Good,
     }
 }
 

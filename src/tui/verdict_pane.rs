@@ -2,12 +2,15 @@
 //! exchanged.
 use super::ViewContext;
 use super::text_layout::Paragraph;
+use super::theme::tone;
+use super::view_model::OutcomeClass;
 use crate::analysis::connection::{Connection, Who};
-use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
+use crate::base::format::{capitalised, duration};
 use crate::base::frame_ref::FrameNames;
 use crate::report::rich_text::StyledLine;
 use crate::report::rich_text::Tone;
+use crate::report::wording::outcomes::judged;
 use crate::report::wording::{connection, terms, tls};
 use crate::rules::Finding;
 use crate::rules::log_errors::{self, PredictedText, Predictor};
@@ -26,6 +29,13 @@ pub(super) fn page(
         0,
         StyledLine::default().strong(connection::story(connection, frames)),
     )];
+    page.push(Paragraph::new(
+        0,
+        StyledLine::of(
+            tone(OutcomeClass::of(connection.outcome)),
+            capitalised(&judged(connection.outcome)),
+        ),
+    ));
     for finding in findings {
         page.push(Paragraph::default());
         let sign = glyphs.sign(finding.severity);

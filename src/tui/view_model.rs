@@ -3,58 +3,43 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::analysis::connection::{ConnectionSummary, How, Opening};
+use crate::analysis::connection::{ConnectionOutcome, How, Opening};
 use crate::analysis::hosts;
 use crate::base::time::Timestamp;
 use crate::report::snapshot::{FindingsIndex, Snapshot};
+use crate::report::wording::outcomes::OutcomeTally;
 use crate::rules::{Finding, Severity};
 
 /// Steps that the capture's time is divided into: more than a screen has columns.
 const STEPS: usize = 512;
 
-/// How a connection ended, in the classes that the bar chart distinguishes.
+/// What came of a connection, in the classes that the bar chart distinguishes: worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum EndingClass {
-    InOrder,
-    ClosedEarly,
-    Reset,
-    NeverOpened,
-    Silent,
-    Open,
+pub(super) enum OutcomeClass {
+    Failed,
+    Unknown,
+    StillOpen,
+    Fine,
 }
 
-impl EndingClass {
-    pub(super) const ALL: [Self; 6] = [
-        Self::InOrder,
-        Self::ClosedEarly,
-        Self::Reset,
-        Self::NeverOpened,
-        Self::Silent,
-        Self::Open,
-    ];
+impl OutcomeClass {
+    pub(super) const ALL: [Self; 4] = [Self::Failed, Self::Unknown, Self::StillOpen, Self::Fine];
 
-    pub(super) fn of(connection_summary: &ConnectionSummary) -> Self {
-        match (connection_summary.opening, connection_summary.how) {
-            (_, How::Open) => Self::Open,
-            (
-                Opening::Refused | Opening::Unreachable | Opening::Unanswered | Opening::Rejected,
-                _,
-            ) => Self::NeverOpened,
-            _ if connection_summary.orderly => Self::InOrder,
-            (_, How::Fin) => Self::ClosedEarly,
-            (_, How::Reset(_)) => Self::Reset,
-            (_, How::Silence) => Self::Silent,
+    pub(super) const fn of(outcome: ConnectionOutcome) -> Self {
+        match outcome {
+            ConnectionOutcome::Failed(_) => Self::Failed,
+            ConnectionOutcome::Unknown(_) if outcome.is_still_open() => Self::StillOpen,
+            ConnectionOutcome::Unknown(_) => Self::Unknown,
+            ConnectionOutcome::Fine(_) => Self::Fine,
         }
     }
 
     pub(super) const fn name(self) -> &'static str {
         match self {
-            Self::InOrder => "in order",
-            Self::ClosedEarly => "closed too early",
-            Self::Reset => "reset",
-            Self::NeverOpened => "never opened",
-            Self::Silent => "fell silent",
-            Self::Open => "still open",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::StillOpen => "still open",
+            Self::Fine => "fine",
         }
     }
 }
@@ -92,34 +77,39 @@ pub struct ViewModel {
     pub naming: FindingsIndex,
     /// Grows with every new view model.
     pub version: u64,
-    /// Number of connections of each class.
-    pub(super) kinds: [u64; EndingClass::ALL.len()],
+    /// What came of the connections.
+    pub(super) outcomes: OutcomeTally,
     pub(super) histogram: EventHistogram,
     /// The findings, grouped by summary; consequences follow their cause.
     pub(super) groups: Vec<FindingGroup>,
-    /// Connections that have ended, but not in order.
-    pub(super) disorderly: u64,
 }
 
 impl ViewModel {
     /// Computes the view model: some milliseconds per hundred thousand connections.
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>, version: u64, time_wait: Duration) -> Self {
-        let mut kinds = [0; EndingClass::ALL.len()];
-        let mut disorderly = 0;
+        let mut outcomes = OutcomeTally::default();
         for connection_summary in &snapshot.summaries {
-            kinds[EndingClass::of(connection_summary) as usize] += 1;
-            disorderly +=
-                u64::from(connection_summary.how != How::Open && !connection_summary.orderly);
+            outcomes.add(connection_summary.outcome);
         }
         Self {
             naming: FindingsIndex::new(&snapshot),
             version,
-            kinds,
+            outcomes,
             histogram: histogram(&snapshot, time_wait),
             groups: groups(&snapshot.findings),
-            disorderly,
             snapshot,
+        }
+    }
+
+    /// Number of connections of a class.
+    pub(super) fn counted(&self, class: OutcomeClass) -> u64 {
+        let outcomes = &self.outcomes;
+        match class {
+            OutcomeClass::Failed => outcomes.failed,
+            OutcomeClass::Unknown => outcomes.unknown() - outcomes.still_open(),
+            OutcomeClass::StillOpen => outcomes.still_open(),
+            OutcomeClass::Fine => outcomes.fine,
         }
     }
 
