@@ -5,13 +5,14 @@
 
 use std::time::Duration;
 
-use super::classify::round_trip;
-use crate::analysis::connection::{By, Connection, How, Opening, Phase, Roles, Who};
+use super::classify::{owns_reset, round_trip};
+use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles, Who};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
+use crate::protocol::http::Protocol;
 use crate::protocol::tls::{
-    Alert, CertificateFlaw, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts,
+    Alert, CertificateFlaw, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts, TlsVersion,
 };
 
 /// The classes of TLS failures.
@@ -44,18 +45,50 @@ pub(super) struct TlsFailure<'a> {
     /// The side that failed the handshake: the sender of the alert, or the closer.
     pub(super) by: Option<Who>,
     pub(super) at: FrameRef,
+    /// How far the handshake had come by then.
+    pub(super) stage: HandshakeStage,
     pub(super) alert: Option<&'a Alert>,
     pub(super) certainty: Certainty,
 }
 
 /// Time within which a client that verifies the server after the handshake closes.
 const AT_ONCE: Duration = Duration::from_millis(50);
+/// Time within which a server that refuses the client's part of the handshake says so or closes, besides the round trip.
+const REFUSES_WITHIN: Duration = Duration::from_secs(2);
 
 /// The side of a flow end in a record.
 pub(super) const fn who(end: FlowEnd) -> Who {
     match end {
         FlowEnd::A => Who::Client,
         FlowEnd::B => Who::Server,
+    }
+}
+
+/// The first close, as the verdict on the connection has it.
+pub(super) const fn close(connection: &Connection) -> FrameRef {
+    FrameRef {
+        frame: connection.teardown.frame,
+        time: connection.teardown.at,
+    }
+}
+
+/// How far the handshake had come at the first close, as far as the closer knew.
+pub(super) fn stage_at_close(connection: &Connection, facts: &TlsFacts) -> HandshakeStage {
+    let close = close(connection);
+    let stage = facts.stage_at(close);
+    let by_caller = connection.teardown.by
+        == match who(facts.caller) {
+            Who::Client => By::Client,
+            Who::Server => By::Server,
+        };
+    let event = connection.fin[who(facts.caller) as usize]
+        .into_iter()
+        .chain(connection.reset[who(facts.caller) as usize])
+        .find(|event| event.frame_ref.frame == close.frame);
+    // What the other side had sent by then may have crossed the close.
+    match event.filter(|_| by_caller) {
+        Some(event) if event.received == 0 => stage.min(HandshakeStage::ClientHello),
+        _ => stage,
     }
 }
 
@@ -66,11 +99,13 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
     if connection.sent.iter().any(|sent| sent.packets == 0) {
         return None;
     }
+    // A client that never spoke has not begun a handshake; an alert can be what the server says to its FIN.
+    let own = connection.sent[who(facts.caller) as usize];
+    if facts.hello.is_none() && own.bytes == 0 && own.missing == 0 {
+        return None;
+    }
     let closed = !matches!(connection.teardown.how, How::Open | How::Silence);
-    let close = FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
-    };
+    let close = close(connection);
     let closer = match connection.teardown.by {
         By::Client => Some(Who::Client),
         By::Server => Some(Who::Server),
@@ -90,6 +125,10 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
             facts,
             by,
             at,
+            stage: match at == close {
+                true => stage_at_close(connection, facts),
+                false => facts.stage_at(at),
+            },
             alert,
             certainty,
         })
@@ -119,17 +158,10 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
     if !closed {
         return None;
     }
-    let called = facts.caller.other();
-    let flow = facts.flows[called.index()];
-    if let ClientCertificate::Missing(..) = facts.client_certificate
-        && flow.records == 0
-        && (closer == Some(who(called)) || flow.close_notify.frame_ref().is_some())
-    {
-        let by = Some(who(called));
-        let at = flow.close_notify.frame_ref().unwrap_or(close);
+    if let Some((by, at)) = refused_without_certificate(connection, facts) {
         return reading(
             TlsFailureKind::ClientCertificate,
-            by,
+            Some(by),
             at,
             None,
             limit(Certainty::Likely),
@@ -139,7 +171,9 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
     if connection.opening == Opening::Midstream && facts.hello.is_none() {
         return None;
     }
-    match facts.stage {
+    let called = facts.caller.other();
+    let flow = facts.flows[called.index()];
+    match stage_at_close(connection, facts) {
         HandshakeStage::Unseen => None,
         HandshakeStage::Complete => {
             let own = facts.flows[facts.caller.index()];
@@ -148,7 +182,8 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
                 close.time.since(finished.time) <= AT_ONCE.max(round_trip(connection) * 5);
             let unused = own.records == 0 && closer == Some(who(facts.caller)) && at_once;
             let spoke = flow.records > 0 && !facts.only_tickets;
-            if !unused || spoke {
+            // What passed unseen may have been data.
+            if !unused || spoke || own.unsure || flow.unsure {
                 return None;
             }
             // A flaw of the certificate that does not depend on the name explains the close. Some clients compare names
@@ -165,6 +200,10 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
             reading(failure, closer, close, None, limit(certainty))
         }
         stage => {
+            // The end of the handshake, or an alert, may be among what passed unseen.
+            if !facts.is_stage_proven() {
+                return None;
+            }
             // A flaw in what the client received explains the close. Hardly any certificate is for an address: the lack
             // of one means nothing unless an alert complains.
             let fault = (stage >= HandshakeStage::ServerHello && closer == Some(who(facts.caller)))
@@ -172,21 +211,51 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
                 .flatten()
                 .filter(|flaw| *flaw != CertificateFlaw::OtherAddress)
                 .map(failing);
-            // If the handshake was captured in part, its end may have been missed.
-            let partly = facts.hello.as_ref().is_some_and(|(_, hello)| hello.cut);
+            // A server that has not answered has sent no alert either, if it has sent nothing at all.
+            let silent = connection.sent[who(called) as usize];
+            let silent = silent.bytes == 0 && silent.missing == 0;
+            let certainty = match facts.flows.iter().any(|flow| flow.unsure) && !silent {
+                true => Certainty::Likely,
+                false => Certainty::Certain,
+            };
             match fault {
-                None if partly && stage > HandshakeStage::ClientHello => None,
                 Some(fault) => reading(fault, closer, close, None, limit(Certainty::Likely)),
-                None => reading(
-                    TlsFailureKind::Cut,
-                    closer,
-                    close,
-                    None,
-                    limit(Certainty::Certain),
-                ),
+                None => reading(TlsFailureKind::Cut, closer, close, None, limit(certainty)),
             }
         }
     }
+}
+
+/// The sign by which a server refused a client without a certificate, where no alert in the clear says so: it closed,
+/// or sent an encrypted alert, before the client had closed, and has sent no data. Up to TLS 1.2 its Finished accepts the
+/// client (RFC 5246 §7.4.9); in TLS 1.3 it comes before the client's certificate.
+fn refused_without_certificate(
+    connection: &Connection,
+    facts: &TlsFacts,
+) -> Option<(Who, FrameRef)> {
+    let ClientCertificate::Missing(asked, _) = facts.client_certificate else {
+        return None;
+    };
+    let called = facts.caller.other();
+    let (own, flow) = (
+        facts.flows[facts.caller.index()],
+        facts.flows[called.index()],
+    );
+    let accepted = flow.finished.is_some() && facts.version() < Some(TlsVersion::TLS_13);
+    if flow.records > 0 || flow.unsure || accepted {
+        return None;
+    }
+    let ends = |who: Who, notify: Option<FrameRef>| {
+        let fin = connection.fin[who as usize];
+        let reset = owns_reset(connection, who);
+        let closes = fin.into_iter().chain(reset).map(|event| event.frame_ref);
+        closes.chain(notify).min()
+    };
+    let by = who(called);
+    let sign = ends(by, flow.close_notify.frame_ref())?;
+    let first = ends(who(facts.caller), own.close_notify.frame_ref()).is_none_or(|it| sign < it);
+    let soon = sign.time.since(asked.time) <= REFUSES_WITHIN + round_trip(connection);
+    (first && soon).then_some((by, sign))
 }
 
 /// The failure, if it is of this kind.
@@ -210,14 +279,15 @@ fn by_alert(
     match code {
         70 | 86 => sure(TlsFailureKind::Version),
         116 if !from_caller => sure(TlsFailureKind::ClientCertificate),
-        40..=49 if !from_caller => match facts.client_certificate {
+        // The alerts that servers send for an empty Certificate message.
+        40 | 41 | 42 | 46 | 49 if !from_caller => match facts.client_certificate {
             ClientCertificate::Missing(_, certainty) => {
                 (TlsFailureKind::ClientCertificate, certainty)
             }
             _ => sure(TlsFailureKind::Alert),
         },
         45 if from_caller => sure(TlsFailureKind::Date),
-        42..=44 | 46 | 48 if from_caller => match flaw(connection, facts) {
+        42 | 43 | 44 | 46 | 48 if from_caller => match flaw(connection, facts) {
             // `unknown_ca` (48) states its reason itself.
             Some(failure) if code != 48 => (failure, Certainty::Likely),
             _ => sure(TlsFailureKind::Rejected),
@@ -247,7 +317,72 @@ pub(super) fn is_unanswered(connection: &Connection) -> bool {
         .tls
         .as_deref()
         .filter(|facts| facts.caller == FlowEnd::A);
-    hidden && facts.is_some_and(|facts| facts.is_unanswered(connection.teardown.at))
+    // A record that was sent in part is the beginning of a response.
+    let unanswered = |facts: &TlsFacts| {
+        facts.is_unanswered(connection.teardown.at) && facts.flows[FlowEnd::B.index()].lacking == 0
+    };
+    hidden && facts.is_some_and(unanswered)
+}
+
+/// A response inside TLS that the server's close cut off, as far as record headers show.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ResponseCut {
+    /// The FIN or RST.
+    pub(super) at: FrameRef,
+    pub(super) word: &'static str,
+    pub(super) certainty: Certainty,
+}
+
+/// A RST this soon after the last data is not caused by an idle timer.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+
+/// Whether the server cut off a response whose records are not decrypted: it closed in the middle of a record, or reset
+/// the connection while it was answering, without `close_notify`.
+pub(super) fn response_cut(connection: &Connection) -> Option<ResponseCut> {
+    let facts = connection.tls.as_deref()?;
+    let server = Who::Server as usize;
+    // Decrypted exchanges are reported by the rules for their protocol.
+    let hidden = connection.teardown.phase == Phase::Opaque && connection.protocol == Protocol::Tls;
+    if !hidden || facts.caller != FlowEnd::A || connection.roles == Roles::Ports {
+        return None;
+    }
+    let (event, word) = match (connection.teardown.by, connection.teardown.how) {
+        (By::Server, How::Fin) => (connection.fin[server]?, "FIN"),
+        (By::Server, How::Reset(ResetKind::Abort)) => (connection.reset[server]?, "RST"),
+        _ => return None,
+    };
+    let at = event.frame_ref;
+    let [client, flow] = facts.flows;
+    let answers = flow.records > 0 || flow.lacking > 0;
+    // A client that has said close_notify waits for nothing more.
+    let left = client
+        .close_notify
+        .frame_ref()
+        .is_some_and(|left| left < at);
+    let sent = connection.sent[server];
+    let unseen = flow.unsure || sent.missing > 0 || event.sent > sent.bytes;
+    let stage = facts.stage;
+    if !answers || left || unseen || client.records == 0 || stage < HandshakeStage::Complete {
+        return None;
+    }
+    if flow.lacking > 0 {
+        let certainty = Certainty::Certain;
+        return Some(ResponseCut {
+            at,
+            word,
+            certainty,
+        });
+    }
+    let answering = facts.last_word == Some(FlowEnd::B) && !facts.only_tickets;
+    let soon = flow
+        .last
+        .is_some_and(|last| last <= at && at.time.since(last.time) < UNDER_WAY);
+    let silent = flow.close_notify == CloseNotify::None;
+    (word == "RST" && answering && soon && silent).then_some(ResponseCut {
+        at,
+        word,
+        certainty: Certainty::Likely,
+    })
 }
 
 /// Whether a side has sent `close_notify`, as far as the records show.
@@ -325,6 +460,42 @@ mod tests {
         check(&format!("{HELLO}{ANSWER}"), &[]);
     }
 
+    /// What the capture lacks is not what the hosts did: the stage is told by what came after.
+    #[test]
+    fn a_session_of_which_records_passed_unseen_had_its_handshake() {
+        let cut = r#"<-- "\x16\x03\x03\x03\xe8" data 1400 [cut=60]"#;
+        let end = "app 200 -->\nFIN -->\n<-- FIN\nACK -->";
+        // Neither the server's part nor its Finished was captured whole.
+        check(
+            &format!(
+                "{HELLO}{cut}\nKeyExchange Finished -->\n<-- data 50 [cut=3]\napp 300 -->\n<-- data 900 [cut=9]\n{end}"
+            ),
+            &["capture-cut-short"],
+        );
+        // The end of the handshake may be in what was cut.
+        check(
+            &format!("{HELLO}{cut}\ndata 90 [cut=3] -->\n<-- FIN\nFIN -->\n<-- ACK"),
+            &["capture-cut-short"],
+        );
+        // The client sent nothing after the server's messages, so it had not finished.
+        check(
+            &format!("{HELLO}{cut}\nFIN -->\n<-- FIN\nACK -->"),
+            &["capture-cut-short", "tls-handshake-cut"],
+        );
+        // The snap length cut the ClientHello, and the server sent nothing at all.
+        check(
+            &format!("{} [cut=60] -->\n<-- RST", HELLO.trim_end_matches(" -->\n")),
+            &["capture-cut-short", "tls-handshake-cut"],
+        );
+    }
+
+    /// A client that never spoke has begun no handshake, whatever the server says to its FIN.
+    #[test]
+    fn a_probe_without_a_byte_is_no_handshake() {
+        check("ACK -->\nFIN -->\n<-- alert 50 FIN\nRST [noack] -->", &[]);
+        check("ACK -->\nFIN -->\n<-- FIN\nACK -->", &[]);
+    }
+
     /// Where TLS began before the capture, no unanswered request is reported.
     #[test]
     fn what_began_before_the_capture_owes_no_answer() {
@@ -379,10 +550,27 @@ mod tests {
             &["closed-before-response"],
         );
         // A reset right after data discards what is in flight.
+        check(&format!("{spoke}ACK -->\n<-- RST"), &["reset-mid-response"]);
+        // After a pause it was idle.
         check(
-            &format!("{spoke}ACK -->\n<-- RST"),
+            &format!("{spoke}ACK -->\n+5s <-- RST"),
             &["tls-no-close-notify"],
         );
+        // A client that had said goodbye waits for nothing.
+        check(&format!("{spoke}close_notify -->\n<-- RST"), &[]);
+        // A record of 1000 bytes, of which 500 were sent.
+        let part = r#"<-- "\x17\x03\x03\x03\xe8" data 500"#;
+        check(
+            &format!("{asked}{part}\nACK -->\n<-- FIN\nFIN -->\n<-- ACK"),
+            &["response-cut-short"],
+        );
+        check(
+            &format!("{spoke}app 300 -->\n{part}\n+5s <-- RST"),
+            &["reset-mid-response"],
+        );
+        // The rest was sent and not captured.
+        let rest = "<~~ data 500\nACK -->\n<-- FIN\nFIN -->\n<-- ACK";
+        check(&format!("{asked}{part}\n{rest}"), &["capture-lost-packets"]);
         // Two tickets of one size are no response; two records of different sizes may be.
         let new = format!("{NEW}Finished [version=1.3] app 300 -->\n");
         let end = "<-- FIN\nclose_notify [version=1.3] FIN -->\n<-- RST [noack]";

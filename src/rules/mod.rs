@@ -26,6 +26,7 @@ mod page;
 mod ports;
 mod product_remedies;
 mod remedy;
+mod remedy_conditions;
 mod request;
 mod response;
 mod rule;

@@ -2,7 +2,7 @@
 //!
 //! A remedy is a point on a rule's page or a row of the settings table. It may begin with its condition, in italics:
 //! `*If the wait was 1 s or more:* compare it with the server's limits.` The conditions are the phrases of
-//! [`CONDITIONS`]; `and` joins several. A finding shows the remedies that fit, without their conditions; the page shows
+//! [`CONDITIONS`], and of `remedy_conditions` for TLS, HTTP/2 and WebSockets; `and` joins several. A finding shows the remedies that fit, without their conditions; the page shows
 //! all, with them.
 
 use std::borrow::Cow;
@@ -13,6 +13,7 @@ use hashbrown::HashMap;
 
 use super::catalogue::CATALOGUE;
 use super::product_remedies::{client, server};
+use super::remedy_conditions;
 use super::rule::Rule;
 use crate::analysis::connection::{Connection, Opening, Phase, Who};
 use crate::base::format::number;
@@ -32,8 +33,8 @@ pub struct Remedy {
 
 /// A condition with the value that stands in its place.
 #[derive(Clone, Copy, Debug)]
-struct AppliedCondition {
-    condition: &'static Condition,
+pub(super) struct AppliedCondition {
+    pub(super) condition: &'static Condition,
     value: &'static str,
 }
 
@@ -54,7 +55,7 @@ pub(super) struct Condition {
     holds: fn(&Connection, &str) -> bool,
 }
 
-const fn when(phrase: &'static str, holds: fn(&Connection, &str) -> bool) -> Condition {
+pub(super) const fn when(phrase: &'static str, holds: fn(&Connection, &str) -> bool) -> Condition {
     Condition { phrase, holds }
 }
 
@@ -206,7 +207,7 @@ fn is(product: Option<&Product>, name: &str) -> bool {
 }
 
 /// `250 ms`, `10 s`, `5 min`.
-fn time(text: &str) -> Option<Duration> {
+pub(super) fn time(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_once(' ')?;
     let number: u64 = number.parse().ok()?;
     Some(match unit {
@@ -273,14 +274,15 @@ static PAGES: LazyLock<HashMap<&'static str, Vec<Remedy>>> = LazyLock::new(|| {
 });
 
 /// The condition of this phrase, with its value.
-fn applied(phrase: &'static str) -> Option<AppliedCondition> {
-    let whole = CONDITIONS.iter().find(|it| it.phrase == phrase);
+pub(super) fn applied(phrase: &'static str) -> Option<AppliedCondition> {
+    let all = || CONDITIONS.iter().chain(remedy_conditions::CONDITIONS);
+    let whole = all().find(|it| it.phrase == phrase);
     let whole = whole.map(|condition| AppliedCondition {
         condition,
         value: "",
     });
     whole.or_else(|| {
-        CONDITIONS.iter().find_map(|condition| {
+        all().find_map(|condition| {
             let (before, after) = condition.phrase.split_once("{}")?;
             let value = phrase.strip_prefix(before)?.strip_suffix(after)?;
             Some(AppliedCondition { condition, value })

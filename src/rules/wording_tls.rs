@@ -1,28 +1,34 @@
 //! Wording shared by the TLS rules: names, alerts, and what the encrypted part of a handshake allows to conclude.
 
 use super::Severity;
-use super::classify_tls::{TlsFailure, failure, is_unanswered, sent_close_notify};
+use super::classify_tls::{
+    TlsFailure, close, failure, is_unanswered, response_cut, sent_close_notify,
+};
 use super::rule::{Rule, Verdict};
-use super::wording::{not_yet, side, tell};
-use crate::analysis::connection::{Connection, How};
+use super::statement::{Sentence, Value, sentence};
+use super::wording::{DiagnosisBuilder, not_yet, side, tell};
+use crate::analysis::connection::{Connection, How, Who};
 use crate::base::certainty::Certainty;
-use crate::base::escape::escape;
-use crate::base::format::duration;
+use crate::base::escape::{escape, shortened};
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::tls::{Alert, HandshakeStage, TlsFacts};
+use crate::protocol::tls::{Alert, ChainEnd, HandshakeStage, TlsFacts};
 
 /// The frame that completed the ClientHello.
 pub(super) fn hello(reading: &TlsFailure<'_>) -> Option<FrameRef> {
     reading.facts.hello.as_ref().map(|(at, _)| *at)
 }
 
-/// " for a.example", or empty without SNI.
-pub(super) fn named(facts: &TlsFacts) -> String {
-    match facts.sni() {
-        Some(name) => format!(" for {}", escape(name.as_bytes())),
-        None => String::new(),
-    }
+/// "The client had asked for a.example.", or nothing without SNI.
+pub(super) fn asked_for(facts: &TlsFacts) -> Option<Sentence> {
+    let name = facts.sni()?;
+    Some(sentence!(
+        "The client had asked for {}.",
+        shortened(name.as_bytes(), SHORT_NAME)
+    ))
 }
+
+/// Characters of a name in a sentence.
+const SHORT_NAME: usize = 80;
 
 /// An alert's name and code.
 pub(super) fn called(code: u8) -> String {
@@ -38,7 +44,7 @@ pub(super) fn sign(reading: &TlsFailure<'_>, connection: &Connection) -> String 
     match reading.alert.map(Alert::code) {
         Some(Some(code)) => format!("alert from the {by}: {}", called(code)),
         Some(None) => format!("an alert from the {by}, hidden"),
-        None if reading.facts.stage >= HandshakeStage::Complete => {
+        None if reading.stage >= HandshakeStage::Complete => {
             format!("the {by} ends the connection")
         }
         None => match connection.teardown.how {
@@ -51,10 +57,10 @@ pub(super) fn sign(reading: &TlsFailure<'_>, connection: &Connection) -> String 
 /// Names listed of a certificate.
 const MAX_TOLD: usize = 4;
 
-/// Names and issuer of the certificate, as sentences to append.
-pub(super) fn describe(facts: &TlsFacts) -> String {
+/// Names and issuer of the certificate, and how its chain ends.
+pub(super) fn describe(facts: &TlsFacts) -> Vec<Sentence> {
     let Some((_, leaf)) = facts.leaf() else {
-        return String::new();
+        return Vec::new();
     };
     let names: Vec<String> = leaf
         .names
@@ -62,33 +68,58 @@ pub(super) fn describe(facts: &TlsFacts) -> String {
         .map(|name| escape(name.as_bytes()).into_owned())
         .chain(leaf.addresses.iter().map(ToString::to_string))
         .collect();
-    let mut told = names
-        .iter()
-        .take(MAX_TOLD)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(", ");
+    let listed = names.iter().take(MAX_TOLD).cloned();
+    let mut told = listed.collect::<Vec<_>>().join(", ");
     if names.len() > MAX_TOLD {
         told.push_str(&format!(" and {} more", names.len() - MAX_TOLD));
     }
-    let issuer = if leaf.self_issued {
-        "itself".to_owned()
-    } else {
-        escape(leaf.issuer.as_bytes()).into_owned()
-    };
-    let chain = facts
-        .certificates
-        .as_ref()
-        .map_or(0, |(_, chain)| chain.len());
-    let sent = match chain {
-        1 if !leaf.self_issued => " It was sent alone, without those that vouch for it.",
-        _ => "",
-    };
-    format!(" The certificate is for {told}, issued by {issuer}.{sent}")
+    let mut sentences = vec![match (leaf.self_issued, told.is_empty()) {
+        (true, true) => Sentence::from("The certificate names nobody and was issued by itself."),
+        (true, false) => sentence!("The certificate is for {}, issued by itself.", told),
+        (false, empty) => {
+            let issuer = shortened(leaf.issuer.as_bytes(), SHORT_NAME);
+            match empty {
+                true => sentence!("The certificate names nobody and was issued by {}.", issuer),
+                false => sentence!("The certificate is for {}, issued by {}.", told, issuer),
+            }
+        }
+    }];
+    let chain = facts.certificates.as_ref().map(|(_, chain)| chain);
+    let count = chain.map_or(0, Vec::len);
+    match facts.chain_end() {
+        Some(ChainEnd::IssuerNotSent) if count == 1 => sentences.push(
+            "It was sent alone: a client that does not have its issuer itself cannot verify it."
+                .into(),
+        ),
+        Some(ChainEnd::Root) => {
+            sentences.push(
+                "The chain that was sent ends in a root, which names itself as issuer.".into(),
+            );
+        }
+        Some(ChainEnd::IssuerNotSent) if let Some(last) = chain.and_then(|chain| chain.last()) => {
+            sentences.push(sentence!(
+                "The chain that was sent ends in a certificate issued by {}, which the client must have.",
+                shortened(last.issuer.as_bytes(), SHORT_NAME)
+            ));
+        }
+        _ => {}
+    }
+    sentences
+}
+
+/// A diagnosis that says these sentences as well.
+pub(super) fn adding(telling: DiagnosisBuilder, sentences: Vec<Sentence>) -> DiagnosisBuilder {
+    sentences
+        .into_iter()
+        .fold(telling, |telling, it| telling.adds(Some(it)))
 }
 
 /// The server ended the connection with a request inside TLS unanswered: the TLS case of a rule for plain HTTP.
-pub(super) fn hidden_request(rule: &'static Rule, connection: &Connection, what: &str) -> Verdict {
+pub(super) fn hidden_request(
+    rule: &'static Rule,
+    connection: &Connection,
+    closes: &'static str,
+) -> Verdict {
     let Some(facts) = connection
         .tls
         .as_deref()
@@ -97,25 +128,25 @@ pub(super) fn hidden_request(rule: &'static Rule, connection: &Connection, what:
         return not_yet(connection);
     };
     let asked = facts.flows[facts.caller.index()].last.unwrap_or_default();
-    let close = FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
+    let close = close(connection);
+    let waited = close.time.since(asked.time);
+    let notified = sent_close_notify(facts, facts.caller.other());
+    let notify = notified.then_some("It said close_notify before.");
+    let message = match closes {
+        "FIN" => sentence!(
+            "Inside TLS the last word was the client's: the server closed the connection {} after it, without a record of an \
+             answer.",
+            waited
+        ),
+        _ => sentence!(
+            "Inside TLS the last word was the client's: the server reset the connection {} after it, without a record of an \
+             answer.",
+            waited
+        ),
     };
-    let waited = duration(close.time.since(asked.time));
-    let notify = if sent_close_notify(facts, facts.caller.other()) {
-        " It said close_notify before."
-    } else {
-        ""
-    };
-    let message = format!(
-        "Inside TLS the last word was the client's{}: the server {what} {waited} after it, without a record of an answer.{notify} \
-         What was asked is hidden; with a key log it could be told.",
-        named(facts)
-    );
-    let certainty = if connection.sent.iter().any(|sent| sent.missing > 0) {
-        Certainty::Possible
-    } else {
-        Certainty::Likely
+    let certainty = match connection.sent.iter().any(|sent| sent.missing > 0) {
+        true => Certainty::Possible,
+        false => Certainty::Likely,
     };
     tell(
         rule,
@@ -124,7 +155,54 @@ pub(super) fn hidden_request(rule: &'static Rule, connection: &Connection, what:
         "requests inside TLS were not answered",
         message,
     )
+    .adds(asked_for(facts))
+    .adds(notify)
+    .adds(Some(WITH_KEYS))
     .shows(Some(asked), "the last application data from the client")
-    .shows(Some(close), format!("the server {what}"))
+    .shows(Some(close), format!("{closes} from the server"))
     .about(connection)
+}
+
+/// What would decide where records are not decrypted.
+const WITH_KEYS: &str = "What was asked and answered is hidden; with a key log it could be told.";
+
+/// The server ended the connection in the middle of a response inside TLS: the TLS case of a rule for plain HTTP.
+pub(super) fn hidden_response(rule: &'static Rule, connection: &Connection, word: &str) -> Verdict {
+    let Some((facts, cut)) = connection
+        .tls
+        .as_deref()
+        .zip(response_cut(connection))
+        .filter(|(_, cut)| cut.word == word && failure(connection).is_none())
+    else {
+        return not_yet(connection);
+    };
+    let flow = facts.flows[Who::Server as usize];
+    let last = flow.last.unwrap_or_default();
+    let since = cut.at.time.since(last.time);
+    let lacking = sentence!(
+        "Its last record lacked {} of the length that its header announces.",
+        Value::exact_bytes(u64::from(flow.lacking))
+    );
+    let lacking = (flow.lacking > 0).then_some(lacking);
+    let message = match cut.word {
+        "FIN" => Sentence::from("The server closed the connection in the middle of a TLS record."),
+        _ => sentence!(
+            "The server reset the connection {} after a record of its response, without close_notify.",
+            since
+        ),
+    };
+    let doubt = (flow.lacking == 0).then_some(
+        "Whether the response was complete is hidden: it may have been, but a RST also takes away what is still under way.",
+    );
+    let summary = match cut.word {
+        "FIN" => "responses inside TLS were cut short by the server's FIN",
+        _ => "responses inside TLS were cut short by the server's RST",
+    };
+    tell(rule, Severity::Error, cut.certainty, summary, message)
+        .adds(asked_for(facts))
+        .adds(lacking)
+        .adds(doubt)
+        .shows(flow.last, "the last application data")
+        .shows(Some(cut.at), format!("{} from the server", cut.word))
+        .about(connection)
 }

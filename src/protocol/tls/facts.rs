@@ -31,6 +31,10 @@ pub struct TlsFacts {
     pub alerts: Vec<Alert>,
     /// How far the handshake came.
     pub stage: HandshakeStage,
+    /// Where the server said that it had sent its whole part, up to TLS 1.2.
+    pub server_done: Option<FrameRef>,
+    /// In how many turns the two sides have spoken TLS: runs of bytes from one of them.
+    pub turns: u32,
     /// The application data of each side, and whether it sent `close_notify`.
     pub flows: [ApplicationData; 2],
     /// The side that answered in plain text.
@@ -111,6 +115,10 @@ pub struct ApplicationData {
     pub finished: Option<FrameRef>,
     /// Whether it sent `close_notify`.
     pub close_notify: CloseNotify,
+    /// Bytes that its last record still lacked when the connection ended; 0 if it was sent to its end, or nobody knows.
+    pub lacking: u32,
+    /// The capture lacks so much that records of this side may have passed unseen.
+    pub unsure: bool,
 }
 
 /// What is wrong with a certificate, as far as the capture shows.
@@ -124,6 +132,17 @@ pub enum CertificateFlaw {
     SelfIssued,
     /// The client sent no SNI, as with an address, and the certificate is not for the server's address.
     OtherAddress,
+}
+
+/// The last certificate of a chain, which says what a client misses that does not trust the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChainEnd {
+    /// The one certificate that was sent names itself as issuer.
+    SelfSigned,
+    /// An authority that names itself as issuer, a root, was sent with the others.
+    Root,
+    /// The issuer of the last one was not sent: it must be in the client's store.
+    IssuerNotSent,
 }
 
 /// 2000-01-01. A clock that was never set shows 1970: certificates are not judged by it.
@@ -226,6 +245,48 @@ impl TlsFacts {
             .is_some_and(|(_, hello)| hello.sni.is_none() && !hello.cut);
         let other = leaf.is_for_address(server) == Some(false);
         (nameless && other).then_some(CertificateFlaw::OtherAddress)
+    }
+
+    /// How the chain that the server sent ends.
+    #[must_use]
+    pub fn chain_end(&self) -> Option<ChainEnd> {
+        let (_, chain) = self.certificates.as_ref()?;
+        let (leaf, above) = chain.split_first()?;
+        Some(match (leaf.self_issued, above) {
+            (true, []) => ChainEnd::SelfSigned,
+            (_, above) if above.iter().any(|it| it.self_issued) => ChainEnd::Root,
+            _ => ChainEnd::IssuerNotSent,
+        })
+    }
+
+    /// How far the handshake had come in this frame, with what it carries.
+    #[must_use]
+    pub fn stage_at(&self, at: FrameRef) -> HandshakeStage {
+        if self.stage == HandshakeStage::Unseen {
+            return self.stage;
+        }
+        let by_then = |it: Option<FrameRef>| it.is_some_and(|it| it.frame <= at.frame);
+        let finished =
+            [self.caller, self.caller.other()].map(|end| self.flows[end.index()].finished);
+        let hello = self.hello.as_ref().map(|(at, _)| *at);
+        let answer = self.answer.as_ref().map(|(at, _)| *at);
+        let stage = match finished.map(by_then) {
+            [true, true] => HandshakeStage::Complete,
+            [true, false] => HandshakeStage::ClientFinished,
+            [false, true] => HandshakeStage::ServerFlight,
+            _ if by_then(self.server_done) => HandshakeStage::ServerFlight,
+            _ if by_then(answer) => HandshakeStage::ServerHello,
+            _ if by_then(hello) => HandshakeStage::ClientHello,
+            _ => HandshakeStage::Begun,
+        };
+        stage.min(self.stage)
+    }
+
+    /// Whether the stage is proven: no record passed unseen, or the client sent nothing after the server's first byte,
+    /// so that it had not finished.
+    #[must_use]
+    pub fn is_stage_proven(&self) -> bool {
+        self.turns <= 2 || self.flows.iter().all(|flow| !flow.unsure)
     }
 
     /// The certificate, if it was outside its dates when it was sent.

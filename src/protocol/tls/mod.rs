@@ -24,7 +24,8 @@ mod session;
 pub use alert::{Alert, name as alert_name};
 pub use certificate::{Certificate, CertificateDate, CertificateKey};
 pub use facts::{
-    ApplicationData, CertificateFlaw, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts,
+    ApplicationData, CertificateFlaw, ChainEnd, ClientCertificate, CloseNotify, HandshakeStage,
+    TlsFacts,
 };
 pub use hello::{ClientHello, ServerHello, TlsVersion};
 pub use session::TlsSession;

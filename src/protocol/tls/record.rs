@@ -39,6 +39,8 @@ pub(super) struct RecordReader {
     reading: RecordState,
     /// A gap may have ended anywhere. Reading resumes at the next slice that begins with a record header.
     lost: bool,
+    /// Record boundaries were lost once: records may have passed unseen.
+    pub(super) unsure: bool,
     /// A record header was seen.
     any: bool,
     /// The first record seen is application data or an encrypted alert: the handshake was before the capture.
@@ -163,6 +165,7 @@ impl RecordReader {
 
     fn lose(&mut self) {
         self.lost = true;
+        self.unsure = true;
         self.desynchronized = true;
         self.left = 0;
         self.have = 0;
@@ -236,6 +239,22 @@ impl RecordReader {
     /// Offset after the first record under the negotiated keys; [`NEVER`] while there is none.
     pub(super) fn settled_at(&self) -> u64 {
         self.settled.map_or(NEVER, |(offset, _)| offset)
+    }
+
+    /// Bytes that the last record still lacks, if it was followed to here without a loss.
+    pub(super) fn lacking(&self) -> u32 {
+        match (self.unsure, self.have) {
+            (true, _) => 0,
+            (false, 0) => self.left,
+            (false, have) => 5_u32.saturating_sub(u32::from(have)),
+        }
+    }
+
+    /// The handshake is over, as what is sent here shows, though the records that ended it were not captured.
+    pub(super) fn settle(&mut self, at: FrameRef) {
+        self.settled.get_or_insert((self.offset, at));
+        self.settles = false;
+        self.waiting = Vec::new();
     }
 
     /// Whether everything so far lies in records that were seen to their end.

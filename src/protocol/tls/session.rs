@@ -19,6 +19,11 @@ use crate::protocol::tls::secrets::NegotiatedParameters;
 const MAX_ALERTS: usize = 8;
 /// Session tickets that servers send at once: OpenSSL two, others up to four.
 const MAX_TICKETS: u64 = 4;
+/// Turns after which the handshake is over: both hellos, both Finished and one more, whatever the version (RFC 8446 §2,
+/// RFC 5246 §7.3). A HelloRetryRequest adds two, but then the fifth is the client's Finished.
+const TURNS_OF_HANDSHAKE: u32 = 5;
+/// A turn of no more bytes than this may be an alert in any cipher.
+const LONGEST_ALERT: u64 = 96;
 
 pub(super) const CLIENT_HELLO: u8 = 1;
 pub(super) const SERVER_HELLO: u8 = 2;
@@ -39,7 +44,12 @@ pub struct TlsSession {
     pub(super) client_certificate: ClientCertificate,
     /// Whether the server requested it, as far as was seen; restores `client_certificate` after a wrong guess.
     pub(super) asked: ClientCertificate,
-    server_done: bool,
+    /// Where the server said that it had sent its part, up to TLS 1.2.
+    server_done: Option<FrameRef>,
+    /// Turns in which the sides have spoken, who has the last one, and how many bytes it has.
+    turns: u32,
+    speaker: Option<FlowEnd>,
+    spoken: u64,
     pub(super) alerts: Vec<Alert>,
     /// What decrypted records show, by direction.
     pub(super) inside: [EncryptedHandshake; 2],
@@ -90,6 +100,7 @@ impl TlsSession {
     /// The next bytes of one direction. `bytes` is what was captured of `length`.
     pub fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32) {
         let mut rest = bytes;
+        self.take_turn(from, u64::from(length));
         self.directions[from.index()].begin_slice();
         while !rest.is_empty() {
             let (used, ended) = self.directions[from.index()].step(rest, at);
@@ -99,11 +110,40 @@ impl TlsSession {
             rest = rest.get(used.max(1)..).unwrap_or_default();
         }
         let cut = u64::from(length).saturating_sub(bytes.len() as u64);
-        self.gap(from, at, cut);
+        self.pass_over(from, at, cut);
+        self.infer_end_of_handshake(at);
     }
 
     /// The next `length` bytes of one direction were never captured.
     pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
+        if length > 0 {
+            self.take_turn(from, length);
+            self.pass_over(from, at, length);
+        }
+    }
+
+    fn take_turn(&mut self, from: FlowEnd, bytes: u64) {
+        if self.speaker != Some(from) {
+            self.speaker = Some(from);
+            self.turns = self.turns.saturating_add(1);
+            self.spoken = 0;
+        }
+        self.spoken = self.spoken.saturating_add(bytes);
+    }
+
+    /// Where records passed unseen, the turns that were taken since show that the handshake is over.
+    fn infer_end_of_handshake(&mut self, at: FrameRef) {
+        if self.turns < TURNS_OF_HANDSHAKE || self.spoken <= LONGEST_ALERT {
+            return;
+        }
+        if self.directions.iter().any(|direction| direction.unsure) {
+            for direction in &mut self.directions {
+                direction.settle(at);
+            }
+        }
+    }
+
+    fn pass_over(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
         if length == 0 {
             return;
         }
@@ -200,6 +240,8 @@ impl TlsSession {
             ApplicationData {
                 close_notify: self.close_notify(end),
                 finished: inside.finished.or(settled),
+                lacking: self.directions[end.index()].lacking(),
+                unsure: self.directions[end.index()].unsure,
                 ..flow
             }
         });
@@ -207,6 +249,8 @@ impl TlsSession {
             caller: self.caller.unwrap_or(FlowEnd::A),
             stage: self.stage(),
             only_tickets: self.is_13() && !self.not_only_tickets && !is_known,
+            turns: self.turns,
+            server_done: self.server_done,
             hello: self.hello,
             answer: self.answer,
             retried: self.retried,
@@ -425,7 +469,9 @@ impl TlsSession {
             }
             CERTIFICATE if whole => self.certificate(from, at, certificate::chain(body)),
             CERTIFICATE_REQUEST => self.certificate_request(at),
-            SERVER_HELLO_DONE => self.server_done = true,
+            SERVER_HELLO_DONE => {
+                self.server_done.get_or_insert(at);
+            }
             _ => {}
         }
     }
@@ -466,7 +512,7 @@ impl TlsSession {
             (true, true) => HandshakeStage::Complete,
             (true, false) => HandshakeStage::ClientFinished,
             (false, true) => HandshakeStage::ServerFlight,
-            (false, false) if self.server_done => HandshakeStage::ServerFlight,
+            (false, false) if self.server_done.is_some() => HandshakeStage::ServerFlight,
             (false, false) if self.answer.is_some() => HandshakeStage::ServerHello,
             (false, false) if self.hello.is_some() => HandshakeStage::ClientHello,
             (false, false) => HandshakeStage::Begun,

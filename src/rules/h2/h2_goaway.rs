@@ -1,12 +1,15 @@
 //! A GOAWAY: which side ended the connection, why, and what happened to the streams.
 
+use std::time::Duration;
+
 use crate::analysis::connection::{Connection, How, Who};
 use crate::base::escape::escape;
-use crate::base::format::count;
 use crate::protocol::h2::Goaway;
 use crate::protocol::http::{ErrorCode, Exchange};
 use crate::rules::Severity;
+use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{side, tell};
 
 rule! {
@@ -26,13 +29,20 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - NO_ERROR: let the client retry what lies above the last stream; most libraries do. If it comes too often, raise what
-    ///   limits the connection (nginx `keepalive_requests`, `keepalive_time`; gRPC `MAX_CONNECTION_AGE` and its grace).
-    /// - If streams that were promised died, give the server more time to drain before it closes (gRPC
+    /// - *If the GOAWAY said ENHANCE_YOUR_CALM:* Find out what the client does too often: PINGs ("too_many_pings"; gRPC
+    ///   `GRPC_ARG_KEEPALIVE_TIME_MS`, or let the server permit it with `permit_keepalive_time`), resets, or small frames.
+    /// - *If the GOAWAY said INADEQUATE_SECURITY:* Let both sides use TLS 1.2 or newer with ciphers that HTTP/2 allows
+    ///   (RFC 9113 §9.2.2).
+    /// - *If the GOAWAY said INTERNAL_ERROR:* Look into the log of the side that sent it: it failed by itself, or ended the
+    ///   connection for a reason of its own.
+    /// - *If the GOAWAY blames the other side:* Look at the debug data and the log of the side that sent the GOAWAY, which
+    ///   name what it objected to.
+    /// - *If streams were lost with the connection:* Give the server more time to drain before it closes (gRPC
     ///   `MAX_CONNECTION_AGE_GRACE`, a longer termination grace period).
-    /// - ENHANCE_YOUR_CALM, "too_many_pings": let the client ping less often (gRPC `GRPC_ARG_KEEPALIVE_TIME_MS`) or let the
-    ///   server permit it (`permit_keepalive_time`).
-    /// - Other codes: the debug data and the server's log name the frame that was not liked; update the side that sent it.
+    /// - *If streams lay above the last one:* Let the client retry what lies above the last stream; most libraries do.
+    /// - *If the GOAWAY said NO_ERROR and the server sent the GOAWAY:* None is needed where nothing was lost. If it comes too
+    ///   often, raise what limits the connection (nginx `keepalive_requests`, `keepalive_time`, `keepalive_timeout`; gRPC
+    ///   `MAX_CONNECTION_AGE`).
     ///
     /// # Example
     ///
@@ -97,38 +107,52 @@ rule! {
     "a GOAWAY ended an HTTP/2 connection", Check::Connection(check)
 }
 
-fn check(connection: &Connection) -> Verdict {
+/// The GOAWAY that is told of, and who sent it.
+pub(in crate::rules) fn told(connection: &Connection) -> Option<(Who, &Goaway)> {
     // If one side does not speak HTTP/2, its GOAWAY is part of that finding.
-    let Some(h2) = connection.h2.as_ref().filter(|h2| h2.mismatch.is_none()) else {
-        return Verdict::Clear;
-    };
+    let h2 = connection.h2.as_ref().filter(|h2| h2.mismatch.is_none())?;
     // An error of either side takes precedence over a graceful GOAWAY, and the first error over its consequences.
     let by_server = h2.halves[Who::Server as usize].goaway();
-    let told = [Who::Server, Who::Client]
+    let complaints = [Who::Server, Who::Client]
         .into_iter()
-        .filter_map(|who| h2.halves[who as usize].complaint().map(|it| (who, it)))
+        .filter_map(|who| h2.halves[who as usize].complaint().map(|it| (who, it)));
+    complaints
         .min_by_key(|(_, it)| it.at)
-        .or(by_server.map(|it| (Who::Server, it)));
-    let Some((who, goaway)) = told else {
-        return Verdict::Clear;
-    };
-    story(connection, who, goaway)
+        .or(by_server.map(|it| (Who::Server, it)))
+}
+
+/// Streams above the last one that the GOAWAY names.
+pub(in crate::rules) fn refused(connection: &Connection) -> impl Iterator<Item = &Exchange> {
+    let exchanges = connection.exchanges.iter();
+    exchanges.filter(|it| {
+        let stream = it.stream.as_ref();
+        stream.is_some_and(|stream| stream.refused.is_some())
+    })
+}
+
+/// Streams that the GOAWAY allowed to continue, and that were ended neither by a response nor by a reset.
+pub(in crate::rules) fn lost(connection: &Connection) -> impl Iterator<Item = &Exchange> {
+    let over = !matches!(connection.teardown.how, How::Open);
+    let exchanges = connection.exchanges.iter();
+    exchanges.filter(move |it| over && !it.is_settled())
+}
+
+fn check(connection: &Connection) -> Verdict {
+    match told(connection) {
+        Some((who, goaway)) => story(connection, who, goaway),
+        None => Verdict::Clear,
+    }
 }
 
 fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
-    let refused = streams(connection, |it| {
-        it.stream
-            .as_ref()
-            .is_some_and(|stream| stream.refused.is_some())
-    });
-    let over = !matches!(connection.teardown.how, How::Open);
-    // Streams that the GOAWAY allowed to continue, and that were ended neither by a response nor by a reset.
-    let lost = streams(connection, |it| over && !it.is_settled());
-    let cancelled = streams(connection, |it| {
+    let refused: Vec<&Exchange> = refused(connection).collect();
+    let lost: Vec<&Exchange> = lost(connection).collect();
+    let cancelled = connection.exchanges.iter().filter(|it| {
         let h2 = connection.h2.as_ref();
         it.cut_by()
             .is_some_and(|reset| h2.is_some_and(|h2| h2.passes_on(reset)))
     });
+    let cancelled: Vec<&Exchange> = cancelled.collect();
     // Programs send INTERNAL_ERROR for whatever ends them, gRPC servers also for an idle timer ("connection idle"). If
     // nothing was lost, it did no harm.
     let is_error = match who {
@@ -137,67 +161,85 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
         }
         Who::Client => blames(goaway.code),
     };
-    let severity = if is_error || !lost.is_empty() {
+    // The end of a stream may be among frames that were not captured.
+    let unsure = connection.h2.as_ref().is_some_and(|h2| {
+        h2.halves.iter().any(|half| half.lost)
+            || connection.sent.iter().any(|sent| sent.missing > 0)
+    });
+    let severity = if is_error || !lost.is_empty() && !unsure {
         Severity::Error
     } else {
         Severity::Note
     };
-    let mut told = format!("The {} sent GOAWAY ({})", side(who), goaway.code);
-    if !goaway.debug.as_bytes().is_empty() {
-        told.push_str(&format!(", saying \"{}\"", escape(goaway.debug.as_bytes())));
-    }
-    let blamed = offence(goaway.code).map(|offence| {
-        let other = match who {
-            Who::Client => Who::Server,
-            Who::Server => Who::Client,
-        };
-        format!("As it sees it, the {} {offence}.", side(other))
+    let code = goaway.code.to_string();
+    let (summary, message) = match who {
+        Who::Server => (
+            sentence!(
+                "HTTP/2 connections were ended by the server's GOAWAY ({})",
+                &code
+            ),
+            sentence!("The server sent GOAWAY with the code {}.", &code),
+        ),
+        Who::Client => (
+            sentence!(
+                "HTTP/2 connections were ended by the client's GOAWAY ({})",
+                &code
+            ),
+            sentence!("The client sent GOAWAY with the code {}.", &code),
+        ),
+    };
+    let debug = goaway.debug.as_bytes();
+    let said = (!debug.is_empty()).then(|| sentence!("It says \"{}\".", escape(debug)));
+    let blamed = offence(goaway.code).map(|offence| match who {
+        Who::Client => sentence!("As the client sees it, the server {}.", offence),
+        Who::Server => sentence!("As the server sees it, the client {}.", offence),
     });
-    if goaway.last_stream == Goaway::NOT_YET {
-        told.push_str("; it asks for no new streams and refuses none yet.");
-    } else {
-        told.push_str(&format!(
-            "; stream {} is the last it may have processed.",
+    let last = match goaway.last_stream == Goaway::NOT_YET {
+        true => Sentence::from("It asks for no new streams and refuses none yet."),
+        false => sentence!(
+            "Stream {} is the last that it may have processed.",
             goaway.last_stream
-        ));
-    }
-    let safe = refused.first().map(|first| {
-        let id = first.stream_id().unwrap_or(0);
-        match refused.len() {
-            1 => format!("Stream {id} lies above that and is safe to send again."),
-            many => {
-                format!("{many} streams from {id} on lie above that and are safe to send again.")
-            }
-        }
-    });
-    let gone = lost.first().map(|first| {
-        let id = first.stream_id().unwrap_or(0);
-        format!(
-            "{} not over when the connection ended, the first number {id}: lost, and may have taken effect.",
-            match lost.len() {
-                1 => "1 stream was".to_owned(),
-                many => count(many as u64, "stream was", "streams were"),
-            }
+        ),
+    };
+    let safe = (!refused.is_empty()).then(|| {
+        sentence!(
+            "{} above that: not processed, safe to send again, whatever the method.",
+            Value::count(refused.len() as u64, "stream lies", "streams lie")
         )
     });
-    let cancelled = cancelled.first().map(|first| {
-        let id = first.stream_id().unwrap_or(0);
-        format!(
-            "The other side then gave up {}, the first number {id}, with the same code.",
-            count(cancelled.len() as u64, "stream", "streams")
+    let gone = (!lost.is_empty()).then(|| {
+        let count = Value::count(lost.len() as u64, "stream was", "streams were");
+        match unsure {
+            true => sentence!(
+                "{} not seen to end before the connection did; the frames that ended them may be among what the capture lacks.",
+                count
+            ),
+            false => sentence!(
+                "{} not over when the connection ended: lost, and may have taken effect.",
+                count
+            ),
+        }
+    });
+    let cancelled = (!cancelled.is_empty()).then(|| {
+        sentence!(
+            "The other side then gave up {} with the same code.",
+            Value::count(cancelled.len() as u64, "stream", "streams")
         )
     });
     tell(
         &RULE,
         severity,
         connection.teardown.certainty,
-        "HTTP/2 connections were ended by a GOAWAY",
-        told,
+        summary,
+        message,
     )
+    .adds(said)
     .adds(blamed)
+    .adds(Some(last))
     .adds(safe)
     .adds(cancelled)
     .adds(gone)
+    .adds(idle_for(connection, who, goaway))
     .shows(
         Some(goaway.at),
         format!("GOAWAY ({}) from the {}", goaway.code, side(who)),
@@ -209,6 +251,32 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
         "a stream that was lost begins",
     )
     .about(connection)
+}
+
+/// Shorter pauses are not idleness.
+const IDLE: Duration = Duration::from_millis(190);
+
+/// How long no stream had been open when a GOAWAY in order came, if that is a time that timers are set to.
+fn idle_for(connection: &Connection, who: Who, goaway: &Goaway) -> Option<Sentence> {
+    let over = connection.exchanges.iter().all(|it| it.is_settled());
+    let ends = connection.exchanges.iter().filter_map(|it| {
+        let response = it.response.as_ref().map(|it| it.message.last);
+        response.max(it.request.as_ref().map(|it| it.message.last))
+    });
+    let last = ends.max().filter(|last| over && *last < goaway.at)?;
+    let idle = goaway.at.time.since(last.time);
+    if goaway.code != ErrorCode::NO_ERROR || idle < IDLE {
+        return None;
+    }
+    let known = measured_time::idle(idle, who).is_some()
+        || measured_time::round(idle).is_some()
+        || measured_time::round_in_short(idle).is_some();
+    known.then(|| {
+        sentence!(
+            "No stream had been open for {}: an idle timer, as it seems.",
+            idle
+        )
+    })
 }
 
 /// What the other side did wrong, according to the code (RFC 9113 §7).
@@ -227,15 +295,11 @@ const fn offence(code: ErrorCode) -> Option<&'static str> {
 }
 
 /// Whether the code blames the other side (RFC 9113 §7).
-const fn blames(code: ErrorCode) -> bool {
+pub(in crate::rules) const fn blames(code: ErrorCode) -> bool {
     !matches!(
         code,
         ErrorCode::NO_ERROR | ErrorCode::INTERNAL_ERROR | ErrorCode::CANCEL
     )
-}
-
-fn streams(connection: &Connection, which: impl Fn(&Exchange) -> bool) -> Vec<&Exchange> {
-    connection.exchanges.iter().filter(|it| which(it)).collect()
 }
 
 #[cfg(test)]
@@ -254,7 +318,7 @@ mod tests {
         let found = found(text).expect("found");
         assert_eq!(found.severity, Severity::Error);
         assert!(
-            found.message.contains("Stream 3 lies above that"),
+            found.message.contains("1 stream lies above that"),
             "{}",
             found.message
         );
@@ -285,9 +349,9 @@ mod tests {
         let found = found(text).expect("found");
         assert_eq!(found.severity, Severity::Error);
         for part in [
-            "The server sent GOAWAY (ENHANCE_YOUR_CALM)",
-            "As it sees it, the client does something too often.",
-            "gave up 1 stream, the first number 1, with the same code",
+            "The server sent GOAWAY with the code ENHANCE_YOUR_CALM",
+            "As the server sees it, the client does something too often.",
+            "gave up 1 stream with the same code",
         ] {
             assert!(found.message.contains(part), "{}", found.message);
         }

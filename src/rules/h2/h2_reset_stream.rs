@@ -2,12 +2,12 @@
 
 use super::h2_reset_burst::burst;
 use crate::analysis::connection::{Connection, Who};
-use crate::base::format::duration;
 use crate::protocol::h2::Stall;
-use crate::protocol::http::{ErrorCode, Exchange, Party, StreamReset};
+use crate::protocol::http::{ErrorCode, Exchange, MessageProgress, Party, StreamReset};
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{again, asked, tell, waited};
+use crate::rules::statement::{Value, sentence};
+use crate::rules::wording::{named, repetition, tell, waited};
 
 rule! {
     /// # What happened
@@ -26,11 +26,16 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Look into the server's log for that request: the code comes from its handler or from the proxy in front of it.
-    /// - REFUSED_STREAM: let the client retry, and open no more streams than SETTINGS_MAX_CONCURRENT_STREAMS allows; raise
-    ///   that limit if the server can bear it (nginx `http2_max_concurrent_streams`).
-    /// - If the client is the one that resets (PROTOCOL_ERROR, FLOW_CONTROL_ERROR), the response breaks a rule of HTTP/2:
-    ///   look for forbidden fields such as `Connection` and for a content length that does not fit.
+    /// - *If the stream was reset with REFUSED_STREAM:* Let the client retry, and open no more streams than
+    ///   SETTINGS_MAX_CONCURRENT_STREAMS allows; raise that limit if the server can bear it (nginx
+    ///   `http2_max_concurrent_streams`).
+    /// - *If the stream was reset with PROTOCOL_ERROR and the client reset the stream:* Look at the response for what HTTP/2
+    ///   forbids: fields such as `Connection`, a content length that does not fit.
+    /// - *If the stream was reset with INTERNAL_ERROR and the server reset the stream:* Look at the leg behind, if the server
+    ///   is a proxy: its own upstream may have closed or failed at that moment (the proxy's error log names it).
+    /// - *If the server reset the stream:* Look into the server's log for that request: the code comes from its handler or
+    ///   from the proxy in front of it.
+    /// - *If the client reset the stream:* Look into the client's log: it names what it objected to in the response.
     ///
     /// # Example
     ///
@@ -93,13 +98,22 @@ rule! {
     "a stream of HTTP/2 was reset before it was complete", Check::Connection(check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let mut all = connection.exchanges.iter().filter_map(|exchange| {
+/// The first stream whose reset is a fault of its own, and the reset.
+pub(in crate::rules) fn told(connection: &Connection) -> Option<(&Exchange, StreamReset)> {
+    resets(connection).next()
+}
+
+fn resets(connection: &Connection) -> impl Iterator<Item = (&Exchange, StreamReset)> {
+    connection.exchanges.iter().filter_map(|exchange| {
         let reset = exchange.cut_by().filter(is_fault)?;
         // If the reset passes on a GOAWAY, the GOAWAY is reported instead.
         let told = connection.h2.as_ref().is_some_and(|h2| h2.passes_on(reset));
         (!told).then_some((exchange, reset))
-    });
+    })
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let mut all = resets(connection);
     let Some((exchange, reset)) = all.next() else {
         return Verdict::Clear;
     };
@@ -125,39 +139,58 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
     };
     let refused = reset.by == Party::Responder && reset.code == ErrorCode::REFUSED_STREAM;
     let id = exchange.stream_id().unwrap_or(0);
-    let how_far = match &exchange.response {
-        None => "without a byte of the response".to_owned(),
-        Some(response) => format!(
-            "{} bytes into the body of the response",
-            response.message.received()
+    let code = reset.code.to_string();
+    let (summary, message) = match reset.by {
+        Party::Requester => (
+            sentence!("streams of HTTP/2 were reset by the client with {}", &code),
+            sentence!("The client reset stream {} with {}.", id, &code),
+        ),
+        Party::Responder => (
+            sentence!("streams of HTTP/2 were reset by the server with {}", &code),
+            sentence!("The server reset stream {} with {}.", id, &code),
         ),
     };
     let when = match &exchange.request {
-        Some(_) => format!(
-            "{} after the last byte of its {}",
-            duration(waited(Some(exchange), reset.at)),
-            asked(Some(exchange))
+        Some(_) => sentence!(
+            "That was {} after the last byte of {}.",
+            waited(Some(exchange), reset.at),
+            named(exchange)
         ),
-        None => "whose request the capture does not have".to_owned(),
+        None => "The capture does not have its request.".into(),
     };
-    let told = format!(
-        "The {who} reset stream {id} with {}, {when}, {how_far}.",
-        reset.code
-    );
-    let retry = if refused {
-        "The request was not processed and may be sent again."
-    } else {
-        again(Some(exchange))
+    let how_far = match &exchange.response {
+        None => "No byte of the response had come.".into(),
+        Some(response) => match (exchange.response_expected(), response.message.progress) {
+            (Some(expected), MessageProgress::Body) => sentence!(
+                "Of the response's body {} of {} had come.",
+                Value::exact_bytes(response.message.received()),
+                Value::exact_bytes(expected)
+            ),
+            _ => sentence!(
+                "Of the response's body {} had come.",
+                Value::exact_bytes(response.message.received())
+            ),
+        },
+    };
+    let retry = match refused {
+        true => sentence!(
+            "{} was not processed and may be sent again.",
+            named(exchange)
+        ),
+        false => repetition(exchange),
     };
     let stall = stalled(connection, id, &reset);
     let waiting = stall.map(|stall| {
-        format!(
+        sentence!(
             "Flow control had kept it from sending for {} by then: the other side gave it no more room, as one does that \
              does not read.",
-            duration(reset.at.time.since(stall.since.time))
+            reset.at.time.since(stall.since.time)
         )
     });
-    let more = (more > 0).then(|| format!("{more} more streams on this connection ended so."));
+    let more = (more > 0).then(|| {
+        let count = Value::count(more as u64, "more stream", "more streams");
+        sentence!("{} on the connection ended so.", count)
+    });
     let severity = if refused {
         Severity::Warning
     } else {
@@ -167,11 +200,13 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
         &RULE,
         severity,
         connection.teardown.certainty,
-        "streams of HTTP/2 were reset before they were complete",
-        told,
+        summary,
+        message,
     )
+    .adds(Some(when))
+    .adds(Some(how_far))
     .adds(waiting)
-    .adds(Some(retry.to_owned()))
+    .adds(Some(retry))
     .adds(more)
     .shows(
         exchange.request.as_ref().map(|it| it.message.first),
@@ -254,9 +289,9 @@ mod tests {
             "{told}"
         );
         assert!(
-            told.contains("7 bytes into") && told.contains("blindly"),
+            told.contains("body 7 bytes had come") && told.contains("blindly"),
             "{told}"
         );
-        assert!(told.contains("1 more streams"), "{told}");
+        assert!(told.contains("1 more stream on"), "{told}");
     }
 }

@@ -4,9 +4,10 @@ use super::response_cut_short::how_far;
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{duration, number};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, response};
+use crate::rules::classify::{Ending, EndingKind, ending, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{asked, tell};
+use crate::rules::wording_tls::hidden_response;
 
 rule! {
     /// # What happened
@@ -87,10 +88,17 @@ rule! {
     ///
     /// RFC 9112 §8 (incomplete messages); RFC 9293 §3.5.2 and §3.10.7 (reset generation and processing).
     pub(super) RULE: "reset-mid-response", Severity::Error,
-    "the server reset the connection before its response was complete", Check::Ending(&[EndingKind::ResetMidResponse], check)
+    "the server reset the connection before its response was complete", Check::Connection(check)
 }
 
-fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+fn check(connection: &Connection) -> Verdict {
+    match ending(connection).filter(|it| it.reading == EndingKind::ResetMidResponse) {
+        Some(ending) => story(connection, &ending),
+        None => hidden_response(&RULE, connection, "RST"),
+    }
+}
+
+fn story(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some((exchange, message)) = ending
         .exchange
         .and_then(|exchange| Some((exchange, response(exchange)?)))

@@ -7,7 +7,8 @@ use crate::rules::Severity;
 use crate::rules::classify::{EndingKind, ending, last_word, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
-use crate::rules::wording::{asked, not_yet, tell};
+use crate::rules::wording::{asked, tell};
+use crate::rules::wording_tls::hidden_response;
 
 rule! {
     /// # What happened
@@ -196,7 +197,7 @@ fn check(connection: &Connection) -> Verdict {
         let short = connection.exchanges.iter().find(|it| it.is_short());
         return short
             .and_then(|exchange| Some(stream(connection, exchange, response(exchange)?)))
-            .unwrap_or_else(|| not_yet(connection));
+            .unwrap_or_else(|| hidden_response(&RULE, connection, "FIN"));
     };
     let Some((exchange, message)) = ending
         .exchange

@@ -1,13 +1,12 @@
 //! A fatal TLS alert without a rule of its own.
 
-use crate::analysis::connection::Connection;
+use crate::analysis::connection::{Connection, Who};
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Sentence, sentence};
 use crate::rules::wording::{not_yet, side, tell};
-use crate::rules::wording_tls::called;
-use crate::rules::wording_tls::hello;
-use crate::rules::wording_tls::named;
+use crate::rules::wording_tls::{asked_for, called, hello};
 
 rule! {
     /// # What happened
@@ -23,13 +22,24 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Look at the log of the alert's sender first: it knows what it refused.
-    /// - `handshake_failure` (40): compare the cipher suites and curves of both sides, and whether the server wanted a
-    ///   client certificate.
-    /// - `unrecognized_name` (112): the server has no certificate for the name that was asked for; check the host name and
-    ///   the server's virtual hosts.
-    /// - `no_application_protocol` (120): compare the protocols offered (ALPN) with those of the server.
-    /// - `internal_error` (80): the sender failed by itself; its log tells.
+    /// - *If the alert was handshake_failure:* Compare the cipher suites, curves and signature algorithms of both sides, and
+    ///   whether the server wanted a client certificate.
+    /// - *If the alert was insufficient_security:* Compare the cipher suites and key sizes that the server requires with those
+    ///   that the client offers.
+    /// - *If the alert was unrecognized_name:* Check the host name and the server's virtual hosts: none has a certificate for
+    ///   the name that was asked for.
+    /// - *If the alert was no_application_protocol:* Compare the protocols offered (ALPN) with those of the server.
+    /// - *If the alert was bad_record_mac:* Capture at both ends, to see whether the bytes arrive as they were sent: a faulty
+    ///   network card, its offloads or a middlebox may change them.
+    /// - *If the alert was decrypt_error:* Check that private key and certificate of the side that received the alert belong
+    ///   together.
+    /// - *If the alert was access_denied:* Look into the access rules of the alert's sender for the certificate that was
+    ///   presented.
+    /// - *If the alert was unsupported_certificate:* Compare the kind of the certificate (RSA, ECDSA, its key usage) with what
+    ///   the alert's sender accepts.
+    /// - *If the alert was missing_extension:* Let the client send the extension that the server requires; most often it is
+    ///   the server name, which old clients leave out.
+    /// - Look at the log of the alert's sender: it knows what it refused.
     ///
     /// # Example
     ///
@@ -90,45 +100,145 @@ fn check(connection: &Connection) -> Verdict {
     let Some(reading) = failure_as(connection, TlsFailureKind::Alert) else {
         return not_yet(connection);
     };
-    let by = reading.by.map_or("one side", side);
-    let (name, hint) = match reading.alert.and_then(|alert| alert.code()) {
-        Some(code) => (called(code), about(code)),
-        None => (
-            "hidden by the keys".to_owned(),
-            "At this point of a TLS 1.3 handshake it is nearly always about the server's certificate, which the keys hide as \
+    let (Some(by), Some(alert)) = (reading.by, reading.alert) else {
+        return not_yet(connection);
+    };
+    let code = alert.code();
+    let name = code.map_or_else(|| "an alert that is encrypted".to_owned(), called);
+    let message = match (by, alert.in_handshake) {
+        (Who::Client, true) => {
+            sentence!(
+                "The client ended the TLS handshake with a fatal alert: {}.",
+                &name
+            )
+        }
+        (Who::Server, true) => {
+            sentence!(
+                "The server ended the TLS handshake with a fatal alert: {}.",
+                &name
+            )
+        }
+        (Who::Client, false) => sentence!(
+            "The client ended the TLS connection, whose handshake was complete, with a fatal alert: {}.",
+            &name
+        ),
+        (Who::Server, false) => sentence!(
+            "The server ended the TLS connection, whose handshake was complete, with a fatal alert: {}.",
+            &name
+        ),
+    };
+    let summary = match (alert.in_handshake, code) {
+        (true, Some(_)) => sentence!("TLS handshakes ended with the alert {}", &name),
+        (true, None) => Sentence::from("TLS handshakes ended with an encrypted alert"),
+        (false, _) => sentence!("TLS connections ended with the alert {}", &name),
+    };
+    let hint = match code {
+        Some(code) => about(code, alert.in_handshake),
+        None => Some(
+            "At this point of a TLS 1.3 handshake it is nearly always about the server's certificate, which is encrypted as \
              well: with a key log both could be read.",
         ),
     };
-    let asked = named(reading.facts);
-    let message =
-        format!("The {by} ended the TLS handshake{asked} with a fatal alert: {name}. {hint}");
-    tell(
-        &RULE,
-        Severity::Error,
-        reading.certainty,
-        "TLS handshakes ended with a fatal alert",
-        message,
-    )
-    .shows(hello(&reading), "ClientHello")
-    .shows(Some(reading.at), format!("alert from the {by}: {name}"))
-    .about(connection)
+    tell(&RULE, Severity::Error, reading.certainty, summary, message)
+        .adds(asked_for(reading.facts))
+        .adds(hint)
+        .shows(hello(&reading), "ClientHello")
+        .shows(
+            Some(reading.at),
+            format!("alert from the {}: {name}", side(by)),
+        )
+        .about(connection)
 }
 
-/// What the code means, and where to look.
-const fn about(code: u8) -> &'static str {
-    match code {
+/// What the code means (RFC 8446 §6.2, RFC 5246 §7.2.2). `in_handshake`: the handshake was not complete.
+const fn about(code: u8, in_handshake: bool) -> Option<&'static str> {
+    Some(match code {
+        10 => {
+            "A message came that does not belong at this point: the two sides see the handshake differently."
+        }
+        20 | 21 if in_handshake => {
+            "A record did not pass its integrity check: the two sides derived different keys, or bytes were changed on the way."
+        }
+        20 | 21 => {
+            "A record did not pass its integrity check: bytes were changed on the way, or one side encrypts wrongly."
+        }
+        22 => "A record was longer than TLS allows; bytes that are no TLS look like that.",
         40 => {
             "No set of parameters suits both: cipher suites, curves, signature algorithms, or a client certificate that was wanted."
         }
-        48 => "The issuer of the certificate is not trusted there.",
-        42..=46 => "It is about the certificate that the other side sent.",
-        47 | 50 | 51 | 10 | 20 | 22 | 109 | 110 => {
-            "The sender holds that the other side broke the protocol."
+        42 => {
+            "The certificate that the other side sent cannot be read, or its signature does not verify."
         }
-        71 => "The sender wants stronger parameters than were offered.",
-        80 => "The sender failed by itself.",
+        43 => {
+            "The certificate that the other side sent is of a kind that the sender of the alert does not support."
+        }
+        44 => "The certificate that the other side sent was revoked.",
+        45 => "The certificate that the other side sent has expired or is not valid yet.",
+        46 => {
+            "The certificate that the other side sent was not accepted, for a reason that the alert does not tell."
+        }
+        47 => {
+            "A field of a handshake message has a value that is not allowed, or that does not fit the others."
+        }
+        48 => "The issuer of the certificate that the other side sent is not trusted there.",
+        49 => "The certificate was in order, and the sender's access rules refuse it.",
+        50 => {
+            "A message could not be parsed: a length in it does not fit. OpenSSL says the same of a connection that ends early."
+        }
+        51 => {
+            "A signature or a Finished message did not verify: the key does not belong to the certificate, or messages were changed."
+        }
+        71 => "The server requires stronger ciphers or keys than the client offers.",
+        80 => "The sender failed by itself; the alert blames nothing that was received.",
+        109 => {
+            "The ClientHello or its answer lacks an extension that the sender requires, such as the server name."
+        }
+        110 => "An extension came that was not asked for.",
         112 => "The server does not know the name that was asked for.",
+        113 => "The OCSP response that was sent with the certificate is not valid.",
+        115 => "The server does not know the identity of the pre-shared key.",
+        116 => "The server requires a client certificate.",
         120 => "None of the protocols that were offered (ALPN) is spoken there.",
-        _ => "",
+        121 => "The server requires an encrypted ClientHello.",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n";
+
+    #[test]
+    fn each_alert_is_told_with_its_meaning() {
+        for (code, name, meaning) in [
+            (20, "bad_record_mac (20)", "integrity check"),
+            (21, "decryption_failed (21)", "integrity check"),
+            (43, "unsupported_certificate (43)", "of a kind"),
+            (47, "illegal_parameter (47)", "not allowed"),
+            (49, "access_denied (49)", "access rules"),
+            (50, "decode_error (50)", "parsed"),
+            (51, "decrypt_error (51)", "did not verify"),
+            (71, "insufficient_security (71)", "stronger"),
+            (80, "internal_error (80)", "failed by itself"),
+            (109, "missing_extension (109)", "lacks an extension"),
+        ] {
+            let text = format!("{OPEN}<-- alert {code} FIN\nFIN -->\n<-- ACK");
+            let told = ladder_check::told_by(&super::RULE, &text).expect("found");
+            assert!(told.contains(name) && told.contains(meaning), "{told}");
+            assert!(
+                told.starts_with("The server ended the TLS handshake"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_openssl_answers_to_a_fin_is_no_failure_of_the_client() {
+        // A probe that connects and closes: no handshake was begun.
+        let probe = "SYN -->\n<-- SYN\nACK -->\nFIN -->\n<-- alert 50 FIN\nRST [noack] -->";
+        let proof = ladder_check::run(&probe.parse().expect("a ladder"));
+        assert!(proof.rules().is_empty(), "{:?}", proof.rules());
     }
 }

@@ -2,15 +2,12 @@
 
 use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
-use crate::base::format::duration;
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, tell};
-use crate::rules::wording_tls::describe;
-use crate::rules::wording_tls::hello;
-use crate::rules::wording_tls::named;
-use crate::rules::wording_tls::sign;
+use crate::rules::wording_tls::{adding, asked_for, describe, hello, sign};
 
 rule! {
     /// # What happened
@@ -25,8 +22,11 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Renew the certificate and reload the server: many go on with the old one until they are told.
-    /// - If it is not valid yet, or was renewed already, compare the clocks of both hosts.
+    /// - *If the certificate had expired:* Renew the certificate and reload the server: many go on with the old one until they
+    ///   are told.
+    /// - *If the certificate was not valid yet:* Compare the clocks of the client and of the authority that issued it.
+    /// - *If the certificate is hidden:* Look at the dates that the server sends (`openssl s_client -connect
+    ///   HOST:PORT`), and compare the client's clock.
     /// - Watch the date of what the server sends, not of the file.
     ///
     /// # Example
@@ -81,27 +81,26 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     }
     let what = match outdated {
-        Some((at, leaf)) if leaf.until.time() < at.time => {
-            format!(
-                "It had expired {} before.",
-                duration(at.time.since(leaf.until.time()))
-            )
-        }
-        Some((at, leaf)) => format!(
-            "It begins {} later.",
-            duration(leaf.from.time().since(at.time))
+        Some((at, leaf)) if leaf.until.time() < at.time => sentence!(
+            "It had expired {} before.",
+            at.time.since(leaf.until.time())
         ),
-        None => "Its dates are hidden.".to_owned(),
+        Some((at, leaf)) => sentence!(
+            "It begins to be valid {} later.",
+            leaf.from.time().since(at.time)
+        ),
+        None => "Its dates are hidden: the client's alert says so.".into(),
     };
-    let asked = named(facts);
-    let (severity, end) = match &failed {
-        Some(_) => (Severity::Error, "and the client refused it"),
-        None => (Severity::Warning, "and the client went on all the same"),
+    let (severity, message) = match &failed {
+        Some(_) => (
+            Severity::Error,
+            "The client refused the server's certificate, which was not valid at that time.",
+        ),
+        None => (
+            Severity::Warning,
+            "The server sent a certificate that was not valid at that time, and the client went on all the same.",
+        ),
     };
-    let message = format!(
-        "The server{asked} sent a certificate that was not valid at that time, {end}. {what}{}",
-        describe(facts)
-    );
     let certainty = failed
         .as_ref()
         .map_or(Certainty::Certain, |reading| reading.certainty);
@@ -112,7 +111,10 @@ fn check(connection: &Connection) -> Verdict {
         "the certificate was not valid at that time",
         message,
     )
-    .shows(facts.leaf().map(|(at, _)| at), "the certificate");
+    .adds(asked_for(facts))
+    .adds(Some(what));
+    telling =
+        adding(telling, describe(facts)).shows(facts.leaf().map(|(at, _)| at), "the certificate");
     if let Some(reading) = &failed {
         telling = telling
             .shows(hello(reading), "ClientHello")
@@ -142,7 +144,7 @@ mod tests {
             (super::RULE.name, Severity::Warning)
         );
         assert!(
-            finding.message.contains("begins 173 days later"),
+            finding.message.contains("valid 173 days later"),
             "{}",
             finding.message
         );

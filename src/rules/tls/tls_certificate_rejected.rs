@@ -5,10 +5,7 @@ use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{not_yet, tell};
-use crate::rules::wording_tls::describe;
-use crate::rules::wording_tls::hello;
-use crate::rules::wording_tls::named;
-use crate::rules::wording_tls::sign;
+use crate::rules::wording_tls::{adding, asked_for, describe, hello, sign};
 
 rule! {
     /// # What happened
@@ -23,10 +20,15 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Send the whole chain: the server's certificate and every intermediate one, without the root.
-    /// - Where the authority is one's own, put it into the trust store of the program that fails: Java, Python, Node and
-    ///   the system each have one.
-    /// - Replace certificates that sign themselves; never turn verification off.
+    /// - *If the issuer of the certificate was not sent:* Send the whole chain: the server's certificate and every
+    ///   intermediate one (nginx `ssl_certificate` with both in one file), without the root.
+    /// - *If the certificate signs itself:* Replace the certificate that signs itself by one of an authority, or put it into
+    ///   the trust store of the program that fails; never turn verification off.
+    /// - *If the alert was certificate_revoked:* Renew the certificate: its authority has revoked it.
+    /// - *If the certificate is not known to sign itself:* Where the authority is one's own, put it into the trust store of the
+    ///   program that fails: Java, Python, Node and the system each have one.
+    /// - *If the certificate is hidden:* Capture with a key log to read the certificate, or look at it with `openssl s_client
+    ///   -connect HOST:PORT -showcerts`.
     ///
     /// # Example
     ///
@@ -74,25 +76,63 @@ fn check(connection: &Connection) -> Verdict {
     let Some(reading) = failure_as(connection, TlsFailureKind::Rejected) else {
         return not_yet(connection);
     };
-    let asked = named(reading.facts);
-    let what = describe(reading.facts);
-    let why = match reading.alert.and_then(|alert| alert.code()) {
-        Some(48) => "its issuer is not trusted there",
-        Some(44) => "it was revoked",
-        Some(43) => "its kind is not supported there",
-        Some(_) => "the alert does not say why",
-        None => "no alert says why, but nobody vouches for it but itself",
+    let message = match reading.alert.and_then(|alert| alert.code()) {
+        Some(48) => "The client refused the server's certificate: it does not trust its issuer.",
+        Some(44) => "The client refused the server's certificate: it was revoked.",
+        Some(43) => "The client refused the server's certificate: it does not support its kind.",
+        Some(42) => {
+            "The client refused the server's certificate with bad_certificate, which many libraries say of any fault."
+        }
+        Some(_) => "The client refused the server's certificate; the alert does not say why.",
+        None => {
+            "The client left when it had the server's certificate, without an alert: nobody vouches for the certificate but \
+             itself."
+        }
     };
-    let message = format!("The client refused the certificate of the server{asked}: {why}.{what}");
-    tell(
+    let telling = tell(
         &RULE,
         Severity::Error,
         reading.certainty,
         "clients refused the certificate",
         message,
     )
-    .shows(hello(&reading), "ClientHello")
-    .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
-    .shows(Some(reading.at), sign(&reading, connection))
-    .about(connection)
+    .adds(asked_for(reading.facts));
+    adding(telling, describe(reading.facts))
+        .shows(hello(&reading), "ClientHello")
+        .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
+        .shows(Some(reading.at), sign(&reading, connection))
+        .about(connection)
+}
+
+/// Certificates are only parsed in builds with this feature.
+#[cfg(feature = "decrypt")]
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn a_missing_issuer_is_not_a_certificate_that_signs_itself() {
+        let found = |certificate: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n\
+                 <-- ServerHello Certificate [{certificate}] ServerHelloDone\nalert 48 FIN -->\n<-- FIN\nACK -->"
+            );
+            ladder_check::found_by(&super::RULE, &text).expect("found")
+        };
+        let own = found("name=a self-signed");
+        assert!(own.message.contains("issued by itself"), "{}", own.message);
+        assert!(
+            own.remedies[0].contains("signs itself"),
+            "{:?}",
+            own.remedies
+        );
+        let alone = found("name=a");
+        assert!(alone.message.contains("sent alone"), "{}", alone.message);
+        assert!(
+            alone.remedies[0].contains("whole chain"),
+            "{:?}",
+            alone.remedies
+        );
+        assert!(!alone.remedies.iter().any(|it| it.contains("signs itself")));
+    }
 }

@@ -1,19 +1,20 @@
 //! The server required a client certificate and got none.
 
 use crate::analysis::connection::Connection;
+use crate::protocol::tls::TlsVersion;
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Sentence, sentence};
 use crate::rules::wording::{not_yet, tell};
-use crate::rules::wording_tls::hello;
-use crate::rules::wording_tls::named;
-use crate::rules::wording_tls::sign;
+use crate::rules::wording_tls::{asked_for, called, hello, sign};
 
 rule! {
     /// # What happened
     ///
-    /// The server asked the client for a certificate, the client sent none, and the server ended the connection. In TLS 1.3
-    /// the client takes the handshake for done by then: its first read fails, not its handshake.
+    /// The server asked the client for a certificate, the client sent none, and the server refused it with an alert or
+    /// ended the connection at once. Up to TLS 1.2 the client's handshake fails. In TLS 1.3 the client takes the handshake
+    /// for done by then: its first read fails, not its handshake.
     ///
     /// # Why it matters
     ///
@@ -73,14 +74,23 @@ fn check(connection: &Connection) -> Verdict {
     let Some(reading) = failure_as(connection, TlsFailureKind::ClientCertificate) else {
         return not_yet(connection);
     };
-    let asked = named(reading.facts);
-    let how = match reading.alert.and_then(|alert| alert.code()) {
-        Some(_) => "said so by its alert",
-        None => "ended the connection",
+    let message = match reading.alert.and_then(|alert| alert.code()) {
+        Some(code) => sentence!(
+            "The server asked the client for a certificate, the client sent none, and the server refused it with the alert {}.",
+            called(code)
+        ),
+        None => Sentence::from(
+            "The server asked the client for a certificate, the client sent none, and the server ended the connection without \
+             a byte of data.",
+        ),
     };
-    let message = format!(
-        "The server{asked} wanted a certificate of the client, the client had none, and the server {how}."
-    );
+    let late = reading.facts.version() >= Some(TlsVersion::TLS_13);
+    let when = match late {
+        true => {
+            "In TLS 1.3 the client takes the handshake for complete by then: its first read fails."
+        }
+        false => "In TLS 1.2 and before, the client's handshake fails.",
+    };
     tell(
         &RULE,
         Severity::Error,
@@ -88,8 +98,50 @@ fn check(connection: &Connection) -> Verdict {
         "the client had no certificate",
         message,
     )
+    .adds(asked_for(reading.facts))
+    .adds(reading.facts.version().map(|_| when))
     .shows(hello(&reading), "ClientHello")
     .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
     .shows(Some(reading.at), sign(&reading, connection))
     .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    const ASKED: &str = "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n\
+                         <-- ServerHello Certificate [name=a] CertificateRequest ServerHelloDone\n\
+                         Certificate [none] KeyExchange Finished -->\n";
+
+    fn rules(text: &str) -> Vec<&'static str> {
+        ladder_check::run(&format!("{ASKED}{text}").parse().expect("a ladder")).rules()
+    }
+
+    /// The server's Finished accepts a client without a certificate; who closes then, and why, is another matter.
+    #[test]
+    fn a_certificate_that_was_optional_is_not_missing() {
+        for end in [
+            "<-- Finished\nclose_notify FIN -->\n<-- close_notify FIN\nACK -->",
+            "<-- Finished\napp 300 -->\nclose_notify FIN -->\n<-- close_notify FIN\nACK -->",
+            "<-- Finished\n+60s <-- close_notify FIN\nclose_notify FIN -->\n<-- ACK",
+        ] {
+            assert!(!rules(end).contains(&super::RULE.name), "{end}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_closes_at_once_refused_it() {
+        assert_eq!(rules("<-- FIN\nFIN -->\n<-- ACK"), [super::RULE.name]);
+        // Who closes first gives up; a server that closes much later has another reason.
+        assert!(!rules("FIN -->\n<-- FIN\nACK -->").contains(&super::RULE.name));
+        assert!(!rules("+60s <-- FIN\nFIN -->\n<-- ACK").contains(&super::RULE.name));
+    }
+
+    #[test]
+    fn what_was_not_captured_refuses_nobody() {
+        let text =
+            "<~~ Finished\n+1ms <~~ app 900\napp 300 -->\nACK -->\n<-- FIN\nFIN -->\n<-- ACK";
+        assert!(!rules(text).contains(&super::RULE.name));
+    }
 }

@@ -1,24 +1,24 @@
 //! A connection that ended within the TLS handshake without an alert.
 
-use crate::base::format::duration;
-use crate::rules::wording_tls::describe;
-use crate::rules::wording_tls::hello;
-use crate::rules::wording_tls::named;
 use std::time::Duration;
 
 use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Who};
 use crate::base::certainty::Certainty;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::tls::{CertificateFlaw, HandshakeStage};
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailure, TlsFailureKind, failure, who};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::statement::sentence;
-use crate::rules::wording::{not_yet, side, tell};
+use crate::rules::statement::{Sentence, Value, sentence};
+use crate::rules::wording::{not_yet, tell};
+use crate::rules::wording_tls::{adding, asked_for, describe, hello, sign};
 
 rule! {
     /// # What happened
     ///
-    /// The connection was closed or reset before the TLS handshake was complete, and no alert said why. Or a client closed
+    /// The connection was closed or reset before the TLS handshake was complete, and no alert said why; a client that leaves
+    /// at once, before any answer, may just have changed its mind, which is a note. Or a client closed
     /// as soon as it was, without a word under the keys: some programs check the server's certificate only then.
     ///
     /// # Why it matters
@@ -28,12 +28,15 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - After the ClientHello only: does that port speak TLS at all, is the load balancer's target healthy, does a filter
-    ///   on the path object to the name?
-    /// - After the server's messages: the client did not like them and says nothing (pinning, an old library); look at the
-    ///   client's log.
-    /// - After the client's Finished: the server did not like the client: look at its log for the client certificate it
-    ///   wanted.
+    /// - *If the server had not answered the ClientHello and the server closed first:* Check that this port speaks TLS, that
+    ///   the target behind a load balancer is up, and that no filter on the path objects to the name.
+    /// - *If the server had not answered the ClientHello and the client closed first:* Look into the client's log for its time
+    ///   limit or its reason to leave; a capture at the server shows whether the ClientHello arrived.
+    /// - *If the server had answered the ClientHello and the client closed first:* Look into the client's log: it did not
+    ///   accept what the server sent and does not say so on the wire (pinning, an old library), or it left on its own.
+    /// - *If the server had answered the ClientHello and the server closed first:* Look into the server's log at that moment:
+    ///   it gave the handshake up without an alert (a crash, a limit, a client certificate that it wanted).
+    /// - *If neither side closed first:* Capture on both sides of the path, to find where the connection was ended.
     ///
     /// # Example
     ///
@@ -94,66 +97,155 @@ fn check(connection: &Connection) -> Verdict {
         TlsFailureKind::LeftAfterHandshake => true,
         _ => return not_yet(connection),
     };
-    let asked = named(reading.facts);
-    let by = reading.by.map_or_else(
-        || match connection.teardown.by {
-            By::Middlebox => "a box on the path, in somebody's name,".to_owned(),
-            _ => "both sides".to_owned(),
-        },
-        |by| format!("the {}", side(by)),
-    );
-    let word = match connection.teardown.how {
-        How::Fin => "closed the connection",
-        _ => "reset the connection",
+    let last = last_message(connection, &reading);
+    let waited = reading.at.time.since(last.time);
+    let closes = matches!(connection.teardown.how, How::Fin);
+    let (summary, message) = match (reading.by, closes, left) {
+        (_, _, true) => (
+            "clients left as soon as the TLS handshake was complete",
+            sentence!(
+                "The client closed the connection {} after the TLS handshake was complete, without any data.",
+                waited
+            ),
+        ),
+        (Some(Who::Client), true, _) => (
+            "clients closed within the TLS handshake, without an alert",
+            sentence!(
+                "The client closed the connection within the TLS handshake, {} after the last message, and no alert said why.",
+                waited
+            ),
+        ),
+        (Some(Who::Client), false, _) => (
+            "clients reset within the TLS handshake, without an alert",
+            sentence!(
+                "The client reset the connection within the TLS handshake, {} after the last message, and no alert said why.",
+                waited
+            ),
+        ),
+        (Some(Who::Server), true, _) => (
+            "servers closed within the TLS handshake, without an alert",
+            sentence!(
+                "The server closed the connection within the TLS handshake, {} after the last message, and no alert said why.",
+                waited
+            ),
+        ),
+        (Some(Who::Server), false, _) => (
+            "servers reset within the TLS handshake, without an alert",
+            sentence!(
+                "The server reset the connection within the TLS handshake, {} after the last message, and no alert said why.",
+                waited
+            ),
+        ),
+        (None, _, _) if connection.teardown.by == By::Middlebox => (
+            "TLS handshakes were reset by a box on the path",
+            sentence!(
+                "A RST in somebody's name, from a box on the path, ended the TLS handshake {} after the last message.",
+                waited
+            ),
+        ),
+        (None, _, _) => (
+            "both sides closed within the TLS handshake, without an alert",
+            sentence!(
+                "Both sides closed the connection within the TLS handshake, {} after the last message, and no alert said why.",
+                waited
+            ),
+        ),
     };
-    let place = match reading.facts.stage {
-        HandshakeStage::Begun | HandshakeStage::Unseen => "before the ClientHello was whole",
-        HandshakeStage::ClientHello => "after the ClientHello, which had no answer",
-        HandshakeStage::ServerHello => "after the server's hello",
-        HandshakeStage::ServerFlight => "after the server's messages",
-        HandshakeStage::ClientFinished => "after the client had finished its part",
-        HandshakeStage::Complete => {
-            "as soon as the handshake was complete, without a word under the keys"
-        }
+    let early = early_leave(connection, &reading, waited);
+    let severity = match left || early {
+        true => Severity::Note,
+        false if went_on(connection, &reading) => Severity::Warning,
+        false => Severity::Error,
     };
-    let since = connection
-        .last_data
-        .iter()
-        .max()
-        .copied()
-        .unwrap_or_default();
-    let waited = duration(reading.at.time.since(since.time));
-    let (severity, hint) = if left {
-        let other = reading.facts.flaw(connection.server.ip) == Some(CertificateFlaw::OtherAddress);
-        let hint = if other {
-            " It sent no name, as one does that calls an address, and the certificate is not for that address: a client \
-             that checks it only then leaves so, and so does a probe."
-        } else {
-            " A client that checks the certificate only then does so, and so does a probe."
-        };
-        (Severity::Note, hint.to_owned() + &describe(reading.facts))
-    } else if went_on(connection, &reading) {
-        (
-            Severity::Warning,
-            " The client had sent application data before the server had finished, so it liked what it saw and left of its own accord."
-                .to_owned(),
+    let hint = if left {
+        let flaw = reading.facts.flaw(connection.server.ip);
+        Some(match flaw == Some(CertificateFlaw::OtherAddress) {
+            true => {
+                "It sent no name, as one does that calls an address, and the certificate is not for that address: a client \
+                 that checks it only then leaves so, and so does a probe."
+            }
+            false => "A client that checks the certificate only then does so, and so does a probe.",
+        })
+    } else if early {
+        Some("It did not wait for an answer: it had given up, or no longer needed the connection.")
+    } else if severity == Severity::Warning {
+        Some(
+            "It had sent application data before the server had finished, so it accepted the server and left of its own accord.",
         )
     } else {
-        (Severity::Error, String::new())
+        None
     };
-    let message = format!(
-        "In the TLS handshake{asked} {by} {word} {place}, {waited} after the last message, and no alert said why.{hint}"
-    );
-    tell(
-        &RULE,
-        severity,
-        reading.certainty,
-        "TLS handshakes ended without a word",
-        message,
-    )
-    .shows(hello(&reading), "ClientHello")
-    .shows(Some(reading.at), format!("{by} {word}"))
-    .about(connection)
+    let mut telling = tell(&RULE, severity, reading.certainty, summary, message)
+        .adds(place(connection, &reading).filter(|_| !left))
+        .adds(asked_for(reading.facts))
+        .adds(hint);
+    if left {
+        telling = adding(telling, describe(reading.facts));
+    }
+    telling
+        .shows(hello(&reading), "ClientHello")
+        .shows(Some(reading.at), sign(&reading, connection))
+        .about(connection)
+}
+
+/// The last payload before the close.
+fn last_message(connection: &Connection, reading: &TlsFailure<'_>) -> FrameRef {
+    let facts = reading.facts;
+    let flows = facts.flows.iter();
+    let seen = flows.flat_map(|flow| [flow.finished, flow.last]);
+    let parsed = seen.flatten().chain(facts.server_done);
+    let hellos = facts.hello.as_ref().map(|(at, _)| *at);
+    let answer = facts.answer.as_ref().map(|(at, _)| *at);
+    let all = parsed
+        .chain(hellos)
+        .chain(answer)
+        .chain(connection.last_data);
+    // A close can come with data.
+    all.filter(|it| *it <= reading.at && it.frame.0 > 0)
+        .max()
+        .unwrap_or(connection.first)
+}
+
+/// How far the handshake had come.
+fn place(connection: &Connection, reading: &TlsFailure<'_>) -> Option<Sentence> {
+    let [asked, answered] = [reading.facts.caller, reading.facts.caller.other()]
+        .map(|end| connection.sent[who(end) as usize].bytes);
+    let answered = match connection.last_data[who(reading.facts.caller.other()) as usize] {
+        last if last <= reading.at => answered,
+        _ => 0,
+    };
+    Some(match reading.stage {
+        HandshakeStage::Begun | HandshakeStage::Unseen => sentence!(
+            "Until then the client had sent {} of a ClientHello that was not whole.",
+            Value::bytes(asked)
+        ),
+        HandshakeStage::ClientHello if answered == 0 => {
+            "Until then the client had sent its ClientHello, and the server nothing.".into()
+        }
+        HandshakeStage::ClientHello | HandshakeStage::ServerHello => {
+            "Until then the server had sent its hello, and not all of its part.".into()
+        }
+        HandshakeStage::ServerFlight => {
+            "Until then the server had sent its part, and the client had not finished.".into()
+        }
+        HandshakeStage::ClientFinished => {
+            "Until then the client had finished its part, and the server had not.".into()
+        }
+        HandshakeStage::Complete => return None,
+    })
+}
+
+/// A client that closes sooner, and has had no answer, has not run into a time limit.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(900);
+
+/// Whether the client closed of its own accord before the server had answered at all: it did not wait, and nothing was
+/// refused.
+fn early_leave(connection: &Connection, reading: &TlsFailure<'_>, waited: Duration) -> bool {
+    connection.teardown.how == How::Fin
+        && reading.by == Some(Who::Client)
+        && reading.facts.caller == FlowEnd::A
+        && reading.stage <= HandshakeStage::ClientHello
+        && waited < SHORTEST_LIMIT
 }
 
 /// Reduces the severity for surplus connections. Some clients open several connections at once, use the first that is
@@ -235,6 +327,36 @@ mod tests {
             Some(Severity::Error)
         );
         assert_eq!(severity(&left("")), Some(Severity::Error));
+    }
+
+    /// What came after the close is not what had come before it.
+    #[test]
+    fn the_place_is_that_of_the_close() {
+        let answer = "<-- ServerHello Certificate [name=a] ServerHelloDone";
+        let hello = "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n";
+        let found =
+            |text: &str| ladder_check::found_by(&RULE, &format!("{hello}{text}")).expect("found");
+        let left = found(&format!("+13ms FIN -->\n+5ms {answer}\nRST [noack] -->"));
+        assert!(
+            left.message.contains("13.0 ms after the last message"),
+            "{}",
+            left.message
+        );
+        assert!(
+            left.message.contains("and the server nothing"),
+            "{}",
+            left.message
+        );
+        assert_eq!(left.severity, Severity::Note);
+        let limit = found("+10s FIN -->\n<-- FIN\nACK -->");
+        assert_eq!(limit.severity, Severity::Error);
+        let after = found(&format!("{answer}\n+13ms FIN -->\n<-- FIN\nACK -->"));
+        assert!(
+            after.message.contains("server had sent its part"),
+            "{}",
+            after.message
+        );
+        assert_eq!(after.severity, Severity::Error);
     }
 
     #[test]

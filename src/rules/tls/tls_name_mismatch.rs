@@ -1,15 +1,14 @@
 //! The certificate is for another name.
 
 use crate::analysis::connection::Connection;
-use crate::base::escape::escape;
+use crate::base::escape::shortened;
 use crate::protocol::tls::HandshakeStage;
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, tell};
-use crate::rules::wording_tls::describe;
-use crate::rules::wording_tls::hello;
-use crate::rules::wording_tls::sign;
+use crate::rules::wording_tls::{adding, describe, hello, sign};
 
 rule! {
     /// # What happened
@@ -26,10 +25,12 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Ask for a name that is in the certificate; an address is one only if the certificate holds it as an address.
-    /// - Or get a certificate that has the name among its alternative names; the common name does not count any more.
-    /// - Where one address serves several names, check that the server chooses by SNI and what it sends to a name it does
-    ///   not know.
+    /// - *If the client sent no server name:* Let the client call the server by a name that is in the certificate; an address
+    ///   is one only if the certificate holds it as an address.
+    /// - *If the client sent a server name:* Let the client ask for a name that is in the certificate, or get a certificate
+    ///   that has the name among its alternative names; the common name does not count any more.
+    /// - *If the client sent a server name:* Where one address serves several names, check that the server chooses by SNI and
+    ///   what it sends to a name it does not know.
     ///
     /// # Example
     ///
@@ -106,30 +107,33 @@ fn check(connection: &Connection) -> Verdict {
     let Some(reading) = failure_as(connection, TlsFailureKind::Name) else {
         return not_yet(connection);
     };
-    let what = describe(reading.facts);
-    let wanted = match reading.facts.sni() {
-        Some(name) => format!("The client asked for {}", escape(name.as_bytes())),
-        None => format!(
-            "The client sent no name, as one does that calls an address, here {}",
+    let message = match reading.facts.sni() {
+        Some(name) => sentence!(
+            "The client asked for {}, and the certificate is for others.",
+            shortened(name.as_bytes(), 80)
+        ),
+        None => sentence!(
+            "The client sent no name, as one does that calls an address, here {}, and the certificate is not for that address.",
             connection.server.ip
         ),
     };
-    let left = match reading.facts.stage {
-        HandshakeStage::Complete => {
-            " The client left as soon as the handshake was over, without a word."
-        }
-        _ => "",
+    let left = match reading.stage {
+        HandshakeStage::Complete => Some(
+            "The client left as soon as the handshake was over, without an alert: the name is the likely reason.",
+        ),
+        _ => None,
     };
-    let message = format!("{wanted}, and the certificate is for others.{what}{left}");
-    tell(
+    let telling = tell(
         &RULE,
         Severity::Error,
         reading.certainty,
         "the certificate is for another name",
         message,
-    )
-    .shows(hello(&reading), "ClientHello")
-    .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
-    .shows(Some(reading.at), sign(&reading, connection))
-    .about(connection)
+    );
+    adding(telling, describe(reading.facts))
+        .adds(left)
+        .shows(hello(&reading), "ClientHello")
+        .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
+        .shows(Some(reading.at), sign(&reading, connection))
+        .about(connection)
 }

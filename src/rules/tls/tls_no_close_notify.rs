@@ -1,16 +1,14 @@
 //! The server closed without `close_notify`.
 
-use crate::base::format::duration;
-use std::time::Duration;
-
 use crate::analysis::connection::{By, Connection, How, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::{Exchange, Framing, Outcome, Protocol};
 use crate::protocol::tcp::ResetKind;
 use crate::protocol::tls::{CloseNotify, HandshakeStage};
 use crate::rules::Severity;
-use crate::rules::classify_tls::{failure, is_unanswered};
+use crate::rules::classify_tls::{failure, is_unanswered, response_cut};
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, tell};
 
 rule! {
@@ -24,15 +22,15 @@ rule! {
     ///
     /// Where the end of a message is told by the end of the connection, the client cannot know whether it has all of it:
     /// OpenSSL 3 reports "unexpected eof while reading". Where the length was announced it does not matter, and many
-    /// servers never say it. A reset within a second of the last data is a warning: it throws away what is under way, and the
-    /// client reads "connection reset by peer".
+    /// servers never say it. A reset while the response is being sent, and a close in the middle of a record, have rules of
+    /// their own (`reset-mid-response`, `response-cut-short`).
     ///
     /// # Remedy
     ///
     /// - If clients complain, let the server shut TLS down before it closes (`SSL_shutdown`, `SslStream.ShutdownAsync`,
     ///   `tls.Conn.CloseWrite`).
     /// - Announce the length of responses, or send them chunked.
-    /// - A server that was killed leaves the same sign: look at its log at that time.
+    /// - Look into the server's log at that time: a server that was killed leaves the same sign.
     ///
     /// # Example
     ///
@@ -98,9 +96,6 @@ rule! {
     "the server closed a TLS connection without `close_notify`", Check::Connection(check)
 }
 
-/// A reset this soon after the last data is not caused by an idle timer.
-const UNDER_WAY: Duration = Duration::from_secs(1);
-
 fn check(connection: &Connection) -> Verdict {
     let Some(facts) = connection.tls.as_deref() else {
         return not_yet(connection);
@@ -127,7 +122,9 @@ fn check(connection: &Connection) -> Verdict {
         || facts.stage < HandshakeStage::Complete
         || facts.flows[server].records == 0
         || failure(connection).is_some()
+        || facts.flows[server].unsure
         || is_unanswered(connection)
+        || response_cut(connection).is_some()
     {
         return Verdict::Clear;
     }
@@ -135,28 +132,32 @@ fn check(connection: &Connection) -> Verdict {
     let (certainty, told) = if facts.is_open {
         (Certainty::Certain, within(connection))
     } else {
-        let hidden = "What it sent last may be cut short; with a key log that could be told.";
+        let hidden =
+            "Whether what it sent was complete is hidden; with a key log that could be told.";
         (Certainty::Likely, hidden)
     };
-    let message = format!(
-        "The server sent its {word} {} after its last application data, and no close_notify before it. {told}",
-        duration(close.time.since(since.time))
-    );
-    let at_once = close.time.since(since.time) < UNDER_WAY;
-    let severity = match word {
-        "RST" if at_once => Severity::Warning,
-        _ => Severity::Note,
+    let waited = close.time.since(since.time);
+    let (summary, message) = match word {
+        "FIN" => (
+            "the server closed without close_notify",
+            sentence!(
+                "The server sent its FIN {} after its last application data, and no close_notify before it.",
+                waited
+            ),
+        ),
+        _ => (
+            "the server reset without close_notify",
+            sentence!(
+                "The server sent a RST {} after its last application data, and no close_notify before it.",
+                waited
+            ),
+        ),
     };
-    tell(
-        &RULE,
-        severity,
-        certainty,
-        "the server closed without close_notify",
-        message,
-    )
-    .shows(facts.flows[server].last, "the last application data")
-    .shows(Some(close), format!("{word} from the server"))
-    .about(connection)
+    tell(&RULE, Severity::Note, certainty, summary, message)
+        .adds(Some(told))
+        .shows(facts.flows[server].last, "the last application data")
+        .shows(Some(close), format!("{word} from the server"))
+        .about(connection)
 }
 
 /// What the decrypted exchanges show about completeness, which a close without `close_notify` leaves open.

@@ -1,19 +1,19 @@
 //! No protocol version that both sides support.
 
-use crate::analysis::connection::Connection;
+use crate::analysis::connection::{Connection, Who};
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{not_yet, side, tell};
-use crate::rules::wording_tls::hello;
-use crate::rules::wording_tls::named;
-use crate::rules::wording_tls::sign;
+use crate::rules::statement::sentence;
+use crate::rules::wording::{not_yet, tell};
+use crate::rules::wording_tls::{asked_for, hello, sign};
 
 rule! {
     /// # What happened
     ///
     /// One side ended the handshake with the alert `protocol_version`: the versions that the client offered, or the one
-    /// that the server chose, are not spoken at the other end.
+    /// that the server chose, are not spoken at the other end. Or the server sent `inappropriate_fallback`: the client had
+    /// fallen back to an older version than both support.
     ///
     /// # Why it matters
     ///
@@ -22,9 +22,15 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Let the client offer a newer version: .NET Framework below 4.7 needs `ServicePointManager.SecurityProtocol` or
-    ///   `SchUseStrongCrypto`, Java 7 `https.protocols`, old OpenSSL an update.
-    /// - Or, where the client cannot be changed, allow its version at the server or at a proxy before it, knowingly.
+    /// - *If the alert was inappropriate_fallback:* Find out why the client's first attempt failed, in the connection before
+    ///   this one: it retries with an older version after any failure.
+    /// - *If the alert was protocol_version and the server sent the alert:* Let the client offer a newer version: .NET
+    ///   Framework below 4.7 needs `ServicePointManager.SecurityProtocol` or `SchUseStrongCrypto`, Java 7 `https.protocols`,
+    ///   old OpenSSL an update.
+    /// - *If the alert was protocol_version and the server sent the alert:* Or, where the client cannot be changed, allow its
+    ///   version at the server or at a proxy before it, knowingly.
+    /// - *If the alert was protocol_version and the client sent the alert:* Update the server, or turn its newer versions on;
+    ///   where that cannot be, allow its version at the client, knowingly.
     ///
     /// # Example
     ///
@@ -65,28 +71,65 @@ fn check(connection: &Connection) -> Verdict {
     let Some(reading) = failure_as(connection, TlsFailureKind::Version) else {
         return not_yet(connection);
     };
-    let asked = named(reading.facts);
     let offered = reading.facts.hello.as_ref().map(|(_, hello)| {
         let versions: Vec<_> = hello.versions.iter().map(ToString::to_string).collect();
         versions.join(", ")
     });
-    let offered = match offered.as_deref() {
-        Some("") | None => String::new(),
-        Some(list) => format!(" The client offered {list}."),
+    let offered = offered.filter(|list| !list.is_empty());
+    let fallback = reading.alert.and_then(|alert| alert.code()) == Some(FALLBACK);
+    let (summary, message) = match (fallback, reading.by) {
+        (true, _) => (
+            "the client fell back to an older TLS version than the server supports",
+            "The server refused a second attempt of the client with an older TLS version (alert inappropriate_fallback): it \
+             supports a newer one, so the first attempt failed for another reason.",
+        ),
+        (false, Some(Who::Client)) => (
+            "no TLS version is spoken by both sides",
+            "The client ended the TLS handshake with the alert protocol_version: it does not take the version that the server \
+             chose.",
+        ),
+        (false, _) => (
+            "no TLS version is spoken by both sides",
+            "The server ended the TLS handshake with the alert protocol_version: it takes none of the versions that the \
+             client offered.",
+        ),
     };
-    let by = reading.by.map_or("one side", side);
-    let message = format!(
-        "The {by} ended the TLS handshake{asked} with the alert protocol_version.{offered}"
-    );
-    tell(
-        &RULE,
-        Severity::Error,
-        reading.certainty,
-        "no TLS version is spoken by both sides",
-        message,
-    )
-    .shows(hello(&reading), "ClientHello")
-    .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
-    .shows(Some(reading.at), sign(&reading, connection))
-    .about(connection)
+    let chosen = reading.facts.version().map(|version| version.to_string());
+    tell(&RULE, Severity::Error, reading.certainty, summary, message)
+        .adds(asked_for(reading.facts))
+        .adds(offered.map(|list| sentence!("The client offered {}.", list)))
+        .adds(chosen.map(|version| sentence!("The server chose {}.", version)))
+        .shows(hello(&reading), "ClientHello")
+        .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
+        .shows(Some(reading.at), sign(&reading, connection))
+        .about(connection)
+}
+
+/// `inappropriate_fallback` (RFC 7507 §4).
+const FALLBACK: u8 = 86;
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn a_fallback_is_told_as_one() {
+        let text = "SYN -->\n<-- SYN\nClientHello [sni=a version=1.1] -->\n<-- alert 86 FIN\nFIN -->\n<-- ACK";
+        let found = ladder_check::found_by(&super::RULE, text).expect("found");
+        assert!(
+            found.message.contains("inappropriate_fallback"),
+            "{}",
+            found.message
+        );
+        assert!(
+            !found.message.contains("protocol_version"),
+            "{}",
+            found.message
+        );
+        assert!(
+            found.remedies[0].contains("first attempt"),
+            "{:?}",
+            found.remedies
+        );
+    }
 }

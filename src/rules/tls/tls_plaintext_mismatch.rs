@@ -1,15 +1,15 @@
 //! One side speaks TLS and the other does not.
 
-use crate::analysis::connection::Connection;
+use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, not_yet, side, tell};
-use crate::rules::wording_tls::hello;
-use crate::rules::wording_tls::named;
+use crate::rules::statement::{Sentence, sentence};
+use crate::rules::wording::{named, not_yet, tell};
+use crate::rules::wording_tls::{asked_for, hello};
 
 rule! {
     /// # What happened
@@ -24,9 +24,11 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Compare scheme and port at the client: `https` belongs to the TLS port, `http` to the plain one.
-    /// - Where a proxy stands between, compare what it speaks to the server with what that port expects; a missing or
-    ///   unexpected PROXY line looks the same.
+    /// - *If the client sent a ClientHello:* Let the client use `http` on this port, or the server's TLS port; or turn TLS on
+    ///   for this port (nginx `listen … ssl`).
+    /// - *If the client sent no ClientHello:* Let the client use `https` on this port, or the server's plain port.
+    /// - *If the client sent a ClientHello:* Where a proxy stands between, compare what it speaks to the server with what that
+    ///   port expects; a missing or unexpected PROXY line looks the same.
     ///
     /// # Example
     ///
@@ -81,15 +83,18 @@ rule! {
 fn check(connection: &Connection) -> Verdict {
     if let Some(reading) = failure_as(connection, TlsFailureKind::Plaintext) {
         let answer = connection.exchanges.first().and_then(|it| it.status());
-        let answer = answer.map_or_else(
-            || "in plain text".to_owned(),
-            |status| format!("with {status} in plain text"),
-        );
-        let by = reading.by.map_or("other side", side);
-        let asked = named(reading.facts);
-        let message = format!(
-            "The ClientHello{asked} was answered {answer}: this port of the {by} does not speak TLS."
-        );
+        let message = match (reading.by, answer) {
+            (Some(Who::Client), _) => Sentence::from(
+                "The server began with TLS, and the client answered in plain text: this port of the client does not speak TLS.",
+            ),
+            (_, Some(status)) => sentence!(
+                "The ClientHello was answered with {} in plain text: this port of the server does not speak TLS.",
+                status
+            ),
+            (_, None) => {
+                "The ClientHello was answered in plain text: this port of the server does not speak TLS.".into()
+            }
+        };
         return tell(
             &RULE,
             Severity::Error,
@@ -97,6 +102,7 @@ fn check(connection: &Connection) -> Verdict {
             "TLS was answered in plain text",
             message,
         )
+        .adds(asked_for(reading.facts))
         .shows(hello(&reading), "ClientHello")
         .shows(Some(reading.at), "an answer that is no TLS")
         .about(connection);
@@ -104,9 +110,9 @@ fn check(connection: &Connection) -> Verdict {
     let Some((exchange, frame_ref)) = answered_by_alert(connection) else {
         return not_yet(connection);
     };
-    let message = format!(
-        "A {} in plain text was answered by a TLS alert: this port speaks TLS.",
-        asked(Some(exchange))
+    let message = sentence!(
+        "{} in plain text was answered by a TLS alert: this port speaks TLS.",
+        named(exchange)
     );
     tell(
         &RULE,

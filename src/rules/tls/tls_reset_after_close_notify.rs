@@ -96,11 +96,20 @@ fn check(connection: &Connection) -> Verdict {
     let Some((by, reset)) = reset else {
         return not_yet(connection);
     };
-    let message = format!(
-        "The {} had said close_notify and closed; the RST from the {} after that takes nothing away.",
-        side(who),
-        side(by)
-    );
+    let message = match (who, by) {
+        (Who::Client, Who::Client) => {
+            "The client had said close_notify and closed; its RST after that takes nothing away."
+        }
+        (Who::Client, Who::Server) => {
+            "The client had said close_notify and closed; the server's RST after that takes nothing away."
+        }
+        (Who::Server, Who::Client) => {
+            "The server had said close_notify and closed; the client's RST after that takes nothing away."
+        }
+        (Who::Server, Who::Server) => {
+            "The server had said close_notify and closed; its RST after that takes nothing away."
+        }
+    };
     tell(
         &RULE,
         Severity::Benign,

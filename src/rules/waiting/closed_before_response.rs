@@ -161,7 +161,7 @@ fn check(connection: &Connection) -> Verdict {
             (By::Server, How::Fin)
         );
         return match fin {
-            true => hidden_request(&RULE, connection, "closed the connection"),
+            true => hidden_request(&RULE, connection, "FIN"),
             false => not_yet(connection),
         };
     };

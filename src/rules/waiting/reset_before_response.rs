@@ -120,7 +120,7 @@ fn check(connection: &Connection) -> Verdict {
             (By::Server, How::Reset(ResetKind::Abort))
         );
         return match reset {
-            true => hidden_request(&RULE, connection, "reset the connection"),
+            true => hidden_request(&RULE, connection, "RST"),
             false => not_yet(connection),
         };
     };

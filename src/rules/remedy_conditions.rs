@@ -1,0 +1,410 @@
+//! Conditions of remedies about TLS, HTTP/2 and WebSockets: by alert, error code, version and role.
+
+use super::classify_tls::{close, stage_at_close};
+use super::h2::{h2_goaway, h2_reset_stream};
+use super::remedy::{Condition, when};
+use crate::analysis::connection::{By, Connection, Who};
+use crate::base::frame_ref::FrameRef;
+use crate::protocol::http::Party;
+use crate::protocol::tls::{
+    Alert, Certificate, ChainEnd, HandshakeStage, TlsFacts, TlsVersion, alert_name,
+};
+use crate::protocol::websocket::WebSocketFacts;
+
+/// The conditions. For each the tests have a ladder where it holds and one where it does not.
+pub(super) static CONDITIONS: &[Condition] = &[
+    when("the alert was {}", |it, name| {
+        let code = alert(it).and_then(Alert::code);
+        code.is_some_and(|code| alert_name(code) == Some(name))
+    }),
+    when("the server sent the alert", |it, _| {
+        alert(it).is_some_and(|alert| alert.from.index() == Who::Server as usize)
+    }),
+    when("the client sent the alert", |it, _| {
+        alert(it).is_some_and(|alert| alert.from.index() == Who::Client as usize)
+    }),
+    when("TLS 1.3 was used", |it, _| {
+        tls(it).is_some_and(|facts| facts.version() >= Some(TlsVersion::TLS_13))
+    }),
+    when("TLS 1.2 or older was used", |it, _| {
+        let version = tls(it).and_then(TlsFacts::version);
+        version.is_some_and(|version| version < TlsVersion::TLS_13)
+    }),
+    when("the client sent a server name", |it, _| {
+        tls(it).is_some_and(|facts| facts.sni().is_some())
+    }),
+    when("the client sent no server name", |it, _| {
+        tls(it).is_some_and(|facts| facts.sni().is_none())
+    }),
+    when("the issuer of the certificate was not sent", |it, _| {
+        let alone = |facts: &TlsFacts| {
+            let chain = facts.certificates.as_ref();
+            chain.is_some_and(|(_, chain)| chain.len() == 1)
+                && facts.chain_end() == Some(ChainEnd::IssuerNotSent)
+        };
+        tls(it).is_some_and(alone)
+    }),
+    when("the certificate signs itself", |it, _| {
+        chain_end(it) == Some(ChainEnd::SelfSigned)
+    }),
+    when("the certificate is not known to sign itself", |it, _| {
+        chain_end(it) != Some(ChainEnd::SelfSigned)
+    }),
+    when("the certificate is hidden", |it, _| leaf(it).is_none()),
+    when("the certificate had expired", |it, _| {
+        leaf(it).is_some_and(|(at, leaf)| leaf.until.time() < at.time)
+    }),
+    when("the certificate was not valid yet", |it, _| {
+        leaf(it).is_some_and(|(at, leaf)| leaf.from.time() > at.time)
+    }),
+    when("the server had answered the ClientHello", |it, _| {
+        let stage = tls(it).map(|facts| stage_at_close(it, facts));
+        stage.is_some_and(|stage| stage >= HandshakeStage::ServerHello)
+    }),
+    when("the server had not answered the ClientHello", |it, _| {
+        let stage = tls(it).map(|facts| stage_at_close(it, facts));
+        stage.is_some_and(|stage| stage < HandshakeStage::ServerHello)
+    }),
+    when("the server closed first", |it, _| {
+        it.teardown.by == By::Server
+    }),
+    when("the client closed first", |it, _| {
+        it.teardown.by == By::Client
+    }),
+    when("neither side closed first", |it, _| {
+        matches!(it.teardown.by, By::Both | By::Middlebox)
+    }),
+    when("the client sent a ClientHello", |it, _| {
+        tls(it).is_some_and(|facts| facts.hello.is_some())
+    }),
+    when("the client sent no ClientHello", |it, _| {
+        tls(it).is_none_or(|facts| facts.hello.is_none())
+    }),
+    when("the GOAWAY said {}", |it, code| {
+        h2_goaway::told(it).is_some_and(|(_, goaway)| goaway.code.to_string() == code)
+    }),
+    when("the GOAWAY blames the other side", |it, _| {
+        h2_goaway::told(it).is_some_and(|(_, goaway)| h2_goaway::blames(goaway.code))
+    }),
+    when("the server sent the GOAWAY", |it, _| {
+        h2_goaway::told(it).is_some_and(|(who, _)| who == Who::Server)
+    }),
+    when("streams were lost with the connection", |it, _| {
+        h2_goaway::lost(it).next().is_some()
+    }),
+    when("streams lay above the last one", |it, _| {
+        h2_goaway::refused(it).next().is_some()
+    }),
+    when("no stream was lost", |it, _| {
+        h2_goaway::lost(it).next().is_none() && h2_goaway::refused(it).next().is_none()
+    }),
+    when("the stream was reset with {}", |it, code| {
+        h2_reset_stream::told(it).is_some_and(|(_, reset)| reset.code.to_string() == code)
+    }),
+    when("the client reset the stream", |it, _| {
+        h2_reset_stream::told(it).is_some_and(|(_, reset)| reset.by == Party::Requester)
+    }),
+    when("the server reset the stream", |it, _| {
+        h2_reset_stream::told(it).is_some_and(|(_, reset)| reset.by == Party::Responder)
+    }),
+    when("the client spoke HTTP/2", |it, _| {
+        it.h2
+            .as_ref()
+            .is_some_and(|h2| h2.mismatch.as_ref().is_none_or(|it| !it.by_client))
+    }),
+    when("the client spoke HTTP/1", |it, _| {
+        it.h2
+            .as_ref()
+            .is_none_or(|h2| h2.mismatch.as_ref().is_some_and(|it| it.by_client))
+    }),
+    when("the close code was {}", |it, code| {
+        let close = it.websocket.as_deref().and_then(first_close);
+        close.is_some_and(|close| code.parse() == Ok(close))
+    }),
+    when(
+        "the WebSocket had been silent for {} or more",
+        |it, limit| {
+            silence(it)
+                .zip(super::remedy::time(limit))
+                .is_some_and(|(silent, limit)| silent >= limit)
+        },
+    ),
+    when("the WebSocket had been silent for under {}", |it, limit| {
+        silence(it)
+            .zip(super::remedy::time(limit))
+            .is_some_and(|(silent, limit)| silent < limit)
+    }),
+];
+
+fn tls(connection: &Connection) -> Option<&TlsFacts> {
+    connection.tls.as_deref()
+}
+
+fn alert(connection: &Connection) -> Option<&Alert> {
+    tls(connection)?.fatal()
+}
+
+fn leaf(connection: &Connection) -> Option<(FrameRef, &Certificate)> {
+    tls(connection)?.leaf()
+}
+
+fn chain_end(connection: &Connection) -> Option<ChainEnd> {
+    tls(connection)?.chain_end()
+}
+
+/// The code of the Close that came first.
+fn first_close(websocket: &WebSocketFacts) -> Option<u16> {
+    let closes = websocket
+        .halves
+        .iter()
+        .filter_map(|half| half.close.as_ref());
+    closes.min_by_key(|close| close.at)?.code
+}
+
+/// From the last frame of the WebSocket to the close of its connection.
+fn silence(connection: &Connection) -> Option<std::time::Duration> {
+    let websocket = connection.websocket.as_ref()?;
+    let last = websocket.last()?;
+    Some(close(connection).time.since(last.time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check;
+    use crate::rules::remedy::{Remedy, applied};
+
+    const HELLO: &str = "ClientHello [sni=a version=1.2] -->\n";
+    const ANSWER: &str = "<-- ServerHello Certificate [name=a] ServerHelloDone\n";
+    const H2: &str = "h2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\n";
+    const WS: &str = "GET /ws [connection=Upgrade upgrade=websocket] -->\n\
+                      <-- 101 [connection=Upgrade upgrade=websocket]\n";
+
+    /// Each condition with a value, what precedes, what follows where it holds, and where it does not.
+    const BOTH_SIDES: &[(&str, &str, &str, &str)] = &[
+        (
+            "the alert was internal_error",
+            HELLO,
+            "<-- alert 80",
+            "<-- alert 40",
+        ),
+        (
+            "the server sent the alert",
+            HELLO,
+            "<-- alert 80",
+            "alert 80 -->",
+        ),
+        (
+            "the client sent the alert",
+            HELLO,
+            "alert 80 -->",
+            "<-- alert 80",
+        ),
+        (
+            "TLS 1.3 was used",
+            "ClientHello -->\n",
+            "<-- ServerHello [version=1.3]",
+            "<-- ServerHello",
+        ),
+        (
+            "TLS 1.2 or older was used",
+            "ClientHello -->\n",
+            "<-- ServerHello",
+            "<-- ServerHello [version=1.3]",
+        ),
+        (
+            "the client sent a server name",
+            "",
+            "ClientHello [sni=a] -->",
+            "ClientHello -->",
+        ),
+        (
+            "the client sent no server name",
+            "",
+            "ClientHello -->",
+            "ClientHello [sni=a] -->",
+        ),
+        (
+            "the server had answered the ClientHello",
+            HELLO,
+            "<-- ServerHello\nFIN -->",
+            "FIN -->",
+        ),
+        (
+            "the server had not answered the ClientHello",
+            HELLO,
+            "FIN -->",
+            "<-- ServerHello\nFIN -->",
+        ),
+        ("the server closed first", HELLO, "<-- FIN", "FIN -->"),
+        ("the client closed first", HELLO, "FIN -->", "<-- FIN"),
+        (
+            "neither side closed first",
+            HELLO,
+            "<-- RST [ttl=9]",
+            "<-- FIN",
+        ),
+        ("the client sent a ClientHello", "", HELLO, "GET / -->"),
+        ("the client sent no ClientHello", "", "GET / -->", HELLO),
+        (
+            "the GOAWAY said NO_ERROR",
+            H2,
+            "<-- h2 GOAWAY 0 NO_ERROR",
+            "<-- h2 GOAWAY 0 PROTOCOL_ERROR",
+        ),
+        (
+            "the GOAWAY blames the other side",
+            H2,
+            "<-- h2 GOAWAY 0 ENHANCE_YOUR_CALM",
+            "<-- h2 GOAWAY 0 NO_ERROR",
+        ),
+        (
+            "the server sent the GOAWAY",
+            H2,
+            "<-- h2 GOAWAY 0 PROTOCOL_ERROR",
+            "h2 GOAWAY 0 PROTOCOL_ERROR -->",
+        ),
+        (
+            "streams were lost with the connection",
+            H2,
+            "h2 HEADERS 1 GET / END -->\n<-- h2 GOAWAY 1 NO_ERROR FIN",
+            "<-- h2 GOAWAY 0 NO_ERROR FIN",
+        ),
+        (
+            "streams lay above the last one",
+            H2,
+            "h2 HEADERS 1 GET / END -->\n<-- h2 GOAWAY 0 NO_ERROR FIN",
+            "<-- h2 GOAWAY 0 NO_ERROR FIN",
+        ),
+        (
+            "no stream was lost",
+            H2,
+            "<-- h2 GOAWAY 0 NO_ERROR FIN",
+            "h2 HEADERS 1 GET / END -->\n<-- h2 GOAWAY 1 NO_ERROR FIN",
+        ),
+        (
+            "the stream was reset with REFUSED_STREAM",
+            H2,
+            "h2 HEADERS 1 GET / END -->\n<-- h2 RST_STREAM 1 REFUSED_STREAM",
+            "h2 HEADERS 1 GET / END -->\n<-- h2 RST_STREAM 1 CANCEL",
+        ),
+        (
+            "the client reset the stream",
+            H2,
+            "h2 HEADERS 1 GET / END -->\nh2 RST_STREAM 1 PROTOCOL_ERROR -->",
+            "h2 HEADERS 1 GET / END -->\n<-- h2 RST_STREAM 1 PROTOCOL_ERROR",
+        ),
+        (
+            "the server reset the stream",
+            H2,
+            "h2 HEADERS 1 GET / END -->\n<-- h2 RST_STREAM 1 PROTOCOL_ERROR",
+            "h2 HEADERS 1 GET / END -->\nh2 RST_STREAM 1 PROTOCOL_ERROR -->",
+        ),
+        (
+            "the client spoke HTTP/2",
+            "",
+            "h2 preface h2 SETTINGS -->\n<-- 400 \"no\"",
+            "GET / -->\n<-- h2 SETTINGS",
+        ),
+        (
+            "the client spoke HTTP/1",
+            "",
+            "GET / -->\n<-- h2 SETTINGS",
+            "h2 preface h2 SETTINGS -->\n<-- 400 \"no\"",
+        ),
+        (
+            "the close code was 1011",
+            WS,
+            "<-- ws close 1011",
+            "<-- ws close 1009",
+        ),
+        (
+            "the WebSocket had been silent for 10 s or more",
+            WS,
+            "ws text 5 -->\n+10s <-- FIN",
+            "ws text 5 -->\n+9s <-- FIN",
+        ),
+        (
+            "the WebSocket had been silent for under 10 s",
+            WS,
+            "ws text 5 -->\n+9s <-- FIN",
+            "ws text 5 -->\n+10s <-- FIN",
+        ),
+    ];
+
+    /// Those about a certificate: what it is where the condition holds, and where it does not. Certificates are only
+    /// parsed in builds with this feature.
+    #[cfg(feature = "decrypt")]
+    const CERTIFICATES: &[(&str, &str, &str)] = &[
+        (
+            "the issuer of the certificate was not sent",
+            "name=a",
+            "name=a self-signed",
+        ),
+        (
+            "the certificate signs itself",
+            "name=a self-signed",
+            "name=a",
+        ),
+        (
+            "the certificate is not known to sign itself",
+            "name=a",
+            "name=a self-signed",
+        ),
+        (
+            "the certificate had expired",
+            "name=a expired",
+            "name=a early",
+        ),
+        (
+            "the certificate was not valid yet",
+            "name=a early",
+            "name=a expired",
+        ),
+    ];
+
+    fn fits(condition: &'static str, ladder: &str) -> bool {
+        let remedy = Remedy::from_table(format!("*If {condition}:* Do it.").leak());
+        assert!(remedy.is_conditional(), "{condition} is not in the table");
+        let ladder = format!("SYN -->\n<-- SYN\nACK -->\n{ladder}");
+        let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+        remedy.fits(&proof.connections[0])
+    }
+
+    #[test]
+    fn every_condition_holds_here_and_not_there() {
+        for (condition, before, here, there) in BOTH_SIDES {
+            assert!(fits(condition, &format!("{before}{here}")), "{condition}");
+            assert!(
+                !fits(condition, &format!("{before}{there}")),
+                "not {condition}"
+            );
+        }
+    }
+
+    #[cfg(feature = "decrypt")]
+    #[test]
+    fn every_condition_on_a_certificate_holds_here_and_not_there() {
+        let with = |certificate: &str| format!("{HELLO}{}", ANSWER.replace("name=a", certificate));
+        for (condition, here, there) in CERTIFICATES {
+            assert!(fits(condition, &with(here)), "{condition}");
+            assert!(!fits(condition, &with(there)), "not {condition}");
+        }
+        assert!(fits("the certificate is hidden", HELLO));
+        assert!(!fits("the certificate is hidden", &with("name=a")));
+        let tested = |phrase: &str| {
+            let plain = BOTH_SIDES.iter().map(|(condition, ..)| *condition);
+            let shown = CERTIFICATES.iter().map(|(condition, ..)| *condition);
+            plain
+                .chain(shown)
+                .any(|condition| applied(condition).is_some_and(|it| it.condition.phrase == phrase))
+        };
+        for condition in CONDITIONS {
+            let phrase = condition.phrase;
+            assert!(
+                tested(phrase) || phrase == "the certificate is hidden",
+                "{phrase} has no ladders"
+            );
+        }
+    }
+}
