@@ -48,6 +48,83 @@ fn contradictions<'a>(
     found
 }
 
+/// Captures, and the outcomes of their connections with the number of each.
+const OUTCOMES: [(&str, &[(&str, u64)]); 16] = [
+    ("field/r10-redis-idle-timeout", &[("failed bytes-lost", 1)]),
+    (
+        "field/r11-redis-azure-idle-rst",
+        &[("failed bytes-lost", 1)],
+    ),
+    (
+        "field/r13-pg-crash-in-query",
+        &[("failed unanswered-words", 1)],
+    ),
+    (
+        "field/r20-mqtt-duplicate-id",
+        &[("unknown opaque", 7), ("unknown still-open", 1)],
+    ),
+    ("field/r27-tls-lb-probe@server", &[("fine unused", 6)]),
+    (
+        "field/r43-nginx-refused-502-any",
+        &[("failed gateway-error", 1), ("failed refused", 1)],
+    ),
+    ("field/s18-alb-502@client", &[("failed gateway-error", 1)]),
+    (
+        "field/right-today/r06-ws-1006-nginx-any",
+        &[("failed websocket-abnormal", 2)],
+    ),
+    (
+        "field/right-today/r26-tls-unexpected-eof",
+        &[("unknown encrypted", 2)],
+    ),
+    (
+        "field/right-today/r01-node-server-timeout@server",
+        &[("fine complete", 3)],
+    ),
+    (
+        "claims/accept-queue-full-opaque",
+        &[("failed bytes-lost", 1)],
+    ),
+    (
+        "claims/forgotten-after-908s-opaque",
+        &[("failed bytes-lost", 1)],
+    ),
+    (
+        "claims/capture-begins-with-last-fin",
+        &[("unknown began-before", 1), ("unknown still-open", 1)],
+    ),
+    ("lab/normal-syn-rst-portscan", &[("fine cancelled", 3)]),
+    ("lab/benign-loss10--curl", &[("fine complete", 1)]),
+    ("lab/websocket-rst", &[("failed websocket-abnormal", 1)]),
+];
+
+#[test]
+fn shared_captures_come_out_as_they_went() {
+    let Some(shared) = std::env::var_os("HANGUP_SHARED") else {
+        eprintln!("HANGUP_SHARED is not set: nothing was checked");
+        return;
+    };
+    let mut wrong = Vec::new();
+    for (name, wanted) in OUTCOMES {
+        let path = Path::new(&shared).join(format!("captures/{name}.pcap"));
+        let analysis = Analysis::of_files([path]).expect("a capture");
+        let mut got: BTreeMap<String, u64> = BTreeMap::new();
+        for summary in analysis.summaries() {
+            let outcome = summary.outcome;
+            *got.entry(format!("{} {}", outcome.name(), outcome.reason()))
+                .or_default() += 1;
+        }
+        let wanted: BTreeMap<String, u64> = wanted
+            .iter()
+            .map(|(outcome, count)| ((*outcome).to_owned(), *count))
+            .collect();
+        if got != wanted {
+            wrong.push(format!("{name}: {got:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return;

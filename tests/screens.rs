@@ -425,7 +425,7 @@ fn the_connections() {
 fn one_connection() {
     check("ladder", "response-cut-short.pcap", "3 enter");
     check("verdict", "response-cut-short.pcap", "3 enter tab");
-    check("ladder-race", "keep-alive-race.pcapng", "3 end enter");
+    check("ladder-race", "keep-alive-race.pcapng", "3 enter");
     check("bytes", "response-cut-short.pcap", "3 enter h h");
     check("segments", "lossy-but-healthy.pcap.gz", "3 enter h");
 }
