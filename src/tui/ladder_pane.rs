@@ -340,6 +340,7 @@ impl LadderPane {
             line = line.faint(format!(" ack {ack}"));
         }
         line = line.faint(format!(" len {} win {}", step.length, step.window));
+        line = line.faint(format!("  {}", step.header));
         if let Some(close) = close_of(&reread.connection, step) {
             line = line.plain("  ").strong(close);
         }
@@ -351,8 +352,13 @@ impl LadderPane {
                 format!("{} {note}", look.glyphs.sign(*severity)),
             ),
             None => match step.kind {
-                SegmentKind::Again => StyledLine::default()
-                    .faint("sent before: the sender did not see it acknowledged"),
+                SegmentKind::Again => StyledLine::default().faint(match step.before {
+                    Some(before) => format!(
+                        "sent before, in {}: the sender did not see it acknowledged",
+                        reread.frames.name(before)
+                    ),
+                    None => "sent before: the sender did not see it acknowledged".to_owned(),
+                }),
                 SegmentKind::Ahead(hole) => StyledLine::default().faint(format!(
                     "{} before it are missing here: lost, late, or not captured",
                     bytes(hole)

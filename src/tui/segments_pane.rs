@@ -15,6 +15,8 @@ use crate::report::rich_text::StyledLine;
 
 /// From this width on there is space for the receive window.
 const WIDE: u16 = 100;
+/// Columns from which the IP identification is shown too.
+const WIDER: u16 = 120;
 
 /// The table's position.
 #[derive(Default)]
@@ -73,7 +75,11 @@ impl SegmentsPane {
             "frame", "time", "flags", "seq", "ack", "len"
         );
         if wide {
-            head += &format!(" {:>9}", "window");
+            head += &format!(" {:>9} {:>3}", "window", "ttl");
+        }
+        let wider = area.width >= WIDER;
+        if wider {
+            head += &format!(" {:>6}", "ip id");
         }
         head += "  what";
         let row = |y: u16| Rect {
@@ -115,7 +121,14 @@ impl SegmentsPane {
                     step.length,
                 ));
             if wide {
-                line = line.plain(format!(" {:>9}", step.window));
+                line = line.plain(format!(" {:>9} {:>3}", step.window, step.header.ttl));
+            }
+            if wider {
+                let id = step
+                    .header
+                    .ip_id
+                    .map_or_else(String::new, |id| format!("{id:#06x}"));
+                line = line.plain(format!(" {id:>6}"));
             }
             let line = line.with(
                 if odd { Tone::Warning } else { Tone::Faint },

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use rows::{TranscriptRow, TranscriptRows};
-pub use step::{SegmentKind, TlsRecordHead, TranscriptStep};
+pub use step::{HeaderFacts, SegmentKind, TlsRecordHead, TranscriptStep};
 pub use streams::{ChunkContent, StreamChunk};
 
 use crate::analysis::connection::{

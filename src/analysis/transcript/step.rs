@@ -38,10 +38,74 @@ pub struct TranscriptStep {
     pub standings: [Standing; 2],
     /// Its relation to the segments before it.
     pub kind: SegmentKind,
+    /// Of a retransmission, the frame that carried its first byte before.
+    pub before: Option<FrameNumber>,
+    /// What its headers say of its sender.
+    pub header: HeaderFacts,
     /// Bytes of each side that this segment proves were never captured.
     pub missing: [u64; 2],
     /// The TLS record that its payload begins with.
     pub tls: Option<TlsRecordHead>,
+}
+
+/// What the IP and TCP headers of a segment say of its sender.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeaderFacts {
+    /// Time to live (IPv4) or hop limit (IPv6).
+    pub ttl: u8,
+    /// IP identification; IPv6 has none.
+    pub ip_id: Option<u16>,
+    /// Maximum segment size (RFC 9293 §3.7.1).
+    pub mss: Option<u16>,
+    /// Window scale shift (RFC 7323 §2).
+    pub window_scale: Option<u8>,
+    /// SACK permitted (RFC 2018 §2).
+    pub sack_permitted: bool,
+    /// TSval and TSecr (RFC 7323 §3).
+    pub timestamps: Option<(u32, u32)>,
+    /// Number of SACK blocks (RFC 2018 §3).
+    pub sack_blocks: u8,
+}
+
+impl HeaderFacts {
+    fn of(segment: &Segment<'_>) -> Self {
+        let options = &segment.options;
+        Self {
+            ttl: segment.ttl,
+            ip_id: segment.ip_id,
+            mss: options.mss,
+            window_scale: options.window_scale,
+            sack_permitted: options.sack_permitted,
+            timestamps: options.timestamps.map(|it| (it.value, it.echo)),
+            sack_blocks: options.sack_count,
+        }
+    }
+}
+
+impl std::fmt::Display for HeaderFacts {
+    /// `ttl 64 id 0x1a2b mss 1460 ws 7 sack-ok ts 1:0`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ttl {}", self.ttl)?;
+        if let Some(id) = self.ip_id {
+            write!(f, " id {id:#06x}")?;
+        }
+        if let Some(mss) = self.mss {
+            write!(f, " mss {mss}")?;
+        }
+        if let Some(scale) = self.window_scale {
+            write!(f, " ws {scale}")?;
+        }
+        if self.sack_permitted {
+            f.write_str(" sack-ok")?;
+        }
+        if self.sack_blocks > 0 {
+            write!(f, " sack {}", self.sack_blocks)?;
+        }
+        match self.timestamps {
+            Some((value, echo)) => write!(f, " ts {value}:{echo}"),
+            None => f.write_str(" no ts"),
+        }
+    }
 }
 
 /// The relation of a segment to those before it.
@@ -72,6 +136,8 @@ pub(super) struct StreamFollower {
     pair: EndpointPair,
     sides: [SideStream; 2],
     last: FrameRef,
+    /// The ranges of relative sequence numbers that each side sent, in the order sent, each with its frame.
+    sent: [Vec<(i64, i64, FrameNumber)>; 2],
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,6 +149,8 @@ struct SideStream {
     fin: bool,
 }
 
+/// Segments of a side that are searched for the first copy of a retransmission.
+const LOOKED_BACK: usize = 4096;
 /// Larger window scales are taken as this (RFC 7323 §2.3).
 const MAX_SCALE: u8 = 14;
 
@@ -131,6 +199,14 @@ impl StreamFollower {
         // Ignore the result: duplicate frames have been sorted out before.
         let _ = self.pair.segment(end(from), segment, chunks);
         let kind = self.kind(from, segment, before);
+        let before = match kind {
+            SegmentKind::Again => self.sent_before(me, seq),
+            _ => None,
+        };
+        if segment.seq_len() > 0 && kind != SegmentKind::Probe {
+            let end = seq + i64::from(segment.seq_len());
+            self.sent[me].push((seq, end, segment.frame));
+        }
         if has(Flags::RST) {
             chunks.reset(from, at);
         }
@@ -149,9 +225,18 @@ impl StreamFollower {
             window: u64::from(segment.window) << scale,
             standings,
             kind,
+            before,
+            header: HeaderFacts::of(segment),
             missing: [0, 1].map(|side| chunks.missing[side].saturating_sub(missing[side])),
             tls: tls(segment.payload),
         }
+    }
+
+    /// The last frame before this that carried this side's byte with this relative sequence number.
+    fn sent_before(&self, side: usize, seq: i64) -> Option<FrameNumber> {
+        let mut sent = self.sent[side].iter().rev().take(LOOKED_BACK);
+        let found = sent.find(|(first, end, _)| (*first..*end).contains(&seq));
+        found.map(|(.., frame)| *frame)
     }
 
     /// Restarts the reassembly after segments that were left out: the next segment has no known predecessor.
@@ -251,5 +336,47 @@ fn tls(payload: &[u8]) -> Option<TlsRecordHead> {
     match payload {
         [kind @ 0x14..=0x17, 3, _, _, _, message, ..] => Some(TlsRecordHead(*kind, *message)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::followed;
+    use super::*;
+
+    #[test]
+    fn a_retransmission_names_the_frame_it_repeats() {
+        let (_, transcript) =
+            followed("SYN -->\n<-- SYN\nACK -->\ndata 10 -->\n+300ms again -->\n<-- data 5");
+        let told: Vec<_> = transcript
+            .steps
+            .iter()
+            .map(|step| (step.kind, step.before.map(|it| it.0)))
+            .collect();
+        assert_eq!(told[3], (SegmentKind::New, None));
+        assert_eq!(told[4], (SegmentKind::Again, Some(4)));
+        assert_eq!(told[5], (SegmentKind::New, None));
+    }
+
+    #[test]
+    fn headers_are_told_as_far_as_they_are_there() {
+        let plain = HeaderFacts {
+            ttl: 64,
+            ..HeaderFacts::default()
+        };
+        assert_eq!(plain.to_string(), "ttl 64 no ts");
+        let full = HeaderFacts {
+            ip_id: Some(0x1a2b),
+            mss: Some(1460),
+            window_scale: Some(7),
+            sack_permitted: true,
+            timestamps: Some((123, 0)),
+            sack_blocks: 1,
+            ..plain
+        };
+        assert_eq!(
+            full.to_string(),
+            "ttl 64 id 0x1a2b mss 1460 ws 7 sack-ok sack 1 ts 123:0"
+        );
     }
 }
