@@ -74,6 +74,7 @@ pub(crate) static FACTS: LazyLock<Vec<ErrorText>> = LazyLock::new(|| {
     let files = [
         include_str!("error_texts.tsv"),
         include_str!("error_texts_more.tsv"),
+        include_str!("error_texts_faults.tsv"),
     ];
     let rows = files.into_iter().flat_map(table::rows);
     let mut facts: Vec<ErrorText> = rows.filter_map(fact).collect();
@@ -151,13 +152,47 @@ fn fact(row: [&'static str; 11]) -> Option<ErrorText> {
     })
 }
 
+/// What a request without a body has in its head besides the request line and `Host`. Programs that do not name themselves
+/// differ in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HeadShape {
+    /// Nothing.
+    Bare,
+    /// `Connection: keep-alive`.
+    KeepAlive,
+    /// `Connection: close`.
+    Close,
+    /// `Accept: */*`.
+    Accept,
+    /// `Accept-Encoding: identity`.
+    Identity,
+}
+
+impl HeadShape {
+    /// The products whose requests have this shape unless their user adds fields.
+    const fn products(self) -> &'static [&'static str] {
+        match self {
+            Self::Bare => &["dotnet-httpclient", "mono-httpclient"],
+            Self::KeepAlive => &[
+                "node-http",
+                "dotnet-framework",
+                "dotnet-webrequest",
+                "mono-webrequest",
+            ],
+            Self::Close => &["php-stream", "node-http"],
+            Self::Accept => &["reqwest"],
+            Self::Identity => &["python-http.client"],
+        }
+    }
+}
+
 /// What the capture shows of the program on one side.
 #[derive(Clone, Copy, Debug)]
 pub enum KnownProgram<'a> {
     /// A header names it.
     Known(&'a NamedProduct),
-    /// Its messages were captured and carry no such header.
-    Nameless,
+    /// Its messages were captured and carry no such header. The shape of their heads, if few programs share it.
+    Nameless(Option<HeadShape>),
     /// The same, and they are SOAP calls.
     Soap,
     /// None of its messages could be parsed, or the header names no known product.
@@ -215,11 +250,15 @@ pub(crate) fn texts_of<'a>(
 ) -> Vec<Prediction> {
     match program.into() {
         KnownProgram::Known(stack) => known(events, side, stack),
-        KnownProgram::Nameless => {
-            suspects(events, side, |product| !product.named, SoapSuspects::Last)
+        KnownProgram::Nameless(shape) => {
+            let soap = SoapSuspects::Last;
+            suspects(events, side, |product| !product.named, soap, shape)
         }
-        KnownProgram::Soap => suspects(events, side, |product| !product.named, SoapSuspects::First),
-        KnownProgram::Unknown => suspects(events, side, |_| true, SoapSuspects::AsCommon),
+        KnownProgram::Soap => {
+            let soap = SoapSuspects::First;
+            suspects(events, side, |product| !product.named, soap, None)
+        }
+        KnownProgram::Unknown => suspects(events, side, |_| true, SoapSuspects::AsCommon, None),
     }
 }
 
@@ -262,6 +301,7 @@ fn suspects(
     side: LogSide,
     fits: fn(&Product) -> bool,
     soap: SoapSuspects,
+    shape: Option<HeadShape>,
 ) -> Vec<Prediction> {
     let role = match side {
         LogSide::Client => Role::Client,
@@ -273,7 +313,8 @@ fn suspects(
             fits(it) && (it.role == role || side == LogSide::Server && it.role == Role::Proxy)
         })
         .collect();
-    products.sort_by_key(|it| (soap.place(it), it.rank));
+    let apart = |it: &Product| shape.is_some_and(|shape| !shape.products().contains(&it.name));
+    products.sort_by_key(|it| (soap.place(it), apart(it), it.rank));
     let mut told: Vec<Prediction> = Vec::new();
     for product in products {
         // One text per product: one that was seen, or the one with the best evidence.
@@ -313,25 +354,34 @@ fn suspects(
 /// A text stands for a longer one that contains it if it has this many words; fewer would be too unspecific.
 const MIN_WORDS: usize = 5;
 /// `strerror` texts: with few words around them they say as much as the whole text.
-const SYSTEM_WORDS: [&str; 6] = [
+const SYSTEM_WORDS: [&str; 7] = [
     "Broken pipe",
     "Connection refused",
     "Connection reset by peer",
     "Connection timed out",
     "Network is unreachable",
     "No route to host",
+    "timed out",
 ];
 /// Number of extra words up to which `failed: Connection refused.` counts as the same text as `Connection refused`.
 const SPARE_WORDS: usize = 3;
 
 fn holds(long: &str, short: &str) -> bool {
+    let (long, short) = (&*long.to_ascii_lowercase(), &*short.to_ascii_lowercase());
     let words = |text: &str| text.split(' ').count();
     let tells = || match words(short) {
         MIN_WORDS.. => true,
-        few => SYSTEM_WORDS.contains(&short) && words(long) <= few + SPARE_WORDS,
+        few => {
+            let mut system = SYSTEM_WORDS.iter();
+            system.any(|it| it.eq_ignore_ascii_case(short))
+                && (words(long) <= few + SPARE_WORDS || long.ends_with(short))
+        }
     };
     long == short || long.contains(short) && tells()
 }
+
+/// The remark on a fault that a program does not notice: it takes the message for a complete one.
+const ACCEPTS: &str = "takes the response for complete";
 
 /// The rows of a product for the first of the events that it reports, including those of events [like](WireEvent::like)
 /// it. If it reports none of them: the rows saying that it swallows the last.
@@ -344,14 +394,20 @@ fn facts_of(
     let mut swallowed = Vec::new();
     // A client that gave up waiting never met the end of the stream and does not report one.
     let waited = events.contains(&WireEvent::BodyStalled);
+    // A client that was content with the response did not wait.
+    let mut content = false;
     for event in events {
         let facts = facts_of_one(*event, side, product, version);
         if waited && *event != WireEvent::BodyStalled && of_an_end(&facts, side, product, version) {
             continue;
         }
+        if content && event.is_wait() {
+            continue;
+        }
         if facts.iter().any(|it| it.text.is_some()) {
             return facts;
         }
+        content |= facts.iter().any(|it| it.note == Some(ACCEPTS));
         if !facts.is_empty() {
             swallowed = facts;
         }
@@ -452,6 +508,7 @@ mod tests {
         let files = [
             include_str!("error_texts.tsv"),
             include_str!("error_texts_more.tsv"),
+            include_str!("error_texts_faults.tsv"),
         ];
         let mut rows = 0;
         for file in files {
@@ -467,6 +524,40 @@ mod tests {
         }
         for fact in FACTS.iter() {
             assert!(!fact.source.is_empty(), "{fact:?}");
+        }
+    }
+
+    /// What stands between two quotation marks and is no word of the program: a number, or a header line with one.
+    fn quoted_numbers(text: &str) -> Vec<&str> {
+        let parts = ['"', '\''].into_iter().flat_map(|mark| text.split(mark));
+        let value = |part: &str| {
+            part.rsplit_once(": ")
+                .map_or(part, |it| it.1)
+                .trim()
+                .to_owned()
+        };
+        parts
+            .filter(|it| {
+                let value = value(it);
+                !value.is_empty() && *it != text && value.bytes().all(|byte| byte.is_ascii_digit())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_varies_on_the_wire_is_no_part_of_a_text() {
+        assert_eq!(
+            quoted_numbers("got [\"2\" \"3\"]; \"Content-Length: 2\", 'no', (20)"),
+            ["2", "3", "Content-Length: 2"]
+        );
+        for fact in FACTS.iter() {
+            // The event itself is that status.
+            if fact.events.iter().all(|it| it.name().starts_with("proxy-")) {
+                continue;
+            }
+            for text in [fact.text, fact.cause].into_iter().flatten() {
+                assert_eq!(quoted_numbers(text), [""; 0], "{fact:?}");
+            }
         }
     }
 
@@ -526,7 +617,7 @@ mod tests {
     #[test]
     fn suspects_are_eight_at_most_and_differ() {
         for event in WireEvent::ALL {
-            for program in [KnownProgram::Unknown, KnownProgram::Nameless] {
+            for program in [KnownProgram::Unknown, KnownProgram::Nameless(None)] {
                 let told = texts(*event, event.side(), program);
                 assert!(told.len() <= SUSPECTS);
                 for (index, one) in told.iter().enumerate() {
@@ -538,7 +629,7 @@ mod tests {
         let nameless = texts(
             WireEvent::FinBeforeResponse,
             LogSide::Client,
-            KnownProgram::Nameless,
+            KnownProgram::Nameless(None),
         );
         assert_eq!(nameless[0].text, Some("socket hang up"));
         assert!(nameless.iter().all(|it| !it.product.named));

@@ -22,7 +22,7 @@ mod wire_event;
 
 pub(crate) use code::{CODES, codes_in};
 pub use code::{Code, Family};
-pub use error_text::{Basis, ErrorText, KnownProgram, Prediction, texts};
+pub use error_text::{Basis, ErrorText, HeadShape, KnownProgram, Prediction, texts};
 pub(crate) use error_text::{FACTS, texts_of};
 pub use explain::{EventGroup, EventMatch, Explanation, MatchReason, explain, match_error};
 pub use fuzzy_match::MatchQuality;

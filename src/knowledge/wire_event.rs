@@ -115,6 +115,7 @@ events! {
 
     // In the response.
     Client Packets FinInStatusLine "fin-in-status-line" "the server closes within the status line" ["response-cut-short"]
+    Client Packets RstInStatusLine "rst-in-status-line" "the connection is reset within the status line" ["reset-mid-response"]
     Client Packets FinInHeaders "fin-in-headers" "the server closes within the response's headers" ["response-cut-short"]
     Client Packets RstInHeaders "rst-in-headers" "the connection is reset within the response's headers" ["reset-mid-response"]
     Client Packets FinInBodyLength "fin-in-body-length" "the server closes before Content-Length is reached" ["response-cut-short"]
@@ -141,7 +142,13 @@ events! {
     Client Packets BadStatusLine "bad-status-line" "what comes is not a status line" ["malformed-response"]
     Client Packets Http09Response "http09-response" "a body comes without any head" ["malformed-response"]
     Client Packets BadStatusCode "bad-status-code" "the status is not three digits" ["malformed-response"]
+    Client Packets ShortStatusCode "short-status-code" "the status has fewer than three digits" ["malformed-response"]
+    Client Packets LongStatusCode "long-status-code" "the status has more than three digits" ["malformed-response"]
+    Client Packets NoStatusCode "no-status-code" "the status line has a version and nothing else" ["malformed-response"]
     Client Packets BadHttpVersion "bad-http-version" "the version in the status line is unknown" ["malformed-response"]
+    Client Packets HttpVersion2 "http-version-2" "the status line says HTTP/2" ["malformed-response"]
+    Client Packets StrayLine "stray-line" "a line that is no status line comes, and no empty line after it" ["malformed-response"]
+    Client Packets StrayBytes "stray-bytes" "bytes come that no HTTP message begins with, and no line end" ["malformed-response"]
     Client Packets HeaderWithoutColon "header-without-colon" "a header line has no colon" ["malformed-response"]
     Client Packets SpaceInHeaderName "space-in-header-name" "a header's name holds a space" ["malformed-response"]
     Client Packets SpaceBeforeColon "space-before-colon" "a space stands before a header's colon" ["malformed-response"]
@@ -151,13 +158,25 @@ events! {
     Client Packets HeaderTooLarge "header-too-large" "the head is larger than the client allows" ["malformed-response"]
     Client Packets LengthAndChunked "length-and-chunked" "the response has both Content-Length and chunked" ["ambiguous-message-length"]
     Client Packets DifferingLengths "differing-lengths" "the response has two Content-Lengths that differ" ["ambiguous-message-length"]
+    Client Packets RepeatedLength "repeated-length" "the response has the same Content-Length twice" []
+    Client Packets LengthList "length-list" "one Content-Length lists several numbers" ["ambiguous-message-length"]
+    Client Packets EmptyContentLength "empty-content-length" "Content-Length has no value" ["malformed-response" "ambiguous-message-length"]
+    Client Packets ContentLengthWord "content-length-word" "Content-Length does not even begin with a digit" ["malformed-response" "ambiguous-message-length"]
+    Client Packets HugeContentLength "huge-content-length" "Content-Length is larger than any counter" ["malformed-response" "ambiguous-message-length"]
     Client Packets BadContentLength "bad-content-length" "Content-Length is no number" ["malformed-response" "ambiguous-message-length"]
     Client Packets NegativeContentLength "negative-content-length" "Content-Length is negative" ["malformed-response" "ambiguous-message-length"]
     Client Packets BadTransferEncoding "bad-transfer-encoding" "Transfer-Encoding names a coding that does not exist" ["malformed-response" "ambiguous-message-length"]
     Client Packets RepeatedTransferEncoding "repeated-transfer-encoding" "Transfer-Encoding: chunked comes twice" ["ambiguous-message-length"]
+    Client Packets ChunkedNotLast "chunked-not-last" "one Transfer-Encoding lists chunked twice, or before another coding" ["ambiguous-message-length"]
+    Client Packets BadChunkEnd "bad-chunk-end" "a chunk is longer or shorter than its size says" ["malformed-response"]
+    Client Packets ChunkBareLf "chunk-bare-lf" "the lines of a chunked body end in a bare line feed" ["malformed-response"]
+    Client Packets ChunkSizeTooLarge "chunk-size-too-large" "a chunk's size has more digits than any counter" ["malformed-response"]
+    Client Packets ChunkExtensionTooLong "chunk-extension-too-long" "a chunk's extension does not end" ["malformed-response"]
     Client Packets BadChunkSize "bad-chunk-size" "a chunk's size is no hexadecimal number" ["malformed-response"]
     Client Packets ExcessBody "excess-body" "bytes follow the complete response" ["body-overrun"]
-    Client Packets BodyOn204 "body-on-204" "a 204 or 304 response carries a body" ["body-overrun"]
+    Client Packets BodyOn204 "body-on-204" "a 204 response carries a body" ["body-overrun"]
+    Client Packets BodyOn304 "body-on-304" "a 304 response carries a body" ["body-overrun"]
+    Client Packets StatusError "status-error" "a complete response whose status many programs report as an error: nothing was cut or closed" []
     Client Packets SoapEncoded "soap-encoded" "the response to a SOAP call is compressed" []
     Client Packets SoapMediaType "soap-media-type" "the response to a SOAP call is no XML" []
     Client Packets BadContentEncoding "bad-content-encoding" "the body is not in the coding that Content-Encoding names" []
@@ -168,11 +187,13 @@ events! {
     Client Packets TlsAlertHandshakeFailure "tls-alert-handshake-failure" "the server sends the alert handshake_failure" ["tls-alert"]
     Client Packets TlsAlertProtocolVersion "tls-alert-protocol-version" "the server sends the alert protocol_version" ["tls-no-common-version" "tls-alert"]
     Client Packets TlsAlertUnrecognizedName "tls-alert-unrecognized-name" "the server sends the alert unrecognized_name" ["tls-alert"]
+    Client Packets TlsAlertOther "tls-alert-other" "the server ends the handshake by another fatal alert" ["tls-alert"]
     Client Packets TlsAlertUnknownCa "tls-alert-unknown-ca" "the server does not trust the issuer of the client's certificate" ["tls-alert"]
     Client Packets TlsPlaintextAnswer "tls-plaintext-answer" "the ClientHello is answered in plain text" ["tls-plaintext-mismatch"]
     Client Packets TlsHandshakeSilent "tls-handshake-silent" "the ClientHello is not answered until the client's limit" ["client-gave-up-waiting" "tls-handshake-cut" "path-mtu-blackhole"]
     Client Packets TlsCertExpired "tls-cert-expired" "the client rejects the certificate: expired" ["tls-certificate-expired" "tls-certificate-rejected"]
     Client Packets TlsCertUntrusted "tls-cert-untrusted" "the client rejects the certificate: issuer not trusted" ["tls-certificate-rejected"]
+    Client Packets TlsIssuerUnknown "tls-issuer-unknown" "the client rejects the certificate: its chain leads to no issuer that the client has" ["tls-certificate-rejected"]
     Client Packets TlsCertNameMismatch "tls-cert-name-mismatch" "the client rejects the certificate: another name" ["tls-name-mismatch" "tls-certificate-rejected"]
     Client Packets TlsClientCertRequired "tls-client-cert-required" "the server wants a client certificate" ["tls-client-certificate-missing" "tls-alert"]
     Client Packets TlsTruncation "tls-truncation" "a body that the close ends has no close_notify" ["tls-no-close-notify" "response-end-unknown"]
@@ -289,6 +310,15 @@ impl WireEvent {
         }
     }
 
+    /// Whether the program was still waiting when it gave up.
+    #[must_use]
+    pub(crate) const fn is_wait(self) -> bool {
+        matches!(
+            self,
+            Self::ServerSilent | Self::BodyStalled | Self::ClientAbort
+        )
+    }
+
     /// The event whose texts apply where a product has none for this one: the application meets the same thing, at a
     /// point that few programs distinguish.
     #[must_use]
@@ -307,8 +337,23 @@ impl WireEvent {
             Self::RstInHeaders => Self::RstBeforeResponse,
             Self::FinBetweenChunks => Self::FinInChunk,
             Self::RstInChunk | Self::RstInBodyUntilClose => Self::RstInBodyLength,
+            Self::RstInStatusLine => Self::RstInHeaders,
+            Self::ShortStatusCode | Self::LongStatusCode | Self::NoStatusCode => {
+                Self::BadStatusCode
+            }
+            Self::HttpVersion2 => Self::BadHttpVersion,
+            Self::StrayLine => Self::BadStatusLine,
+            Self::StrayBytes => Self::Http09Response,
             Self::SpaceBeforeColon => Self::SpaceInHeaderName,
-            Self::NegativeContentLength => Self::BadContentLength,
+            Self::NegativeContentLength
+            | Self::EmptyContentLength
+            | Self::LengthList
+            | Self::ContentLengthWord
+            | Self::HugeContentLength => Self::BadContentLength,
+            Self::ChunkedNotLast => Self::RepeatedTransferEncoding,
+            Self::BadChunkEnd | Self::ChunkSizeTooLarge | Self::ChunkBareLf => Self::BadChunkSize,
+            Self::BodyOn304 => Self::BodyOn204,
+            Self::TlsIssuerUnknown => Self::TlsCertUntrusted,
             Self::TlsFinInBody => Self::FinInBodyLength,
             Self::TlsRstInBody => Self::RstInBodyLength,
             Self::TlsRstInChunk => Self::RstInChunk,
@@ -364,6 +409,8 @@ mod tests {
         assert_eq!(
             silent,
             [
+                &WireEvent::RepeatedLength,
+                &WireEvent::StatusError,
                 &WireEvent::SoapEncoded,
                 &WireEvent::SoapMediaType,
                 &WireEvent::BadContentEncoding

@@ -655,6 +655,7 @@ const fn is_grave(rule: FaultRule) -> bool {
         | FaultRule::HeadTooLong
         | FaultRule::ContentLength
         | FaultRule::ChunkSize
+        | FaultRule::ChunkExtension
         | FaultRule::ChunkEnd
         | FaultRule::DifferingLengths
         | FaultRule::LengthAndEncoding

@@ -132,7 +132,7 @@ impl Chunks {
                         .count
                         .saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
                     if self.count > MAX_LINE {
-                        return (used, ChunkStep::Broken(FaultRule::ChunkSize));
+                        return (used, ChunkStep::Broken(FaultRule::ChunkExtension));
                     }
                     used += length;
                     if line.is_none() {

@@ -60,6 +60,8 @@ pub enum FaultRule {
     LengthForbidden,
     /// A chunk size that is not a hexadecimal number, or too large (§7.1).
     ChunkSize,
+    /// A chunk extension longer than any recipient accepts (§7.1.1).
+    ChunkExtension,
     /// Chunk data not followed by CRLF (§7.1).
     ChunkEnd,
     /// Bytes after a complete response that do not begin another: a body where none is allowed, or a longer one than
@@ -96,6 +98,7 @@ impl FaultRule {
             Self::EncodingInOldVersion => "Transfer-Encoding in HTTP/1.0",
             Self::LengthForbidden => "body length where no body may be",
             Self::ChunkSize => "chunk size is not a hexadecimal number",
+            Self::ChunkExtension => "chunk extension too long",
             Self::ChunkEnd => "chunk data not followed by CRLF",
             Self::ExcessBytes => "bytes after the end of the message",
         }

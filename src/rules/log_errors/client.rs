@@ -14,7 +14,9 @@ use crate::knowledge::WireEvent;
 use crate::protocol::http::{
     Exchange, FieldName, Framing, Message, MessageProgress, Method, Protocol,
 };
-use crate::protocol::tls::{CertificateFlaw, ClientCertificate, HandshakeStage, TlsFacts};
+use crate::protocol::tls::{
+    CertificateFlaw, ChainEnd, ClientCertificate, HandshakeStage, TlsFacts,
+};
 use crate::rules;
 
 /// No time limit is set below this; a client that closes sooner did not wait in vain.
@@ -167,6 +169,11 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
     if facts.plain.is_some() && facts.stage <= HandshakeStage::ClientHello {
         return vec![E::TlsPlaintextAnswer];
     }
+    // A client that never spoke has asked for nothing, and no certificate was shown to it.
+    if connection.opening == Opening::Handshake && connection.sent[Who::Client as usize].bytes == 0
+    {
+        return Vec::new();
+    }
     let server = &facts.flows[FlowEnd::B.index()];
     let met = met(connection);
     let no_certificate = matches!(facts.client_certificate, ClientCertificate::Missing(..));
@@ -179,14 +186,16 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
         in_time && (it.in_handshake || it.said.is_some())
     }) {
         return match (alert.from, alert.code()) {
-            (FlowEnd::B, Some(40..=49)) if no_certificate => vec![E::TlsClientCertRequired],
+            // The client prints the alert by its name: that a certificate is missing, only TLS 1.3 says.
             (FlowEnd::B, Some(40)) => vec![E::TlsAlertHandshakeFailure],
             (FlowEnd::B, Some(48)) => vec![E::TlsAlertUnknownCa],
             (FlowEnd::B, Some(70)) => vec![E::TlsAlertProtocolVersion],
             (FlowEnd::B, Some(112)) => vec![E::TlsAlertUnrecognizedName],
             (FlowEnd::B, Some(116)) => vec![E::TlsClientCertRequired],
+            (FlowEnd::B, None) if no_certificate => vec![E::TlsClientCertRequired],
+            (FlowEnd::B, Some(_)) => vec![E::TlsAlertOther],
             (FlowEnd::A, Some(45)) => vec![E::TlsCertExpired],
-            (FlowEnd::A, Some(48)) => vec![E::TlsCertUntrusted],
+            (FlowEnd::A, Some(48)) => vec![untrusted(facts)],
             (FlowEnd::A, Some(42..=44 | 46) | None) => refused(connection, facts),
             _ => Vec::new(),
         };
@@ -226,6 +235,15 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
     }
 }
 
+/// Why the client does not trust the issuer: the certificate is its own issuer, or the chain that was sent leads to none
+/// that the client has.
+fn untrusted(facts: &TlsFacts) -> WireEvent {
+    match facts.chain_end() {
+        Some(ChainEnd::IssuerNotSent) => WireEvent::TlsIssuerUnknown,
+        _ => WireEvent::TlsCertUntrusted,
+    }
+}
+
 /// Why the client rejects a certificate, as far as the capture shows; likeliest first.
 fn refused(connection: &Connection, facts: &TlsFacts) -> Vec<WireEvent> {
     use WireEvent as E;
@@ -233,17 +251,11 @@ fn refused(connection: &Connection, facts: &TlsFacts) -> Vec<WireEvent> {
         Some(CertificateFlaw::Outdated) => vec![E::TlsCertExpired],
         Some(CertificateFlaw::OtherName) => vec![E::TlsCertNameMismatch],
         // Hardly any certificate is for an address.
-        Some(CertificateFlaw::OtherAddress) => vec![
-            E::TlsCertNameMismatch,
-            E::TlsCertUntrusted,
-            E::TlsCertExpired,
-        ],
+        Some(CertificateFlaw::OtherAddress) => {
+            vec![E::TlsCertNameMismatch, untrusted(facts), E::TlsCertExpired]
+        }
         Some(CertificateFlaw::SelfIssued) => vec![E::TlsCertUntrusted],
-        None => vec![
-            E::TlsCertUntrusted,
-            E::TlsCertNameMismatch,
-            E::TlsCertExpired,
-        ],
+        None => vec![untrusted(facts), E::TlsCertNameMismatch, E::TlsCertExpired],
     }
 }
 
@@ -287,12 +299,43 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     if broken && owed.is_none() && met == ClientEvent::Left && misread && waited >= SHORTEST_LIMIT {
         events.push(WireEvent::BodyStalled);
     }
+    if let Some(at) = owed {
+        events.extend(stray_end(events, exchanges.get(at), met));
+    }
     for exchange in exchanges {
         events.extend(unfit_for_soap(exchange));
     }
+    events.extend(exchanges.iter().find_map(refusing));
     if met == ClientEvent::Silence {
         events.extend(silence(connection, owed));
     }
+}
+
+/// What comes to a program that waits for the end of a line or of a head that does not come.
+fn stray_end(
+    events: &[WireEvent],
+    exchange: Option<&Exchange>,
+    met: ClientEvent,
+) -> Option<WireEvent> {
+    let stray = |it: &WireEvent| matches!(it, WireEvent::StrayLine | WireEvent::StrayBytes);
+    let response = exchange?.response.as_ref()?;
+    let broken = response.message.progress == MessageProgress::Broken;
+    if !broken || !events.iter().any(stray) {
+        return None;
+    }
+    match met {
+        ClientEvent::Fin => Some(WireEvent::FinInStatusLine),
+        ClientEvent::Reset => Some(WireEvent::RstInStatusLine),
+        ClientEvent::Left | ClientEvent::Silence | ClientEvent::Open => None,
+    }
+}
+
+/// A complete response with a status that many libraries report as an error.
+fn refusing(exchange: &Exchange) -> Option<WireEvent> {
+    let response = exchange.response.as_ref()?;
+    let method = exchange.request.as_ref()?.method;
+    let refuses = matches!(response.status, 304 | 400..=599) && method != Method::Connect;
+    (refuses && response.message.is_complete()).then_some(WireEvent::StatusError)
 }
 
 /// A response to a SOAP call that is not the XML expected: compressed, or of another media type.
@@ -411,11 +454,9 @@ fn cut_off(connection: &Connection, at: usize, met: ClientEvent) -> Vec<WireEven
     let event = match (&exchange.response, met) {
         (_, ClientEvent::Open | ClientEvent::Silence) => return Vec::new(),
         (response, ClientEvent::Left) => {
-            return left(
-                connection,
-                &request.message,
-                response.as_ref().map(|it| &it.message),
-            );
+            let headless = exchange.status().is_none();
+            let response = response.as_ref().map(|it| &it.message);
+            return left(connection, &request.message, response, headless);
         }
         (Some(response), ClientEvent::Reset) if response.message.is_complete() => {
             WireEvent::EarlyResponseThenRst
@@ -490,6 +531,7 @@ fn cut(response: &Message, exchange: &Exchange, fin: bool) -> Option<WireEvent> 
     Some(match (response.progress, response.framing, fin) {
         (MessageProgress::Head, _, true) if exchange.status().is_none() => E::FinInStatusLine,
         (MessageProgress::Head, _, true) => E::FinInHeaders,
+        (MessageProgress::Head, _, false) if exchange.status().is_none() => E::RstInStatusLine,
         (MessageProgress::Head, _, false) => E::RstInHeaders,
         (MessageProgress::Unseen, Framing::Length, true) if response.is_surely_short() => {
             E::FinInBodyLength
@@ -515,7 +557,12 @@ fn within_chunk(exchange: &Exchange) -> bool {
 }
 
 /// The client closed before it had its response.
-fn left(connection: &Connection, request: &Message, response: Option<&Message>) -> Vec<WireEvent> {
+fn left(
+    connection: &Connection,
+    request: &Message,
+    response: Option<&Message>,
+    headless: bool,
+) -> Vec<WireEvent> {
     let teardown = &connection.teardown;
     // What was captured after the client had closed did not reach its application.
     let response = response.filter(|it| it.first.time <= teardown.at);
@@ -532,7 +579,13 @@ fn left(connection: &Connection, request: &Message, response: Option<&Message>) 
             && connection.tls.is_none()
             && connection.exchanges.len() == 1 =>
         {
-            let unread = connection.exchanges.iter().all(|it| it.response.is_none());
+            // An interim response is one, and says that the server waits for more or works.
+            let interim = |it: &Exchange| {
+                let rare = it.rare.as_ref();
+                rare.is_some_and(|it| !it.interim.is_empty())
+            };
+            let unread = |it: &Exchange| it.response.is_none() && !interim(it);
+            let unread = connection.exchanges.iter().all(unread);
             events.extend(unread.then_some(WireEvent::BadStatusLine));
         }
         _ => {}
@@ -540,9 +593,10 @@ fn left(connection: &Connection, request: &Message, response: Option<&Message>) 
     let since = response.map_or(request.last, |it| it.last.max(request.last));
     let waited = teardown.at.since(since.time);
     if waited >= SHORTEST_LIMIT {
-        events.push(match response.map(|it| it.progress) {
-            None | Some(MessageProgress::Head) => WireEvent::ServerSilent,
-            Some(_) => WireEvent::BodyStalled,
+        let waits = |it: &Message| headless || it.progress == MessageProgress::Head;
+        events.push(match response.is_none_or(waits) {
+            true => WireEvent::ServerSilent,
+            false => WireEvent::BodyStalled,
         });
     }
     events.push(WireEvent::ClientAbort);

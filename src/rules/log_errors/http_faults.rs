@@ -42,10 +42,19 @@ pub(super) fn hides_the_end(event: WireEvent) -> bool {
             | E::LengthAndChunked
             | E::DifferingLengths
             | E::BadContentLength
+            | E::EmptyContentLength
+            | E::LengthList
+            | E::ContentLengthWord
+            | E::HugeContentLength
             | E::NegativeContentLength
             | E::BadTransferEncoding
             | E::RepeatedTransferEncoding
+            | E::ChunkedNotLast
             | E::BadChunkSize
+            | E::BadChunkEnd
+            | E::ChunkBareLf
+            | E::ChunkSizeTooLarge
+            | E::ChunkExtensionTooLong
     )
 }
 
@@ -53,10 +62,11 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
     use FaultRule as F;
     use WireEvent as E;
     let has = |byte: u8| fault.bytes.as_bytes().contains(&byte);
+    let begins = |is: fn(&u8) -> bool| fault.bytes.as_bytes().first().is_some_and(is);
     Some(match fault.rule {
-        F::StartLine if is_headless(fault, exchange) => E::Http09Response,
-        F::StartLine => E::BadStatusLine,
-        F::Status => E::BadStatusCode,
+        F::StartLine => not_http(fault, exchange),
+        F::Status => status(fault.bytes.as_bytes()),
+        F::Version if fault.bytes.as_bytes().starts_with(b"HTTP/2") => E::HttpVersion2,
         F::Version => E::BadHttpVersion,
         F::FieldName if has(b' ') => E::SpaceInHeaderName,
         F::SpaceBeforeColon => E::SpaceBeforeColon,
@@ -65,15 +75,19 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
         F::BareLf => E::BareLf,
         F::ObsFold => E::ObsFold,
         F::HeadTooLong => E::HeaderTooLarge,
-        F::ContentLength if fault.bytes.as_bytes().trim_ascii().starts_with(b"-") || has(b'-') => {
-            E::NegativeContentLength
-        }
-        F::ContentLength => E::BadContentLength,
+        F::ContentLength => length(exchange),
+        F::DifferingLengths | F::RepeatedLength if is_listed(exchange) => E::LengthList,
         F::DifferingLengths => E::DifferingLengths,
+        F::RepeatedLength => E::RepeatedLength,
         F::LengthAndEncoding => E::LengthAndChunked,
         F::EncodingNotChunked => E::BadTransferEncoding,
+        F::ChunkedNotLast if lists_codings(exchange) => E::ChunkedNotLast,
         F::ChunkedNotLast => E::RepeatedTransferEncoding,
-        F::ChunkSize | F::ChunkEnd => E::BadChunkSize,
+        F::ChunkSize if begins(|byte| byte.is_ascii_hexdigit()) => E::ChunkSizeTooLarge,
+        F::ChunkSize => E::BadChunkSize,
+        F::ChunkExtension => E::ChunkExtensionTooLong,
+        F::ChunkEnd if begins(|byte| *byte == b'\n') => E::ChunkBareLf,
+        F::ChunkEnd => E::BadChunkEnd,
         F::ExcessBytes => excess(exchange.status()),
         _ => return None,
     })
@@ -82,21 +96,71 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
 /// The event of bytes that follow a complete response with this status.
 pub(super) const fn excess(status: Option<u16>) -> WireEvent {
     match status {
-        Some(204 | 304) => WireEvent::BodyOn204,
+        Some(204) => WireEvent::BodyOn204,
+        Some(304) => WireEvent::BodyOn304,
         _ => WireEvent::ExcessBody,
     }
 }
 
-/// Whether the fault covers all bytes received, none of them an empty line that ends a head, and the first line is a
-/// single word: a bare body, as before HTTP/1.0.
-fn is_headless(fault: &Fault, exchange: &Exchange) -> bool {
+/// The event of bytes that are no start line. Programs that read lines wait for the end of the line, and some for the
+/// end of the head; others look at the first bytes at once.
+fn not_http(fault: &Fault, exchange: &Exchange) -> WireEvent {
     let bytes = fault.bytes.as_bytes();
-    let empty_line = |end: &[u8]| memchr::memmem::find(bytes, end).is_some();
+    let holds = |end: &[u8]| memchr::memmem::find(bytes, end).is_some();
     let message = exchange.response.as_ref().map(|it| &it.message);
     let all = message.is_some_and(|it| it.end().saturating_sub(it.start) <= bytes.len() as u64);
-    let line = bytes.split(|byte| *byte == b'\n').next();
-    let words = line.is_some_and(|line| line.contains(&b' '));
-    all && !words && !empty_line(b"\n\r\n") && !empty_line(b"\n\n")
+    match () {
+        () if !all || holds(b"\n\r\n") || holds(b"\n\n") => WireEvent::BadStatusLine,
+        () if holds(b"\n") => WireEvent::StrayLine,
+        () => WireEvent::StrayBytes,
+    }
+}
+
+/// The event of a status that is not three digits, by the line that it stands in.
+fn status(line: &[u8]) -> WireEvent {
+    let mut words = line.split(|byte| *byte == b' ');
+    let word = words.nth(1).unwrap_or_default().trim_ascii();
+    match word.len() {
+        0 => WireEvent::NoStatusCode,
+        _ if !word.iter().all(u8::is_ascii_digit) => WireEvent::BadStatusCode,
+        1 | 2 => WireEvent::ShortStatusCode,
+        3 => WireEvent::BadStatusCode,
+        _ => WireEvent::LongStatusCode,
+    }
+}
+
+/// Whether one `Transfer-Encoding` has several values.
+fn lists_codings(exchange: &Exchange) -> bool {
+    let mut fields = exchange.response_fields(FieldName::TransferEncoding);
+    fields.any(|it| it.value.as_bytes().contains(&b','))
+}
+
+/// Whether one `Content-Length` has several values.
+fn is_listed(exchange: &Exchange) -> bool {
+    let mut fields = exchange.response_fields(FieldName::ContentLength);
+    fields.any(|it| it.value.as_bytes().contains(&b','))
+}
+
+/// The event of a `Content-Length` that is no number, by its value: some programs take the digits that it begins with.
+fn length(exchange: &Exchange) -> WireEvent {
+    let mut fields = exchange.response_fields(FieldName::ContentLength);
+    let values = fields.by_ref().map(|it| it.value.as_bytes().trim_ascii());
+    let bad = |it: &&[u8]| it.is_empty() || !it.iter().all(u8::is_ascii_digit);
+    let mut long = None;
+    for value in values {
+        if !bad(&value) {
+            long = Some(WireEvent::HugeContentLength);
+            continue;
+        }
+        return match value.first() {
+            None => WireEvent::EmptyContentLength,
+            Some(b'-') => WireEvent::NegativeContentLength,
+            _ if value.contains(&b',') => WireEvent::LengthList,
+            Some(byte) if byte.is_ascii_digit() => WireEvent::BadContentLength,
+            Some(_) => WireEvent::ContentLengthWord,
+        };
+    }
+    long.unwrap_or(WireEvent::BadContentLength)
 }
 
 fn has_unknown_coding(exchange: &Exchange) -> bool {
@@ -123,7 +187,7 @@ pub(super) fn request(exchange: &Exchange, events: &mut Vec<WireEvent>) {
             F::DifferingLengths => E::RequestDifferingLengths,
             F::LengthAndEncoding => E::RequestLengthAndChunked,
             F::EncodingNotChunked | F::ChunkedNotLast => E::RequestBadEncoding,
-            F::ChunkSize | F::ChunkEnd => E::RequestBadChunk,
+            F::ChunkSize | F::ChunkExtension | F::ChunkEnd => E::RequestBadChunk,
             F::HeadTooLong => E::RequestHeaderTooLarge,
             F::ExcessBytes | F::RepeatedLength | F::EncodingInOldVersion | F::LengthForbidden => {
                 continue;

@@ -111,6 +111,11 @@ impl TextQuery {
         if own && by.is_none() {
             return Rc::default();
         }
+        // Whether a status is an error is for the program to say: one that is not known by its request is not guessed.
+        let status = |it: &Vec<WireEvent>| it.iter().all(|it| *it == WireEvent::StatusError);
+        if self.program == Program::Unknown && self.stories.iter().all(status) {
+            return Rc::default();
+        }
         let stories = self.stories.iter();
         let mut each: Vec<_> = stories
             .map(|events| texts_of(events, self.side, self.program.program()).into_iter())

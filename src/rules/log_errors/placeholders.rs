@@ -10,8 +10,10 @@ use std::net::SocketAddr;
 
 use crate::analysis::connection::{CloseEvent, Connection, How, Who};
 use crate::base::escape::shortened;
+use crate::base::flow_end::FlowEnd;
 use crate::base::net::Endpoint;
 use crate::protocol::http::{Exchange, MessageProgress, Protocol, SharedText};
+use crate::protocol::tls::alert_name;
 
 /// Characters of a name or target from a packet.
 const NAME: usize = 120;
@@ -47,6 +49,16 @@ enum Placeholder {
     /// With thousands separators in some versions.
     ExpectedGrouped,
     ReceivedGrouped,
+    /// The status of the last complete response.
+    Status,
+    /// The server's alert as OpenSSL writes it: `sslv3 alert bad certificate`.
+    AlertWords,
+    /// The same in capitals: `SSLV3_ALERT_BAD_CERTIFICATE`.
+    AlertCapitals,
+    /// The name in RFC 8446: `bad_certificate`.
+    AlertName,
+    /// Its number.
+    AlertNumber,
 }
 
 /// The text before a variable part, the text after it, and its meaning. `^` is the beginning of the text.
@@ -105,6 +117,20 @@ const BLANKS: &[(&str, &str, Placeholder)] = &[
     ("(expected: ", "; received", Placeholder::ExpectedGrouped),
     ("; received: ", ")", Placeholder::ReceivedGrouped),
     ("Connection closed at byte ", ".", Placeholder::Received),
+    ("^ERROR ", ": ", Placeholder::Status),
+    ("returned an error: (", ") ", Placeholder::Status),
+    ("failed with status code ", "", Placeholder::Status),
+    ("Status code ", "(", Placeholder::Status),
+    ("SSL routines::", "", Placeholder::AlertWords),
+    (
+        "SSL routines:ssl3_read_bytes:",
+        ":",
+        Placeholder::AlertWords,
+    ),
+    ("SSL alert number ", "", Placeholder::AlertNumber),
+    ("[SSL: ", "] ", Placeholder::AlertCapitals),
+    ("[SSL: …] ", " (_ssl.c", Placeholder::AlertWords),
+    ("Received fatal alert: ", "", Placeholder::AlertName),
 ];
 
 /// The text with its variable parts filled in from the connection; `who` is the side that writes it.
@@ -122,7 +148,10 @@ pub(crate) fn filled(text: &'static str, connection: &Connection, who: Who) -> C
         let known = BLANKS.iter().find(|(head, tail, _)| {
             let begins = match *head {
                 "^" => before.is_empty(),
-                head => before.ends_with(head),
+                head => match head.strip_prefix('^') {
+                    Some(whole) => before == whole,
+                    None => before.ends_with(head),
+                },
             };
             begins && after.starts_with(tail)
         });
@@ -188,6 +217,19 @@ fn fill(blank: Placeholder, connection: &Connection, who: Who) -> Option<String>
             let (expected, received) = counts(connection)?;
             Some(expected.saturating_sub(received).to_string())
         }
+        Placeholder::Status => {
+            let mut exchanges = connection.exchanges.iter().rev();
+            exchanges
+                .find_map(Exchange::status)
+                .map(|it| it.to_string())
+        }
+        Placeholder::AlertWords => openssl_words(alert(connection)?),
+        Placeholder::AlertCapitals => {
+            let words = openssl_words(alert(connection)?)?;
+            Some(words.to_ascii_uppercase().replace(' ', "_"))
+        }
+        Placeholder::AlertName => alert_name(alert(connection)?).map(str::to_owned),
+        Placeholder::AlertNumber => alert(connection).map(|it| it.to_string()),
         Placeholder::ExpectedGrouped => {
             let (expected, _) = counts(connection)?;
             (expected < UNGROUPED).then(|| expected.to_string())
@@ -197,6 +239,24 @@ fn fill(blank: Placeholder, connection: &Connection, who: Who) -> Option<String>
             (received < UNGROUPED).then(|| received.to_string())
         }
     }
+}
+
+/// The code of the fatal alert that the server sent.
+fn alert(connection: &Connection) -> Option<u8> {
+    let alert = connection.tls.as_deref()?.fatal()?;
+    (alert.from == FlowEnd::B).then(|| alert.code())?
+}
+
+/// An alert in the words of OpenSSL: by the version that introduced it (RFC 6101, RFC 2246, RFC 8446).
+fn openssl_words(code: u8) -> Option<String> {
+    let version = match code {
+        10 | 20 | 30 | 40..=47 => "sslv3 alert",
+        109 | 116 => "tlsv13 alert",
+        110..=114 => "tlsv1",
+        _ => "tlsv1 alert",
+    };
+    let name = alert_name(code)?.replace('_', " ");
+    Some(format!("{version} {name}"))
 }
 
 /// `10.0.0.2:80`, `[::1]:80`.

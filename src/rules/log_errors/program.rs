@@ -3,8 +3,10 @@
 use std::hash::{Hash, Hasher};
 
 use crate::analysis::connection::{Connection, Who};
-use crate::knowledge::{KnownProgram, LogSide, NamedBy, NamedProduct, Product, identify, inside};
-use crate::protocol::http::{Exchange, FieldName, MessageProgress, SharedText};
+use crate::knowledge::{
+    HeadShape, KnownProgram, LogSide, NamedBy, NamedProduct, Product, identify, inside,
+};
+use crate::protocol::http::{Exchange, FieldName, MessageProgress, Method, Request, SharedText};
 
 /// What is known of the program on one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +14,7 @@ pub(super) enum Program {
     /// A header names it.
     Known(NamedProduct),
     /// Its messages were captured and carry no such header.
-    Nameless,
+    Nameless(Option<HeadShape>),
     /// It makes SOAP calls, and no captured header names it.
     Soap,
     /// None of its messages could be parsed, or the header names no known product.
@@ -22,6 +24,9 @@ pub(super) enum Program {
 impl Hash for Program {
     fn hash<H: Hasher>(&self, state: &mut H) {
         std::mem::discriminant(self).hash(state);
+        if let Self::Nameless(shape) = self {
+            shape.hash(state);
+        }
         if let Self::Known(stack) = self {
             stack.product.name.hash(state);
             stack.version.hash(state);
@@ -41,7 +46,7 @@ impl Program {
             };
             match named {
                 Self::Known(_) => return named,
-                Self::Nameless | Self::Soap => program = named,
+                Self::Nameless(_) | Self::Soap => program = named,
                 Self::Unknown => {}
             }
         }
@@ -51,7 +56,7 @@ impl Program {
     pub(super) fn program(&self) -> KnownProgram<'_> {
         match self {
             Self::Known(stack) => KnownProgram::Known(stack),
-            Self::Nameless => KnownProgram::Nameless,
+            Self::Nameless(shape) => KnownProgram::Nameless(*shape),
             Self::Soap => KnownProgram::Soap,
             Self::Unknown => KnownProgram::Unknown,
         }
@@ -61,7 +66,7 @@ impl Program {
     pub(super) fn product(&self) -> Option<&'static Product> {
         match self {
             Self::Known(stack) => Some(stack.product),
-            Self::Nameless | Self::Soap | Self::Unknown => None,
+            Self::Nameless(_) | Self::Soap | Self::Unknown => None,
         }
     }
 
@@ -73,14 +78,14 @@ impl Program {
                 version: None,
                 by: stack.by,
             }),
-            Self::Nameless | Self::Soap | Self::Unknown => None,
+            Self::Nameless(_) | Self::Soap | Self::Unknown => None,
         }
     }
 
     pub(super) fn named_by(&self) -> Option<NamedBy> {
         match self {
             Self::Known(stack) => Some(stack.by),
-            Self::Nameless | Self::Soap | Self::Unknown => None,
+            Self::Nameless(_) | Self::Soap | Self::Unknown => None,
         }
     }
 }
@@ -97,10 +102,35 @@ fn client(exchange: &Exchange) -> Program {
         Some(agent) => identify(Some(agent), None, None, LogSide::Client).into(),
         None if request.user_agent.is_none() && calls_by_soap(exchange) => Program::Soap,
         None if request.user_agent.is_some() || request.target.is_none() => Program::Unknown,
-        None => whole_head(request.message.progress, exchange, |rare| {
+        None => match whole_head(request.message.progress, exchange, |rare| {
             rare.request.head_cut
-        }),
+        }) {
+            Program::Nameless(_) => Program::Nameless(shape(request)),
+            other => other,
+        },
     }
+}
+
+/// The shape of a request's head, told by its length; `None` if it has a body or other fields.
+fn shape(request: &Request) -> Option<HeadShape> {
+    let length = |text: &Option<SharedText>| text.as_ref().map_or(0, |it| it.as_bytes().len());
+    let known = [length(&request.target), length(&request.host)];
+    let method = match request.method {
+        Method::Get => "GET",
+        Method::Head => "HEAD",
+        _ => return None,
+    };
+    // What every request has: `GET  HTTP/1.1`, `Host: ` and three line ends.
+    let always = method.len() + "  HTTP/1.1\r\nHost: \r\n\r\n".len() + known.iter().sum::<usize>();
+    let rest = (request.message.head_len as usize).checked_sub(always)?;
+    let shapes = [
+        (0, HeadShape::Bare),
+        ("Connection: keep-alive\r\n".len(), HeadShape::KeepAlive),
+        ("Connection: close\r\n".len(), HeadShape::Close),
+        ("Accept: */*\r\n".len(), HeadShape::Accept),
+        ("Accept-Encoding: identity\r\n".len(), HeadShape::Identity),
+    ];
+    shapes.into_iter().find(|it| it.0 == rest).map(|it| it.1)
 }
 
 /// Whether the request is a SOAP 1.1 call (§6.1.1 of its W3C note).
@@ -135,7 +165,7 @@ fn whole_head(
 ) -> Program {
     let cut = exchange.rare.as_deref().is_some_and(cut);
     match progress {
-        MessageProgress::Body | MessageProgress::Complete if !cut => Program::Nameless,
+        MessageProgress::Body | MessageProgress::Complete if !cut => Program::Nameless(None),
         _ => Program::Unknown,
     }
 }

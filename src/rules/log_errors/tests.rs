@@ -57,9 +57,152 @@ fn a_named_client_says_what_befell_it() {
     }
 }
 
+/// A request of `agent`, and what the server writes back.
+fn answered(agent: &str, answer: &str, end: &str) -> String {
+    format!("GET / [user-agent={agent}] -->\n<-- \"{answer}\"\nACK -->\n{end}")
+}
+
+#[test]
+fn each_breach_of_the_grammar_has_its_own_words() {
+    let go = "go: … \"…\": net/http: HTTP/1.x transport connection broken: ";
+    let node = "axios: Parse Error: ";
+    let two = "HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nContent-Length: ";
+    let one = "HTTP/1.1 200 OK\\r\\nContent-Length:";
+    let chunks = "HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n";
+    let cases: &[(&str, String, String)] = &[
+        (
+            "Go-http-client/1.1",
+            format!("{two}3\\r\\n\\r\\nhi"),
+            format!("{go}http: message cannot contain multiple Content-Length headers; got […]"),
+        ),
+        (
+            "axios/1.7",
+            format!("{two}2\\r\\n\\r\\nhi"),
+            format!("{node}Duplicate Content-Length"),
+        ),
+        (
+            "Go-http-client/1.1",
+            format!("{two}2\\r\\n\\r\\nhi"),
+            "go: -".to_owned(),
+        ),
+        (
+            "axios/1.7",
+            format!("{one}\\r\\n\\r\\nhi"),
+            format!("{node}Empty Content-Length"),
+        ),
+        (
+            "curl/8.1",
+            format!("{one} 2 bytes\\r\\n\\r\\nhi"),
+            "curl: -".to_owned(),
+        ),
+        (
+            "curl/8.1",
+            format!("{one} two\\r\\n\\r\\nhi"),
+            "curl: curl: (8) Invalid Content-Length: value".to_owned(),
+        ),
+        (
+            "axios/1.7",
+            "HTTP/1.1 2000 OK\\r\\nContent-Length: 2\\r\\n\\r\\nhi".to_owned(),
+            format!("{node}Invalid response status"),
+        ),
+        (
+            "curl/8.1",
+            "HTTP/1.1 20 OK\\r\\nContent-Length: 2\\r\\n\\r\\nhi".to_owned(),
+            "curl: curl: (1) Unsupported response code in HTTP response".to_owned(),
+        ),
+        (
+            "axios/1.7",
+            format!("{chunks}2\\r\\nhixx\\r\\n0\\r\\n\\r\\n"),
+            format!("{node}Expected LF after chunk data"),
+        ),
+        (
+            "axios/1.7",
+            format!("{chunks}fffffffffffffffff\\r\\nhi"),
+            format!("{node}Chunk size overflow"),
+        ),
+        (
+            "axios/1.7",
+            format!("{chunks}2;{}", "a".repeat(17_000)),
+            format!("{node}Chunk extensions overflow"),
+        ),
+        (
+            "axios/1.7",
+            format!("{chunks}zz\\r\\nhi"),
+            format!("{node}Invalid character in chunk size"),
+        ),
+    ];
+    for (agent, answer, told) in cases {
+        check(&answered(agent, answer, "FIN -->"), told);
+    }
+}
+
+#[test]
+fn a_reader_of_lines_waits_for_their_end() {
+    let html = "<html>hello</html>";
+    let requests = "python-requests/2.34.2";
+    let cases = [
+        (requests, html, "+3s FIN -->", "Read timed out"),
+        (requests, html, "<-- FIN", "BadStatusLine"),
+        (
+            "axios/1.7",
+            html,
+            "+3s FIN -->",
+            "Parse Error: Expected HTTP/",
+        ),
+        (
+            "Go-http-client/1.1",
+            html,
+            "+3s FIN -->",
+            "context deadline exceeded",
+        ),
+        (
+            "python-httpx/0.28.1",
+            "SSH-2.0-x\\r\\n",
+            "+3s FIN -->",
+            "timed out",
+        ),
+        (requests, "SSH-2.0-x\\r\\n", "+3s FIN -->", "BadStatusLine"),
+        (
+            requests,
+            "HTTP/1.1 100 Continue\\r\\n\\r\\n",
+            "+3s FIN -->",
+            "Read timed out",
+        ),
+    ];
+    for (agent, answer, end, told) in cases {
+        let ladder = format!("{OPEN}{}", answered(agent, answer, end));
+        let got = &first(&ladder)[0];
+        assert!(got.contains(told), "{agent} {answer} {end}: {got}");
+    }
+}
+
+#[test]
+fn a_status_is_told_as_a_status() {
+    let refused = "HTTP/1.1 413 Payload Too Large\\r\\nContent-Length: 2\\r\\n\\r\\nno";
+    check(
+        &answered("Wget/1.21.3", refused, "FIN -->"),
+        "wget: ERROR …: ….",
+    );
+    // Whether it is an error for them, the program decides.
+    check(&answered("curl/8.1", refused, "FIN -->"), "curl: -");
+    check(&answered("my-program", refused, "FIN -->"), "-");
+    let nameless = format!("GET / -->\n<-- \"{refused}\"\nACK -->\nFIN -->");
+    let told = suspected(&format!("{OPEN}{nameless}"));
+    let webrequest = |it: &String| it.contains("The remote server returned an error: (…)");
+    assert!(told.iter().any(webrequest), "{told:?}");
+}
+
 #[test]
 fn a_client_that_names_nobody_is_suspected() {
-    check("GET / -->\n<-- ACK\n<-- FIN", "node-http: socket hang up");
+    check(
+        "GET / [connection=keep-alive] -->\n<-- ACK\n<-- FIN",
+        "node-http: socket hang up",
+    );
+    // Who sends nothing but `Host` is no Node.js.
+    check(
+        "GET / -->\n<-- ACK\n<-- FIN",
+        "dotnet-httpclient: An error occurred while sending the request.",
+    );
     let refused = first("SYN -->\n<-- RST");
     assert_eq!(
         refused[0],

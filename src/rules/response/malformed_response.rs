@@ -139,6 +139,7 @@ pub(in crate::rules) const fn weight(rule: FaultRule, who: Who) -> Option<Severi
         | FaultRule::HeadTooLong
         | FaultRule::ContentLength
         | FaultRule::ChunkSize
+        | FaultRule::ChunkExtension
         | FaultRule::ChunkEnd => Severity::Error,
         FaultRule::DifferingLengths
         | FaultRule::LengthAndEncoding
