@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 use hangup::analysis::connection::ConnectionSummary;
 use hangup::analysis::engine::{
-    self, EngineOutput, EngineSettings, NextStep, Numbering, Observer, PendingView, Stay,
+    self, EngineOutput, EngineSettings, NextStep, Numbering, Observer, PendingView, SharedJudge,
+    Stay,
 };
 use hangup::packet::capture::{OpenOptions, Source, open};
 use hangup::protocol::tls::secrets::KeyStore;
@@ -83,7 +84,7 @@ fn looks_change_nothing() {
             let at_once = shots.len() / 7 + 1;
             let mut source = wire::InMemory::new(shots.clone(), at_once);
             let mut eyes = Everywhere {
-                numbering: Numbering::new(Stay::First),
+                numbering: Numbering::new(Stay::First, &SharedJudge::default()),
                 seen: EngineOutput::default(),
                 looks: 0,
             };

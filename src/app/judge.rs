@@ -1,21 +1,26 @@
 //! What the engine's output means: the sockets, the findings, what was read, and which limits were reached.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::analysis::Analysis;
 use super::key_logs::{KeyLogs, Presence};
+use super::limits::{self, Beyond};
 use super::options::{AnalysisError, AnalysisOptions, Records};
 use super::selection::{self, LeftOut};
 use crate::analysis::connection::{Connection, ConnectionSummary};
-use crate::analysis::engine::{EngineOutput, EngineSettings, EngineStats, Keep};
+use crate::analysis::engine::{
+    ALL_RECORD_BYTES, Concern, EngineOutput, EngineSettings, EngineStats, Judge, Judgement,
+    SharedJudge, Tallies, Tally,
+};
 use crate::analysis::hosts;
 use crate::base::net::Loss;
 use crate::packet::capture::{FileSummary, Source, frame_names};
-use crate::report::snapshot::{CaptureSummary, InputDamage, InputSummary, LimitHit, Snapshot};
+use crate::report::snapshot::{CaptureSummary, InputDamage, InputSummary, Snapshot};
 use crate::rules::log_errors::ErrorSearch;
-use crate::rules::{self, Finding, Severity};
+use crate::rules::{self, Finding, GivenUpCases, Severity};
 
 /// What is wanted in the report and what not, made ready.
 #[derive(Clone)]
@@ -42,25 +47,18 @@ impl ReportSelection {
 
     /// The engine's settings, including which connections' records it keeps.
     pub(super) fn settings(&self) -> EngineSettings {
-        let keep = if self.options.records == Records::All {
-            Keep::All
-        } else {
-            let (left_out, search) = (self.left_out.clone(), self.search.clone());
-            Keep::Only(Arc::new(move |connection| {
-                let lossy = connection.sent.iter().any(|sent| sent.missing > 0);
-                !left_out.takes(connection)
-                    && (!connection.outcome.is_fine()
-                        || !connection.teardown.orderly
-                        || lossy
-                        || rules::concerns(connection)
-                        || search.as_ref().is_some_and(|it| it.concerns(connection)))
-            }))
-        };
-        EngineSettings {
-            keep,
-            keys: self.keys.key_store().clone(),
-            ..EngineSettings::default()
+        let all = self.options.records == Records::All;
+        let mut settings = EngineSettings::default();
+        settings.judge = SharedJudge(Arc::new(SettlementJudge {
+            all,
+            left_out: self.left_out.clone(),
+            search: self.search.clone(),
+        }));
+        if all {
+            settings.budget.records = ALL_RECORD_BYTES;
         }
+        settings.keys = self.keys.key_store().clone();
+        settings
     }
 
     /// Key logs that do not exist yet.
@@ -80,6 +78,80 @@ impl ReportSelection {
     }
 }
 
+/// Judges every connection when it settles.
+struct SettlementJudge {
+    /// Every record is wanted.
+    all: bool,
+    left_out: LeftOut,
+    search: Option<Arc<ErrorSearch>>,
+}
+
+impl Judge for SettlementJudge {
+    fn judge(&self, connection: &Connection) -> Judgement {
+        if self.left_out.takes(connection) {
+            return Judgement {
+                concern: Concern::Nothing,
+                keep: self.all,
+            };
+        }
+        let concern = rules::concern(connection);
+        let lossy = || connection.sent.iter().any(|sent| sent.missing > 0);
+        let sought = || {
+            self.search
+                .as_ref()
+                .is_some_and(|it| it.concerns(connection))
+        };
+        let keep = self.all
+            || concern > Concern::Nothing
+            || !connection.outcome.is_fine()
+            || !connection.teardown.orderly
+            || lossy()
+            || sought();
+        Judgement { concern, keep }
+    }
+
+    fn tally(&self) -> Option<Box<dyn Tally>> {
+        Some(Box::new(FindingTally {
+            left_out: self.left_out.clone(),
+            cases: GivenUpCases::default(),
+        }))
+    }
+}
+
+/// The findings on connections whose details are given up.
+#[derive(Clone, Debug)]
+struct FindingTally {
+    left_out: LeftOut,
+    cases: GivenUpCases,
+}
+
+impl Tally for FindingTally {
+    fn count(&mut self, connection: &Connection) {
+        if !self.left_out.takes(connection) {
+            self.cases.count(connection);
+        }
+    }
+
+    fn copy(&self) -> Box<dyn Tally> {
+        Box::new(self.clone())
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// The findings of all tallies.
+fn joined(tallies: Tallies) -> GivenUpCases {
+    let mut all = GivenUpCases::default();
+    for tally in tallies.0 {
+        if let Ok(tally) = tally.into_any().downcast::<FindingTally>() {
+            all.merge(tally.cases);
+        }
+    }
+    all
+}
+
 /// Turns the engine's output into a snapshot: sockets, findings, and a summary of the input.
 pub(super) fn judge(
     mut analysis: EngineOutput,
@@ -91,10 +163,12 @@ pub(super) fn judge(
         options,
         search,
         left_out,
-        ..
+        keys,
     } = wanted;
     let whole = options.records == Records::All;
     let mut ignored = left_out.settle(whole, &analysis.summaries, &mut analysis.connections);
+    let given_up = std::mem::take(&mut analysis.given_up);
+    let gone = joined(std::mem::take(&mut analysis.tallies));
     let end = analysis.stats.end();
     let sockets = hosts::sockets(
         &analysis.summaries,
@@ -105,18 +179,19 @@ pub(super) fn judge(
         end,
     );
     let frames = frame_names(files);
-    let evaluate = |connections: &[Arc<Connection>]| {
+    let evaluate = |connections: &[Arc<Connection>], gone: Option<&GivenUpCases>| {
         rules::evaluate(&rules::RuleInput {
             connections,
             summaries: &analysis.summaries,
             sockets: &sockets,
+            given_up: gone,
             lookups: &analysis.stats.lookups,
             capture_quality: rules::CaptureQuality::new(&analysis.stats, lost),
             frames: &frames,
             end,
         })
     };
-    let mut found = evaluate(&analysis.connections);
+    let mut found = evaluate(&analysis.connections, Some(&gone));
     let mut connections = std::mem::take(&mut analysis.connections);
     let spared = rules::spared_attempts(&analysis.summaries, &found);
     let narrowed = search.as_ref().map(|search| {
@@ -126,23 +201,27 @@ pub(super) fn judge(
             |id: u32| narrowed.fits.binary_search(&id).is_ok() || narrowed.pointed == Some(id);
         connections.retain(|it| shown(it.id));
         // Evaluate again, so that the examples in findings come from the connections that are shown.
-        found = evaluate(&connections);
+        found = evaluate(&connections, None);
         found.retain(|it| it.connections.iter().any(|id| shown(*id)));
         narrowed
     });
     spare(&spared, &mut analysis.summaries, &mut connections);
     left_out.silence(&mut found, &mut ignored);
     let (findings, worst) = select(found, options);
-    let mut summary = summary(files, lost, &analysis.stats);
     let counted: u64 = sockets.iter().map(|row| row.connections).sum();
-    let beyond = (analysis.summaries.len() as u64).saturating_sub(counted);
-    if beyond > 0 {
-        summary.limits.push(LimitHit {
-            name: "socket-pairs",
-            count: beyond,
-            meaning: "connections are not in the sockets table, which had too many clients and servers",
-        });
-    }
+    let limits = limits::hits(&Beyond {
+        stats: &analysis.stats,
+        given_up: &given_up,
+        without_sockets: (analysis.summaries.len() as u64).saturating_sub(counted),
+        sessions: keys.key_store().counts().dropped,
+    });
+    let summary = CaptureSummary {
+        limits,
+        let_go: given_up.connections(),
+        given_up,
+        given_up_with_findings: gone.connections(),
+        ..summary(files, lost, &analysis.stats)
+    };
     Analysis {
         snapshot: Snapshot {
             summary,
@@ -224,66 +303,6 @@ fn summary(files: &[FileSummary], lost: Loss, stats: &EngineStats) -> CaptureSum
         segments: stats.segments,
         skipped: stats.skipped,
         lost,
-        limits: limits(stats),
-        let_go: stats.bounds.let_go.saturating_add(stats.bounds.shed),
+        ..CaptureSummary::default()
     }
-}
-
-/// The limits that were hit, each with its consequence.
-fn limits(stats: &EngineStats) -> Vec<LimitHit> {
-    let bounds = &stats.bounds;
-    let all = [
-        (
-            "open-connections",
-            bounds.forgotten,
-            "connections were judged before their end, because too many were open at once",
-        ),
-        (
-            "settled-connections",
-            bounds.let_go,
-            "connections were counted and not kept",
-        ),
-        (
-            "older-connections",
-            bounds.shed,
-            "connections were forgotten, the oldest first, to make room for newer ones",
-        ),
-        (
-            "reassembly",
-            bounds.holes,
-            "holes in a byte stream were given up, because too much waited behind them",
-        ),
-        (
-            "unfinished",
-            bounds.unfinished,
-            "times a head, a handshake or a record was read no further, because too much waited for its end",
-        ),
-        (
-            "exchanges",
-            bounds.exchanges,
-            "exchanges were let go, the oldest of connections with very many",
-        ),
-        (
-            "fragments",
-            bounds.fragments,
-            "IP fragments were let go, because too many waited for their siblings",
-        ),
-        (
-            "lookups",
-            stats.lookups.let_go(),
-            "lookups of names were not kept, after very many",
-        ),
-        (
-            "tunnels",
-            bounds.tunnels,
-            "packets came through tunnels beyond the number that is told apart",
-        ),
-    ];
-    let hit = all.into_iter().filter(|(_, count, _)| *count > 0);
-    hit.map(|(name, count, meaning)| LimitHit {
-        name,
-        count,
-        meaning,
-    })
-    .collect()
 }

@@ -12,6 +12,7 @@ mod judge;
 mod key_logs;
 #[cfg(feature = "cli")]
 mod ladder;
+pub mod limits;
 #[cfg(all(feature = "cli", feature = "live"))]
 mod live;
 pub mod options;

@@ -60,7 +60,7 @@ pub(super) fn ignore_list(
 type UnnumberedConnection = (FrameNumber, Endpoint, Endpoint);
 
 /// The connections an ignore list leaves out, collected while connections settle.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct LeftOut {
     list: Option<Arc<IgnoreList>>,
     /// The connections left out, each with the index of its line in the list.

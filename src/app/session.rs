@@ -262,7 +262,7 @@ impl Session {
             watch: Arc::clone(&watch),
             control: Arc::clone(&control),
             pace: Arc::clone(&pace),
-            numbering: Numbering::new(settings.stay),
+            numbering: Numbering::new(settings.stay, &settings.judge),
             wanted: wanted.clone(),
             flight,
             recorded: HashSet::new(),

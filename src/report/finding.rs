@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 
 use super::finding_order::{FindingSection, ranges, sections};
 use super::ladder_figure::picture;
-use super::rich_text::StyledLine;
+use super::rich_text::{StyledLine, Tone};
 use super::view::View;
 use crate::analysis::connection::{Connection, ConnectionSummary, Phase, Who};
 use crate::base::certainty::Certainty;
@@ -108,7 +108,8 @@ impl FindingWriter<'_, '_> {
     ) -> io::Result<()> {
         let ids = section.connections();
         let cause = section.cause();
-        sheet.entry(&headline(number, section, ids.len()))?;
+        let gone = section.gone();
+        sheet.entry(&headline(number, section, ids.len() as u64 + gone))?;
         sheet.detail("", &message(cause).into())?;
         for effect in section.parts.iter().skip(1) {
             let line = StyledLine::default()
@@ -126,6 +127,9 @@ impl FindingWriter<'_, '_> {
             self.case(connection, &ids, new, sheet)?;
         } else if ids.len() > 1 {
             sheet.detail("All", &connections(&ids).into())?;
+        }
+        if gone > 0 {
+            sheet.detail("Limits", &details_gone(gone, ids.len() as u64 + gone))?;
         }
         self.worst(cause, &ids, sheet)?;
         if let Some(connection) = first.filter(|_| new) {
@@ -318,10 +322,10 @@ impl FindingWriter<'_, '_> {
 }
 
 /// `1. ERROR  4,812 × requests were answered by a RST  [reset-before-response]`.
-fn headline(place: u32, section: &FindingSection<'_>, connections: usize) -> StyledLine {
+fn headline(place: u32, section: &FindingSection<'_>, connections: u64) -> StyledLine {
     let cause = section.cause();
     let times = if connections > 1 {
-        format!("{} × ", number(connections as u64))
+        format!("{} × ", number(connections))
     } else {
         String::new()
     };
@@ -336,6 +340,16 @@ fn headline(place: u32, section: &FindingSection<'_>, connections: usize) -> Sty
         .faint(format!("  [{}]", cause.rule))
 }
 
+/// `the details of 12,000 of 15,210 connections are gone`.
+fn details_gone(gone: u64, all: u64) -> StyledLine {
+    let told = format!(
+        "the details of {} of {} connections are gone",
+        number(gone),
+        number(all)
+    );
+    StyledLine::of(Tone::Warning, told)
+}
+
 /// `60 connections: #1–#60`.
 fn connections(ids: &[u32]) -> String {
     let all = count(ids.len() as u64, "connection", "connections");
@@ -343,9 +357,9 @@ fn connections(ids: &[u32]) -> String {
 }
 
 fn times(finding: &Finding) -> String {
-    match finding.connections.len() {
+    match finding.in_all() {
         0 | 1 => finding.summary.clone(),
-        many => format!("{} × {}", number(many as u64), finding.summary),
+        many => format!("{} × {}", number(many), finding.summary),
     }
 }
 
@@ -366,8 +380,8 @@ fn between(finding: &Finding) -> String {
         (None, Some(server)) => format!("→ {server}"),
         (None, None) => "several hosts".to_owned(),
     };
-    if finding.connections.len() > 1 {
-        told += &format!(" ({})", number(finding.connections.len() as u64));
+    if finding.in_all() > 1 {
+        told += &format!(" ({})", number(finding.in_all()));
     }
     told
 }

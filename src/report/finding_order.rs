@@ -87,6 +87,11 @@ impl<'a> FindingSection<'a> {
         self.parts.first().copied().into_iter().chain(elsewhere)
     }
 
+    /// Connections of the cause whose details are gone.
+    pub(super) fn gone(&self) -> u64 {
+        self.causes().map(|it| it.gone).sum()
+    }
+
     /// The connections of the cause, here and between other hosts, ascending.
     pub(super) fn connections(&self) -> Vec<u32> {
         let mut all: Vec<u32> = self
@@ -145,6 +150,7 @@ mod tests {
             severity: Severity::Warning,
             certainty: Certainty::Certain,
             connections: vec![id],
+            gone: 0,
             client: None,
             server: None,
             caused_by,

@@ -29,7 +29,7 @@ use crate::protocol::http::{
 };
 use crate::report::json::search_result::{IgnoredRow, SearchRow};
 use crate::report::json::tls::TlsRow;
-use crate::report::snapshot::{CaptureSummary, InputSummary};
+use crate::report::snapshot::InputSummary;
 use crate::report::wording::terms;
 use crate::rules::Finding;
 use crate::rules::log_errors::{PredictedText, filled};
@@ -42,7 +42,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "{{\"schema\":\"{SCHEMA}\",\n\"tool\":")?;
     row(out, &ToolRow::OURS)?;
     write!(out, ",\n\"capture\":")?;
-    row(out, &CaptureRow::new(&snapshot.summary))?;
+    row(out, &CaptureRow::new(view))?;
     write!(out, ",\n\"search\":")?;
     row(out, &SearchRow::of(snapshot))?;
     write!(out, ",\n\"ignored\":")?;
@@ -70,7 +70,7 @@ pub(super) fn write_lines(view: &View<'_>, out: &mut dyn Write) -> io::Result<()
         &ReportHead {
             schema: SCHEMA,
             tool: ToolRow::OURS,
-            capture: CaptureRow::new(&snapshot.summary),
+            capture: CaptureRow::new(view),
         },
     )?;
     if let Some(search) = SearchRow::of(snapshot) {
@@ -153,7 +153,10 @@ struct CaptureRow<'a> {
     skipped: SkippedRow<'a>,
     dropped_by_kernel: Option<u64>,
     dropped_by_interface: Option<u64>,
+    connections_total: u64,
+    connections_listed: u64,
     connections_let_go: u64,
+    details_let_go: u64,
     limits_hit: Vec<LimitRow>,
 }
 
@@ -180,7 +183,8 @@ struct LimitRow {
 }
 
 impl<'a> CaptureRow<'a> {
-    fn new(summary: &'a CaptureSummary) -> Self {
+    fn new(view: &'a View<'_>) -> Self {
+        let summary = &view.snapshot.summary;
         let limits = summary.limits.iter();
         Self {
             files: summary.inputs.iter().map(FileRow::new).collect(),
@@ -191,7 +195,10 @@ impl<'a> CaptureRow<'a> {
             skipped: SkippedRow(&summary.skipped),
             dropped_by_kernel: summary.lost.kernel,
             dropped_by_interface: summary.lost.interface,
+            connections_total: view.snapshot.connections_total(),
+            connections_listed: view.shown().count() as u64,
             connections_let_go: summary.let_go,
+            details_let_go: summary.given_up.records,
             limits_hit: limits
                 .map(|limit| LimitRow {
                     name: limit.name,
@@ -638,6 +645,8 @@ struct FindingRow<'a> {
     severity: &'static str,
     certainty: &'static str,
     connections: &'a [u32],
+    /// Further connections, whose details are gone.
+    connections_gone: u64,
     client: Option<std::net::IpAddr>,
     server: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -666,6 +675,7 @@ impl<'a> FindingRow<'a> {
             severity: finding.severity.name(),
             certainty: finding.certainty.name(),
             connections: &finding.connections,
+            connections_gone: finding.gone,
             client: finding.client,
             server: finding.server.map(|server| server.to_string()),
             caused_by: finding.caused_by,

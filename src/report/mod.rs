@@ -121,6 +121,7 @@ mod tests {
             severity: Severity::Error,
             certainty: Certainty::Certain,
             connections: vec![2, 3],
+            gone: 0,
             client: Some(endpoint(1, 0).ip),
             server: Some(endpoint(2, 80)),
             caused_by: None,

@@ -79,6 +79,9 @@ impl<'v, 'a> Page<'v, 'a> {
             }
             page.outcomes.add(connection_summary.outcome);
         }
+        for ((.., outcome), connections) in &view.snapshot.summary.given_up.endings {
+            page.outcomes.add_many(*outcome, *connections);
+        }
         for connection in &view.snapshot.connections {
             let missing = connection.sent.iter().map(|sent| sent.missing);
             page.missing = missing.fold(page.missing, u64::saturating_add);
@@ -103,7 +106,7 @@ impl<'v, 'a> Page<'v, 'a> {
     fn verdict(&self) -> StyledLine {
         let snapshot = self.view.snapshot;
         let ignored = snapshot.ignored.connections.len() as u64;
-        let all = (snapshot.summaries.len() as u64).saturating_sub(ignored);
+        let all = snapshot.connections_total().saturating_sub(ignored);
         if all == 0 && ignored > 0 {
             return StyledLine::default().strong("Every connection is left out.");
         }
@@ -129,7 +132,10 @@ impl<'v, 'a> Page<'v, 'a> {
         let blamed = errors + warnings + notes > 0;
         let clause = self.outcomes.clause(blamed);
         if !blamed && self.outcomes.failed == 0 {
-            return match self.outcomes.fine == all {
+            // Exchanges that were let go are not judged.
+            let limits = &snapshot.summary.limits;
+            let is_whole = limits.iter().all(|limit| limit.name != "exchanges");
+            return match self.outcomes.fine == all && is_whole {
                 true => StyledLine::of(Tone::Good, format!("Nothing is wrong: {clause}.")),
                 false => format!("No fault is shown: {clause}.").into(),
             };
@@ -202,7 +208,7 @@ impl<'v, 'a> Page<'v, 'a> {
 
     fn packets(&self) -> StyledLine {
         let summary = &self.view.snapshot.summary;
-        let connections = self.view.snapshot.summaries.len() as u64;
+        let connections = self.view.snapshot.connections_total();
         let mut told = match (summary.segments, connections) {
             (0, _) => count(summary.frames, "packet", "packets"),
             (segments, connections) if segments == summary.frames => format!(
@@ -301,7 +307,8 @@ impl<'v, 'a> Page<'v, 'a> {
         if connections.is_empty() {
             return Ok(());
         }
-        let mut kinds: HashMap<_, (u64, u32), foldhash::fast::FixedState> = HashMap::default();
+        let mut kinds: HashMap<_, (u64, Option<u32>), foldhash::fast::FixedState> =
+            HashMap::default();
         let ignored = &self.view.snapshot.ignored;
         for connection in connections {
             if ignored.leaves_out(connection.id) {
@@ -313,11 +320,20 @@ impl<'v, 'a> Page<'v, 'a> {
                 connection.phase,
                 connection.outcome,
             );
-            let (count, _) = kinds.entry(kind).or_insert((0, connection.id));
+            let (count, _) = kinds.entry(kind).or_insert((0, Some(connection.id)));
             *count += 1;
         }
+        let given_up = &self.view.snapshot.summary.given_up;
+        for (kind, connections) in &given_up.endings {
+            let (count, _) = kinds.entry(*kind).or_insert((0, None));
+            *count += connections;
+        }
         let mut kinds: Vec<_> = kinds.into_iter().collect();
-        kinds.sort_by_key(|(_, (count, first))| (std::cmp::Reverse(*count), *first));
+        kinds.sort_by_key(|(kind, (count, first))| {
+            let unlisted = format!("{kind:?}");
+            let last = first.map_or_else(|| (u32::MAX, unlisted), |id| (id, String::new()));
+            (std::cmp::Reverse(*count), last)
+        });
         let mut table = RichTable {
             columns: vec![
                 ("Count", true),
@@ -336,24 +352,33 @@ impl<'v, 'a> Page<'v, 'a> {
                 connection::how(how).into(),
                 connection::when(phase).into(),
                 judged(outcome),
-                format!("#{first}").into(),
+                first.map_or_else(String::new, |id| format!("#{id}")).into(),
             ]);
         }
         if table.rows.is_empty() {
             return Ok(());
         }
         if table.rows.len() > 1 {
-            let all = number((connections.len() - ignored.connections.len()) as u64);
+            let all = self.view.snapshot.connections_total();
+            let all = number(all.saturating_sub(ignored.connections.len() as u64));
             table
                 .rows
                 .push(vec![StyledLine::default().strong(all), "in all".into()]);
         }
         sheet.heading("How the connections ended")?;
         sheet.table(&table)?;
-        let let_go = self.view.snapshot.summary.let_go;
-        if let_go > 0 {
-            let told = format!("{} more were counted and not kept.", number(let_go));
-            sheet.paragraph(&StyledLine::default().with(Tone::Warning, told))?;
+        let summary = &self.view.snapshot.summary;
+        let gone = summary.let_go.saturating_add(given_up.records);
+        if gone > 0 {
+            let found = match summary.given_up_with_findings {
+                0 => String::new(),
+                some => format!("; {} with findings are among them", number(some)),
+            };
+            let told = format!(
+                "The details of {} are gone; all were judged and are counted here{found}.",
+                count(gone, "connection", "connections"),
+            );
+            sheet.paragraph(&StyledLine::of(Tone::Warning, told))?;
         }
         Ok(())
     }

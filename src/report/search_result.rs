@@ -39,7 +39,7 @@ pub(super) fn write(
 }
 
 fn verdict(view: &View<'_>, narrowed: &SearchResult) -> StyledLine {
-    let all = view.snapshot.summaries.len() as u64;
+    let all = view.snapshot.connections_total();
     let of = match all {
         1 => "the one connection".to_owned(),
         all => format!("{} connections", number(all)),

@@ -63,6 +63,8 @@ pub(super) struct Cases {
     /// The first frame of the first case's connection.
     pub(super) first: FrameNumber,
     pub(super) connections: Vec<u32>,
+    /// Connections that are not in `connections`, because their details are given up.
+    pub(super) gone: u64,
     /// How many cases were joined.
     pub(super) count: u64,
 }
@@ -99,16 +101,27 @@ impl Cases {
             remedies,
             first,
             connections,
+            gone: 0,
             count: 1,
         }
     }
 
-    /// Joins later cases with the same key.
-    pub(super) fn absorb(&mut self, later: Self) {
+    /// Connections, with those whose details are given up.
+    pub(super) fn in_all(&self) -> u64 {
+        self.connections.len() as u64 + self.gone
+    }
+
+    /// Joins other cases with the same key.
+    pub(super) fn absorb(&mut self, other: Self) {
+        let mut later = other;
+        if later.first < self.first {
+            std::mem::swap(self, &mut later);
+        }
         self.summary.absorb(later.summary);
         self.message.absorb(later.message);
         self.remedies.absorb(later.remedies);
         self.connections.extend(later.connections);
+        self.gone += later.gone;
         self.count += later.count;
     }
 }

@@ -1,10 +1,10 @@
 //! Evaluates all rules over all connections; equal cases are merged into one finding.
 
 use super::facts::RuleInput;
+use super::gathered::{Gathered, put};
 use std::cell::LazyCell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,11 +13,11 @@ use super::catalogue::CATALOGUE;
 use super::classify::{Ending, ending};
 use super::product_remedies::tailor;
 use super::rule::{Check, Diagnosis, HostDiagnosis, Rule, Verdict};
-use super::statement::sentence;
 use super::upstream::{self, Legs};
 use super::wording::not_yet;
 use super::{Finding, Severity};
-use crate::analysis::connection::{Connection, ConnectionSummary};
+use crate::analysis::connection::{Connection, ConnectionSummary, How, Opening};
+use crate::analysis::engine::Concern;
 use crate::analysis::hosts::Hosts;
 
 use crate::base::certainty::Certainty;
@@ -37,18 +37,31 @@ const STORY: [&str; 6] = [
     "ephemeral-ports-exhausted",
 ];
 
-/// Whether any rule finds something on this connection alone: if so, its full record is worth keeping.
+/// How much is lost if the details of a connection are given up, by what the rules find on it alone.
 #[must_use]
-pub(crate) fn concerns(connection: &Connection) -> bool {
+pub(crate) fn concern(connection: &Connection) -> Concern {
     let ending = ending(connection);
-    let found = |rule: &Rule| look(rule, connection, ending.as_ref());
-    CATALOGUE
-        .iter()
-        .any(|rule| matches!(found(rule), Verdict::Found(_)))
+    let found = |rule: &&'static Rule| match look(rule, connection, ending.as_ref()) {
+        Verdict::Found(story) => Some(story.severity),
+        Verdict::Clear | Verdict::NotYet => None,
+    };
+    let worst = CATALOGUE.iter().filter_map(found).max();
+    let open = connection.teardown.how == How::Open;
+    let fine = (connection.teardown.orderly || open) && !connection.outcome.is_failed();
+    match worst {
+        None if fine => Concern::Nothing,
+        Some(Severity::Benign | Severity::Note) if fine => Concern::Noted,
+        _ => match connection.opening {
+            Opening::Refused | Opening::Unreachable | Opening::Unanswered | Opening::Rejected => {
+                Concern::Unestablished
+            }
+            Opening::Handshake | Opening::Midstream => Concern::Failed,
+        },
+    }
 }
 
 /// The verdict of one rule on one connection alone.
-fn look(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+pub(super) fn look(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let mut verdict = verdict(rule, connection, ending);
     if let Verdict::Found(story) = &mut verdict {
         temper(story, connection.outcome.is_failed());
@@ -84,7 +97,7 @@ fn verdict(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) ->
 /// The findings, worst first, then by number of connections, then by first frame; numbered from 1.
 #[must_use]
 pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
-    let mut all: BTreeMap<CaseKey, Cases> = BTreeMap::new();
+    let mut gathered = Gathered::default();
     let legs = LazyCell::new(|| Legs::new(facts));
     for connection in facts.connections {
         let ending = ending(connection);
@@ -97,20 +110,23 @@ pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
                     upstream::explain(rule.name, &mut story, connection, &legs);
                 }
                 let key = CaseKey::of(index, &story, connection);
-                add(&mut all, key, Cases::of(*story, connection));
+                gathered.add(key, Cases::of(*story, connection));
             }
         }
     }
-    collapse(&mut all);
+    if let Some(given_up) = facts.given_up {
+        gathered.merge(given_up.gathered());
+    }
+    let mut all = gathered.into_cases();
     for (key, cases) in evaluate_summaries(facts) {
-        add(&mut all, key, cases);
+        put(&mut all, key, cases);
     }
     let mut cases: Vec<(CaseKey, Cases)> = all.into_iter().collect();
     drop_told(&mut cases);
     cases.sort_by_key(|(key, cases)| {
         (
             Reverse(key.severity),
-            Reverse(cases.connections.len()),
+            Reverse(cases.in_all()),
             cases.first,
             key.rule,
         )
@@ -130,6 +146,7 @@ pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
             evidence: cases.evidence,
             remedies: cases.remedies.shown(cases.count),
             connections: cases.connections,
+            gone: cases.gone,
         })
         .collect();
     join(&mut findings);
@@ -152,58 +169,14 @@ fn drop_told(cases: &mut Vec<(CaseKey, Cases)>) {
     told.sort_unstable();
     cases.retain(|(key, cases)| {
         let all = || {
-            cases
-                .connections
-                .iter()
-                .all(|id| told.binary_search(id).is_ok())
+            cases.gone == 0
+                && cases
+                    .connections
+                    .iter()
+                    .all(|id| told.binary_search(id).is_ok())
         };
         rule(key) != server_error_status::RULE.name || !all()
     });
-}
-
-/// Adds a case to its like.
-fn add(all: &mut BTreeMap<CaseKey, Cases>, key: CaseKey, cases: Cases) {
-    match all.entry(key) {
-        Entry::Occupied(mut own) => own.get_mut().absorb(cases),
-        Entry::Vacant(place) => {
-            place.insert(cases);
-        }
-    }
-}
-
-/// Number of servers from which on one client's equal cases are merged.
-const MANY_SERVERS: usize = 20;
-
-/// Merges the equal cases of one client with very many servers, which is a scanner, a load generator or a proxy.
-fn collapse(all: &mut BTreeMap<CaseKey, Cases>) {
-    let mut sources: BTreeMap<CaseKey, Vec<CaseKey>> = BTreeMap::new();
-    for key in all.keys() {
-        let source = CaseKey {
-            server: None,
-            ..*key
-        };
-        sources.entry(source).or_default().push(*key);
-    }
-    for (source, servers) in sources {
-        if servers.len() < MANY_SERVERS {
-            continue;
-        }
-        let mut cases: Vec<Cases> = servers.iter().filter_map(|it| all.remove(it)).collect();
-        cases.sort_by_key(|it| it.first);
-        let mut cases = cases.into_iter();
-        let Some(mut joined) = cases.next() else {
-            continue;
-        };
-        for later in cases {
-            joined.absorb(later);
-        }
-        joined.connections.sort_unstable();
-        joined.message.say(sentence!(
-            "The client has this case with {} addresses and ports.",
-            servers.len()
-        ));
-        all.insert(source, joined);
-    }
 }
 
 /// Adds the name by which the client knew the server, if the lookup was captured.
@@ -320,7 +293,7 @@ fn evaluate_hosts(
             ..CaseKey::between(index, &it.story, it.client, it.server)
         };
         let known = known(facts, &it.connections);
-        add(all, key, Cases::across(it, &known));
+        put(all, key, Cases::across(it, &known));
     }
 }
 
@@ -364,7 +337,7 @@ fn evaluate_sockets(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
                     .map_or(FrameNumber(0), |connection| connection.first.frame);
                 let connections: Vec<u32> = own.iter().map(|connection| connection.id).collect();
                 let known = known(facts, &connections);
-                add(&mut all, key, Cases::on(*story, first, connections, &known));
+                put(&mut all, key, Cases::on(*story, first, connections, &known));
             }
         }
     }
@@ -474,8 +447,17 @@ mod tests {
     #[test]
     fn what_concerns_a_rule_is_what_it_finds() {
         let proof = ladder_check::run(&MANY.parse().expect("a ladder"));
-        assert!(proof.connections.iter().all(concerns));
+        assert!(
+            proof
+                .connections
+                .iter()
+                .all(|it| concern(it) > Concern::Nothing)
+        );
         let fine = ladder_check::run(&"GET / -->\n<-- 200".parse().expect("a ladder"));
-        assert!(!fine.connections.iter().any(concerns));
+        assert!(
+            fine.connections
+                .iter()
+                .all(|it| concern(it) == Concern::Nothing)
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! The input of the rules.
 
-use super::CaptureQuality;
+use super::{CaptureQuality, GivenUpCases};
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::hosts::Sockets;
 use crate::base::frame_ref::FrameNames;
@@ -11,12 +11,14 @@ use std::sync::Arc;
 /// Everything that rules may read.
 #[derive(Clone, Copy, Debug)]
 pub struct RuleInput<'a> {
-    /// The connections kept in full, at least those for which `concerns` is true, in order of their numbers.
+    /// The connections kept in full, in order of their numbers.
     pub connections: &'a [Arc<Connection>],
-    /// The summary of every connection.
+    /// The summary of every connection that is listed.
     pub summaries: &'a [ConnectionSummary],
     /// Sockets by client and server.
     pub sockets: &'a [Sockets],
+    /// What was found on connections whose details are given up.
+    pub given_up: Option<&'a GivenUpCases>,
     /// The DNS lookups captured.
     pub lookups: &'a Lookups,
     /// The quality of the capture.

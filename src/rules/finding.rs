@@ -61,6 +61,8 @@ pub struct Finding {
     pub certainty: Certainty,
     /// The connections, by number, in order.
     pub connections: Vec<u32>,
+    /// Further connections, whose details are given up: they are counted and have no number here.
+    pub gone: u64,
     /// The client, if there is exactly one.
     pub client: Option<IpAddr>,
     /// The server, if there is exactly one.
@@ -75,4 +77,12 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// What to change.
     pub remedies: Vec<String>,
+}
+
+impl Finding {
+    /// Connections in all, with those whose details are given up.
+    #[must_use]
+    pub fn in_all(&self) -> u64 {
+        (self.connections.len() as u64).saturating_add(self.gone)
+    }
 }

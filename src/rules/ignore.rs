@@ -469,6 +469,7 @@ mod tests {
             severity: rules::Severity::Note,
             certainty: crate::base::certainty::Certainty::Certain,
             connections: vec![1],
+            gone: 0,
             client: Some(endpoint(last, 0).ip),
             server: Some(endpoint(2, 80)),
             caused_by: None,

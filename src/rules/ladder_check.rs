@@ -185,6 +185,7 @@ impl CheckSink<'_> {
             connections: &records,
             summaries: &summaries,
             sockets: &sockets,
+            given_up: None,
             lookups: &stats.lookups,
             capture_quality: CaptureQuality::new(stats, Loss::default()),
             end,

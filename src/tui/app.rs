@@ -645,7 +645,7 @@ impl App {
             let counted = match tab {
                 Tab::Overview => 0,
                 Tab::Findings => snapshot.findings.len() as u64,
-                Tab::Connections => snapshot.summaries.len() as u64,
+                Tab::Connections => snapshot.connections_total(),
                 Tab::Sockets => snapshot.sockets.len() as u64,
             };
             let here = base == Some(tab);

@@ -708,7 +708,7 @@ impl ConnectionsScreen {
         }
         if !self.rows_wanted.query.is_everything() {
             let listed = number(self.listing.rows.places.len() as u64);
-            let all = number(model.snapshot.summaries.len() as u64);
+            let all = number(model.snapshot.connections_total());
             let line = StyledLine::default()
                 .faint(format!(" {listed} of {all} are "))
                 .with(Tone::Code, self.filter.clone())

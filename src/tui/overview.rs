@@ -272,7 +272,7 @@ fn draw_rows(rows: &[WrappedRow], cx: &ViewContext<'_>, area: Rect, buffer: &mut
 /// The summary of all connections in one line.
 fn verdict(cx: &ViewContext<'_>) -> StyledLine {
     let model = cx.model;
-    let all = cx.snapshot().summaries.len() as u64;
+    let all = cx.snapshot().connections_total();
     let mut line = StyledLine::default();
     for (severity, one, many) in [
         (Severity::Error, "error", "errors"),

@@ -343,7 +343,7 @@ impl StoryText<'_, '_> {
             let Some(finding) = findings.get(*nth) else {
                 continue;
             };
-            let named = finding.connections.len() as u64;
+            let named = finding.in_all();
             let line = StyledLine::from(pair(finding, self.cx))
                 .faint(format!("  {}", count(named, "connection", "connections")));
             self.page.push(Paragraph::new(2, line).hanging(4));

@@ -200,11 +200,7 @@ pub(super) fn markdown(finding: &Finding, connection: &Connection, frames: &Fram
     );
     text += &format!(
         "- {} named, {}\n",
-        count(
-            finding.connections.len() as u64,
-            "connection",
-            "connections"
-        ),
+        count(finding.in_all(), "connection", "connections"),
         finding.certainty.name()
     );
     text += "\nEvidence:\n\n";

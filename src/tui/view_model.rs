@@ -92,6 +92,9 @@ impl ViewModel {
         for connection_summary in &snapshot.summaries {
             outcomes.add(connection_summary.outcome);
         }
+        for ((.., outcome), connections) in &snapshot.summary.given_up.endings {
+            outcomes.add_many(*outcome, *connections);
+        }
         Self {
             naming: FindingsIndex::new(&snapshot),
             version,
@@ -186,7 +189,7 @@ fn groups(findings: &[Finding]) -> Vec<FindingGroup> {
             let first = findings.get(group.first);
             first.is_some_and(|it| of(it) == of(finding) && it.summary == finding.summary)
         };
-        let named = finding.connections.len() as u64;
+        let named = finding.in_all();
         if let Some(place) = groups.iter().position(same) {
             groups[place].others.push(nth);
             groups[place].connections += named;

@@ -76,6 +76,7 @@ pub fn analyse_with(
         connections: &analysis.connections,
         summaries: &analysis.summaries,
         sockets: &sockets,
+        given_up: None,
         lookups: &stats.lookups,
         capture_quality: rules::CaptureQuality::new(&stats, source.lost()),
         end,
@@ -98,7 +99,8 @@ pub fn analyse_with(
         skipped: stats.skipped,
         lost: source.lost(),
         limits: Vec::new(),
-        let_go: stats.bounds.let_go,
+        let_go: analysis.given_up.connections(),
+        ..CaptureSummary::default()
     };
     Reading {
         snapshot: Snapshot {
@@ -139,7 +141,7 @@ impl Reading {
         check_stats(&self.stats);
         let connections = &self.snapshot.connections;
         for (number, connection) in (1..).zip(connections) {
-            if self.stats.bounds.let_go == 0 {
+            if self.snapshot.summary.let_go == 0 {
                 assert_eq!(connection.id, number, "numbers are dense");
             }
             check_connection(connection);

@@ -47,7 +47,7 @@ pub struct Evicted {
 pub struct HeldBytes {
     /// Bytes that wait for the end of their head, handshake message or record.
     pub waiting: usize,
-    /// Exchanges held.
+    /// Bytes of exchanges.
     pub exchanges: usize,
 }
 
@@ -55,7 +55,7 @@ impl HeldBytes {
     fn of(stack: &ProtocolStack) -> Self {
         Self {
             waiting: stack.waiting_bytes(),
-            exchanges: stack.kept_exchanges(),
+            exchanges: stack.exchange_bytes(),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod event;
 mod extract;
+mod given_up;
 mod intake;
 mod numbering;
 mod output;
@@ -24,17 +25,24 @@ use crate::packet::decode::Decoder;
 use crate::protocol::tls::secrets::KeyStore;
 
 use partition::Partition;
-use retention::{Settled, SettledStore};
+use retention::SettledStore;
 
 pub use event::{Event, Sink};
 pub use extract::{ExtractError, extract};
+pub use given_up::{EndingKey, GivenUp, Tallies, Tally};
 pub(crate) use intake::PARTITIONS;
+pub(crate) use numbering::MAX_KEPT;
 pub use numbering::Numbering;
 pub use output::EngineOutput;
 pub use parallel::watched;
+pub(crate) use partition::{
+    MAX_HELD as MAX_STREAM_BYTES, MAX_LIVE, MAX_LIVE_EXCHANGE_BYTES,
+    MAX_WAITING as MAX_WAITING_BYTES,
+};
 pub use progress::{EngineView, NextStep, Observer, PendingView};
 pub use reread::{RereadConnection, RereadSegment, reread_connection};
-pub use retention::{Keep, Stay};
+pub(crate) use retention::{ALL_RECORD_BYTES, RECORD_BYTES, SUMMARY_BYTES};
+pub use retention::{Concern, Judge, Judgement, SharedJudge, Stay, StoreBudget};
 pub use settings::EngineSettings;
 pub use stats::{EngineStats, LimitCount};
 

@@ -10,29 +10,32 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::{EngineOutput, EngineView, Stay};
+use super::given_up::{GivenUp, Tally};
+use super::{EngineOutput, EngineView, SharedJudge, Stay};
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::{Context, Endpoint};
 
 /// Connections kept of an input without an end, with a summary of two hundred bytes each: some minutes of a busy
 /// server, and quick to walk through for every new view.
-const MAX_KEPT: usize = 200_000;
-/// Exchanges kept with them, a third of a kilobyte each.
-const MAX_EXCHANGES: usize = 200_000;
+pub(crate) const MAX_KEPT: usize = 200_000;
+/// Bytes of whole records kept with them.
+const MAX_RECORD_BYTES: usize = 128 << 20;
 
 /// Keeps connections in order and assigns their numbers.
 #[derive(Debug)]
 pub struct Numbering {
     stay: Stay,
     max_kept: usize,
-    max_exchanges: usize,
+    max_record_bytes: usize,
     /// The connections that were open at the last call, in order, with their numbers.
     open: Vec<(OrderKey, u32)>,
     /// The highest number assigned.
     last: u32,
     /// Connections evicted so far, the oldest first.
     shed: u64,
+    given_up: GivenUp,
+    tally: Option<Box<dyn Tally>>,
 }
 
 /// The sort key, unique to each connection: one frame may hold several segments.
@@ -41,14 +44,16 @@ type OrderKey = (FrameNumber, Endpoint, Endpoint, Context);
 impl Numbering {
     /// Creates a numbering without connections.
     #[must_use]
-    pub const fn new(stay: Stay) -> Self {
+    pub fn new(stay: Stay, judge: &SharedJudge) -> Self {
         Self {
             stay,
             max_kept: MAX_KEPT,
-            max_exchanges: MAX_EXCHANGES,
+            max_record_bytes: MAX_RECORD_BYTES,
             open: Vec::new(),
             last: 0,
             shed: 0,
+            given_up: GivenUp::default(),
+            tally: judge.0.tally(),
         }
     }
 
@@ -64,6 +69,8 @@ impl Numbering {
             settled,
             mut open,
             stats,
+            mut given_up,
+            mut tallies,
         } = view;
         let mut now_open: Vec<OrderKey> = open.summaries.iter().map(of_summary).collect();
         now_open.sort_unstable();
@@ -101,10 +108,14 @@ impl Numbering {
         self.open = open
             .map(|summary| (of_summary(summary), summary.id))
             .collect();
+        given_up.add(&self.given_up);
+        tallies.0.extend(self.tally.as_ref().map(|it| it.copy()));
         let mut analysis = EngineOutput {
             summaries,
             connections: records,
             stats,
+            given_up,
+            tallies,
         };
         analysis.stats.bounds.shed = self.shed;
         analysis
@@ -137,20 +148,19 @@ impl Numbering {
         records: &mut Vec<Arc<Connection>>,
         open: &[OrderKey],
     ) {
-        let exchanges = |record: &Arc<Connection>| record.exchanges.len();
         let mut surplus = match summaries.len() > self.max_kept {
             true => summaries.len() - self.max_kept / 10 * 9,
             false => 0,
         };
-        let mut too_many = records.iter().map(exchanges).sum::<usize>();
-        too_many = match too_many > self.max_exchanges {
-            true => too_many - self.max_exchanges / 10 * 9,
+        let mut too_many = records.iter().map(|it| it.footprint()).sum::<usize>();
+        too_many = match too_many > self.max_record_bytes {
+            true => too_many - self.max_record_bytes / 10 * 9,
             false => 0,
         };
         if surplus == 0 && too_many == 0 {
             return;
         }
-        let mut weights = records.iter().map(|it| (it.id, exchanges(it))).peekable();
+        let mut weights = records.iter().map(|it| (it.id, it.footprint())).peekable();
         let mut gone = Vec::new();
         summaries.retain(|summary| {
             let weight = weights.next_if(|(id, _)| *id == summary.id);
@@ -162,10 +172,17 @@ impl Numbering {
             surplus = surplus.saturating_sub(1);
             too_many = too_many.saturating_sub(weight);
             gone.push(summary.id);
+            self.given_up.count(summary);
             false
         });
         self.shed += gone.len() as u64;
-        records.retain(|record| gone.binary_search(&record.id).is_err());
+        records.retain(|record| {
+            let stays = gone.binary_search(&record.id).is_err();
+            if !stays && let Some(tally) = &mut self.tally {
+                tally.count(record);
+            }
+            stays
+        });
     }
 }
 
@@ -230,7 +247,7 @@ mod tests {
     fn view(settled: &[u64], open: &[u64]) -> EngineView {
         let settled_connections = |frames: &[u64]| {
             let records: Vec<_> = frames.iter().map(|it| Arc::new(connection(*it))).collect();
-            super::super::Settled {
+            super::super::retention::Settled {
                 summaries: records
                     .iter()
                     .map(|it| ConnectionSummary::from(&**it))
@@ -252,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_connection_keeps_its_number_when_it_is_settled() {
-        let mut numbering = Numbering::new(Stay::Latest);
+        let mut numbering = Numbering::new(Stay::Latest, &SharedJudge::default());
         let first = numbering.call(&[], &[], view(&[20], &[10, 30]));
         assert_eq!(numbers(&first), [(10, 1), (20, 2), (30, 3)]);
         let next = numbering.call(&first.summaries, &first.connections, view(&[30], &[10, 40]));
@@ -263,7 +280,7 @@ mod tests {
 
     #[test]
     fn dense_numbers_move_up_when_one_is_let_go() {
-        let mut numbering = Numbering::new(Stay::First);
+        let mut numbering = Numbering::new(Stay::First, &SharedJudge::default());
         let first = numbering.call(&[], &[], view(&[], &[10, 20, 30]));
         let next = numbering.call(&first.summaries, &first.connections, view(&[10, 30], &[]));
         assert_eq!(numbers(&next), [(10, 1), (30, 2)]);
@@ -274,7 +291,7 @@ mod tests {
     fn the_oldest_are_forgotten_and_what_is_open_stays() {
         let mut numbering = Numbering {
             max_kept: 50,
-            ..Numbering::new(Stay::Latest)
+            ..Numbering::new(Stay::Latest, &SharedJudge::default())
         };
         let mut seen = EngineOutput::default();
         for round in 0..100 {
@@ -293,18 +310,20 @@ mod tests {
     }
 
     #[test]
-    fn too_many_exchanges_push_the_oldest_out() {
+    fn large_records_push_the_oldest_out() {
         let mut numbering = Numbering {
-            max_exchanges: 20,
-            ..Numbering::new(Stay::Latest)
+            max_record_bytes: 5 * 10_000,
+            ..Numbering::new(Stay::Latest, &SharedJudge::default())
         };
         let mut all = view(&[1, 2, 3, 4, 5], &[]);
         for record in &mut all.settled.records {
-            let six = vec![crate::protocol::http::Exchange::default(); 6];
-            Arc::make_mut(record).exchanges = six.into_boxed_slice();
+            let some = vec![crate::protocol::http::Exchange::default(); 40];
+            Arc::make_mut(record).exchanges = some.into_boxed_slice();
         }
+        let each = all.settled.records[0].footprint();
+        numbering.max_record_bytes = each * 4;
         let seen = numbering.call(&[], &[], all);
-        // Thirty are twelve more than nine tenths of twenty: two connections' worth.
+        // Five are more than four; nine tenths of four are three connections' worth.
         assert_eq!(numbers(&seen), [(3, 3), (4, 4), (5, 5)]);
         assert_eq!(seen.stats.bounds.shed, 2);
     }

@@ -1,5 +1,6 @@
 //! The engine's output for a whole input, sorted and numbered.
 
+use super::given_up::{GivenUp, Tallies};
 use super::retention::SettledStore;
 use super::stats::EngineStats;
 use crate::analysis::connection::{Connection, ConnectionSummary};
@@ -8,26 +9,32 @@ use std::sync::Arc;
 /// All connections of an input.
 #[derive(Clone, Debug, Default)]
 pub struct EngineOutput {
-    /// The summary of each, in order of first frame: number `n` is `summaries[n - 1]`.
+    /// The summary of each that is kept, in order of first frame: number `n` is `summaries[n - 1]`.
     pub summaries: Vec<ConnectionSummary>,
-    /// The whole record of those that [`EngineSettings::keep`](super::EngineSettings::keep) selects, in the same order,
+    /// The whole record of those that [`EngineSettings::judge`](super::EngineSettings::judge) wants, in the same order,
     /// with their numbers.
     pub connections: Vec<Arc<Connection>>,
     /// The disposition of the frames, and which limits were hit.
     pub stats: EngineStats,
+    /// Totals of the connections whose details are given up.
+    pub given_up: GivenUp,
+    /// What the judge's tallies say of them.
+    pub tallies: Tallies,
 }
 
 impl EngineOutput {
-    pub(super) fn join(mut stores: Vec<SettledStore>, mut stats: EngineStats) -> Self {
-        stats.bounds.let_go += stores.iter().map(|store| store.let_go).sum::<u64>();
+    pub(super) fn join(mut stores: Vec<SettledStore>, stats: EngineStats) -> Self {
+        let (mut given_up, mut tallies) = (GivenUp::default(), Tallies::default());
         let mut summaries = Vec::new();
         let mut connections = Vec::new();
         // The stores are emptied one after another, so that nothing large exists twice; the sort then works on cached
         // keys.
         for store in &mut stores {
-            summaries.append(&mut store.settled_connections.summaries);
-            connections.append(&mut store.settled_connections.records);
-            stats.bounds.exchanges += store.exchanges_dropped;
+            let mut settled = store.clear();
+            summaries.reserve_exact(settled.summaries.len());
+            summaries.append(&mut settled.summaries);
+            connections.append(&mut settled.records);
+            store.add_given_up(&mut given_up, &mut tallies);
         }
         drop(stores);
         summaries.sort_by_cached_key(|summary: &ConnectionSummary| summary.first.frame);
@@ -44,6 +51,8 @@ impl EngineOutput {
             summaries,
             connections,
             stats,
+            given_up,
+            tallies,
         }
     }
 }

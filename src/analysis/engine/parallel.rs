@@ -77,18 +77,15 @@ pub fn watched(
     observer: &mut dyn Observer,
 ) -> (EngineView, Result<(), CaptureError>) {
     let threads = threads.clamp(1, PARTITIONS);
-    let (stores, mut stats, outcome) = work(source, settings, threads, observer);
-    let mut settled = super::Settled::default();
-    for mut store in stores {
-        stats.bounds.let_go += store.let_go;
-        stats.bounds.exchanges += store.exchanges_dropped;
-        settled.append(&mut store.clear());
-    }
-    let view = EngineView {
-        settled,
+    let (stores, stats, outcome) = work(source, settings, threads, observer);
+    let mut view = EngineView {
         stats,
         ..EngineView::default()
     };
+    for mut store in stores {
+        store.add_given_up(&mut view.given_up, &mut view.tallies);
+        view.settled.append(&mut store.clear());
+    }
     (view, outcome)
 }
 
@@ -334,9 +331,10 @@ fn show(shares: &mut [(Partition, SettledStore)], now: Timestamp) -> PartialView
     for (part, store) in shares {
         let mut beside = store.beside();
         all.stats.add(part.show(now, &mut beside));
-        all.stats.bounds.let_go += beside.let_go;
-        all.stats.bounds.exchanges += beside.exchanges_dropped;
-        all.open.append(&mut beside.settled_connections);
+        for store in [&beside, &*store] {
+            store.add_given_up(&mut all.given_up, &mut all.tallies);
+        }
+        all.open.append(&mut beside.clear());
         all.settled.append(&mut store.clear());
     }
     all

@@ -28,7 +28,7 @@ use crate::protocol::tls::secrets::KeyStore;
 
 /// Connections tracked at once, in one partition; 131 072 in all. Each takes about a kilobyte, and a quarter of that
 /// while there is only a SYN: a flood of SYNs is what fills the table.
-const MAX_LIVE: usize = 8192;
+pub(crate) const MAX_LIVE: usize = 8192;
 /// Closed connections that are still tracked, in one partition; 256 in all. Late segments come within a round trip or
 /// two, so this is too few only where hundreds of connections close in that time. It is also few enough that they are
 /// still in the cache when they are settled, which takes a third off the cost of a short connection.
@@ -40,15 +40,15 @@ const CLOSED_TUPLES: usize = 1024;
 
 /// Bytes that wait behind holes, of all connections of one partition: a hundred megabytes in all. A single stream may
 /// hold one megabyte ([`crate::protocol::tcp`] limits it); dozens do so at once only where the capture has lost much.
-const MAX_HELD: usize = 6 << 20;
+pub(crate) const MAX_HELD: usize = 6 << 20;
 /// Bytes that wait for the end of their element (heads, handshake messages, header blocks and their tables, records),
 /// of all connections of one partition: a quarter of a gigabyte in all. A single connection may hold 64 KB or so in
 /// either direction. A few thousand connections with full HTTP/2 tables stay within it; a flood of endless heads does
 /// not.
-const MAX_WAITING: usize = 16 << 20;
-/// Exchanges of connections that are not settled, in one partition; four million in all, a gigabyte or so. A frame of
-/// ten bytes can begin one.
-const MAX_EXCHANGES: usize = 1 << 18;
+pub(crate) const MAX_WAITING: usize = 16 << 20;
+/// Bytes of exchanges of connections that are not settled, in one partition; a hundred megabytes in all, which is a
+/// quarter of a million exchanges. A frame of ten bytes can begin one.
+pub(crate) const MAX_LIVE_EXCHANGE_BYTES: usize = 6 << 20;
 /// Tuples of addresses and ports that are used by several connections in several VLANs, in one partition.
 const MAX_SPLIT: usize = 1024;
 
@@ -246,8 +246,14 @@ impl Partition {
                 live.drop_incomplete(&mut self.texts);
             }
             let more = now.exchanges > kept.exchanges;
-            if more && others.exchanges + now.exchanges > MAX_EXCHANGES {
+            let mut own = now.exchanges;
+            while more && others.exchanges + own > MAX_LIVE_EXCHANGE_BYTES {
                 live.evict_older_exchanges();
+                let left = live.kept().exchanges;
+                if left >= own {
+                    break;
+                }
+                own = left;
             }
             self.kept = HeldBytes {
                 waiting: others.waiting + live.kept().waiting,
@@ -532,6 +538,7 @@ mod tests {
     use crate::base::net::{Context, Endpoint};
     use crate::base::seq::Seq;
     use crate::packet::decode::TcpOptions;
+    use crate::protocol::http::Exchange;
 
     const CLIENT: Endpoint = Endpoint {
         ip: std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)),
@@ -678,10 +685,10 @@ mod tests {
                 segment.source.port = 42_000 + port;
                 let key = FlowKey::new(segment.source, segment.destination, segment.context);
                 partition.segment(&key, &segment, &mut connections);
-                assert!(partition.kept.exchanges <= MAX_EXCHANGES);
+                assert!(partition.kept.exchanges <= MAX_LIVE_EXCHANGE_BYTES);
             }
         }
-        assert!(asked > MAX_EXCHANGES);
+        assert!(asked * size_of::<Exchange>() > MAX_LIVE_EXCHANGE_BYTES);
         let stats = partition.finish(Timestamp::new(100, 0), &mut connections);
         let kept: usize = connections.iter().map(|it| it.exchanges.len()).sum();
         assert_eq!(kept as u64 + stats.bounds.exchanges, asked as u64);

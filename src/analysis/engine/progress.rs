@@ -7,6 +7,7 @@
 use std::sync::mpsc::Receiver;
 
 use super::EngineStats;
+use super::given_up::{GivenUp, Tallies};
 use super::retention::Settled;
 use crate::packet::capture::Source;
 
@@ -45,6 +46,8 @@ pub(super) struct PartialView {
     pub(super) settled: Settled,
     pub(super) open: Settled,
     pub(super) stats: EngineStats,
+    pub(super) given_up: GivenUp,
+    pub(super) tallies: Tallies,
 }
 
 /// The state at one frame, unsorted. [`Numbering`](super::Numbering) sorts and numbers it.
@@ -53,6 +56,9 @@ pub struct EngineView {
     pub(super) settled: Settled,
     pub(super) open: Settled,
     pub(super) stats: EngineStats,
+    /// Everything that was given up so far.
+    pub(super) given_up: GivenUp,
+    pub(super) tallies: Tallies,
 }
 
 impl PendingView {
@@ -82,5 +88,7 @@ impl EngineView {
         self.settled.append(&mut part.settled);
         self.open.append(&mut part.open);
         self.stats.add(part.stats);
+        self.given_up.add(&part.given_up);
+        self.tallies.0.append(&mut part.tallies.0);
     }
 }

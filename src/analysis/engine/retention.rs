@@ -1,48 +1,120 @@
-//! The store of settled connections: a summary of each, and the whole record of those that are wanted.
+//! The store of settled connections: a summary of each, and the whole record of those that are wanted, as far as two
+//! budgets of bytes go.
 //!
-//! Each partition has a store of its own, so that limits take effect at the same place on any number of threads.
+//! Every connection is judged when it settles, however many there are. What a budget has no room for is given up in the
+//! order of [`Concern`], least first, and is counted ([`GivenUp`], [`Tally`]). Each partition has a store of its own, so
+//! that limits take effect at the same place on any number of threads.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::given_up::{GivenUp, Tallies, Tally};
 use super::{EngineSettings, Event, Sink};
-use crate::analysis::connection::{Connection, ConnectionSummary, Opening};
+use crate::analysis::connection::{Connection, ConnectionSummary};
 
-/// Connections whose summary is kept, in one store; sixteen times that in all: 327 680, two hundred bytes each.
-const MAX_SUMMARIES: usize = 20_480;
-/// Connections whose whole record is kept, in one store; sixteen times that in all: 327 680, half a kilobyte each,
-/// exchanges not counted.
-const MAX_RECORDS: usize = 20_480;
-
-/// Whole records of connections that never got an answer, in one store; 65 536 in all. They are all alike, and only
-/// floods and scans have more; their summaries are kept like any other.
-const MAX_UNANSWERED: usize = 4096;
-/// Exchanges kept with the records, in one store; a million in all, a third of a kilobyte each. Connections beyond this
-/// limit keep their verdict and lose their exchanges.
-const MAX_EXCHANGES: usize = 65_536;
-
-/// Which settled connections are kept with their whole record.
-#[derive(Clone, Default)]
-pub enum Keep {
-    /// All of them.
-    #[default]
-    All,
-    /// Those for which this returns true.
-    Only(Arc<dyn Fn(&Connection) -> bool + Send + Sync>),
+/// How much is lost if the details of a connection are given up, least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Concern {
+    /// Nothing: it ended in order, and no rule has anything to say.
+    Nothing,
+    /// Something is worth knowing.
+    Noted,
+    /// It was never established. Only floods and scans have very many of these, and they are all alike.
+    Unestablished,
+    /// Something was lost or is wrong.
+    Failed,
 }
 
-impl std::fmt::Debug for Keep {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::All => "All",
-            Self::Only(_) => "Only",
-        })
+impl Concern {
+    const ALL: [Self; 4] = [
+        Self::Nothing,
+        Self::Noted,
+        Self::Unestablished,
+        Self::Failed,
+    ];
+}
+
+/// The judgement on a settled connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// How much it matters.
+    pub concern: Concern,
+    /// Whether its whole record is wanted.
+    pub keep: bool,
+}
+
+/// Judges connections when they settle.
+pub trait Judge: Send + Sync {
+    /// The judgement on one connection.
+    fn judge(&self, connection: &Connection) -> Judgement;
+    /// An empty tally, for the connections whose record is given up.
+    fn tally(&self) -> Option<Box<dyn Tally>>;
+}
+
+/// The judge of an analysis. The default wants every record and knows only whether a connection ended in order.
+#[derive(Clone)]
+pub struct SharedJudge(pub Arc<dyn Judge>);
+
+impl Default for SharedJudge {
+    fn default() -> Self {
+        Self(Arc::new(ByOrder))
     }
 }
+
+impl std::fmt::Debug for SharedJudge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SharedJudge")
+    }
+}
+
+struct ByOrder;
+
+impl Judge for ByOrder {
+    fn judge(&self, connection: &Connection) -> Judgement {
+        Judgement {
+            concern: match connection.teardown.orderly {
+                true => Concern::Nothing,
+                false => Concern::Failed,
+            },
+            keep: true,
+        }
+    }
+
+    fn tally(&self) -> Option<Box<dyn Tally>> {
+        None
+    }
+}
+
+/// The budgets of one store; there are sixteen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreBudget {
+    /// Bytes of summaries.
+    pub summaries: usize,
+    /// Bytes of whole records, with everything that belongs to them.
+    pub records: usize,
+}
+
+impl Default for StoreBudget {
+    fn default() -> Self {
+        Self {
+            summaries: SUMMARY_BYTES,
+            records: RECORD_BYTES,
+        }
+    }
+}
+
+/// Bytes of summaries in one store; fifty megabytes in all, which is two hundred thousand connections. What is computed
+/// from them takes three times that.
+pub(crate) const SUMMARY_BYTES: usize = 3 << 20;
+/// Bytes of whole records in one store; seventy megabytes in all.
+pub(crate) const RECORD_BYTES: usize = 4 << 20;
+/// The same where every record is wanted: four hundred megabytes in all.
+pub(crate) const ALL_RECORD_BYTES: usize = 24 << 20;
 
 /// Which connections are kept when there are too many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stay {
-    /// The first to be settled: for an input that has an end.
+    /// Of equal concern the first to be settled: for an input that has an end.
     #[default]
     First,
     /// The latest: for an input that may go on for ever. Taking connections out of a store makes room in it again, so
@@ -64,52 +136,165 @@ impl Settled {
     }
 }
 
+/// One settled connection.
+#[derive(Debug)]
+struct KeptConnection {
+    summary: ConnectionSummary,
+    /// The record, with its size in bytes.
+    record: Option<(Arc<Connection>, usize)>,
+}
+
+/// The connections of one concern, oldest first.
+#[derive(Debug, Default)]
+struct Shelf {
+    kept: VecDeque<KeptConnection>,
+    /// The connections before this one have no record any more.
+    stripped: usize,
+}
+
+impl Shelf {
+    fn push(&mut self, connection: KeptConnection) {
+        // Growth by halves instead of doubling: shelves are most of what an analysis holds.
+        if self.kept.len() == self.kept.capacity() {
+            self.kept.reserve_exact(self.kept.len() / 2 + 16);
+        }
+        self.kept.push_back(connection);
+    }
+
+    fn pop(&mut self) -> Option<KeptConnection> {
+        self.stripped = self.stripped.saturating_sub(1);
+        self.kept.pop_front()
+    }
+
+    /// Takes the oldest record out.
+    fn strip(&mut self) -> Option<(Arc<Connection>, usize)> {
+        while let Some(connection) = self.kept.get_mut(self.stripped) {
+            self.stripped += 1;
+            if let Some(record) = connection.record.take() {
+                return Some(record);
+            }
+        }
+        None
+    }
+}
+
 /// The settled connections of one partition.
 #[derive(Debug)]
 pub(super) struct SettledStore {
-    keep: Keep,
+    judge: SharedJudge,
     stay: Stay,
-    pub(super) settled_connections: Settled,
-    /// How many summaries were stored. Under [`Stay::First`] this includes those taken out again; so do the counts
-    /// below.
-    summaries: usize,
-    records: usize,
-    unanswered: usize,
-    exchanges: usize,
-    pub(super) let_go: u64,
-    pub(super) exchanges_dropped: u64,
+    budget: StoreBudget,
+    shelves: [Shelf; Concern::ALL.len()],
+    /// Bytes in use. Under [`Stay::First`] this includes what was taken out.
+    summary_bytes: usize,
+    record_bytes: usize,
+    given_up: GivenUp,
+    tally: Option<Box<dyn Tally>>,
 }
 
 impl SettledStore {
     pub(super) fn new(settings: &EngineSettings) -> Self {
         Self {
-            keep: settings.keep.clone(),
+            judge: settings.judge.clone(),
             stay: settings.stay,
-            settled_connections: Settled::default(),
-            summaries: 0,
-            records: 0,
-            unanswered: 0,
-            exchanges: 0,
-            let_go: 0,
-            exchanges_dropped: 0,
+            budget: settings.budget,
+            shelves: Default::default(),
+            summary_bytes: 0,
+            record_bytes: 0,
+            given_up: GivenUp::default(),
+            tally: settings.judge.0.tally(),
         }
     }
 
     /// Takes the stored connections out.
     pub(super) fn clear(&mut self) -> Settled {
         if self.stay == Stay::Latest {
-            (self.summaries, self.records) = (0, 0);
-            (self.unanswered, self.exchanges) = (0, 0);
+            (self.summary_bytes, self.record_bytes) = (0, 0);
         }
-        std::mem::take(&mut self.settled_connections)
+        let mut all = Settled::default();
+        all.summaries
+            .reserve_exact(self.shelves.iter().map(|shelf| shelf.kept.len()).sum());
+        for shelf in &mut self.shelves {
+            for connection in std::mem::take(shelf).kept {
+                all.summaries.push(connection.summary);
+                all.records
+                    .extend(connection.record.map(|(record, _)| record));
+            }
+        }
+        all
+    }
+
+    /// Adds what was given up so far to `given_up` and `tallies`.
+    pub(super) fn add_given_up(&self, given_up: &mut GivenUp, tallies: &mut Tallies) {
+        given_up.add(&self.given_up);
+        tallies.0.extend(self.tally.as_ref().map(|it| it.copy()));
     }
 
     /// An empty store with the same settings and counts: what it accepts is what this one would accept next.
     pub(super) fn beside(&self) -> Self {
         Self {
-            keep: self.keep.clone(),
-            settled_connections: Settled::default(),
-            ..*self
+            judge: self.judge.clone(),
+            stay: self.stay,
+            budget: self.budget,
+            shelves: Default::default(),
+            summary_bytes: self.summary_bytes,
+            record_bytes: self.record_bytes,
+            given_up: GivenUp::default(),
+            tally: self.judge.0.tally(),
+        }
+    }
+
+    /// The shelves from which room may be made for a connection of this concern, least concern first.
+    fn may_yield(&self, concern: Concern) -> usize {
+        let equals = concern == Concern::Nothing || self.stay == Stay::Latest;
+        concern as usize + usize::from(equals)
+    }
+
+    fn has_room(&mut self, concern: Concern) -> bool {
+        if self.summary_bytes + size_of::<KeptConnection>() <= self.budget.summaries {
+            return true;
+        }
+        let shelves = self.may_yield(concern);
+        let mut shelves = Concern::ALL.iter().zip(&mut self.shelves).take(shelves);
+        let Some((of, old)) = shelves.find_map(|(of, shelf)| Some((*of, shelf.pop()?))) else {
+            return false;
+        };
+        self.summary_bytes = self
+            .summary_bytes
+            .saturating_sub(size_of::<KeptConnection>());
+        self.given_up.count(&old.summary);
+        if let Some((record, size)) = old.record {
+            self.record_bytes = self.record_bytes.saturating_sub(size);
+            self.tell(of, &record);
+        }
+        true
+    }
+
+    fn has_room_for_record(&mut self, size: usize, concern: Concern) -> bool {
+        if size > self.budget.records {
+            return false;
+        }
+        while self.record_bytes + size > self.budget.records {
+            let shelves = self.may_yield(concern);
+            let mut shelves = Concern::ALL.iter().zip(&mut self.shelves).take(shelves);
+            let Some((of, (old, size))) =
+                shelves.find_map(|(of, shelf)| Some((*of, shelf.strip()?)))
+            else {
+                return false;
+            };
+            self.record_bytes = self.record_bytes.saturating_sub(size);
+            self.given_up.records += 1;
+            self.tell(of, &old);
+        }
+        true
+    }
+
+    /// Tells the tally of a connection whose record is given up.
+    fn tell(&mut self, concern: Concern, connection: &Connection) {
+        if concern > Concern::Nothing
+            && let Some(tally) = &mut self.tally
+        {
+            tally.count(connection);
         }
     }
 }
@@ -121,40 +306,26 @@ impl Sink for SettledStore {
         }
     }
 
-    fn settled(&mut self, mut connection: Connection) {
-        if self.summaries >= MAX_SUMMARIES {
-            self.let_go += 1;
+    fn settled(&mut self, connection: Connection) {
+        let Judgement { concern, keep } = self.judge.0.judge(&connection);
+        let summary = ConnectionSummary::from(&connection);
+        if !self.has_room(concern) {
+            self.given_up.count(&summary);
+            self.tell(concern, &connection);
             return;
         }
-        self.summaries += 1;
-        self.settled_connections
-            .summaries
-            .push(ConnectionSummary::from(&connection));
-        let wanted = match &self.keep {
-            Keep::All => true,
-            Keep::Only(wanted) => wanted(&connection),
-        };
-        if wanted {
-            if self.records >= MAX_RECORDS {
-                self.let_go += 1;
-                return;
-            }
-            if connection.opening == Opening::Unanswered {
-                if self.unanswered >= MAX_UNANSWERED {
-                    self.let_go += 1;
-                    return;
-                }
-                self.unanswered += 1;
-            }
-            let exchanges = connection.exchanges.len();
-            if self.exchanges + exchanges > MAX_EXCHANGES {
-                self.exchanges_dropped += exchanges as u64;
-                connection.exchanges = Box::default();
+        self.summary_bytes += size_of::<KeptConnection>();
+        let mut record = None;
+        if keep {
+            let size = connection.footprint();
+            if self.has_room_for_record(size, concern) {
+                self.record_bytes += size;
+                record = Some((Arc::new(connection), size));
             } else {
-                self.exchanges += exchanges;
+                self.given_up.records += 1;
+                self.tell(concern, &connection);
             }
-            self.records += 1;
-            self.settled_connections.records.push(Arc::new(connection));
         }
+        self.shelves[concern as usize].push(KeptConnection { summary, record });
     }
 }

@@ -10,8 +10,6 @@ use crate::protocol::dns::Lookups;
 pub struct LimitCount {
     /// Connections settled before their end to make room.
     pub forgotten: u64,
-    /// Settled connections that were counted and not kept, or not with their record.
-    pub let_go: u64,
     /// Settled connections that were kept and later evicted, the oldest first, to make room for newer ones.
     pub shed: u64,
     /// Segments that came after their closed connection had been settled.
@@ -114,7 +112,6 @@ impl EngineStats {
             (one, two) => one.or(two),
         };
         self.bounds.forgotten += other.bounds.forgotten;
-        self.bounds.let_go += other.bounds.let_go;
         self.bounds.stragglers += other.bounds.stragglers;
         self.bounds.holes += other.bounds.holes;
         self.bounds.unfinished += other.bounds.unfinished;

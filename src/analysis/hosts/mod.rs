@@ -24,6 +24,7 @@ pub use measured::{Measured, Period};
 pub use periodic::PeriodicRequest;
 pub(crate) use periodic::is_abandoned;
 pub use port_exhaustion::PortExhaustion;
+pub(crate) use sockets::MAX_PAIRS;
 pub use sockets::sockets;
 pub(crate) use time_series::client_series;
 pub use time_series::{TimeSeries, TimeStep};

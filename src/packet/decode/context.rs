@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 
 /// Maximum number of distinct tunnel paths. A radio network has some thousands; each costs about 200 bytes, so a
 /// capture crafted to exhaust the limit takes 13 MB.
-pub(super) const MAX_CONTEXTS: usize = 65_536;
+pub(crate) const MAX_CONTEXTS: usize = 65_536;
 
 /// The context of packets whose path exceeds [`MAX_CONTEXTS`]. They are still decoded, but no longer told apart by
 /// tunnel.

@@ -25,7 +25,7 @@ use super::walk::{Layer, PathSoFar};
 const MAX_DATAGRAMS: usize = 4096;
 /// Maximum total bytes of incomplete datagrams: four times the 4 MB that Linux allows (net.ipv4.ipfrag_high_thresh),
 /// since a capture point sees many hosts.
-const MAX_BYTES: usize = 16 << 20;
+pub(crate) const MAX_BYTES: usize = 16 << 20;
 /// Maximum number of pieces per datagram: 64 KB in pieces of the smallest IPv4 MTU (68, RFC 791) would be 1366.
 const MAX_PIECES: usize = 1400;
 /// The longest datagram that IP can fragment, in bytes.

@@ -37,7 +37,9 @@ use context::Contexts;
 use fragment::{Fragments, WholeDatagram};
 use walk::{DatagramPlace, Layer, RestOfFrame, Walk, WalkEnd};
 
+pub(crate) use context::MAX_CONTEXTS;
 pub use fragment::FragmentCounts;
+pub(crate) use fragment::MAX_BYTES as MAX_FRAGMENT_BYTES;
 pub use segment::{Datagram, Decoded, Segment, TcpOptions, TimestampOption};
 
 /// How many times a packet may be reassembled or decompressed before its TCP header is found. Each tunnel may fragment

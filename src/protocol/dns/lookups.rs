@@ -15,7 +15,7 @@ use crate::packet::decode::{Datagram, Segment};
 
 /// Lookups kept: some tens of megabytes at most. A capture with more is that of a resolver, whose own lookups reveal
 /// little about the programs behind it.
-const MAX_LOOKUPS: usize = 65_536;
+pub(crate) const MAX_LOOKUPS: usize = 65_536;
 /// The same query within this time is the same packet captured twice.
 const SEEN_TWICE: Duration = Duration::from_millis(5);
 /// Messages read from one segment.

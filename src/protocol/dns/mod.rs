@@ -8,5 +8,6 @@
 mod lookups;
 mod message;
 
+pub(crate) use lookups::MAX_LOOKUPS;
 pub use lookups::{Lookup, LookupAnswer, Lookups};
 pub use message::{DnsMessage, RecordType, write};

@@ -14,7 +14,7 @@ use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::{Annotator, RecordKind};
-use crate::protocol::http::{Exchange, Protocol, SharedText, TextInterner};
+use crate::protocol::http::{Exchange, H2Stream, Protocol, SharedText, TextInterner};
 
 /// Streams kept of one connection (about 8 MB). Beyond that the oldest are evicted, and counted: a peer that opens and
 /// resets streams without end makes as many as there are numbers, 2³⁰.
@@ -30,6 +30,8 @@ pub struct H2Conversation {
     pub(super) directions: [H2Direction; 2],
     pub(super) requester: FlowEnd,
     pub(super) exchanges: Vec<Exchange>,
+    /// Bytes that the exchanges hold beside their own size.
+    pub(super) text_bytes: usize,
     pub(super) let_go: u64,
     pub(super) open: BTreeMap<u32, OpenStream>,
     /// The first stream whose beginning was seen.
@@ -58,6 +60,7 @@ impl H2Conversation {
             directions,
             requester,
             exchanges: Vec::new(),
+            text_bytes: 0,
             let_go: 0,
             open: BTreeMap::new(),
             first_begun: None,
@@ -192,6 +195,13 @@ impl H2Conversation {
     #[must_use]
     pub const fn let_go(&self) -> u64 {
         self.let_go
+    }
+
+    /// Bytes of memory that the exchanges take.
+    #[must_use]
+    pub(crate) const fn exchange_bytes(&self) -> usize {
+        let each = size_of::<Exchange>() + size_of::<H2Stream>();
+        self.exchanges.len() * each + self.text_bytes
     }
 
     pub(super) fn direction(&self, end: FlowEnd) -> &H2Direction {

@@ -17,7 +17,7 @@ const USUAL_TABLE: usize = 4096;
 /// What an entry counts for in addition to its bytes (§4.1).
 const ENTRY: usize = 32;
 /// Bytes kept of a name or value that is not in a table.
-const MAX_KEPT: usize = 8 << 10;
+const MAX_KEPT: usize = crate::protocol::http::MAX_TEXT_KEPT;
 
 /// A malformed block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -60,6 +60,9 @@ impl H2Conversation {
     /// Evicts the oldest `old` streams.
     pub(crate) fn evict_oldest(&mut self, old: usize) {
         let old = old.min(self.exchanges.len());
+        if let Some(each) = self.text_bytes.checked_div(self.exchanges.len()) {
+            self.text_bytes = self.text_bytes.saturating_sub(each * old);
+        }
         self.exchanges.drain(..old);
         self.let_go = self.let_go.saturating_add(old as u64);
         let first = self.let_go;
@@ -267,7 +270,10 @@ impl H2Conversation {
         if block.is_broken {
             direction.reader.lose();
         }
+        let before = texts.allocated();
         let read = direction.reader.read(bytes, texts);
+        self.text_bytes += texts.allocated().wrapping_sub(before);
+        let direction = self.direction_mut(from);
         if matches!(read, BlockOutcome::Unknown) {
             direction.half.unread_blocks = direction.half.unread_blocks.saturating_add(1);
             if !was_broken && !block.is_broken {

@@ -48,6 +48,8 @@ pub enum Protocol {
 pub struct HttpConversation {
     pub(super) directions: [HttpDirection; 2],
     pub(super) exchanges: Vec<Exchange>,
+    /// Bytes that the exchanges hold beside their own size.
+    pub(super) text_bytes: usize,
     pub(super) requester: Option<(FlowEnd, Certainty)>,
     pub(super) protocol: Protocol,
     /// The oldest exchange whose final response is not complete.
@@ -84,6 +86,7 @@ impl HttpConversation {
             since,
             directions: [HttpDirection::new(a), HttpDirection::new(b)],
             exchanges: Vec::new(),
+            text_bytes: 0,
             requester: None,
             protocol: Protocol::Unknown,
             awaiting: 0,
@@ -193,6 +196,12 @@ impl HttpConversation {
     #[must_use]
     pub fn exchanges(&self) -> &[Exchange] {
         &self.exchanges
+    }
+
+    /// Bytes of memory that the exchanges take.
+    #[must_use]
+    pub(crate) const fn exchange_bytes(&self) -> usize {
+        self.exchanges.len() * size_of::<Exchange>() + self.text_bytes
     }
 
     /// Takes the exchanges out, so that another protocol continues with them.

@@ -3,7 +3,7 @@
 use super::chunked::{ChunkStep, Chunks};
 use super::conversation::{HttpConversation, Protocol};
 use super::direction::HttpReadState;
-use super::exchange::{Interim, RareHead};
+use super::exchange::{Interim, RareHead, RareParts};
 use super::fields::{FieldFacts, FieldName, Upgrade};
 use super::framing::{self, BodyFraming};
 use super::head::{self, Head, HeadKind};
@@ -62,6 +62,20 @@ impl HttpConversation {
         whole: bool,
         texts: &mut TextInterner,
     ) {
+        let before = texts.allocated();
+        self.take_head(from, at, head, start, whole, texts);
+        self.text_bytes += texts.allocated().wrapping_sub(before);
+    }
+
+    fn take_head(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        head: &[u8],
+        start: u64,
+        whole: bool,
+        texts: &mut TextInterner,
+    ) {
         let Some(role) = self.role(from) else { return };
         let read = if whole {
             head::read(head, role, start, texts)
@@ -106,9 +120,9 @@ impl HttpConversation {
             Method::from_bytes(read.method)
         };
         request.method = method;
-        request.target = read.target.map(|target| texts.text(target));
-        request.host = read.facts.host.map(|host| texts.text(host));
-        request.user_agent = read.facts.user_agent.map(|agent| texts.text(agent));
+        request.target = read.target.map(|target| texts.beginning(target));
+        request.host = read.facts.host.map(|host| texts.beginning(host));
+        request.user_agent = read.facts.user_agent.map(|agent| texts.beginning(agent));
         let version = request.message.version;
         if method == Method::Other {
             exchange.rare_mut().method = Some(texts.text(read.method));
@@ -178,7 +192,7 @@ impl HttpConversation {
         }
         response.status = status;
         let is_gateway_status = matches!(status, 502..=504);
-        response.server = read.facts.server.map(|server| texts.text(server));
+        response.server = read.facts.server.map(|server| texts.beginning(server));
         let body = framing::of_response(&read.facts, response.message.version, status, method);
         let upgrade = read.facts.upgrade;
         self.keep(from, read, split.then_some(at));
@@ -195,6 +209,7 @@ impl HttpConversation {
         if kept.is_empty() && read.faults.is_empty() && head_end.is_none() {
             return;
         }
+        self.text_bytes += size_of::<RareParts>() / 2 + size_of_val(&kept[..]);
         let Some(rare) = self.rare_head(from) else {
             return;
         };

@@ -45,4 +45,5 @@ pub use persistence::{CloseSign, Persistence};
 pub(crate) use phase::{MessageSeen, phase_of, request_seen};
 pub use phase::{Phase, Reach};
 pub use stream::{ErrorCode, H2Stream, Party, StreamReset};
+pub(crate) use text::MAX_KEPT as MAX_TEXT_KEPT;
 pub use text::{SharedText, TextInterner};

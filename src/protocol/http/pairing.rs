@@ -180,6 +180,9 @@ impl HttpConversation {
     /// Lets so many exchanges go, the oldest first.
     pub(crate) fn evict_oldest(&mut self, old: usize) {
         let old = old.min(self.exchanges.len());
+        if let Some(each) = self.text_bytes.checked_div(self.exchanges.len()) {
+            self.text_bytes = self.text_bytes.saturating_sub(each * old);
+        }
         self.exchanges.drain(..old);
         self.let_go = self.let_go.saturating_add(old as u64);
         self.awaiting = self.awaiting.saturating_sub(old as u32);

@@ -14,6 +14,9 @@ use std::sync::Arc;
 const PLACES: usize = 1024;
 /// Longest string that is cached, in bytes: longer ones rarely recur, and a slot may hold one for long.
 const MAX_SHARED: usize = 1024;
+/// Bytes kept of a request target and of other texts of a head: enough to recognise any, and little enough for a capture
+/// with a hundred thousand long ones.
+pub(crate) const MAX_KEPT: usize = 2048;
 
 /// Bytes of a message, reference-counted and immutable.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +53,8 @@ impl fmt::Debug for SharedText {
 pub struct TextInterner {
     places: Vec<TextRef>,
     hasher: foldhash::fast::FixedState,
+    /// Bytes allocated so far.
+    allocated: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -65,10 +70,26 @@ impl TextInterner {
         Self::default()
     }
 
+    /// Bytes of memory that all texts so far took, shared ones once.
+    #[must_use]
+    pub(crate) const fn allocated(&self) -> usize {
+        self.allocated
+    }
+
+    /// The first bytes of a long string, as much as is kept of it.
+    pub(crate) fn beginning(&mut self, bytes: &[u8]) -> SharedText {
+        self.text(bytes.get(..MAX_KEPT).unwrap_or(bytes))
+    }
+
+    fn fresh(allocated: &mut usize, bytes: &[u8]) -> SharedText {
+        *allocated = allocated.wrapping_add(bytes.len() + 2 * size_of::<usize>());
+        SharedText::new(bytes)
+    }
+
     /// The text with these bytes, shared if it was seen recently.
     pub fn text(&mut self, bytes: &[u8]) -> SharedText {
         if bytes.len() > MAX_SHARED {
-            return SharedText::new(bytes);
+            return Self::fresh(&mut self.allocated, bytes);
         }
         if self.places.is_empty() {
             self.places.resize(PLACES, TextRef::default());
@@ -77,11 +98,14 @@ impl TextInterner {
         let place = &mut self.places[hash as usize % PLACES];
         if place.hash != hash {
             *place = TextRef { hash, text: None };
-            return SharedText::new(bytes);
+            return Self::fresh(&mut self.allocated, bytes);
         }
         match &place.text {
             Some(text) if text.as_bytes() == bytes => text.clone(),
-            _ => place.text.insert(SharedText::new(bytes)).clone(),
+            _ => {
+                let fresh = Self::fresh(&mut self.allocated, bytes);
+                place.text.insert(fresh).clone()
+            }
         }
     }
 }

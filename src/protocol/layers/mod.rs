@@ -315,19 +315,19 @@ impl ProtocolStack {
         }
     }
 
-    /// Exchanges that are kept, in all layers.
+    /// Bytes of memory that the exchanges take, in all layers.
     #[must_use]
-    pub(crate) fn kept_exchanges(&self) -> usize {
-        let plain = self.plain.exchanges().len();
+    pub(crate) fn exchange_bytes(&self) -> usize {
+        let plain = self.plain.exchange_bytes();
         match self.taken.as_deref().map(|taken| &taken.dissector) {
-            Some(Dissector::Http2(h2)) => plain + h2.exchanges().len(),
-            Some(Dissector::Tunnel(inner)) => plain + inner.kept_exchanges(),
+            Some(Dissector::Http2(h2)) => plain + h2.exchange_bytes(),
+            Some(Dissector::Tunnel(inner)) => plain + inner.exchange_bytes(),
             Some(Dissector::Tls(decrypted_layer)) => {
                 plain
                     + decrypted_layer
                         .opening
                         .decrypted_stack()
-                        .map_or(0, Self::kept_exchanges)
+                        .map_or(0, Self::exchange_bytes)
             }
             Some(Dissector::WebSocket(_) | Dissector::Unread) | None => plain,
         }

@@ -461,6 +461,7 @@ mod tests {
             severity: Severity::Error,
             certainty: Certainty::Certain,
             connections: vec![2, 3],
+            gone: 0,
             client: None,
             server: None,
             caused_by: None,

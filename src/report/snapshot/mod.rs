@@ -13,6 +13,7 @@ pub use publish::{ReadProgress, ReadStage, SnapshotWatch};
 use std::sync::Arc;
 
 use crate::analysis::connection::{Connection, ConnectionSummary};
+use crate::analysis::engine::GivenUp;
 use crate::analysis::hosts::Sockets;
 use crate::base::frame_ref::FrameNames;
 use crate::base::net::Loss;
@@ -75,8 +76,12 @@ pub struct CaptureSummary {
     pub lost: Loss,
     /// Bounds that were reached.
     pub limits: Vec<LimitHit>,
-    /// Connections that were counted but evicted because there were too many to keep.
+    /// Connections that were judged and counted, and are not listed because there were too many.
     pub let_go: u64,
+    /// Totals of the connections whose details are given up; each was judged.
+    pub given_up: GivenUp,
+    /// How many of those have findings.
+    pub given_up_with_findings: u64,
 }
 
 /// The state of an analysis at one moment. Readers hold it as `Arc<Snapshot>`.
@@ -115,6 +120,14 @@ pub struct DrawnLadder {
 }
 
 impl Snapshot {
+    /// How many connections the input has, with those that are not listed.
+    #[must_use]
+    pub fn connections_total(&self) -> u64 {
+        self.summary
+            .let_go
+            .saturating_add(self.summaries.len() as u64)
+    }
+
     /// The summary of connection `id`, if it is kept.
     #[must_use]
     pub fn connection_summary(&self, id: u32) -> Option<&ConnectionSummary> {

@@ -31,14 +31,19 @@ const REASONS: usize = 4;
 impl OutcomeTally {
     /// Counts one connection.
     pub fn add(&mut self, outcome: ConnectionOutcome) {
+        self.add_many(outcome, 1);
+    }
+
+    /// Counts connections with the same outcome.
+    pub fn add_many(&mut self, outcome: ConnectionOutcome, connections: u64) {
         self.first.get_or_insert(outcome);
         match outcome {
-            ConnectionOutcome::Failed(_) => self.failed += 1,
-            ConnectionOutcome::Fine(_) => self.fine += 1,
+            ConnectionOutcome::Failed(_) => self.failed += connections,
+            ConnectionOutcome::Fine(_) => self.fine += connections,
             ConnectionOutcome::Unknown(reason) => {
                 let place = UnknownReason::ALL.iter().position(|it| *it == reason);
                 if let Some(count) = place.and_then(|at| self.unknown.get_mut(at)) {
-                    *count += 1;
+                    *count += connections;
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! The secrets of many connections, by the random of the ClientHello.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hashbrown::HashMap;
@@ -7,8 +8,8 @@ use hashbrown::HashMap;
 use super::key_log::{KeyLogLine, KeyLogLineError, Secret, SecretLabel};
 use crate::base::frame_ref::FrameNumber;
 
-/// Connections whose secrets are kept. A key log written over many months may have more. Each takes half a kilobyte at
-/// most.
+/// Connections whose secrets are kept. A key log written over many months may have more: the oldest are dropped then,
+/// because what is captured now was logged last. Each takes half a kilobyte at most.
 pub(crate) const MAX_SESSIONS: usize = 1 << 18;
 
 /// The known secrets of one connection.
@@ -84,6 +85,8 @@ pub struct KeyStore(Arc<RwLock<StoredSecrets>>);
 struct StoredSecrets {
     /// By client random: which secrets are known from which frame on, in order.
     sessions: HashMap<[u8; 32], Vec<(FrameNumber, ConnectionSecrets)>, foldhash::fast::RandomState>,
+    /// The client randoms in the order in which they came.
+    order: VecDeque<[u8; 32]>,
     /// The start of an incomplete line.
     rest: Vec<u8>,
     /// The current line was too long: the rest of it is skipped.
@@ -99,8 +102,10 @@ pub struct KeyStoreCounts {
     pub secrets: u64,
     /// Lines that are neither comments nor of a known form.
     pub malformed: u64,
-    /// Secrets discarded because of [`MAX_SESSIONS`], or because those of one connection lie in too many places.
+    /// Secrets discarded because those of one connection lie in too many places.
     pub let_go: u64,
+    /// Connections whose secrets were dropped because of [`MAX_SESSIONS`].
+    pub dropped: u64,
 }
 
 /// In how many places of a capture the secrets of one connection may lie. It has six, and each is written once.
@@ -194,13 +199,16 @@ impl StoredSecrets {
     fn line(&mut self, line: &[u8], since: FrameNumber) {
         match KeyLogLine::parse(line) {
             Ok(line) => {
-                if self.sessions.len() >= MAX_SESSIONS
-                    && !self.sessions.contains_key(&line.client_random)
-                {
-                    self.counts.let_go += 1;
-                    return;
-                }
                 self.counts.secrets += 1;
+                if !self.sessions.contains_key(&line.client_random) {
+                    if self.sessions.len() >= MAX_SESSIONS
+                        && let Some(oldest) = self.order.pop_front()
+                    {
+                        self.sessions.remove(&oldest);
+                        self.counts.dropped += 1;
+                    }
+                    self.order.push_back(line.client_random);
+                }
                 let known = self.sessions.entry(line.client_random).or_default();
                 let full = known.len() >= MAX_TIMES;
                 let secrets = ConnectionSecrets::of(line);
@@ -252,6 +260,21 @@ mod tests {
         key_store.read(line(1, "CLIENT_RANDOM").as_bytes(), FrameNumber(10));
         assert!(key_store.find(&[1; 32], FrameNumber(9)).is_none());
         assert!(key_store.find(&[1; 32], FrameNumber(10)).is_some());
+    }
+
+    #[test]
+    fn the_oldest_sessions_are_dropped_for_newer_ones() {
+        const FOREIGN: usize = MAX_SESSIONS + 10;
+        let key_store = KeyStore::default();
+        let secret = "01".repeat(48);
+        for number in 0..FOREIGN {
+            let text = format!("CLIENT_RANDOM {number:064x} {secret}\n");
+            key_store.read(text.as_bytes(), FrameNumber(0));
+        }
+        key_store.read(line(1, "CLIENT_RANDOM").as_bytes(), FrameNumber(0));
+        assert!(key_store.find(&[1; 32], FrameNumber(1)).is_some());
+        assert!(key_store.find(&[0; 32], FrameNumber(1)).is_none());
+        assert_eq!(key_store.counts().dropped, 11);
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub use cipher_suite::CipherSuite;
 #[cfg(feature = "decrypt")]
 pub use decrypt::Decryptor;
 pub use key_log::{KeyLogLine, KeyLogLineError, Secret, SecretLabel};
+pub(crate) use key_store::MAX_SESSIONS;
 pub use key_store::{ConnectionSecrets, KeyStore};
 #[cfg(not(feature = "decrypt"))]
 pub use no_decrypt::Decryptor;
