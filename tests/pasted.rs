@@ -325,3 +325,439 @@ fn swapped(line: &str) -> String {
     bytes.swap(middle, middle - 1);
     line.replacen(longest, &String::from_utf8_lossy(&bytes), 1)
 }
+
+/// Lines of all kinds of programs, and the first rule that each must lead to; nothing for a line that is no event on the
+/// wire, or of which nothing is known.
+const FIRST: &[(&str, &str)] = &[
+    (
+        "10.0.0.1 - - [20/Nov/2026:18:30:47 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"curl/8.5.0\"",
+        "gateway-error",
+    ),
+    (
+        "10.0.0.1 - - [20/Nov/2026:18:30:47 +0000] \"POST /pay HTTP/1.1\" 503 0 \"https://a/\" \"Mozilla/5.0 (Windows NT 10.0) Chrome/120\"",
+        "gateway-error",
+    ),
+    (
+        "10.0.0.1 - - [20/Nov/2026:18:30:47 +0000] \"GET /slow HTTP/2.0\" 504 167 \"-\" \"Go-http-client/2.0\" rt=60.002",
+        "gateway-timeout",
+    ),
+    (
+        "10.0.0.1 - - [20/Nov/2026:18:30:47 +0000] \"GET / HTTP/1.1\" 200 612 \"-\" \"curl/8.5.0\"",
+        "",
+    ),
+    (
+        "10.0.0.1 - - [20/Nov/2026:18:30:47 +0000] \"GET /x HTTP/1.1\" 404 153 \"-\" \"python-requests/2.31.0\"",
+        "",
+    ),
+    (
+        "http 2018-11-30T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.000 0.001 0.000 502 - 34 366 \"GET http://www.example.com:80/ HTTP/1.1\" \"curl/7.46.0\" - - arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067 \"Root=1-58337262-36d228ad5d99923122bbe354\" \"-\" \"-\" 0 2018-11-30T22:22:48.364000Z \"forward\" \"-\" \"-\" \"-\" \"-\" \"-\" \"-\"",
+        "gateway-error",
+    ),
+    (
+        "[2026-11-20T18:30:47.000Z] \"GET /x HTTP/1.1\" 503 UF upstream_reset_before_response_started{remote_connection_failure,delayed_connect_error:_111} - \"-\" 0 152 3 - \"-\" \"curl/8.5.0\" \"id\" \"a\" \"10.0.0.2:80\"",
+        "connection-refused",
+    ),
+    (
+        "[2026-11-20T18:30:47.000Z] \"POST /x HTTP/1.1\" 503 UC upstream_reset_before_response_started{connection_termination} - \"-\" 12 95 1 - \"-\" \"okhttp/4.12.0\" \"id\" \"a\" \"10.0.0.2:80\"",
+        "keep-alive-race",
+    ),
+    (
+        "[2026-11-20T18:30:47.000Z] \"GET /x HTTP/1.1\" 504 UT response_timeout - \"-\" 0 24 15000 - \"-\" \"curl/8.5.0\" \"id\" \"a\" \"10.0.0.2:80\"",
+        "client-gave-up-waiting",
+    ),
+    (
+        "[2026-11-20T18:30:47.000Z] \"GET /x HTTP/1.1\" 0 DC downstream_remote_disconnect - \"-\" 0 0 3002 - \"-\" \"curl/8.5.0\"",
+        "client-gave-up-waiting",
+    ),
+    (
+        "Nov 20 18:30:47 lb haproxy[7]: 10.0.0.1:4711 [20/Nov/2026:18:30:47.123] web be/s1 0/0/1/-1/2 502 194 - - SH-- 1/1/0/0/0 0/0 \"GET /x HTTP/1.1\"",
+        "closed-before-response",
+    ),
+    (
+        "Nov 20 18:30:47 lb haproxy[7]: 10.0.0.1:4711 [20/Nov/2026:18:30:47.123] web be/s1 0/0/-1/-1/3001 503 194 - - SC-- 1/1/0/0/3 0/0 \"GET /x HTTP/1.1\"",
+        "connection-refused",
+    ),
+    (
+        "1763665262.250 60001 10.0.0.1 TCP_MISS/504 4120 GET http://a.example/ - HIER_DIRECT/10.0.0.2 text/html",
+        "gateway-timeout",
+    ),
+    (
+        "{\"level\":\"error\",\"status\":502,\"duration\":0.003,\"msg\":\"handled request\"}",
+        "gateway-error",
+    ),
+    (
+        "2026/11/20 18:30:47 [error] 31#31: *7 connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.0.1, request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.2:9000/\"",
+        "connection-refused",
+    ),
+    (
+        "2026/11/20 18:30:47 [error] 31#31: *7 no live upstreams while connecting to upstream, client: 10.0.0.1",
+        "",
+    ),
+    (
+        "2026/11/20 18:30:47 [info] 31#31: *7 peer closed connection in SSL handshake while SSL handshaking, client: 10.0.0.1, server: 0.0.0.0:443",
+        "tls-handshake-cut",
+    ),
+    (
+        "[Fri Nov 20 18:30:47 2026] [ssl:info] [pid 7] (70014)End of file found: [client 10.0.0.1:4711] AH02008: SSL library error 1 in handshake (server web:443)",
+        "tls-handshake-cut",
+    ),
+    (
+        "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+        "keep-alive-race",
+    ),
+    (
+        "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: remote connection failure, transport failure reason: delayed connect error: 111",
+        "connection-refused",
+    ),
+    (
+        "upstream connect error or disconnect/reset before headers. reset reason: connection timeout",
+        "connect-unanswered",
+    ),
+    (
+        "[WARNING] (7) : Server be/s1 is DOWN, reason: Layer4 connection problem, info: \"Connection refused\", check duration: 0ms.",
+        "connection-refused",
+    ),
+    (
+        "org.apache.http.NoHttpResponseException: orders.internal:443 failed to respond",
+        "keep-alive-race",
+    ),
+    (
+        "Caused by: javax.net.ssl.SSLHandshakeException: PKIX path building failed: sun.security.provider.certpath.SunCertPathBuilderException: unable to find valid certification path to requested target",
+        "tls-certificate-rejected",
+    ),
+    (
+        "javax.net.ssl.SSLException: Unsupported or unrecognized SSL message",
+        "tls-plaintext-mismatch",
+    ),
+    (
+        "java.net.SocketTimeoutException: connect timed out",
+        "connect-unanswered",
+    ),
+    (
+        "reactor.netty.http.client.PrematureCloseException: Connection prematurely closed BEFORE response",
+        "keep-alive-race",
+    ),
+    (
+        "org.springframework.web.context.request.async.AsyncRequestNotUsableException: ServletOutputStream failed to flush: java.io.IOException: Broken pipe",
+        "client-left-mid-response",
+    ),
+    (
+        "io.netty.handler.timeout.ReadTimeoutException: null",
+        "client-gave-up-waiting",
+    ),
+    (
+        "HikariPool-1 - Connection is not available, request timed out after 30000ms.",
+        "",
+    ),
+    (
+        "System.Net.Http.HttpRequestException: An error occurred while sending the request.\n ---> System.Net.Http.HttpIOException: The response ended prematurely. (ResponseEnded)\n   at System.Net.Http.HttpConnection.SendAsync(HttpRequestMessage request)",
+        "keep-alive-race",
+    ),
+    (
+        "Get \"http://10.0.0.2:8080/\": read tcp 10.0.0.1:40000->10.0.0.2:8080: i/o timeout",
+        "client-gave-up-waiting",
+    ),
+    ("dial tcp 10.0.0.2:5432: i/o timeout", "connect-unanswered"),
+    (
+        "2026/11/20 18:30:47 http: TLS handshake error from 10.0.0.1:4711: EOF",
+        "tls-handshake-cut",
+    ),
+    (
+        "2026/11/20 18:30:47 http: TLS handshake error from 10.0.0.1:4711: remote error: tls: unknown certificate",
+        "tls-certificate-rejected",
+    ),
+    (
+        "lookup api.example.com on 10.0.0.53:53: no such host",
+        "name-resolution-failed",
+    ),
+    (
+        "2026-11-20 18:30:47 UTC [31] LOG:  unexpected EOF on client connection with an open transaction",
+        "client-gave-up-waiting",
+    ),
+    (
+        "2026-11-20 18:30:47 UTC [31] LOG:  could not receive data from client: Connection reset by peer",
+        "client-gave-up-waiting",
+    ),
+    (
+        "psycopg2.OperationalError: server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n\tbefore or while processing the request.",
+        "closed-before-response",
+    ),
+    (
+        "psycopg2.OperationalError: SSL connection has been closed unexpectedly",
+        "closed-before-response",
+    ),
+    (
+        "psycopg2.OperationalError: connection to server at \"10.0.0.2\", port 5432 failed: Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?",
+        "connection-refused",
+    ),
+    (
+        "FATAL:  terminating connection due to administrator command",
+        "closed-before-response",
+    ),
+    ("FATAL:  sorry, too many clients already", ""),
+    (
+        "org.postgresql.util.PSQLException: An I/O error occurred while sending to the backend.",
+        "keep-alive-race",
+    ),
+    (
+        "Error: Connection terminated unexpectedly\n    at Connection.<anonymous> (/app/node_modules/pg/lib/client.js:132:73)",
+        "closed-before-response",
+    ),
+    (
+        "Npgsql.NpgsqlException (0x80004005): Exception while reading from stream",
+        "reset-before-response",
+    ),
+    (
+        "(2013, \"Lost connection to MySQL server during query\")",
+        "closed-before-response",
+    ),
+    (
+        "pymysql.err.OperationalError: (2006, \"MySQL server has gone away (ConnectionResetError(104, 'Connection reset by peer'))\")",
+        "keep-alive-race",
+    ),
+    (
+        "com.mysql.cj.jdbc.exceptions.CommunicationsException: Communications link failure\n\nThe last packet successfully received from the server was 1,803,231 milliseconds ago.",
+        "keep-alive-race",
+    ),
+    (
+        "ERROR 2003 (HY000): Can't connect to MySQL server on '10.0.0.2:3306' (111)",
+        "connection-refused",
+    ),
+    (
+        "ERROR 2013 (HY000): Lost connection to MySQL server at 'reading initial communication packet', system error: 104",
+        "closed-before-request",
+    ),
+    (
+        "[Note] Aborted connection 31 to db: 'app' user: 'app' host: '10.0.0.1' (Got an error reading communication packets)",
+        "client-gave-up-waiting",
+    ),
+    (
+        "[mysql] 2026/11/20 18:30:47 packets.go:37: unexpected EOF",
+        "keep-alive-race",
+    ),
+    (
+        "redis.exceptions.ConnectionError: Connection closed by server.",
+        "closed-before-response",
+    ),
+    (
+        "redis.exceptions.ConnectionError: Error 111 connecting to 10.0.0.2:6379. Connection refused.",
+        "connection-refused",
+    ),
+    (
+        "redis.exceptions.TimeoutError: Timeout reading from socket",
+        "client-gave-up-waiting",
+    ),
+    (
+        "redis.clients.jedis.exceptions.JedisConnectionException: Unexpected end of stream.",
+        "closed-before-response",
+    ),
+    (
+        "StackExchange.Redis.RedisConnectionException: SocketFailure (ReadSocketError/ConnectionReset, last-recv: 7) on 10.0.0.2:6379/Interactive",
+        "reset-before-response",
+    ),
+    (
+        "MongoNetworkError: connection 5 to 10.0.0.2:27017 closed",
+        "closed-before-response",
+    ),
+    (
+        "com.mongodb.MongoSocketReadException: Prematurely reached end of stream",
+        "closed-before-response",
+    ),
+    (
+        "pymongo.errors.ServerSelectionTimeoutError: 10.0.0.2:27017: timed out",
+        "connection-refused",
+    ),
+    (
+        "connection(10.0.0.2:27017[-31]) incomplete read of message header: EOF",
+        "keep-alive-race",
+    ),
+    (
+        "Microsoft.Data.SqlClient.SqlException (0x80131904): A transport-level error has occurred when receiving results from the server. (provider: TCP Provider, error: 0 - The semaphore timeout period has expired.)",
+        "retransmissions-exhausted",
+    ),
+    (
+        "A transport-level error has occurred when sending the request to the server. (provider: TCP Provider, error: 0 - An existing connection was forcibly closed by the remote host.)",
+        "keep-alive-race",
+    ),
+    (
+        "A connection was successfully established with the server, but then an error occurred during the pre-login handshake.",
+        "closed-before-request",
+    ),
+    (
+        "Timeout expired. The timeout period elapsed prior to completion of the operation or the server is not responding.",
+        "client-gave-up-waiting",
+    ),
+    (
+        "Timeout expired.  The timeout period elapsed prior to obtaining a connection from the pool.",
+        "",
+    ),
+    (
+        "ORA-03113: end-of-file on communication channel\nProcess ID: 31",
+        "closed-before-response",
+    ),
+    ("ORA-12541: TNS:no listener", "connection-refused"),
+    (
+        "ORA-12170: TNS:Connect timeout occurred",
+        "connect-unanswered",
+    ),
+    (
+        "ORA-12514: TNS:listener does not currently know of service requested in connect descriptor",
+        "",
+    ),
+    (
+        "java.sql.SQLRecoverableException: No more data to read from socket",
+        "closed-before-response",
+    ),
+    (
+        "kex_exchange_identification: Connection closed by remote host\nConnection closed by 10.0.0.2 port 22",
+        "closed-before-request",
+    ),
+    (
+        "kex_exchange_identification: read: Connection reset by peer",
+        "reset-after-handshake",
+    ),
+    (
+        "client_loop: send disconnect: Broken pipe",
+        "keep-alive-race",
+    ),
+    (
+        "sshd[31]: Did not receive identification string from 10.0.0.1 port 4711",
+        "preconnect-unused",
+    ),
+    (
+        "ssh: connect to host 10.0.0.2 port 22: No route to host",
+        "connection-unreachable",
+    ),
+    (
+        "postfix/smtpd[31]: lost connection after CONNECT from unknown[10.0.0.1]",
+        "preconnect-unused",
+    ),
+    (
+        "postfix/smtp[31]: 4F1: to=<a@b>, relay=none, status=deferred (connect to mx.b[10.0.0.2]:25: Connection timed out)",
+        "connect-unanswered",
+    ),
+    (
+        "smtplib.SMTPServerDisconnected: Connection unexpectedly closed",
+        "closed-before-response",
+    ),
+    (
+        "1763665262: Client sensor-7 has exceeded timeout, disconnecting.",
+        "client-left-mid-response",
+    ),
+    (
+        "org.eclipse.paho.client.mqttv3.MqttException: Connection lost (32109) - java.io.EOFException",
+        "closed-before-response",
+    ),
+    (
+        "pika.exceptions.StreamLostError: Stream connection lost: ConnectionResetError(104, 'Connection reset by peer')",
+        "reset-before-response",
+    ),
+    (
+        "[Producer clientId=p-1] Connection to node -1 (/10.0.0.2:9092) could not be established. Node may not be available.",
+        "connection-refused",
+    ),
+    (
+        "rpc error: code = Unavailable desc = transport is closing",
+        "h2-close-without-goaway",
+    ),
+    (
+        "ENHANCE_YOUR_CALM, debug data: \"too_many_pings\"",
+        "h2-goaway",
+    ),
+    (
+        "curl: (92) HTTP/2 stream 1 was not closed cleanly: INTERNAL_ERROR (err 2)",
+        "h2-reset-stream",
+    ),
+    (
+        "io.grpc.StatusRuntimeException: UNAVAILABLE: Network closed for unknown reason",
+        "h2-close-without-goaway",
+    ),
+    (
+        "websocket: close 1006 (abnormal closure): unexpected EOF",
+        "websocket-abnormal-close",
+    ),
+    (
+        "WebSocket connection closed, code=1006, reason=",
+        "websocket-abnormal-close",
+    ),
+    (
+        "System.Net.WebSockets.WebSocketException: The remote party closed the WebSocket connection without completing the close handshake.",
+        "websocket-abnormal-close",
+    ),
+    (
+        "GET https://a.example/ net::ERR_CONNECTION_RESET",
+        "reset-before-response",
+    ),
+    (
+        "POST https://a.example/x net::ERR_HTTP2_PING_FAILED 200",
+        "keepalive-probes-unanswered",
+    ),
+    ("Error code: PR_END_OF_FILE_ERROR", "tls-handshake-cut"),
+    ("NS_ERROR_NET_RESET", "reset-before-response"),
+    (
+        "Error Domain=NSURLErrorDomain Code=-1005 \"The network connection was lost.\"",
+        "keep-alive-race",
+    ),
+    (
+        "The semaphore timeout period has expired",
+        "retransmissions-exhausted",
+    ),
+    (
+        "OSError: [WinError 64] The specified network name is no longer available",
+        "client-gave-up-waiting",
+    ),
+    (
+        "kernel: TCP: request_sock_TCP: Possible SYN flooding on port 8080. Sending cookies.",
+        "connect-unanswered",
+    ),
+    (
+        "php_network_getaddresses: getaddrinfo failed: Temporary failure in name resolution",
+        "name-resolution-failed",
+    ),
+    ("psycopg2.errors.DeadlockDetected: deadlock detected", ""),
+    (
+        "redis.exceptions.ResponseError: WRONGTYPE Operation against a key holding the wrong kind of value",
+        "",
+    ),
+    (
+        "java.lang.NullPointerException: Cannot invoke \"String.length()\" because \"s\" is null",
+        "",
+    ),
+    (
+        "cassandra.cluster.NoHostAvailable: the terminated node was closed by nobody",
+        "",
+    ),
+    (
+        "TypeError: Cannot read properties of undefined (reading 'map')",
+        "",
+    ),
+    (
+        "level=info msg=\"server started, waiting for connections\" port=8080",
+        "",
+    ),
+    (
+        "The connection between the two chapters is unexpected, and the end of the file is missing",
+        "",
+    ),
+];
+
+#[test]
+fn each_leads_to_this_rule_first_or_to_none() {
+    let mut lost = Vec::new();
+    for (text, rule) in FIRST {
+        let told = explain(text);
+        let stories = told.stories.iter();
+        let first = stories.flat_map(|it| &it.rules).next();
+        if first.copied().unwrap_or_default() != *rule {
+            let all: Vec<_> = told.stories.iter().map(|it| (&it.rules, &it.why)).collect();
+            lost.push(format!("{text}\n  wants {rule:?}, has {all:?}"));
+        }
+    }
+    assert!(
+        lost.is_empty(),
+        "{} of {}:\n{}",
+        lost.len(),
+        FIRST.len(),
+        lost.join("\n")
+    );
+}

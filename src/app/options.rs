@@ -138,7 +138,7 @@ pub enum AnalysisError {
         source: IgnoreLineError,
     },
     /// A rule is named that does not exist. To go on would hide what it was meant to show.
-    #[error("no rule is called {0:?}; `hangup rules` lists them")]
+    #[error("no rule is called {0:?};{alike} `hangup rules` lists them", alike = meant(.0))]
     UnknownRule(String),
     /// The text of [`AnalysisOptions::error`] is not known and names no time, address or port.
     #[error(
@@ -146,4 +146,10 @@ pub enum AnalysisError {
          try `hangup explain`"
     )]
     UnknownError(String),
+}
+
+/// The rule that a misspelt name probably means, as a clause of a message.
+fn meant(name: &str) -> String {
+    let alike = crate::rules::alike(name);
+    alike.map_or_else(String::new, |it| format!(" did you mean {it}?"))
 }

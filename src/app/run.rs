@@ -32,6 +32,9 @@ use crate::rules;
 /// Runs the command and returns its exit status.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
+    // Without a command, the first word is a file.
+    let first = cli.read.files.first().filter(|_| cli.command.is_none());
+    let bare = first.map(|it| it.to_string_lossy().into_owned());
     let done = match cli.command {
         #[cfg(feature = "ui")]
         None if tui_loop::is_there() => tui::on_files(&cli.read, &cli.screen),
@@ -61,11 +64,26 @@ pub fn run(cli: Cli) -> ExitCode {
                     message += &format!(": {cause}");
                 }
             }
+            if let Some(command) = bare.as_deref().and_then(command_alike) {
+                message += &format!("; did you mean `hangup {command}`?");
+            }
             // If standard error is closed, the exit status is the only report.
             let _ = writeln!(io::stderr(), "hangup: {message}");
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// The command that a word probably means, if it is no file.
+fn command_alike(word: &str) -> Option<String> {
+    if word.contains(['.', '/', '\\']) || std::path::Path::new(word).exists() {
+        return None;
+    }
+    let commands = cli::command();
+    let names = commands.get_subcommands().map(clap::Command::get_name);
+    let near = names.map(|name| (strsim::osa_distance(name, word), name.to_owned()));
+    let (distance, name) = near.min()?;
+    (distance * 3 <= name.len()).then_some(name)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -173,7 +191,5 @@ fn explain(asked: &cli::ExplainArgs) -> Result<ExitCode> {
     if let Some(page) = page().or_else(|| alike.and_then(rules::explain)) {
         return print(page);
     }
-    bail!(
-        "{name:?} is no rule and no known error text or code; `hangup explain` alone says what is known"
-    );
+    bail!("{}", report::not_known(name));
 }

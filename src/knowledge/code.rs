@@ -110,11 +110,19 @@ pub(crate) fn codes_in(text: &str) -> Vec<&'static Code> {
     for (index, word) in words.iter().enumerate() {
         let before = WordBefore::new(&words, index);
         for code in CODES.iter() {
-            if is(code, word, before, alone) && !found.contains(&code) {
+            let after = words.get(index + 1).copied();
+            let reasoned = code.family == Family::Status
+                && code.code == *word
+                && after.is_some_and(|it| has_reason(word, it));
+            if (reasoned || is(code, word, before, alone)) && !found.contains(&code) {
                 found.push(code);
             }
         }
     }
+    // HTTP/2 has error codes of the same names.
+    let lower = text.to_ascii_lowercase();
+    let tls = alone || ["alert", "ssl", "tls"].iter().any(|it| lower.contains(it));
+    found.retain(|it| tls || it.family != Family::TlsAlert);
     found
 }
 
@@ -128,6 +136,21 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
                 .unwrap_or(it)
         })
         .filter(|it| !it.is_empty())
+}
+
+/// Whether a status is followed by the first word of its reason phrase: `502 Bad Gateway`.
+fn has_reason(status: &str, after: &str) -> bool {
+    let reason = match status {
+        "407" => "Proxy",
+        "408" | "431" => "Request",
+        "413" => "Content Payload Request",
+        "417" => "Expectation",
+        "502" => "Bad",
+        "503" => "Service",
+        "504" => "Gateway",
+        _ => return false,
+    };
+    reason.split(' ').any(|it| it.eq_ignore_ascii_case(after))
 }
 
 /// The two words before a word.
@@ -202,7 +225,16 @@ fn is(code: &Code, word: &str, before: WordBefore<'_>, alone: bool) -> bool {
             (alone || after_status || flagged) && code.code == word
         }
         Family::Status => {
-            let cued = before.is_one_of(&["status", "http", "code", "elb_status_code"])
+            let cued = before.is_one_of(&[
+                "status",
+                "http",
+                "code",
+                "elb_status_code",
+                "status_code",
+                "statusCode",
+                "response_code",
+                "upstream_status",
+            ])
                 || before.last == "1" && before.last_but_one == "HTTP" // `HTTP/1.1" 499`, split at the dot
                 || before.last == "1" && before.last_but_one == "1";
             (alone || cued) && code.code == word

@@ -1,11 +1,14 @@
 //! From an error text, a code or a pasted log line to wire events and rules: the content of `hangup explain TEXT`.
 //!
-//! Exact codes rank before known texts. Matches are grouped by wire event; events with the same first rule form one
-//! group.
+//! What a line says for certain comes first: the status of an access log, then a message that matches word by word, then
+//! codes, then known texts that it resembles. A line that names a program of which no text is known is not given another
+//! program's cause. Matches are grouped by wire event; events with the same first rule form one group.
 
-use super::code::{Code, codes_in};
+use super::access_log::access_line;
+use super::code::{CODES, Code, Family, codes_in};
 use super::fuzzy_match::{FuzzyMatch, MatchQuality, resembling};
 use super::log_line::{LogLineHints, head, hints_in};
+use super::message::{Message, messages_in, program_in};
 use super::product::Product;
 use super::wire_event::{EventTrace, WireEvent};
 
@@ -16,6 +19,8 @@ pub enum MatchReason {
     Code(&'static Code),
     /// A program prints a text like it: the known text, and how well it matches.
     Text(&'static str, MatchQuality),
+    /// A program, or any program, prints this message.
+    Message(&'static Message),
 }
 
 /// A wire event that the text may stand for.
@@ -27,6 +32,8 @@ pub struct EventMatch {
     pub rules: Vec<&'static str>,
     /// The programs that print the text for this event; empty when the match is by code.
     pub products: Vec<&'static Product>,
+    /// Other programs, whose message it is.
+    pub programs: Vec<&'static str>,
     /// From 0 to 100: 100 for a code or a whole text.
     pub score: u8,
     /// What matched.
@@ -38,6 +45,8 @@ const BYTES: usize = 16 * 1024;
 
 /// Events ranked first among those with equal scores: the ones that most often break programs.
 const COMMON: &[WireEvent] = &[
+    WireEvent::GatewayError,
+    WireEvent::GatewayTimeout,
     WireEvent::RaceFin,
     WireEvent::RaceRst,
     WireEvent::FinBeforeResponse,
@@ -52,19 +61,157 @@ const COMMON: &[WireEvent] = &[
     WireEvent::ClientRstInResponse,
 ];
 
+/// What was recognised in a text.
+struct Reading {
+    codes: Vec<&'static Code>,
+    messages: Vec<&'static Message>,
+    texts: Vec<FuzzyMatch>,
+    /// The program that the text names, if no text of it is known.
+    program: Option<&'static str>,
+    /// The status, where the text is a line of an access log.
+    status: Option<u16>,
+}
+
+impl Reading {
+    fn of(text: &str) -> Self {
+        if let Some(line) = access_line(text) {
+            return Self::of_access_line(line.status, &line.rest, line.win32);
+        }
+        let mut messages = messages_in(text);
+        let mut reading = Self {
+            codes: codes_in(text),
+            messages: Vec::new(),
+            texts: resembling(text),
+            program: program_in(text),
+            status: None,
+        };
+        let own = messages.iter().any(|it| it.program.is_some());
+        if own {
+            // The system's words beside a program's own add nothing.
+            messages.retain(|it| it.program.is_some());
+        } else if reading.program.is_some() {
+            reading.texts.clear();
+        } else if !reading.texts.is_empty() || codes_tell(&reading.codes) {
+            messages.clear();
+        }
+        reading.messages = messages;
+        reading
+    }
+
+    fn of_access_line(status: u16, rest: &str, win32: Option<u32>) -> Self {
+        let mut codes = codes_in(rest);
+        // A state or a flag says more than the status beside it.
+        codes.retain(|it| matches!(it.family, Family::Haproxy | Family::Envoy));
+        let of = |family: Family, code: String| {
+            let same = move |it: &&Code| {
+                it.family == family && (it.code == code || it.aliases.split(' ').any(|a| a == code))
+            };
+            CODES.iter().find(same)
+        };
+        if let Some(win32) = win32.map(|it| it.to_string()) {
+            let known =
+                of(Family::Win32, win32.clone()).or_else(|| of(Family::Errno, win32.clone()));
+            codes.extend(known);
+        }
+        codes.extend(of(Family::Status, status.to_string()));
+        Self {
+            codes,
+            messages: messages_in(rest),
+            texts: Vec::new(),
+            program: None,
+            status: Some(status),
+        }
+    }
+
+    /// Whether a program's own message says that this is no event on the wire.
+    fn is_answer(&self) -> bool {
+        let first = self.messages.first();
+        first.is_some_and(|it| it.program.is_some() && it.events.is_empty())
+    }
+
+    /// Whether a known text of several words is in the text as a whole.
+    fn has_sentence(&self) -> bool {
+        self.texts
+            .iter()
+            .any(|it| it.fit == MatchQuality::Whole && it.text.split(' ').nth(2).is_some())
+    }
+
+    /// The events to which a program's own message limits the choice.
+    fn limits(&self) -> Option<Vec<WireEvent>> {
+        let own = self.messages.iter().filter(|it| it.program.is_some());
+        let events: Vec<_> = own.flat_map(|it| it.events.iter().copied()).collect();
+        (!events.is_empty()).then_some(events)
+    }
+}
+
+fn codes_tell(codes: &[&'static Code]) -> bool {
+    codes.iter().any(|it| !it.events.is_empty())
+}
+
 /// The wire events that a text may stand for, likeliest first.
 #[must_use]
 pub fn match_error(text: &str) -> Vec<EventMatch> {
-    let text = head(text, BYTES);
-    matches(&codes_in(text), &resembling(text))
+    matches(&Reading::of(head(text, BYTES)))
 }
 
-fn matches(codes: &[&'static Code], found: &[FuzzyMatch]) -> Vec<EventMatch> {
+/// The status that a text is about: that of an access log, or one that the text names.
+#[must_use]
+pub(crate) fn status_in(text: &str) -> Option<u16> {
+    let reading = Reading::of(head(text, BYTES));
+    let named = || {
+        let status = reading
+            .codes
+            .iter()
+            .find(|it| it.family == Family::Status)?;
+        status.code.parse().ok()
+    };
+    reading.status.or_else(named)
+}
+
+fn matches(reading: &Reading) -> Vec<EventMatch> {
     let mut matches: Vec<EventMatch> = Vec::new();
-    for code in codes {
+    if reading.is_answer() {
+        return matches;
+    }
+    let limits = reading.limits();
+    let allowed = |event: &WireEvent| limits.as_ref().is_none_or(|it| it.contains(event));
+    let below = |best: u8, index: usize| {
+        best.saturating_sub(u8::try_from(index).unwrap_or(u8::MAX).saturating_mul(2))
+    };
+    for (rank, message) in reading.messages.iter().enumerate() {
+        let best = if rank == 0 { 100 } else { BESIDE };
+        for (index, event) in message.events.iter().enumerate() {
+            let score = below(best, index);
+            match matches.iter_mut().find(|it| it.what == *event) {
+                Some(known) => {
+                    known.score = known.score.max(score) + 2 * BOTH;
+                    extend(&mut known.programs, message.program.into_iter().collect());
+                }
+                None => matches.push(EventMatch {
+                    what: *event,
+                    rules: event.rules().to_vec(),
+                    products: Vec::new(),
+                    programs: message.program.into_iter().collect(),
+                    score,
+                    why: MatchReason::Message(message),
+                }),
+            }
+        }
+    }
+    for (rank, code) in reading.codes.iter().enumerate() {
+        // In an access log a state or a flag stands before the status.
+        let best = match (limits.is_some(), reading.status.is_some() && rank > 0) {
+            (true, _) => BESIDE,
+            (_, true) => BESIDE - 5,
+            // A number beside a whole sentence is the weaker evidence.
+            _ if reading.has_sentence() && code.family != Family::Status => BESIDE - 20,
+            _ => 100,
+        };
         for (index, event) in code.events.iter().enumerate() {
-            let score =
-                100_u8.saturating_sub(u8::try_from(index).unwrap_or(u8::MAX).saturating_mul(2));
+            if !allowed(event) {
+                continue;
+            }
+            let score = below(best, index);
             if let Some(known) = matches.iter_mut().find(|it| it.what == *event) {
                 known.score = known.score.max(score);
             } else {
@@ -76,16 +223,23 @@ fn matches(codes: &[&'static Code], found: &[FuzzyMatch]) -> Vec<EventMatch> {
                     what: *event,
                     rules,
                     products: Vec::new(),
+                    programs: Vec::new(),
                     score,
                     why: MatchReason::Code(code),
                 });
             }
         }
     }
-    let heaviest = found.first().map_or(1.0, |it| it.weight.max(0.1));
-    for one in found {
-        for event in &one.fact.events {
-            let score = text_score(one, heaviest);
+    let heaviest = reading.texts.first().map_or(1.0, |it| it.weight.max(0.1));
+    for one in &reading.texts {
+        for event in one.fact.events.iter().filter(|it| allowed(it)) {
+            let mut score = text_score(one, heaviest);
+            if limits.is_some() {
+                score = score.min(BESIDE);
+            }
+            if reading.codes.iter().any(|it| it.events.contains(event)) {
+                score += BOTH;
+            }
             let product = one.fact.product;
             match matches.iter_mut().find(|it| it.what == *event) {
                 Some(known) => {
@@ -98,6 +252,7 @@ fn matches(codes: &[&'static Code], found: &[FuzzyMatch]) -> Vec<EventMatch> {
                     what: *event,
                     rules: event.rules().to_vec(),
                     products: vec![product],
+                    programs: Vec::new(),
                     score,
                     why: MatchReason::Text(one.text, one.fit),
                 }),
@@ -118,6 +273,11 @@ fn matches(codes: &[&'static Code], found: &[FuzzyMatch]) -> Vec<EventMatch> {
     });
     matches
 }
+
+/// The best score of what stands beside a better match: another message, or the status beside a flag.
+const BESIDE: u8 = 90;
+/// Score added where a text and a code agree.
+const BOTH: u8 = 5;
 
 fn text_score(found: &FuzzyMatch, heaviest: f32) -> u8 {
     let best = match found.fit {
@@ -150,6 +310,8 @@ pub struct EventGroup {
     pub events: Vec<WireEvent>,
     /// The programs that then print the text.
     pub products: Vec<&'static Product>,
+    /// Other programs, whose message it is.
+    pub programs: Vec<&'static str>,
     /// The best score among the events.
     pub score: u8,
     /// Why the best of them matched.
@@ -168,6 +330,12 @@ pub struct Explanation {
     pub stories: Vec<EventGroup>,
     /// Number of groups left out.
     pub more: usize,
+    /// Messages in it that are no event on the wire, with a note that says what they are.
+    pub answers: Vec<&'static Message>,
+    /// The status, where the text is a line of an access log.
+    pub status: Option<u16>,
+    /// The program that the text names, where none of its known messages is in the text.
+    pub program: Option<&'static str>,
     /// The times, addresses and ports in the text, which identify the connection.
     pub hints: LogLineHints,
 }
@@ -176,7 +344,10 @@ impl Explanation {
     /// Whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.codes.is_empty() && self.stories.is_empty()
+        self.codes.is_empty()
+            && self.stories.is_empty()
+            && self.answers.is_empty()
+            && self.status.is_none()
     }
 
     /// Whether none of the events in question leaves a packet of its own.
@@ -195,33 +366,36 @@ impl Explanation {
 #[must_use]
 pub fn explain(text: &str) -> Explanation {
     let text = head(text, BYTES);
-    let codes = codes_in(text);
+    let reading = Reading::of(text);
     let mut stories: Vec<EventGroup> = Vec::new();
-    for one in matches(&codes, &resembling(text)) {
+    for one in matches(&reading) {
         let lead = one.rules.first();
         match stories.iter_mut().find(|it| it.rules.first() == lead) {
             Some(story) => {
                 story.events.push(one.what);
                 extend(&mut story.rules, one.rules);
                 extend(&mut story.products, one.products);
+                extend(&mut story.programs, one.programs);
             }
             None => stories.push(EventGroup {
                 rules: one.rules,
                 events: vec![one.what],
                 products: one.products,
+                programs: one.programs,
                 score: one.score,
                 why: one.why,
             }),
         }
     }
     // Rules of a code that has no events.
-    for code in &codes {
+    for code in &reading.codes {
         for rule in &code.rules {
             if code.events.is_empty() && !stories.iter().any(|it| it.rules.contains(rule)) {
                 stories.push(EventGroup {
                     rules: vec![rule],
                     events: Vec::new(),
                     products: Vec::new(),
+                    programs: Vec::new(),
                     score: 90,
                     why: MatchReason::Code(code),
                 });
@@ -235,10 +409,15 @@ pub fn explain(text: &str) -> Explanation {
             .products
             .sort_by(|a, b| a.rank.cmp(&b.rank).then_with(|| a.name.cmp(b.name)));
     }
+    let own = reading.messages.iter().any(|it| it.program.is_some());
+    let answers = reading.messages.iter().copied();
     Explanation {
-        codes,
+        codes: reading.codes,
         stories,
         more,
+        answers: answers.filter(|it| it.events.is_empty()).collect(),
+        status: reading.status,
+        program: reading.program.filter(|_| !own),
         hints: hints_in(text),
     }
 }

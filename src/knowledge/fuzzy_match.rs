@@ -81,12 +81,16 @@ const FACTS_OF_A_TYPE: usize = 16;
 const LINE_WORDS: usize = 96;
 /// Lines that are compared: an error and its causes are at the top of a trace.
 const LINES: usize = 48;
+/// Words that a variable part of a text may have.
+const WORDS_OF_A_GAP: usize = 12;
 /// Unknown words that are corrected: a line with more of them is not a misspelt known text.
 const CORRECTIONS: usize = 8;
 /// Letters from which on an unknown word is tried as two words.
 const LEAST_OF_TWO: usize = 6;
 /// Share of a known text, by weight, that has to occur.
 const ENOUGH: f32 = 0.7;
+/// Share of a line, by weight, that a known text has to explain if not all of that text occurs.
+const HALF: f32 = 0.5;
 /// Least weight of a match: a lighter one, such as a single common word, would match anything.
 const MIN_WEIGHT: f32 = 2.0;
 /// Weight from which on a single word matches by itself: one text in ninety contains it.
@@ -100,9 +104,13 @@ pub(super) fn resembling(text: &str) -> Vec<FuzzyMatch> {
     let phrases = &*PHRASES;
     let mut corrections = CORRECTIONS;
     let mut best: BTreeMap<usize, (MatchQuality, f32)> = BTreeMap::new();
-    for line in text.lines().filter(|line| !is_frame(line)).take(LINES) {
-        let line = phrases.read(line, &mut corrections);
-        for (phrase, fit, weight) in phrases.phrases_like(&line) {
+    let lines = text.lines().filter(|line| !is_frame(line));
+    for line in lines.flat_map(with_clauses).take(LINES) {
+        let pasted = phrases.read(line, &mut corrections);
+        for (phrase, fit, weight) in phrases.phrases_like(&pasted) {
+            if fit == MatchQuality::Whole && !phrases.is_said(phrase, line, &pasted) {
+                continue;
+            }
             let entry = best.entry(phrase).or_insert((fit, weight));
             if weight > entry.1 {
                 *entry = (fit, weight);
@@ -140,6 +148,23 @@ pub(super) fn resembling(text: &str) -> Vec<FuzzyMatch> {
             .then_with(|| a.fact.events.cmp(&b.fact.events))
     });
     found
+}
+
+/// A line, and its clauses if it has several: a log puts its own words before an error's.
+fn with_clauses(line: &str) -> impl Iterator<Item = &str> {
+    let several = clauses(line).nth(1).is_some();
+    let long = |it: &&str| spelled(it).nth(2).is_some();
+    std::iter::once(line).chain(clauses(line).filter(long).filter(move |_| several))
+}
+
+/// What a line says, part by part: split where programs join an error to its cause.
+fn clauses(line: &str) -> impl Iterator<Item = &str> {
+    line.split(": ")
+        .flat_map(|it| it.split(" - "))
+        .flat_map(|it| it.split("; "))
+        .flat_map(|it| it.split(">"))
+        .flat_map(|it| it.split(['(', ')', '[', ']', '|', '"', '{', '}']))
+        .filter(|it| !it.trim().is_empty())
 }
 
 /// The name of a type without its package; empty for types of several words (`DEBUG log`).
@@ -318,6 +343,47 @@ impl PhraseIndex {
             .map(|it| it.3)
     }
 
+    /// Whether the words of a phrase stand together as a text of their own. Single words of a long sentence in the same
+    /// order are no message: a text of one or two words has to be at least half of its clause.
+    fn is_said(&self, phrase: usize, line: &str, pasted: &PastedLine) -> bool {
+        let Some(phrase) = self.phrases.get(phrase) else {
+            return false;
+        };
+        let count = phrase.words.len();
+        let named = phrase.text.contains('_')
+            || count == 1
+                && phrase
+                    .text
+                    .bytes()
+                    .skip(1)
+                    .any(|it| it.is_ascii_uppercase());
+        if count > 2 || named {
+            let gaps = phrase.text.matches('…').count();
+            let most = count + count / 2 + 2 + gaps * WORDS_OF_A_GAP;
+            return self.narrowest(&phrase.words, &pasted.words) <= most;
+        }
+        clauses(line).chain([line]).any(|clause| {
+            let clause = self.read(clause, &mut CORRECTIONS.min(2));
+            let all = clause.words.len() + clause.unknown;
+            all <= 2 * count && self.in_order(&phrase.words, &clause.words) > phrase.weight * 0.99
+        })
+    }
+
+    /// The length of the shortest part of a line that holds these words in this order.
+    fn narrowest(&self, phrase: &[PhraseWord], line: &[PhraseWord]) -> usize {
+        let ends = (0..line.len()).filter_map(|start| {
+            if line.get(start) != phrase.first() {
+                return None;
+            }
+            let mut at = start;
+            for word in phrase {
+                at += line.get(at..)?.iter().position(|it| it == word)? + 1;
+            }
+            Some(at - start)
+        });
+        ends.min().unwrap_or(usize::MAX)
+    }
+
     fn weight(&self, word: PhraseWord) -> f32 {
         self.weights.get(usize::from(word)).copied().unwrap_or(0.0)
     }
@@ -325,7 +391,7 @@ impl PhraseIndex {
     /// The phrases that a line resembles: index, quality and weight.
     fn phrases_like(&self, line: &PastedLine) -> Vec<(usize, MatchQuality, f32)> {
         // A partial match counts only when the line holds little else.
-        let mostly_known = line.unknown <= line.words.len();
+        let mostly_known = line.unknown * 3 <= line.words.len();
         let line = &line.words[..];
         let alone = line.first().filter(|_| line.len() == 1);
         let partly = mostly_known && alone.is_none_or(|word| self.weight(*word) >= MIN_WORD_WEIGHT);
@@ -362,7 +428,9 @@ impl PhraseIndex {
                 MatchQuality::Whole
             } else if partly && of_line > 0.95 {
                 MatchQuality::Part
-            } else if of_phrase >= ENOUGH || partly && line.len() > 2 && of_line >= ENOUGH {
+            } else if of_phrase >= ENOUGH && of_line >= HALF
+                || partly && line.len() > 2 && of_line >= ENOUGH
+            {
                 MatchQuality::Alike
             } else {
                 continue;

@@ -4,6 +4,7 @@
 //! Uses no other room. The tables are tab-separated files next to the code; they are compiled into the program and
 //! parsed once, on first use. Every row names its source.
 
+mod access_log;
 mod code;
 mod error_text;
 mod explain;
@@ -12,6 +13,7 @@ mod gateway;
 mod limit;
 mod load_generator;
 mod log_line;
+mod message;
 mod port_range;
 mod product;
 pub(crate) mod setting;
@@ -24,6 +26,7 @@ pub(crate) use code::{CODES, codes_in};
 pub use code::{Code, Family};
 pub use error_text::{Basis, ErrorText, HeadShape, KnownProgram, Prediction, texts};
 pub(crate) use error_text::{FACTS, texts_of};
+pub(crate) use explain::status_in;
 pub use explain::{EventGroup, EventMatch, Explanation, MatchReason, explain, match_error};
 pub use fuzzy_match::MatchQuality;
 pub(crate) use gateway::gateway_answer;
@@ -32,6 +35,7 @@ pub use limit::{Counted, LIMITS, Limit};
 pub(crate) use load_generator::is_load_generator;
 pub(crate) use log_line::hints_in;
 pub use log_line::{LogLineHints, LogTime};
+pub use message::Message;
 pub use port_range::PortRange;
 pub(crate) use port_range::port_ranges;
 pub use product::{NamedBy, NamedProduct, PRODUCTS, Product, Role, inside, product};

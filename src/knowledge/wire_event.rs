@@ -224,6 +224,8 @@ events! {
     Client Packets WebsocketCut "websocket-cut" "a WebSocket ends without a Close frame" ["websocket-abnormal-close"]
 
     // A proxy answers by itself.
+    Client Packets GatewayError "gateway-error" "a gateway answers 502 or 503 instead of the server" ["gateway-error"]
+    Client Packets GatewayTimeout "gateway-timeout" "a gateway answers 504: its server did not answer in time" ["gateway-timeout"]
     Client Circumstance ProxyNoBackend "proxy-no-backend" "the proxy knows no healthy backend: it connects nowhere" []
     Client Circumstance ProxyOverload "proxy-overload" "the proxy is at a limit of its own" []
     Client Packets ProxyTimeLimit "proxy-time-limit" "the proxy's limit for the whole request is reached" ["gateway-timeout"]

@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 
 use crate::knowledge::{
     Code, EventGroup, EventTrace, Explanation, Family, LogLineHints, LogTime, MatchQuality,
-    MatchReason,
+    MatchReason, explain,
 };
 use crate::rules;
 
@@ -27,15 +27,48 @@ pub fn explanation(told: &Explanation) -> Option<String> {
     Some(page)
 }
 
+/// What is said of a text of which nothing is known, and what to do instead.
+#[must_use]
+pub fn not_known(text: &str) -> String {
+    let told = explain(text);
+    let mut said = match told.program {
+        Some(program) => format!(
+            "nothing is known of this text: it names {program}, and none of its known messages is in it"
+        ),
+        None => "this is no rule and no known error text or code".to_owned(),
+    };
+    said += if told.hints.is_empty() {
+        "; give the whole line with its time and addresses, and its cause (`Caused by`, errno)"
+    } else {
+        "; but it names a time, an address or a port: `hangup report FILE --error TEXT` finds the connection"
+    };
+    said + ". `hangup explain` alone says what is known"
+}
+
 fn write(page: &mut String, told: &Explanation) -> fmt::Result {
     for code in &told.codes {
         write_code(page, code)?;
     }
-    if !told.codes.is_empty() && !told.stories.is_empty() {
+    for answer in &told.answers {
+        let program = answer.program.unwrap_or("a program");
+        writeln!(page, "{program}: \"{}\"", answer.phrase)?;
+        writeln!(page, "  {}", answer.note.unwrap_or("no event on the wire"))?;
+    }
+    if told.stories.is_empty() {
+        write_no_event(page, told)?;
+    }
+    let known = !told.codes.is_empty() || !told.answers.is_empty();
+    if known && !told.stories.is_empty() {
         writeln!(page)?;
     }
     if !told.stories.is_empty() {
         writeln!(page, "{}", introduction(told))?;
+    }
+    if let Some(program) = told.program.filter(|_| !told.stories.is_empty()) {
+        writeln!(
+            page,
+            "The text names {program}, of which no such message is known: this is what its other words can mean."
+        )?;
     }
     for story in &told.stories {
         write_story(page, story)?;
@@ -63,6 +96,22 @@ fn write(page: &mut String, told: &Explanation) -> fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// What is said where the text stands for no event on the wire.
+fn write_no_event(page: &mut String, told: &Explanation) -> fmt::Result {
+    match told.status {
+        Some(status) if told.codes.is_empty() => writeln!(
+            page,
+            "A line of an access log with status {status}: the exchange was answered, and the line names no fault of the \
+             connection. Whether the response was complete, it does not say."
+        ),
+        _ if told.stories.is_empty() && !told.answers.is_empty() => writeln!(
+            page,
+            "The connection carried this in order: a capture shows no fault of TCP for it."
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn introduction(told: &Explanation) -> &'static str {
@@ -112,20 +161,36 @@ fn write_story(page: &mut String, story: &EventGroup) -> fmt::Result {
     if story.events.len() > EVENTS {
         writeln!(page, "    and {} like these", story.events.len() - EVENTS)?;
     }
-    if let Some((first, rest)) = story.products.split_first() {
-        write!(page, "    said by {}", first.title)?;
-        for product in rest.iter().take(PROGRAMS - 1) {
-            write!(page, ", {}", product.title)?;
+    let titles = story.products.iter().map(|it| it.title);
+    let mut said: Vec<&str> = Vec::new();
+    for title in story.programs.iter().copied().chain(titles) {
+        if !said.contains(&title) {
+            said.push(title);
         }
-        match rest.len().saturating_sub(PROGRAMS - 1) {
-            0 => writeln!(page)?,
-            more => writeln!(page, " and {more} more")?,
-        }
+    }
+    if !said.is_empty() {
+        let more = match said.len().saturating_sub(PROGRAMS) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        said.truncate(PROGRAMS);
+        writeln!(page, "    said by {}{more}", said.join(", "))?;
     }
     match story.why {
         MatchReason::Text(text, MatchQuality::Part) => writeln!(page, "    part of \"{text}\""),
-        MatchReason::Text(text, MatchQuality::Alike) => writeln!(page, "    resembles \"{text}\""),
-        MatchReason::Text(_, MatchQuality::Whole) | MatchReason::Code(_) => Ok(()),
+        MatchReason::Text(text, MatchQuality::Alike) => {
+            writeln!(page, "    possibly: resembles \"{text}\"")
+        }
+        MatchReason::Text(text, MatchQuality::Whole) => writeln!(page, "    matches \"{text}\""),
+        MatchReason::Message(message) => {
+            let words = message.phrase.trim_start_matches('=');
+            writeln!(page, "    matches \"{words}\"")?;
+            match message.note {
+                Some(note) => writeln!(page, "    {note}"),
+                None => Ok(()),
+            }
+        }
+        MatchReason::Code(code) => writeln!(page, "    by {} {}", code.family.title(), code.code),
     }
 }
 
@@ -171,7 +236,6 @@ fn moment(moment: &LogTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::knowledge::explain;
 
     #[track_caller]
     fn says(text: &str, parts: &[&str]) {
@@ -196,7 +260,8 @@ mod tests {
             &[
                 "reset-before-response",
                 ".NET Framework",
-                "part of \"The underlying",
+                "matches \"an unexpected error occurred on a receive\"",
+                "keep-alive-race",
             ],
         );
         says(
@@ -239,9 +304,11 @@ mod tests {
           connection-refused
             client: the SYN is answered by a RST: nobody listens there, or a firewall says so
             said by nginx
+            by system error ECONNREFUSED
 
           connection-unreachable
             client: ICMP answers the SYN: port unreachable
+            by system error ECONNREFUSED
 
         The text says which connection: 2025-11-20 19:01:02, 10.0.0.1, 10.0.0.2, port 9000.
         ");

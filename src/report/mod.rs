@@ -27,7 +27,7 @@ pub mod wording;
 use std::io::{self, Write};
 
 pub use crate::report::wording::moment::Zone;
-pub use explain::explanation;
+pub use explain::{explanation, not_known};
 pub use options::{Format, ReportOptions, Shown, shows_all};
 pub use overview::overview;
 

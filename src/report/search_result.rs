@@ -54,7 +54,7 @@ fn verdict(view: &View<'_>, narrowed: &SearchResult) -> StyledLine {
     }
     let shifted = matches!(narrowed.located.time, Some((_, ClockReading::Shifted(_))));
     let hedge = match (narrowed.grounds, shifted) {
-        (SearchBasis::Ending, _) => "Possibly: ",
+        (SearchBasis::Ending | SearchBasis::Close, _) => "Possibly: ",
         (_, true) => "Likely: ",
         _ => "",
     };
@@ -81,6 +81,10 @@ fn verdict(view: &View<'_>, narrowed: &SearchResult) -> StyledLine {
         }
         SearchBasis::Ending => {
             " Going by how they ended; what was under way cannot be read in this capture."
+        }
+        SearchBasis::Close => {
+            " A FIN or RST there makes a read or a write fail with this error; whether the program still read or wrote, \
+             no packet shows."
         }
         SearchBasis::Finding if narrowed.leaves_no_packet() => {
             " The error itself leaves no packet; what leads to it is here."

@@ -15,6 +15,7 @@ use super::view_model::{FindingGroup, ViewModel};
 use super::{KeyOutcome, Screen, TextSeek, ViewContext};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{count, number};
+use crate::knowledge::product;
 use crate::report::rich_text::StyledLine;
 use crate::report::wording::connection;
 use crate::report::wording::moment::offset;
@@ -255,8 +256,11 @@ impl StoryText<'_, '_> {
                 let label = if nth == 0 { side } else { "" };
                 let line = StyledLine::of(tone, format!("{label:<8}"));
                 let program = match certain {
-                    true => format!("{}: ", it.stack),
-                    false => format!("if it is {}: ", it.stack),
+                    true => format!("{}: ", product(it.stack).map_or(it.stack, |it| it.title)),
+                    false => format!(
+                        "if it is {}: ",
+                        product(it.stack).map_or(it.stack, |it| it.title)
+                    ),
                 };
                 let line = line.faint(program);
                 let line = match it.text {

@@ -44,7 +44,7 @@ impl<'a> SearchRow<'a> {
             error: escape(narrowed.text.as_bytes()),
             fits: &narrowed.fits,
             certainty: match (narrowed.grounds, surely && !shifted) {
-                (SearchBasis::Ending, _) => "possible",
+                (SearchBasis::Ending | SearchBasis::Close, _) => "possible",
                 (_, true) => "certain",
                 (_, false) => "likely",
             },
@@ -52,6 +52,7 @@ impl<'a> SearchRow<'a> {
                 SearchBasis::Story => "story",
                 SearchBasis::OtherProgram => "other-program",
                 SearchBasis::Ending => "ending",
+                SearchBasis::Close => "close",
                 SearchBasis::Finding => "finding",
                 SearchBasis::Line => "line",
             },

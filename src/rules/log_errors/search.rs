@@ -10,12 +10,14 @@ use std::sync::Arc;
 use super::locate::{LocatedConnections, locate};
 use super::program::Program;
 use super::stories;
-use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Phase, Who};
+use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Opening, Phase, Who};
+use crate::base::frame_ref::FrameRef;
 use crate::base::time::Timestamp;
 use crate::knowledge::{
     Code, EventMatch, EventTrace, LogLineHints, LogSide, MatchReason, Product, Role, WireEvent,
-    codes_in, hints_in, match_error,
+    codes_in, hints_in, match_error, status_in,
 };
+use crate::protocol::tcp::CloseEvent;
 use crate::rules::{Finding, Severity};
 
 /// Matches that score this much less than the best are other errors.
@@ -31,6 +33,47 @@ pub struct ErrorSearch {
     wanted: Vec<EventMatch>,
     codes: Vec<&'static Code>,
     hints: LogLineHints,
+    /// The status that the text is about.
+    status: Option<u16>,
+    /// The error of a system call in it.
+    failure: Option<CallFailure>,
+}
+
+/// The error that a read or a write returns once the peer has closed, whatever was under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CallFailure {
+    /// A RST came (`ECONNRESET`).
+    Reset,
+    /// A FIN or RST came before a write (`EPIPE`).
+    Pipe,
+}
+
+impl CallFailure {
+    fn of(text: &str, codes: &[&'static Code]) -> Option<Self> {
+        let text = text.to_ascii_lowercase();
+        let says = |words: &[&str], name: &str| {
+            words.iter().any(|it| text.contains(it)) || codes.iter().any(|it| it.code == name)
+        };
+        if says(&["broken pipe"], "EPIPE") {
+            return Some(Self::Pipe);
+        }
+        let reset = ["connection reset", "reset by peer", "forcibly closed"];
+        says(&reset, "ECONNRESET").then_some(Self::Reset)
+    }
+
+    /// Whether a side of this connection may have met it. A write that fails at once is in no packet.
+    fn may_be_met_on(self, connection: &Connection) -> bool {
+        let open = matches!(connection.opening, Opening::Handshake | Opening::Midstream);
+        let reset = connection.reset.iter().any(Option::is_some);
+        let [client_fin, server_fin] = &connection.fin;
+        let [client_data, server_data] = &connection.last_data;
+        let wrote_after = |fin: &Option<CloseEvent>, last: &FrameRef| {
+            fin.as_ref()
+                .is_some_and(|it| last.frame > it.frame_ref.frame)
+        };
+        let wrote = wrote_after(client_fin, server_data) || wrote_after(server_fin, client_data);
+        open && (reset || self == Self::Pipe && wrote)
+    }
 }
 
 /// How well a connection matches, worst first.
@@ -38,6 +81,8 @@ pub struct ErrorSearch {
 enum StoryFit {
     /// Its end could be this, but its exchanges are not decrypted.
     Hidden,
+    /// Its FIN or RST makes a call fail with this error.
+    Close,
     /// It met this event, but a header names a program that prints something else.
     OtherProgram,
     /// It met this event, and nothing contradicts the program.
@@ -53,6 +98,8 @@ pub enum SearchBasis {
     OtherProgram,
     /// How the connection ended; its exchanges cannot be parsed, as inside TLS.
     Ending,
+    /// A FIN or RST in it makes a read or a write fail with this error, whatever was under way.
+    Close,
     /// A finding: the error leaves no packet of its own, but its circumstances were found.
     Finding,
     /// Only the line's address, port or time: the error itself is unknown.
@@ -90,7 +137,7 @@ impl ErrorSearch {
         let codes = codes_in(text);
         let mut wanted = match_error(text);
         // If a known text matches, a code next to it (the errno in a sentence) is the weaker evidence.
-        let worded = |it: &EventMatch| !it.products.is_empty();
+        let worded = |it: &EventMatch| !it.products.is_empty() || !it.programs.is_empty();
         if wanted.iter().any(worded) {
             wanted.retain(worded);
         }
@@ -102,8 +149,10 @@ impl ErrorSearch {
         Some(Self {
             text: text.trim().to_owned(),
             wanted,
+            failure: CallFailure::of(text, &codes),
             codes,
             hints,
+            status: status_in(text).filter(|it| *it >= 400),
         })
     }
 
@@ -118,7 +167,16 @@ impl ErrorSearch {
         self.fit(connection).is_some() || named()
     }
 
+    /// Whether the status was the answer on this connection.
+    fn was_answered_so(&self, connection: &Connection) -> bool {
+        let exchanges = connection.exchanges.iter();
+        self.status.is_some() && exchanges.map(|it| it.status()).any(|it| it == self.status)
+    }
+
     fn fit(&self, connection: &Connection) -> Option<StoryFit> {
+        if self.was_answered_so(connection) {
+            return Some(StoryFit::Story);
+        }
         let mut best = None;
         for who in Who::BOTH {
             let met = stories(connection, who);
@@ -144,6 +202,10 @@ impl ErrorSearch {
             }
         }
         best.or_else(|| {
+            let failure = self.failure.filter(|it| it.may_be_met_on(connection));
+            failure.map(|_| StoryFit::Close)
+        })
+        .or_else(|| {
             let could = |one: &EventMatch| could_be(connection, one.what);
             self.wanted.iter().any(could).then_some(StoryFit::Hidden)
         })
@@ -216,6 +278,11 @@ impl ErrorSearch {
     }
 
     fn by_error(&self, whole: &[Arc<Connection>], findings: &[Finding]) -> (Vec<u32>, SearchBasis) {
+        let answered = whole.iter().filter(|it| self.was_answered_so(it));
+        let answered: Vec<u32> = answered.map(|it| it.id).collect();
+        if !answered.is_empty() {
+            return (answered, SearchBasis::Story);
+        }
         if self.wanted.is_empty() && self.codes.is_empty() {
             return (Vec::new(), SearchBasis::Line);
         }
@@ -246,6 +313,10 @@ impl ErrorSearch {
                     let found = found(&self.telling().collect::<Vec<_>>());
                     if !found.is_empty() {
                         return (found, SearchBasis::Finding);
+                    }
+                    let closed = of(StoryFit::Close);
+                    if !closed.is_empty() {
+                        return (closed, SearchBasis::Close);
                     }
                     let mut hidden = of(StoryFit::Hidden);
                     // Very many connections that ended alike cannot be told apart, unless the line has hints.
