@@ -80,8 +80,8 @@ pub struct RareParts {
     pub body_began: Option<FrameRef>,
     /// A final response came instead of `100 Continue`, and the client withheld its body (RFC 9110 §10.1.1).
     pub body_withheld: bool,
-    /// The beginning of the body of an answer 502, 503 or 504 of HTTP/1, as far as one segment holds it: it shows
-    /// whether a gateway wrote it.
+    /// The beginning of the body of an answer 400, 502, 503 or 504 of HTTP/1, as far as one segment holds it: it shows
+    /// whether a gateway wrote it, or a server that wants TLS.
     pub body_start: Option<SharedText>,
 }
 

@@ -191,12 +191,13 @@ impl HttpConversation {
             return;
         }
         response.status = status;
-        let is_gateway_status = matches!(status, 502..=504);
+        // Whether a gateway wrote it, or TLS was wanted.
+        let is_quoted = matches!(status, 400 | 502..=504);
         response.server = read.facts.server.map(|server| texts.beginning(server));
         let body = framing::of_response(&read.facts, response.message.version, status, method);
         let upgrade = read.facts.upgrade;
         self.keep(from, read, split.then_some(at));
-        self.direction_mut(from).quotes = is_gateway_status;
+        self.direction_mut(from).quotes = is_quoted;
         self.begin_body(from, body, whole);
         if whole {
             self.release(from, body.framing, status, upgrade);

@@ -3,7 +3,7 @@
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::Exchange;
+use crate::protocol::http::{Exchange, SharedText};
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -15,7 +15,8 @@ rule! {
     /// # What happened
     ///
     /// The client sent a ClientHello and was answered in plain text, usually by a `400 Bad Request`; or it sent a request
-    /// in plain text and was answered by a TLS alert. Either the scheme or the port is wrong.
+    /// in plain text and was answered by a TLS alert, or by a page that says that this port wants TLS. Either the scheme or
+    /// the port is wrong.
     ///
     /// # Why it matters
     ///
@@ -38,6 +39,20 @@ rule! {
     ///  0.010                     <--  SYN
     ///  0.020  ClientHello [sni=a] -->
     ///  0.030                     <--  400 "no" [close]
+    ///  0.031                     <--  FIN
+    ///  0.040  FIN                -->
+    ///  0.050                     <--  ACK
+    ///  => findings tls-plaintext-mismatch
+    /// ```
+    ///
+    /// Some servers answer such a request with a page of their own:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.030                     <--  400 "<title>400 The plain HTTP request was sent to HTTPS port</title>" [close]
     ///  0.031                     <--  FIN
     ///  0.040  FIN                -->
     ///  0.050                     <--  ACK
@@ -107,6 +122,29 @@ fn check(connection: &Connection) -> Verdict {
         .shows(Some(reading.at), "an answer that is no TLS")
         .about(connection);
     }
+    if let Some(exchange) = answered_by_page(connection) {
+        let status = exchange.status().unwrap_or_default();
+        return tell(
+            &RULE,
+            Severity::Error,
+            Certainty::Certain,
+            "plain text was sent to a TLS port",
+            sentence!(
+                "{} was sent in plain text, and the server's answer {} says that this port speaks TLS.",
+                named(exchange),
+                status
+            ),
+        )
+        .shows(
+            exchange.request.as_ref().map(|it| it.message.first),
+            "a request in plain text",
+        )
+        .shows(
+            exchange.response.as_ref().map(|it| it.message.first),
+            "the answer, in plain text",
+        )
+        .about(connection);
+    }
     let Some((exchange, frame_ref)) = answered_by_alert(connection) else {
         return not_yet(connection);
     };
@@ -127,6 +165,26 @@ fn check(connection: &Connection) -> Verdict {
     )
     .shows(Some(frame_ref), "a TLS alert")
     .about(connection)
+}
+
+/// What servers write in a 400 to a request in plain text on a TLS port: nginx, Apache httpd, Go, Tomcat.
+const WANTS_TLS: [&[u8]; 4] = [
+    b"plain HTTP request was sent to HTTPS port",
+    b"speaking plain HTTP to an SSL-enabled server port",
+    b"Client sent an HTTP request to an HTTPS server",
+    b"combination of host and port requires TLS",
+];
+
+/// The request that was answered by a page which says that TLS is wanted.
+fn answered_by_page(connection: &Connection) -> Option<&Exchange> {
+    let says_so = |exchange: &&Exchange| {
+        let page = exchange.rare.as_ref().and_then(|it| it.body_start.as_ref());
+        let page = page.map_or(&[][..], SharedText::as_bytes);
+        let wanted = |words: &&[u8]| memchr::memmem::find(page, words).is_some();
+        exchange.status() == Some(400) && WANTS_TLS.iter().any(wanted)
+    };
+    let plain = connection.tls.is_none();
+    connection.exchanges.iter().find(says_so).filter(|_| plain)
 }
 
 /// The first request, if it was answered with a TLS record (RFC 8446 §5.1).
