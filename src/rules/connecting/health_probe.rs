@@ -102,8 +102,8 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
 fn is_probe(it: &ConnectionSummary) -> bool {
     let closed = matches!(it.how, How::Fin | How::Reset(_)) && it.by == By::Client;
     let quick = it.close.time.since(it.first.time) <= QUICK;
-    let silent =
-        it.spoke == [false; 2] && matches!(it.opening, Opening::Handshake | Opening::Rejected);
+    // The server may greet first, or answer the FIN by an alert of TLS.
+    let silent = !it.spoke[0] && matches!(it.opening, Opening::Handshake | Opening::Rejected);
     let asks =
         it.exchanges == 1 && (200..300).contains(&it.status) && matches!(it.how, How::Reset(_));
     closed && quick && (silent || asks)
