@@ -76,6 +76,9 @@ pub(super) const fn close(connection: &Connection) -> FrameRef {
 pub(super) fn stage_at_close(connection: &Connection, facts: &TlsFacts) -> HandshakeStage {
     let close = close(connection);
     let stage = facts.stage_at(close);
+    if stage == HandshakeStage::Unseen {
+        return stage;
+    }
     let by_caller = connection.teardown.by
         == match who(facts.caller) {
             Who::Client => By::Client,
@@ -204,9 +207,13 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
             if !facts.is_stage_proven() {
                 return None;
             }
-            // A flaw in what the client received explains the close. Hardly any certificate is for an address: the lack
-            // of one means nothing unless an alert complains.
-            let fault = (stage >= HandshakeStage::ServerHello && closer == Some(who(facts.caller)))
+            // A flaw in what the client received explains the close, unless it has accepted that by its Finished. Hardly
+            // any certificate is for an address: the lack of one means nothing unless an alert complains.
+            let judging = matches!(
+                stage,
+                HandshakeStage::ServerHello | HandshakeStage::ServerFlight
+            );
+            let fault = (judging && closer == Some(who(facts.caller)))
                 .then(|| facts.flaw(connection.server.ip))
                 .flatten()
                 .filter(|flaw| *flaw != CertificateFlaw::OtherAddress)

@@ -107,6 +107,9 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the server reset the stream", |it, _| {
         h2_reset_stream::told(it).is_some_and(|(_, reset)| reset.by == Party::Responder)
     }),
+    when("the server did not reset the stream", |it, _| {
+        h2_reset_stream::told(it).is_none_or(|(_, reset)| reset.by != Party::Responder)
+    }),
     when("the client spoke HTTP/2", |it, _| {
         it.h2
             .as_ref()
@@ -299,6 +302,12 @@ mod tests {
             H2,
             "h2 HEADERS 1 GET / END -->\n<-- h2 RST_STREAM 1 PROTOCOL_ERROR",
             "h2 HEADERS 1 GET / END -->\nh2 RST_STREAM 1 PROTOCOL_ERROR -->",
+        ),
+        (
+            "the server did not reset the stream",
+            H2,
+            "h2 HEADERS 1 GET / END h2 RST_STREAM 1 CANCEL -->",
+            "h2 HEADERS 1 GET / END -->\n<-- h2 RST_STREAM 1 PROTOCOL_ERROR",
         ),
         (
             "the client spoke HTTP/2",

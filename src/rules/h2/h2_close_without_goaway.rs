@@ -2,11 +2,12 @@
 
 use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
-use crate::base::format::{duration, number};
 use crate::protocol::http::{Exchange, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, not_yet, tell};
+use crate::rules::statement::{Sentence, Value, sentence};
+use crate::rules::wording::{named, not_yet, tell};
+use crate::rules::wording_tls::adding;
 
 rule! {
     /// # What happened
@@ -29,7 +30,7 @@ rule! {
     ///   instead of draining. Let it shut down gracefully and wait longer than its longest request before it is killed.
     /// - If what closes is a proxy in between, compare the time since the last frame with its timers, and raise the one that
     ///   fits or let the client send PINGs more often than that.
-    /// - Let the client retry idempotent requests.
+    /// - *If the request may be repeated:* Let the client retry requests whose method is idempotent.
     ///
     /// # Example
     ///
@@ -125,96 +126,132 @@ fn check(connection: &Connection) -> Verdict {
     if lost.is_empty() {
         return Verdict::Clear;
     }
-    let word = if close.kind.is_some() { "RST" } else { "FIN" };
-    let named: Vec<_> = lost.iter().take(NAMED).map(|it| fate(it)).collect();
-    let more = lost.len().saturating_sub(NAMED);
-    let mut told = format!(
-        "The server closed with a {word} while {} open, and no GOAWAY says which requests it had processed: {}",
-        match lost.len() {
-            1 => "1 stream was".to_owned(),
-            many => format!("{many} streams were"),
+    // Where frames were not captured, the end of the stream or a GOAWAY may have been among them.
+    let unsure = h2.midstream || server.lost || connection.sent.iter().any(|sent| sent.missing > 0);
+    let (severity, certainty) = match unsure {
+        true => (Severity::Note, Certainty::Possible),
+        false => (Severity::Error, connection.teardown.certainty),
+    };
+    let open = Value::count(lost.len() as u64, "stream was", "streams were");
+    let (word, message) = match close.kind {
+        Some(_) => (
+            "RST",
+            sentence!(
+                "The server reset the connection while {} open, and had sent no GOAWAY.",
+                open
+            ),
+        ),
+        None => (
+            "FIN",
+            sentence!(
+                "The server closed with a FIN while {} open, and had sent no GOAWAY.",
+                open
+            ),
+        ),
+    };
+    let message = match unsure {
+        false => message,
+        true => match close.kind {
+            Some(_) => {
+                "The server reset the connection; no end of some streams was seen, and no GOAWAY."
+                    .into()
+            }
+            None => "The server closed with a FIN; no end of some streams was seen, and no GOAWAY."
+                .into(),
         },
-        named.join("; ")
-    );
+    };
+    let mut fates: Vec<Sentence> = lost.iter().take(NAMED).map(|it| fate(it)).collect();
+    let more = lost.len().saturating_sub(NAMED);
     if more > 0 {
-        told.push_str(&format!("; and {more} more"));
+        fates.push(sentence!(
+            "{} unfinished.",
+            Value::count(more as u64, "more stream was", "more streams were")
+        ));
     }
-    told.push('.');
     let unsafe_ones = lost.iter().filter(|exchange| {
         let request = exchange.request.as_ref();
         request.is_none_or(|request| !request.method.is_idempotent())
     });
     let blind = match unsafe_ones.count() {
         0 => None,
-        count => Some(format!(
-            "{count} of them must not be sent again blindly: it may have taken effect."
+        count => Some(sentence!(
+            "No GOAWAY says which requests were processed: {} must not be sent again blindly.",
+            Value::count(count as u64, "of them", "of them")
         )),
     };
-    let silent = server
-        .last
-        .map(|last| close.frame_ref.time.since(last.time))
-        .map(|time| format!("Its last frame began {} before.", duration(time)));
-    // Where frames were not captured, the end of the stream or a GOAWAY may have been among them.
-    let unsure = server.lost || connection.sent.iter().any(|sent| sent.missing > 0);
-    let hidden = unsure.then(|| {
-        "Part of the frames was not captured: the end of the stream or a GOAWAY may have been among them.".to_owned()
+    let silent = server.last.map(|last| {
+        sentence!(
+            "The server's last frame began {} before.",
+            close.frame_ref.time.since(last.time)
+        )
     });
-    let certainty = if unsure {
-        Certainty::Possible
-    } else {
-        connection.teardown.certainty
-    };
+    let hidden = unsure.then_some(
+        "Part of the frames was not captured: the end of the stream or a GOAWAY may have been among them.",
+    );
     let first = lost.first().and_then(|it| it.request.as_ref());
-    tell(
-        &RULE,
-        Severity::Error,
-        certainty,
-        "HTTP/2 connections were closed with streams open and no GOAWAY",
-        told,
-    )
-    .adds(blind)
-    .adds(silent)
-    .adds(hidden)
-    .shows(
-        first.map(|it| it.message.first),
-        "the oldest stream that was open begins",
-    )
-    .shows(server.last, "the last frame of the server begins")
-    .shows(
-        Some(close.frame_ref),
-        format!("{word} from the server, without GOAWAY"),
-    )
-    .about(connection)
+    let summary = match unsure {
+        true => "HTTP/2 connections were closed with streams of which no end was seen",
+        false => "HTTP/2 connections were closed with streams open and no GOAWAY",
+    };
+    adding(tell(&RULE, severity, certainty, summary, message), fates)
+        .adds(blind)
+        .adds(silent)
+        .adds(hidden)
+        .shows(
+            first.map(|it| it.message.first),
+            "the oldest stream that was open begins",
+        )
+        .shows(server.last, "the last frame of the server begins")
+        .shows(
+            Some(close.frame_ref),
+            format!("{word} from the server, without GOAWAY"),
+        )
+        .about(connection)
 }
 
-/// "stream 3, GET request, waited for its response".
-fn fate(exchange: &Exchange) -> String {
+/// "GET /a on stream 3 had got no byte of its response."
+fn fate(exchange: &Exchange) -> Sentence {
     let id = exchange.stream_id().unwrap_or(0);
-    let what = asked(Some(exchange));
-    let how_far = match exchange.response.as_ref().map(|it| &it.message) {
-        None => "without a byte of the response".to_owned(),
-        Some(message) if message.progress == MessageProgress::Head => {
-            "in the middle of the response head".to_owned()
+    let what = named(exchange);
+    let Some(message) = exchange.response.as_ref().map(|it| &it.message) else {
+        return sentence!("{} on stream {} had got no byte of its response.", what, id);
+    };
+    let received = message.received();
+    match (message.progress, exchange.response_expected()) {
+        (MessageProgress::Head, _) => {
+            sentence!(
+                "{} on stream {} had got part of the response's head.",
+                what,
+                id
+            )
         }
         // The number of bytes in frames that were not captured is unknown.
-        Some(message) if message.progress == MessageProgress::Unseen => {
-            format!("with {} body bytes at least", number(message.received()))
-        }
-        Some(message) => match exchange.response_expected() {
-            Some(expected) => format!(
-                "with {} of {} body bytes",
-                number(message.received()),
-                number(expected)
-            ),
-            None => format!("with {} body bytes", number(message.received())),
-        },
-    };
-    format!("stream {id}, {what}, {how_far}")
+        (MessageProgress::Unseen, _) => sentence!(
+            "{} on stream {} had got {} of the response's body at least.",
+            what,
+            id,
+            Value::exact_bytes(received)
+        ),
+        (_, Some(expected)) => sentence!(
+            "{} on stream {} had got {} of {} of the response's body.",
+            what,
+            id,
+            Value::exact_bytes(received),
+            Value::exact_bytes(expected)
+        ),
+        (_, None) => sentence!(
+            "{} on stream {} had got {} of the response's body.",
+            what,
+            id,
+            Value::exact_bytes(received)
+        ),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::ladder_check;
+    use crate::base::certainty::Certainty;
+    use crate::rules::{Severity, ladder_check};
 
     const OPEN: &str = "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\n";
 
@@ -231,14 +268,32 @@ mod tests {
         let told = told.expect("found");
         assert!(told.contains("2 streams were open"), "{told}");
         assert!(
-            told.contains("stream 1, GET request, with 5 of 9 body bytes"),
+            told.contains("GET / on stream 1 had got 5 bytes of 9 bytes"),
             "{told}"
         );
         assert!(
-            told.contains("stream 3, POST request, without a byte"),
+            told.contains("POST / on stream 3 had got no byte"),
             "{told}"
         );
         assert!(told.contains("1 of them must not be sent again"), "{told}");
+    }
+
+    /// What the snap length cut may have been a GOAWAY or the end of the stream.
+    #[test]
+    fn frames_that_were_cut_may_have_been_the_goaway() {
+        let text = format!(
+            "{OPEN}h2 HEADERS 1 GET / END -->\n<-- h2 HEADERS 1 200 h2 DATA 1 5 h2 GOAWAY 1 NO_ERROR [cut=20]\n<-- FIN"
+        );
+        let found = ladder_check::found_by(&super::RULE, &text);
+        assert!(
+            found.is_none_or(
+                |it| it.severity == Severity::Note && it.certainty == Certainty::Possible
+            )
+        );
+        let text =
+            format!("{OPEN}h2 HEADERS 1 GET / END -->\n<~~ h2 GOAWAY 1 NO_ERROR\nACK -->\n<-- FIN");
+        let found = ladder_check::found_by(&super::RULE, &text);
+        assert!(found.is_none_or(|it| it.severity == Severity::Note));
     }
 
     #[test]

@@ -7,7 +7,6 @@ use crate::base::escape::escape;
 use crate::protocol::h2::Goaway;
 use crate::protocol::http::{ErrorCode, Exchange};
 use crate::rules::Severity;
-use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{side, tell};
@@ -239,7 +238,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     .adds(safe)
     .adds(cancelled)
     .adds(gone)
-    .adds(idle_for(connection, who, goaway))
+    .adds(idle_for(connection, goaway))
     .shows(
         Some(goaway.at),
         format!("GOAWAY ({}) from the {}", goaway.code, side(who)),
@@ -256,8 +255,8 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
 /// Shorter pauses are not idleness.
 const IDLE: Duration = Duration::from_millis(190);
 
-/// How long no stream had been open when a GOAWAY in order came, if that is a time that timers are set to.
-fn idle_for(connection: &Connection, who: Who, goaway: &Goaway) -> Option<Sentence> {
+/// How long no stream had been open when a GOAWAY in order came.
+fn idle_for(connection: &Connection, goaway: &Goaway) -> Option<Sentence> {
     let over = connection.exchanges.iter().all(|it| it.is_settled());
     let ends = connection.exchanges.iter().filter_map(|it| {
         let response = it.response.as_ref().map(|it| it.message.last);
@@ -265,18 +264,8 @@ fn idle_for(connection: &Connection, who: Who, goaway: &Goaway) -> Option<Senten
     });
     let last = ends.max().filter(|last| over && *last < goaway.at)?;
     let idle = goaway.at.time.since(last.time);
-    if goaway.code != ErrorCode::NO_ERROR || idle < IDLE {
-        return None;
-    }
-    let known = measured_time::idle(idle, who).is_some()
-        || measured_time::round(idle).is_some()
-        || measured_time::round_in_short(idle).is_some();
-    known.then(|| {
-        sentence!(
-            "No stream had been open for {}: an idle timer, as it seems.",
-            idle
-        )
-    })
+    (goaway.code == ErrorCode::NO_ERROR && idle >= IDLE)
+        .then(|| sentence!("No stream had been open for {} by then.", idle))
 }
 
 /// What the other side did wrong, according to the code (RFC 9113 §7).

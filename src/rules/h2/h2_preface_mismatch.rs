@@ -1,13 +1,14 @@
 //! One side speaks HTTP/2 and the other does not.
 
-use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
+use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Who};
 use crate::base::certainty::Certainty;
-use crate::base::escape::escape;
+use crate::base::escape::shortened;
 use crate::protocol::h2;
-use crate::protocol::http::{Exchange, Fault, FaultRule};
+use crate::protocol::http::{Exchange, Fault, FaultRule, FieldName};
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, tell};
+use crate::rules::statement::sentence;
+use crate::rules::wording::{named, tell};
 
 rule! {
     /// # What happened
@@ -24,10 +25,13 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Tell both sides the same: `h2c` on the server's port (nginx `http2 on`, Envoy's `http2_protocol_options`,
-    ///   Kubernetes `appProtocol: kubernetes.io/h2c`), or HTTP/1.1 in the client.
-    /// - gRPC needs HTTP/2 all the way: look at each proxy in between (nginx `grpc_pass`, not `proxy_pass`).
-    /// - With TLS let ALPN decide, and offer `h2` only where it is spoken.
+    /// - *If the client spoke HTTP/2:* Turn HTTP/2 without TLS (`h2c`) on at the server's port (nginx `http2 on`, Envoy's
+    ///   `http2_protocol_options`, Kubernetes `appProtocol: kubernetes.io/h2c`), or let the client speak HTTP/1.1.
+    /// - *If the client spoke HTTP/2:* gRPC needs HTTP/2 all the way: look at each proxy in between (nginx `grpc_pass`, not
+    ///   `proxy_pass`).
+    /// - *If the client spoke HTTP/1:* Let the client speak HTTP/2 from the start (curl `--http2-prior-knowledge`), or use a
+    ///   port on which the server speaks HTTP/1.1.
+    /// - *If TLS was used:* Let ALPN decide, and offer `h2` only where it is spoken.
     ///
     /// # Example
     ///
@@ -84,9 +88,14 @@ pub(in crate::rules) fn answered_in_frames(connection: &Connection) -> Option<(&
 fn check(connection: &Connection) -> Verdict {
     const SUMMARY: &str = "connections had one side speak HTTP/2 and the other not";
     if let Some((exchange, _)) = answered_in_frames(connection) {
-        let told = format!(
-            "The client sent a {} in HTTP/1, and the server answered with frames of HTTP/2: it speaks nothing else on this port.",
-            asked(Some(exchange))
+        // An answer to the request's `Upgrade: h2c` may be among what was not captured (RFC 7540 §3.2).
+        let upgrades = exchange.request_fields(FieldName::Upgrade).next().is_some();
+        if upgrades || is_partial(connection, Who::Server) {
+            return Verdict::Clear;
+        }
+        let told = sentence!(
+            "The client sent {} in HTTP/1, and the server answered with frames of HTTP/2: it speaks nothing else on this port.",
+            named(exchange)
         );
         let response = exchange.response.as_ref().map(|it| it.message.first);
         return tell(&RULE, Severity::Error, Certainty::Certain, SUMMARY, told)
@@ -102,21 +111,32 @@ fn check(connection: &Connection) -> Verdict {
     };
     let [client, server] = &h2.halves;
     if let Some(mismatch) = &h2.mismatch {
+        let by = match mismatch.by_client {
+            true => Who::Client,
+            false => Who::Server,
+        };
+        // What the capture lacks may have been the preface, or the frames before these bytes.
+        if h2.midstream || is_partial(connection, by) {
+            return Verdict::Clear;
+        }
         let bytes = mismatch.bytes.as_bytes();
         let line = bytes
             .split(|byte| matches!(byte, b'\r' | b'\n'))
             .next()
             .unwrap_or(bytes);
-        let line = escape(line);
+        let line = shortened(line, QUOTED);
         let told = match (mismatch.by_client, mismatch.is_http1()) {
-            (true, _) => format!(
-                "The server began with SETTINGS of HTTP/2, and the client did not send its preface but \"{line}\"."
+            (true, _) => sentence!(
+                "The server began with SETTINGS of HTTP/2, and the client did not send its preface but \"{}\".",
+                line
             ),
-            (false, true) => format!(
-                "The client began with the preface of HTTP/2, and the server answered in HTTP/1: \"{line}\"."
+            (false, true) => sentence!(
+                "The client began with the preface of HTTP/2, and the server answered in HTTP/1: \"{}\".",
+                line
             ),
-            (false, false) => format!(
-                "The client began with the preface of HTTP/2, and the server's first bytes are no frame of it: \"{line}\"."
+            (false, false) => sentence!(
+                "The client began with the preface of HTTP/2, and the server's first bytes are no frame of it: \"{}\".",
+                line
             ),
         };
         return tell(&RULE, Severity::Error, Certainty::Certain, SUMMARY, told)
@@ -138,29 +158,38 @@ fn check(connection: &Connection) -> Verdict {
     if !by_server
         || !mute
         || h2.upgraded
+        || h2.midstream
         || client.frames == 0
         || sent.missing > 0
         || sent.packets == 0
     {
         return Verdict::Clear;
     }
-    let told = "The client began with the preface of HTTP/2, and the server closed without a single frame: it does not speak \
-                HTTP/2 on this port, or it broke down.";
-    tell(
-        &RULE,
-        Severity::Error,
-        Certainty::Likely,
-        SUMMARY,
-        told.to_owned(),
-    )
-    .shows(client.last, "frames of the client")
-    .shows(
-        connection.fin[Who::Server as usize]
-            .or(connection.reset[Who::Server as usize])
-            .map(|event| event.frame_ref),
-        "the server closes",
-    )
-    .about(connection)
+    let close = connection.fin[Who::Server as usize].or(connection.reset[Who::Server as usize]);
+    let close = close.map(|event| event.frame_ref);
+    let since = client.last.zip(close);
+    let waited = since.map(|(last, close)| close.time.since(last.time));
+    let told = sentence!(
+        "The client began with the preface of HTTP/2, and the server closed {} after the client's last frame, without a single \
+         frame of its own: it does not speak HTTP/2 on this port, or it broke down.",
+        waited.unwrap_or_default()
+    );
+    tell(&RULE, Severity::Error, Certainty::Likely, SUMMARY, told)
+        .shows(client.last, "frames of the client")
+        .shows(close, "the server closes")
+        .about(connection)
+}
+
+/// Characters quoted of what is not HTTP/2.
+const QUOTED: usize = 64;
+
+/// Whether the capture lacks bytes that this side sent before those it has.
+fn is_partial(connection: &Connection, who: Who) -> bool {
+    let lost = connection
+        .h2
+        .as_ref()
+        .is_some_and(|h2| h2.halves[who as usize].lost);
+    connection.opening != Opening::Handshake || connection.sent[who as usize].missing > 0 || lost
 }
 
 #[cfg(test)]
@@ -170,6 +199,20 @@ mod tests {
     fn rules(text: &str) -> Vec<&'static str> {
         let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}");
         ladder_check::run(&text.parse().expect("a ladder")).rules()
+    }
+
+    /// What the capture lacks may have been the preface, or an answer to an upgrade.
+    #[test]
+    fn a_capture_without_the_beginning_shows_no_mismatch() {
+        let run = |text: &str| ladder_check::run(&text.parse().expect("a ladder")).rules();
+        for text in [
+            "<-- h2 SETTINGS\ndata 40 -->\nh2 HEADERS 1 GET / END -->\n<-- h2 HEADERS 1 200 END\nFIN -->\n<-- FIN",
+            "<-- 101 [upgrade=h2c connection=Upgrade]\n<-- h2 SETTINGS\nh2 preface h2 SETTINGS -->\n<-- h2 HEADERS 1 200 END",
+            "SYN -->\n<-- SYN\nGET / [upgrade=h2c connection=Upgrade] -->\n<~~ 101 [upgrade=h2c connection=Upgrade]\n\
+             <-- h2 SETTINGS\nh2 preface h2 SETTINGS -->\n<-- h2 HEADERS 1 200 END\nFIN -->\n<-- FIN",
+        ] {
+            assert!(!run(text).contains(&super::RULE.name), "{text}");
+        }
     }
 
     #[test]

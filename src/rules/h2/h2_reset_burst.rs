@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::analysis::connection::Connection;
-use crate::base::format::duration;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{ErrorCode, Exchange, Party, StreamReset};
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::tell;
 
 rule! {
@@ -26,11 +26,13 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - CANCEL by the client: compare the times waited; if they are equal and round, a timeout is too short or the server too
-    ///   slow. Limit how much is asked at a time.
-    /// - REFUSED_STREAM by the server: let the client heed SETTINGS_MAX_CONCURRENT_STREAMS, or raise it; refused streams may
-    ///   be sent again.
-    /// - If the client is a stranger, update the server: those that know the attack count resets and close.
+    /// - *If the stream was reset with REFUSED_STREAM:* Let the client heed SETTINGS_MAX_CONCURRENT_STREAMS, or raise it;
+    ///   refused streams may be sent again.
+    /// - *If the server reset the stream:* Look into the server's log at that moment: something ended many requests at once.
+    /// - *If the server did not reset the stream:* Compare the times that the streams had waited: if they are equal and round,
+    ///   a timeout is too short or the server too slow. Limit how much is asked at a time.
+    /// - *If the server did not reset the stream:* If the client is a stranger, update the server: those that know the attack
+    ///   count resets and close.
     ///
     /// # Example
     ///
@@ -129,28 +131,50 @@ fn check(connection: &Connection) -> Verdict {
     let Some(burst) = burst(connection) else {
         return Verdict::Clear;
     };
-    let who = match burst.by {
-        Party::Requester => "client",
-        Party::Responder => "server",
+    let (who, summary, message) = {
+        let count = burst.count;
+        let within = burst.last.time.since(burst.reset.at.time);
+        let code = burst.reset.code.to_string();
+        match burst.by {
+            Party::Requester => (
+                "client",
+                "connections had many streams reset by the client within a second",
+                sentence!(
+                    "The client reset {} streams within {}, the first with {}.",
+                    count,
+                    within,
+                    code
+                ),
+            ),
+            Party::Responder => (
+                "server",
+                "connections had many streams reset by the server within a second",
+                sentence!(
+                    "The server reset {} streams within {}, the first with {}.",
+                    count,
+                    within,
+                    code
+                ),
+            ),
+        }
     };
-    let told = format!(
-        "The {who} reset {} streams within {}, the first with {}.",
-        burst.count,
-        duration(burst.last.time.since(burst.reset.at.time)),
-        burst.reset.code
-    );
     let limit = connection
         .h2
         .as_ref()
         .and_then(|h2| h2.halves[1].settings.max_concurrent_streams)
         .filter(|_| burst.reset.code == ErrorCode::REFUSED_STREAM)
-        .map(|limit| format!("It allows {limit} at a time; what it refused may be sent again."));
+        .map(|limit| {
+            sentence!(
+                "The server allows {} at a time; what it refused was not processed and may be sent again.",
+                limit
+            )
+        });
     tell(
         &RULE,
         Severity::Warning,
         connection.teardown.certainty,
-        "connections had many streams reset within a second",
-        told,
+        summary,
+        message,
     )
     .adds(limit)
     .shows(

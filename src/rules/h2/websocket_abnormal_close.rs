@@ -1,6 +1,5 @@
 //! A WebSocket that ended without a Close frame.
 
-use crate::base::format::{count, duration};
 use std::time::Duration;
 
 use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
@@ -8,6 +7,7 @@ use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
@@ -25,11 +25,15 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Send a Ping from either side more often than the shortest timer on the way: 60 s for nginx (`proxy_read_timeout`)
-    ///   and for AWS load balancers, 100 s for Cloudflare; every 20 to 30 s is common.
-    /// - Or raise that timer: nginx `proxy_read_timeout` and `proxy_send_timeout`, the load balancer's idle timeout.
-    /// - If the one that closes is the program itself, let it send a Close (1000, or 1001 when it goes away) and wait for the
-    ///   other's before it closes the connection; a process that is killed cannot.
+    /// - *If the WebSocket had been silent for 10 s or more:* Send a Ping from either side more often than the shortest timer
+    ///   on the way: 60 s for nginx (`proxy_read_timeout`) and for AWS load balancers, 100 s for Cloudflare; every 20 to 30 s
+    ///   is common.
+    /// - *If the WebSocket had been silent for 10 s or more:* Or raise that timer: nginx `proxy_read_timeout` and
+    ///   `proxy_send_timeout`, the load balancer's idle timeout.
+    /// - *If the server closed first:* Look into the server's log at that moment: a program that ends a WebSocket sends a
+    ///   Close (1000, or 1001 when it goes away) and waits for the other's; a process that is killed cannot.
+    /// - *If the client closed first:* Let the client send a Close and wait for the server's before it closes the connection;
+    ///   a browser tab or a process that is killed cannot.
     ///
     /// # Example
     ///
@@ -90,53 +94,71 @@ fn check(connection: &Connection) -> Verdict {
     if !websocket.has_no_close() {
         return Verdict::Clear;
     }
-    let name = match who {
-        By::Client => "The client",
-        By::Server => "The server",
-        By::Both => "Both sides at once",
-        By::Middlebox | By::Nobody => "A box on the path, in the name of one side,",
+    let (summary, message) = match (who, word) {
+        (By::Client, "FIN") => (
+            "WebSockets were closed by the client's FIN, without a Close frame",
+            "The client closed the WebSocket with a FIN, and neither side had sent a Close frame: both programs are told 1006.",
+        ),
+        (By::Client, _) => (
+            "WebSockets were ended by the client's RST, without a Close frame",
+            "The client ended the WebSocket with a RST, and neither side had sent a Close frame: both programs are told 1006.",
+        ),
+        (By::Server, "FIN") => (
+            "WebSockets were closed by the server's FIN, without a Close frame",
+            "The server closed the WebSocket with a FIN, and neither side had sent a Close frame: both programs are told 1006.",
+        ),
+        (By::Server, _) => (
+            "WebSockets were ended by the server's RST, without a Close frame",
+            "The server ended the WebSocket with a RST, and neither side had sent a Close frame: both programs are told 1006.",
+        ),
+        (By::Both, _) => (
+            "WebSockets were closed by both sides at once, without a Close frame",
+            "Both sides closed the WebSocket at once, and neither had sent a Close frame: both programs are told 1006.",
+        ),
+        (By::Middlebox | By::Nobody, _) => (
+            "WebSockets were ended by a RST from a box on the path",
+            "A box on the path ended the WebSocket with a RST in the name of one side: both programs are told 1006.",
+        ),
     };
     let closed = connection.teardown.at;
     let last = websocket.last();
     let idle = last.map(|last| closed.since(last.time));
-    let mut told = format!(
-        "{name} closed the WebSocket with a {word} and no Close frame was sent by either side: its application is told 1006."
-    );
-    if let Some(idle) = idle {
-        told.push_str(&format!(" The last frame came {} before.", duration(idle)));
-    }
+    let silent = idle.map(|idle| sentence!("The last frame came {} before.", idle));
     let closer = match who {
         By::Client => Who::Client,
         By::Server | By::Both | By::Middlebox | By::Nobody => Who::Server,
     };
     let silence = idle.filter(|idle| *idle >= AT_LEAST);
     let timer = silence.and_then(|idle| {
-        measured_time::wait(idle, closer).or_else(|| {
+        let known = measured_time::wait(idle, closer).map(Sentence::from);
+        known.or_else(|| {
             let round = measured_time::round(idle)?;
-            Some(format!("{round}: an idle timer that was set."))
+            Some(sentence!("{}: an idle timer, as it seems.", round))
         })
     });
     let cut = Who::BOTH
         .into_iter()
         .find(|who| websocket.halves[*who as usize].is_cut)
-        .map(|who| format!("The {} had sent only part of its last frame.", side(who)));
+        .map(|who| match who {
+            Who::Client => "The client had sent only part of its last frame.",
+            Who::Server => "The server had sent only part of its last frame.",
+        });
     let pings = Who::BOTH.into_iter().find_map(|who| {
         let pings = &websocket.halves[who as usize].pings;
         pings.unanswered?;
         let open = pings.sent.saturating_sub(pings.answered);
-        Some(format!(
-            "{} of the {} got no Pong.",
-            count(open, "Ping", "Pings"),
-            side(who)
-        ))
+        let count = Value::count(open, "Ping", "Pings");
+        Some(sentence!("{} of the {} got no Pong.", count, side(who)))
     });
     // A Close may be among frames that were not captured.
     let unsure = websocket.halves.iter().any(|half| half.lost)
-        || connection.sent.iter().any(|sent| sent.packets == 0);
-    let certainty = if unsure {
-        Certainty::Possible
-    } else {
-        connection.teardown.certainty
+        || connection
+            .sent
+            .iter()
+            .any(|sent| sent.packets == 0 || sent.missing > 0);
+    let (severity, certainty) = match unsure {
+        true => (Severity::Note, Certainty::Possible),
+        false => (Severity::Warning, connection.teardown.certainty),
     };
     let frame_ref = crate::base::frame_ref::FrameRef {
         frame: connection.teardown.frame,
@@ -146,23 +168,20 @@ fn check(connection: &Connection) -> Verdict {
         .exchanges
         .last()
         .and_then(|it| it.response.as_ref());
-    tell(
-        &RULE,
-        Severity::Warning,
-        certainty,
-        "WebSockets were closed without a Close frame",
-        told,
-    )
-    .adds(timer)
-    .adds(cut)
-    .adds(pings)
-    .shows(
-        switched.map(|it| it.message.first),
-        "the 101 that begins the WebSocket",
-    )
-    .shows(last, "the last frame")
-    .shows(Some(frame_ref), format!("{word} without a Close frame"))
-    .about(connection)
+    let hidden = unsure.then_some("A Close frame may be among what the capture lacks.");
+    tell(&RULE, severity, certainty, summary, message)
+        .adds(silent)
+        .adds(hidden)
+        .adds(timer)
+        .adds(cut)
+        .adds(pings)
+        .shows(
+            switched.map(|it| it.message.first),
+            "the 101 that begins the WebSocket",
+        )
+        .shows(last, "the last frame")
+        .shows(Some(frame_ref), format!("{word} without a Close frame"))
+        .about(connection)
 }
 
 /// The same for WebSockets on HTTP/2 streams (RFC 8441), where the end of the stream takes the place of the
@@ -184,41 +203,46 @@ fn on_streams(connection: &Connection) -> Verdict {
         frame: connection.teardown.frame,
         time: connection.teardown.at,
     };
-    let (end, how) = match first.ended {
-        Some(frame_ref) => (frame_ref, "its stream ended"),
-        None => (close, "the connection ended"),
+    let (end, how, told) = match first.ended {
+        Some(frame_ref) => (
+            frame_ref,
+            "its stream ended",
+            sentence!(
+                "The WebSocket on stream {} was over when its stream ended, and neither side had sent a Close frame: both \
+                 programs are told 1006.",
+                first.stream
+            ),
+        ),
+        None => (
+            close,
+            "the connection ended",
+            sentence!(
+                "The WebSocket on stream {} was over when the connection ended, and neither side had sent a Close frame: both \
+                 programs are told 1006.",
+                first.stream
+            ),
+        ),
     };
     let last = first.said.last();
-    let ago = last.map(|last| {
-        format!(
-            " The last frame came {} before.",
-            duration(end.time.since(last.time))
-        )
-    });
+    let ago =
+        last.map(|last| sentence!("The last frame came {} before.", end.time.since(last.time)));
     let more = (more > 0).then(|| {
-        format!(
-            "{} more on this connection ended so.",
-            count(more, "WebSocket", "WebSockets")
-        )
+        let count = Value::count(more, "more WebSocket", "more WebSockets");
+        sentence!("{} on the connection ended so.", count)
     });
     let unsure = first.said.halves.iter().any(|half| half.lost);
-    let certainty = if unsure {
-        Certainty::Possible
-    } else {
-        connection.teardown.certainty
+    let (severity, certainty) = match unsure {
+        true => (Severity::Note, Certainty::Possible),
+        false => (Severity::Warning, connection.teardown.certainty),
     };
     tell(
         &RULE,
-        Severity::Warning,
+        severity,
         certainty,
-        "WebSockets were closed without a Close frame",
-        format!(
-            "The WebSocket on stream {} was over when {how}, and no Close frame was sent by either side: its application is told \
-             1006.{}",
-            first.stream,
-            ago.unwrap_or_default()
-        ),
+        "WebSockets on streams were over without a Close frame",
+        told,
     )
+    .adds(ago)
     .adds(more)
     .shows(last, "the last frame")
     .shows(Some(end), format!("{how} without a Close frame"))

@@ -5,6 +5,7 @@ use crate::base::escape::escape;
 use crate::protocol::websocket::CloseFrame;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{side, tell};
 
 rule! {
@@ -20,11 +21,14 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - 1011: the handler failed; its log at that time says why.
-    /// - 1009: send smaller messages, or raise the limit of the side that closed (`max_size`, `maxPayload`,
-    ///   `MaxReceivedMessageSize`).
-    /// - 1008: look at what the side that closed asks of its peers: tokens, origins, rates.
-    /// - 1002, 1003, 1007: one library breaks the framing or the encoding; a proxy that is no WebSocket proxy does too.
+    /// - *If the close code was 1011:* Look into the log of the side that closed: its handler failed.
+    /// - *If the close code was 1009:* Send smaller messages, or raise the limit of the side that closed (`max_size`,
+    ///   `maxPayload`, `MaxReceivedMessageSize`).
+    /// - *If the close code was 1008:* Look at what the side that closed asks of its peers: tokens, origins, rates.
+    /// - *If the close code was 1002:* Compare the two libraries: one of them, or a proxy that does not know WebSockets, breaks
+    ///   the framing.
+    /// - *If the close code was 1007:* Look at what the other side sent as text: it is not UTF-8.
+    /// - Look into the log of the side that closed at that moment.
     ///
     /// # Example
     ///
@@ -83,22 +87,30 @@ fn check(connection: &Connection) -> Verdict {
     else {
         return Verdict::Clear;
     };
-    let meaning = CloseFrame::meaning(code).map_or_else(String::new, |it| format!(" ({it})"));
-    let reason = match close.reason.as_bytes() {
-        [] => String::new(),
-        words => format!(", saying \"{}\"", escape(words)),
+    let named = match CloseFrame::meaning(code) {
+        Some(meaning) => format!("{code} ({meaning})"),
+        None => code.to_string(),
     };
-    let message = format!(
-        "The {} closed the WebSocket with code {code}{meaning}{reason}.",
-        side(who)
-    );
+    let reason = close.reason.as_bytes();
+    let reason = (!reason.is_empty()).then(|| sentence!("It says \"{}\".", escape(reason)));
+    let (summary, message) = match who {
+        Who::Client => (
+            sentence!("WebSockets were closed by the client with {}", &named),
+            sentence!("The client closed the WebSocket with the code {}.", &named),
+        ),
+        Who::Server => (
+            sentence!("WebSockets were closed by the server with {}", &named),
+            sentence!("The server closed the WebSocket with the code {}.", &named),
+        ),
+    };
     tell(
         &RULE,
         Severity::Warning,
         connection.teardown.certainty,
-        "WebSockets were closed with a code that says that something went wrong",
+        summary,
         message,
     )
+    .adds(reason)
     .shows(
         Some(close.at),
         format!("Close {code} from the {}", side(who)),

@@ -1,6 +1,5 @@
 //! Connections to one server are cut for one name, and work for others.
 
-use crate::base::format::counted;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::net::Endpoint;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 use crate::rules::{RuleInput, Severity};
 
@@ -221,19 +221,19 @@ fn tell(facts: &RuleInput<'_>, cut: &[&ConnectionSummary], served: usize) -> Opt
     let story = Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
-        summary: format!(
-            "connections for {name} were cut at once, others to the same server were not"
-        ).into(),
-        message: format!(
-            "{} to {} for {name} ended with the first request, without a byte from the server; {} for other names at the same address \
-             and port did not. Somebody on the way, or the server's front end, decides by the name.",
-            match cut.len() {
-                1 => "The connection".to_owned(),
-                more => format!("All {more} connections"),
-            },
+        summary: sentence!(
+            "connections for {} were cut at once, others to the same server were not",
+            name.clone()
+        ),
+        message: Statement::from(sentence!(
+            "{} to {} for {} ended with the first request, without a byte from the server; {} for other names at the same \
+             address and port did not.",
+            Value::count(cut.len() as u64, "connection", "connections"),
             first.server,
-            counted(served, "connection"),
-        ).into(),
+            name.clone(),
+            Value::count(served as u64, "connection", "connections")
+        ))
+        .and("Somebody on the way, or the server's front end, decides by the name."),
         evidence: vec![
             shows(asked, format!("the name {name} goes by")),
             shows(first.close, "the end of it"),
