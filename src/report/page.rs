@@ -245,7 +245,7 @@ impl<'v, 'a> Page<'v, 'a> {
         }
         if self.missing > 0 {
             parts.push(format!(
-                "{} of payload were acknowledged and are not here",
+                "{} of payload were sent and are not here",
                 bytes(self.missing)
             ));
         }

@@ -148,7 +148,17 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
             kind: None,
             ..close
         });
+    // The one number beyond everything that was captured, acknowledged by a client that then closed, was the server's FIN.
+    let lost_fin = Some(&close).filter(|_| {
+        let [_, server] = connection.sent;
+        close.kind.is_none()
+            && server.missing == 1
+            && server.fins + server.resets == 0
+            && close.received == server.bytes.saturating_add(1)
+            && matches!(teardown.phase, Phase::ResponseHead | Phase::ResponseBody)
+    });
     let (reading, exchange) = match (who, &told) {
+        (Who::Client, None) if lost_fin.is_some() => by_server(connection, &close),
         (Who::Client, Some(told)) => by_server(connection, told),
         (Who::Server, _) => by_server(connection, &close),
         (Who::Client, None) => by_client(connection, &close),
@@ -160,11 +170,11 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     }) {
         return None;
     }
-    let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+    let missing = connection.sent.iter().any(|sent| sent.missing > 0) || connection.closed_unseen();
     // The snap length hid a part of the head, which might change the meaning of the rest.
     let hidden = exchange.is_some_and(|exchange| {
         let rare = exchange.rare.as_ref();
-        rare.is_some_and(|rare| rare.response.head_cut)
+        rare.is_some_and(|rare| rare.response.head_cut) || is_open_ended(exchange)
     });
     Some(Ending {
         reading,
@@ -276,8 +286,9 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
             let quiet = request(exchange)
                 .map(|message| close.frame_ref.time.since(message.last.time))
                 .unwrap_or_default();
-            let timeout = exchange.status() == Some(408);
-            if (exchange.response.is_none() || timeout) && quiet >= STALLED {
+            // What the server does not take, the client cannot send.
+            let shut = is_shut(connection, Who::Server);
+            if (exchange.response.is_none() && quiet >= STALLED || timed_out(exchange)) && !shut {
                 return Some((EndingKind::StalledUpload, Some(exchange)));
             }
             if exchange.response.is_none() {
@@ -314,10 +325,13 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                     return Some((EndingKind::ResetAfterResponse, Some(last)));
                 }
             }
-            let reading = if is_reset {
-                EndingKind::ResetBeforeResponse
-            } else {
-                EndingKind::ClosedBeforeResponse
+            // Where the head was cut by the capture, a shut window shows that there was more to come.
+            let partial = is_open_ended(exchange) && is_shut(connection, Who::Server);
+            let reading = match (is_reset, partial) {
+                (true, true) => EndingKind::EarlyReset,
+                (false, true) => EndingKind::ClosedInRequest,
+                (true, false) => EndingKind::ResetBeforeResponse,
+                (false, false) => EndingKind::ClosedBeforeResponse,
             };
             Some((reading, Some(exchange)))
         }
@@ -338,6 +352,24 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
         Phase::Between | Phase::After => after_server(connection, close),
         _ => None,
     }
+}
+
+/// Whether the server answered half a request because the rest did not come: the client had sent nothing for a while.
+fn timed_out(exchange: &Exchange) -> bool {
+    let slow = matches!(exchange.status(), Some(400 | 408));
+    slow && request(exchange)
+        .zip(response(exchange))
+        .is_some_and(|(asked, answer)| answer.first.time.since(asked.last.time) >= STALLED)
+}
+
+/// Whether the end of the request is unknown, as the capture does not hold all of its head.
+pub(super) fn is_open_ended(exchange: &Exchange) -> bool {
+    request(exchange).is_some_and(|message| message.progress == MessageProgress::Unseen)
+}
+
+/// Whether this side had let its window go to zero, and the other sent until it was full.
+pub(super) fn is_shut(connection: &Connection, who: Who) -> bool {
+    connection.sent[who as usize].zero_windows > 0
 }
 
 /// Whether the server's host repeated its SYN-ACK and took nothing of what the client sent: its program never had the

@@ -134,6 +134,14 @@ pub(super) static CONDITIONS: &[Condition] = &[
             .as_ref()
             .is_some_and(|quote| quote.reporter != it.server.ip)
     }),
+    when("the client's window had gone to zero", |it, _| {
+        it.sent[Who::Client as usize].zero_windows > 0
+    }),
+    when("the close came within {} of the last bytes", |it, limit| {
+        let last = it.last_data.iter().map(|it| it.time).max();
+        last.zip(time(limit))
+            .is_some_and(|(last, limit)| it.teardown.at.since(last) < limit)
+    }),
     when("the answer came in under {}", |it, limit| {
         last_wait(it)
             .zip(time(limit))
@@ -369,6 +377,16 @@ mod tests {
 
     /// Each condition with a value, what follows the handshake where it holds, and where it does not.
     const BOTH_SIDES: &[(&str, &str, &str)] = &[
+        (
+            "the client's window had gone to zero",
+            "GET / -->\n<-- 200 data 300 [length=1000]\nACK [win=0] -->\n+1s <-- RST",
+            "GET / -->\n<-- 200 data 300 [length=1000]\nACK -->\n+1s <-- RST",
+        ),
+        (
+            "the close came within 1 s of the last bytes",
+            "GET / -->\n<-- 200 data 300 [length=1000]\n+999ms <-- FIN",
+            "GET / -->\n<-- 200 data 300 [length=1000]\n+1s <-- FIN",
+        ),
         (
             "the answer came in under 1 s",
             "GET / -->\n+999ms <-- 502 \"x\"",

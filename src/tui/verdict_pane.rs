@@ -94,7 +94,7 @@ pub(super) fn page(
             }
         }
         if sent.missing > 0 {
-            text += &format!(", {} acknowledged and never captured", bytes(sent.missing));
+            text += &format!(", {} sent and never captured", bytes(sent.missing));
         }
         if let Some(state) = terms::state(connection.states[who as usize]) {
             text += &format!("; at the end in {state}");

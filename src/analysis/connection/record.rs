@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Certainty, ConnectionOutcome, Teardown};
+use super::{By, Certainty, ConnectionOutcome, How, Teardown};
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint, Quote};
 use crate::base::time::Timestamp;
@@ -280,6 +280,17 @@ impl Connection {
         });
         let name = bytes.get(..digits.unwrap_or(bytes.len()))?;
         (!name.is_empty()).then_some(name)
+    }
+
+    /// Whether the side that closed first did so with a FIN that was not captured, but acknowledged.
+    #[must_use]
+    pub fn closed_unseen(&self) -> bool {
+        let who = match self.teardown.by {
+            By::Client => Who::Client,
+            By::Server => Who::Server,
+            By::Both | By::Middlebox | By::Nobody => return false,
+        } as usize;
+        self.teardown.how == How::Fin && self.fin[who].is_some() && self.sent[who].fins == 0
     }
 
     /// The time from its first to its last segment.

@@ -453,11 +453,16 @@ fn certainty(
         && opening != Opening::Unreachable
         && peers.iter().any(|peer| peer.counts().packets == 0);
     let lossy = peers.iter().any(|peer| peer.stream().missing() > 0);
-    let indirect = match teardown.how {
-        How::Reset(ResetKind::Foreign) => true,
-        How::Reset(ResetKind::NoSocket) => close.is_some(),
-        _ => false,
-    };
+    // A FIN that was not captured is known by its acknowledgement alone.
+    let inferred = peers
+        .iter()
+        .any(|peer| peer.fin().is_some() && peer.counts().fins == 0);
+    let indirect = inferred
+        || match teardown.how {
+            How::Reset(ResetKind::Foreign) => true,
+            How::Reset(ResetKind::NoSocket) => close.is_some(),
+            _ => false,
+        };
     if one_sided || lossy || indirect || roles == Roles::Ports {
         Certainty::Likely
     } else {

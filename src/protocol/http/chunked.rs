@@ -78,14 +78,24 @@ impl Chunks {
         self.part == ChunkPart::Size && self.count == 0
     }
 
-    /// Skips `length` uncaptured bytes and adds them to `data`, if all of them are chunk data. Returns whether they
-    /// are.
+    /// Skips `length` uncaptured bytes, if all of them are the rest of a chunk, and adds its data to `data`. Returns
+    /// whether they are: the line end behind the data is the only thing that can follow it.
     pub(super) fn skip(&mut self, length: u64, data: &mut u64) -> bool {
-        if self.part != ChunkPart::Data || self.size < length {
-            return false;
+        let whole = match self.part {
+            ChunkPart::Data => self.size.saturating_add(2),
+            ChunkPart::DataCr => 2,
+            ChunkPart::DataLf => 1,
+            _ => return false,
+        };
+        if self.part == ChunkPart::Data && length <= self.size {
+            self.take_data(length, data);
+            return true;
         }
-        self.take_data(length, data);
-        true
+        if length == whole {
+            *data = data.saturating_add(self.size);
+            self.start_size();
+        }
+        length == whole
     }
 
     fn take_data(&mut self, length: u64, data: &mut u64) {
@@ -265,12 +275,29 @@ mod tests {
     }
 
     #[test]
-    fn only_data_can_be_skipped() {
+    fn an_extension_has_a_bound_of_its_own() {
+        let line = format!("5;{}", "x".repeat(MAX_LINE as usize + 1));
+        let mut chunks = Chunks::new();
+        let (_, step) = chunks.feed(line.as_bytes(), &mut 0);
+        assert_eq!(step, ChunkStep::Broken(FaultRule::ChunkExtension));
+    }
+
+    #[test]
+    fn only_the_rest_of_a_chunk_can_be_skipped() {
+        for (length, rest) in [(4, "\r\n0\r\n\r\n"), (6, "0\r\n\r\n")] {
+            let mut chunks = Chunks::new();
+            let mut data = 0;
+            chunks.feed(b"5\r\nh", &mut data);
+            assert!(chunks.skip(length, &mut data), "{length}");
+            let end = chunks.feed(rest.as_bytes(), &mut data);
+            assert_eq!(end, (rest.len(), ChunkStep::Done), "{length}");
+            assert_eq!(data, 5);
+        }
         let mut chunks = Chunks::new();
         let mut data = 0;
         assert!(!chunks.skip(1, &mut data));
         chunks.feed(b"5\r\nh", &mut data);
-        assert!(!chunks.skip(5, &mut data));
+        assert!(!chunks.skip(5, &mut data) && !chunks.skip(7, &mut data));
         assert!(chunks.skip(4, &mut data));
         assert_eq!(
             chunks.feed(b"\r\n0\r\n\r\n", &mut data),

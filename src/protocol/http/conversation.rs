@@ -388,6 +388,9 @@ impl HttpConversation {
             .take_while(|byte| matches!(byte, b'\r' | b'\n'))
             .count();
         if blank > 0 {
+            if let Some(rare) = self.rare_head(from) {
+                rare.blank_after = rare.blank_after.saturating_add(blank as u32);
+            }
             return blank;
         }
         match self.first_bytes(from, bytes, 0) {

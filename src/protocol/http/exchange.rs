@@ -102,6 +102,8 @@ pub struct RareHead {
     pub trailers: u32,
     /// Bytes of the message that the capture lost. They were sent.
     pub missing: u64,
+    /// Line ends after it, where the next message was due.
+    pub blank_after: u32,
     /// The head could not be parsed to its end, because the snap length cut off bytes of it or the capture lost some.
     pub head_cut: bool,
     /// Its chunked body ends within a chunk, not after a complete one.

@@ -136,7 +136,47 @@ impl EndpointPair {
     /// Nothing more will come: holes become gaps, and held bytes are delivered.
     pub fn close<R: StreamSink>(&mut self, at: FrameRef, reader: &mut R) {
         for end in FlowEnd::BOTH {
+            self.infer_fin(end, at, reader);
+        }
+        for end in FlowEnd::BOTH {
             self.peers[end.index()].stream.close(end, at, reader);
+        }
+    }
+
+    /// The one number beyond everything that an end sent, acknowledged by a peer that then closed, was a FIN which the
+    /// capture lacks. (A single byte of payload there would need another cause for the close.)
+    fn infer_fin<R: StreamSink>(&mut self, end: FlowEnd, at: FrameRef, reader: &mut R) {
+        let (own, peer) = self.both(end);
+        let top = own.stream.top();
+        let knew = |event: &CloseEvent| i64::try_from(event.received) == Ok(top + 1);
+        let close = peer.fin.or(peer.reset).filter(knew);
+        let alone = own.fin.is_none()
+            && own.reset.is_none()
+            && own.stream.acknowledged() == top + 1
+            && own.stream.missing() == 1
+            && peer.zero_windows == 0;
+        // An acknowledgement that comes with the peer's own close does not tell when the FIN had come.
+        let seen = own
+            .one_beyond
+            .filter(|seen| close.is_some_and(|close| *seen < close.frame_ref));
+        let (Some(seen), Some(close), true) = (seen, close, alone) else {
+            return;
+        };
+        let received = u64::try_from(peer.stream.acknowledged()).unwrap_or(0);
+        own.fin = Some(CloseEvent {
+            frame_ref: seen,
+            sent: close.received - 1,
+            received: received.min(close.sent),
+            knew_fin: false,
+            kind: None,
+            signs: ResetSigns::default(),
+        });
+        own.stream.finish(end, at, top, reader);
+        for event in [&mut peer.fin, &mut peer.reset].into_iter().flatten() {
+            if knew(event) {
+                event.received -= 1;
+                event.knew_fin = true;
+            }
         }
     }
 
@@ -237,6 +277,9 @@ impl EndpointPair {
             return;
         }
         sender.last_ack = Some(segment.ack);
+        if ack > receiver.stream.acknowledged() && ack == receiver.stream.top() + 1 {
+            receiver.one_beyond = Some(at);
+        }
         if ack > receiver.stream.acknowledged() || ack >= receiver.stream.send_next() {
             receiver.unanswered = 0;
             let advance = ack - receiver.stream.acknowledged();

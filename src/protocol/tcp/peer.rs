@@ -107,6 +107,8 @@ pub struct Peer {
     pub(super) fin: Option<CloseEvent>,
     /// The first segment of the peer that acknowledged its FIN.
     pub(super) fin_acknowledged: Option<FrameRef>,
+    /// Where the peer first acknowledged one number beyond everything seen.
+    pub(super) one_beyond: Option<FrameRef>,
     /// Its first RST that is not stale; if all are stale, the first.
     pub(super) reset: Option<CloseEvent>,
     /// Since when it has been in TIME-WAIT.

@@ -31,10 +31,7 @@ pub fn story(connection: &Connection, frames: &FrameNames) -> String {
     let [client, server] = connection.sent.map(|sent| sent.missing);
     let missing = client.saturating_add(server);
     if missing > 0 {
-        told += &format!(
-            " The capture lacks {} that were acknowledged.",
-            bytes(missing)
-        );
+        told += &format!(" The capture lacks {} that were sent.", bytes(missing));
     }
     if connection.roles == Roles::Ports {
         told += " Which side is the client is judged by the ports.";
@@ -129,6 +126,9 @@ fn ending(connection: &Connection, frames: &FrameNames) -> String {
         }
         (_, How::Fin) => match teardown.by {
             By::Both => format!("Both sides closed with FIN at once {at}, {phase}"),
+            By::Client | By::Server if connection.closed_unseen() => format!(
+                "{actor} closed with a FIN that was not captured: it was acknowledged {at}, {phase}"
+            ),
             _ => format!("{actor} closed with FIN {at}, {phase}"),
         },
         (_, How::Reset(ResetKind::Refusal)) => format!("{actor} refused with RST {at}, {phase}"),
@@ -475,7 +475,7 @@ mod tests {
                 it.teardown.how = How::Silence;
                 it.sent[0].missing = 1200;
             },
-            "No answer to the SYN (frame 1), sent 4 times in 60.0 ms. The capture lacks 1.2 kB that were acknowledged.",
+            "No answer to the SYN (frame 1), sent 4 times in 60.0 ms. The capture lacks 1.2 kB that were sent.",
         );
         check(
             |it| {

@@ -84,7 +84,7 @@ fn check(capture_quality: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
     }
     if count > 0 {
         parts.push(format!(
-            "{} bytes that were acknowledged and never seen",
+            "{} bytes that were sent and never seen",
             match count {
                 1 => "1 connection has".to_owned(),
                 more => format!("{} have", counted(more, "connection")),

@@ -151,11 +151,10 @@ fn answered_elsewhere(connection: &Connection) -> Option<Verdict> {
         return None;
     }
     let scheme = crate::base::escape::escape(answer.value.as_bytes()).into_owned();
-    let outcome = match first.status() {
-        Some(status @ (401 | 407)) => format!("; it was refused with {status}"),
-        Some(status) => format!("; the answer is {status} all the same"),
-        None => String::new(),
-    };
+    let outcome = first.status().map(|status| match status {
+        401 | 407 => sentence!("It was refused with {}.", status.to_string()),
+        _ => sentence!("The answer is {} all the same.", status.to_string()),
+    });
     let refused = matches!(first.status(), Some(401 | 407) | None);
     let (severity, certainty) = if refused {
         (Severity::Error, Certainty::Certain)
@@ -168,11 +167,13 @@ fn answered_elsewhere(connection: &Connection) -> Option<Verdict> {
             severity,
             certainty,
             "the last leg of a handshake came on another connection",
-            format!(
-                "The first request on this connection carries the {scheme} message that answers a challenge, so the challenge \
-                 was given on another connection, and holds for that one only{outcome}."
+            sentence!(
+                "The first request on this connection carries the {} message that answers a challenge, so the challenge was \
+                 given on another connection, and holds for that one only.",
+                scheme.clone()
             ),
         )
+        .adds(outcome)
         .shows(
             first.request_head_end(),
             format!("{scheme} credentials that answer a challenge"),
@@ -216,11 +217,7 @@ fn check(connection: &Connection) -> Verdict {
         _ => (Severity::Error, teardown.certainty),
     };
     let status = last.status().unwrap_or(0);
-    let said = if announced {
-        " The challenge itself says `Connection: close`."
-    } else {
-        ""
-    };
+    let said = announced.then_some("The challenge itself says `Connection: close`.");
     let close = crate::base::frame_ref::FrameRef {
         frame: teardown.frame,
         time: teardown.at,
@@ -230,8 +227,14 @@ fn check(connection: &Connection) -> Verdict {
         severity,
         certainty,
         sentence!("connections were closed within the {} handshake", scheme),
-        format!("The {status} carries an {scheme} challenge, which must be answered on this connection; the {who} closed it.{said}"),
+        sentence!(
+            "The {} carries an {} challenge, which must be answered on this connection; the {} closed it.",
+            status.to_string(),
+            scheme,
+            who
+        ),
     )
+    .adds(said)
     .shows(Some(answer.first), format!("{status} with an {scheme} challenge"))
     .shows(Some(close), format!("the {who} closes"))
     .about(connection)

@@ -1,12 +1,12 @@
 //! The client closed before its request was complete.
 
 use crate::analysis::connection::{Connection, Who};
-use crate::base::format::{duration, number};
 use crate::protocol::http::{Framing, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, close_word, tell};
+use crate::rules::statement::{Statement, sentence};
+use crate::rules::wording::{close_word, named, tell};
 
 rule! {
     /// # What happened
@@ -99,43 +99,55 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let close = ending.close.frame_ref;
     let word = close_word(ending);
     let far = match (message.progress, message.framing) {
-        (MessageProgress::Head, _) => "in the middle of its head".to_owned(),
-        (_, Framing::Length) => format!(
-            "after {} of {} body bytes",
-            number(message.received()),
-            number(message.expected().unwrap_or(0))
+        (MessageProgress::Head, _) => "Its head was not complete.".into(),
+        (_, Framing::Length) => sentence!(
+            "{} of {} body bytes had been sent.",
+            message.received(),
+            message.expected().unwrap_or(0)
         ),
-        _ => format!(
-            "after {} body bytes, without the last chunk",
-            number(message.received())
+        _ => sentence!(
+            "{} body bytes had been sent, without the last chunk.",
+            message.received()
         ),
     };
-    let what = asked(Some(exchange));
-    let quiet = duration(close.time.since(message.last.time));
     let stalled = ending.reading == EndingKind::StalledUpload;
-    let told = if stalled {
-        format!(
-            "The client stopped in the middle of its {what}, {far}, and sent nothing for {quiet}; then the server closed with \
-             a {word}."
-        )
-    } else {
-        format!(
-            "The client closed with a {word} while it was sending a {what}, {far}, {quiet} after the last of them."
-        )
+    let name = named(exchange);
+    let answer = response(exchange).filter(|_| stalled);
+    // What ended the silence: the server's answer, or its close.
+    let until = answer.map_or(close, |answer| answer.first);
+    let quiet = until.time.since(message.last.time);
+    let told = match stalled {
+        true => sentence!(
+            "The client stopped in the middle of {} and sent nothing for {}; then the server closed with a {}.",
+            name,
+            quiet,
+            word
+        ),
+        false => sentence!(
+            "The client closed with a {} while it was sending {}, {} after the last bytes.",
+            word,
+            name,
+            quiet
+        ),
     };
+    let told = Statement::from(told).and(far);
     let stuck = message.end() > connection.sent[Who::Client as usize].acknowledged;
-    let stuck = stuck.then(|| {
-        "Not all of what it sent had been acknowledged: the network or the server did not take it.".to_owned()
-    });
+    let stuck = stuck.then_some(
+        "Not all of what it sent had been acknowledged: the network or the server did not take it.",
+    );
     let answered =
         exchange
             .status()
             .zip(response(exchange))
             .map(|(status, answer)| match stalled {
-                true => format!("The server answered {status} before it closed."),
-                false => format!(
-                    "The server answered {status} {} later.",
-                    duration(answer.first.time.since(close.time))
+                true => sentence!(
+                    "The server answered {} before it closed.",
+                    status.to_string()
+                ),
+                false => sentence!(
+                    "The server answered {} {} later.",
+                    status.to_string(),
+                    answer.first.time.since(close.time)
                 ),
             });
     let by = if stalled { "server" } else { "client" };

@@ -1,12 +1,12 @@
 //! The server closed before it had a whole request.
 
 use crate::analysis::connection::{Connection, Who};
-use crate::base::format::{duration, exact_bytes, number};
-use crate::protocol::http::Framing;
+use crate::protocol::http::{Framing, Protocol};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, close_word, tell};
+use crate::rules::statement::{Statement, Value, sentence};
+use crate::rules::wording::{close_word, named, tell};
 
 rule! {
     /// # What happened
@@ -94,52 +94,66 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let close = ending.close.frame_ref;
     let word = close_word(ending);
     let sent = connection.sent[Who::Client as usize].bytes;
-    let what = asked(ending.exchange);
     let begun = ending.exchange.and_then(request);
+    let name = ending.exchange.map(named).unwrap_or_default();
     let (severity, message) = match ending.reading {
         EndingKind::ClosedInRequest => {
-            let of = match begun {
-                Some(message) if message.framing == Framing::Length => format!(
-                    "{} of {} body bytes had come",
-                    number(message.received()),
-                    number(message.expected().unwrap_or(0))
+            let came = match begun {
+                Some(message) if message.framing == Framing::Length => sentence!(
+                    "{} of {} body bytes had come.",
+                    message.received(),
+                    message.expected().unwrap_or(0)
                 ),
-                _ => format!("{} of it had come", exact_bytes(ending.close.received)),
+                _ => sentence!(
+                    "{} of it had come.",
+                    Value::exact_bytes(ending.close.received)
+                ),
             };
-            let idle = begun.map(|message| duration(close.time.since(message.last.time)));
-            let idle = idle.unwrap_or_default();
-            (
-                Severity::Error,
-                format!(
-                    "The server closed while a {what} was still being sent: {of}, the last of them {idle} before. It \
-                     sent not a byte of a response."
-                ),
-            )
+            let idle = begun.map(|message| close.time.since(message.last.time));
+            let message = Statement::from(sentence!(
+                "The server closed while {} was still being sent, {} after the last bytes, without a byte of a response.",
+                name,
+                idle.unwrap_or_default()
+            ));
+            (Severity::Error, message.and(came))
         }
         _ => {
             let opened = connection.connect_time.unwrap_or_default();
-            let after = duration(close.time.since(connection.first.time.after(opened)));
-            let (severity, rest) = if sent > 0 {
-                (
-                    Severity::Error,
-                    format!(
-                        "The {} that the client then sent met a closed socket.",
-                        exact_bytes(sent)
+            let after = close.time.since(connection.first.time.after(opened));
+            let message = Statement::from(sentence!(
+                "The server's {} came {} after the handshake, before a byte from the client had reached it and without a \
+                 byte from it.",
+                word,
+                after
+            ));
+            let opaque = !matches!(
+                connection.protocol,
+                Protocol::Http1 | Protocol::Http2 | Protocol::Tls
+            );
+            match sent {
+                0 => (
+                    Severity::Note,
+                    message.and(
+                        "The client had not sent anything either: of a connection that was opened in advance, by a probe or \
+                         for data that did not come, nothing is lost.",
                     ),
-                )
-            } else {
-                (
-                    Severity::Warning,
-                    "The client had not asked for anything yet.".to_owned(),
-                )
-            };
-            (
-                severity,
-                format!(
-                    "The server's {word} came {after} after the handshake, before a byte of a request had reached it and \
-                     without a byte from it. {rest}"
                 ),
-            )
+                _ if opaque => (
+                    Severity::Warning,
+                    message.and(sentence!(
+                        "The {} that the client then sent met a closed socket; whether they asked for anything is not known, \
+                         as they are not HTTP.",
+                        Value::exact_bytes(sent)
+                    )),
+                ),
+                _ => (
+                    Severity::Error,
+                    message.and(sentence!(
+                        "The {} that the client then sent met a closed socket.",
+                        Value::exact_bytes(sent)
+                    )),
+                ),
+            }
         }
     };
     tell(
@@ -173,7 +187,7 @@ mod tests {
         let asked = finding(&format!("{OPEN}<-- FIN\nGET / -->\n<-- RST [noack]")).expect("found");
         assert_eq!(asked.severity, Severity::Error);
         let unasked = finding(&format!("{OPEN}<-- FIN\nFIN -->\n<-- ACK")).expect("found");
-        assert_eq!(unasked.severity, Severity::Warning);
+        assert_eq!(unasked.severity, Severity::Note);
     }
 
     #[test]

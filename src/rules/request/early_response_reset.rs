@@ -1,12 +1,12 @@
 //! The server reset the connection while the request was still being sent, with or without a response.
 
 use crate::analysis::connection::{Connection, Who};
-use crate::base::format::{duration, number};
 use crate::protocol::http::{Framing, Message};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, owns_reset, request, response};
+use crate::rules::classify::{Ending, EndingKind, is_shut, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, tell};
+use crate::rules::statement::{Sentence, Value, sentence};
+use crate::rules::wording::{asked, named, tell};
 
 rule! {
     /// # What happened
@@ -99,29 +99,39 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let answer = ending.exchange.and_then(response);
     let reset = owns_reset(connection, Who::Server).unwrap_or(ending.close);
     let what = asked(ending.exchange);
+    let name = ending.exchange.map(named).unwrap_or_default();
     let status = ending.exchange.and_then(|exchange| exchange.status());
-    let far = sent.map(far).unwrap_or_default();
-    let message = match (answer, status) {
-        (Some(answer), status) => {
-            let status =
-                status.map_or_else(|| "a response".to_owned(), |status| status.to_string());
-            format!(
-                "The server answered {status} before the {what} was complete and reset the connection {} later, {far}.",
-                duration(reset.frame_ref.time.since(answer.first.time)),
-            )
-        }
-        (None, _) => format!(
-            "The server reset the connection while the {what} was still being sent, {far}, and answered nothing."
+    let status = status.map_or_else(|| "a response".to_owned(), |status| status.to_string());
+    let fin = connection.fin[Who::Server as usize].filter(|fin| fin.frame_ref < reset.frame_ref);
+    let message = match (answer, fin) {
+        (Some(answer), None) => sentence!(
+            "The server answered {} before {} was complete, and reset the connection {} later.",
+            status,
+            name,
+            reset.frame_ref.time.since(answer.first.time)
+        ),
+        (Some(answer), Some(fin)) => sentence!(
+            "The server answered {} before {} was complete, closed the connection {} later, and answered what still came with \
+             a RST: it did not read on.",
+            status,
+            name,
+            fin.frame_ref.time.since(answer.first.time)
+        ),
+        (None, _) => sentence!(
+            "The server reset the connection while {} was still being sent, and answered nothing.",
+            name
         ),
     };
     let delivered = answer.map(|answer| {
         if connection.sent[Who::Server as usize].acknowledged >= answer.end() {
-            "The client's kernel had the response; whether the client looked for it cannot be seen."
-                .to_owned()
+            "The client's system had the response; whether the program looked for it cannot be seen."
         } else {
-            "The client had not acknowledged the whole response: it may be lost.".to_owned()
+            "The client had not acknowledged the whole response: it may be lost."
         }
     });
+    let shut = is_shut(connection, Who::Server).then_some(
+        "The server's window had gone to zero: it had stopped reading, and the client could not send the rest.",
+    );
     tell(
         &RULE,
         Severity::Error,
@@ -129,6 +139,8 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "uploads were reset by the server",
         message,
     )
+    .adds(sent.map(far))
+    .adds(shut)
     .adds(delivered)
     .shows(
         sent.map(|message| message.first),
@@ -139,17 +151,18 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .about(connection)
 }
 
-fn far(message: &Message) -> String {
+fn far(message: &Message) -> Sentence {
     match message.framing {
-        Framing::Length => format!(
-            "when {} of {} body bytes had been sent",
-            number(message.received()),
-            number(message.expected().unwrap_or(0))
+        Framing::Length => sentence!(
+            "{} of {} body bytes had been sent.",
+            message.received(),
+            message.expected().unwrap_or(0)
         ),
-        _ => format!(
-            "when {} body bytes had been sent",
-            number(message.received())
+        Framing::Unknown => sentence!(
+            "{} of it had been sent; the capture does not show how long it was to be.",
+            Value::exact_bytes(message.end().saturating_sub(message.start))
         ),
+        _ => sentence!("{} body bytes had been sent.", message.received()),
     }
 }
 

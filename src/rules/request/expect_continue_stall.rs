@@ -1,6 +1,5 @@
 //! The client waited for `100 Continue`, and it did not come.
 
-use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Who};
@@ -9,7 +8,8 @@ use crate::protocol::http::{Exchange, FieldName};
 use crate::rules::Severity;
 use crate::rules::classify::response;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, not_yet, tell};
+use crate::rules::statement::sentence;
+use crate::rules::wording::{named, not_yet, tell};
 
 rule! {
     /// # What happened
@@ -110,20 +110,26 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     }
     let more = found.count();
-    let message = format!(
-        "The client announced the body of its {} with `Expect: 100-continue`, waited {} for a `100 Continue` that did not \
-         come, and sent the body all the same.",
-        asked(Some(exchange)),
-        duration(body.time.since(head.time)),
+    let message = sentence!(
+        "The client announced the body of {} with `Expect: 100-continue`, waited {} for a `100 Continue` that did not come, and \
+         sent the body all the same.",
+        named(exchange),
+        body.time.since(head.time)
     );
-    let more = (more > 0).then(|| format!("{more} more on this connection waited as well."));
+    let whole = exchange.is_complete();
+    let end = whole.then_some("The request was answered: what was lost is this time.");
+    let more = (more > 0).then(|| sentence!("{} more on this connection waited as well.", more));
     tell(
         &RULE,
-        Severity::Warning,
+        match whole {
+            true => Severity::Note,
+            false => Severity::Warning,
+        },
         connection.teardown.certainty,
         "clients waited in vain for `100 Continue`",
         message,
     )
+    .adds(end)
     .adds(more)
     .shows(
         Some(head),

@@ -5,6 +5,7 @@ use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::response::malformed_response::{message_of, quote, weight, worst};
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{asked, not_yet, tell};
 
 rule! {
@@ -114,15 +115,16 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let message = message_of(exchange, Who::Client);
-    let told = format!(
+    let told = sentence!(
         "The {} breaks the grammar of HTTP: {}.",
         asked(Some(exchange)),
         quote(fault, message)
     );
     let answer = exchange
         .status()
-        .map(|status| format!("The server answered {status}."));
-    let more = (count > 1).then(|| format!("{count} requests on this connection are like this."));
+        .map(|status| sentence!("The server answered {}.", status.to_string()));
+    let more =
+        (count > 1).then(|| sentence!("{} requests on this connection are like this.", count));
     tell(
         &RULE,
         severity,

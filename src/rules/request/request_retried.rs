@@ -1,6 +1,5 @@
 //! A request that got no response was sent again on another connection.
 
-use crate::base::format::{counted, duration};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use crate::analysis::connection::{ConnectionSummary, LostRequest};
 use crate::analysis::hosts::{HostPair, Hosts};
 use crate::base::certainty::Certainty;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 use crate::rules::{Evidence, Severity};
 
@@ -182,23 +182,20 @@ fn tell(pairs: &[RetryPair<'_>], lost: LostRequest, severity: Severity) -> Optio
             "No harm in that: its method allows it, or the server had not received all of it."
         }
     };
-    let message = format!(
-        "{} lost, and sent again on another connection{}. {what} That the bodies are the same is concluded from their lengths.",
-        match pairs.len() {
-            1 => "A request was".to_owned(),
-            more => format!("{} were", counted(more, "request")),
-        },
-        match pairs.len() {
-            1 => format!(
-                " {} later",
-                duration(second.first.time.since(first.close.time))
-            ),
-            _ => format!(
-                ", the first {} later",
-                duration(second.first.time.since(first.close.time))
-            ),
-        },
-    );
+    let later = second.first.time.since(first.close.time);
+    let message = Statement::from(match pairs.len() {
+        1 => sentence!(
+            "A request was lost, and sent again on another connection {} later.",
+            later
+        ),
+        more => sentence!(
+            "{} were lost, and sent again on another connection, the first {} later.",
+            Value::count(more as u64, "request", "requests"),
+            later
+        ),
+    })
+    .and(what)
+    .and("That the bodies are the same is concluded from their lengths.");
     let evidence: Vec<Evidence> = vec![
         shows(
             first.close,
@@ -213,7 +210,7 @@ fn tell(pairs: &[RetryPair<'_>], lost: LostRequest, severity: Severity) -> Optio
         severity,
         certainty: Certainty::Likely,
         summary: "lost requests were sent again on another connection".into(),
-        message: message.into(),
+        message,
         evidence,
         remedies: RULE.remedies(),
     };

@@ -7,7 +7,8 @@ use crate::protocol::http::{FaultRule, FieldName, Framing};
 use crate::rules::Severity;
 use crate::rules::classify::response;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, not_yet, tell};
+use crate::rules::statement::sentence;
+use crate::rules::wording::{named, not_yet, tell};
 
 rule! {
     /// # What happened
@@ -92,10 +93,11 @@ fn unknown_coding(connection: &Connection) -> Option<Verdict> {
         Severity::Warning,
         Certainty::Certain,
         "messages announce their length in contradicting ways",
-        format!(
-            "The response to the {} says `Transfer-Encoding: {value}`, in which `chunked` is not the last coding: only the \
-             close tells where it ends, and many clients refuse it.",
-            asked(Some(exchange))
+        sentence!(
+            "The response to {} says `Transfer-Encoding: {}`, in which `chunked` is not the last coding: only the close tells \
+             where it ends, and many clients refuse it.",
+            named(exchange),
+            value.clone()
         ),
     )
     .shows(exchange.response_head_end(), format!("`Transfer-Encoding: {value}`"))
@@ -111,15 +113,20 @@ fn check(connection: &Connection) -> Verdict {
         return unknown_coding(connection).unwrap_or_else(|| not_yet(connection));
     };
     let message = message_of(exchange, who);
-    let which = match who {
-        Who::Client => asked(Some(exchange)),
-        Who::Server => format!("response to the {}", asked(Some(exchange))),
+    let told = match who {
+        Who::Client => sentence!(
+            "Nobody can say for certain where {} ends: {}.",
+            named(exchange),
+            quote(fault, message)
+        ),
+        Who::Server => sentence!(
+            "Nobody can say for certain where the response to {} ends: {}.",
+            named(exchange),
+            quote(fault, message)
+        ),
     };
-    let told = format!(
-        "Nobody can say for certain where the {which} ends: {}.",
-        quote(fault, message)
-    );
-    let more = (count > 1).then(|| format!("{count} messages on this connection are like this."));
+    let more =
+        (count > 1).then(|| sentence!("{} messages on this connection are like this.", count));
     tell(
         &RULE,
         severity,

@@ -3,12 +3,12 @@
 use super::malformed_response::{message_of, quote, worst};
 use crate::analysis::connection::{Connection, Opening, Who};
 use crate::base::certainty::Certainty;
-use crate::base::format::number;
 use crate::protocol::http::{FaultRule, Framing, Protocol};
 use crate::rules::Severity;
 use crate::rules::classify::response;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, not_yet, tell};
+use crate::rules::statement::sentence;
+use crate::rules::wording::{named, not_yet, tell};
 
 rule! {
     /// # What happened
@@ -89,7 +89,9 @@ pub(crate) fn uncaptured_excess(connection: &Connection) -> Option<u64> {
     if connection.tls.is_some() {
         return None;
     }
-    let excess = sent.bytes.checked_sub(message.end())?;
+    let blank = last.rare.as_ref().map_or(0, |it| it.response.blank_after);
+    let seen = message.end().saturating_add(blank.into());
+    let excess = sent.bytes.checked_sub(seen)?;
     let delimited = matches!(message.framing, Framing::Length | Framing::NoBody);
     // Two bytes may be a line end.
     if excess <= 2
@@ -116,11 +118,11 @@ fn uncaptured(connection: &Connection) -> Option<Verdict> {
         Severity::Error,
         Certainty::Likely,
         "responses are longer than announced",
-        format!(
-            "The response to the {} announced {} body bytes, and {} more followed, of which nothing was captured.",
-            asked(Some(last)),
-            number(expected),
-            number(excess),
+        sentence!(
+            "The response to {} announced {} body bytes, and {} more followed, of which nothing was captured.",
+            named(last),
+            expected,
+            excess
         ),
     )
     .shows(Some(message.first), "the response begins")
@@ -139,22 +141,16 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     }
     let message = message_of(exchange, Who::Server);
-    let status = exchange
-        .status()
-        .map_or_else(String::new, |status| format!(" {status}"));
     let expected = message.and_then(|message| message.expected());
-    let told = format!(
-        "The{status} response to the {} announced {} body bytes, and more followed: {}.",
-        asked(Some(exchange)),
-        number(expected.unwrap_or(0)),
+    let told = sentence!(
+        "The response {} to {} announced {} body bytes, and more followed: {}.",
+        exchange.status().unwrap_or_default().to_string(),
+        named(exchange),
+        expected.unwrap_or(0),
         quote(fault, message)
     );
-    let more = (count > 1).then(|| {
-        format!(
-            "{} responses on this connection are like this.",
-            number(count)
-        )
-    });
+    let more =
+        (count > 1).then(|| sentence!("{} responses on this connection are like this.", count));
     tell(
         &RULE,
         severity,

@@ -1,13 +1,13 @@
 //! The client closed in the middle of the response.
 
 use crate::analysis::connection::{Connection, Who};
-use crate::base::format::{duration, exact_bytes, number};
 use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, response};
+use crate::rules::classify::{Ending, EndingKind, is_shut, response};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, close_word, tell};
+use crate::rules::statement::{Sentence, Statement, Value, sentence};
+use crate::rules::wording::{close_word, named, tell};
 
 rule! {
     /// # What happened
@@ -93,39 +93,35 @@ rule! {
     "the client closed the connection before the response was complete", Check::Ending(&[EndingKind::LeftMidResponse], check)
 }
 
-/// How much of a message had reached the client when it closed.
-fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> String {
+/// How much of a message had reached the client when it closed, as a sentence.
+fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> Sentence {
     if exchange.stream.is_some() {
         // Between the bytes of its body there are frames, and other streams.
-        let got = exact_bytes(message.received());
+        let got = message.received();
         return match exchange.response_expected() {
-            Some(expected) => format!(
-                "{} of {expected} body bytes had been sent",
-                message.received()
+            Some(expected) => sentence!("{} of {} body bytes had been sent.", got, expected),
+            None => sentence!(
+                "{} of a body without an announced length had been sent.",
+                Value::exact_bytes(got)
             ),
-            None => format!("{got} of a body without an announced length had been sent"),
         };
     }
     let got = acknowledged.saturating_sub(message.head_end());
+    let expected = message.expected().unwrap_or(0);
     match (message.progress, message.framing) {
-        (MessageProgress::Head, _) => "the head was not complete".to_owned(),
-        (progress, Framing::Length) => format!(
-            "it had {}{} of {} body bytes",
-            // If the head was truncated, the start of the body is unknown.
-            match progress {
-                MessageProgress::Unseen => "at most ",
-                _ => "",
-            },
-            number(got),
-            number(message.expected().unwrap_or(0))
+        (MessageProgress::Head, _) => "The head was not complete.".into(),
+        // If the head was truncated, the start of the body is unknown.
+        (MessageProgress::Unseen, Framing::Length) => {
+            sentence!("It had at most {} of {} body bytes.", got, expected)
+        }
+        (_, Framing::Length) => sentence!("It had {} of {} body bytes.", got, expected),
+        (MessageProgress::Unseen, _) => sentence!(
+            "It had {} of what the capture does not show the end of.",
+            Value::exact_bytes(got)
         ),
-        (MessageProgress::Unseen, _) => format!(
-            "it had {} of what the capture does not show the end of",
-            exact_bytes(got)
-        ),
-        _ => format!(
-            "it had {} of a body without an announced length",
-            exact_bytes(got)
+        _ => sentence!(
+            "It had {} of a body without an announced length.",
+            Value::exact_bytes(got)
         ),
     }
 }
@@ -149,22 +145,27 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let word = close_word(ending);
     let time = close.time.since(message.first.time);
     let quiet = close.time.since(message.last.time);
-    let told = format!(
-        "The client closed with a {word} {} after the response to its {} had begun; {}.",
-        duration(time),
-        asked(ending.exchange),
-        received(exchange, message, ending.close.received),
-    );
-    let stalled = (message.last < close && quiet.as_secs() >= 1).then(|| {
-        let round = match measured_time::round(quiet) {
-            Some(round) => format!(", and {round}: a timeout that was set"),
-            None => String::new(),
-        };
-        format!(
-            "The server had sent nothing for {} before{round}.",
-            duration(quiet)
-        )
+    let told = Statement::from(sentence!(
+        "The client closed with a {} {} after the response to {} had begun.",
+        word,
+        time,
+        named(exchange)
+    ))
+    .and(received(exchange, message, ending.close.received));
+    let shut = is_shut(connection, Who::Client);
+    let stalled = (message.last < close && quiet.as_secs() >= 1 && !shut).then(|| {
+        match measured_time::is_round(quiet) {
+            Some(seconds) => sentence!(
+                "The server had sent nothing for {} before, and {} s is a round number: a timeout that was set.",
+                quiet,
+                seconds
+            ),
+            None => sentence!("The server had sent nothing for {} before.", quiet),
+        }
     });
+    let unread = shut.then_some(
+        "The client's window had gone to zero before: it had not read what came, and the server could not send the rest.",
+    );
     // A reader of an endless stream can only end it by closing.
     let endless = ending.exchange.is_some_and(|it| {
         // If the head was truncated, its media type is unknown.
@@ -185,6 +186,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         told,
     )
     .adds(stalled)
+    .adds(unread)
     .shows(Some(message.first), "the response begins")
     .shows(Some(close), format!("{word} from the client"))
     .about(connection)
@@ -226,7 +228,7 @@ mod tests {
         };
         assert_eq!(rules("ENHANCE_YOUR_CALM"), None);
         let told = rules("NO_ERROR").expect("found");
-        assert!(told.contains("500 of 4000 body bytes"), "{told}");
+        assert!(told.contains("500 of 4,000 body bytes"), "{told}");
     }
 
     #[test]

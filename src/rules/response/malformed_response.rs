@@ -1,11 +1,14 @@
 //! A response breaks the grammar of HTTP/1.
 
-use crate::analysis::connection::{Connection, Who};
+use std::time::Duration;
+
+use crate::analysis::connection::{By, Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::{Exchange, Fault, FaultRule, Message};
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, not_yet, side, tell};
+use crate::rules::statement::{Sentence, sentence};
+use crate::rules::wording::{named, not_yet, side, tell};
 
 rule! {
     /// # What happened
@@ -184,7 +187,7 @@ pub(in crate::rules) fn worst(
     found.map(|(severity, exchange, fault)| (severity, exchange, fault, messages))
 }
 
-/// Position and bytes: "at byte 40: `…`".
+/// Position and bytes: "no start line (byte 40 of the message): …", as words.
 pub(in crate::rules) fn quote(fault: &Fault, message: Option<&Message>) -> String {
     let start = message.map_or(0, |message| message.start);
     let at = fault.offset.saturating_sub(start);
@@ -207,6 +210,26 @@ pub(in crate::rules) fn message_of(exchange: &Exchange, who: Who) -> Option<&Mes
     }
 }
 
+/// A client that is not shown the end of the head waits for it, and does not complain of what came.
+fn left_open(connection: &Connection, message: Option<&Message>) -> Option<Sentence> {
+    let message = message?;
+    let waited = connection.teardown.at.since(message.last.time);
+    let open = connection.teardown.by == By::Client
+        && connection.fin[Who::Server as usize]
+            .is_none_or(|fin| fin.frame_ref.time > connection.teardown.at)
+        && waited >= LEFT_OPEN;
+    open.then(|| {
+        sentence!(
+            "The server left the connection open, and the client closed it {} later: a program that waits for the rest of \
+             the message runs into its time limit.",
+            waited
+        )
+    })
+}
+
+/// A client that closes later than this after the last bytes has waited.
+const LEFT_OPEN: Duration = Duration::from_secs(1);
+
 fn check(connection: &Connection) -> Verdict {
     // TLS and HTTP/2 bytes do not violate HTTP/1 grammar: they are other protocols, and a wrong port has a rule of its
     // own.
@@ -221,16 +244,16 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let message = message_of(exchange, Who::Server);
-    let told = format!(
-        "The response to the {} breaks the grammar of HTTP: {}.",
-        asked(Some(exchange)),
+    let told = sentence!(
+        "The response to {} breaks the grammar of HTTP: {}.",
+        named(exchange),
         quote(fault, message)
     );
-    let split = (fault.rule == FaultRule::SecondStartLine).then(|| {
-        "A second response begins among the fields of the first: response splitting (CWE-113)."
-            .to_owned()
-    });
-    let more = (count > 1).then(|| format!("{count} responses on this connection are like this."));
+    let split = (fault.rule == FaultRule::SecondStartLine).then_some(
+        "A second response begins among the fields of the first: response splitting (CWE-113).",
+    );
+    let more =
+        (count > 1).then(|| sentence!("{} responses on this connection are like this.", count));
     tell(
         &RULE,
         severity,
@@ -239,6 +262,7 @@ fn check(connection: &Connection) -> Verdict {
         told,
     )
     .adds(split)
+    .adds(left_open(connection, message))
     .adds(more)
     .shows(
         // Of an interim response only the end is recorded; for one that was cut off, the request takes its place.

@@ -2,11 +2,11 @@
 
 use super::response_cut_short::how_far;
 use crate::analysis::connection::{Connection, Who};
-use crate::base::format::{duration, number};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, ending, response};
+use crate::rules::classify::{Ending, EndingKind, ending, is_shut, response};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, tell};
+use crate::rules::statement::{Statement, sentence};
+use crate::rules::wording::{named, tell};
 use crate::rules::wording_tls::hidden_response;
 
 rule! {
@@ -28,7 +28,8 @@ rule! {
     /// - Look into the server's log at the moment of the RST for an error while the response was being written, a killed
     ///   worker or a send time limit.
     /// - If a proxy sent it, look at its leg to the server behind: it may only hand on what happened there.
-    /// - If the client reads slowly (its window went to zero), let it read faster, or raise the server's send time limit.
+    /// - *If the client's window had gone to zero:* Let the client read faster, or raise the server's send time limit (nginx
+    ///   `send_timeout`).
     ///
     /// # Example
     ///
@@ -106,25 +107,26 @@ fn story(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         return Verdict::Clear;
     };
     let close = ending.close.frame_ref;
-    let told = format!(
-        "The server reset before its response to the {} was complete: {}. The RST came {} after the last of them.",
-        asked(ending.exchange),
-        how_far(exchange, message),
-        duration(close.time.since(message.last.time)),
-    );
+    let told = Statement::from(sentence!(
+        "The server reset before its response to {} was complete.",
+        named(exchange)
+    ))
+    .and(how_far(exchange, message))
+    .and(sentence!(
+        "The RST came {} after the last of them.",
+        close.time.since(message.last.time)
+    ));
     let unacknowledged = message
         .end()
         .saturating_sub(connection.sent[Who::Server as usize].acknowledged);
     let lost = (unacknowledged > 0).then(|| {
-        format!(
+        sentence!(
             "The last {} bytes were never acknowledged: the client may not have them either.",
-            number(unacknowledged)
+            unacknowledged
         )
     });
-    let zero = connection.sent[Who::Client as usize].zero_windows;
-    let slow = (zero > 0).then(|| {
-        "The client's window had gone to zero before: it did not read what had come.".to_owned()
-    });
+    let slow = is_shut(connection, Who::Client)
+        .then_some("The client's window had gone to zero before: it did not read what had come.");
     tell(
         &RULE,
         Severity::Error,

@@ -1,12 +1,12 @@
 //! The server answered a client that had already closed.
 
 use crate::analysis::connection::{By, Connection, How, Phase, Who};
-use crate::base::format::{duration, exact_bytes};
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
-use crate::rules::classify::{owns_reset, request, response};
+use crate::rules::classify::{EndingKind, ending, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, not_yet, tell};
+use crate::rules::statement::{Value, sentence};
+use crate::rules::wording::{named, not_yet, tell};
 
 rule! {
     /// # What happened
@@ -101,6 +101,10 @@ fn check(connection: &Connection) -> Verdict {
     let (Some(answer), Some(sent)) = (response(exchange), request(exchange)) else {
         return Verdict::Clear;
     };
+    // That a client which waited in vain was answered later is told with its waiting.
+    if ending(connection).is_some_and(|it| it.reading == EndingKind::GaveUp) {
+        return Verdict::Clear;
+    }
     // A response in flight when the client closed is reported for the client alone.
     if answer.first.time.since(closed.frame_ref.time)
         < crate::rules::classify::round_trip(connection)
@@ -112,12 +116,12 @@ fn check(connection: &Connection) -> Verdict {
     if connection.fin[Who::Server as usize].is_some_and(|fin| fin.frame_ref < answer.first) {
         return Verdict::Clear;
     }
-    let what = asked(Some(exchange));
-    let message = format!(
-        "The client closed {} after its {what}; {} later the server began to answer, and {} of the response went to nobody.",
-        duration(closed.frame_ref.time.since(sent.last.time)),
-        duration(answer.first.time.since(closed.frame_ref.time)),
-        exact_bytes(answer.end().saturating_sub(answer.start)),
+    let message = sentence!(
+        "The client closed {} after {}; {} later the server began to answer, and {} of the response went to nobody.",
+        closed.frame_ref.time.since(sent.last.time),
+        named(exchange),
+        answer.first.time.since(closed.frame_ref.time),
+        Value::exact_bytes(answer.end().saturating_sub(answer.start))
     );
     tell(
         &RULE,

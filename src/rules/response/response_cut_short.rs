@@ -1,13 +1,12 @@
 //! The server closed with a FIN before its response was complete.
 
-use crate::analysis::connection::Connection;
-use crate::base::format::{duration, exact_bytes, number};
+use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::{Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{EndingKind, ending, last_word, response};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::sentence;
-use crate::rules::wording::{asked, tell};
+use crate::rules::statement::{Sentence, Statement, Value, sentence};
+use crate::rules::wording::{named, tell};
 use crate::rules::wording_tls::hidden_response;
 
 rule! {
@@ -31,8 +30,8 @@ rule! {
     ///   had been sent, so the failure can show nowhere else.
     /// - If a proxy sent it, look at its leg to the server behind: limits of time and size (nginx `proxy_read_timeout`,
     ///   `proxy_max_temp_file_size`) cut there.
-    /// - If always the same number of bytes is missing, correct the announced `Content-Length`: it is counted before
-    ///   compression or a rewrite.
+    /// - *If the close came within 1 s of the last bytes:* If always the same number of bytes is missing, correct the announced
+    ///   `Content-Length`: it may be counted before compression or a rewrite.
     ///
     /// # Example
     ///
@@ -140,51 +139,62 @@ rule! {
     "the server closed the connection before its response was complete", Check::Connection(check)
 }
 
-/// How far a message came, in bytes of its body or in its own framing.
-pub(in crate::rules) fn how_far(exchange: &Exchange, message: &Message) -> String {
-    let unseen = exchange.rare.as_ref().map(|rare| rare.response.head_cut);
+/// How far a message came, in bytes of its body or in its own framing, as a sentence.
+pub(in crate::rules) fn how_far(exchange: &Exchange, message: &Message) -> Sentence {
     // If the head was truncated, the start of the body is unknown.
-    let (at_most, at_least) = match unseen {
-        Some(true) => ("at most ", "at least "),
-        _ => ("", ""),
-    };
+    let cut = exchange
+        .rare
+        .as_ref()
+        .is_some_and(|it| it.response.head_cut);
+    let received = message.received();
     match (message.progress, message.framing) {
-        (MessageProgress::Head, _) => "its head was not complete".to_owned(),
+        (MessageProgress::Head, _) => "Its head was not complete.".into(),
         (_, Framing::Length | Framing::Streamed) if exchange.response_expected().is_some() => {
             let expected = exchange.response_expected().unwrap_or(0);
-            let received = message.received();
-            format!(
-                "{at_most}{} of {} body bytes had been sent, {at_least}{} are missing",
-                number(received),
-                number(expected),
-                number(expected.saturating_sub(received))
-            )
+            let rest = expected.saturating_sub(received);
+            match cut {
+                true => sentence!(
+                    "At most {} of {} body bytes had been sent, at least {} are missing.",
+                    received,
+                    expected,
+                    rest
+                ),
+                false => sentence!(
+                    "{} of {} body bytes had been sent, {} are missing.",
+                    received,
+                    expected,
+                    rest
+                ),
+            }
         }
-        (_, Framing::Chunked) => format!(
-            "{at_least}{} of chunked data had been sent, and no last chunk",
-            exact_bytes(message.received())
+        (_, Framing::Chunked) if cut => sentence!(
+            "At least {} of chunked data had been sent, and no last chunk.",
+            Value::exact_bytes(received)
         ),
-        _ => format!(
-            "{} of the body had been sent",
-            exact_bytes(message.received())
+        (_, Framing::Chunked) => sentence!(
+            "{} of chunked data had been sent, and no last chunk.",
+            Value::exact_bytes(received)
+        ),
+        _ => sentence!(
+            "{} of the body had been sent.",
+            Value::exact_bytes(received)
         ),
     }
 }
 
 /// An HTTP/2 stream that ended in order with fewer bytes than announced (RFC 9113 §8.1.1).
 fn stream(connection: &Connection, exchange: &Exchange, message: &Message) -> Verdict {
-    let told = format!(
-        "The server ended stream {} before its response to the {} was complete: {}.",
+    let told = Statement::from(sentence!(
+        "The server ended stream {} before its response to {} was complete.",
         exchange.stream_id().unwrap_or(0),
-        asked(Some(exchange)),
-        how_far(exchange, message),
-    );
+        named(exchange)
+    ));
     tell(
         &RULE,
         Severity::Error,
         connection.teardown.certainty,
         "streams ended with fewer bytes than announced",
-        told,
+        told.and(how_far(exchange, message)),
     )
     .shows(Some(message.first), "the response begins")
     .shows(Some(message.last), "END_STREAM from the server")
@@ -207,28 +217,48 @@ fn check(connection: &Connection) -> Verdict {
     };
     let close = ending.close.frame_ref;
     let word = last_word(connection);
-    let status = match exchange.status() {
-        Some(status) => format!("response {status}"),
-        None => "response".to_owned(),
+    let began = match exchange.status() {
+        Some(status) => sentence!(
+            "The server closed before its response {} to {} was complete.",
+            status.to_string(),
+            named(exchange)
+        ),
+        None => sentence!(
+            "The server closed before its response to {} was complete.",
+            named(exchange)
+        ),
     };
-    let told = format!(
-        "The server closed before its {status} to the {} was complete: {}. The {word} came {} after the last of them and {} \
-         after the response began.",
-        asked(ending.exchange),
-        how_far(exchange, message),
-        duration(close.time.since(message.last.time)),
-        duration(close.time.since(message.first.time)),
-    );
+    let server = &connection.sent[Who::Server as usize];
+    let unseen = server.fins == 0 && connection.teardown.close_notify_seen.is_none();
+    let when = match unseen {
+        true => sentence!(
+            "Its FIN is not in the capture, and presumed: {} acknowledges exactly one number more than was captured, and the \
+             client closed then.",
+            close
+        ),
+        false => sentence!(
+            "The {} came {} after the last of them and {} after the response began.",
+            word,
+            close.time.since(message.last.time),
+            close.time.since(message.first.time)
+        ),
+    };
+    let shown = match unseen {
+        true => "the client acknowledges one number more".to_owned(),
+        false => format!("{word} from the server"),
+    };
     tell(
         &RULE,
         Severity::Error,
         ending.certainty,
         sentence!("responses were cut short by the server's {}", word),
-        told,
+        Statement::from(began)
+            .and(how_far(exchange, message))
+            .and(when),
     )
-    .shows(Some(message.first), format!("the {status} begins"))
+    .shows(Some(message.first), "the response begins")
     .shows(Some(message.last), "its last bytes")
-    .shows(Some(close), format!("{word} from the server"))
+    .shows(Some(close), shown)
     .about(connection)
 }
 
@@ -271,11 +301,54 @@ mod tests {
             found.next()
         };
         let found = run(300).expect("it is surely short");
-        assert!(found.message.contains("at most 3"), "{}", found.message);
+        assert!(found.message.contains("At most 3"), "{}", found.message);
         assert!(found.message.contains("at least 6"), "{}", found.message);
         assert_eq!(found.certainty, crate::base::certainty::Certainty::Likely);
         assert!(run(1000).is_none());
         assert!(run(999).is_none(), "nobody knows how long the head was");
+    }
+
+    #[test]
+    fn a_fin_that_was_not_captured_is_known_by_its_acknowledgement() {
+        for separate in ["+1ms ACK -->\n", ""] {
+            unseen_fin(separate);
+        }
+    }
+
+    fn unseen_fin(separate: &str) {
+        let text = format!(
+            "SYN -->\n<-- SYN\nGET / -->\n<-- 200 data 1700 [length=10000]\nACK -->\n<~~ FIN\n{separate}FIN -->\n<-- ACK"
+        );
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        assert!(
+            proof.rules().contains(&super::RULE.name),
+            "{:?}",
+            proof.rules()
+        );
+        let found = proof.findings.iter().find(|it| it.rule == super::RULE.name);
+        let found = found.expect("found");
+        assert!(
+            found.message.contains("1,700 of 10,000"),
+            "{}",
+            found.message
+        );
+        assert!(found.message.contains("presumed"), "{}", found.message);
+        assert_eq!(found.certainty, crate::base::certainty::Certainty::Possible);
+        assert!(!proof.rules().contains(&"client-left-mid-response"));
+    }
+
+    #[test]
+    fn chunks_that_the_snap_length_cut_are_followed_to_their_ends() {
+        let head = r"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let chunk = format!(r"c8\r\n{}\r\n", "x".repeat(200));
+        let run = |more: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- \"{head}{chunk}{more}\" [cut=120]\n<-- FIN\nFIN -->\n<-- ACK"
+            );
+            ladder_check::run(&text.parse().expect("a ladder")).rules()
+        };
+        assert!(run("").contains(&super::RULE.name));
+        assert!(!run(r"0\r\n\r\n").contains(&super::RULE.name));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! A body that only the close delimits was ended by a RST.
 
 use crate::analysis::connection::Connection;
-use crate::base::format::{duration, exact_bytes};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, response};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, tell};
+use crate::rules::statement::{Value, sentence};
+use crate::rules::wording::{named, tell};
 
 rule! {
     /// # What happened
@@ -78,12 +78,12 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         return Verdict::Clear;
     };
     let close = ending.close.frame_ref;
-    let told = format!(
-        "The response to the {} announces no length, and the server ended it with a RST, {} after the last of {}. \
-         Whether that was all cannot be told.",
-        asked(ending.exchange),
-        duration(close.time.since(message.last.time)),
-        exact_bytes(message.received()),
+    let told = sentence!(
+        "The response to {} announces no length, and the server ended it with a RST, {} after the last of {}. Whether that \
+         was all cannot be told.",
+        ending.exchange.map(named).unwrap_or_default(),
+        close.time.since(message.last.time),
+        Value::exact_bytes(message.received())
     );
     tell(
         &RULE,

@@ -4,6 +4,7 @@ use crate::analysis::connection::{Connection, Opening, Who};
 use crate::rules::Severity;
 use crate::rules::classify::response;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, tell};
 
 rule! {
@@ -90,7 +91,10 @@ fn check(connection: &Connection) -> Verdict {
     let status = exchange
         .status()
         .map_or_else(|| "a response".to_owned(), |status| status.to_string());
-    let message = format!("The server sent {status} while no request was open.");
+    let message = sentence!(
+        "The server sent {} while no request was open.",
+        status.clone()
+    );
     tell(
         &RULE,
         Severity::Note,

@@ -1,15 +1,15 @@
 //! The client closed while it waited for the response.
 
-use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::{ErrorCode, Party};
 use crate::rules::Severity;
-use crate::rules::classify::{EndingKind, ending, request, response};
+use crate::rules::classify::{EndingKind, ending, is_open_ended, request, response};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, close_word, not_yet, tell, waited};
+use crate::rules::statement::{Sentence, Statement, sentence};
+use crate::rules::wording::{asked, close_word, named, not_yet, tell, waited};
 
 rule! {
     /// # What happened
@@ -116,26 +116,31 @@ fn check(connection: &Connection) -> Verdict {
     let time = waited(Some(exchange), close);
     let taken = request(exchange)
         .is_some_and(|message| connection.sent[Who::Client as usize].acknowledged >= message.end());
-    let server = if taken {
-        "The server's system had acknowledged the request."
-    } else {
-        "The server had not even acknowledged the request: look for what stopped it on the way."
+    let server = match (taken, is_open_ended(exchange)) {
+        (true, false) => "The server's system had acknowledged the request.",
+        (true, true) => "The server's system had acknowledged what was sent of it.",
+        (false, _) => {
+            "The server had not even acknowledged the request: look for what stopped it on the way."
+        }
     };
-    let message = format!(
-        "The client closed with a {word} {} after the last byte of its {what}, without a byte of the response. {server}",
-        duration(time),
-    );
-    let round = measured_time::round(time).map(|round| format!("{round}: a timeout that was set."));
+    let message = Statement::from(sentence!(
+        "The client closed with a {} {} after the last byte of {}, without a byte of the response.",
+        word,
+        time,
+        named(exchange)
+    ))
+    .and(server);
+    let round = round(time);
     let late = response(exchange).map(|answer| {
-        format!(
+        sentence!(
             "The response came {} later, to nobody.",
-            duration(answer.first.time.since(close.time))
+            answer.first.time.since(close.time)
         )
     });
     let usual = usual(connection).map(|usual| {
-        format!(
+        sentence!(
             "The other requests on this connection were answered within {}.",
-            duration(usual)
+            usual
         )
     });
     tell(
@@ -177,18 +182,19 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
     let (exchange, reset, time) = all.next()?;
     let more = all.count();
     let what = asked(Some(exchange));
-    let told = format!(
-        "The client cancelled stream {} {} after the last byte of its {what}, without a byte of the response.",
+    let told = sentence!(
+        "The client cancelled stream {} {} after the last byte of {}, without a byte of the response.",
         exchange.stream_id().unwrap_or(0),
-        duration(time),
+        time,
+        named(exchange)
     );
-    let round = measured_time::round(time).map(|round| format!("{round}: a timeout that was set."));
+    let round = round(time);
     let severity = if round.is_some() {
         Severity::Error
     } else {
         Severity::Warning
     };
-    let more = (more > 0).then(|| format!("{more} more streams on this connection ended so."));
+    let more = (more > 0).then(|| sentence!("{} more streams on this connection ended so.", more));
     Some(
         tell(
             &RULE,
@@ -209,8 +215,17 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
     )
 }
 
+/// A round number of seconds is somebody's setting.
+fn round(time: Duration) -> Option<Sentence> {
+    let seconds = measured_time::is_round(time)?;
+    Some(sentence!(
+        "{} s is a round number: a timeout that was set.",
+        seconds
+    ))
+}
+
 /// The longest wait of another request on this connection.
-fn usual(connection: &Connection) -> Option<std::time::Duration> {
+fn usual(connection: &Connection) -> Option<Duration> {
     let complete = connection.exchanges.iter();
     complete
         .filter(|exchange| exchange.is_complete())

@@ -1,13 +1,15 @@
 //! A request arrived in full, and the server closed in order without a byte of the response.
 
 use crate::analysis::connection::{By, Connection, How, Who};
-use crate::base::format::{count, duration};
 use crate::protocol::http::{Exchange, Message};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, announced, ending, last_word, request};
+use crate::rules::classify::{
+    Ending, EndingKind, announced, ending, is_open_ended, last_word, request,
+};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{again, asked, not_yet, tell, waited};
+use crate::rules::statement::{Statement, Value, sentence};
+use crate::rules::wording::{asked, not_yet, repetition, tell, waited};
 use crate::rules::wording_tls::hidden_request;
 
 rule! {
@@ -27,7 +29,9 @@ rule! {
     ///
     /// - Look into the server's log at the moment of the FIN: a crash, a worker that was killed or recycled, a handler that
     ///   returned without writing; what is found there is what to change.
-    /// - Compare the time waited with the server's limits (ASP.NET `executionTimeout`, gunicorn `--timeout`), and raise the
+    /// - *If the wait was under 50 ms:* Look for what refuses such a request without an answer: a rule of the server or of a proxy
+    ///   in front of it (nginx `return 444`), or a crash on this very request. No time limit ran out.
+    /// - *If the wait was 1 s or more:* Compare the time waited with the server's limits (ASP.NET `executionTimeout`, gunicorn `--timeout`), and raise the
     ///   limit above the longest call or make the call shorter.
     /// - If a response to a pipelined request announced the close, let the client send the rest again on a new connection, and
     ///   not pipeline past the server's limit of requests (Apache `MaxKeepAliveRequests`, nginx `keepalive_requests`).
@@ -179,17 +183,28 @@ fn check(connection: &Connection) -> Verdict {
         .filter(|exchange| exchange.request.is_some() && exchange.response.is_none())
         .count();
     let more = (unanswered > 1).then(|| {
-        format!(
+        sentence!(
             "{} more on this connection got no answer either.",
             unanswered - 1
         )
     });
-    let message = format!(
-        "The server had the whole {what} and closed the connection {} after its last byte, without a byte of the \
-         response. {}",
-        duration(time),
-        again(ending.exchange)
-    );
+    let Some(exchange) = ending.exchange else {
+        return Verdict::Clear;
+    };
+    let message = match is_open_ended(exchange) {
+        false => sentence!(
+            "The server had the whole {} and closed the connection {} after its last byte, without a byte of the response.",
+            &what,
+            time
+        ),
+        true => sentence!(
+            "The server had what was sent of the {} and closed the connection {} after its last byte, without a byte of the \
+             response. Whether that was all of the request the capture does not show: its head was cut.",
+            &what,
+            time
+        ),
+    };
+    let message = Statement::from(message).and(repetition(exchange));
     tell(
         &RULE,
         Severity::Error,
@@ -232,15 +247,16 @@ fn announced_story(
         By::Client => "client",
         _ => "server",
     };
-    let message = format!(
-        "{} behind a request whose response announced the close of the connection, which the {who} then closed {} after it. A \
+    let message = sentence!(
+        "{} behind a request whose response announced the close of the connection, which the {} then closed {} after it. A \
          server must not process what comes after (RFC 9112 §9.6), so it may be sent again.",
-        count(
+        Value::count(
             unanswered as u64,
             "pipelined request got no answer",
             "pipelined requests got no answer"
         ),
-        duration(ending.close.frame_ref.time.since(answer.last.time)),
+        who,
+        ending.close.frame_ref.time.since(answer.last.time)
     );
     tell(
         &RULE,

@@ -2,11 +2,11 @@
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
-use crate::base::format::duration;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, tell};
+use crate::rules::statement::sentence;
+use crate::rules::wording::{named, tell};
 
 rule! {
     /// # What happened
@@ -80,19 +80,15 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let answer = connection.fin[Who::Server as usize]
         .or(connection.reset[Who::Server as usize])
         .map(|event| event.frame_ref);
-    let message = format!(
-        "The client's FIN came {} after the last byte of its {}, and the server closed {} later without a byte of the \
-         response. If the client was still reading, its request was dropped.",
-        duration(
-            sent.map(|sent| close.time.since(sent.last.time))
-                .unwrap_or_default()
-        ),
-        asked(ending.exchange),
-        duration(
-            answer
-                .map(|frame_ref| frame_ref.time.since(close.time))
-                .unwrap_or_default()
-        ),
+    let message = sentence!(
+        "The client's FIN came {} after the last byte of {}, and the server closed {} later without a byte of the response. \
+         If the client was still reading, its request was dropped.",
+        sent.map(|sent| close.time.since(sent.last.time))
+            .unwrap_or_default(),
+        ending.exchange.map(named).unwrap_or_default(),
+        answer
+            .map(|frame_ref| frame_ref.time.since(close.time))
+            .unwrap_or_default()
     );
     tell(
         &RULE,

@@ -1,6 +1,5 @@
 //! The same request comes at a fixed period, and its client never waits for the response.
 
-use crate::base::format::{duration, number};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use crate::analysis::hosts::{Hosts, Measured, Period, is_abandoned};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 
 rule! {
@@ -29,7 +29,7 @@ rule! {
     /// - Find the program on the client's host: the period is the best hint (a scrape interval, an idle timeout and a minute
     ///   after each recycling of a worker process).
     /// - Give it a longer timeout, or a cheaper address to ask for.
-    /// - Over loopback every 21 minutes: IIS warms up a worker that was stopped after 20 idle minutes; set the idle timeout to
+    /// - *If both ends are on one host:* Over loopback every 21 minutes: IIS warms up a worker that was stopped after 20 idle minutes; set the idle timeout to
     ///   0 or the start mode to `OnDemand`, or ignore it in the logger.
     ///
     /// # Example
@@ -131,31 +131,29 @@ const fn is_loopback(ip: IpAddr) -> bool {
 
 fn story(cases: &[&ConnectionSummary], period: Period, waited: Measured) -> Diagnosis {
     let beat = period.measured;
-    let mut message = format!(
+    let mut message = Statement::from(sentence!(
         "The same request came {} times, every {} (from {} to {}), and the client left {} after it each time, without an \
          answer.",
-        number(cases.len()),
-        duration(beat.median),
-        duration(beat.range.0),
-        duration(beat.range.1),
-        duration(waited.median),
-    );
+        cases.len(),
+        beat.median,
+        beat.range.0,
+        beat.range.1,
+        waited.median
+    ));
     if period.missed > 0 {
-        let periodic_requests = if period.missed == 1 {
-            "beat was"
-        } else {
-            "beats were"
-        };
-        message.push_str(&format!(" {} {periodic_requests} missed.", period.missed));
+        message.say(sentence!(
+            "{} missed.",
+            Value::count(period.missed as u64, "beat was", "beats were")
+        ));
     }
     if is_loopback(cases[0].client.ip) {
-        message.push_str(" It comes from the server's own host.");
+        message.say("It comes from the server's own host.");
     }
     Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
-        summary: format!("a request was abandoned every {}", duration(beat.median)).into(),
-        message: message.into(),
+        summary: sentence!("a request was abandoned every {}", beat.median),
+        message,
         evidence: vec![
             shows(cases[0].first, "the first"),
             shows(cases[0].close, "the client leaves without the answer"),

@@ -3,7 +3,7 @@
 use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::Exchange;
-use crate::rules::classify::{EndingKind, announced, ending};
+use crate::rules::classify::{EndingKind, announced, ending, is_open_ended};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Statement, sentence};
@@ -140,6 +140,8 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     let certainty = if missing {
         Certainty::Possible
+    } else if is_open_ended(exchange) {
+        teardown.certainty.max(Certainty::Likely)
     } else {
         teardown.certainty
     };
@@ -152,11 +154,20 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         .unwrap_or_default();
     let asked = asked(Some(exchange));
     let announced = announced(connection, exchange).is_some();
-    let mut message = Statement::from(sentence!(
-        "The server had the whole {} and reset the connection {} after its last byte, without a byte of the response.",
-        &asked,
-        waited
-    ));
+    let open_ended = is_open_ended(exchange);
+    let mut message = Statement::from(match open_ended {
+        false => sentence!(
+            "The server had the whole {} and reset the connection {} after its last byte, without a byte of the response.",
+            &asked,
+            waited
+        ),
+        true => sentence!(
+            "The server had what was sent of the {} and reset the connection {} after its last byte, without a byte of the \
+             response. Whether that was all of the request the capture does not show: its head was cut.",
+            &asked,
+            waited
+        ),
+    });
     if kind == ResetKind::NoSocket {
         message.say("Its RST says that there was no socket any more, so it was closed before.");
     }
@@ -190,7 +201,10 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     let mut evidence = Vec::new();
     evidence.extend(request.map(|frame_ref| Evidence {
         frame_ref,
-        note: format!("the {asked} is complete"),
+        note: match open_ended {
+            false => format!("the {asked} is complete"),
+            true => format!("the last captured bytes of the {asked}"),
+        },
     }));
     let reset = connection.reset[Who::Server as usize].map(|event| event.frame_ref);
     evidence.extend(reset.map(|frame_ref| Evidence {

@@ -11,6 +11,7 @@ use crate::base::net::Endpoint;
 use crate::rules::Severity;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 
 rule! {
@@ -29,7 +30,7 @@ rule! {
     /// - Find the setting with the number that the message tells, and raise it above the longest call
     ///   (ASP.NET `executionTimeout`, 90 or 110 s; gunicorn `--timeout`, 30 s; nginx `proxy_read_timeout`, 60 s).
     /// - Or make the call shorter, or answer at once and let the client ask for the result later.
-    /// - For a 408, find out why the client takes so long to send its request.
+    /// - *If the status was 408:* Find out why the client takes so long to send its request.
     ///
     /// # Example
     ///
@@ -127,28 +128,33 @@ fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
         .map(|it| it.status)
         .filter(|status| *status != 0)
         .collect();
-    let how = match (statuses.first(), statuses.len() == cases.len()) {
-        (Some(status), true) => format!("answered with {status}"),
-        (Some(_), false) => "answered with an error or not at all".to_owned(),
-        (None, _) => "ended without an answer".to_owned(),
-    };
-    let count = match limit.count {
-        1 => "A request was".to_owned(),
-        count => format!("{count} requests were"),
-    };
-    let mut message = format!(
-        "{count} {how} after {} (from {} to {}).",
-        duration(limit.median),
-        duration(limit.range.0),
-        duration(limit.range.1),
-    );
-    if how.starts_with("ended") {
-        message = message
-            .replace("was ended", "ended")
-            .replace("were ended", "ended");
-    }
+    let count = Value::count(limit.count as u64, "request", "requests");
+    let mut message = Statement::from(match (statuses.first(), statuses.len() == cases.len()) {
+        (Some(status), true) => sentence!(
+            "{} got the answer {} after {} (from {} to {}).",
+            count,
+            status.to_string(),
+            limit.median,
+            limit.range.0,
+            limit.range.1
+        ),
+        (Some(_), false) => sentence!(
+            "{} got an error or no answer after {} (from {} to {}).",
+            count,
+            limit.median,
+            limit.range.0,
+            limit.range.1
+        ),
+        (None, _) => sentence!(
+            "{} ended without an answer after {} (from {} to {}).",
+            count,
+            limit.median,
+            limit.range.0,
+            limit.range.1
+        ),
+    });
     if let Some(whose) = measured_time::wait(limit.median, Who::Server) {
-        message.push_str(&format!(" {whose}"));
+        message.say(whose);
     }
     let slow_client = statuses.iter().all(|status| *status == 408) && !statuses.is_empty();
     Diagnosis {
@@ -162,8 +168,8 @@ fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
         } else {
             Certainty::Possible
         },
-        summary: format!("requests were given up after {}", duration(limit.median)).into(),
-        message: message.into(),
+        summary: sentence!("requests were given up after {}", limit.median),
+        message,
         evidence: cases
             .iter()
             .take(3)
