@@ -17,6 +17,8 @@ mod evaluate;
 mod facts;
 mod finding;
 mod gathered;
+#[cfg(test)]
+mod group_tests;
 mod h2;
 pub mod ignore;
 mod keep_alive;

@@ -1,0 +1,166 @@
+//! A finding of several cases says nothing that is false for one of them.
+//!
+//! A test only. The example of each rule is varied in what may differ between two cases: method, path, times and sizes. What
+//! is said of both together is compared with what is said of each alone: a word or number that only one of them has
+//! stands in a sentence that counts its cases (`1 of 2: …`), or next to the other's.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::ladder_check;
+use super::page::{Section, ladders};
+use super::rule::Check;
+use super::{CATALOGUE, CaptureQuality, Finding, Rule, RuleInput, evaluate};
+use crate::analysis::connection::{Connection, ConnectionSummary};
+use crate::base::frame_ref::FrameNames;
+
+/// The variants of a ladder.
+const VARIANTS: &[(&str, fn(&str) -> String)] = &[
+    ("another path", |ladder| {
+        ladder
+            .replace(" /", " /other/")
+            .replace("/other/ ", "/other ")
+    }),
+    ("another method", |ladder| {
+        ladder.replace("GET ", "DELETE ").replace("POST ", "PATCH ")
+    }),
+    ("other times", slower),
+    ("other sizes", larger),
+];
+
+/// Times at the beginning of a line, a third longer.
+fn slower(ladder: &str) -> String {
+    let line = |line: &str| {
+        let text = line.trim_start();
+        let end = text.find(' ').unwrap_or(text.len());
+        let (time, rest) = text.split_at(end);
+        match time.parse::<f64>() {
+            Ok(seconds) if time.contains('.') => format!("{:.3}{rest}\n", seconds * 1.3),
+            _ => format!("{line}\n"),
+        }
+    };
+    ladder.lines().map(line).collect()
+}
+
+/// Numbers after `data`, two more.
+fn larger(ladder: &str) -> String {
+    let mut after_data = false;
+    let words = ladder.split_inclusive([' ', '\n']).map(|word| {
+        let number = word.trim_end().parse::<u64>();
+        let end = &word[word.trim_end().len()..];
+        let told = match number {
+            Ok(number) if after_data && number > 4 => format!("{}{end}", number + 2),
+            _ => word.to_owned(),
+        };
+        after_data = word.trim() == "data";
+        told
+    });
+    words.collect()
+}
+
+/// The connections of a ladder.
+fn connections(ladder: &str) -> Vec<Connection> {
+    ladder.parse().map_or_else(
+        |_| Vec::new(),
+        |ladder| ladder_check::run(&ladder).connections,
+    )
+}
+
+/// What the rule says of these connections together, if it is one finding.
+fn told(rule: &Rule, connections: &[Connection]) -> Option<Finding> {
+    let numbered = (1..).zip(connections).map(|(id, connection)| {
+        Arc::new(Connection {
+            id,
+            ..connection.clone()
+        })
+    });
+    let records: Vec<_> = numbered.collect();
+    let summaries: Vec<_> = records
+        .iter()
+        .map(|it| ConnectionSummary::from(&**it))
+        .collect();
+    let findings = evaluate(&RuleInput {
+        connections: &records,
+        summaries: &summaries,
+        sockets: &[],
+        given_up: None,
+        lookups: &Default::default(),
+        capture_quality: CaptureQuality::default(),
+        frames: &FrameNames::default(),
+        end: connections.iter().map(|it| it.until).max()?,
+    });
+    let mut own = findings.into_iter().filter(|it| it.rule == rule.name);
+    let first = own.next()?;
+    (own.next().is_none() && first.connections.len() == connections.len()).then_some(first)
+}
+
+/// Numbers, paths and words in capitals.
+fn facts(text: &str) -> BTreeSet<&str> {
+    let words = text.split_whitespace();
+    let words = words.map(|it| it.trim_matches(|it: char| "(),.;:\"“”".contains(it)));
+    words
+        .filter(|it| {
+            it.starts_with('/')
+                || it.starts_with(|it: char| it.is_ascii_digit())
+                || it.len() > 2 && it.chars().all(|it| it.is_ascii_uppercase())
+        })
+        .collect()
+}
+
+fn sentences(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive(". ").map(str::trim)
+}
+
+fn counts_its_cases(sentence: &str) -> bool {
+    sentence
+        .split_once(": ")
+        .is_some_and(|(count, _)| count == "1 of 2")
+}
+
+#[test]
+fn what_is_said_of_two_holds_for_both() {
+    let mut wrong = Vec::new();
+    let mut joined = BTreeSet::new();
+    for rule in CATALOGUE.iter() {
+        if !matches!(rule.check, Check::Connection(_) | Check::Ending(..)) {
+            continue;
+        }
+        for (_, ladder) in ladders(&rule.section(Section::Example)) {
+            let base = connections(&ladder);
+            let Some(base) = base
+                .iter()
+                .find(|it| told(rule, &[(*it).clone()]).is_some())
+            else {
+                continue;
+            };
+            for (name, vary) in VARIANTS {
+                let varied = connections(&vary(&ladder));
+                for other in &varied {
+                    let pair = [base.clone(), other.clone()];
+                    let each = pair.each_ref().map(|it| told(rule, &[it.clone()]));
+                    let ([Some(one), Some(two)], Some(both)) = (each, told(rule, &pair)) else {
+                        continue;
+                    };
+                    joined.insert(rule.name);
+                    let (one, two) = (facts(&one.message), facts(&two.message));
+                    for sentence in sentences(&both.message) {
+                        let here = facts(sentence);
+                        let only = |own: &BTreeSet<&str>, others: &BTreeSet<&str>| {
+                            let mut only = own.difference(others);
+                            only.any(|it| here.contains(it))
+                        };
+                        let alone = only(&one, &two) != only(&two, &one);
+                        if alone && !counts_its_cases(sentence) {
+                            wrong.push(format!("{}, {name}: {sentence}", rule.name));
+                        }
+                    }
+                    if both.message.contains(". or ") || both.message.contains("., ") {
+                        wrong.push(format!("{}, {name}: {}", rule.name, both.message));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(joined.len() > 40, "{joined:?}");
+}
