@@ -13,7 +13,7 @@ use super::selection::{self, LeftOut};
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine::{
     ALL_RECORD_BYTES, Concern, EngineOutput, EngineSettings, EngineStats, Judge, Judgement,
-    SharedJudge, Tallies, Tally,
+    SharedJudge, StoreBudget, Tallies, Tally,
 };
 use crate::analysis::hosts;
 use crate::base::net::Loss;
@@ -48,17 +48,20 @@ impl ReportSelection {
     /// The engine's settings, including which connections' records it keeps.
     pub(super) fn settings(&self) -> EngineSettings {
         let all = self.options.records == Records::All;
-        let mut settings = EngineSettings::default();
-        settings.judge = SharedJudge(Arc::new(SettlementJudge {
-            all,
-            left_out: self.left_out.clone(),
-            search: self.search.clone(),
-        }));
+        let mut budget = StoreBudget::default();
         if all {
-            settings.budget.records = ALL_RECORD_BYTES;
+            budget.records = ALL_RECORD_BYTES;
         }
-        settings.keys = self.keys.key_store().clone();
-        settings
+        EngineSettings {
+            judge: SharedJudge(Arc::new(SettlementJudge {
+                all,
+                left_out: self.left_out.clone(),
+                search: self.search.clone(),
+            })),
+            budget,
+            keys: self.keys.key_store().clone(),
+            ..EngineSettings::default()
+        }
     }
 
     /// Key logs that do not exist yet.
@@ -304,5 +307,89 @@ fn summary(files: &[FileSummary], lost: Loss, stats: &EngineStats) -> CaptureSum
         skipped: stats.skipped,
         lost,
         ..CaptureSummary::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::engine;
+    use crate::base::frame_ref::FrameNumber;
+    use crate::packet::capture::{OpenOptions, open};
+    use crate::report::{self, Format, ReportOptions};
+
+    /// Two connections, both reset before the response.
+    const CAPTURE: &str = "captures/reset-before-response.pcap";
+
+    fn selection() -> ReportSelection {
+        ReportSelection::of(&AnalysisOptions::default(), Presence::Required).expect("no files")
+    }
+
+    fn analysed(selection: &ReportSelection, budget: StoreBudget, threads: usize) -> Analysis {
+        let mut source = open(&[CAPTURE], &OpenOptions::default()).expect("it is there");
+        let mut settings = selection.settings();
+        settings.budget = budget;
+        let output = engine::analyse(&mut *source, &settings, threads, &mut |_| ());
+        let output = output.expect("it is a capture");
+        judge(output, source.files(), source.lost(), selection)
+    }
+
+    fn text(analysis: &Analysis) -> String {
+        let mut out = Vec::new();
+        let options = ReportOptions::default();
+        report::write(&analysis.snapshot, Format::Text, &options, &mut out).expect("a vector");
+        let text = String::from_utf8(out).expect("a report is text");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_is_given_up_is_judged_and_counted() {
+        let all = StoreBudget::default();
+        let whole = analysed(&selection(), all, 1);
+        let wanted = whole.snapshot.connections_total();
+        assert!(wanted > 0 && whole.snapshot.summary.limits.is_empty());
+        for (budget, limit) in [
+            (StoreBudget { records: 0, ..all }, "records"),
+            (
+                StoreBudget {
+                    summaries: 0,
+                    ..all
+                },
+                "settled-connections",
+            ),
+        ] {
+            for threads in [1, 2] {
+                let bounded = analysed(&selection(), budget, threads);
+                let snapshot = &bounded.snapshot;
+                assert_eq!(snapshot.connections_total(), wanted, "{limit}");
+                assert_eq!(bounded.worst, whole.worst, "{limit}");
+                let hit = snapshot.summary.limits.iter().find(|it| it.name == limit);
+                assert_eq!(hit.map(|it| it.count), Some(wanted), "{limit}");
+                let of = |analysis: &Analysis| {
+                    let findings = analysis.snapshot.findings.iter();
+                    let findings = findings.filter(|it| it.rule == "reset-before-response");
+                    findings.map(Finding::in_all).collect::<Vec<_>>()
+                };
+                assert_eq!(of(&bounded), of(&whole), "{limit}");
+                let text = text(&bounded);
+                assert!(text.contains("are gone"), "{text}");
+                assert!(!text.contains("Nothing is wrong"), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn sessions_that_a_key_log_loses_are_a_limit() {
+        let selection = selection();
+        let store = selection.keys.key_store();
+        let secret = "01".repeat(48);
+        for number in 0..=crate::protocol::tls::secrets::MAX_SESSIONS {
+            let line = format!("CLIENT_RANDOM {number:064x} {secret}\n");
+            store.read(line.as_bytes(), FrameNumber(0));
+        }
+        let analysis = analysed(&selection, StoreBudget::default(), 1);
+        let limits = &analysis.snapshot.summary.limits;
+        assert!(limits.iter().any(|it| it.name == "key-log-sessions"));
+        assert!(text(&analysis).contains("1 sessions of key logs were dropped"));
     }
 }

@@ -20,10 +20,14 @@ type SectionKey<'a> = Vec<(&'a str, Severity, Certainty, &'a str)>;
 /// The sections, in the order of their worst findings. `findings` are numbered from 1, worst first.
 pub(super) fn sections(findings: &[Finding]) -> Vec<FindingSection<'_>> {
     let mut stories: Vec<Vec<&Finding>> = Vec::new();
+    let effects: Vec<&Finding> = findings
+        .iter()
+        .filter(|it| it.caused_by.is_some())
+        .collect();
     for finding in findings {
         if cause_of(finding, findings).is_none() {
             let mut parts = Vec::new();
-            follow(finding, findings, &mut parts);
+            follow(finding, &effects, &mut parts);
             stories.push(parts);
         }
     }
@@ -59,12 +63,12 @@ fn cause_of<'a>(finding: &Finding, findings: &'a [Finding]) -> Option<&'a Findin
     findings.get((id as usize).checked_sub(1)?)
 }
 
-fn follow<'a>(cause: &'a Finding, findings: &'a [Finding], parts: &mut Vec<&'a Finding>) {
+fn follow<'a>(cause: &'a Finding, effects: &[&'a Finding], parts: &mut Vec<&'a Finding>) {
     parts.push(cause);
-    for effect in findings {
+    for effect in effects {
         let follows = effect.caused_by == Some(cause.id);
         if follows && !parts.iter().any(|it| it.id == effect.id) {
-            follow(effect, findings, parts);
+            follow(effect, effects, parts);
         }
     }
 }

@@ -201,3 +201,58 @@ impl GivenUpCases {
         self.gathered.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check;
+
+    /// Connections of one client to so many servers, each reset before the response.
+    fn resets(servers: usize) -> Vec<Connection> {
+        let mut text = String::new();
+        for port in 1..=servers {
+            text.push_str(&format!(
+                "client :40000 server 10.0.0.2:{port}\nSYN -->\n<-- SYN\nPOST / -->\n+40ms <-- RST\n"
+            ));
+        }
+        ladder_check::run(&text.parse().expect("a ladder")).connections
+    }
+
+    #[test]
+    fn what_was_found_is_counted_whatever_the_order() {
+        for servers in [3, 19, 20, 50] {
+            let connections = resets(servers);
+            let (left, right) = connections.split_at(servers / 3);
+            let count = |list: &[Connection]| {
+                let mut cases = GivenUpCases::default();
+                list.iter().rev().for_each(|it| cases.count(it));
+                cases
+            };
+            let mut all = count(right);
+            all.merge(count(left));
+            assert_eq!(all.connections(), servers as u64);
+            let cases = all.gathered().into_cases();
+            let of = |key: &CaseKey| CATALOGUE[key.rule].name == "reset-before-response";
+            let own: Vec<_> = cases.iter().filter(|(key, _)| of(key)).collect();
+            let gone: u64 = own.iter().map(|(_, cases)| cases.gone).sum();
+            assert_eq!(gone, servers as u64);
+            let findings = if servers < MANY_SERVERS { servers } else { 1 };
+            assert_eq!(own.len(), findings, "{servers}");
+            let first = own.iter().map(|(_, cases)| cases.first).min();
+            assert_eq!(first, connections.first().map(|it| it.first.frame));
+        }
+    }
+
+    #[test]
+    fn the_cases_of_a_flood_stay_few() {
+        let mut cases = GivenUpCases::default();
+        let connections = resets(1);
+        for number in 0..5000_u32 {
+            let mut connection = connections[0].clone();
+            connection.client.ip = std::net::IpAddr::from(number.to_be_bytes());
+            cases.count(&connection);
+        }
+        assert_eq!(cases.connections(), 5000);
+        assert!(cases.gathered().into_cases().len() < 2 * MAX_GIVEN_UP_CASES);
+    }
+}
