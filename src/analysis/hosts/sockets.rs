@@ -68,9 +68,23 @@ pub fn sockets(
         }
         uses.all.push(PortUse::new(connection, settings, end));
     }
-    let rows = pairs.iter().map(|uses| {
+    let rows = pairs.iter_mut().map(|uses| {
+        let exhausted = port_exhaustion(&uses.connections, settings.range);
+        // What was measured replaces what was assumed.
+        let measured = exhausted.as_ref().map(|it| HostSettings {
+            time_wait: it.time_wait.median,
+            ..*settings
+        });
+        if let Some(measured) = &measured {
+            uses.measure(measured, end);
+        }
         let seen = ports.get(&uses.client).unwrap_or(&uses.ports);
-        row(uses, seen.range(settings.range), settings, end)
+        let range = seen.range(settings.range);
+        let row = row(uses, range, measured.as_ref().unwrap_or(settings), end);
+        Sockets {
+            port_exhaustion: exhausted,
+            ..row
+        }
     });
     let mut rows: Vec<Sockets> = rows.collect();
     rows.sort_by(|one, other| {
@@ -101,6 +115,18 @@ impl PortUses<'_> {
             ports: PortsSeen::NONE,
             all: Vec::new(),
             connections: Vec::new(),
+        }
+    }
+
+    /// Computes the uses again, with other settings.
+    fn measure(&mut self, settings: &HostSettings, end: Timestamp) {
+        let mut latest: PortUseMap<u16, usize> = PortUseMap::default();
+        self.all.clear();
+        for connection in &self.connections {
+            if let Some(before) = latest.insert(connection.client.port, self.all.len()) {
+                self.all[before].cut(connection.first.time);
+            }
+            self.all.push(PortUse::new(connection, settings, end));
         }
     }
 }
@@ -184,7 +210,7 @@ fn row(
         basis,
         rate: rate(&uses.all),
         runs_out_at,
-        port_exhaustion: port_exhaustion(&uses.connections, settings.range),
+        port_exhaustion: None,
     }
 }
 
