@@ -1,13 +1,15 @@
 //! A client never has more than a fixed number of connections, and requests wait for one of them.
 
+use std::time::Duration;
+
 use crate::analysis::connection::{By, ConnectionSummary, Phase};
 use crate::analysis::hosts::{Concurrency, HostPair, Hosts};
 use crate::base::certainty::Certainty;
-use crate::base::format::number;
 use crate::knowledge::{Counted, default_limit};
 use crate::protocol::http::Protocol;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 
 rule! {
@@ -20,12 +22,14 @@ rule! {
     ///
     /// Time spent in that queue counts against the request's timeout: "The operation has timed-out" although the server
     /// answers each request that it gets. .NET Framework allows two connections to a host outside ASP.NET, browsers six, pools
-    /// what they were given. A pool of workers that each have their own connection looks the same and is in order.
+    /// what they were given. A pool of workers that each have their own connection looks the same and is in order, which is
+    /// why this is a possibility only. Load generators, which do so on purpose, are left out where they can be recognised.
     ///
     /// # Remedy
     ///
-    /// - Raise the limit: `ServicePointManager.DefaultConnectionLimit` (.NET Framework), `MaxConnectionsPerServer`, the size of
-    ///   the pool.
+    /// - Compare the time that the program measures for a call with the server's answers here: if calls take longer, they
+    ///   wait for a connection. Then raise the limit: `ServicePointManager.DefaultConnectionLimit` (.NET Framework),
+    ///   `MaxConnectionsPerServer`, the size of the pool.
     /// - Make the slow calls fewer or shorter, and close each response, which gives its connection back.
     ///
     /// # Example
@@ -35,18 +39,14 @@ rule! {
     ///  0.000  SYN                -->
     ///  0.001                     <--  SYN
     ///  0.002  GET /1             -->
-    ///  2.000                     <--  200 "one"
-    ///  2.001  GET /2             -->
-    ///  4.000                     <--  200 "two"
-    ///  4.001  GET /3             -->
-    ///  6.000                     <--  200 "three"
-    ///  6.001  GET /4             -->
-    ///  8.000                     <--  200 "four"
-    ///  8.001  GET /5             -->
-    /// 10.000                     <--  200 "five"
-    /// 10.001  GET /6             -->
-    /// 12.000                     <--  200 "six"
-    /// 12.040  ACK                -->
+    ///  0.402                     <--  200 "one"
+    ///  0.403  GET /2             -->
+    ///  0.803                     <--  200 "two"
+    ///  0.804  GET /3             -->
+    ///  1.204                     <--  200 "three"
+    ///  1.205  GET /4             -->
+    ///  1.605                     <--  200 "four"
+    ///  1.645  ACK                -->
     /// ```
     ///
     /// # Not this
@@ -89,29 +89,86 @@ rule! {
     /// 22.000                     <--  200 "six"
     /// ```
     ///
+    /// Answers so quick that nobody notices the wait:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=2 every=1ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET /1             -->
+    ///  0.402                     <--  200 "one"
+    ///  0.403  GET /2             -->
+    ///  0.408                     <--  200 "two"
+    ///  0.409  GET /3             -->
+    ///  0.414                     <--  200 "three"
+    ///  0.415  GET /4             -->
+    ///  0.420                     <--  200 "four"
+    ///  0.421  GET /5             -->
+    ///  0.426                     <--  200 "five"
+    ///  0.427  ACK                -->
+    /// ```
+    ///
+    /// A load generator:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=2 every=10ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET / [user-agent=ApacheBench/2.3] -->
+    ///  0.402                     <--  200 "one"
+    ///  0.403  GET / [user-agent=ApacheBench/2.3] -->
+    ///  0.802                     <--  200 "two"
+    ///  0.803  GET / [user-agent=ApacheBench/2.3] -->
+    ///  1.202                     <--  200 "three"
+    ///  1.203  GET / [user-agent=ApacheBench/2.3] -->
+    ///  1.602                     <--  200 "four"
+    ///  1.642  ACK                -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9112 §9.4 (how many connections).
-    pub(super) RULE: "connection-limit-queueing", Severity::Warning,
+    pub(super) RULE: "connection-limit-queueing", Severity::Note,
     "all of a client's few connections are busy, and requests wait for one of them", Check::Hosts(check)
 }
 
 /// Mean number of requests per connection that shows a queue.
-const DEEP: u32 = 5;
+const DEEP: u32 = 4;
 /// Share of requests that begin as soon as a response has ended.
 const PROMPT: f64 = 0.8;
 /// Share of the time in which the maximum number of connections is open.
 const AT_LIMIT: f64 = 0.7;
 /// More connections than this at once are not the effect of a forgotten limit.
 const MOST: usize = 32;
+/// Programs with a limit that they did not choose have no more connections (RFC 9112 §9.4: browsers).
+const USUAL: usize = 6;
 /// Seconds; over a shorter time there is no long wait.
-const LONG_ENOUGH: f64 = 2.0;
+const LONG_ENOUGH: f64 = 1.0;
+/// Seconds from one request to the next on a connection, in the mean; less is no wait.
+const SLOW: f64 = 0.1;
+/// The same request so often on each connection is a load test.
+const MONOTONOUS: u32 = 20;
+/// A load generator stops on all its connections at once.
+const AT_ONCE: Duration = Duration::from_millis(100);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     hosts
         .busy(2)
         .filter_map(|host_pairs| queue(&host_pairs))
         .collect()
+}
+
+/// A queue of requests.
+struct Queue {
+    /// Connections at once.
+    limit: usize,
+    requests: u32,
+    /// Requests that began as soon as a response had ended.
+    prompt: u32,
+    /// From the first connection to the last segment, in seconds.
+    seconds: f64,
+    /// Connections on which the client gave up while it waited for a response.
+    gave_up: usize,
 }
 
 fn queue(host_pairs: &HostPair<'_>) -> Option<HostDiagnosis> {
@@ -131,51 +188,134 @@ fn queue(host_pairs: &HostPair<'_>) -> Option<HostDiagnosis> {
     let at_once = Concurrency::of(&used)?;
     let limit = at_once.most;
     let deep = requests as usize >= DEEP as usize * limit;
+    let slow = at_once.seconds * limit as f64 >= SLOW * f64::from(requests);
     if !(2..=MOST).contains(&limit)
         || !deep
+        || !slow
         || at_once.at_most < AT_LIMIT
         || at_once.seconds < LONG_ENOUGH
+        || is_load_test(&used, limit, requests)
     {
         return None;
     }
-    let gave_up = used
-        .iter()
-        .filter(|it| it.by == By::Client && it.phase == Phase::Waiting)
-        .count();
-    Some(HostDiagnosis::of(
-        story(&used, limit, requests, gave_up),
-        &used,
-    ))
+    let queue = Queue {
+        limit,
+        requests,
+        prompt,
+        seconds: at_once.seconds,
+        gave_up: used.iter().filter(|it| gave_up(it)).count(),
+    };
+    Some(HostDiagnosis::of(story(&used, &queue), &used))
 }
 
-fn story(used: &[&ConnectionSummary], limit: usize, requests: u32, gave_up: usize) -> Diagnosis {
-    let typical = default_limit(limit as u64, Counted::Connections)
-        .map_or_else(String::new, |whose| format!(" {whose}"));
-    let mut message = format!(
-        "The client never had more than {limit} connections open to this server, and nearly each of {} requests began \
-         within 10 ms of the response before it.{typical}",
-        number(requests)
-    );
-    if gave_up > 0 {
-        message.push_str(&format!(
-            " It gave {} of them up while waiting.",
-            number(gave_up)
+fn gave_up(it: &ConnectionSummary) -> bool {
+    it.by == By::Client && it.phase == Phase::Waiting
+}
+
+/// Whether the client keeps its connections busy on purpose.
+fn is_load_test(used: &[&ConnectionSummary], limit: usize, requests: u32) -> bool {
+    if used.iter().any(|it| it.by_load_generator()) {
+        return true;
+    }
+    // Its time is over, and it leaves what is under way.
+    let left: Vec<_> = used.iter().filter(|it| gave_up(it)).collect();
+    let first = left.iter().map(|it| it.close.time).min();
+    let last = left.iter().map(|it| it.close.time).max();
+    let together = first
+        .zip(last)
+        .is_some_and(|(first, last)| last.since(first) <= AT_ONCE);
+    if left.len() >= limit && together {
+        return true;
+    }
+    let asked = used.first().map(|it| it.retried[0]).unwrap_or_default();
+    let same = used.iter().all(|it| asked != 0 && it.retried == [asked; 2]);
+    same && (limit > USUAL || requests as usize > MONOTONOUS as usize * limit)
+}
+
+fn story(used: &[&ConnectionSummary], queue: &Queue) -> Diagnosis {
+    let mean = queue.seconds * queue.limit as f64 / f64::from(queue.requests.max(1));
+    let waited = Duration::from_secs_f64((queue.seconds - mean).max(0.0));
+    let behind = (queue.requests as usize).saturating_sub(queue.limit);
+    let mut message = Statement::from(sentence!(
+        "The client never had more than {} open to this server at once.",
+        Value::count(queue.limit as u64, "connection", "connections")
+    ))
+    .and(sentence!(
+        "{} of {} requests on them began within 10 ms of the response before, as if they had waited for it.",
+        queue.prompt,
+        queue.requests
+    ))
+    .and(sentence!(
+        "If all were due from the beginning, the queue was {} long, and at {} for each the last one waited {}.",
+        Value::count(behind as u64, "request", "requests"),
+        Duration::from_secs_f64(mean),
+        waited
+    ));
+    if let Some(whose) = default_limit(queue.limit as u64, Counted::Connections) {
+        message.say(whose.to_string());
+    }
+    if queue.gave_up > 0 {
+        message.say(sentence!(
+            "The client gave up while it waited for the response on {}.",
+            Value::count(queue.gave_up as u64, "connection", "connections")
         ));
     }
+    message.say("Workers with a connection each, one request after the other, look the same.");
     Diagnosis {
-        severity: if gave_up > 0 {
-            Severity::Warning
-        } else {
-            Severity::Note
-        },
+        severity: Severity::Note,
         certainty: Certainty::Possible,
-        summary: format!("requests queued for {limit} connections").into(),
-        message: message.into(),
+        summary: "connections were always busy, and requests may have waited for them".into(),
+        message,
         evidence: used
             .iter()
-            .take(limit.min(4))
+            .take(queue.limit.min(4))
             .map(|it| shows(it.first, "one of the connections"))
             .collect(),
         remedies: RULE.remedies(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check;
+
+    /// `count` connections with four requests each, `wait` for each answer and `pause` before the next request.
+    fn told(count: usize, path: &str, wait: &str, pause: &str, end: &str) -> Option<String> {
+        let mut text =
+            format!("client :40000 [times={count} every=1ms] server\nSYN -->\n<-- SYN\n");
+        for nth in 1..=4 {
+            let path = path.replace('N', &nth.to_string());
+            text += &format!("+{pause} GET {path} -->\n+{wait} <-- 200 \"x\"\n");
+        }
+        ladder_check::told_by(&RULE, &format!("{text}{end}"))
+    }
+
+    #[test]
+    fn a_queue_is_told_with_its_length() {
+        let two = told(2, "/N", "400ms", "1ms", "").expect("found");
+        assert!(two.contains("6 of 8 requests"), "{two}");
+        assert!(two.contains("the queue was 6 requests long"), "{two}");
+        assert!(two.contains("more than 2 connections"), "{two}");
+        assert!(
+            told(2, "/", "400ms", "1ms", "").is_some(),
+            "the same request"
+        );
+    }
+
+    #[test]
+    fn pauses_quick_answers_and_load_generators_are_no_queue() {
+        for (count, path, wait, pause, end) in [
+            (2, "/N", "400ms", "50ms", ""),
+            (2, "/N", "20ms", "1ms", ""),
+            (1, "/N", "400ms", "1ms", ""),
+            // Twenty connections with the same request.
+            (20, "/", "400ms", "1ms", ""),
+            // All are left at once when the time is over.
+            (2, "/", "400ms", "1ms", "GET / -->\n+100ms FIN -->"),
+        ] {
+            let found = told(count, path, wait, pause, end);
+            assert_eq!(found, None, "{count} {path} {wait} {pause} {end}");
+        }
     }
 }
