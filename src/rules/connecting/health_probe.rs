@@ -1,6 +1,6 @@
 //! A client opens and closes a connection at a fixed period, to check that the server accepts it.
 
-use crate::base::format::duration;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::analysis::connection::{By, ConnectionSummary, How, Opening};
@@ -8,13 +8,14 @@ use crate::analysis::hosts::{Hosts, Measured, Period};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
     ///
-    /// One host opens a connection to the server at a fixed period and closes or resets it at once, without a byte, or after
-    /// one quick answer: a health check of a load balancer, an orchestrator or a monitor.
+    /// One host opens a connection to the server at a fixed period, and it is closed or reset at once, without a byte, or
+    /// after one quick answer: a health check of a load balancer, an orchestrator or a monitor.
     ///
     /// # Why it matters
     ///
@@ -37,7 +38,41 @@ rule! {
     ///  0.021  RST                -->
     /// ```
     ///
+    /// Where the check asks for something, the server may be the one that closes:
+    ///
+    /// ```ladder
+    ///         client [times=6 every=5s] server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /health [http=1.0] -->
+    ///  0.030                     <--  200 "up" [close]
+    ///  0.031                     <--  FIN
+    ///  0.040  FIN                -->
+    ///  0.050                     <--  ACK
+    /// ```
+    ///
     /// # Not this
+    ///
+    /// Different requests are work, whatever their period:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=3 every=10s] server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /a [http=1.0]  -->
+    ///  0.030                     <--  200 "up" [close]
+    ///  0.031                     <--  FIN
+    ///  0.040  FIN                -->
+    ///  0.050                     <--  ACK
+    ///         client :41000 [times=3 every=10s] server
+    ///  5.000  SYN                -->
+    ///  5.010                     <--  SYN
+    ///  5.020  GET /b [http=1.0]  -->
+    ///  5.030                     <--  200 "up" [close]
+    ///  5.031                     <--  FIN
+    ///  5.040  FIN                -->
+    ///  5.050                     <--  ACK
+    /// ```
     ///
     /// Once is no habit:
     ///
@@ -78,61 +113,102 @@ const QUICK: Duration = Duration::from_secs(1);
 const JITTER: f64 = 0.1;
 /// A shorter period is load, not a probe.
 const SHORTEST: Duration = Duration::from_millis(200);
+/// The same for requests.
+const SHORTEST_ASKED: Duration = Duration::from_secs(1);
+/// A health check gets a short answer.
+const SHORT: u64 = 4096;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     for host_pairs in hosts.busy(HALF_OPEN) {
-        let mut probes = host_pairs.connections;
-        let all = probes.len();
-        probes.retain(|it| is_probe(it));
-        let half_open =
-            probes.len() == all && probes.iter().all(|it| it.opening == Opening::Rejected);
-        if probes.len() < if half_open { HALF_OPEN } else { PROBES } {
-            continue;
+        let all = host_pairs.connections.len();
+        let mut kinds: BTreeMap<Kind, Vec<&ConnectionSummary>> = BTreeMap::new();
+        for it in host_pairs.connections {
+            if let Some(kind) = kind_of(it) {
+                kinds.entry(kind).or_default().push(it);
+            }
         }
-        let at: Vec<_> = probes.iter().map(|it| it.first.time).collect();
-        let beat = Period::of(&at, JITTER).map(|it| it.measured);
-        if let Some(beat) = beat.filter(|beat| beat.median >= SHORTEST) {
-            found.push(HostDiagnosis::of(story(&probes, beat), &probes));
+        for (kind, probes) in kinds {
+            let half_open =
+                probes.len() == all && probes.iter().all(|it| it.opening == Opening::Rejected);
+            if probes.len() < if half_open { HALF_OPEN } else { PROBES } {
+                continue;
+            }
+            let shortest = match kind {
+                Kind::Silent => SHORTEST,
+                Kind::Asking(_) => SHORTEST_ASKED,
+            };
+            let at: Vec<_> = probes.iter().map(|it| it.first.time).collect();
+            let beat = Period::of(&at, JITTER).map(|it| it.measured);
+            if let Some(beat) = beat.filter(|beat| beat.median >= shortest) {
+                found.push(HostDiagnosis::of(story(&probes, beat), &probes));
+            }
         }
     }
     found
 }
 
-fn is_probe(it: &ConnectionSummary) -> bool {
-    let closed = matches!(it.how, How::Fin | How::Reset(_)) && it.by == By::Client;
+/// What a probe does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// It connects.
+    Silent,
+    /// It sends a request, always the same.
+    Asking(u32),
+}
+
+fn kind_of(it: &ConnectionSummary) -> Option<Kind> {
     let quick = it.close.time.since(it.first.time) <= QUICK;
+    if !quick {
+        return None;
+    }
+    let closed = matches!(it.how, How::Fin | How::Reset(_)) && it.by == By::Client;
+    let silent = matches!(it.opening, Opening::Handshake | Opening::Rejected);
     // The server may greet first, or answer the FIN by an alert of TLS.
-    let silent = !it.spoke[0] && matches!(it.opening, Opening::Handshake | Opening::Rejected);
-    let asks =
-        it.exchanges == 1 && (200..300).contains(&it.status) && matches!(it.how, How::Reset(_));
-    closed && quick && (silent || asks)
+    if closed && silent && !it.spoke[0] {
+        return Some(Kind::Silent);
+    }
+    let answered = it.exchanges == 1 && (200..300).contains(&it.status) && it.bytes[1] <= SHORT;
+    let ended = match (it.by, it.how) {
+        (By::Client, How::Reset(_)) => true,
+        // The client would have gone on, or said so.
+        (By::Server | By::Both, How::Fin) => it.orderly,
+        _ => false,
+    };
+    (answered && ended && it.asked != 0).then_some(Kind::Asking(it.asked))
 }
 
 fn story(probes: &[&ConnectionSummary], beat: Measured) -> Diagnosis {
-    let ends = match probes[0].how {
-        How::Fin => "closed",
-        _ => "reset",
+    let (ends, side) = match (probes[0].by, probes[0].how) {
+        (By::Client, How::Fin) => ("closed", "closed by the client"),
+        (By::Client, _) => ("reset", "reset by the client"),
+        _ => ("closed by the server", "closed by the server"),
     };
-    let what = if probes[0].spoke[0] {
-        "after one answer"
-    } else {
-        "without a byte"
+    let asks = probes[0].spoke[0];
+    let what = match probes[0].spoke {
+        [true, _] => "after one answer",
+        [false, true] => "without a byte from the client",
+        [false, false] => "without a byte",
     };
+    let mut message = Statement::from(sentence!(
+        "{} were opened every {} (between {}) and {} {}: a health check.",
+        Value::count(probes.len() as u64, "connection", "connections"),
+        beat.median,
+        Value::Duration(beat.range.0, beat.range.1),
+        ends,
+        what
+    ));
+    if asks {
+        message.say("The request was the same each time.");
+    }
     Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Likely,
-        summary: format!("probes, {ends} {what}, every {}", duration(beat.median)).into(),
-        message: format!(
-            "{} connections were opened every {} (between {} and {}) and {ends} {what}: a health check.",
-            probes.len(),
-            duration(beat.median),
-            duration(beat.range.0),
-            duration(beat.range.1),
-        ).into(),
+        summary: sentence!("probes, {} {}, every {}", ends, what, beat.median),
+        message,
         evidence: vec![
             shows(probes[0].first, "the first"),
-            shows(probes[0].close, format!("{ends} by the client")),
+            shows(probes[0].close, side),
             shows(probes[1].first, "the next"),
         ],
         remedies: RULE.remedies(),

@@ -1,11 +1,10 @@
 //! A name was looked up, and no address was found.
 
-use crate::base::format::{counted, duration};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::analysis::connection::ConnectionSummary;
+use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
@@ -13,7 +12,7 @@ use crate::base::time::Timestamp;
 use crate::protocol::dns::{Lookup, RecordType};
 use crate::rules::Remedy;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
-use crate::rules::statement::sentence;
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 use crate::rules::{RuleInput, Severity};
 
@@ -125,6 +124,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SEARCH: Duration = Duration::from_secs(30);
 /// One client failing with this many names is scanning: no program's configuration has so many.
 const A_SCAN: usize = 20;
+/// Of so many names that do not exist, some are looked up in the background.
+const SEVERAL: usize = 3;
+/// Names that are listed.
+const LISTED: usize = 4;
 
 /// The lookups of one name by one client.
 struct LookedUpName<'a> {
@@ -139,12 +142,10 @@ impl<'a> LookedUpName<'a> {
             .any(|answer| answer.code == 0 || answer.is_truncated)
     }
 
-    /// The most specific lookup, and how it failed.
-    fn failure(
-        &self,
-        facts: &RuleInput<'_>,
-        silence_tells: bool,
-    ) -> Option<(&'a Lookup, LookupFailure)> {
+    /// How it failed.
+    fn failure(&self, facts: &RuleInput<'_>, silence_tells: bool) -> Option<FailedLookup<'a>> {
+        let tries: u32 = self.lookups.iter().map(|it| it.tries).sum();
+        let last = self.lookups.iter().map(|it| it.last.time).max()?;
         let told = |code: u8| {
             self.lookups
                 .iter()
@@ -157,31 +158,48 @@ impl<'a> LookedUpName<'a> {
             (5, LookupFailure::Refused),
         ] {
             if let Some(lookup) = told(code) {
-                return Some((lookup, failure));
+                return Some(FailedLookup {
+                    lookup,
+                    failure,
+                    tries,
+                    last,
+                });
             }
         }
-        let tries: u32 = self.lookups.iter().map(|it| it.tries).sum();
         let silent = self.lookups.iter().all(|it| it.answer.is_none());
-        let last = self.lookups.iter().map(|it| it.last.time).max()?;
         // Queries for both address types are not a repetition.
         let kinds: BTreeSet<_> = self.lookups.iter().map(|it| it.kind).collect();
         let again = tries as usize > kinds.len();
         let over = facts.end.since(last) >= PATIENCE;
         (silent && again && over && silence_tells).then(|| {
-            Some((
-                *self.lookups.first()?,
-                LookupFailure::Silence { tries, last },
-            ))
+            Some(FailedLookup {
+                lookup: self.lookups.first()?,
+                failure: LookupFailure::Silence,
+                tries,
+                last,
+            })
         })?
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// In the order of the page's remedies.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum LookupFailure {
     NoSuchName,
     ServerFailed,
     Refused,
-    Silence { tries: u32, last: Timestamp },
+    Silence,
+}
+
+/// A name that was looked up in vain.
+#[derive(Clone, Copy)]
+struct FailedLookup<'a> {
+    /// The most specific lookup.
+    lookup: &'a Lookup,
+    failure: LookupFailure,
+    /// How often it was asked, and when last.
+    tries: u32,
+    last: Timestamp,
 }
 
 fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
@@ -209,19 +227,24 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         .iter()
         .map(|it| (it.client.ip, it.name))
         .collect();
-    let mut failed: BTreeMap<IpAddr, Vec<(&Lookup, LookupFailure)>> = BTreeMap::new();
+    let mut failed: BTreeMap<IpAddr, Vec<FailedLookup<'_>>> = BTreeMap::new();
     for ((client, text), name) in &names {
         if name.is_known() || reached.contains(&(*client, ConnectionSummary::digest_name(text))) {
             continue;
         }
-        let Some((lookup, failure)) = name.failure(facts, silence_tells) else {
+        let Some(failure) = name.failure(facts, silence_tells) else {
             continue;
         };
-        if !is_search_try(&names, *client, text, lookup) {
-            failed.entry(*client).or_default().push((lookup, failure));
+        if !is_search_try(&names, *client, text, failure.lookup) {
+            failed.entry(*client).or_default().push(failure);
         }
     }
-    failed.into_values().flat_map(tell_client).collect()
+    let works = hosts.connections.iter();
+    let works = works.filter(|it| it.opening == Opening::Handshake && it.seen[1]);
+    let works: BTreeSet<IpAddr> = works.map(|it| it.client.ip).collect();
+    let told = failed.into_iter();
+    told.flat_map(|(client, names)| tell_client(names, works.contains(&client)))
+        .collect()
 }
 
 /// Whether the name could be in a program's configuration; lookups that services and browsers make by themselves are
@@ -236,10 +259,24 @@ fn is_asked_by_programs(name: &[u8]) -> bool {
 }
 
 /// Whether the name is expected to fail: single labels come from search lists and from browsers' random probes; every
-/// Windows host looks up `wpad` and `isatap`.
+/// Windows host looks up `wpad` and `isatap`; and systems try the local domains of homes and of neighbours (RFC 6762, RFC
+/// 8375) and reversed addresses at any name server.
 fn is_expected(name: &[u8]) -> bool {
-    let first = name.split(|byte| *byte == b'.').next().unwrap_or_default();
-    first.len() == name.len() || matches!(first, b"wpad" | b"isatap")
+    const LOCAL: [&[u8]; 6] = [
+        b"local",
+        b"lan",
+        b"home",
+        b"localdomain",
+        b"workgroup",
+        b"arpa",
+    ];
+    let mut labels = name.split(|byte| *byte == b'.');
+    let first = labels.next().unwrap_or_default();
+    let more = labels.clone().count();
+    let last = labels.next_back().unwrap_or_default();
+    // Names inside clusters end in `local` as well, and are longer.
+    let local = LOCAL.contains(&last) && (more == 1 || last == b"arpa");
+    more == 0 || local || matches!(first, b"wpad" | b"isatap")
 }
 
 /// Whether another form of this name was looked up in the same search: with a suffix, or without.
@@ -270,119 +307,134 @@ fn is_search_try(
     shorter || longer
 }
 
-fn tell_client(failed: Vec<(&Lookup, LookupFailure)>) -> Vec<HostDiagnosis> {
-    let mut all = Vec::new();
-    let mut silent: BTreeMap<IpAddr, Vec<(&Lookup, LookupFailure)>> = BTreeMap::new();
-    let mut told = Vec::new();
-    for (lookup, failure) in failed {
-        match failure {
-            LookupFailure::Silence { .. } => silent
-                .entry(lookup.server.ip)
-                .or_default()
-                .push((lookup, failure)),
-            _ => told.push((lookup, failure)),
+/// What the failures of one client have in common, to be told once.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    failure: LookupFailure,
+    /// The name server that failed, unless the name itself is at fault.
+    server: Option<IpAddr>,
+    is_expected: bool,
+}
+
+/// The findings of one client. `connected`: it opened connections that were answered, so it works on the whole.
+fn tell_client(failed: Vec<FailedLookup<'_>>, connected: bool) -> Vec<HostDiagnosis> {
+    let mut kinds: BTreeMap<Kind, Vec<FailedLookup<'_>>> = BTreeMap::new();
+    for it in failed {
+        let names = it.failure == LookupFailure::NoSuchName;
+        let kind = Kind {
+            failure: it.failure,
+            // An unresponsive or broken name server is one fault, whatever the query.
+            server: (!names).then_some(it.lookup.server.ip),
+            is_expected: names && is_expected(&it.lookup.name),
+        };
+        kinds.entry(kind).or_default().push(it);
+    }
+    let kinds = kinds.into_iter();
+    kinds
+        .filter_map(|(kind, mut names)| {
+            names.sort_by_key(|it| it.lookup.asked);
+            let first = names.first()?.lookup;
+            Some(HostDiagnosis {
+                story: story(kind, &names, connected),
+                client: Some(first.client),
+                server: Some(first.server),
+                connections: Vec::new(),
+                first: first.asked.frame,
+            })
+        })
+        .collect()
+}
+
+fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
+    let nowhere = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+    let first = names.first().map(|it| it.lookup);
+    let (client, server) = first.map_or((nowhere, nowhere), |it| (it.client, it.server.ip));
+    let listed = names.iter().take(LISTED);
+    let listed = listed.map(|it| shortened(&it.lookup.name, 80).into_owned().into());
+    let listed = Value::Words(listed.collect(), names.len() > LISTED);
+    let how_many = names.len() as u64;
+    let mut message = Statement::from(match how_many {
+        1 => sentence!("{} looked up {}.", client, listed),
+        more => sentence!(
+            "{} looked up {}: {}.",
+            client,
+            Value::count(more, "name", "names"),
+            listed
+        ),
+    });
+    let one = how_many == 1;
+    message.say(match kind.failure {
+        LookupFailure::NoSuchName if one => {
+            sentence!("{} said that there is no such name (NXDOMAIN).", server)
         }
-    }
-    // An unresponsive DNS server is one fault, whatever the query.
-    for mut names in silent.into_values() {
-        names.sort_by_key(|(lookup, _)| lookup.asked);
-        let (first, failure) = names[0];
-        let mut one = story(first, failure);
-        if names.len() > 1 {
-            one.message.say(sentence!(
-                "So it went with {}.",
-                counted(names.len() - 1, "other name")
-            ));
+        LookupFailure::NoSuchName => {
+            sentence!(
+                "{} said of each that there is no such name (NXDOMAIN).",
+                server
+            )
         }
-        all.push(found(first, one));
+        LookupFailure::ServerFailed => {
+            sentence!("{} said that it could not find out (SERVFAIL).", server)
+        }
+        LookupFailure::Refused => sentence!("{} would not say (REFUSED).", server),
+        LookupFailure::Silence => {
+            let tries: u32 = names.iter().map(|it| it.tries).sum();
+            let until = names.iter().map(|it| it.last).max().unwrap_or_default();
+            let since = first.map(|it| it.asked.time).unwrap_or_default();
+            sentence!(
+                "{} did not answer; it was asked {} in {}.",
+                server,
+                Value::count(tries.into(), "time", "times"),
+                until.since(since)
+            )
+        }
+    });
+    message.say(match one {
+        true => "No address of it was found in this capture, and no connection to it followed.",
+        false => {
+            "No address of them was found in this capture, and no connection to them followed."
+        }
+    });
+    let scan = names.len() >= A_SCAN && kind.failure != LookupFailure::Silence;
+    if scan {
+        message.say(
+            "So many names are how a scanner works, or a server that looks up names for others.",
+        );
     }
-    all.extend(tell_answers(told));
-    all
-}
-
-fn tell_answers(failed: Vec<(&Lookup, LookupFailure)>) -> Vec<HostDiagnosis> {
-    if failed.len() < A_SCAN {
-        return failed
-            .into_iter()
-            .map(|(lookup, failure)| found(lookup, story(lookup, failure)))
-            .collect();
-    }
-    let (first, failure) = failed[0];
-    let mut told = story(first, failure);
-    told.severity = Severity::Note;
-    told.summary = "very many names were looked up in vain by one client".into();
-    let first_told = std::mem::take(&mut told.message);
-    told.message.say(sentence!(
-        "{} were looked up in vain by one client, which is how a scanner works, or a server that looks up names for \
-         others. The first:",
-        counted(failed.len(), "name")
-    ));
-    told.message.append(first_told);
-    vec![found(first, told)]
-}
-
-fn found(lookup: &Lookup, story: Diagnosis) -> HostDiagnosis {
-    HostDiagnosis {
-        story,
-        client: Some(lookup.client),
-        server: Some(lookup.server),
-        connections: Vec::new(),
-        first: lookup.asked.frame,
-    }
-}
-
-fn story(lookup: &Lookup, failure: LookupFailure) -> Diagnosis {
-    let name = shortened(&lookup.name, 80);
-    let (client, server) = (lookup.client, lookup.server.ip);
-    let (what, note) = match failure {
-        LookupFailure::NoSuchName => (
-            format!("{server} said that there is no such name (NXDOMAIN)"),
-            "NXDOMAIN: no such name",
-        ),
-        LookupFailure::ServerFailed => (
-            format!("{server} said that it could not find out (SERVFAIL)"),
-            "SERVFAIL: the name server failed",
-        ),
-        LookupFailure::Refused => (
-            format!("{server} would not say (REFUSED)"),
-            "REFUSED: the name server does not answer this",
-        ),
-        LookupFailure::Silence { tries, last } => (
-            format!(
-                "{server} did not answer; it was asked {} in {}",
-                counted(tries as usize, "time"),
-                duration(last.since(lookup.asked.time))
-            ),
-            "",
-        ),
+    let severity = match kind.failure {
+        _ if scan || kind.is_expected => Severity::Note,
+        // Of several names some are looked up in the background; the program's own work went on.
+        LookupFailure::NoSuchName if connected && names.len() >= SEVERAL => Severity::Warning,
+        _ => Severity::Error,
     };
-    let severity = if failure == LookupFailure::NoSuchName && is_expected(&lookup.name) {
-        Severity::Note
-    } else {
-        Severity::Error
+    let note = match kind.failure {
+        LookupFailure::NoSuchName => "NXDOMAIN: no such name",
+        LookupFailure::ServerFailed => "SERVFAIL: the name server failed",
+        LookupFailure::Refused => "REFUSED: the name server does not answer this",
+        LookupFailure::Silence => "",
     };
-    let mut evidence = vec![shows(lookup.asked, format!("the question for {name}"))];
-    evidence.extend(lookup.answer.map(|answer| shows(answer.at, note)));
+    let mut evidence = Vec::new();
+    if let Some(lookup) = first {
+        let name = shortened(&lookup.name, 80);
+        evidence.push(shows(lookup.asked, format!("the question for {name}")));
+        evidence.extend(lookup.answer.map(|answer| shows(answer.at, note)));
+    }
     Diagnosis {
         severity,
         certainty: Certainty::Likely,
-        summary: "names were looked up in vain".into(),
-        message: format!(
-            "{client} looked up {name}, and {what}. No address of it was found in this capture, and no connection to it followed."
-        ).into(),
+        summary: match scan {
+            true => "very many names were looked up in vain by one client".into(),
+            false => "names were looked up in vain".into(),
+        },
+        message,
         evidence,
-        remedies: remedies(failure),
+        remedies: remedies(kind.failure),
     }
 }
 
 /// The point of the page's remedy for this failure; the page lists them in this order.
 fn remedies(failure: LookupFailure) -> Vec<Remedy> {
-    let place = match failure {
-        LookupFailure::NoSuchName => 0,
-        LookupFailure::ServerFailed => 1,
-        LookupFailure::Refused => 2,
-        LookupFailure::Silence { .. } => 3,
-    };
+    let place = failure as usize;
     RULE.remedies().into_iter().skip(place).take(1).collect()
 }
 
@@ -432,8 +484,41 @@ mod tests {
         assert_eq!(severity("shop.example"), Some(Severity::Error));
         assert_eq!(severity("wpad.corp.example"), Some(Severity::Note));
         assert_eq!(severity("kjqhwkeqwh"), Some(Severity::Note));
+        assert_eq!(severity("printer.local"), Some(Severity::Note));
+        assert_eq!(severity("db.svc.cluster.local"), Some(Severity::Error));
         assert_eq!(severity("_ldap._tcp.corp.example"), None);
         assert_eq!(severity("1.0.0.10.list.example"), None);
+    }
+
+    #[test]
+    fn names_that_fail_alike_are_told_once() {
+        let mut text = "client :5000 server 10.0.0.53:53\n".to_owned();
+        for name in [
+            "a.example",
+            "b.example",
+            "c.example",
+            "d.example",
+            "e.example",
+        ] {
+            text.push_str(&format!("lookup {name} -->\n<-- nxdomain\n"));
+        }
+        let severity = |text: &str| {
+            let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+            let [finding] = &findings[..] else {
+                panic!("one finding, not {}", findings.len())
+            };
+            assert!(
+                finding
+                    .message
+                    .contains("5 names: a.example, b.example, c.example, d.example or others"),
+                "{}",
+                finding.message
+            );
+            finding.severity
+        };
+        assert_eq!(severity(&text), Severity::Error);
+        let works = format!("{text}client :40000 server 10.0.0.2:80\nSYN -->\n<-- SYN\nACK -->");
+        assert_eq!(severity(&works), Severity::Warning);
     }
 
     #[test]
@@ -447,10 +532,6 @@ mod tests {
             panic!("one finding, not {}", findings.len())
         };
         assert_eq!(finding.severity, Severity::Note);
-        assert!(
-            finding.message.starts_with("30 names"),
-            "{}",
-            finding.message
-        );
+        assert!(finding.message.contains("30 names"), "{}", finding.message);
     }
 }
