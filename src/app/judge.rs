@@ -189,6 +189,7 @@ pub(super) fn judge(
             sockets: &sockets,
             given_up: gone,
             lookups: &analysis.stats.lookups,
+            neighbours: &analysis.stats.neighbours,
             capture_quality: rules::CaptureQuality::new(&analysis.stats, lost),
             frames: &frames,
             end,
@@ -305,6 +306,8 @@ fn summary(files: &[FileSummary], lost: Loss, stats: &EngineStats) -> CaptureSum
         frames: stats.frames,
         segments: stats.segments,
         skipped: stats.skipped,
+        arp: stats.neighbours.packets(),
+        protocols: stats.protocols.clone(),
         lost,
         ..CaptureSummary::default()
     }

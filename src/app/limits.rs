@@ -2,8 +2,8 @@
 //! come.
 
 use crate::analysis::engine::{
-    EngineStats, GivenUp, MAX_KEPT, MAX_LIVE, MAX_LIVE_EXCHANGE_BYTES, MAX_STREAM_BYTES,
-    MAX_WAITING_BYTES, PARTITIONS, RECORD_BYTES, SUMMARY_BYTES,
+    EngineStats, GivenUp, MAX_KEPT, MAX_LIVE, MAX_LIVE_EXCHANGE_BYTES, MAX_QUESTIONS,
+    MAX_STREAM_BYTES, MAX_WAITING_BYTES, PARTITIONS, RECORD_BYTES, SUMMARY_BYTES,
 };
 use crate::analysis::hosts::MAX_PAIRS;
 use crate::packet::decode::{MAX_CONTEXTS, MAX_FRAGMENT_BYTES};
@@ -25,7 +25,7 @@ pub struct Limit {
 }
 
 /// All limits whose effect on the report is more than the length of a text.
-pub const LIMITS: [Limit; 12] = [
+pub const LIMITS: [Limit; 13] = [
     Limit {
         name: "open-connections",
         value: MAX_LIVE * PARTITIONS,
@@ -82,6 +82,12 @@ pub const LIMITS: [Limit; 12] = [
         line: "lookups of names were not kept, after very many",
     },
     Limit {
+        name: "neighbours",
+        value: MAX_QUESTIONS,
+        unit: "pairs of hosts",
+        line: "ARP questions were not kept, after very many",
+    },
+    Limit {
         name: "tunnels",
         value: MAX_CONTEXTS,
         unit: "tunnels",
@@ -134,6 +140,7 @@ impl Beyond<'_> {
             "exchanges" => bounds.exchanges,
             "fragments" => bounds.fragments,
             "lookups" => self.stats.lookups.let_go(),
+            "neighbours" => self.stats.neighbours.let_go(),
             "tunnels" => bounds.tunnels,
             "socket-pairs" => self.without_sockets,
             "key-log-sessions" => self.sessions,

@@ -3,6 +3,7 @@
 use super::fill::METHODS;
 use std::str::FromStr;
 
+use super::arp::Arp;
 use super::dns::Dns;
 use super::h2_ws::{H2Cell, parse_h2, parse_ws};
 use super::message::{BodyPiece, FieldPiece, Piece};
@@ -57,9 +58,12 @@ pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Toke
             Token::Remark(_) => return Err((*at, "a remark stands behind the segment".to_owned())),
             Token::Word(word) => match Dns::parse(word, &mut rest) {
                 Some(dns) => cell.lookup = Some(dns.map_err(|what| (*at, what))?),
-                None => cell
-                    .payload
-                    .push(piece(word, &mut rest).map_err(|what| (*at, what))?),
+                None => match Arp::parse(word, &mut rest) {
+                    Some(arp) => cell.arp = Some(arp.map_err(|what| (*at, what))?),
+                    None => cell
+                        .payload
+                        .push(piece(word, &mut rest).map_err(|what| (*at, what))?),
+                },
             },
             Token::String(bytes) => match unfilled(&mut cell) {
                 Some(body) => *body = BodyPiece::Bytes(bytes.clone()),
@@ -72,9 +76,10 @@ pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Toke
             }
         }
     }
-    if cell.lookup.is_some() {
+    if cell.lookup.is_some() || cell.arp.is_some() {
         let alone = Cell {
             lookup: cell.lookup.clone(),
+            arp: cell.arp,
             ..Cell::default()
         };
         let what = "a lookup and its answer stand alone".to_owned();

@@ -173,6 +173,15 @@ impl Wire {
             let length = bytes.len() as u32;
             return (bytes, length);
         }
+        if let Some(arp) = cell.arp {
+            let end = |who: Who| match self.ends[who as usize].ip {
+                IpAddr::V4(ip) => (ip, mac(who)),
+                IpAddr::V6(_) => (std::net::Ipv4Addr::UNSPECIFIED, mac(who)),
+            };
+            let bytes = arp.frame(end(who), end(who.other()));
+            let length = bytes.len() as u32;
+            return (bytes, length);
+        }
         let payload = match cell.sends {
             Sends::New => {
                 let mut bytes = cell.bytes();

@@ -51,6 +51,7 @@
 //! | `probe` | a keep-alive probe: no payload, one before the next sequence number (RFC 9293 §3.8.4) |
 //! | `lookup shop.example` | a DNS query over UDP for an IPv4 address; followed by `aaaa`, for an IPv6 address |
 //! | `address 10.0.0.2`, `nxdomain`, `servfail`, `refused`, `no-data` | the server's answer to it |
+//! | `who-has 10.0.0.9`, `is-at 10.0.0.9` | an ARP question for an address, and its answer |
 //! | `[…]` | deviations, see below; several are separated by spaces |
 //!
 //! Sequence and acknowledgement numbers advance by themselves. Each side acknowledges everything that was sent to it on
@@ -89,6 +90,7 @@
 //! TLS and HTTP/2 as bytes, because the words would expand to another number of bytes. Their content follows as a
 //! **remark** (`# GET /x`), which has no effect.
 
+mod arp;
 mod cell;
 mod describe;
 mod dns;
@@ -106,6 +108,7 @@ mod sequence;
 mod tls;
 mod tokens;
 
+pub use arp::Arp;
 pub use dns::Dns;
 pub use expectation::{Claim, Expectation, RecordedFact, SentCounter};
 pub use frames::{OwnedFrame, frames, to_pcap};

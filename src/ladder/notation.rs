@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use super::arp::Arp;
 use super::dns::Dns;
 use super::expectation::Expectation;
 use super::message::Piece;
@@ -134,6 +135,8 @@ pub struct Cell {
     pub payload: Vec<Piece>,
     /// A DNS message instead of a segment; excludes everything else.
     pub lookup: Option<Dns>,
+    /// An ARP packet instead of a segment; excludes everything else.
+    pub arp: Option<Arp>,
     /// Deviations from the defaults.
     pub deviations: Deviations,
 }

@@ -171,6 +171,9 @@ impl fmt::Display for Cell {
         if let Some(lookup) = &self.lookup {
             return lookup.fmt(f);
         }
+        if let Some(arp) = &self.arp {
+            return arp.fmt(f);
+        }
         let mut words: Vec<String> = Vec::new();
         match self.sends {
             Sends::Again => words.push("again".to_owned()),
@@ -419,6 +422,7 @@ mod tests {
                 ack,
                 payload,
                 lookup: None,
+                arp: None,
                 deviations,
             });
         let other = (any::<bool>(), deviations).prop_map(|(again, deviations)| Cell {

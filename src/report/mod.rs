@@ -196,8 +196,9 @@ mod tests {
     fn a_capture_without_tcp_says_what_was_in_it() {
         let mut empty = snapshot(Vec::new());
         empty.summary.frames = 1;
+        empty.summary.protocols = [(17, 1)].into();
         let told = text(&empty);
-        assert!(told.contains("There is no TCP in this capture."));
+        assert!(told.contains("There is no TCP in this capture: 1 packet of UDP."));
         assert!(
             told.contains("1 packet; 1 of other protocols over IP"),
             "{told}"

@@ -24,6 +24,7 @@ use crate::base::format::{bytes, count, number};
 use crate::base::net::Skip;
 use crate::report::snapshot::InputSummary;
 use crate::report::wording::connection::{self, story};
+use crate::report::wording::other_packets::no_tcp;
 use crate::report::wording::outcomes::{self, OutcomeTally};
 use crate::rules::Severity;
 
@@ -114,10 +115,10 @@ impl<'v, 'a> Page<'v, 'a> {
             let summary = &snapshot.summary;
             let read = summary.inputs.iter().any(|input| input.packets > 0);
             return StyledLine::default().strong(match (summary.frames, summary.segments) {
-                (0, _) if read => "No packet passes the filter.",
-                (0, _) => "There is no packet in this capture.",
-                (_, 0) => "There is no TCP in this capture.",
-                _ => "There is no TCP connection in this capture.",
+                (0, _) if read => "No packet passes the filter.".to_owned(),
+                (0, _) => "There is no packet in this capture.".to_owned(),
+                (_, 0) => no_tcp(summary),
+                _ => "There is no TCP connection in this capture.".to_owned(),
             });
         }
         let of = |severity: Severity| {

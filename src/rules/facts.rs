@@ -2,6 +2,7 @@
 
 use super::{CaptureQuality, GivenUpCases};
 use crate::analysis::connection::{Connection, ConnectionSummary};
+use crate::analysis::engine::Neighbours;
 use crate::analysis::hosts::Sockets;
 use crate::base::frame_ref::FrameNames;
 use crate::base::time::Timestamp;
@@ -21,6 +22,8 @@ pub struct RuleInput<'a> {
     pub given_up: Option<&'a GivenUpCases>,
     /// The DNS lookups captured.
     pub lookups: &'a Lookups,
+    /// Who was asked for by ARP.
+    pub neighbours: &'a Neighbours,
     /// The quality of the capture.
     pub capture_quality: CaptureQuality,
     /// Which frame of which file each frame is.

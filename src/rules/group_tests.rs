@@ -85,6 +85,7 @@ fn told(rule: &Rule, connections: &[Connection]) -> Option<Finding> {
         sockets: &[],
         given_up: None,
         lookups: &Default::default(),
+        neighbours: &Default::default(),
         capture_quality: CaptureQuality::default(),
         frames: &FrameNames::default(),
         end: connections.iter().map(|it| it.until).max()?,

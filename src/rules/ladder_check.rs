@@ -187,6 +187,7 @@ impl CheckSink<'_> {
             sockets: &sockets,
             given_up: None,
             lookups: &stats.lookups,
+            neighbours: &stats.neighbours,
             capture_quality: CaptureQuality::new(stats, Loss::default()),
             end,
         });

@@ -9,6 +9,7 @@ use super::finding_words::hedge;
 use super::finding_words::hosts;
 use super::theme::tone;
 use crate::report::rich_text::Tone;
+use crate::report::wording::other_packets::no_tcp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -312,9 +313,7 @@ fn nothing(cx: &ViewContext<'_>) -> StyledLine {
         _ if summary.frames == 0 => {
             StyledLine::of(Tone::Warning, "There is no packet in this capture.")
         }
-        _ if summary.segments == 0 => {
-            StyledLine::of(Tone::Warning, "There is no TCP in this capture.")
-        }
+        _ if summary.segments == 0 => StyledLine::of(Tone::Warning, no_tcp(summary)),
         _ if cx.model.outcomes.fine == cx.model.outcomes.all() => {
             let sign = cx.look.glyphs.sign(Severity::Benign);
             StyledLine::of(Tone::Good, format!("{sign} Nothing is wrong."))

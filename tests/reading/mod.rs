@@ -78,6 +78,7 @@ pub fn analyse_with(
         sockets: &sockets,
         given_up: None,
         lookups: &stats.lookups,
+        neighbours: &stats.neighbours,
         capture_quality: rules::CaptureQuality::new(&stats, source.lost()),
         end,
     });

@@ -1,6 +1,7 @@
 //! From a frame to the partition that has its flow: decodes and counts the frame, and parses DNS.
 
 use super::stats::EngineStats;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::Skip;
 use crate::packet::capture::Frame;
 use crate::packet::decode::Decoded;
@@ -43,9 +44,23 @@ pub(super) fn decode(
         }
     };
     if skipped == Some(Skip::NotTcp)
+        && let Some(protocol) = decoder.last_protocol()
+    {
+        *stats.protocols.entry(protocol).or_default() += 1;
+    }
+    if skipped == Some(Skip::NotTcp)
         && let Some(datagram) = decoder.datagram(frame)
     {
         stats.lookups.datagram(&datagram);
+    }
+    if skipped == Some(Skip::NotIp)
+        && let Some(packet) = decoder.arp()
+    {
+        let at = FrameRef {
+            frame: frame.number,
+            time: frame.time,
+        };
+        stats.neighbours.packet(packet, at);
     }
     while let Some(more) = &decoder.decode_more(frame) {
         if let Ok(decoded @ Decoded::Segment(_)) = more {

@@ -1,4 +1,7 @@
 //! The disposition of the frames, and which limits were hit.
+use std::collections::BTreeMap;
+
+use super::neighbours::Neighbours;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Skip;
 use crate::base::time::Timestamp;
@@ -50,8 +53,12 @@ pub struct EngineStats {
     pub idle: Option<Timestamp>,
     /// How often each limit was hit.
     pub bounds: LimitCount,
+    /// Frames that hold IP and no TCP, by the number of the innermost protocol.
+    pub protocols: BTreeMap<u8, u64>,
     /// The DNS lookups of the capture.
     pub lookups: Lookups,
+    /// Who was asked for by ARP.
+    pub neighbours: Neighbours,
     /// Names of tunnels, by number; number 0 is no tunnel.
     pub contexts: Vec<String>,
 }

@@ -3,6 +3,7 @@
 //! Tags and labels are not tunnels here: an MPLS label says where a packet goes, not which address space its addresses
 //! belong to, and each direction has its own.
 
+use super::ArpPacket;
 use super::bytes::Bytes;
 use super::walk::{Layer, Walk, WalkStep};
 use crate::base::net::Skip;
@@ -27,6 +28,7 @@ const VN_TAG: u16 = 0x8926;
 const HSR: u16 = 0x892f;
 const E_TAG: u16 = 0x893f;
 const NSH: u16 = 0x894f;
+const ARP: u16 = 0x0806;
 const TRILL: u16 = 0x22f3;
 const MARVELL_TAG: u16 = 0xdada;
 
@@ -79,8 +81,32 @@ impl<'a> Walk<'a, '_> {
             TRILL => self.trill(),
             NSH => self.nsh(),
             kind if EtherType(kind) == EtherType::MACSEC => self.macsec(),
+            ARP => {
+                self.note_arp();
+                Err(Skip::NotIp)
+            }
             _ => Err(Skip::NotIp),
         }
+    }
+
+    /// RFC 826: hardware and protocol, the lengths of their addresses, the operation, then both addresses of the sender and
+    /// of the target.
+    fn note_arp(&mut self) {
+        const IPV4: u16 = 0x0800;
+        let read = || {
+            let bytes = self.bytes;
+            let hardware = usize::from(bytes.u8(4)?);
+            let known = bytes.u16(2)? == IPV4 && bytes.u8(5)? == 4;
+            let operation = bytes.u16(6)?;
+            let sender = bytes.u32(8 + hardware)?;
+            let target = bytes.u32(8 + hardware + 4 + hardware)?;
+            Ok::<_, Skip>((known && matches!(operation, 1 | 2)).then_some(ArpPacket {
+                is_question: operation == 1,
+                sender: sender.into(),
+                target: target.into(),
+            }))
+        };
+        self.arp = read().ok().flatten();
     }
 
     /// A tag of `length` bytes, then the next EtherType.

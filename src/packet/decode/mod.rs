@@ -40,7 +40,7 @@ use walk::{DatagramPlace, Layer, RestOfFrame, Walk, WalkEnd};
 pub(crate) use context::MAX_CONTEXTS;
 pub use fragment::FragmentCounts;
 pub(crate) use fragment::MAX_BYTES as MAX_FRAGMENT_BYTES;
-pub use segment::{Datagram, Decoded, Segment, TcpOptions, TimestampOption};
+pub use segment::{ArpPacket, Datagram, Decoded, Segment, TcpOptions, TimestampOption};
 
 /// How many times a packet may be reassembled or decompressed before its TCP header is found. Each tunnel may fragment
 /// once; compressed bytes can be crafted to decompress to themselves forever.
@@ -57,6 +57,8 @@ pub struct Decoder {
     rest: Option<RestOfFrame>,
     /// The position of a DNS datagram in the last frame, if that was not TCP; for [`Decoder::datagram`].
     dns_datagram: Option<DatagramPlace>,
+    arp: Option<ArpPacket>,
+    last_protocol: Option<u8>,
 }
 
 impl Decoder {
@@ -77,6 +79,8 @@ impl Decoder {
         self.rest = walk.rest;
         if found.is_err() {
             self.dns_datagram = walk.dns_datagram;
+            self.arp = walk.arp;
+            self.last_protocol = walk.last_protocol;
         }
         match found? {
             WalkEnd::Tcp => walk.segment(),
@@ -96,6 +100,16 @@ impl Decoder {
     pub fn decode_more<'a>(&'a mut self, frame: &Frame<'a>) -> Option<Result<Decoded<'a>, Skip>> {
         let rest = self.rest.take()?;
         Some(self.decode_rest(frame, rest))
+    }
+
+    /// The innermost IP protocol of a frame, if [`Decoder::decode`] has just found that it holds no TCP.
+    pub(crate) fn last_protocol(&mut self) -> Option<u8> {
+        self.last_protocol.take()
+    }
+
+    /// The ARP packet in a frame, if [`Decoder::decode`] has just found that the frame holds no IP.
+    pub(crate) fn arp(&mut self) -> Option<ArpPacket> {
+        self.arp.take()
     }
 
     /// The DNS datagram in a frame, if [`Decoder::decode`] has just found that the frame holds no TCP.

@@ -128,3 +128,14 @@ pub enum Decoded<'a> {
     /// An ICMP error that quotes a segment; its frame counts as [`Skip::IcmpError`](crate::base::net::Skip::IcmpError).
     Quote(Quote),
 }
+
+/// An ARP packet about IPv4 (RFC 826).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArpPacket {
+    /// It asks who has the target's address.
+    pub is_question: bool,
+    /// Its sender.
+    pub sender: std::net::Ipv4Addr,
+    /// Who is asked for, or answered.
+    pub target: std::net::Ipv4Addr,
+}

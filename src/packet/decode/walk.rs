@@ -16,7 +16,7 @@ use crate::packet::capture::{Frame, LinkType};
 use super::bytes::Bytes;
 use super::context::{Contexts, Tunnel};
 use super::fragment::{Fragment, WholeDatagram};
-use super::{Segment, tcp};
+use super::{ArpPacket, Segment, tcp};
 
 /// Maximum number of layers in a packet. Three nested tunnels with VLANs and labels have about twenty; a frame with
 /// more was crafted to waste time.
@@ -108,6 +108,9 @@ pub(super) struct Walk<'a, 'w> {
     pub(super) frame: &'w Frame<'w>,
     pub(super) rest: Option<RestOfFrame>,
     pub(super) dns_datagram: Option<DatagramPlace>,
+    pub(super) arp: Option<ArpPacket>,
+    /// The innermost protocol that an IP header has announced.
+    pub(super) last_protocol: Option<u8>,
     contexts: &'w mut Contexts,
 }
 
@@ -135,6 +138,8 @@ impl<'a, 'w> Walk<'a, 'w> {
             frame,
             rest: None,
             dns_datagram: None,
+            arp: None,
+            last_protocol: None,
             contexts,
         }
     }
@@ -152,6 +157,8 @@ impl<'a, 'w> Walk<'a, 'w> {
             frame,
             rest: None,
             dns_datagram: None,
+            arp: None,
+            last_protocol: None,
             contexts,
         }
     }
@@ -177,7 +184,10 @@ impl<'a, 'w> Walk<'a, 'w> {
                 Layer::WifiTunnelled => self.wifi_tunnelled(),
                 Layer::Aggregate => self.aggregate(),
                 Layer::Ip => self.ip(),
-                Layer::Protocol(number) => self.protocol(number),
+                Layer::Protocol(number) => {
+                    self.last_protocol = Some(number);
+                    self.protocol(number)
+                }
                 Layer::Tcp => return Ok(WalkEnd::Tcp),
             };
             match step? {

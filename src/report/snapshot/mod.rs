@@ -10,6 +10,7 @@ pub use control::{AnalysisControl, BackgroundResult};
 pub use findings_index::FindingsIndex;
 pub use publish::{ReadProgress, ReadStage, SnapshotWatch};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::analysis::connection::{Connection, ConnectionSummary};
@@ -72,6 +73,10 @@ pub struct CaptureSummary {
     pub segments: u64,
     /// Frames without a TCP segment, by reason in the order of [`Skip::ALL`]; `frames == segments + Σ skipped`.
     pub skipped: [u64; Skip::ALL.len()],
+    /// Frames of ARP.
+    pub arp: u64,
+    /// Frames that hold IP and no TCP, by the number of the innermost protocol.
+    pub protocols: BTreeMap<u8, u64>,
     /// Frames that were never captured.
     pub lost: Loss,
     /// Bounds that were reached.

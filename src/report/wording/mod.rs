@@ -6,6 +6,7 @@
 
 pub mod connection;
 pub mod moment;
+pub(crate) mod other_packets;
 pub mod outcomes;
 pub mod segment;
 pub mod terms;

@@ -1,0 +1,74 @@
+//! What a capture holds that is not TCP.
+
+use crate::base::format::{count, number};
+use crate::base::net::Skip;
+use crate::report::snapshot::CaptureSummary;
+
+/// Names of IP protocols (IANA, Assigned Internet Protocol Numbers).
+const PROTOCOLS: &[(u8, &str)] = &[
+    (1, "ICMP"),
+    (2, "IGMP"),
+    (17, "UDP"),
+    (47, "GRE"),
+    (50, "ESP"),
+    (51, "AH"),
+    (58, "ICMPv6"),
+    (88, "EIGRP"),
+    (89, "OSPF"),
+    (103, "PIM"),
+    (112, "VRRP"),
+    (132, "SCTP"),
+];
+
+/// "There is no TCP in this capture: 6 packets of ARP, 20 of UDP."
+pub(crate) fn no_tcp(summary: &CaptureSummary) -> String {
+    let mut kinds: Vec<(String, u64)> = Vec::new();
+    kinds.push(("of ARP".to_owned(), summary.arp));
+    for (protocol, count) in &summary.protocols {
+        let name = PROTOCOLS.iter().find(|(number, _)| number == protocol);
+        let name = name.map_or_else(
+            || format!("of IP protocol {protocol}"),
+            |(_, name)| format!("of {name}"),
+        );
+        kinds.push((name, *count));
+    }
+    let skipped = |skip: Skip| summary.skipped[skip as usize];
+    for (skip, what) in [
+        (Skip::IcmpError, "of ICMP errors about TCP"),
+        (Skip::Encrypted, "encrypted below TCP"),
+        (Skip::LinkType, "of a link type that is not read"),
+    ] {
+        kinds.push((what.to_owned(), skipped(skip)));
+    }
+    let link = skipped(Skip::NotIp).saturating_sub(summary.arp);
+    kinds.push(("without IP".to_owned(), link));
+    kinds.retain(|(_, count)| *count > 0);
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let mut told = "There is no TCP in this capture".to_owned();
+    for (nth, (what, packets)) in kinds.iter().enumerate() {
+        told += &match nth {
+            0 => format!(": {} {what}", count(*packets, "packet", "packets")),
+            _ => format!(", {} {what}", number(*packets)),
+        };
+    }
+    told.push('.');
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_there_is_is_told_most_first() {
+        let mut summary = CaptureSummary::default();
+        assert_eq!(no_tcp(&summary), "There is no TCP in this capture.");
+        summary.arp = 6;
+        summary.skipped[Skip::NotIp as usize] = 7;
+        summary.protocols = [(17, 20), (250, 1)].into();
+        assert_eq!(
+            no_tcp(&summary),
+            "There is no TCP in this capture: 20 packets of UDP, 6 of ARP, 1 of IP protocol 250, 1 without IP."
+        );
+    }
+}
