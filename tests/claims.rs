@@ -325,3 +325,32 @@ fn page(files: &[PathBuf]) -> String {
     let page = String::from_utf8(output.stdout).unwrap();
     page.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+/// A pasted error, the capture that shows its cause, and the connections that fit.
+#[test]
+fn a_pasted_error_finds_its_connection() {
+    let Some(shared) = std::env::var_os("HANGUP_SHARED") else {
+        eprintln!("HANGUP_SHARED is not set: no captures to search");
+        return;
+    };
+    let folder = PathBuf::from(shared).join("captures");
+    for (file, error, says) in [
+        (
+            "field/r24-ssh-broken-pipe",
+            "client_loop: send disconnect: Broken pipe",
+            "connection fits",
+        ),
+        (
+            "field/r43-nginx-refused-502-any",
+            "502 Bad Gateway",
+            "1 of 2 connections fits: #1",
+        ),
+    ] {
+        let capture = folder.join(format!("{file}.pcap"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hangup"));
+        command.arg("report").arg(capture).args(["--error", error]);
+        let output = command.output().unwrap();
+        let page = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(page.contains(says), "{file}, {error}:\n{page}");
+    }
+}

@@ -739,6 +739,38 @@ const FIRST: &[(&str, &str)] = &[
         "The connection between the two chapters is unexpected, and the end of the file is missing",
         "",
     ),
+    (
+        "sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) SSL SYSCALL error: Connection timed out",
+        "retransmissions-exhausted",
+    ),
+    (
+        "ActiveRecord::ConnectionNotEstablished: connection to server at \"10.0.0.2\", port 5432 failed: timeout expired",
+        "connect-unanswered",
+    ),
+    (
+        "sshd[7]: error: kex_exchange_identification: Connection closed by remote host",
+        "preconnect-unused",
+    ),
+    (
+        "okhttp3.internal.http2.StreamResetException: stream was reset: CANCEL",
+        "h2-reset-stream",
+    ),
+    (
+        "Post \"https://a/\": http2: client connection lost",
+        "keepalive-probes-unanswered",
+    ),
+    (
+        "java.net.SocketException: Broken pipe (Write failed)",
+        "keep-alive-race",
+    ),
+    ("rc=7 The connection was lost", "closed-before-response"),
+    ("The disk is full", ""),
+    ("ERROR connection pool exhausted", ""),
+    ("user 502 logged in", ""),
+    (
+        "org.apache.kafka.common.errors.TimeoutException: Topic t not present in metadata after 60000 ms.",
+        "",
+    ),
 ];
 
 #[test]

@@ -240,7 +240,7 @@ fn is(code: &Code, word: &str, before: WordBefore<'_>, alone: bool) -> bool {
             (alone || cued) && code.code == word
         }
         Family::Curl => {
-            let cued = before.is_one_of(&["curl", "exit", "CURLcode", "rc"]);
+            let cued = before.is_one_of(&["curl", "exit", "CURLcode"]);
             named()
                 && code.aliases.starts_with("CURLE")
                 && !code.aliases.is_empty()

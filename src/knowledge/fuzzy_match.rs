@@ -91,6 +91,8 @@ const LEAST_OF_TWO: usize = 6;
 const ENOUGH: f32 = 0.7;
 /// Share of a line, by weight, that a known text has to explain if not all of that text occurs.
 const HALF: f32 = 0.5;
+/// Share of a known text that a few words have to be, or words of which not all occur in it.
+const SOME: f32 = 0.4;
 /// Least weight of a match: a lighter one, such as a single common word, would match anything.
 const MIN_WEIGHT: f32 = 2.0;
 /// Weight from which on a single word matches by itself: one text in ninety contains it.
@@ -395,6 +397,7 @@ impl PhraseIndex {
         let line = &line.words[..];
         let alone = line.first().filter(|_| line.len() == 1);
         let partly = mostly_known && alone.is_none_or(|word| self.weight(*word) >= MIN_WORD_WEIGHT);
+        let few = matches!(line.len(), 2 | 3);
         let asked: f32 = line.iter().map(|word| self.weight(*word)).sum();
         if asked < MIN_WEIGHT {
             return Vec::new();
@@ -426,10 +429,10 @@ impl PhraseIndex {
             let (of_phrase, of_line) = (weight / phrase.weight.max(0.1), weight / asked);
             let fit = if of_phrase > 0.99 {
                 MatchQuality::Whole
-            } else if partly && of_line > 0.95 {
+            } else if partly && of_line > 0.95 && (!few || of_phrase >= SOME) {
                 MatchQuality::Part
             } else if of_phrase >= ENOUGH && of_line >= HALF
-                || partly && line.len() > 2 && of_line >= ENOUGH
+                || partly && line.len() > 2 && of_line >= ENOUGH && of_phrase >= SOME
             {
                 MatchQuality::Alike
             } else {
