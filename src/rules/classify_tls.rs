@@ -5,14 +5,17 @@
 
 use std::time::Duration;
 
-use super::classify::{owns_reset, round_trip};
-use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles, Who};
+use super::classify::round_trip;
+use crate::analysis::connection::tls_close::refused_without_certificate;
+pub(super) use crate::analysis::connection::tls_close::{
+    close, is_unanswered, response_cut, stage_at_close, who,
+};
+use crate::analysis::connection::{By, Connection, How, Opening, Who};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::Protocol;
 use crate::protocol::tls::{
-    Alert, CertificateFlaw, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts, TlsVersion,
+    Alert, CertificateFlaw, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts,
 };
 
 /// The classes of TLS failures.
@@ -53,47 +56,6 @@ pub(super) struct TlsFailure<'a> {
 
 /// Time within which a client that verifies the server after the handshake closes.
 const AT_ONCE: Duration = Duration::from_millis(50);
-/// Time within which a server that refuses the client's part of the handshake says so or closes, besides the round trip.
-const REFUSES_WITHIN: Duration = Duration::from_secs(2);
-
-/// The side of a flow end in a record.
-pub(super) const fn who(end: FlowEnd) -> Who {
-    match end {
-        FlowEnd::A => Who::Client,
-        FlowEnd::B => Who::Server,
-    }
-}
-
-/// The first close, as the verdict on the connection has it.
-pub(super) const fn close(connection: &Connection) -> FrameRef {
-    FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
-    }
-}
-
-/// How far the handshake had come at the first close, as far as the closer knew.
-pub(super) fn stage_at_close(connection: &Connection, facts: &TlsFacts) -> HandshakeStage {
-    let close = close(connection);
-    let stage = facts.stage_at(close);
-    if stage == HandshakeStage::Unseen {
-        return stage;
-    }
-    let by_caller = connection.teardown.by
-        == match who(facts.caller) {
-            Who::Client => By::Client,
-            Who::Server => By::Server,
-        };
-    let event = connection.fin[who(facts.caller) as usize]
-        .into_iter()
-        .chain(connection.reset[who(facts.caller) as usize])
-        .find(|event| event.frame_ref.frame == close.frame);
-    // What the other side had sent by then may have crossed the close.
-    match event.filter(|_| by_caller) {
-        Some(event) if event.received == 0 => stage.min(HandshakeStage::ClientHello),
-        _ => stage,
-    }
-}
 
 /// The classification of the handshake's failure; `None` if it did not fail or nothing can be concluded.
 pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
@@ -233,38 +195,6 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
     }
 }
 
-/// The sign by which a server refused a client without a certificate, where no alert in the clear says so: it closed,
-/// or sent an encrypted alert, before the client had closed, and has sent no data. Up to TLS 1.2 its Finished accepts the
-/// client (RFC 5246 §7.4.9); in TLS 1.3 it comes before the client's certificate.
-fn refused_without_certificate(
-    connection: &Connection,
-    facts: &TlsFacts,
-) -> Option<(Who, FrameRef)> {
-    let ClientCertificate::Missing(asked, _) = facts.client_certificate else {
-        return None;
-    };
-    let called = facts.caller.other();
-    let (own, flow) = (
-        facts.flows[facts.caller.index()],
-        facts.flows[called.index()],
-    );
-    let accepted = flow.finished.is_some() && facts.version() < Some(TlsVersion::TLS_13);
-    if flow.records > 0 || flow.unsure || accepted {
-        return None;
-    }
-    let ends = |who: Who, notify: Option<FrameRef>| {
-        let fin = connection.fin[who as usize];
-        let reset = owns_reset(connection, who);
-        let closes = fin.into_iter().chain(reset).map(|event| event.frame_ref);
-        closes.chain(notify).min()
-    };
-    let by = who(called);
-    let sign = ends(by, flow.close_notify.frame_ref())?;
-    let first = ends(who(facts.caller), own.close_notify.frame_ref()).is_none_or(|it| sign < it);
-    let soon = sign.time.since(asked.time) <= REFUSES_WITHIN + round_trip(connection);
-    (first && soon).then_some((by, sign))
-}
-
 /// The failure, if it is of this kind.
 pub(super) fn failure_as(
     connection: &Connection,
@@ -314,82 +244,6 @@ const fn failing(flaw: CertificateFlaw) -> TlsFailureKind {
         CertificateFlaw::OtherName | CertificateFlaw::OtherAddress => TlsFailureKind::Name,
         CertificateFlaw::SelfIssued => TlsFailureKind::Rejected,
     }
-}
-
-/// Whether a request inside TLS got no response, judging by the encrypted records.
-pub(super) fn is_unanswered(connection: &Connection) -> bool {
-    // A response is outstanding only if it is known which side requests.
-    let hidden = connection.teardown.phase == Phase::Opaque && connection.roles != Roles::Ports;
-    let facts = connection
-        .tls
-        .as_deref()
-        .filter(|facts| facts.caller == FlowEnd::A);
-    // A record that was sent in part is the beginning of a response.
-    let unanswered = |facts: &TlsFacts| {
-        facts.is_unanswered(connection.teardown.at) && facts.flows[FlowEnd::B.index()].lacking == 0
-    };
-    hidden && facts.is_some_and(unanswered)
-}
-
-/// A response inside TLS that the server's close cut off, as far as record headers show.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ResponseCut {
-    /// The FIN or RST.
-    pub(super) at: FrameRef,
-    pub(super) word: &'static str,
-    pub(super) certainty: Certainty,
-}
-
-/// A RST this soon after the last data is not caused by an idle timer.
-const UNDER_WAY: Duration = Duration::from_secs(1);
-
-/// Whether the server cut off a response whose records are not decrypted: it closed in the middle of a record, or reset
-/// the connection while it was answering, without `close_notify`.
-pub(super) fn response_cut(connection: &Connection) -> Option<ResponseCut> {
-    let facts = connection.tls.as_deref()?;
-    let server = Who::Server as usize;
-    // Decrypted exchanges are reported by the rules for their protocol.
-    let hidden = connection.teardown.phase == Phase::Opaque && connection.protocol == Protocol::Tls;
-    if !hidden || facts.caller != FlowEnd::A || connection.roles == Roles::Ports {
-        return None;
-    }
-    let (event, word) = match (connection.teardown.by, connection.teardown.how) {
-        (By::Server, How::Fin) => (connection.fin[server]?, "FIN"),
-        (By::Server, How::Reset(ResetKind::Abort)) => (connection.reset[server]?, "RST"),
-        _ => return None,
-    };
-    let at = event.frame_ref;
-    let [client, flow] = facts.flows;
-    let answers = flow.records > 0 || flow.lacking > 0;
-    // A client that has said close_notify waits for nothing more.
-    let left = client
-        .close_notify
-        .frame_ref()
-        .is_some_and(|left| left < at);
-    let sent = connection.sent[server];
-    let unseen = flow.unsure || sent.missing > 0 || event.sent > sent.bytes;
-    let stage = facts.stage;
-    if !answers || left || unseen || client.records == 0 || stage < HandshakeStage::Complete {
-        return None;
-    }
-    if flow.lacking > 0 {
-        let certainty = Certainty::Certain;
-        return Some(ResponseCut {
-            at,
-            word,
-            certainty,
-        });
-    }
-    let answering = facts.last_word == Some(FlowEnd::B) && !facts.only_tickets;
-    let soon = flow
-        .last
-        .is_some_and(|last| last <= at && at.time.since(last.time) < UNDER_WAY);
-    let silent = flow.close_notify == CloseNotify::None;
-    (word == "RST" && answering && soon && silent).then_some(ResponseCut {
-        at,
-        word,
-        certainty: Certainty::Likely,
-    })
 }
 
 /// Whether a side has sent `close_notify`, as far as the records show.

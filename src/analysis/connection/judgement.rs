@@ -6,6 +6,9 @@ use super::author::{Author, author};
 use super::outcome::{ConnectionOutcome, FailedReason, FineReason, UnknownReason};
 use super::record::{Connection, Opening, Roles, SettledBecause, Who};
 use super::teardown::{By, How};
+use super::tls_close::{
+    is_unanswered, left_before_answer, refused_without_certificate, response_cut, stage_at_close,
+};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::h2::Goaway;
@@ -14,9 +17,7 @@ use crate::protocol::http::{
     Phase, Protocol,
 };
 use crate::protocol::tcp::{CloseEvent, ResetKind};
-use crate::protocol::tls::{
-    CertificateFlaw, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts,
-};
+use crate::protocol::tls::{CertificateFlaw, HandshakeStage, TlsFacts};
 use crate::protocol::websocket::WebSocketFacts;
 
 /// A client whose RST meets the SYN-ACK later than this had given up: a SYN is repeated after a second (RFC 6298 §2.1).
@@ -311,15 +312,11 @@ fn tls(connection: &Connection, facts: &TlsFacts) -> Option<FailedReason> {
     let [asked, answered] =
         [facts.caller, facts.caller.other()].map(|end| facts.flows[end.index()]);
     let by_caller = closer == Some(who(facts.caller));
-    if matches!(facts.client_certificate, ClientCertificate::Missing(..))
-        && answered.records == 0
-        && (closer == Some(who(facts.caller.other()))
-            || answered.close_notify.frame_ref().is_some())
-    {
+    if refused_without_certificate(connection, facts).is_some() {
         return Some(FailedReason::TlsHandshake);
     }
-    let agreed =
-        facts.stage >= HandshakeStage::Complete || asked.records > 0 && answered.records > 0;
+    let agreed = stage_at_close(connection, facts) >= HandshakeStage::Complete
+        || asked.records > 0 && answered.records > 0;
     if !agreed {
         return cut_in_handshake(connection, facts).then_some(FailedReason::TlsHandshake);
     }
@@ -348,13 +345,12 @@ fn at_once(connection: &Connection) -> Duration {
 fn cut_in_handshake(connection: &Connection, facts: &TlsFacts) -> bool {
     // The beginning was before the capture, or its end is among what was not captured.
     let began_before = connection.opening == Opening::Midstream && facts.hello.is_none();
-    let cut = facts.hello.as_ref().is_some_and(|(_, hello)| hello.cut);
-    let partly = cut && facts.stage > HandshakeStage::ClientHello;
+    let partly = !facts.is_stage_proven();
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     // A server that answers a client's FIN by an alert has not begun a handshake.
     let begun = connection.sent[who(facts.caller) as usize].bytes > 0 && facts.hello.is_some()
         || connection.sent.iter().all(|sent| sent.bytes > 0);
-    begun && !began_before && !partly && !missing
+    begun && !began_before && !partly && !missing && !left_before_answer(connection, facts)
 }
 
 /// What record headers show to be lost, where the records are not decrypted.
@@ -369,20 +365,13 @@ fn lost_in_records(connection: &Connection, facts: &TlsFacts) -> Option<FailedRe
     {
         return None;
     }
-    if facts.is_unanswered(teardown.at) {
+    if is_unanswered(connection) {
         return Some(FailedReason::NoResponse);
     }
-    // A RST right after the server's own data, without its close_notify.
-    let [client, server] = facts.flows;
-    let aborted = teardown.how == How::Reset(ResetKind::Abort)
-        && connection.protocol == Protocol::Tls
-        && server.close_notify == CloseNotify::None
-        && server
-            .last
-            .is_some_and(|last| teardown.at.since(last.time) < AT_ONCE);
-    let left = client.close_notify.frame_ref();
-    let had_left = left.is_some_and(|left| left < close(connection));
-    (aborted && !had_left).then_some(FailedReason::Reset)
+    response_cut(connection).map(|cut| match cut.word {
+        "FIN" => FailedReason::CutShort,
+        _ => FailedReason::Reset,
+    })
 }
 
 fn websocket(connection: &Connection) -> Option<FailedReason> {

@@ -12,6 +12,7 @@ mod outcome;
 mod record;
 mod summary;
 mod teardown;
+pub(crate) mod tls_close;
 mod tracker;
 mod verdict;
 

@@ -141,7 +141,7 @@ fn check(connection: &Connection) -> Verdict {
         };
         return tell(&RULE, Severity::Error, Certainty::Certain, SUMMARY, told)
             .shows(
-                client.last.or(Some(connection.first)),
+                client.settings_at.or(Some(connection.first)),
                 "the client's first frames",
             )
             .shows(Some(mismatch.at), "bytes that are not HTTP/2")

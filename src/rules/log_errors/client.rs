@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::program::calls_by_soap;
 use super::{h2, http_faults};
+use crate::analysis::connection::tls_close::{refused_without_certificate, response_cut};
 use crate::analysis::connection::{
     By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who,
 };
@@ -15,7 +16,7 @@ use crate::protocol::http::{
     Exchange, FieldName, Framing, Message, MessageProgress, Method, Protocol,
 };
 use crate::protocol::tls::{
-    CertificateFlaw, ChainEnd, ClientCertificate, HandshakeStage, TlsFacts,
+    CertificateFlaw, ChainEnd, ClientCertificate, HandshakeStage, TlsFacts, TlsVersion,
 };
 use crate::rules;
 
@@ -203,9 +204,12 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
     let answer = connection.sent[Who::Server as usize].bytes;
     match met {
         ClientEvent::Open | ClientEvent::Silence => Vec::new(),
-        ClientEvent::Left | ClientEvent::Fin if no_certificate && server.records == 0 => {
-            vec![E::TlsClientCertRequired]
-        }
+        // Up to TLS 1.2 the client still waits for the end of the handshake.
+        _ if refused_without_certificate(connection, facts).is_some() => vec![match met {
+            _ if facts.version() >= Some(TlsVersion::TLS_13) => E::TlsClientCertRequired,
+            ClientEvent::Reset => E::TlsRstAfterHello,
+            _ => E::TlsFinAfterHello,
+        }],
         _ if facts.stage < HandshakeStage::Complete => match met {
             ClientEvent::Fin if answer == 0 => vec![E::TlsFinAfterHello],
             ClientEvent::Reset => vec![E::TlsRstAfterHello],
@@ -231,7 +235,11 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             _ if server.close_notify.frame_ref().is_some() => E::TlsNotifyBeforeResponse,
             _ => E::TlsFinBeforeResponse,
         }],
-        _ => Vec::new(),
+        _ => match response_cut(connection).map(|cut| cut.word) {
+            Some("RST") => vec![E::TlsRstInBody],
+            Some(_) => vec![E::TlsFinInBody],
+            None => Vec::new(),
+        },
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::analysis::connection::tls_close::left_before_answer;
 use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Who};
 use crate::base::certainty::Certainty;
-use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::tls::{CertificateFlaw, HandshakeStage};
 use crate::rules::Severity;
@@ -151,7 +151,7 @@ fn check(connection: &Connection) -> Verdict {
             ),
         ),
     };
-    let early = early_leave(connection, &reading, waited);
+    let early = reading.by == Some(Who::Client) && left_before_answer(connection, reading.facts);
     let severity = match left || early {
         true => Severity::Note,
         false if went_on(connection, &reading) => Severity::Warning,
@@ -233,19 +233,6 @@ fn place(connection: &Connection, reading: &TlsFailure<'_>) -> Option<Sentence> 
         }
         HandshakeStage::Complete => return None,
     })
-}
-
-/// A client that closes sooner, and has had no answer, has not run into a time limit.
-const SHORTEST_LIMIT: Duration = Duration::from_millis(900);
-
-/// Whether the client closed of its own accord before the server had answered at all: it did not wait, and nothing was
-/// refused.
-fn early_leave(connection: &Connection, reading: &TlsFailure<'_>, waited: Duration) -> bool {
-    connection.teardown.how == How::Fin
-        && reading.by == Some(Who::Client)
-        && reading.facts.caller == FlowEnd::A
-        && reading.stage <= HandshakeStage::ClientHello
-        && waited < SHORTEST_LIMIT
 }
 
 /// Reduces the severity for surplus connections. Some clients open several connections at once, use the first that is

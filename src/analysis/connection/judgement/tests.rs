@@ -185,6 +185,8 @@ fn of_bytes_that_are_not_read_the_turns_tell() {
 
 #[test]
 fn in_tls_the_records_tell() {
+    let optional = HELLO.replace("ServerHelloDone", "CertificateRequest ServerHelloDone");
+    let optional = format!("{optional}Certificate [none] KeyExchange Finished -->\n");
     let agreed = format!("{HELLO}{AGREED}");
     let asked = format!("{agreed}app 300 -->\n");
     let answered = format!("{asked}<-- app 900\nACK -->\n");
@@ -195,6 +197,23 @@ fn in_tls_the_records_tell() {
             "failed tls-handshake",
         ),
         (HELLO, "FIN -->\n<-- FIN\nACK -->", "failed tls-handshake"),
+        // A client certificate that was optional, and one that was not.
+        (
+            &optional,
+            "<-- Finished\nclose_notify FIN -->\n<-- close_notify FIN\nACK -->",
+            "unknown encrypted",
+        ),
+        (
+            &optional,
+            "<-- FIN\nFIN -->\n<-- ACK",
+            "failed tls-handshake",
+        ),
+        // The server closed in the middle of a record.
+        (
+            &asked,
+            "<-- \"\\x17\\x03\\x03\\x03\\xe8\" data 500\nACK -->\n<-- FIN\nFIN -->\n<-- ACK",
+            "failed cut-short",
+        ),
         (&asked, "<-- FIN\nFIN -->\n<-- ACK", "failed no-response"),
         (&answered, "<-- RST", "failed reset"),
         (
