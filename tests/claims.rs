@@ -45,6 +45,46 @@ const ROW: Row = Row {
 const NOTHING: &str = "Nothing is wrong";
 
 #[test]
+fn the_log_line_is_the_socket_owners() {
+    check(&[
+        Row {
+            files: &["field/r40-haproxy-sh-any"],
+            says: &["HAProxy (named by its answer to its own client): “SH--”"],
+            never: &["curl: (52)"],
+            ..ROW
+        },
+        Row {
+            files: &["field/r40-haproxy-rst-any"],
+            says: &["HAProxy (named by its answer to its own client): “SH--”"],
+            never: &["curl: (56)"],
+            ..ROW
+        },
+        Row {
+            files: &["field/r43-nginx-refused-502-any"],
+            says: &["“connect() failed (111: Connection refused) while connecting to upstream”"],
+            ..ROW
+        },
+        Row {
+            files: &["field/r05-h2-internal-error-any"],
+            says: &["“upstream prematurely closed connection"],
+            never: &["curl: (18)"],
+            ..ROW
+        },
+        Row {
+            files: &["field/r07-phpfpm-terminate-any"],
+            says: &["recv() failed (104: Connection reset by peer)"],
+            ..ROW
+        },
+        // Nobody spoke TLS there: no certificate was rejected.
+        Row {
+            files: &["field/r27-tls-lb-probe@server"],
+            never: &["certificate verify failed", "SSL certificate problem"],
+            ..ROW
+        },
+    ]);
+}
+
+#[test]
 fn a_byte_of_another_protocol_begins_no_request() {
     check(&[Row {
         files: &["claims/postgres-gssenc-refused"],

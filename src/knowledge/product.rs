@@ -77,6 +77,8 @@ pub enum NamedBy {
     Server,
     /// `Via` of a message.
     Via,
+    /// Its answer on the connection that it served meanwhile.
+    Answer,
 }
 
 impl NamedBy {
@@ -87,6 +89,7 @@ impl NamedBy {
             Self::UserAgent => "user-agent",
             Self::Server => "server",
             Self::Via => "via",
+            Self::Answer => "answer",
         }
     }
 }

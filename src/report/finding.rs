@@ -445,6 +445,7 @@ fn log(told: &[PredictedText], connection: &Connection, who: Who) -> Vec<StyledL
         let by = one.identified_by.map_or("", |by| match by.name() {
             "user-agent" => "User-Agent",
             "server" => "Server",
+            "answer" => "its answer to its own client",
             _ => "Via",
         });
         let program = format!("{} (named by {by})", title(one.stack));
@@ -471,7 +472,11 @@ fn log(told: &[PredictedText], connection: &Connection, who: Who) -> Vec<StyledL
         .take(SUSPECTS)
         .map(|(one, text)| {
             let text = filled(text, connection, who);
-            format!("if it is {}: “{text}”", title(one.stack)).into()
+            let title = title(one.stack);
+            match one.handed_on {
+                true => format!("if {title} opened this connection itself: “{text}”").into(),
+                false => format!("if it is {title}: “{text}”").into(),
+            }
         })
         .collect()
 }
@@ -498,6 +503,9 @@ pub(super) fn logs_in_a_sentence(view: &View<'_>, connection: &Connection) -> St
         let text = first.text.map(|it| filled(it, connection, who));
         logs += &match (text, first.identified_by) {
             (Some(text), Some(_)) => format!(" The {side}'s log ({stack}) will say: “{text}”."),
+            (Some(text), None) if first.handed_on => format!(
+                " The {side}'s log will say, if {stack} opened this connection itself: “{text}”."
+            ),
             (Some(text), None) => {
                 format!(" The {side}'s log will say, if it is {stack}: “{text}”.")
             }

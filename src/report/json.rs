@@ -269,6 +269,8 @@ struct ConnectionRow<'a> {
     exchanges: Vec<ExchangeRow<'a>>,
     h2: Option<layers::H2Row<'a>>,
     websocket: Option<layers::WebSocketRow<'a>>,
+    errors_predicted: BothSides<ErrorRows<'a>>,
+    /// The former name of `errors_predicted`, with the same content.
     errors_seen: BothSides<ErrorRows<'a>>,
     findings: &'a [u32],
 }
@@ -362,6 +364,11 @@ impl<'a> ConnectionRow<'a> {
         );
         let context = usize::try_from(connection.context.0).unwrap_or(usize::MAX);
         let close = |event: &CloseEvent| CloseRow::new(event, frames);
+        let errors = |who| ErrorRows {
+            told: view.told(connection, who),
+            connection,
+            who,
+        };
         Self {
             id: connection.id,
             client: EndpointRow::new(connection.client),
@@ -420,11 +427,8 @@ impl<'a> ConnectionRow<'a> {
                 .websocket
                 .as_deref()
                 .map(layers::WebSocketRow::new),
-            errors_seen: BothSides::of(|who| ErrorRows {
-                told: view.told(connection, who),
-                connection,
-                who,
-            }),
+            errors_predicted: BothSides::of(errors),
+            errors_seen: BothSides::of(errors),
             findings: view.finding_numbers(connection.id),
         }
     }
@@ -446,6 +450,7 @@ impl Serialize for ErrorRows<'_> {
             text: told.text.map(|it| filled(it, self.connection, self.who)),
             identified_by: told.identified_by.map(NamedBy::name),
             note: told.note,
+            handed_on: told.handed_on,
         }))
     }
 }
@@ -458,6 +463,7 @@ struct ErrorRow<'a> {
     text: Option<Cow<'static, str>>,
     identified_by: Option<&'static str>,
     note: Option<&'static str>,
+    handed_on: bool,
 }
 
 impl EndpointRow {

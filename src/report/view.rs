@@ -9,7 +9,7 @@ use crate::base::time::Timestamp;
 use crate::report::snapshot::{FindingsIndex, Snapshot};
 use crate::report::wording::moment;
 use crate::rules::Finding;
-use crate::rules::log_errors::{PredictedText, Predictor};
+use crate::rules::log_errors::{PredictedText, Predictor, Relays};
 
 /// A snapshot as seen by one report.
 pub(super) struct View<'a> {
@@ -28,7 +28,7 @@ impl<'a> View<'a> {
             options,
             shown: options.connections.unwrap_or(usual),
             findings_index: FindingsIndex::new(snapshot),
-            predictor: RefCell::default(),
+            predictor: RefCell::new(Predictor::with(Relays::new(&snapshot.connections))),
         }
     }
 

@@ -159,6 +159,7 @@ impl H2Conversation {
                     host: None,
                     user_agent: None,
                     method: Method::Unknown,
+                    forwarded: false,
                 };
                 let exchange = Exchange {
                     request: Some(request),

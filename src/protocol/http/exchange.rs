@@ -22,6 +22,8 @@ pub struct Request {
     pub user_agent: Option<SharedText>,
     /// The method.
     pub method: Method,
+    /// A field says that it was made for somebody else: `X-Forwarded-For`, `Forwarded` (RFC 7239), `X-Real-IP`.
+    pub forwarded: bool,
 }
 
 /// A final response.

@@ -151,6 +151,7 @@ pub(super) struct FieldFacts<'a> {
     pub(super) coding: TransferCodings,
     pub(super) upgrade: Upgrade,
     pub(super) expects_continue: bool,
+    pub(super) forwarded: bool,
     pub(super) host: Option<&'a [u8]>,
     pub(super) user_agent: Option<&'a [u8]>,
     pub(super) server: Option<&'a [u8]>,
@@ -182,6 +183,8 @@ impl<'a> FieldFacts<'a> {
                 self.keep(FieldName::Expect, value, texts);
             }
             7 if is("upgrade") => self.upgrade(value, texts),
+            9 if is("forwarded") || is("x-real-ip") => self.forwarded = true,
+            15 if is("x-forwarded-for") => self.forwarded = true,
             10 if is("connection") => self.connection(value, texts),
             10 if is("user-agent") => self.user_agent = self.user_agent.or(Some(value)),
             10 if is("keep-alive") => self.keep_alive(value, texts),

@@ -123,6 +123,7 @@ impl HttpConversation {
         request.target = read.target.map(|target| texts.beginning(target));
         request.host = read.facts.host.map(|host| texts.beginning(host));
         request.user_agent = read.facts.user_agent.map(|agent| texts.beginning(agent));
+        request.forwarded = read.facts.forwarded;
         let version = request.message.version;
         if method == Method::Other {
             exchange.rare_mut().method = Some(texts.text(read.method));

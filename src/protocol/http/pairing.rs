@@ -36,6 +36,7 @@ impl HttpConversation {
                     host: None,
                     user_agent: None,
                     method: Method::Unknown,
+                    forwarded: false,
                 };
                 let exchange = Exchange {
                     request: Some(request),

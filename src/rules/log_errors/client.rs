@@ -160,6 +160,17 @@ fn met(connection: &Connection) -> ClientEvent {
     }
 }
 
+/// The end of a connection whose client spoke and had no byte of an answer.
+pub(super) fn ends_before_answer(connection: &Connection) -> Option<WireEvent> {
+    let [client, server] = &connection.sent;
+    let unanswered = client.bytes > 0 && server.bytes == 0 && server.missing == 0;
+    match met(connection) {
+        ClientEvent::Fin if unanswered => Some(WireEvent::FinBeforeResponse),
+        ClientEvent::Reset if unanswered => Some(WireEvent::RstBeforeResponse),
+        _ => None,
+    }
+}
+
 /// The event in the TLS handshake or inside TLS. Where the encrypted records leave several possible, each is a sequence
 /// of its own, likeliest first.
 fn tls(connection: &Connection) -> Vec<WireEvent> {

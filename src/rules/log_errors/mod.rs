@@ -17,6 +17,7 @@ mod http_faults;
 mod locate;
 mod placeholders;
 mod program;
+mod relay;
 mod search;
 mod server;
 mod socket;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use locate::{ClockReading, LocatedConnections};
 pub(crate) use placeholders::filled;
+pub use relay::Relays;
 pub use search::{ErrorSearch, SearchBasis, SearchResult};
 
 use std::collections::HashMap;
@@ -34,6 +36,7 @@ use std::rc::Rc;
 use crate::analysis::connection::{Connection, Who};
 use crate::knowledge::{KnownProgram, LogSide, NamedBy, Prediction, WireEvent, texts_of};
 use program::Program;
+use relay::Opener;
 
 pub use socket::{SocketOutcome, socket, system};
 
@@ -52,6 +55,8 @@ pub struct PredictedText {
     pub identified_by: Option<NamedBy>,
     /// A further remark; always present when there is no text.
     pub note: Option<&'static str>,
+    /// The requests name the program, but a proxy handed them on: the text is right if it opened the connection itself.
+    pub handed_on: bool,
 }
 
 /// Upper bound of cached results: a capture repeats a few queries hundreds of thousands of times, but versions come
@@ -67,30 +72,63 @@ struct TextQuery {
     stories: Vec<Vec<WireEvent>>,
     side: LogSide,
     program: Program,
+    handed_on: bool,
 }
 
 /// Predicts log lines, and caches the results.
 #[derive(Default)]
 pub struct Predictor {
     kept: HashMap<TextQuery, Rc<[PredictedText]>>,
+    relays: Relays,
 }
 
 impl Predictor {
+    /// A predictor that knows which connections proxies opened.
+    #[must_use]
+    pub fn with(relays: Relays) -> Self {
+        Self {
+            kept: HashMap::new(),
+            relays,
+        }
+    }
+
     /// The log lines expected from the program on this side, likeliest first; empty if it met no event.
     pub fn told(&mut self, connection: &Connection, who: Who) -> Rc<[PredictedText]> {
-        let stories = stories(connection, who);
+        let mut stories = stories(connection, who);
+        let opener = match who {
+            Who::Client => self.relays.opener(connection),
+            Who::Server => Opener::Client,
+        };
+        if stories.is_empty() && matches!(opener, Opener::Proxy(Some(_))) {
+            stories = relay::opaque(connection);
+        }
         if stories.is_empty() {
             return Rc::default();
         }
+        let handed_on = matches!(opener, Opener::Proxy(None));
         let question = TextQuery {
             stories,
             side: who.log_side(),
-            program: Program::of(connection, who),
+            program: match opener {
+                Opener::Proxy(Some(product)) => Program::Known(product),
+                Opener::Proxy(None) | Opener::Client => Program::of(connection, who),
+            },
+            handed_on,
         };
         if let Some(told) = self.kept.get(&question) {
             return Rc::clone(told);
         }
-        let told = question.answer();
+        let mut told = question.answer();
+        // A proxy whose texts are not known: what the program named in the request would say is a guess still.
+        if told.is_empty() && who == Who::Client && question.program.is_proxy() {
+            let of_request = TextQuery {
+                stories: question.stories.clone(),
+                side: question.side,
+                program: Program::of(connection, who),
+                handed_on: true,
+            };
+            told = of_request.answer();
+        }
         if self.kept.len() >= MAX_KEPT {
             self.kept.clear();
         }
@@ -136,6 +174,14 @@ impl TextQuery {
             }
         }
         told.extend(self.inside().map(|it| PredictedText::new(it, None)));
+        if self.handed_on {
+            for one in told.iter_mut().filter(|it| it.identified_by.is_some()) {
+                one.identified_by = None;
+                one.handed_on = true;
+            }
+            // That one program would not report it says nothing of the one that opened the connection.
+            told.retain(|it| it.text.is_some());
+        }
         told.into()
     }
 
@@ -164,6 +210,7 @@ impl PredictedText {
             text: prediction.text,
             identified_by: by,
             note: prediction.note,
+            handed_on: false,
         }
     }
 }

@@ -287,6 +287,7 @@ fn several_stories_share_the_suspects() {
         ],
         side: LogSide::Client,
         program: Program::Unknown,
+        handed_on: false,
     };
     let told = question.answer();
     assert_eq!(told.len(), SUSPECTS);
