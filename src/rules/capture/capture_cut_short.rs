@@ -2,8 +2,8 @@
 
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::base::format::number;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::shows;
 use crate::rules::{CaptureQuality, Severity};
 
@@ -61,11 +61,12 @@ fn check(capture_quality: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
         severity: Severity::Note,
         certainty: Certainty::Certain,
         summary: "packets were cut".into(),
-        message: format!(
+        message: sentence!(
             "Of {} of {} segments the capture kept less than was sent. Lengths are known; contents are not.",
-            number(capture_quality.cut),
-            number(capture_quality.segments)
-        ).into(),
+            capture_quality.cut,
+            capture_quality.segments
+        )
+        .into(),
         evidence: vec![shows(first, "the first segment that was cut")],
         remedies: RULE.remedies(),
     }))

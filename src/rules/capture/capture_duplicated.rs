@@ -2,8 +2,8 @@
 
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::base::format::number;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::shows;
 use crate::rules::{CaptureQuality, Severity};
 
@@ -51,6 +51,21 @@ rule! {
     ///  0.240  ACK                -->
     /// ```
     ///
+    /// A SYN-ACK that the server's timer repeats while a repeated SYN asks for it:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.000                     <--  SYN
+    ///  1.000  again [noack]      -->
+    /// +20us                      <--  again
+    /// +60us                      <--  again
+    ///  1.010  GET /              -->
+    ///  1.020                     <--  200 "hello"
+    ///  1.030  ACK                -->
+    ///  => findings connect-delayed
+    /// ```
+    ///
     /// # References
     ///
     /// tcpdump(1), `-i any`; editcap(1), `-d`.
@@ -66,11 +81,12 @@ fn check(capture_quality: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
         severity: Severity::Note,
         certainty: Certainty::Likely,
         summary: "packets were captured twice".into(),
-        message: format!(
+        message: sentence!(
             "{} of {} frames are second sightings of packets that the capture has already; they were left out.",
-            number(capture_quality.duplicates),
-            number(capture_quality.frames)
-        ).into(),
+            capture_quality.duplicates,
+            capture_quality.frames
+        )
+        .into(),
         evidence: vec![shows(first, "the first second sighting")],
         remedies: RULE.remedies(),
     }))

@@ -2,8 +2,8 @@
 
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::base::format::{counted, number};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 use crate::rules::{CaptureQuality, Severity};
 
@@ -75,22 +75,20 @@ fn check(capture_quality: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
     let Some(first) = first.or(hosts.connections.first()) else {
         return Verdict::Clear;
     };
-    let mut parts = Vec::new();
+    let mut message = Statement::default();
     if capture_quality.dropped > 0 {
-        parts.push(format!(
-            "{} packets were dropped while capturing",
-            number(capture_quality.dropped)
+        message.say(sentence!(
+            "{} dropped while capturing.",
+            Value::count(capture_quality.dropped, "packet was", "packets were")
         ));
     }
     if count > 0 {
-        parts.push(format!(
-            "{} bytes that were sent and never seen",
-            match count {
-                1 => "1 connection has".to_owned(),
-                more => format!("{} have", counted(more, "connection")),
-            }
+        message.say(sentence!(
+            "{} bytes that were acknowledged and never seen.",
+            Value::count(count as u64, "connection has", "connections have")
         ));
     }
+    message.say("Claims about what was not answered are weaker on the connections concerned.");
     Verdict::Found(Box::new(Diagnosis {
         severity: if capture_quality.dropped > 0 {
             Severity::Warning
@@ -99,11 +97,7 @@ fn check(capture_quality: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
         },
         certainty: Certainty::Certain,
         summary: "the capture is not complete".into(),
-        message: format!(
-            "{}. Claims about what was not answered are weaker on the connections concerned.",
-            parts.join("; ")
-        )
-        .into(),
+        message,
         evidence: vec![shows(
             first.first,
             if count > 0 {

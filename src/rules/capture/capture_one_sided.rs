@@ -3,8 +3,8 @@
 use crate::analysis::connection::Opening;
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::base::format::number;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::{Value, sentence};
 use crate::rules::wording::shows;
 use crate::rules::{CaptureQuality, Severity};
 
@@ -68,11 +68,12 @@ fn check(_: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
         severity: Severity::Note,
         certainty: Certainty::Likely,
         summary: "one direction is missing".into(),
-        message: format!(
-            "Of {} connections one side only was captured, of {} both. Nothing is said about answers that are missing.",
-            number(halves.half),
-            number(halves.whole)
-        ).into(),
+        message: sentence!(
+            "Of {} one side only was captured, of {} both. Nothing is said about answers that are missing.",
+            Value::count(halves.half.into(), "connection", "connections"),
+            halves.whole
+        )
+        .into(),
         evidence: first
             .map(|it| shows(it.first, "a connection of which one side is missing"))
             .into_iter()

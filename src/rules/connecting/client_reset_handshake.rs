@@ -1,11 +1,11 @@
 //! The client reset a connection that the server had just accepted.
 
-use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Opening, ResetKind, Who};
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::shows;
 
 rule! {
@@ -22,8 +22,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - If the SYN-ACK was late, find out why (loss on the way, a full queue at the server), or give the client more time to
-    ///   connect.
+    /// - *If the SYN was repeated:* Find out why the SYN-ACK was late (loss on the way, a full queue at the server), or give
+    ///   the client more time to connect.
     /// - If it comes again and again from one host that nobody asks to probe, look at that host's firewall, and whether the
     ///   answers reach another host than the one that asked.
     ///
@@ -85,19 +85,18 @@ fn check(connection: &Connection) -> Verdict {
     }
     let after = reset.frame_ref.time.since(connection.first.time);
     let late = after >= LATE;
-    let message = if late {
-        format!(
+    let message = Statement::from(match late {
+        true => sentence!(
             "The client's host answered the SYN-ACK with a RST, {} after the first SYN: whoever wanted the connection had \
              given up before.",
-            duration(after)
-        )
-    } else {
-        format!(
+            after
+        ),
+        false => sentence!(
             "The client's host answered the SYN-ACK with a RST {} after its SYN, as half-open probes and scans do. No byte \
              was exchanged.",
-            duration(after)
-        )
-    };
+            after
+        ),
+    });
     Verdict::Found(Box::new(Diagnosis {
         severity: if late {
             Severity::Warning
@@ -106,7 +105,7 @@ fn check(connection: &Connection) -> Verdict {
         },
         certainty: connection.teardown.certainty,
         summary: "connections were reset by the client as soon as they were accepted".into(),
-        message: message.into(),
+        message,
         evidence: vec![
             shows(connection.first, "SYN"),
             shows(

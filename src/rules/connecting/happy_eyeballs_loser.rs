@@ -7,6 +7,7 @@ use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::shows;
 
 rule! {
@@ -107,19 +108,23 @@ fn won(winner: &ConnectionSummary, loser: &ConnectionSummary) -> bool {
 }
 
 fn story(loser: &ConnectionSummary, winner: &ConnectionSummary) -> Diagnosis {
+    let mut evidence = vec![
+        shows(loser.first, "SYN of the one that was dropped"),
+        shows(winner.first, "SYN of the one that was used"),
+        shows(loser.close, "the client drops it"),
+    ];
+    evidence.sort_by_key(|it| it.frame_ref);
     Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Likely,
         summary: "connections lost a race between two addresses".into(),
-        message: format!(
-            "The client opened connections to {} and {} at once, used the second, and closed this one without a byte.",
-            loser.server, winner.server
-        ).into(),
-        evidence: vec![
-            shows(loser.first, "SYN of the one that was dropped"),
-            shows(winner.first, "SYN of the one that was used"),
-            shows(loser.close, "the client drops it"),
-        ],
+        message: sentence!(
+            "The client opened connections to {} and {} at once, used the second, and closed the first without a byte.",
+            loser.server,
+            winner.server
+        )
+        .into(),
+        evidence,
         remedies: RULE.remedies(),
     }
 }

@@ -1,11 +1,11 @@
 //! A connection was opened in advance and never used.
 
-use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{By, Connection, How, Opening, Phase};
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::shows;
 
 rule! {
@@ -88,9 +88,10 @@ fn check(connection: &Connection) -> Verdict {
         severity: Severity::Benign,
         certainty: teardown.certainty,
         summary: "connections were opened in advance and never used".into(),
-        message: format!(
-            "Not a byte was sent; the {who} closed the connection after {}.",
-            duration(lasted)
+        message: sentence!(
+            "Not a byte was sent; the {} closed the connection after {}.",
+            who,
+            lasted
         )
         .into(),
         evidence: vec![

@@ -1,6 +1,5 @@
 //! A proxy refused to forward a request.
 
-use crate::base::format::{duration, exact_bytes};
 use std::time::Duration;
 
 use crate::analysis::connection::{By, Connection, How, Phase, ResetKind};
@@ -9,7 +8,7 @@ use crate::protocol::http::{Exchange, FieldName, Method};
 use crate::rules::Severity;
 use crate::rules::classify::response;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::sentence;
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{not_yet, tell};
 
 rule! {
@@ -182,20 +181,24 @@ fn check(connection: &Connection) -> Verdict {
     if status == 407 && !is_last {
         return Verdict::Clear;
     }
-    let host = host(last);
-    let why = match status {
-        403 => "it is not allowed to go there".to_owned(),
-        407 if credentials => format!(
-            "it did not accept the credentials (offered: {})",
+    let message = Statement::from(sentence!(
+        "The proxy answered {} to the request for {}.",
+        status,
+        host(last)
+    ))
+    .and(match status {
+        403 => sentence!("It is not allowed to go there."),
+        407 if credentials => sentence!(
+            "It did not accept the credentials (offered: {}).",
             schemes(last)
         ),
-        407 => format!(
-            "it wants to know who asks, and no credentials were sent (offered: {})",
+        407 => sentence!(
+            "It wants to know who asks, and no credentials were sent (offered: {}).",
             schemes(last)
         ),
-        504 => "the host behind it did not answer in time".to_owned(),
-        _ => "it could not reach the host".to_owned(),
-    };
+        504 => sentence!("The host behind it did not answer in time."),
+        _ => sentence!("It could not reach the host."),
+    });
     // Without credentials the client may return with them, on another connection.
     let severity = if status == 407 && !credentials {
         Severity::Warning
@@ -207,7 +210,7 @@ fn check(connection: &Connection) -> Verdict {
         severity,
         connection.teardown.certainty,
         sentence!("a proxy refused with {}", status),
-        format!("The proxy answered {status} to the request for {host}: {why}."),
+        message,
     )
     .shows(last.request_head_end(), "what the proxy was asked for")
     .shows(
@@ -240,30 +243,30 @@ fn tunnel_closed(connection: &Connection) -> Option<Verdict> {
         return None;
     }
     let passed = client.bytes.saturating_sub(request.message.end());
-    let what = if passed == 0 {
-        "before anything was sent through it".to_owned()
-    } else {
-        format!(
-            "after {} from the client and none back",
-            exact_bytes(passed)
-        )
-    };
     let close = crate::base::frame_ref::FrameRef {
         frame: teardown.frame,
         time: teardown.at,
     };
-    let host = host(last);
+    let message = Statement::from(sentence!(
+        "The proxy agreed to a tunnel to {} and closed it {} later.",
+        host(last),
+        after
+    ))
+    .and(match passed {
+        0 => sentence!("Nothing was sent through it."),
+        passed => sentence!(
+            "{} had come from the client, and nothing came back.",
+            Value::exact_bytes(passed)
+        ),
+    })
+    .and("It, or the host behind it, would not have it after all.");
     Some(
         tell(
             &RULE,
             Severity::Error,
             teardown.certainty.max(Certainty::Likely),
             "a proxy closed a tunnel as soon as it was open",
-            format!(
-                "The proxy agreed to a tunnel to {host} and closed it {} later, {what}: it, or the host behind it, would not have \
-                 it after all.",
-                duration(after)
-            ),
+            message,
         )
         .shows(Some(agreed.last), "the proxy agrees to the tunnel")
         .shows(Some(close), "the proxy closes")

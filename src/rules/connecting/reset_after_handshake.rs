@@ -1,6 +1,5 @@
 //! The server reset a connection right after the handshake.
 
-use crate::base::format::{duration, exact_bytes};
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Opening, ResetKind, Who};
@@ -8,6 +7,7 @@ use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::tell;
 
 rule! {
@@ -27,7 +27,7 @@ rule! {
     /// - Look at the health of the targets behind a load balancer, and at its list of allowed addresses.
     /// - Compare the number of connections with the server's limit, and the accept queue with the backlog (`ss -ltn`,
     ///   `nstat TcpExtListenOverflows`); raise `listen()`'s backlog and `net.core.somaxconn` together.
-    /// - Let the client repeat the request on a new connection: nobody has read it.
+    /// - *If the request may be repeated:* Let the client repeat the request on a new connection.
     ///
     /// # Example
     ///
@@ -124,20 +124,20 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         .time
         .after(connection.connect_time.unwrap_or_default());
     let sent = connection.sent[Who::Client as usize].bytes;
-    let asked = match sent {
-        0 => "before anything was sent".to_owned(),
-        sent => format!(
-            "with {} from the client on the way or unread",
-            exact_bytes(sent)
+    let mut message = Statement::from(sentence!(
+        "The server reset the connection {} after the handshake, without having sent a byte.",
+        close.time.since(opened)
+    ));
+    message.say(match sent {
+        0 => sentence!("Nothing had been sent to it."),
+        sent => sentence!(
+            "{} from the client were on the way or unread.",
+            Value::exact_bytes(sent)
         ),
-    };
-    let no_socket = (ending.close.kind == Some(ResetKind::NoSocket)).then(|| {
-        "The RST says that there was no socket: the server's kernel had already let the connection go.".to_owned()
     });
-    let message = format!(
-        "The server reset the connection {} after the handshake, {asked}. It did not send a byte.",
-        duration(close.time.since(opened)),
-    );
+    if ending.close.kind == Some(ResetKind::NoSocket) {
+        message.say("The RST says that there was no socket: the server's kernel had let the connection go before.");
+    }
     tell(
         &RULE,
         Severity::Warning,
@@ -145,7 +145,6 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "the server reset connections as soon as they were open",
         message,
     )
-    .adds(no_socket)
     .shows(Some(connection.first), "the client's SYN")
     .shows(Some(close), "RST from the server, which has sent nothing")
     .about(connection)
@@ -178,12 +177,12 @@ fn at_first_use(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         Severity::Note,
         Certainty::Possible,
         "the server reset connections at their first request, perhaps without reading it",
-        format!(
+        sentence!(
             "The server reset the connection {} after the handshake and {} after the first request, without a byte: it may \
              have closed the connection without reading the request. The server's log, or a trace of its system calls, \
              would settle it.",
-            duration(close.time.since(opened)),
-            duration(close.time.since(asked.last.time)),
+            close.time.since(opened),
+            close.time.since(asked.last.time)
         ),
     )
     .shows(Some(asked.last), "the first request is complete")

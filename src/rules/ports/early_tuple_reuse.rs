@@ -1,12 +1,12 @@
 //! A client reused a port while it should itself have been in TIME-WAIT.
 
-use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Opening};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::shows;
 
 rule! {
@@ -100,9 +100,9 @@ fn check(connection: &Connection) -> Verdict {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
         summary: "ports were used again while the client held their TIME-WAIT".into(),
-        message: format!(
+        message: sentence!(
             "The client used the port again {} after a connection that it had closed first itself.",
-            duration(gap)
+            gap
         )
         .into(),
         evidence: vec![

@@ -3,9 +3,8 @@
 use crate::analysis::connection::{By, ConnectionSummary};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::certainty::Certainty;
-use crate::base::format::duration;
-use crate::base::format::number;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::{Statement, sentence};
 use crate::rules::{Evidence, Severity};
 
 rule! {
@@ -28,8 +27,8 @@ rule! {
     ///   end, and keep-alive not switched off by `Connection: close` from either side.
     /// - If the connections are needed, widen the range (`net.ipv4.ip_local_port_range`; `netsh int ipv4 set dynamicport
     ///   tcp`), or spread them over several server addresses.
-    /// - As second best, shorten what is waited: `net.ipv4.tcp_tw_reuse=1` on a Linux client, `TcpTimedWaitDelay` on an old
-    ///   Windows.
+    /// - As second best, shorten what is waited: `net.ipv4.tcp_tw_reuse=1` if the client runs Linux, `TcpTimedWaitDelay` if
+    ///   it runs an old Windows.
     ///
     /// # Example
     ///
@@ -119,21 +118,33 @@ fn story(sockets: &Sockets, connections: &[&ConnectionSummary], percent: f64) ->
         RangeBasis::Default => "a system's default that the ports seen fit",
         RangeBasis::Observed => "the lowest and highest port seen",
     };
-    let mut message = format!(
-        "{} of the {} ports {low}-{high} ({basis}) were open or in TIME-WAIT at once, {percent:.1} %; {} of them in \
-         TIME-WAIT at the worst moment.",
-        number(sockets.used_peak),
-        number(sockets.range_size()),
-        number(sockets.time_wait_peak),
-    );
+    let mut message = Statement::from(sentence!(
+        "{} of the {} ports {} ({}) were open or in TIME-WAIT at once, {} %; {} of them in TIME-WAIT at the worst moment.",
+        sockets.used_peak,
+        sockets.range_size(),
+        format!("{low}-{high}"),
+        basis,
+        percent.round() as u64,
+        sockets.time_wait_peak
+    ));
+    if let Some(port_exhaustion) = &sockets.port_exhaustion {
+        message.say(sentence!(
+            "A TIME-WAIT lasts {} there, as measured.",
+            port_exhaustion.time_wait.median
+        ));
+    }
     if let (Some(out), Some(peak)) = (sockets.runs_out_at, sockets.peak_at) {
-        let left = duration(out.since(peak));
-        let rate = sockets.rate.map_or_else(String::new, |rate| {
-            format!(" ({rate:.0} connections a second)")
-        });
-        message.push_str(&match out > peak {
-            true => format!(" At this rate{rate} the range runs out {left} after that."),
-            false => " Then no port was left.".to_owned(),
+        message.say(match (out > peak, sockets.rate) {
+            (true, Some(rate)) => sentence!(
+                "At this rate ({} connections a second) the range runs out {} after that.",
+                rate.round() as u64,
+                out.since(peak)
+            ),
+            (true, None) => sentence!(
+                "At this rate the range runs out {} after that.",
+                out.since(peak)
+            ),
+            (false, _) => sentence!("Then no port was left."),
         });
     }
     let count =
@@ -143,13 +154,13 @@ fn story(sockets: &Sockets, connections: &[&ConnectionSummary], percent: f64) ->
     let refused = count(|connection| connection.server_says_close);
     let all = connections.len();
     if all > 0 {
-        message.push_str(&format!(
-            " The client closed {} of {} connections first; {} carried one request, and on {} the server said \
-             `Connection: close`.",
-            number(by_client),
-            number(all),
-            number(single),
-            number(refused)
+        message.say(sentence!(
+            "The client closed {} of {} connections first; {} carried one request, and on {} the server said `Connection: \
+             close`.",
+            by_client,
+            all,
+            single,
+            refused
         ));
     }
     let mut remedies = RULE.remedies();
@@ -171,8 +182,11 @@ fn story(sockets: &Sockets, connections: &[&ConnectionSummary], percent: f64) ->
             RangeBasis::Default => Certainty::Likely,
             RangeBasis::Observed => Certainty::Possible,
         },
-        summary: format!("{percent:.0} % of the client's ports were spent on one server").into(),
-        message: message.into(),
+        summary: sentence!(
+            "connections to one server, which spent {} % of the client's ports",
+            percent.round() as u64
+        ),
+        message,
         evidence: evidence(sockets, connections),
         remedies,
     }
@@ -203,6 +217,7 @@ fn evidence(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Vec<Eviden
         frame_ref,
         note: "its TIME-WAIT begins at the client".to_owned(),
     }));
+    evidence.sort_by_key(|evidence| evidence.frame_ref);
     evidence.dedup_by_key(|evidence| evidence.frame_ref);
     evidence
 }

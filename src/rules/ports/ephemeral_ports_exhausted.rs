@@ -3,8 +3,8 @@
 use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::{PortExhaustion, RangeBasis, Sockets};
 use crate::base::certainty::Certainty;
-use crate::base::format::{duration, number};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 use crate::rules::{Evidence, Severity};
 
@@ -131,18 +131,20 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         RangeBasis::Told => sockets.range,
         _ => (sockets.ports_low, sockets.ports_high),
     };
-    let mut message = match &sockets.port_exhaustion {
-        Some(port_exhaustion) => collapsed(port_exhaustion, (low, high)),
-        None => format!(
-            "{} of the ports {low}-{high} were open or in TIME-WAIT at once, {} of them in TIME-WAIT.",
-            number(sockets.used_peak),
-            number(sockets.time_wait_peak),
-        ),
+    let ports = format!("{low}-{high}");
+    let message = match &sockets.port_exhaustion {
+        Some(port_exhaustion) => collapsed(port_exhaustion, ports),
+        None => Statement::from(sentence!(
+            "{} of the ports {} were open or in TIME-WAIT at once, {} of them in TIME-WAIT.",
+            sockets.used_peak,
+            ports,
+            sockets.time_wait_peak
+        )),
     };
-    message.push_str(&format!(
-        " Whoever connects then fails without a packet (10048, EADDRNOTAVAIL); the capture cannot show that, the client's log \
-         can. {} connections in all.",
-        number(connections.len()),
+    let message = message.and(sentence!(
+        "Whoever connects then fails without a packet (10048, EADDRNOTAVAIL); the capture cannot show that, the client's log \
+         can. {} in all.",
+        Value::count(connections.len() as u64, "connection", "connections")
     ));
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Error,
@@ -151,27 +153,30 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
             RangeBasis::Told => Certainty::Likely,
             _ => Certainty::Possible,
         },
-        summary: "the client has used every port towards one server".into(),
-        message: message.into(),
+        summary: "connections to one server, which used every port of the client".into(),
+        message,
         evidence: evidence(sockets, connections),
         remedies: RULE.remedies(),
     }))
 }
 
 /// The sawtooth pattern: silence once the last port is taken, then no more connections than TIME-WAITs end.
-fn collapsed(port_exhaustion: &PortExhaustion, (low, high): (u16, u16)) -> String {
-    format!(
-        "The client took the ports {low}-{high} one after the other, {:.0} a second, until it had had every one of them. Then it \
-         opened nothing for {}, and after that {:.0} a second in the mean, each from a port that had been out of use for {} \
-         ({} times, from {} to {}): it goes on only as fast as its TIME-WAITs end.",
-        port_exhaustion.rate_before,
-        duration(port_exhaustion.silence),
-        port_exhaustion.rate_after,
-        duration(port_exhaustion.time_wait.median),
-        number(port_exhaustion.time_wait.count),
-        duration(port_exhaustion.time_wait.range.0),
-        duration(port_exhaustion.time_wait.range.1),
-    )
+fn collapsed(port_exhaustion: &PortExhaustion, ports: String) -> Statement {
+    let wait = &port_exhaustion.time_wait;
+    Statement::from(sentence!(
+        "The client took the ports {} one after the other, {} a second, until it had had every one of them.",
+        ports,
+        port_exhaustion.rate_before.round() as u64
+    ))
+    .and(sentence!(
+        "Then it opened nothing for {}, and after that {} a second in the mean, each from a port that had been out of use for \
+         {} ({}, from {}): it goes on only as fast as its TIME-WAITs end.",
+        port_exhaustion.silence,
+        port_exhaustion.rate_after.round() as u64,
+        wait.median,
+        Value::count(wait.count as u64, "time", "times"),
+        Value::Duration(wait.range.0, wait.range.1)
+    ))
 }
 
 fn evidence(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Vec<Evidence> {
@@ -191,6 +196,7 @@ fn evidence(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Vec<Eviden
         );
     }
     evidence.extend(connections.last().map(|it| from(it, "the last")));
+    evidence.sort_by_key(|it| it.frame_ref);
     evidence.dedup_by_key(|it| it.frame_ref);
     evidence
 }

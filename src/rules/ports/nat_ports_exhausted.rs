@@ -1,6 +1,5 @@
 //! Connects to one server get no answer after very many were made, while others succeed.
 
-use crate::base::format::number;
 use std::time::Duration;
 
 use crate::analysis::connection::{ConnectionSummary, Opening};
@@ -8,6 +7,7 @@ use crate::analysis::hosts::{HostPair, Hosts};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 
 rule! {
@@ -25,7 +25,7 @@ rule! {
     /// # Remedy
     ///
     /// - Use each connection for many requests, which is cheaper than any of the below.
-    /// - Give the translator more ports or addresses for this client (NAT gateway, more public addresses), or reach the server
+    /// - If there is an address translator on the way, give it more ports or addresses for this client (NAT gateway, more public addresses), or reach the server
     ///   without it (private endpoint, peering).
     /// - Look at its metrics for failed translations at that time; they settle it.
     ///
@@ -158,21 +158,24 @@ fn exhausted(hosts: &Hosts<'_>, host_pairs: &HostPair<'_>) -> Option<HostDiagnos
 }
 
 fn story(silent: &[&ConnectionSummary], held: usize, server_fine: bool) -> Diagnosis {
-    let mut message = format!(
-        "{} connects got no answer after {} connections to the same server that a translator would still hold ports for, \
-         while the client's connects to other servers were answered.",
-        number(silent.len()),
-        number(held)
-    );
+    let mut message = Statement::from(sentence!(
+        "{} got no answer after {} to the same server for which a translator would still hold ports, while the client's \
+         connects to other servers were answered.",
+        Value::count(silent.len() as u64, "connect", "connects"),
+        Value::count(held as u64, "connection", "connections")
+    ));
     if server_fine {
-        message.push_str(" The server answered other clients at that time.");
+        message.say("The server answered other clients at that time.");
     }
-    message.push_str(" What the client sends looks the same when the server is overloaded; the translator's metrics settle it.");
+    message.say(
+        "What the client sends looks the same when the server is overloaded, and nothing here shows that there is a \
+         translator; its metrics settle it.",
+    );
     Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Possible,
         summary: "connects got no answer after very many to the same server".into(),
-        message: message.into(),
+        message,
         evidence: vec![
             shows(silent[0].first, "the first SYN without an answer"),
             shows(silent[silent.len() - 1].first, "the last one"),

@@ -3,10 +3,9 @@
 use crate::analysis::connection::{By, ConnectionSummary};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::certainty::Certainty;
-use crate::base::format::duration;
-use crate::base::format::number;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::{rate, shows};
 
 rule! {
@@ -93,31 +92,37 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         .filter(|it| it.exchanges > 0 && !it.client_persists)
         .count();
     let first = connections.iter().filter(|it| it.by == By::Client).count();
-    let why = match () {
-        () if asked * 2 > all => "the client asks for the close itself",
+    let mut message = Statement::from(sentence!(
+        "The client closed {} of {} connections first, {} a second.",
+        first,
+        all,
+        rate.round() as u64
+    ))
+    .and(sentence!(
+        "It held {} TIME-WAITs at once, {} % of {} ports.",
+        sockets.time_wait_peak,
+        (share * 100.0).round() as u64,
+        sockets.range_size()
+    ));
+    if let Some(port_exhaustion) = &sockets.port_exhaustion {
+        message.say(sentence!(
+            "A TIME-WAIT lasts {} there, as measured.",
+            port_exhaustion.time_wait.median
+        ));
+    }
+    message.say(match () {
+        () if asked * 2 > all => "It closes first because it asks for the close itself.",
         () if refused * 2 > all => {
-            "the server says `Connection: close` and leaves the closing to the client"
+            "It closes first because the server says `Connection: close` and leaves the closing to it."
         }
-        () if single * 2 > all => {
-            "the client uses each connection for one request, though both sides would go on"
-        }
-        () => "nobody announces the close",
-    };
-    let mut message = format!(
-        "The client closed {} of {} connections first ({} a second), and held {} TIME-WAITs at once, {:.1} % of \
-         {} ports. Why it closes first: {why}; {} connections carried one request.",
-        number(first),
-        number(all),
-        number(rate.round() as u64),
-        number(sockets.time_wait_peak),
-        share * 100.0,
-        number(sockets.range_size()),
-        number(single),
-    );
+        () if single * 2 > all => "It uses each connection for one request, though both sides would go on.",
+        () => "Nobody announces the close.",
+    });
+    message.say(sentence!("{} connections carried one request.", single));
     if let (Some(out), Some(start)) = (sockets.runs_out_at, connections.first()) {
-        message.push_str(&format!(
-            " At this rate the ports run out {} after the first of them.",
-            duration(out.since(start.first.time))
+        message.say(sentence!(
+            "At this rate the ports run out {} after the first of them.",
+            out.since(start.first.time)
         ));
     }
     let mut evidence = Vec::new();
@@ -132,7 +137,7 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         severity: Severity::Warning,
         certainty: Certainty::Certain,
         summary: "connections were closed by the client first, which holds their TIME-WAITs".into(),
-        message: message.into(),
+        message,
         evidence,
         remedies: RULE.remedies(),
     }))

@@ -1,14 +1,14 @@
 //! The server closes most connections first, at a high rate.
 
-use crate::base::format::number;
 use std::collections::BTreeMap;
 
 use crate::analysis::connection::ConnectionSummary;
-use crate::analysis::hosts::Hosts;
+use crate::analysis::hosts::{Hosts, TIME_WAIT};
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::shows;
 
 rule! {
@@ -67,8 +67,6 @@ rule! {
 const FAST: f64 = 100.0;
 /// Fewer connections are a burst, not a rate.
 const LEAST: usize = 200;
-/// Seconds for which Linux holds a TIME-WAIT.
-const TIME_WAIT: f64 = 60.0;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut servers: BTreeMap<Endpoint, Vec<&ConnectionSummary>> = BTreeMap::new();
@@ -114,16 +112,20 @@ fn story(connections: &[&ConnectionSummary], all: usize, rate: f64) -> Diagnosis
         severity: Severity::Note,
         certainty: Certainty::Certain,
         summary: "connections were closed by the server first, which holds their TIME-WAITs".into(),
-        message: format!(
-            "The server closed {} of {} connections first, {} a second; if it goes on, it holds about {} TIME-WAITs. \
-             {} carried no more than one request, on {} the server said `Connection: close`.",
-            number(connections.len()),
-            number(all),
-            number(rate.round() as u64),
-            number((rate * TIME_WAIT).round() as u64),
-            number(single),
-            number(says),
-        ).into(),
+        message: Statement::from(sentence!(
+            "The server closed {} of {} connections first, {} a second; if it goes on, and holds each TIME-WAIT for {}, it \
+             has about {} of them.",
+            connections.len(),
+            all,
+            rate.round() as u64,
+            TIME_WAIT,
+            (rate * TIME_WAIT.as_secs_f64()).round() as u64
+        ))
+        .and(sentence!(
+            "{} carried no more than one request, on {} the server said `Connection: close`.",
+            single,
+            says
+        )),
         evidence: vec![shows(connections[0].close, "the server closes first")],
         remedies: RULE.remedies(),
     }

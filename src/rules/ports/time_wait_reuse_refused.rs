@@ -1,12 +1,12 @@
 //! A SYN met a TIME-WAIT that did not accept it.
 
-use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Opening};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::shows;
 
 rule! {
@@ -24,8 +24,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Never set `net.ipv4.tcp_tw_recycle` on a server whose clients share addresses (Linux before 4.12).
-    /// - Give the address translator more addresses or ports, and let it not reuse one within a minute.
+    /// - If the server runs Linux before 4.12, see that `net.ipv4.tcp_tw_recycle` is not set on it.
+    /// - If the clients come through an address translator, give it more addresses or ports, and let it not reuse one within a minute.
     /// - Keep connections, so that fewer are closed; and let clients close first, so that the TIME-WAIT is theirs.
     ///
     /// # Example
@@ -102,7 +102,7 @@ fn check(connection: &Connection) -> Verdict {
     let (certainty, how) = match connection.challenge {
         Some(_) => (
             Certainty::Certain,
-            "answered the SYN with an acknowledgement of the old numbers",
+            "The server answered the SYN with an acknowledgement of the old numbers.",
         ),
         None if connection.opening == Opening::Unanswered
             && before.waits[1]
@@ -111,20 +111,21 @@ fn check(connection: &Connection) -> Verdict {
         {
             (
                 Certainty::Possible,
-                "answered the SYN and its repetitions not at all",
+                "The server answered the SYN and its repetitions not at all, which may have other reasons.",
             )
         }
         None => return Verdict::Clear,
     };
     let time = connection.connect_time.filter(|_| opened);
-    let mut message = format!(
-        "The last connection on these addresses and ports ended {} before; the server {how}.",
-        duration(gap)
-    );
-    match time {
-        Some(time) => message.push_str(&format!(" The connect took {}.", duration(time))),
-        None => message.push_str(" The connection was not opened."),
-    }
+    let message = Statement::from(sentence!(
+        "The last connection on these addresses and ports ended {} before.",
+        gap
+    ))
+    .and(how)
+    .and(match time {
+        Some(time) => sentence!("The connect took {}.", time),
+        None => sentence!("The connection was not opened."),
+    });
     let mut evidence = vec![
         shows(before.last, "the last of the old connection"),
         shows(connection.first, "SYN on the same addresses and ports"),
@@ -142,7 +143,7 @@ fn check(connection: &Connection) -> Verdict {
         },
         certainty,
         summary: "SYNs met a TIME-WAIT that would not give way".into(),
-        message: message.into(),
+        message,
         evidence,
         remedies: RULE.remedies(),
     }))

@@ -1,6 +1,5 @@
 //! A port was reused while the server still held the TIME-WAIT of its previous connection.
 
-use crate::base::format::{duration, number};
 use std::time::Duration;
 
 use crate::analysis::connection::ConnectionSummary;
@@ -8,6 +7,7 @@ use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::{Value, sentence};
 use crate::rules::wording::shows;
 
 rule! {
@@ -88,16 +88,15 @@ fn gap(it: &ConnectionSummary) -> Option<Duration> {
 }
 
 fn story(again: &[&ConnectionSummary], gaps: Measured) -> Diagnosis {
-    let after = match gaps.count {
-        1 => format!(
-            "The port was used again {} after its last connection",
-            duration(gaps.median)
+    let message = match gaps.count {
+        1 => sentence!(
+            "The port was used again {} after its last connection, whose TIME-WAIT the server held; it gave way.",
+            gaps.median
         ),
-        count => format!(
-            "Ports were used again {} times, {} to {} after their last connections",
-            number(count),
-            duration(gaps.range.0),
-            duration(gaps.range.1)
+        count => sentence!(
+            "Ports were used again {} times, {} after their last connections, whose TIME-WAIT the server held; it gave way.",
+            count,
+            Value::Duration(gaps.range.0, gaps.range.1)
         ),
     };
     Diagnosis {
@@ -108,7 +107,7 @@ fn story(again: &[&ConnectionSummary], gaps: Measured) -> Diagnosis {
             Certainty::Likely
         },
         summary: "ports were used again while the server held their TIME-WAIT".into(),
-        message: format!("{after}, whose TIME-WAIT the server held; it gave way.").into(),
+        message: message.into(),
         evidence: vec![shows(again[0].first, "SYN on the same addresses and ports")],
         remedies: RULE.remedies(),
     }
