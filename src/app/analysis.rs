@@ -20,6 +20,7 @@ use crate::rules::{Finding, Severity};
 /// let analysis = hangup::Analysis::of_files(["captures/keep-alive-race.pcapng"])?;
 /// for connection in analysis.connections() {
 ///     println!("{} → {}: {}", connection.client, connection.server, connection.teardown);
+///     println!("    {}", connection.outcome);
 /// }
 /// for finding in analysis.findings() {
 ///     println!("{}: {}", finding.severity.name(), finding.message);

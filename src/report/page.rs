@@ -25,7 +25,7 @@ use crate::base::net::Skip;
 use crate::report::snapshot::InputSummary;
 use crate::report::wording::connection::{self, story};
 use crate::report::wording::other_packets::no_tcp;
-use crate::report::wording::outcomes::{self, OutcomeTally};
+use crate::report::wording::outcomes::{OutcomeTally, remark};
 use crate::rules::Severity;
 
 /// Input files listed one by one.
@@ -431,7 +431,7 @@ impl<'v, 'a> Page<'v, 'a> {
             sheet.heading("Connections")?;
             for connection in self.view.shown() {
                 let body = StyledLine::from(story(connection, &self.view.snapshot.frames))
-                    .plain(verdict_on(connection))
+                    .plain(remark(connection.outcome))
                     .plain(finding::logs_in_a_sentence(self.view, connection))
                     .plain(self.findings_of(connection));
                 sheet.item(&self.lead(connection), &body)?;
@@ -454,7 +454,7 @@ impl<'v, 'a> Page<'v, 'a> {
         })?;
         for group in groups.iter().take(MOST) {
             let body = StyledLine::from(story(group.first, &self.view.snapshot.frames))
-                .plain(verdict_on(group.first))
+                .plain(remark(group.first.outcome))
                 .plain(finding::logs_in_a_sentence(self.view, group.first))
                 .plain(alike(group))
                 .plain(self.findings_of(group.first));
@@ -486,15 +486,6 @@ impl<'v, 'a> Page<'v, 'a> {
             [] => String::new(),
             rules => format!(" [{}]", rules.join(", ")),
         }
-    }
-}
-
-/// ` Unknown: it began before the capture.`
-fn verdict_on(connection: &Connection) -> String {
-    let outcome = connection.outcome;
-    match outcome.is_fine() || outcome.is_still_open() {
-        true => String::new(),
-        false => format!(" {}.", capitalised(&outcomes::judged(outcome))),
     }
 }
 

@@ -4,7 +4,9 @@
 //! findings. Out: the numbers of the attempts whose outcome is fine after all.
 
 use super::{Finding, Severity};
-use crate::analysis::connection::{ConnectionOutcome, ConnectionSummary, FineReason, Opening};
+use crate::analysis::connection::{
+    ConnectionOutcome, ConnectionSummary, FineReason, Opening, UnknownReason,
+};
 use crate::analysis::hosts::fallback;
 
 /// What came of an attempt that another connection replaced.
@@ -15,7 +17,8 @@ pub(crate) const SPARED: ConnectionOutcome = ConnectionOutcome::Fine(FineReason:
 pub(crate) fn spared_attempts(summaries: &[ConnectionSummary], findings: &[Finding]) -> Vec<u32> {
     let failed = |it: &&ConnectionSummary| {
         let opened = matches!(it.opening, Opening::Handshake | Opening::Midstream);
-        it.outcome.is_failed() && !opened
+        let unseen = ConnectionOutcome::Unknown(UnknownReason::NoAnswerSeen);
+        (it.outcome.is_failed() || it.outcome == unseen) && !opened
     };
     let failed: Vec<&ConnectionSummary> = summaries.iter().filter(failed).collect();
     if failed.is_empty() {

@@ -34,7 +34,7 @@ use crate::base::format::{capitalised, count, number};
 use crate::report::filter::Filter;
 use crate::report::rich_text::StyledLine;
 use crate::report::wording::connection;
-use crate::report::wording::outcomes::judged;
+use crate::report::wording::outcomes::{judged, remark};
 
 /// Rows at the bottom with details of the selected connection.
 const DETAIL_ROWS: u16 = 4;
@@ -725,7 +725,9 @@ impl ConnectionsScreen {
             return;
         };
         let told = match model.snapshot.connection(summary.id) {
-            Some(record) => connection::story(record, &model.snapshot.frames),
+            Some(record) => {
+                connection::story(record, &model.snapshot.frames) + &remark(summary.outcome)
+            }
             None => in_short(summary),
         };
         let paragraph = Paragraph::new(0, told);

@@ -30,6 +30,8 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 const REFUSES_WITHIN: Duration = Duration::from_millis(50);
 /// Last words as short as this may be a goodbye, which has no answer: an unbind of LDAP, a `COM_QUIT` of MySQL.
 const GOODBYE: u64 = 32;
+/// The same in a record of TLS, which is too short for a request.
+const TLS_GOODBYE: u64 = 40;
 /// The longest goodbye to a side that is gone: an alert of TLS in any cipher, padded.
 const FAREWELL: u64 = 128;
 /// Repetitions and probes without an answer that make a silence.
@@ -64,6 +66,8 @@ fn attempt(connection: &Connection) -> Option<ConnectionOutcome> {
         Opening::Refused => Failed(FailedReason::Refused),
         Opening::Unreachable => Failed(FailedReason::Unreachable),
         Opening::Unanswered | Opening::Rejected if open => Unknown(UnknownReason::CutOff),
+        // A system repeats its SYN after a second at most, unless there was an answer or the program gave up.
+        Opening::Unanswered if connection.syn_retries == 0 => Unknown(UnknownReason::NoAnswerSeen),
         Opening::Unanswered => Failed(FailedReason::Unanswered),
         Opening::Rejected => match connection.teardown.by {
             By::Client if connection.challenge.is_none() => {
@@ -73,6 +77,7 @@ fn attempt(connection: &Connection) -> Option<ConnectionOutcome> {
                     false => Fine(FineReason::Cancelled),
                 }
             }
+            By::Nobody if connection.syn_acks < 2 => Unknown(UnknownReason::NoAnswerSeen),
             By::Nobody => Failed(FailedReason::Unanswered),
             By::Middlebox => Failed(FailedReason::InjectedReset),
             By::Client | By::Server | By::Both => Failed(FailedReason::Rejected),
@@ -132,6 +137,13 @@ fn is_no_request(exchange: &Exchange) -> bool {
     exchange.response.is_none() && is_broken(request(exchange))
 }
 
+/// Bytes that were taken for a response, though nothing was asked: nobody waits for its end.
+fn is_unasked(connection: &Connection, exchange: &Exchange) -> bool {
+    let whole = connection.opening == Opening::Handshake
+        && connection.sent[Who::Client as usize].missing == 0;
+    exchange.request.is_none() && !exchange.is_complete() && whole
+}
+
 /// Whether the end of this stream was not followed, because there were too many.
 fn is_not_followed(connection: &Connection, exchange: &Exchange) -> bool {
     let many = connection.h2.as_ref().is_some_and(|h2| h2.not_followed > 0);
@@ -151,7 +163,8 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
         let unseen = exchange.response.is_none()
             && connection.sent[Who::Server as usize].missing > 0
             && connection.teardown.by != By::Middlebox;
-        if is_no_request(exchange) || is_not_followed(connection, exchange) || unseen {
+        let unasked = is_unasked(connection, exchange);
+        if unasked || is_no_request(exchange) || is_not_followed(connection, exchange) || unseen {
             return None;
         }
         match exchange.outcome(ending)? {
@@ -556,6 +569,9 @@ fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReaso
     }
     let ending = teardown.ending();
     for exchange in &connection.exchanges {
+        if is_unasked(connection, exchange) {
+            continue;
+        }
         if is_not_followed(connection, exchange) {
             return Some(UnknownReason::Evicted);
         }
@@ -710,7 +726,16 @@ fn behind_tls(connection: &Connection, facts: &TlsFacts) -> ConnectionOutcome {
     const HIDDEN: ConnectionOutcome = ConnectionOutcome::Unknown(UnknownReason::Encrypted);
     let teardown = &connection.teardown;
     let [client, server] = facts.flows;
-    let answered = facts.last_word == Some(FlowEnd::B) && client.records > 0;
+    let hello = facts.hello.as_ref().map(|(_, hello)| hello);
+    // A short record of HTTP/2 may be a stream that the client gives up.
+    let multiplexed =
+        hello.is_none_or(|hello| hello.cut || hello.alpn.iter().any(|it| it == b"h2"));
+    let goodbye = facts.last_word == Some(FlowEnd::A)
+        && facts.last_words <= TLS_GOODBYE
+        && teardown.by == By::Client
+        && server.records > 0
+        && !multiplexed;
+    let answered = (facts.last_word == Some(FlowEnd::B) || goodbye) && client.records > 0;
     if facts.caller != FlowEnd::A || !answered {
         return HIDDEN;
     }

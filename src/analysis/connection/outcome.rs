@@ -213,6 +213,8 @@ reasons! {
     HalfClosed "half-closed" "had closed on one side only",
     /// It was begun before the capture.
     BeganBefore "began-before" "began before the capture",
+    /// No answer to its SYN or SYN-ACK was captured, and that was not repeated, as it would be without an answer.
+    NoAnswerSeen "no-answer-seen" "got no answer that was captured",
     /// One direction was not captured.
     OneDirection "one-direction" "came with one direction only",
     /// The capture lacks packets of it.

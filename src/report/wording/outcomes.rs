@@ -1,7 +1,7 @@
 //! What came of many connections, in one clause: how many failed, are fine, or cannot be judged, and why not.
 
 use crate::analysis::connection::{ConnectionOutcome, UnknownReason};
-use crate::base::format::number;
+use crate::base::format::{capitalised, number};
 
 /// `unknown: it began before the capture`.
 #[must_use]
@@ -9,6 +9,15 @@ pub fn judged(outcome: ConnectionOutcome) -> String {
     match outcome {
         ConnectionOutcome::Unknown(reason) => format!("{}: it {}", outcome.name(), reason.phrase()),
         _ => outcome.to_string(),
+    }
+}
+
+/// ` Unknown: it began before the capture.`, to follow a sentence; nothing where all is well, or still open.
+#[must_use]
+pub fn remark(outcome: ConnectionOutcome) -> String {
+    match outcome.is_fine() || outcome.is_still_open() {
+        true => String::new(),
+        false => format!(" {}.", capitalised(&judged(outcome))),
     }
 }
 
@@ -142,14 +151,18 @@ impl OutcomeTally {
         }
     }
 
-    /// Why some cannot be judged, the open ones left out: `1 began before the capture`; empty if all can.
+    /// Why some cannot be judged, the open ones left out: `1 began before the capture, 2 ended inside encryption`, without
+    /// numbers if there is one reason; empty if all can be judged.
     #[must_use]
     pub fn doubts(&self) -> String {
         let open = UnknownReason::StillOpen.phrase();
-        let reasons = self.reasons().into_iter();
-        let told = reasons
-            .filter(|(_, phrase)| *phrase != open)
-            .map(|(count, phrase)| format!("{} {phrase}", number(count)));
+        let mut reasons = self.reasons();
+        reasons.retain(|(_, phrase)| *phrase != open);
+        if let [(_, phrase)] = &reasons[..] {
+            return (*phrase).to_owned();
+        }
+        let told = reasons.iter();
+        let told = told.map(|(count, phrase)| format!("{} {phrase}", number(*count)));
         told.collect::<Vec<_>>().join(", ")
     }
 
@@ -234,7 +247,7 @@ mod tests {
         }
         let told = tally.clause(false);
         assert!(
-            told.ends_with(", 10 cannot be judged for other reasons"),
+            told.ends_with(", 11 cannot be judged for other reasons"),
             "{told}"
         );
     }

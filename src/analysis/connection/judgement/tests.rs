@@ -41,6 +41,12 @@ fn an_attempt_that_got_no_connection_is_lost() {
             "SYN -->\n+3s <-- SYN\nRST [noack] -->",
             "failed client-left",
         ),
+        // Once, and not again: the answer was not captured, or the program left.
+        (
+            "",
+            "SYN -->\nclient :40009 server :81\n+9s SYN -->",
+            "unknown no-answer-seen",
+        ),
         // What comes in the last second of the capture may still be answered.
         ("", "SYN -->", "unknown cut-off"),
         (OPEN, "<-- RST [noack]", "failed rejected"),
@@ -222,6 +228,12 @@ fn in_tls_the_records_tell() {
             "fine answered",
         ),
         (&answered, "FIN -->\n<-- FIN\nACK -->", "fine answered"),
+        // A goodbye, as databases send it.
+        (
+            &answered,
+            "app 22 -->\nclose_notify FIN -->\n<-- FIN\nACK -->",
+            "fine answered",
+        ),
         // What is harmless after a close_notify of either side.
         (
             &answered,
