@@ -118,8 +118,10 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     if failure(connection).is_some() {
         return None;
     }
-    // If only one direction was captured, nothing is known about the missing messages of the other.
-    if connection.sent.iter().any(|sent| sent.packets == 0) {
+    // If only one direction was captured, nothing is known about the missing messages of the other. But a response that
+    // the server itself did not complete is one.
+    let one_sided = connection.sent.iter().any(|sent| sent.packets == 0);
+    if one_sided && !is_cut_by_itself(connection) {
         return None;
     }
     // Skips connections on which the requests come from the side that did not open them.
@@ -166,15 +168,20 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     let close = told.unwrap_or(close);
     if exchange.is_some_and(|exchange| {
         is_unreadable(exchange)
+            && !has_more(connection, exchange)
             && !(reading == EndingKind::LeftMidResponse && goes_on(connection, exchange, &close))
     }) {
         return None;
     }
-    let missing = connection.sent.iter().any(|sent| sent.missing > 0) || connection.closed_unseen();
+    let missing = one_sided
+        || connection.sent.iter().any(|sent| sent.missing > 0)
+        || connection.closed_unseen();
     // The snap length hid a part of the head, which might change the meaning of the rest.
     let hidden = exchange.is_some_and(|exchange| {
         let rare = exchange.rare.as_ref();
-        rare.is_some_and(|rare| rare.response.head_cut) || is_open_ended(exchange)
+        rare.is_some_and(|rare| rare.response.head_cut)
+            || is_open_ended(exchange)
+            || has_more(connection, exchange)
     });
     Some(Ending {
         reading,
@@ -350,8 +357,38 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
             Some((reading, Some(exchange)))
         }
         Phase::Between | Phase::After => after_server(connection, close),
+        Phase::Opaque if is_reset => {
+            let exchange = exchanges.last().filter(|it| has_more(connection, it))?;
+            Some((EndingKind::ResetMidResponse, Some(exchange)))
+        }
         _ => None,
     }
+}
+
+/// Whether the server probed the client's shut window until the end, in a response whose end was not captured: then it
+/// had more of it to send.
+fn has_more(connection: &Connection, exchange: &Exchange) -> bool {
+    let [_, server] = connection.sent;
+    let last = connection.exchanges.last();
+    last.is_some_and(|last| std::ptr::eq(last, exchange))
+        && server.window_probes > 0
+        && response(exchange).is_some_and(|answer| answer.progress == MessageProgress::Unseen)
+}
+
+/// Whether the server's side alone was captured, and shows that it ended within a response of its own: one with a body, so
+/// that it does not answer a HEAD.
+fn is_cut_by_itself(connection: &Connection) -> bool {
+    let [client, server] = connection.sent;
+    let last = connection.exchanges.last().and_then(response);
+    client.packets == 0
+        && server.missing == 0
+        && connection.teardown.by == By::Server
+        && matches!(connection.teardown.phase, Phase::ResponseBody)
+        && last.is_some_and(|answer| {
+            answer.progress == MessageProgress::Body
+                && matches!(answer.framing, Framing::Length | Framing::Chunked)
+                && answer.body_wire > 0
+        })
 }
 
 /// Whether the server answered half a request because the rest did not come: the client had sent nothing for a while.
@@ -523,6 +560,12 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                 EndingKind::LeftMidResponse
             };
             Some((reading, Some(exchange)))
+        }
+        Phase::Opaque
+            if close.kind.is_some()
+                && exchanges.last().is_some_and(|it| has_more(connection, it)) =>
+        {
+            Some((EndingKind::LeftMidResponse, exchanges.last()))
         }
         Phase::Opaque => {
             let last = exchanges.last()?;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::catalogue::CATALOGUE;
+use super::classify::announced;
 use super::product_remedies::{client, server};
 use super::remedy_conditions;
 use super::rule::Rule;
@@ -133,6 +134,23 @@ pub(super) static CONDITIONS: &[Condition] = &[
         it.icmp
             .as_ref()
             .is_some_and(|quote| quote.reporter != it.server.ip)
+    }),
+    when("the client had sent something", |it, _| {
+        it.sent[Who::Client as usize].bytes > 0
+    }),
+    when("the server had answered before", |it, _| {
+        it.exchanges.last().is_some_and(|it| it.response.is_some())
+    }),
+    when("the server had not answered", |it, _| {
+        it.exchanges.last().is_none_or(|it| it.response.is_none())
+    }),
+    when("a response before had announced the close", |it, _| {
+        lost_request(it).is_some_and(|lost| announced(it, lost).is_some())
+    }),
+    when("nothing had come for {} or more", |it, limit| {
+        let last = it.last_data.iter().map(|it| it.time).max();
+        last.zip(time(limit))
+            .is_some_and(|(last, limit)| it.teardown.at.since(last) >= limit)
     }),
     when("the client's window had gone to zero", |it, _| {
         it.sent[Who::Client as usize].zero_windows > 0
@@ -377,6 +395,31 @@ mod tests {
 
     /// Each condition with a value, what follows the handshake where it holds, and where it does not.
     const BOTH_SIDES: &[(&str, &str, &str)] = &[
+        (
+            "the client had sent something",
+            "GET / -->\n<-- FIN",
+            "<-- FIN",
+        ),
+        (
+            "the server had answered before",
+            "POST / [length=9000] data 1000 -->\n<-- 413 \"no\"\ndata 1000 -->\n<-- RST",
+            "POST / [length=9000] data 1000 -->\n<-- ACK\n<-- RST",
+        ),
+        (
+            "the server had not answered",
+            "POST / [length=9000] data 1000 -->\n<-- ACK\n<-- RST",
+            "POST / [length=9000] data 1000 -->\n<-- 413 \"no\"\ndata 1000 -->\n<-- RST",
+        ),
+        (
+            "a response before had announced the close",
+            "GET /1 GET /2 -->\n<-- 200 \"one\" [close]\n<-- FIN",
+            "GET /1 GET /2 -->\n<-- 200 \"one\"\n<-- FIN",
+        ),
+        (
+            "nothing had come for 1 s or more",
+            "GET / -->\n<-- 200 data 300 [length=1000]\n+1s RST -->",
+            "GET / -->\n<-- 200 data 300 [length=1000]\n+999ms RST -->",
+        ),
         (
             "the client's window had gone to zero",
             "GET / -->\n<-- 200 data 300 [length=1000]\nACK [win=0] -->\n+1s <-- RST",

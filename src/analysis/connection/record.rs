@@ -105,6 +105,8 @@ pub struct SentTotals {
     pub keep_alives: u32,
     /// Times the announced window went from nonzero to zero.
     pub zero_windows: u32,
+    /// Probes of a window that the peer had shut: this side had more to send (RFC 9293 §3.8.6.1).
+    pub window_probes: u32,
     /// Payload bytes that the peer acknowledged.
     pub acknowledged: u64,
     /// Time to live (IPv4) or hop limit (IPv6) of the first segment.

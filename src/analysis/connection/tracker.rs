@@ -463,6 +463,7 @@ impl ConnectionTracker {
                     resets: counts.resets,
                     keep_alives: counts.keep_alives,
                     zero_windows: counts.zero_windows,
+                    window_probes: counts.window_probes,
                     acknowledged: acknowledged(peer.stream()),
                     ttl: counts.ttl,
                 }

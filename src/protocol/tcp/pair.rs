@@ -331,8 +331,9 @@ impl EndpointPair {
                 && (segment.length == 0 || receiver_has_all(sender, next))
                 && next > 0
             {
-                if receiver.window != Some(0) {
-                    sender.keep_alives += 1;
+                match receiver.window {
+                    Some(0) => sender.window_probes += 1,
+                    _ => sender.keep_alives += 1,
                 }
                 if sender.unanswered == 0 {
                     let last = sender.last_sent.time.max(receiver.last_sent.time);

@@ -130,6 +130,7 @@ pub struct Peer {
     pub(super) resets: u32,
     pub(super) keep_alives: u32,
     pub(super) zero_windows: u32,
+    pub(super) window_probes: u32,
     /// Segments far outside everything sent, or with numbers that fit no state.
     pub(super) out_of_range: u32,
     /// Its segments that contradict the protocol.
@@ -261,6 +262,7 @@ impl Peer {
             resets: self.resets,
             keep_alives: self.keep_alives,
             zero_windows: self.zero_windows,
+            window_probes: self.window_probes,
             ttl: self.fingerprint.ttl(),
         }
     }
@@ -281,6 +283,8 @@ pub struct SegmentCounts {
     pub keep_alives: u32,
     /// Number of times the advertised window went to zero.
     pub zero_windows: u32,
+    /// Probes of a window that the peer had shut: the sender has more.
+    pub window_probes: u32,
     /// Time to live of its first segment.
     pub ttl: u8,
 }

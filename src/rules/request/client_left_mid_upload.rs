@@ -164,3 +164,32 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .shows(Some(close), format!("{word} from the {by}"))
     .about(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check::told_by;
+
+    const HALF: &str =
+        "SYN -->\n<-- SYN\nACK -->\n\"GET / HTTP/1.1\\r\\nHost: a\\r\\n\" -->\n<-- ACK\n";
+    const CLOSE: &str = "<-- FIN\nFIN -->\n<-- ACK";
+
+    #[test]
+    fn a_status_after_a_silence_is_the_servers_limit_on_half_a_request() {
+        for status in [400, 408] {
+            let told = told_by(
+                &super::RULE,
+                &format!("{HALF}+1100ms <-- {status} \"bad\" [close]\n{CLOSE}"),
+            );
+            let told = told.expect("found");
+            assert!(told.contains("sent nothing for 1.10 s"), "{told}");
+        }
+        let at_once = format!("{HALF}+20ms <-- 400 \"bad\" [close]\n+2s {CLOSE}");
+        assert_eq!(told_by(&super::RULE, &at_once), None);
+    }
+
+    #[test]
+    fn whom_a_shut_window_stops_has_not_stalled() {
+        let text = "SYN -->\n<-- SYN\nACK -->\nPOST / [length=9000] data 1000 -->\n<-- ACK [win=0]\n+5s <-- RST";
+        assert_eq!(told_by(&super::RULE, text), None);
+    }
+}

@@ -25,8 +25,9 @@ rule! {
     ///
     /// - Look into the server's log at the moment of the FIN for a refused address, a limit of connections, a shutdown or a
     ///   crash; that is what to change.
-    /// - Compare what the port expects with what is sent: TLS, plain HTTP, or a PROXY protocol line before either.
-    /// - Let the client repeat the request on a new connection: it was not executed.
+    /// - *If the client had sent something:* Compare what the port expects with what is sent: TLS, plain HTTP, or a PROXY protocol line before either.
+    /// - *If the client had sent something:* Let the client repeat the request on a new connection; what the server had not
+    ///   received whole it cannot have carried out.
     ///
     /// # Example
     ///
@@ -202,5 +203,15 @@ mod tests {
             found.message
         );
         assert!(found.message.contains("201.0 ms"), "{}", found.message);
+    }
+
+    #[test]
+    fn what_no_request_begins_is_not_called_one() {
+        let found = finding(&format!(
+            "{OPEN}<-- FIN\n\"\\xff\\x00\\x01\" -->\n<-- RST [noack]"
+        ));
+        let found = found.expect("found");
+        assert_eq!(found.severity, Severity::Warning);
+        assert!(found.message.contains("not HTTP"), "{}", found.message);
     }
 }

@@ -23,10 +23,12 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Let the server read on after an early answer (nginx `lingering_close on`, Tomcat `maxSwallowSize`, Apache's linger), or
+    /// - *If the server had answered before:* Let the server read on after an early answer (nginx `lingering_close on`, Tomcat `maxSwallowSize`, Apache's linger), or
     ///   raise the limit that the request hit (`client_max_body_size`, `maxRequestBodySize`).
     /// - Let the client ask first, with `Expect: 100-continue`, before it sends a large body.
-    /// - Let the client look for a response when a write fails: it is usually there.
+    /// - *If the server had answered before:* Let the client look for a response when a write fails: it is often there.
+    /// - *If the server had not answered:* Look into the server's log at the moment of the RST for what ended the handler while
+    ///   the request was coming: a limit of size or time, a crash, a worker that was given up.
     ///
     /// # Example
     ///
@@ -192,5 +194,23 @@ mod tests {
             told.contains("answered 413") && told.contains("2,000 of 2,000"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_shut_window_shows_that_the_request_was_not_whole() {
+        for cut in ["", " cut=20"] {
+            let told = message(&format!(
+                "POST / [length=3000000{cut}] data 20000 -->\n<-- ACK [win=0]\n+2s probe -->\n<-- ACK [win=0]\n+1s <-- RST"
+            ));
+            let told = told.expect("found");
+            assert!(told.contains("had stopped reading"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_closes_behind_its_answer_does_not_read_on() {
+        let text = "POST / [length=9000] data 1000 -->\n<-- 413 \"no\" [close]\n<-- FIN\ndata 1000 -->\n<-- RST [noack]";
+        let told = message(text).expect("found");
+        assert!(told.contains("did not read on"), "{told}");
     }
 }

@@ -138,3 +138,18 @@ fn check(connection: &Connection) -> Verdict {
     .shows(Some(body), "the body begins")
     .about(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::Severity;
+    use crate::rules::ladder_check::found_by;
+
+    #[test]
+    fn what_was_answered_in_the_end_is_a_note() {
+        let open = "SYN -->\n<-- SYN\nACK -->\nPOST /up [length=5 expect=100-continue] -->\n<-- ACK\n+1s \"hello\" -->\n";
+        let severity =
+            |end: &str| found_by(&super::RULE, &format!("{open}{end}")).map(|it| it.severity);
+        assert_eq!(severity("<-- 200 \"x\"\nACK -->"), Some(Severity::Note));
+        assert_eq!(severity("<-- RST"), Some(Severity::Warning));
+    }
+}

@@ -162,3 +162,18 @@ fn check(connection: &Connection) -> Verdict {
     .shows(message.map(|message| message.first), "the response begins")
     .about(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn line_ends_behind_a_body_are_no_excess() {
+        let run = |rest: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- \"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok{rest}\"\nACK -->\nFIN -->\n<-- FIN\nACK -->"
+            );
+            crate::rules::ladder_check::found_by(&super::RULE, &text).is_some()
+        };
+        assert!(!run(r"\r\n\r\n"));
+        assert!(run("and more"));
+    }
+}

@@ -318,4 +318,15 @@ mod tests {
             None
         );
     }
+
+    #[test]
+    fn a_connection_that_is_left_open_lets_the_client_wait() {
+        let told = |end: &str| {
+            let text =
+                format!("SYN -->\n<-- SYN\nGET / -->\n<-- \"<html>hello</html>\"\nACK -->\n{end}");
+            ladder_check::told_by(&super::RULE, &text).expect("found")
+        };
+        assert!(told("+3s FIN -->\n<-- FIN\nACK -->").contains("left the connection open"));
+        assert!(!told("<-- FIN\nFIN -->\n<-- ACK").contains("left the connection open"));
+    }
 }

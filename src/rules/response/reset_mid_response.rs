@@ -157,4 +157,17 @@ mod tests {
             "{message}"
         );
     }
+
+    #[test]
+    fn probes_of_a_shut_window_show_that_more_was_due() {
+        let run = |window: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- 200 data 2000 [length=9000 cut=20]\n<-- data 2000\n{window}+1s <-- RST"
+            );
+            ladder_check::found_by(&super::RULE, &text)
+        };
+        let found = run("ACK [win=0] -->\n+1s <-- probe\nACK [win=0] -->\n").expect("found");
+        assert!(found.message.contains("more was due"), "{}", found.message);
+        assert_eq!(found.certainty, crate::base::certainty::Certainty::Likely);
+    }
 }

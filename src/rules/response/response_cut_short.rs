@@ -175,6 +175,10 @@ pub(in crate::rules) fn how_far(exchange: &Exchange, message: &Message) -> Sente
             "{} of chunked data had been sent, and no last chunk.",
             Value::exact_bytes(received)
         ),
+        (MessageProgress::Unseen, _) => sentence!(
+            "{} had been sent after the captured part of its head, and more was due: the server probed a window that was shut.",
+            Value::exact_bytes(received)
+        ),
         _ => sentence!(
             "{} of the body had been sent.",
             Value::exact_bytes(received)
@@ -354,5 +358,18 @@ mod tests {
     #[test]
     fn a_message_without_a_body_is_whole() {
         assert_eq!(message("<-- 304 [length=1000]"), None);
+    }
+
+    #[test]
+    fn the_servers_side_alone_may_show_it() {
+        let told = |response: &str| {
+            let text = format!("SYN ~~>\n<-- SYN\nACK ~~>\nGET / ~~>\n<-- {response}\n<-- FIN");
+            ladder_check::found_by(&super::RULE, &text)
+        };
+        let found = told("200 data 300 [length=1000]").expect("found");
+        assert_eq!(found.certainty, crate::base::certainty::Certainty::Possible);
+        // The request may have been a HEAD.
+        assert!(told("200 [length=1000]").is_none());
+        assert!(told("200 data 300").is_none());
     }
 }

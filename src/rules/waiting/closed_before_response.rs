@@ -33,9 +33,9 @@ rule! {
     ///   in front of it (nginx `return 444`), or a crash on this very request. No time limit ran out.
     /// - *If the wait was 1 s or more:* Compare the time waited with the server's limits (ASP.NET `executionTimeout`, gunicorn `--timeout`), and raise the
     ///   limit above the longest call or make the call shorter.
-    /// - If a response to a pipelined request announced the close, let the client send the rest again on a new connection, and
+    /// - *If a response before had announced the close:* Let the client send the pipelined rest again on a new connection, and
     ///   not pipeline past the server's limit of requests (Apache `MaxKeepAliveRequests`, nginx `keepalive_requests`).
-    /// - If the server refuses on purpose, let it say so with a status (nginx: `return 403` instead of `444`).
+    /// - *If the wait was under 50 ms:* If the server refuses on purpose, let it say so with a status (nginx: `return 403` instead of `444`).
     ///
     /// # Example
     ///
@@ -199,7 +199,7 @@ fn check(connection: &Connection) -> Verdict {
         ),
         true => sentence!(
             "The server had what was sent of the {} and closed the connection {} after its last byte, without a byte of the \
-             response. Whether that was all of the request the capture does not show: its head was cut.",
+             response. Whether that was all of the request the capture does not show: its head was not captured whole.",
             &what,
             time
         ),

@@ -1,13 +1,13 @@
 //! A request arrived in full, and the server reset the connection instead of responding.
 
-use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
+use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::Exchange;
 use crate::rules::classify::{EndingKind, announced, ending, is_open_ended};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::statement::{Statement, sentence};
-use crate::rules::wording::{PARTLY_MISSING, asked, named, not_yet, repetition};
+use crate::rules::statement::{Statement, Value, sentence};
+use crate::rules::wording::{PARTLY_MISSING, asked, named, not_yet, repetition, tell};
 use crate::rules::wording_tls::hidden_request;
 use crate::rules::{Evidence, Severity};
 
@@ -119,6 +119,9 @@ fn check(connection: &Connection) -> Verdict {
             (connection.teardown.by, connection.teardown.how),
             (By::Server, How::Reset(ResetKind::Abort))
         );
+        if reset && let Some(found) = one_sided(connection) {
+            return found;
+        }
         return match reset {
             true => hidden_request(&RULE, connection, "RST"),
             false => not_yet(connection),
@@ -133,6 +136,32 @@ fn check(connection: &Connection) -> Verdict {
         .filter(|exchange| exchange.request.is_some() && exchange.response.is_none());
     let more = unanswered.count().saturating_sub(1);
     Verdict::Found(Box::new(story(connection, kind, exchange, more)))
+}
+
+/// The server's side alone was captured: it took bytes from the client, sent none, and reset.
+fn one_sided(connection: &Connection) -> Option<Verdict> {
+    let [client, server] = &connection.sent;
+    let close = connection.reset[Who::Server as usize]?;
+    let taken = close.received;
+    let alone = client.packets == 0 && server.bytes == 0 && server.missing == 0 && taken > 0;
+    if !alone || connection.opening != Opening::Handshake {
+        return None;
+    }
+    let message = sentence!(
+        "The server acknowledged {} from the client and reset the connection without a byte of its own. Only its side was \
+         captured, so whether those were a whole request is not known.",
+        Value::exact_bytes(taken)
+    );
+    let verdict = tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Possible,
+        "bytes from the client were answered by a RST",
+        message,
+    )
+    .shows(Some(close.frame_ref), "RST from the server, 0 bytes sent")
+    .about(connection);
+    Some(verdict)
 }
 
 fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: usize) -> Diagnosis {
@@ -163,7 +192,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         ),
         true => sentence!(
             "The server had what was sent of the {} and reset the connection {} after its last byte, without a byte of the \
-             response. Whether that was all of the request the capture does not show: its head was cut.",
+             response. Whether that was all of the request the capture does not show: its head was not captured whole.",
             &asked,
             waited
         ),
@@ -273,5 +302,36 @@ mod tests {
     #[test]
     fn a_connection_that_is_open_cannot_be_judged() {
         assert!(finding(&format!("{OPEN}GET / -->")).is_none());
+    }
+
+    #[test]
+    fn a_head_that_was_cut_does_not_show_that_the_request_was_whole() {
+        let text =
+            format!("{OPEN}POST / [length=3000 cut=20] data 1000 -->\n<-- ACK\n+40ms <-- RST");
+        let found = finding(&text).expect("found");
+        assert_eq!(found.certainty, Certainty::Likely);
+        assert!(
+            found.message.contains("not captured whole"),
+            "{}",
+            found.message
+        );
+        assert!(
+            !found.message.contains("the whole POST"),
+            "{}",
+            found.message
+        );
+    }
+
+    #[test]
+    fn of_the_servers_side_alone_what_it_took_is_told() {
+        let text = "SYN ~~>\n<-- SYN\nACK ~~>\nGET / ~~>\n<-- ACK\n+1s <-- RST";
+        let found = finding(text).expect("found");
+        assert_eq!(found.certainty, Certainty::Possible);
+        assert!(
+            found.message.contains("acknowledged 27 bytes"),
+            "{}",
+            found.message
+        );
+        assert!(finding("SYN ~~>\n<-- SYN\nACK ~~>\n+1s <-- RST").is_none());
     }
 }
