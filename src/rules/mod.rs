@@ -25,6 +25,7 @@ mod keep_alive;
 pub mod ladder_check;
 pub mod log_errors;
 mod measured_time;
+mod opaque;
 mod page;
 mod ports;
 mod product_remedies;

@@ -4,6 +4,7 @@ use super::Severity;
 use super::classify_tls::{
     TlsFailure, close, failure, is_unanswered, response_cut, sent_close_notify,
 };
+use super::opaque;
 use super::rule::{Rule, Verdict};
 use super::statement::{Sentence, Value, sentence};
 use super::wording::{DiagnosisBuilder, not_yet, side, tell};
@@ -125,7 +126,7 @@ pub(super) fn hidden_request(
         .as_deref()
         .filter(|_| is_unanswered(connection) && failure(connection).is_none())
     else {
-        return not_yet(connection);
+        return opaque::unanswered(rule, connection, closes);
     };
     let asked = facts.flows[facts.caller.index()].last.unwrap_or_default();
     let close = close(connection);

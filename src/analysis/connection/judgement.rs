@@ -527,7 +527,8 @@ fn is_opaque(connection: &Connection) -> bool {
         && (connection.exchanges.is_empty() || connection.protocol == Protocol::Tunnel)
 }
 
-/// The server closed without an answer to the client's last words, though it had answered all before.
+/// The server closed without an answer to the client's last words, though it had answered all before, or reset after a
+/// wait.
 fn last_words(connection: &Connection) -> Option<FailedReason> {
     let turns = &connection.turns;
     let (by, at) = (connection.teardown.by, close(connection));
@@ -545,8 +546,11 @@ fn last_words(connection: &Connection) -> Option<FailedReason> {
     }
     let [client, _] = turns.taken;
     let habit = client >= HABIT && !turns.goes_on;
+    // An abort after a wait is no goodbye, and whoever sends on and on waits for nothing.
+    let aborted = connection.teardown.how == How::Reset(ResetKind::Abort);
+    let given_up = aborted && !turns.goes_on && at.time.since(spoke.time) >= AT_ONCE;
     let goodbye = turns.length <= GOODBYE && at.time.since(spoke.time) < AT_ONCE;
-    (habit && !goodbye).then_some(FailedReason::UnansweredWords)
+    ((habit || given_up) && !goodbye).then_some(FailedReason::UnansweredWords)
 }
 
 /// What keeps the outcome hidden, if nothing is proven lost.
