@@ -10,7 +10,7 @@ use super::direction::{HeadCut, HttpDirection, HttpReadState, NONE, PendingHead}
 use super::exchange::Exchange;
 use super::fault::FaultRule;
 use super::head::{self, HeadKind};
-use super::recognition::{FirstBytes, is_hello, may_be_request, recognise};
+use super::recognition::{FirstBytes, begins_request, is_hello, may_be_request, recognise};
 use super::text::TextInterner;
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
@@ -721,5 +721,12 @@ impl HttpConversation {
     pub(super) fn is_beginning(&self, end: FlowEnd) -> bool {
         let pending = self.direction(end).pending.as_ref();
         pending.is_some_and(|pending| may_be_request(&pending.bytes))
+    }
+
+    /// Whether they prove that a request has begun, as far as the other end has said nothing else.
+    pub(super) fn has_begun(&self, end: FlowEnd) -> bool {
+        let pending = self.direction(end).pending.as_ref();
+        self.direction(end.other()).clean
+            && pending.is_some_and(|pending| begins_request(&pending.bytes))
     }
 }

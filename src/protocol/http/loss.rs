@@ -7,7 +7,7 @@ use super::fault::{Fault, FaultRule, MAX_FAULTS, MAX_QUOTE};
 use super::head::HeadKind;
 use super::message::{Framing, HttpVersion, MessageProgress};
 use super::pairing::is_simple_request;
-use super::recognition::may_be_request;
+use super::recognition::{begins_request, may_be_request};
 use super::text::{SharedText, TextInterner};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
@@ -91,7 +91,8 @@ impl HttpConversation {
         if state == (HttpReadState::Head { proven: false }) {
             let role = self.role(from);
             match role {
-                None if may_be_request(&pending.bytes) => {
+                // What the other side has sent is another protocol's: this is an answer in that protocol.
+                None if self.direction(from.other()).clean && begins_request(&pending.bytes) => {
                     self.begin(from, HeadKind::Request, pending.first, start);
                     self.requester = Some((from, Certainty::Likely));
                 }
@@ -101,10 +102,13 @@ impl HttpConversation {
                 Some(HeadKind::Response) if pending.bytes.starts_with(b"HTTP/") => {
                     self.begin(from, HeadKind::Response, pending.first, start);
                 }
-                Some(role) if self.direction(from).clean => {
+                Some(role) if self.direction(from).clean && self.protocol == Protocol::Http1 => {
                     self.begin(from, role, pending.first, start)
                 }
-                _ => return self.direction_mut(from).lose(),
+                _ => {
+                    self.direction_mut(from).lose();
+                    return self.judge();
+                }
             }
         } else if state == HttpReadState::Doubted {
             return self.direction_mut(from).lose();

@@ -113,7 +113,7 @@ impl HttpConversation {
         let Some((requester, _)) = self.requester else {
             let begun = FlowEnd::BOTH
                 .into_iter()
-                .any(|end| self.is_beginning(end) && reach_of(end).bytes > 0);
+                .any(|end| self.has_begun(end) && reach_of(end).bytes > 0);
             return if begun { Phase::Request } else { Phase::Opaque };
         };
         let (requests, responses) = (reach_of(requester), reach_of(requester.other()));

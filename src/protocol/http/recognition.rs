@@ -67,6 +67,12 @@ pub(super) fn may_be_request(bytes: &[u8]) -> bool {
     })
 }
 
+/// Whether `bytes` begin with the whole of a known method, alone or with a space: a start byte that another protocol has
+/// as well proves nothing.
+pub(super) fn begins_request(bytes: &[u8]) -> bool {
+    may_be_request(bytes) && KNOWN.iter().any(|method| bytes.starts_with(method))
+}
+
 /// Whether `byte` may be in a token (RFC 9110 §5.6.2).
 pub(super) const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
@@ -249,6 +255,22 @@ mod tests {
                 "{}",
                 bytes.escape_ascii()
             );
+        }
+    }
+
+    #[test]
+    fn a_first_byte_is_no_request() {
+        for (bytes, may_be, begins) in [
+            (&b"G"[..], true, false),
+            (b"GE", true, false),
+            (b"GET", true, true),
+            (b"GET /", true, true),
+            (b"GETX", false, false),
+            (b"P", true, false),
+            (b"N", false, false),
+        ] {
+            let told = (may_be_request(bytes), begins_request(bytes));
+            assert_eq!(told, (may_be, begins), "{}", bytes.escape_ascii());
         }
     }
 
