@@ -25,8 +25,8 @@ pub use author::{Author, author};
 pub use frame_notes::{FrameNote, FrameNotes};
 pub use outcome::{ConnectionOutcome, FailedReason, FineReason, UnknownReason};
 pub use record::{
-    Connection, Opening, Predecessor, Roles, SentTotals, SettledBecause, Turns, UnansweredSegments,
-    Who,
+    Connection, InFlight, Opening, Predecessor, Roles, SentTotals, SettledBecause, Turns,
+    UnansweredSegments, Who,
 };
 pub use summary::{ConnectionSummary, LostRequest, OutcomeSet};
 pub use teardown::{By, How, Teardown};

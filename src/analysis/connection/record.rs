@@ -111,6 +111,8 @@ pub struct SentTotals {
     pub acknowledged: u64,
     /// Time to live (IPv4) or hop limit (IPv6) of the first segment.
     pub ttl: u8,
+    /// The least and the greatest time to live of its own segments.
+    pub ttls: (u8, u8),
 }
 
 /// Segments that one side kept repeating at the end of the connection, without an answer.
@@ -130,10 +132,23 @@ pub struct UnansweredSegments {
     pub peer_last_sent: FrameRef,
     /// How long both sides were idle before.
     pub idle: Duration,
-    /// Payload of the segment that was repeated.
+    /// Payload of the oldest segment in flight, if it was repeated.
     pub length: u32,
+    /// How often that one segment was repeated; the rest of `count` are others.
+    pub same: u16,
     /// The largest payload of a segment that had arrived before.
     pub through: u32,
+}
+
+/// Payload that its receiver never acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InFlight {
+    /// How much.
+    pub bytes: u64,
+    /// When the first of it was sent.
+    pub since: FrameRef,
+    /// How long neither side had sent anything before.
+    pub idle: Duration,
 }
 
 /// The previous connection on the same addresses and ports.
@@ -254,6 +269,8 @@ pub struct Connection {
     pub oddities: [Box<[OddSegments]>; 2],
     /// What each side repeated or probed at the end without an answer, if either did so often enough to be recorded.
     pub unanswered: Option<Box<[UnansweredSegments; 2]>>,
+    /// What each side sent at the end that was never acknowledged.
+    pub in_flight: [Option<InFlight>; 2],
     /// The connection that used the same addresses and ports before.
     pub predecessor: Option<Predecessor>,
     /// What was read in each segment; only when this connection is reread for display.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::judgement;
 use super::outcome::{ConnectionOutcome, UnknownReason};
 use super::record::{
-    Connection, Predecessor, SentTotals, SettledBecause, Turns, UnansweredSegments, Who,
+    Connection, InFlight, Predecessor, SentTotals, SettledBecause, Turns, UnansweredSegments, Who,
 };
 use super::verdict;
 use crate::base::flow_end::FlowEnd;
@@ -466,6 +466,7 @@ impl ConnectionTracker {
                     window_probes: counts.window_probes,
                     acknowledged: acknowledged(peer.stream()),
                     ttl: counts.ttl,
+                    ttls: counts.ttls,
                 }
             }),
             last_data: peers.map(|peer| peer.top_time()),
@@ -480,6 +481,7 @@ impl ConnectionTracker {
             oddities: peers.map(|peer| peer.oddities().into()),
             out_of_range: peers.map(|peer| peer.out_of_range()),
             unanswered: unanswered(peers),
+            in_flight: peers.map(in_flight),
             predecessor: self.predecessor,
             annotations: self
                 .parsed
@@ -509,10 +511,22 @@ fn unanswered(peers: [&crate::protocol::tcp::Peer; 2]) -> Option<Box<[Unanswered
                 peer_last_sent: other.last_sent(),
                 idle: Duration::from_millis(flight.idle.into()),
                 length: flight.repeated,
+                same: flight.repeats,
                 through: flight.through,
             }
         },
     )))
+}
+
+/// What this side sent that was never acknowledged.
+fn in_flight(peer: &crate::protocol::tcp::Peer) -> Option<InFlight> {
+    let (stream, flight) = (peer.stream(), peer.flight());
+    let bytes = u64::try_from(stream.top() - stream.acknowledged()).unwrap_or(0);
+    (bytes > 0 && flight.since.frame.0 > 0).then(|| InFlight {
+        bytes,
+        since: flight.since,
+        idle: Duration::from_millis(flight.idle.into()),
+    })
 }
 
 /// Payload bytes that the peer has acknowledged, without the FIN.

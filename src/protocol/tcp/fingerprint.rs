@@ -63,6 +63,12 @@ impl Fingerprint {
         self.first_ttl
     }
 
+    /// The least and the greatest time to live.
+    #[must_use]
+    pub const fn ttls(&self) -> (u8, u8) {
+        (self.low_ttl, self.high_ttl)
+    }
+
     /// Whether the identification field distinguishes this host's segments.
     #[must_use]
     pub(crate) const fn counts_ids(&self) -> bool {

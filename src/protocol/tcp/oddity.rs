@@ -62,6 +62,11 @@ impl Oddities {
         }
     }
 
+    /// Whether a segment of this kind was noted.
+    pub(super) fn has(&self, kind: Oddity) -> bool {
+        self.all().iter().any(|odd| odd.kind == kind)
+    }
+
     /// All entries, in order of their first frames.
     #[must_use]
     pub fn all(&self) -> &[OddSegments] {

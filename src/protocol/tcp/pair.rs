@@ -75,8 +75,11 @@ impl EndpointPair {
             time: segment.time,
         };
         if segment.flags.has(Flags::RST) {
+            // A RST is repeated for every segment that meets no socket, with the same text.
+            if !sender.oddities.has(Oddity::ResetWithText) {
+                sender.stream.count_extraneous(segment.length);
+            }
             Self::take_reset(sender, receiver, segment, at);
-            sender.stream.count_extraneous(segment.length);
             if sender.stream.is_anchored() {
                 Self::take_ack(from, sender, receiver, segment, at, reader);
             }
@@ -170,6 +173,7 @@ impl EndpointPair {
             knew_fin: false,
             kind: None,
             signs: ResetSigns::default(),
+            ttl: own.fingerprint.ttl(),
         });
         own.stream.finish(end, at, top, reader);
         for event in [&mut peer.fin, &mut peer.reset].into_iter().flatten() {
@@ -379,7 +383,10 @@ impl EndpointPair {
                 }
             }
             Arrival::Again => {
-                sender.flight.repeated = segment.length;
+                if start <= sender.stream.acknowledged() {
+                    sender.flight.repeated = segment.length;
+                    sender.flight.repeats = sender.flight.repeats.saturating_add(1);
+                }
                 if sender.unanswered == 0 {
                     sender.flight.again = at;
                 }
@@ -485,11 +492,27 @@ impl EndpointPair {
     /// beyond those of the RST, so that a segment overtaken by the RST proves nothing.
     fn doubt_resets(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>) {
         let start = sender.stream.offset(segment.payload_seq());
+        let acks = segment.flags.has(Flags::ACK) && receiver.stream.is_anchored();
+        let had = acks.then(|| receiver.stream.offset(segment.ack));
         if let Some(event) = &mut sender.reset
             && start >= i64::try_from(event.sent).unwrap_or(i64::MAX)
             && !segment.flags.has(Flags::SYN)
         {
             event.signs.add(ResetSigns::GOES_ON, true);
+            // An acknowledgement of what came after the RST, or with the timestamps that the RST lacks: it was sent later
+            // than the RST, and a host that has reset acknowledges nothing.
+            let later = had.is_some_and(|had| {
+                had > i64::try_from(event.received).unwrap_or(i64::MAX)
+                    && had <= receiver.stream.send_next()
+            });
+            let stamped =
+                event.signs.has(ResetSigns::OPTIONS) && segment.options.timestamps.is_some();
+            if is_own(event) && event.kind != Some(ResetKind::Refusal) && (later || stamped) {
+                event.kind = Some(ResetKind::Foreign);
+                if sender.proven == Standing::In(State::Closed) {
+                    sender.proven = Standing::In(State::Established);
+                }
+            }
         }
         if let Some(event) = &mut sender.reset
             && is_own(event)
@@ -614,5 +637,6 @@ fn close_event(
         knew_fin: fin.is_some_and(|fin| received > fin),
         kind,
         signs: ResetSigns::default(),
+        ttl: segment.ttl,
     }
 }

@@ -26,6 +26,8 @@ pub struct CloseEvent {
     pub kind: Option<ResetKind>,
     /// How a RST differs from its sender's other segments.
     pub signs: ResetSigns,
+    /// Its time to live (IPv4) or hop limit (IPv6).
+    pub ttl: u8,
 }
 
 /// Data in flight that is not acknowledged, and how much got through before.
@@ -37,8 +39,10 @@ pub struct Unacknowledged {
     pub again: FrameRef,
     /// How long neither side had sent anything before `since`, in milliseconds.
     pub idle: u32,
-    /// Payload bytes of the segment that was retransmitted last.
+    /// Payload bytes of the oldest segment in flight, if it was retransmitted.
     pub repeated: u32,
+    /// How often that segment was retransmitted.
+    pub repeats: u16,
     /// Probes without an answer.
     pub probes: u16,
     /// Largest payload of a segment, in bytes.
@@ -65,6 +69,7 @@ impl Unacknowledged {
         let advance = u32::try_from(advance).unwrap_or(u32::MAX);
         self.through = self.through.max(self.largest.min(advance));
         self.probes = 0;
+        self.repeats = 0;
     }
 }
 
@@ -264,6 +269,7 @@ impl Peer {
             zero_windows: self.zero_windows,
             window_probes: self.window_probes,
             ttl: self.fingerprint.ttl(),
+            ttls: self.fingerprint.ttls(),
         }
     }
 }
@@ -287,4 +293,6 @@ pub struct SegmentCounts {
     pub window_probes: u32,
     /// Time to live of its first segment.
     pub ttl: u8,
+    /// The least and the greatest time to live of its own segments.
+    pub ttls: (u8, u8),
 }

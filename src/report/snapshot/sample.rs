@@ -40,6 +40,7 @@ pub(crate) fn connection() -> Connection {
             knew_fin: frame == 10,
             kind: None,
             signs: Default::default(),
+            ttl: 64,
         })
     };
     let sent = SentTotals {
@@ -48,6 +49,7 @@ pub(crate) fn connection() -> Connection {
         acknowledged: 100,
         fins: 1,
         ttl: 64,
+        ttls: (64, 64),
         ..SentTotals::default()
     };
     Connection {
@@ -95,6 +97,7 @@ pub(crate) fn connection() -> Connection {
         exchanges: Box::default(),
         tls: None,
         icmp: None,
+        in_flight: [None; 2],
         predecessor: None,
         annotations: None,
     }
