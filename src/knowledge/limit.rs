@@ -62,7 +62,7 @@ pub(crate) fn default_limit(count: u64, what: Counted) -> Option<String> {
         .iter()
         .filter(|it| it.count == count && it.what == what);
     let products: Vec<_> = same.map(|it| it.product).collect();
-    (!products.is_empty()).then(|| format!("That is the default of {}.", products.join(" and ")))
+    (!products.is_empty()).then(|| format!("That is a common default ({}).", products.join(", ")))
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
     fn a_count_names_its_products() {
         assert_eq!(
             default_limit(100, Counted::Requests).as_deref(),
-            Some("That is the default of Apache httpd and Tomcat.")
+            Some("That is a common default (Apache httpd, Tomcat).")
         );
         assert_eq!(default_limit(100, Counted::Connections), None);
     }

@@ -46,5 +46,5 @@ pub(crate) use socket_error::{
     after_icmp_unreachable, after_icmpv6_unreachable, after_reset, after_silence,
 };
 pub use timer::{DefaultTime, TIMERS, Timer, TimerPhase};
-pub(crate) use timer::{default_time, timer_candidates};
+pub(crate) use timer::{default_time, network_limit, timer_candidates};
 pub use wire_event::{EventTrace, LogSide, WireEvent};

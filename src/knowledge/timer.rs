@@ -99,10 +99,29 @@ pub struct DefaultTime {
     pub products: Vec<(&'static str, &'static str)>,
 }
 
+impl DefaultTime {
+    /// The same of one product, by its title; `None` if it has another default.
+    #[must_use]
+    pub(crate) fn of(&self, title: &str) -> Option<Self> {
+        let own = self.products.iter().copied().filter(|(product, _)| {
+            let rest = product.strip_prefix(title);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ',']))
+        });
+        let products: Vec<_> = own.collect();
+        let seconds = self.seconds;
+        (!products.is_empty()).then_some(Self { seconds, products })
+    }
+
+    /// Whether so many programs close after a time so short that it says nothing of any of them.
+    #[must_use]
+    pub(crate) fn is_a_hint(&self) -> bool {
+        self.seconds >= LEAST_HINT_SECONDS
+    }
+}
+
 impl fmt::Display for DefaultTime {
-    /// ``30 s is the default of gunicorn `timeout` and Jetty `idleTimeout` ``; of very many products only the names.
+    /// ``gunicorn `timeout` and Jetty `idleTimeout` ``; of very many products only the names.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} s is the default of ", self.seconds)?;
         let (named, more) = match self.products.len() {
             0..=MOST_NAMED => (&self.products[..], 0),
             all => (&self.products[..MOST_NAMED - 1], all - (MOST_NAMED - 1)),
@@ -132,6 +151,8 @@ const MOST_NAMED: usize = 5;
 /// Products whose settings are named as well.
 const MOST_WITH_SETTINGS: usize = 2;
 
+/// A time shorter than this is compared with the default of a known product only.
+const LEAST_HINT_SECONDS: f64 = 4.0;
 /// Shorter pauses have too many causes to be compared with a timer.
 const LEAST_SECONDS: f64 = 2.0;
 
@@ -151,6 +172,25 @@ pub(crate) fn default_time(
     });
     let seconds = candidates.first()?.seconds;
     let same = candidates.iter().filter(|it| it.seconds == seconds);
+    let mut products: Vec<_> = same.map(|it| (it.product, it.setting)).collect();
+    products.sort_unstable();
+    products.dedup_by_key(|it| it.0);
+    Some(DefaultTime { seconds, products })
+}
+
+/// The idle limit of networks that is next below this time: what had forgotten a connection by then, at the latest.
+#[must_use]
+pub(crate) fn network_limit(idle: Duration) -> Option<DefaultTime> {
+    let within = |timer: &&Timer| {
+        timer.running == TimerPhase::Idle
+            && timer.role == "network"
+            && timer.seconds <= idle.as_secs_f64() + SLACK_SECONDS
+    };
+    let longest = TIMERS.iter().filter(within).map(|it| it.seconds);
+    let seconds = longest.max_by(f64::total_cmp)?;
+    let same = TIMERS
+        .iter()
+        .filter(|it| within(it) && it.seconds == seconds);
     let mut products: Vec<_> = same.map(|it| (it.product, it.setting)).collect();
     products.sort_unstable();
     products.dedup_by_key(|it| it.0);
@@ -258,22 +298,34 @@ mod tests {
             let time = Duration::from_secs_f64(seconds);
             default_time(time, running, side).map(|it| it.to_string())
         };
+        let known = default_time(Duration::from_secs(65), TimerPhase::Idle, LogSide::Server)
+            .expect("two products");
+        assert_eq!(
+            known.of("Puma").map(|it| it.to_string()).as_deref(),
+            Some("Puma `persistent_timeout`")
+        );
+        assert_eq!(known.of("gunicorn"), None);
         assert_eq!(
             told(65.02, TimerPhase::Idle, LogSide::Server).as_deref(),
-            Some(
-                "65 s is the default of Node.js http server (newer) `keepAliveTimeout` and Puma `persistent_timeout`"
-            )
+            Some("Node.js http server (newer) `keepAliveTimeout` and Puma `persistent_timeout`")
         );
         assert_eq!(
             told(90.0, TimerPhase::Idle, LogSide::Client).as_deref(),
-            Some(
-                "90 s is the default of Go http.Transport `IdleConnTimeout` and reqwest, hyper-util `pool_idle_timeout`"
-            )
+            Some("Go http.Transport `IdleConnTimeout` and reqwest, hyper-util `pool_idle_timeout`")
         );
         assert_eq!(told(90.0, TimerPhase::Idle, LogSide::Server), None);
         assert_eq!(told(14.9, TimerPhase::Idle, LogSide::Client), None);
         assert_eq!(told(1.0, TimerPhase::Idle, LogSide::Server), None);
         assert_eq!(told(17.0, TimerPhase::Wait, LogSide::Server), None);
+    }
+
+    #[test]
+    fn a_network_forgets_after_its_limit() {
+        let limit = |seconds| network_limit(Duration::from_secs(seconds)).map(|it| it.seconds);
+        assert_eq!(limit(412), Some(350.0));
+        assert_eq!(limit(908), Some(900.0));
+        assert_eq!(limit(350), Some(350.0));
+        assert_eq!(limit(100), None);
     }
 
     #[test]

@@ -24,8 +24,9 @@ use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
+use crate::rules::keep_alive::keep_alive_race;
 use crate::rules::tls::tls_handshake_cut;
-use crate::rules::waiting::{server_error_status, server_time_limit};
+use crate::rules::waiting::{reset_before_response, server_error_status, server_time_limit};
 
 /// Rules whose findings cause one another when they are about the same two hosts, cause first.
 const STORY: [&str; 6] = [
@@ -99,6 +100,10 @@ fn verdict(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) ->
 pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
     let mut gathered = Gathered::default();
     let legs = LazyCell::new(|| Legs::new(facts));
+    let mut raced = keep_alive_race::lay_unread(facts);
+    let race = CATALOGUE
+        .iter()
+        .position(|rule| rule.name == keep_alive_race::RULE.name);
     for connection in facts.connections {
         let ending = ending(connection);
         for (index, rule) in CATALOGUE.iter().enumerate() {
@@ -108,6 +113,12 @@ pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
                 }
                 if upstream::is_gateways(rule.name) {
                     upstream::explain(rule.name, &mut story, connection, &legs);
+                }
+                let mut index = index;
+                if rule.name == reset_before_response::RULE.name
+                    && let Some((at, raced)) = race.zip(raced.remove(&connection.id))
+                {
+                    (index, *story) = (at, raced);
                 }
                 let key = CaseKey::of(index, &story, connection);
                 gathered.add(key, Cases::of(*story, connection));

@@ -3,21 +3,61 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::Who;
-use crate::knowledge::{DefaultTime, TimerPhase, default_time};
+use super::product_remedies::{client, server};
+use super::statement::{Sentence, sentence};
+use crate::analysis::connection::{Connection, Who};
+use crate::knowledge::{DefaultTime, TimerPhase, default_time, network_limit};
 
 /// Timers that are looked at once in a while fire late, never early.
 const LATE: Duration = Duration::from_millis(1050);
 const EARLY: Duration = Duration::from_millis(50);
 
-/// Whose default it is that an idle connection was closed from this side after this time.
-pub(super) fn idle(time: Duration, who: Who) -> Option<DefaultTime> {
-    default_time(time, TimerPhase::Idle, who.log_side())
+/// That it is a default to close an idle connection from this side after this time. A number alone names no product: the
+/// default of the product that the capture names is told as such, others as a hint, and of a short time nothing.
+pub(super) fn idle(connection: &Connection, time: Duration, who: Who) -> Option<Sentence> {
+    let found = default_time(time, TimerPhase::Idle, who.log_side())?;
+    let product = match who {
+        Who::Client => client(connection),
+        Who::Server => server(connection),
+    };
+    match product {
+        Some(product) => {
+            let own = found.of(product.title)?;
+            Some(sentence!(
+                "{} s is the default of {}.",
+                own.seconds.to_string(),
+                own.to_string()
+            ))
+        }
+        None => found.is_a_hint().then(|| hint(&found)),
+    }
 }
 
-/// Whose default it is that this side waited so long for an answer, or for giving one, as a sentence.
+fn hint(found: &DefaultTime) -> Sentence {
+    sentence!(
+        "{} s is a common default ({}).",
+        found.seconds.to_string(),
+        found.to_string()
+    )
+}
+
+/// The known idle limit of networks that this time has passed, as a sentence.
+pub(super) fn forgotten(idle: Duration) -> Option<Sentence> {
+    let limit = network_limit(idle)?;
+    Some(sentence!(
+        "The known idle limit next below that is {} s ({}).",
+        limit.seconds.to_string(),
+        limit.to_string()
+    ))
+}
+
+/// That it is a common default to wait so long for an answer, or for giving one, as a sentence.
 pub(super) fn wait(time: Duration, who: Who) -> Option<String> {
-    default_time(time, TimerPhase::Wait, who.log_side()).map(|it| format!("{it}."))
+    let found = default_time(time, TimerPhase::Wait, who.log_side())?;
+    let seconds = found.seconds;
+    found
+        .is_a_hint()
+        .then(|| format!("{seconds} s is a common default ({found})."))
 }
 
 /// A round number of seconds is somebody's setting; timers fire a little late.

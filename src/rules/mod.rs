@@ -24,6 +24,7 @@ pub mod ignore;
 mod keep_alive;
 pub mod ladder_check;
 pub mod log_errors;
+mod lost_data;
 mod measured_time;
 mod opaque;
 mod page;

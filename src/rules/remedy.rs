@@ -85,6 +85,22 @@ pub(super) static CONDITIONS: &[Condition] = &[
                 .is_some_and(|(idle, limit)| idle >= limit)
         },
     ),
+    when(
+        "the lost data came after an idle time of under {}",
+        |it, limit| {
+            idle_before_loss(it)
+                .zip(time(limit))
+                .is_some_and(|(idle, limit)| idle < limit)
+        },
+    ),
+    when(
+        "the lost data came after an idle time of {} or more",
+        |it, limit| {
+            idle_before_loss(it)
+                .zip(time(limit))
+                .is_some_and(|(idle, limit)| idle >= limit)
+        },
+    ),
     when("the request may be repeated", |it, _| {
         lost_request(it).is_some_and(|request| repeatable(request))
     }),
@@ -217,6 +233,11 @@ fn idle(connection: &Connection) -> Option<Duration> {
     let last = connection.last_data.iter().map(|it| it.time).max()?;
     let since = last.max(connection.first.time);
     quiet.then(|| connection.teardown.at.since(since))
+}
+
+/// How long the connection had been idle before the client sent what was never acknowledged.
+fn idle_before_loss(connection: &Connection) -> Option<Duration> {
+    connection.in_flight[Who::Client as usize].map(|it| it.idle)
 }
 
 /// Whether a header says that the request came through a proxy.
@@ -459,6 +480,16 @@ mod tests {
             "the connection had been idle for 5 s or more",
             "GET / -->\n<-- 200 \"x\"\nACK -->\n+6s <-- FIN",
             "GET / -->\n<-- 200 \"x\"\nACK -->\n+4s <-- FIN",
+        ),
+        (
+            "the lost data came after an idle time of under 5 s",
+            "+4s GET / [lost] -->",
+            "+6s GET / [lost] -->",
+        ),
+        (
+            "the lost data came after an idle time of 5 s or more",
+            "+6s GET / [lost] -->",
+            "+4s GET / [lost] -->",
         ),
         (
             "the request may be repeated",

@@ -45,15 +45,6 @@ pub(super) fn named(exchange: &Exchange) -> String {
     }
 }
 
-/// Whether the request may be retried, as a sentence.
-pub(super) fn again(exchange: Option<&Exchange>) -> &'static str {
-    let method = exchange.and_then(|exchange| exchange.request.as_ref());
-    match method {
-        Some(request) if request.method.is_idempotent() => "The request may be sent again.",
-        _ => "The request must not be sent again blindly: it may have taken effect.",
-    }
-}
-
 /// Characters of a path in a sentence.
 const PATH: usize = 60;
 
@@ -141,6 +132,7 @@ impl DiagnosisBuilder {
     /// Completes a diagnosis that is not about one connection.
     pub(super) fn story(mut self) -> Diagnosis {
         self.story.remedies = self.rule.remedies();
+        self.story.evidence.sort_by_key(|it| it.frame_ref);
         self.story
     }
 
@@ -157,6 +149,7 @@ impl DiagnosisBuilder {
             );
         }
         self.story.remedies = remedies;
+        self.story.evidence.sort_by_key(|it| it.frame_ref);
         Verdict::Found(Box::new(self.story))
     }
 }

@@ -133,9 +133,9 @@ fn ending(connection: &Connection, frames: &FrameNames) -> String {
         },
         (_, How::Reset(ResetKind::Refusal)) => format!("{actor} refused with RST {at}, {phase}"),
         (_, How::Reset(ResetKind::Abort)) => format!("{actor} aborted with RST {at}, {phase}"),
-        (_, How::Reset(ResetKind::NoSocket)) => format!(
-            "{actor} had no such socket any more, as its RST {at} shows: it had closed before, {phase}"
-        ),
+        (_, How::Reset(ResetKind::NoSocket)) => {
+            format!("{actor}'s host had no such connection, as the RST {at} shows, {phase}")
+        }
         (_, How::Reset(ResetKind::Foreign)) => {
             format!("A RST that is not the work of the host it names {at} ended it, {phase}")
         }

@@ -1,6 +1,5 @@
 //! The server closed right after a response that had not announced it.
 
-use crate::base::format::duration;
 use std::time::Duration;
 
 use super::idle_timeout_close::{idle, pause};
@@ -9,6 +8,7 @@ use crate::analysis::connection::{Connection, How, Who};
 use crate::protocol::http::Protocol;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, tell};
 
 rule! {
@@ -109,9 +109,10 @@ fn check(connection: &Connection) -> Verdict {
     }
     let close = connection.fin[Who::Server as usize];
     let count = connection.exchanges.len();
-    let message = format!(
-        "The server closed {} after response number {count} on this connection, which had not announced it.",
-        duration(pause.time)
+    let message = sentence!(
+        "The server closed {} after response number {} on this connection, which had not announced it.",
+        pause.time,
+        count
     );
     tell(
         &RULE,

@@ -1,6 +1,5 @@
 //! The close was announced, and did not follow.
 
-use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Who};
@@ -9,6 +8,7 @@ use crate::protocol::http::CloseSign;
 use crate::rules::Severity;
 use crate::rules::classify::response;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::{not_yet, tell};
 
 rule! {
@@ -100,8 +100,8 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     };
     let sign = match last.closes() {
-        Some(CloseSign::ResponseClose) => "The response said",
-        Some(CloseSign::RequestClose) => "The request said",
+        Some(CloseSign::ResponseClose) => "The response",
+        Some(CloseSign::RequestClose) => "The request",
         _ => return Verdict::Clear,
     };
     let Some(answer) = response(last).filter(|_| last.is_complete()) else {
@@ -127,15 +127,17 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     }
     let end = match (closed(Who::Server), closed(Who::Client)) {
-        (Some(server), Some(client)) if client < server => "and closed only when the client did",
-        (Some(_), _) => "and closed only then",
-        (None, Some(_)) => "until the client closed",
-        (None, None) => "and it still was when the capture ended",
+        (Some(server), Some(client)) if client < server => "It closed only when the client did.",
+        (Some(_), _) => "It closed only then.",
+        (None, Some(_)) => "It was the client that closed.",
+        (None, None) => "It still was open when the capture ended.",
     };
-    let message = format!(
-        "{sign} `Connection: close`, but the server left the connection open for {} after it, {end}.",
-        duration(open.min(until_client))
-    );
+    let message = Statement::from(sentence!(
+        "{} said `Connection: close`, but the server left the connection open for {} after the response.",
+        sign,
+        open.min(until_client)
+    ))
+    .and(end);
     tell(
         &RULE,
         Severity::Warning,

@@ -6,6 +6,7 @@ use crate::protocol::http::{Exchange, Message};
 use crate::rules::Severity;
 use crate::rules::classify::{request, response};
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::{asked, not_yet, tell};
 
 rule! {
@@ -127,7 +128,7 @@ fn check(connection: &Connection) -> Verdict {
         severity,
         Certainty::Certain,
         "messages say both `close` and `keep-alive`",
-        format!("The {which} has {what}. {next}"),
+        Statement::from(sentence!("The {} has {}.", which, what)).and(next),
     )
     .shows(frame_ref, what)
     .about(connection)

@@ -4,6 +4,7 @@ use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::{ConnectionOptions, Exchange, Message};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::{Evidence, Severity};
 
 rule! {
@@ -144,22 +145,35 @@ fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> 
         .filter(|who| connection.time_wait[*who as usize].is_some())
         .collect();
     let price = match held.as_slice() {
-        [Who::Client] => " The client holds the TIME-WAIT for it.",
-        [Who::Server] => " The server holds the TIME-WAIT for it.",
-        _ => "",
+        [Who::Client] => Some("The client holds the TIME-WAIT for it."),
+        [Who::Server] => Some("The server holds the TIME-WAIT for it."),
+        _ => None,
     };
-    let others = match count {
-        1 => String::new(),
-        more => format!(" ({more} such messages on this connection)"),
-    };
+    let mut told = Statement::from(sentence!(
+        "The {}'s {} says `Connection: close` {}, {}.",
+        sender,
+        kind,
+        times.clone(),
+        place.clone()
+    ));
+    if count > 1 {
+        told.say(sentence!(
+            "There are {} on this connection.",
+            Value::count(count, "such message", "such messages")
+        ));
+    }
+    told.say("The lines agree, so nothing was lost; but two places add the field.");
+    if let Some(price) = price {
+        told.say(price);
+    }
     Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Certain,
-        summary: format!("{kind}s say `Connection: close` {times}").into(),
-        message: format!(
-            "The {sender}'s {kind} says `Connection: close` {times}, {place}{others}. The lines agree, so nothing was \
-             lost, but two places add the field, and the connection serves one exchange only.{price}"
-        ).into(),
+        summary: match who {
+            Who::Server => sentence!("responses say `Connection: close` {}", times.clone()),
+            Who::Client => sentence!("requests say `Connection: close` {}", times.clone()),
+        },
+        message: told,
         // A truncated head has no end: its captured part shows the lines.
         evidence: frame_ref
             .or(message.map(|message| message.last))

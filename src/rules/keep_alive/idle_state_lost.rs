@@ -1,13 +1,16 @@
 //! After an idle period nothing was answered any more.
 
-use crate::base::format::duration;
 use std::time::Duration;
 
-use crate::analysis::connection::{Connection, Opening, UnansweredSegments, Who};
+use crate::analysis::connection::{Connection, Opening, Phase, UnansweredSegments, Who};
 use crate::base::certainty::Certainty;
+use crate::base::format::duration;
+use crate::base::frame_ref::FrameRef;
 use crate::rules::Severity;
-use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::wording::shows;
+use crate::rules::measured_time;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Statement, Value, sentence};
+use crate::rules::wording::{side, tell};
 
 rule! {
     /// # What happened
@@ -24,12 +27,12 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Let one side say something before the state is lost: TCP keep-alive with an idle time below half of what was
-    ///   measured (Linux has 7200 s by default, longer than any of them), or a ping of the application.
+    /// - If something on the way forgets: let one side say something sooner, by TCP keep-alive with an idle time below half
+    ///   of what was measured (Linux waits 7200 s by default), or by a ping of the application.
     /// - Let pools drop connections that were idle for longer than that.
     /// - Let the sender notice sooner: `TCP_USER_TIMEOUT`, a request timeout.
-    /// - Compare with known limits: 240 s Azure load balancer, 350 s AWS network load balancer and NAT gateway, 600 s Google
-    ///   Cloud, 900 s IPVS, 1800 or 3600 s firewalls.
+    /// - Compare the idle time with the limits of what stands on the way: load balancers, NAT gateways and firewalls forget
+    ///   after 4 minutes to an hour.
     ///
     /// # Example
     ///
@@ -117,39 +120,91 @@ pub(in crate::rules) fn silence(connection: &Connection) -> Option<(Who, &Unansw
     })
 }
 
+/// No connection is idle for longer; a clock that was set is.
+const BELIEVABLE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Whether the other side had closed before, with nothing outstanding for it: a late goodbye gets no answer.
+fn had_left(connection: &Connection, who: Who, since: FrameRef) -> bool {
+    let owed = matches!(
+        connection.teardown.phase,
+        Phase::Request | Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody
+    );
+    let closed = connection.fin[who.other() as usize];
+    !owed && closed.is_some_and(|fin| fin.frame_ref < since)
+}
+
 fn check(connection: &Connection) -> Verdict {
-    let Some((who, it)) = silence(connection).filter(|(_, it)| it.idle >= IDLE) else {
+    let long = |it: &UnansweredSegments| (IDLE..BELIEVABLE).contains(&it.idle);
+    let Some((who, it)) =
+        silence(connection).filter(|(who, it)| long(it) && !had_left(connection, *who, it.since))
+    else {
         return Verdict::Clear;
     };
-    let name = match who {
-        Who::Client => "client",
-        Who::Server => "server",
-    };
-    let message = format!(
-        "After {} of idleness the {name} sent something, repeated it {} times over {}, and got no answer of any kind. \
-         Something on the way has forgotten the connection, or the other host is gone; whether new connections work tells \
+    let name = side(who);
+    let message = Statement::from(sentence!(
+        "After {} of idleness the {} sent {}, repeated it {} over {}, and got no answer of any kind.",
+        it.idle,
+        name,
+        Value::bytes(u64::from(it.length)),
+        Value::count(it.same.into(), "time", "times"),
+        it.until.time.since(it.since.time)
+    ))
+    .and(
+        "Something on the way has forgotten the connection, or the other host is gone; whether new connections work tells \
          the two apart.",
-        duration(it.idle),
-        it.count,
-        duration(it.until.time.since(it.since.time)),
     );
-    Verdict::Found(Box::new(Diagnosis {
-        severity: Severity::Error,
-        certainty: Certainty::Likely,
-        summary: format!(
-            "connections got no answer any more after {} of idleness",
-            duration(it.idle)
-        )
-        .into(),
-        message: message.into(),
-        evidence: vec![
-            shows(it.peer_last_sent, "the last segment from the other side"),
-            shows(
-                it.since,
-                format!("sent by the {name} after {} of idleness", duration(it.idle)),
-            ),
-            shows(it.until, "sent for the last time"),
-        ],
-        remedies: RULE.remedies(),
-    }))
+    let missing = connection.sent[who.other() as usize].missing > 0;
+    tell(
+        &RULE,
+        Severity::Error,
+        match missing {
+            true => Certainty::Possible,
+            false => Certainty::Likely,
+        },
+        "connections got no answer any more after a time of idleness",
+        message,
+    )
+    .adds(measured_time::forgotten(it.idle))
+    .shows(
+        Some(it.peer_last_sent),
+        "the last segment from the other side",
+    )
+    .shows(
+        Some(it.since),
+        format!("sent by the {name} after {} of idleness", duration(it.idle)),
+    )
+    .shows(Some(it.until), "sent for the last time")
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::ladder_check::told_by;
+
+    #[test]
+    fn who_had_left_does_not_answer_a_late_goodbye() {
+        let open = "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"x\"\nACK -->";
+        let again = "+400ms <-- again [lost]\n".repeat(4);
+        let late = format!("{open}\nFIN -->\n<-- ACK\n+235s <-- \"bye\" FIN [lost]\n{again}");
+        assert_eq!(told_by(&RULE, &late), None);
+        let open = format!("{open}\n+235s <-- \"bye\" [lost]\n{again}");
+        assert!(told_by(&RULE, &open).is_some_and(|it| it.contains("235")));
+    }
+
+    #[test]
+    fn the_limits_on_the_way_are_told_as_far_as_they_were_passed() {
+        let open = "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"x\"\nACK -->";
+        let again = "+400ms again [lost] -->\n".repeat(4);
+        let after = |idle: &str| {
+            let text = format!("{open}\n+{idle} GET /2 [lost] -->\n{again}");
+            told_by(&RULE, &text).unwrap_or_default()
+        };
+        assert!(
+            after("412s").contains("350 s (AWS NLB"),
+            "{}",
+            after("412s")
+        );
+        assert!(!after("60s").contains("limit next below"));
+    }
 }

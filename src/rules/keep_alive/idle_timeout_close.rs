@@ -1,17 +1,17 @@
 //! An idle connection was closed after a time that is a configured timeout.
 
-use crate::base::format::duration;
 use std::time::Duration;
 
-use crate::analysis::connection::{By, Connection, How, Phase, ResetKind, Who};
+use crate::analysis::connection::{By, Connection, How, Phase, ResetKind, Roles, Who};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
+use crate::protocol::http::Protocol;
 use crate::rules::Severity;
 use crate::rules::classify::{request, response};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::sentence;
+use crate::rules::statement::{Sentence, sentence};
 use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
@@ -97,6 +97,10 @@ rule! {
 
 /// Shorter pauses are not idleness.
 const AT_LEAST: Duration = Duration::from_millis(190);
+/// In a protocol that is not read, a shorter pause may be anything.
+const OPAQUE_AT_LEAST: Duration = Duration::from_secs(1);
+/// How late programs notice that a time is up which they look at now and then.
+const LATE: Duration = Duration::from_millis(350);
 
 /// A close of an idle connection.
 pub(in crate::rules) struct IdleClose {
@@ -106,7 +110,9 @@ pub(in crate::rules) struct IdleClose {
     /// The timeout that the server had announced, in seconds.
     pub(in crate::rules) promised: Option<u16>,
     /// Why the time is a configured timeout.
-    reason: String,
+    reason: Option<Sentence>,
+    /// What is exchanged is not read.
+    unread: bool,
 }
 
 /// The idle period that ended in this close, of any length, if nothing was outstanding and nothing was lost.
@@ -130,7 +136,8 @@ pub(in crate::rules) fn pause(connection: &Connection) -> Option<IdleClose> {
         since: answer.last,
         time: teardown.at.since(answer.last.time),
         promised: answer.keep_alive.timeout(),
-        reason: String::new(),
+        reason: None,
+        unread: false,
     })
 }
 
@@ -151,27 +158,82 @@ fn hidden_pause(connection: &Connection) -> Option<IdleClose> {
         since,
         time: connection.teardown.at.since(since.time),
         promised: None,
-        reason: String::new(),
+        reason: None,
+        unread: true,
+    })
+}
+
+/// The same in a protocol that is not read: the server had the last word, and what the client had said had arrived.
+fn unread_pause(connection: &Connection) -> Option<IdleClose> {
+    let [client, server] = connection.last_data;
+    let teardown = &connection.teardown;
+    let asked = connection.sent[Who::Client as usize];
+    let close = connection.fin[Who::Server as usize]?;
+    let quiet = connection.protocol == Protocol::Opaque
+        && connection.exchanges.is_empty()
+        && connection.tls.is_none()
+        && connection.roles == Roles::Handshake
+        && (teardown.by, teardown.how) == (By::Server, How::Fin)
+        && asked.bytes > 0
+        && close.received >= connection.sent[Who::Client as usize].acknowledged
+        && server.frame.0 > 0;
+    // What the client sent after the close does not count.
+    let answered = client < server || client > close.frame_ref;
+    let time = close.frame_ref.time.since(server.time);
+    (quiet && answered && time >= OPAQUE_AT_LEAST).then_some(IdleClose {
+        who: Who::Server,
+        since: server,
+        time,
+        promised: None,
+        reason: None,
+        unread: true,
     })
 }
 
 /// The same, if its time is a configured timeout.
 pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
-    let pause = pause(connection).or_else(|| hidden_pause(connection))?;
-    if pause.time < AT_LEAST || super::keep_alive_promise_broken::broken(connection).is_some() {
+    let pause = pause(connection)
+        .or_else(|| hidden_pause(connection))
+        .or_else(|| unread_pause(connection))?;
+    // What was not captured may have ended the idleness.
+    if pause.time < AT_LEAST
+        || connection.sent.iter().any(|sent| sent.missing > 0)
+        || super::keep_alive_promise_broken::broken(connection).is_some()
+    {
         return None;
     }
     let promised = pause
         .promised
         .filter(|seconds| measured_time::fires(u64::from(*seconds), pause.time));
+    let seconds = (pause.time + LATE).as_secs();
     let reason = if let Some(seconds) = promised {
-        format!("the server had announced `Keep-Alive: timeout={seconds}`")
-    } else if let Some(default) = measured_time::idle(pause.time, pause.who) {
-        default.to_string()
+        sentence!(
+            "The server had announced {} (`Keep-Alive: timeout`).",
+            Duration::from_secs(seconds.into())
+        )
+    } else if let Some(default) = measured_time::idle(connection, pause.time, pause.who) {
+        default
+    } else if let Some(round) =
+        measured_time::round(pause.time).or_else(|| measured_time::round_in_short(pause.time))
+    {
+        sentence!("{}.", round)
+    } else if pause.unread
+        && pause
+            .time
+            .saturating_sub(Duration::from_secs(pause.time.as_secs()))
+            <= LATE
+    {
+        sentence!(
+            "That is a little more than {} s, as of a limit that is looked at now and then.",
+            seconds
+        )
     } else {
-        measured_time::round(pause.time).or_else(|| measured_time::round_in_short(pause.time))?
+        return None;
     };
-    Some(IdleClose { reason, ..pause })
+    Some(IdleClose {
+        reason: Some(reason),
+        ..pause
+    })
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -179,19 +241,28 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let who = side(idle.who);
-    let word = match connection.teardown.how {
-        How::Fin => "FIN",
-        _ => "RST",
+    let (word, close) = match connection.teardown.how {
+        How::Fin => ("FIN", connection.fin[idle.who as usize]),
+        _ => ("RST", connection.reset[idle.who as usize]),
     };
-    let close = match connection.teardown.how {
-        How::Fin => connection.fin[idle.who as usize],
-        _ => connection.reset[idle.who as usize],
+    let message = match idle.unread {
+        true => sentence!(
+            "The {} closed with a {} {} after its last data, when nothing was under way as far as the turns show.",
+            who,
+            word,
+            idle.time
+        ),
+        false => sentence!(
+            "The {} closed with a {} after {} without a request.",
+            who,
+            word,
+            idle.time
+        ),
     };
-    let message = format!(
-        "The {who} closed with a {word} after {} without a request; {}.",
-        duration(idle.time),
-        idle.reason
-    );
+    let since = match idle.unread {
+        true => "the last data",
+        false => "the last response is complete",
+    };
     tell(
         &RULE,
         Severity::Note,
@@ -199,7 +270,8 @@ fn check(connection: &Connection) -> Verdict {
         sentence!("idle connections were closed by the {}'s timer", who),
         message,
     )
-    .shows(Some(idle.since), "the last response is complete")
+    .adds(idle.reason)
+    .shows(Some(idle.since), since)
     .shows(
         close.map(|event| event.frame_ref),
         format!("{word} from the {who}"),
@@ -219,8 +291,42 @@ mod tests {
     }
 
     #[test]
+    fn a_protocol_that_is_not_read_has_idle_limits_too() {
+        let text = |pause: &str| {
+            let open = "SYN -->\n<-- SYN\nACK -->";
+            format!(
+                "{open}\n\"*1 PING\" -->\n<-- \"+PONG\"\nACK -->\n+{pause} <-- FIN\nFIN -->\n<-- ACK"
+            )
+        };
+        let told = |pause: &str| ladder_check::told_by(&super::RULE, &text(pause));
+        assert!(told("2260ms").is_some_and(|it| it.contains("2.26 s")));
+        assert!(told("300s").is_some_and(|it| it.contains("300")));
+        assert_eq!(told("500ms"), None);
+        assert_eq!(told("2600ms"), None);
+    }
+
+    #[test]
+    fn what_was_not_captured_may_have_been_a_request() {
+        let text = "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"x\"\nACK -->\n+4s GET /2 ~~>\n<~~ 200 \"y\"\n+1s <-- FIN\nFIN -->\n<-- ACK";
+        assert_eq!(ladder_check::told_by(&super::RULE, text), None);
+    }
+
+    #[test]
     fn the_reason_is_told() {
-        assert!(message("75s", "x-a=b").is_some_and(|told| told.contains("nginx")));
+        let hint = message("75s", "x-a=b").expect("a default");
+        assert!(
+            hint.contains("common default") && hint.contains("nginx"),
+            "{hint}"
+        );
+        let known = message("75s", "server=nginx/1.24.0").expect("a default");
+        assert!(
+            known.ends_with("75 s is the default of nginx `keepalive_timeout`."),
+            "{known}"
+        );
+        let short = message("2s", "x-a=b").expect("a round number");
+        assert!(!short.contains("gunicorn"), "{short}");
+        let other = message("65s", "server=nginx/1.24.0").expect("a round number");
+        assert!(!other.contains("Puma"), "{other}");
         assert!(message("33s", "x-a=b").is_some_and(|told| told.contains("round")));
         let promised = message("7s", "keep-alive=timeout=7").is_some();
         assert!(promised);

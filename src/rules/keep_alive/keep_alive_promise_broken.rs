@@ -1,6 +1,5 @@
 //! The server closed an idle connection sooner than it had announced.
 
-use crate::base::format::duration;
 use std::time::Duration;
 
 use super::idle_timeout_close::pause;
@@ -8,6 +7,7 @@ use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, tell};
 
 rule! {
@@ -86,6 +86,38 @@ rule! {
     ///  => findings none
     /// ```
     ///
+    /// A response that took its time to arrive: the server counts from its write:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 data 1000 [keep-alive="timeout=15, max=100" length=2000]
+    ///  0.050  ACK                -->
+    ///  2.000                     <--  data 1000
+    ///  2.010  ACK                -->
+    /// 15.040                     <--  FIN
+    /// 15.050  FIN                -->
+    /// 15.060                     <--  ACK
+    /// ```
+    ///
+    /// Packets are missing from the capture, which may be another request:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [keep-alive="timeout=30, max=100"]
+    ///  0.050  ACK                -->
+    ///  5.000  GET /2             ~~>
+    ///  5.010                     <~~  200 "hello" [keep-alive="timeout=30, max=100"]
+    /// 10.040                     <--  FIN
+    /// 10.050  FIN                -->
+    /// 10.060                     <--  ACK
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 2068 §19.7.1 (`Keep-Alive`); RFC 9112 §9.5 (timeouts).
@@ -97,19 +129,25 @@ rule! {
 pub(in crate::rules) fn broken(connection: &Connection) -> Option<u16> {
     let pause = pause(connection)?;
     let promised = pause.promised?;
+    // What was not captured may have been another request.
+    if pause.who != Who::Server || connection.sent.iter().any(|sent| sent.missing > 0) {
+        return None;
+    }
     let last = connection.exchanges.last()?.response.as_ref()?;
-    let kept = pause.time + Duration::from_secs(1) >= Duration::from_secs(promised.into());
-    (pause.who == Who::Server && !kept && last.message.keep_alive.max() != Some(0))
-        .then_some(promised)
+    // The server counts from its write, which the client's side of a slow path sees long before the last byte.
+    let idle = connection.teardown.at.since(last.message.first.time);
+    let kept = idle + Duration::from_secs(1) >= Duration::from_secs(promised.into());
+    (!kept && last.message.keep_alive.max() != Some(0)).then_some(promised)
 }
 
 fn check(connection: &Connection) -> Verdict {
     let (Some(promised), Some(pause)) = (broken(connection), pause(connection)) else {
         return not_yet(connection);
     };
-    let message = format!(
-        "The server announced `Keep-Alive: timeout={promised}` and closed after {} without a request.",
-        duration(pause.time)
+    let message = sentence!(
+        "The server announced that it keeps an idle connection for {}, and closed {} after the last byte of its response.",
+        Duration::from_secs(promised.into()),
+        pause.time
     );
     let close = connection.fin[Who::Server as usize].or(connection.reset[Who::Server as usize]);
     tell(
@@ -119,7 +157,10 @@ fn check(connection: &Connection) -> Verdict {
         "idle connections were closed sooner than announced",
         message,
     )
-    .shows(Some(pause.since), "the last response is complete")
+    .shows(
+        Some(pause.since),
+        format!("the last response is complete; it says `Keep-Alive: timeout={promised}`"),
+    )
     .shows(close.map(|event| event.frame_ref), "the server closes")
     .about(connection)
 }

@@ -1,13 +1,21 @@
 //! A request and the server's close crossed on an idle connection.
 
-use crate::analysis::connection::{Connection, Who};
-use crate::base::format::duration;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::analysis::connection::{By, CloseEvent, Connection, How, Phase, ResetKind, Who};
+use crate::analysis::hosts::Measured;
+use crate::base::certainty::Certainty;
+use crate::base::frame_ref::FrameRef;
+use crate::base::net::Endpoint;
 use crate::protocol::http::Exchange;
-use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, request, response};
+use crate::rules::classify::{Ending, EndingKind, ending, request, response};
+use crate::rules::lost_data::{Before, LostData, PAUSE, lost_data};
 use crate::rules::measured_time;
-use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{again, asked, close_word, tell};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::{Value, sentence};
+use crate::rules::wording::{asked, close_word, not_yet, repetition, tell};
+use crate::rules::{RuleInput, Severity};
 
 rule! {
     /// # What happened
@@ -98,8 +106,8 @@ rule! {
     /// # References
     ///
     /// RFC 9112 §9.3.1 (retrying requests), §9.5 (timeouts: "a client or server can close at any time"), §9.6; RFC 9110 §9.2.2.
-    pub(super) RULE: "keep-alive-race", Severity::Error,
-    "a request crossed the server's close of an idle connection", Check::Ending(&[EndingKind::Race], check)
+    pub(in crate::rules) RULE: "keep-alive-race", Severity::Error,
+    "a request crossed the server's close of an idle connection", Check::Connection(check)
 }
 
 /// The exchange before this one.
@@ -118,38 +126,96 @@ pub(in crate::rules) fn before<'a>(
 pub(in crate::rules) fn idle_until_close(
     connection: &Connection,
     ending: &Ending<'_>,
-) -> Option<std::time::Duration> {
+) -> Option<Duration> {
     let previous = before(connection, ending.exchange?)?;
     let last = response(previous)?.last;
     Some(ending.close.frame_ref.time.since(last.time))
 }
 
-fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
-    let Some(sent) = ending.exchange.and_then(request) else {
+fn check(connection: &Connection) -> Verdict {
+    if connection.teardown.orderly || connection.sent[Who::Client as usize].bytes == 0 {
+        return not_yet(connection);
+    }
+    if let Some(ending) = ending(connection).filter(|it| it.exchange.is_some()) {
+        return match ending.reading {
+            EndingKind::Race => read(connection, &ending),
+            _ => Verdict::Clear,
+        };
+    }
+    match lost_data(connection) {
+        Some(lost) if let Before::Crossed(close) = lost.before => unread(connection, &close, &lost),
+        _ => Verdict::Clear,
+    }
+}
+
+/// Data whose meaning is not read.
+fn unread(connection: &Connection, close: &CloseEvent, lost: &LostData) -> Verdict {
+    let (sent, at) = (lost.sent, close.frame_ref);
+    let word = match close.kind {
+        None => "FIN",
+        Some(_) => "RST",
+    };
+    let bytes = Value::bytes(sent.bytes);
+    let message = match sent.since >= at {
+        true => sentence!(
+            "The client sent {} {} after the server's {}; they crossed, and what was sent was lost.",
+            bytes,
+            sent.since.time.since(at.time),
+            word
+        ),
+        false => sentence!(
+            "The client sent {} {} before the server's {}, which does not acknowledge it; they crossed, and what was sent was \
+             lost.",
+            bytes,
+            at.time.since(sent.since.time),
+            word
+        ),
+    };
+    tell(
+        &RULE,
+        Severity::Error,
+        connection.teardown.certainty.max(Certainty::Likely),
+        "data crossed the server's close of an idle connection",
+        message,
+    )
+    .shows(Some(at), format!("{word} from the server"))
+    .shows(Some(sent.since), "data that the server never took")
+    .about(connection)
+}
+
+/// A request.
+fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    let Some((exchange, sent)) = ending
+        .exchange
+        .and_then(|exchange| Some((exchange, request(exchange)?)))
+    else {
         return Verdict::Clear;
     };
     let close = ending.close.frame_ref;
     let word = close_word(ending);
-    let what = asked(ending.exchange);
-    let order = if sent.first.time >= close.time {
-        format!("{} after", duration(sent.first.time.since(close.time)))
-    } else {
-        format!("{} before", duration(close.time.since(sent.first.time)))
+    let what = asked(Some(exchange));
+    let message = match sent.first.time >= close.time {
+        true => sentence!(
+            "The client sent a {} {} after the server's {}; they crossed, and the request was never answered.",
+            &what,
+            sent.first.time.since(close.time),
+            word
+        ),
+        false => sentence!(
+            "The client sent a {} {} before the server's {}; they crossed, and the request was never answered.",
+            &what,
+            close.time.since(sent.first.time),
+            word
+        ),
     };
     let idle = idle_until_close(connection, ending);
-    let after = idle.map_or_else(String::new, |idle| {
-        format!(
-            " The connection had been idle for {} when the server closed it.",
-            duration(idle)
+    let after = idle.map(|idle| {
+        sentence!(
+            "The connection had been idle for {} when the server closed it.",
+            idle
         )
     });
-    let message = format!(
-        "The client sent a {what} {order} the server's {word}; they crossed, and the request was never answered.{after} {}",
-        again(ending.exchange)
-    );
-    let whose = idle
-        .and_then(|idle| measured_time::idle(idle, Who::Server))
-        .map(|default| format!("An idle limit of {default}."));
+    let whose = idle.and_then(|idle| measured_time::idle(connection, idle, Who::Server));
     tell(
         &RULE,
         Severity::Error,
@@ -157,6 +223,8 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "requests crossed the server's close of an idle connection",
         message,
     )
+    .adds(after)
+    .adds(Some(repetition(exchange)))
     .adds(whose)
     .shows(Some(close), format!("{word} from the server"))
     .shows(
@@ -164,6 +232,133 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         format!("the {what}, which the server never read"),
     )
     .about(connection)
+}
+
+/// A server that closes with a request unread in its socket resets within this time after the request came.
+const AT_ONCE: Duration = Duration::from_millis(50);
+/// How near to each other times of the same timer are, as a share and at least.
+const SHARE: f64 = 0.03;
+const FLOOR: Duration = Duration::from_millis(50);
+
+/// A request that a RST answered at once after a pause.
+struct Suspect<'a> {
+    connection: &'a Connection,
+    exchange: &'a Exchange,
+    idle: Duration,
+    reset: FrameRef,
+}
+
+/// The connection, if a request on it came after a pause and was answered by a RST at once.
+fn suspect(connection: &Connection) -> Option<Suspect<'_>> {
+    let reset = (By::Server, How::Reset(ResetKind::Abort));
+    let teardown = &connection.teardown;
+    if (teardown.by, teardown.how) != reset || connection.exchanges.len() < 2 {
+        return None;
+    }
+    let ending = ending(connection).filter(|it| it.reading == EndingKind::ResetBeforeResponse)?;
+    let exchange = ending.exchange?;
+    let sent = request(exchange)?;
+    let idle = sent
+        .first
+        .time
+        .since(response(before(connection, exchange)?)?.last.time);
+    let reset = ending.close.frame_ref;
+    let at_once = reset.time.since(sent.last.time) < AT_ONCE;
+    (idle >= PAUSE && at_once).then_some(Suspect {
+        connection,
+        exchange,
+        idle,
+        reset,
+    })
+}
+
+/// Requests that lay unread in the server's socket when its idle timer closed it, so that its system sent a RST instead of
+/// a FIN: the connections, and what is to be said of each. One such RST may have any cause; the time gives it away, if it
+/// is that of other idle closes of the server, of other such RSTs, or was announced.
+pub(in crate::rules) fn lay_unread(facts: &RuleInput<'_>) -> BTreeMap<u32, Diagnosis> {
+    let suspects: Vec<Suspect<'_>> = facts
+        .connections
+        .iter()
+        .filter_map(|it| suspect(it))
+        .collect();
+    let mut servers: BTreeMap<Endpoint, Vec<Suspect<'_>>> = BTreeMap::new();
+    for it in suspects {
+        servers.entry(it.connection.server).or_default().push(it);
+    }
+    let mut found = BTreeMap::new();
+    for (server, suspects) in servers {
+        let closes = facts.summaries.iter().filter(|it| {
+            it.server == server
+                && (it.by, it.how, it.phase) == (By::Server, How::Fin, Phase::Between)
+                && it.idle > 0
+        });
+        let closes = closes.map(|it| Duration::from_millis(it.idle.into()));
+        let timer = Measured::cluster(closes.collect(), SHARE, FLOOR).filter(|it| it.count >= 2);
+        let same = Measured::cluster(suspects.iter().map(|it| it.idle).collect(), SHARE, FLOOR);
+        let same = same.filter(|it| it.count >= 2);
+        for it in suspects {
+            if let Some(story) = told_of(&it, timer, same) {
+                found.insert(it.connection.id, story);
+            }
+        }
+    }
+    found
+}
+
+/// Whether this time is one of the measured ones.
+fn is_of(measured: &Measured, time: Duration) -> bool {
+    let margin = FLOOR.max(measured.median.mul_f64(SHARE));
+    time + margin >= measured.range.0 && time <= measured.range.1 + margin
+}
+
+fn told_of(it: &Suspect<'_>, timer: Option<Measured>, same: Option<Measured>) -> Option<Diagnosis> {
+    let announced = before(it.connection, it.exchange)
+        .and_then(response)
+        .and_then(|answer| answer.keep_alive.timeout())
+        .filter(|seconds| measured_time::fires((*seconds).into(), it.idle));
+    let why = if let Some(timer) = timer.filter(|timer| is_of(timer, it.idle)) {
+        sentence!(
+            "The server closes idle connections after {} ({} in the capture): its timer ran out as the request came.",
+            timer.median,
+            Value::count(timer.count as u64, "close", "closes")
+        )
+    } else if let Some(seconds) = announced {
+        sentence!(
+            "The server had announced that it keeps an idle connection for {}: its timer ran out as the request came.",
+            Duration::from_secs(seconds.into())
+        )
+    } else if let Some(same) = same.filter(|same| is_of(same, it.idle)) {
+        sentence!(
+            "It went like this after the same time on {}: as it seems, the server's idle timer ran out as the request came.",
+            Value::count(same.count as u64, "connection", "connections")
+        )
+    } else {
+        return None;
+    };
+    let sent = request(it.exchange)?;
+    let what = asked(Some(it.exchange));
+    Some(
+        tell(
+            &RULE,
+            Severity::Error,
+            Certainty::Likely,
+            "requests came just when the server closed an idle connection",
+            sentence!(
+                "After {} of idleness the client sent a {}, and the server's RST came {} after it.",
+                it.idle,
+                &what,
+                it.reset.time.since(sent.last.time)
+            ),
+        )
+        .adds(Some(why))
+        .adds(Some(
+            "The request lay unread in the server's socket when it closed, hence a RST and no FIN.",
+        ))
+        .adds(Some(repetition(it.exchange)))
+        .shows(Some(sent.first), format!("the {what}"))
+        .shows(Some(it.reset), "RST from the server")
+        .story(),
+    )
 }
 
 #[cfg(test)]
@@ -187,6 +382,34 @@ mod tests {
             told.contains("Node.js") && told.contains("may be sent again"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_request_that_lay_unread_at_the_close_is_a_race_too() {
+        let open = "SYN -->\n<-- SYN\nGET /1 -->\n<-- 200 \"one\"\nACK -->\n";
+        let idle =
+            |port: u16| format!("client :{port} server\n{open}+1001ms <-- FIN\nFIN -->\n<-- ACK\n");
+        let lost = |port: u16, after: u64| {
+            format!("client :{port} server\n{open}+{after}ms POST /2 \"x\" -->\n<-- RST\n")
+        };
+        let rules = |text: String| ladder_check::run(&text.parse().expect("a ladder")).rules();
+        let all = rules(format!("{}{}{}", idle(1), idle(2), lost(3, 999)));
+        assert!(all.contains(&"keep-alive-race"), "{all:?}");
+        assert!(!all.contains(&"reset-before-response"), "{all:?}");
+        let all = rules(format!("{}{}", lost(1, 999), lost(2, 1000)));
+        assert!(all.contains(&"keep-alive-race"), "{all:?}");
+        let all = rules(format!("{}{}{}", idle(1), idle(2), lost(3, 400)));
+        assert!(all.contains(&"reset-before-response"), "{all:?}");
+        assert_eq!(rules(lost(3, 999)).contains(&"keep-alive-race"), false);
+    }
+
+    #[test]
+    fn data_of_any_protocol_crosses_a_close() {
+        let open = "SYN -->\n<-- SYN\nACK -->\n\"PING\" -->\n<-- \"PONG\"\nACK -->";
+        let told = |rest: &str| ladder_check::told_by(&super::RULE, &format!("{open}\n{rest}"));
+        assert!(told("+2s <-- FIN\n+1ms \"GET a\" [crossed] -->\n<-- RST [noack]").is_some());
+        assert!(told("+2s \"GET a\" -->\n<-- RST [crossed]").is_some());
+        assert_eq!(told("+2s <-- FIN\nFIN -->\n<-- ACK"), None);
     }
 
     #[test]

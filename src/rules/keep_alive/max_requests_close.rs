@@ -1,6 +1,5 @@
 //! A server closes after a fixed number of requests on one connection.
 
-use crate::base::format::count;
 use crate::knowledge::{Counted, default_limit};
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use crate::analysis::hosts::Sockets;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::sentence;
+use crate::rules::statement::{Value, sentence};
 use crate::rules::wording::tell;
 
 rule! {
@@ -108,11 +107,11 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     if list.len() < ENOUGH || list.len() * 2 < closed {
         return Verdict::Clear;
     }
-    let whose = default_limit(limit.into(), Counted::Requests)
-        .map_or_else(String::new, |whose| format!(" {whose}"));
-    let message = format!(
-        "The server closed {} after exactly {limit} requests each.{whose}",
-        count(list.len() as u64, "connection", "connections")
+    let whose = default_limit(limit.into(), Counted::Requests);
+    let message = sentence!(
+        "The server closed {} after exactly {} each.",
+        Value::count(list.len() as u64, "connection", "connections"),
+        Value::count(limit.into(), "request", "requests")
     );
     let first = list.first().map(|summary| summary.first);
     let story = tell(
@@ -122,6 +121,7 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         sentence!("the server closes after {} requests", limit),
         message,
     )
+    .adds(whose)
     .shows(
         first,
         format!("the first connection that ended after {limit} requests"),

@@ -2,11 +2,13 @@
 
 use super::keep_alive_race::idle_until_close;
 use crate::analysis::connection::{Connection, Who};
-use crate::base::format::duration;
+use crate::base::frame_ref::FrameRef;
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, request};
+use crate::rules::classify::{Ending, EndingKind, ending, request};
+use crate::rules::lost_data::{Before, LostData, lost_data};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{again, asked, tell};
+use crate::rules::statement::{Value, sentence};
+use crate::rules::wording::{asked, not_yet, repetition, tell};
 
 rule! {
     /// # What happened
@@ -25,7 +27,6 @@ rule! {
     /// - Let the pool check a connection before it hands it out (Apache HttpClient `validateAfterInactivity`, OkHttp and urllib3
     ///   do) or remove it when the end of the stream is signalled; upgrade a client library that does neither.
     /// - Make the client's idle limit shorter than the server's.
-    /// - In an event loop, do not block it: the close is noticed only between two events.
     ///
     /// # Example
     ///
@@ -79,26 +80,68 @@ rule! {
     ///
     /// RFC 9112 §9.5 (clients should watch for the close of idle connections), §9.3.1 (retrying).
     pub(super) RULE: "reuse-of-closed-connection", Severity::Error,
-    "a request was sent on a connection that was known to be closed", Check::Ending(&[EndingKind::ReuseOfClosed], check)
+    "a request was sent on a connection that was known to be closed", Check::Connection(check)
 }
 
-fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
-    let Some(sent) = ending.exchange.and_then(request) else {
+fn check(connection: &Connection) -> Verdict {
+    if connection.teardown.orderly || connection.fin_acknowledged[Who::Server as usize].is_none() {
+        return not_yet(connection);
+    }
+    if let Some(ending) = ending(connection).filter(|it| it.exchange.is_some()) {
+        return match ending.reading {
+            EndingKind::ReuseOfClosed => read(connection, &ending),
+            _ => Verdict::Clear,
+        };
+    }
+    match lost_data(connection) {
+        Some(lost) if let Before::KnownClosed(known) = lost.before => {
+            unread(connection, known, &lost)
+        }
+        _ => Verdict::Clear,
+    }
+}
+
+/// Data whose meaning is not read.
+fn unread(connection: &Connection, known: FrameRef, lost: &LostData) -> Verdict {
+    let close = connection.fin[Who::Server as usize];
+    let sent = lost.sent;
+    let message = sentence!(
+        "The client sent {} {} after its own system had acknowledged the server's FIN; a RST answered, and what was sent was \
+         lost.",
+        Value::bytes(sent.bytes),
+        sent.since.time.since(known.time)
+    );
+    tell(
+        &RULE,
+        Severity::Error,
+        connection.teardown.certainty,
+        "data was sent on connections that were known to be closed",
+        message,
+    )
+    .shows(close.map(|event| event.frame_ref), "FIN from the server")
+    .shows(Some(known), "the client acknowledges the FIN")
+    .shows(Some(sent.since), "data is sent all the same")
+    .shows(Some(lost.reset.frame_ref), "RST")
+    .about(connection)
+}
+
+/// A request.
+fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    let Some((exchange, sent)) = ending
+        .exchange
+        .and_then(|exchange| Some((exchange, request(exchange)?)))
+    else {
         return Verdict::Clear;
     };
     let known = connection.fin_acknowledged[Who::Server as usize];
-    let knew = known.map(|frame_ref| duration(sent.first.time.since(frame_ref.time)));
-    let what = asked(ending.exchange);
-    let idle = idle_until_close(connection, ending).map(|idle| {
-        format!(
-            "The server had closed it after {} without a request.",
-            duration(idle)
-        )
-    });
-    let message = format!(
-        "The client sent a {what} {} after its own system had acknowledged the server's FIN; it was never answered. {}",
-        knew.unwrap_or_default(),
-        again(ending.exchange)
+    let knew = known.map(|frame_ref| sent.first.time.since(frame_ref.time));
+    let what = asked(Some(exchange));
+    let idle = idle_until_close(connection, ending)
+        .map(|idle| sentence!("The server had closed it after {} without a request.", idle));
+    let message = sentence!(
+        "The client sent a {} {} after its own system had acknowledged the server's FIN; it was never answered.",
+        &what,
+        knew.unwrap_or_default()
     );
     tell(
         &RULE,
@@ -107,9 +150,29 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "requests were sent on connections that were known to be closed",
         message,
     )
+    .adds(Some(repetition(exchange)))
     .adds(idle)
     .shows(Some(ending.close.frame_ref), "FIN from the server")
     .shows(known, "the client acknowledges the FIN")
     .shows(Some(sent.first), format!("the {what} is sent all the same"))
     .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check::told_by;
+
+    #[test]
+    fn data_of_any_protocol_meets_a_closed_socket() {
+        let open = "SYN -->\n<-- SYN\nACK -->\n\"PING\" -->\n<-- \"PONG\"\nACK -->\n+2260ms <-- FIN\n+40ms ACK -->";
+        let told = |rest: &str| told_by(&super::RULE, &format!("{open}\n{rest}"));
+        let late = told("+1730ms \"GET a\" -->\n<-- RST [noack]").expect("found");
+        assert!(late.contains("5 B") && late.contains("1.73 s"), "{late}");
+        assert_eq!(
+            told("+1ms \"GET a\" -->\n<-- RST [noack]"),
+            None,
+            "it could not know yet"
+        );
+        assert_eq!(told("FIN -->\n<-- ACK"), None);
+    }
 }

@@ -1,14 +1,18 @@
 //! A request on an idle connection met a host that had no state of it any more.
 
-use super::keep_alive_race::idle_until_close;
-use crate::analysis::connection::{Connection, Who};
+use std::time::Duration;
+
+use super::keep_alive_race::before;
+use crate::analysis::connection::{By, CloseEvent, Connection, InFlight, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::base::format::duration;
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, request};
+use crate::rules::classify::{Ending, EndingKind, ending, request, response};
+use crate::rules::lost_data::{Before, lost_data};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{again, asked, tell};
+use crate::rules::statement::{Sentence, Value, sentence};
+use crate::rules::wording::{asked, not_yet, repetition, tell};
 
 rule! {
     /// # What happened
@@ -25,10 +29,12 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Make the client's idle limit, or the interval of its TCP keep-alive, shorter than the pause after which this
-    ///   happens; the measured one is in the finding.
-    /// - If it happens after any pause at all, look for a restart or a crash of the server at that time.
-    /// - Let the client repeat requests that are idempotent on a new connection (RFC 9112 §9.3.1).
+    /// - *If the lost data came after an idle time of 30 s or more:* Make the client's idle limit, or the interval of its TCP
+    ///   keep-alive, shorter than the idle time after which this happens; the finding has the measured one.
+    /// - *If the lost data came after an idle time of under 30 s:* Look for a restart or a crash of the server at that time,
+    ///   and for anything on the way that was restarted.
+    /// - Capture at the server as well: if the RST is not in that capture, something on the way sent it.
+    /// - *If the request may be repeated:* Let the client repeat it on a new connection (RFC 9112 §9.3.1).
     ///
     /// # Example
     ///
@@ -94,39 +100,197 @@ rule! {
     ///
     /// RFC 9293 §3.5.1 (half-open connections), §3.10.7.1; RFC 5382 REQ-5 (how long a NAT should remember); RFC 9112 §9.3.1.
     pub(super) RULE: "reuse-of-forgotten-connection", Severity::Error,
-    "a request met a host that knew nothing of the connection", Check::Ending(&[EndingKind::ReuseOfForgotten], check)
+    "a request met a host that knew nothing of the connection", Check::Connection(check)
 }
 
-fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
-    let Some(sent) = ending.exchange.and_then(request) else {
-        return Verdict::Clear;
-    };
-    let close = ending.close.frame_ref;
-    let what = asked(ending.exchange);
-    let idle = idle_until_close(connection, ending)
-        .unwrap_or_else(|| sent.first.time.since(connection.first.time));
-    let message = format!(
-        "After {} without a word the client sent a {what}; a RST without a socket behind it answered {} later. No FIN of the \
-         server was ever seen. {}",
-        duration(idle),
-        duration(close.time.since(sent.first.time)),
-        again(ending.exchange)
+/// Pauses from which on an idle limit may be the reason.
+const IDLE: Duration = Duration::from_secs(1);
+/// From so long a pause on, a box that answers for the server may have forgotten the connection.
+const LONG: Duration = Duration::from_secs(30);
+
+fn check(connection: &Connection) -> Verdict {
+    if connection.teardown.orderly || connection.reset[Who::Server as usize].is_none() {
+        return not_yet(connection);
+    }
+    if let Some(ending) = ending(connection).filter(|it| it.exchange.is_some()) {
+        return match ending.reading {
+            EndingKind::ReuseOfForgotten => read(connection, &ending),
+            _ => Verdict::Clear,
+        };
+    }
+    if let Some(lost) = lost_data(connection) {
+        return match lost.before {
+            Before::Idle => unread(connection, lost.sent, &lost.reset),
+            _ => Verdict::Clear,
+        };
+    }
+    by_a_box(connection).unwrap_or(Verdict::Clear)
+}
+
+/// A request that another device's RST answered after a long pause.
+fn by_a_box(connection: &Connection) -> Option<Verdict> {
+    let reset = connection.reset[Who::Server as usize]?;
+    let sent = connection.in_flight[Who::Client as usize]?;
+    let both = connection.sent.iter().all(|sent| sent.packets > 0);
+    let late = reset.kind == Some(ResetKind::Foreign)
+        && connection.teardown.by == By::Middlebox
+        && sent.idle >= LONG
+        && reset.frame_ref > sent.since
+        && connection.fin.iter().all(Option::is_none);
+    (late && both).then(|| unread(connection, sent, &reset))
+}
+
+/// Where the RST came from, as far as it shows.
+fn origin(connection: &Connection, reset: &CloseEvent) -> Sentence {
+    let (low, high) = connection.sent[Who::Server as usize].ttls;
+    let foreign = reset.kind == Some(ResetKind::Foreign);
+    match (foreign, low == high) {
+        (true, true) if reset.ttl != low => sentence!(
+            "It was not the server that sent it: its time to live is {}, that of all other segments of the server {}.",
+            reset.ttl,
+            low
+        ),
+        (true, _) => "It was not the server that sent it, but something on the way.".into(),
+        (false, _) => {
+            "No FIN of the server was seen. Whether its host or something on the way answered, the capture does not show."
+                .into()
+        }
+    }
+}
+
+/// Data whose meaning is not read.
+fn unread(connection: &Connection, sent: InFlight, reset: &CloseEvent) -> Verdict {
+    let message = sentence!(
+        "After {} without a segment the client sent {}; a RST from a host that has no such connection answered {} later.",
+        sent.idle,
+        Value::bytes(sent.bytes),
+        reset.frame_ref.time.since(sent.since.time)
     );
-    let whose = measured_time::idle(idle, Who::Server).map(|default| format!("{default}."));
-    let resets = connection.sent[Who::Server as usize].missing > 0;
+    let missing = connection.sent[Who::Server as usize].missing > 0;
     tell(
         &RULE,
         Severity::Error,
-        if resets {
-            Certainty::Possible
-        } else {
-            ending.certainty
+        match missing {
+            true => Certainty::Possible,
+            false => Certainty::Likely,
+        },
+        "data met a host that knew nothing of the connection",
+        message,
+    )
+    .adds(Some("What was sent was lost."))
+    .adds(Some(origin(connection, reset)))
+    .adds(measured_time::forgotten(sent.idle))
+    .shows(
+        Some(sent.since),
+        format!("sent after {} without a segment", duration(sent.idle)),
+    )
+    .shows(Some(reset.frame_ref), "RST: there is no such connection")
+    .about(connection)
+}
+
+/// A request.
+fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    let Some((exchange, sent)) = ending
+        .exchange
+        .and_then(|exchange| Some((exchange, request(exchange)?)))
+    else {
+        return Verdict::Clear;
+    };
+    if connection.syn_acks > 1 && connection.taken.is_none() {
+        return Verdict::Clear;
+    }
+    let close = ending.close.frame_ref;
+    let what = asked(Some(exchange));
+    let since = before(connection, exchange).and_then(response);
+    let since = since.map_or(connection.first, |answer| answer.last);
+    let idle = sent.first.time.since(since.time);
+    let later = close.time.since(sent.first.time);
+    let message = match idle >= IDLE {
+        true => sentence!(
+            "After {} without a word the client sent a {}; a RST from a host that has no such connection answered {} later.",
+            idle,
+            &what,
+            later
+        ),
+        false => sentence!(
+            "The client sent a {} {} after the last word; a RST from a host that has no such connection answered {} later.",
+            &what,
+            idle,
+            later
+        ),
+    };
+    let missing = connection.sent[Who::Server as usize].missing > 0;
+    tell(
+        &RULE,
+        Severity::Error,
+        match missing {
+            true => Certainty::Possible,
+            false => ending.certainty,
         },
         "requests met a host that knew nothing of the connection",
         message,
     )
-    .adds(whose)
+    .adds(Some(repetition(exchange)))
+    .adds(Some(origin(connection, &ending.close)))
+    .adds(measured_time::forgotten(idle))
     .shows(Some(sent.first), format!("the {what}"))
     .shows(Some(close), "RST without ACK: there is no such connection")
     .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check::found_by;
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nACK -->";
+
+    #[test]
+    fn it_is_the_same_in_any_protocol() {
+        for data in [
+            "GET / -->",
+            "\"*2 GET a\" -->",
+            "\"\\x17\\x03\\x03\\x00\\x05hello\" -->",
+        ] {
+            let text = format!("{OPEN}\n+908s {data}\n<-- RST [noack]");
+            let found = found_by(&RULE, &text).expect("found");
+            assert_eq!(found.severity, Severity::Error, "{data}");
+            assert!(found.message.contains("908.0 s"), "{}", found.message);
+            assert!(found.message.contains("900 s"), "{}", found.message);
+        }
+    }
+
+    #[test]
+    fn a_box_that_forgot_is_told_with_its_distance() {
+        let text = format!(
+            "{OPEN}\n\"a\" -->\n<-- \"b\"\nACK -->\n+412s \"c\" -->\n<-- RST [noack ttl=250]"
+        );
+        let found = found_by(&RULE, &text).expect("found");
+        assert!(
+            found.message.contains("time to live is 250"),
+            "{}",
+            found.message
+        );
+        assert!(found.message.contains("350 s"), "{}", found.message);
+    }
+
+    #[test]
+    fn a_listener_that_took_nothing_has_forgotten_nothing() {
+        for data in ["GET / -->", "\"hello\" -->"] {
+            let again = "+1s <-- again\n+300ms again -->";
+            let text =
+                format!("SYN -->\n<-- SYN\nACK -->\n{data}\n{again}\n+2s <-- RST [seq=1 noack]");
+            assert!(
+                found_by(&RULE, &text).is_none() || !text.contains("<-- again"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn at_work_nothing_is_forgotten() {
+        let text =
+            format!("{OPEN}\n\"a\" -->\n<-- \"b\"\nACK -->\n+5ms \"c\" -->\n<-- RST [noack]");
+        assert!(found_by(&RULE, &text).is_none());
+    }
 }

@@ -108,7 +108,7 @@ rule! {
     ///
     /// RFC 9293 §3.5.2 and §3.10.7 (reset generation and processing); RFC 9110 §9.2.2 (idempotent methods), §15.2 (interim
     /// responses are no answer).
-    pub(super) RULE: "reset-before-response", Severity::Error,
+    pub(in crate::rules) RULE: "reset-before-response", Severity::Error,
     "the server reset the connection instead of answering a complete request", Check::Connection(check)
 }
 

@@ -1,0 +1,77 @@
+//! Data of the client that the server's host did not take, on connections whose exchanges are not read: TLS, and
+//! whatever no layer parses.
+
+use std::time::Duration;
+
+use super::classify::round_trip;
+use crate::analysis::connection::{
+    CloseEvent, Connection, ConnectionOutcome, FailedReason, InFlight, Opening, ResetKind, Who,
+};
+use crate::base::frame_ref::FrameRef;
+
+/// Data that a RST answered instead of an acknowledgement.
+pub(super) struct LostData {
+    /// What was sent.
+    pub(super) sent: InFlight,
+    /// The RST.
+    pub(super) reset: CloseEvent,
+    /// What had become of the connection before.
+    pub(super) before: Before,
+}
+
+/// What had become of a connection before the data came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    /// It had been idle, and no FIN was seen.
+    Idle,
+    /// The server had closed, and the client's system had acknowledged that.
+    KnownClosed(FrameRef),
+    /// The server's close crossed the data.
+    Crossed(CloseEvent),
+    /// None of these: both sides were at work.
+    Busy,
+}
+
+/// Shorter pauses are no idleness.
+const IDLE: Duration = Duration::from_secs(1);
+/// Shorter pauses before a RST that crosses the data are the ordinary rhythm of requests.
+pub(super) const PAUSE: Duration = Duration::from_millis(190);
+
+/// What the client sent last, if a RST of the server, or in its name, took it.
+pub(super) fn lost_data(connection: &Connection) -> Option<LostData> {
+    let lost = connection.outcome == ConnectionOutcome::Failed(FailedReason::BytesLost);
+    if !lost
+        || !connection.exchanges.is_empty()
+        || !matches!(connection.opening, Opening::Handshake | Opening::Midstream)
+        || connection.sent.iter().any(|sent| sent.packets == 0)
+    {
+        return None;
+    }
+    // A listener whose program never got the connection has a rule of its own.
+    if connection.syn_acks > 1 && connection.taken.is_none() {
+        return None;
+    }
+    let sent = connection.in_flight[Who::Client as usize]?;
+    let reset = connection.reset[Who::Server as usize].filter(|reset| {
+        let effective = !matches!(reset.kind, Some(ResetKind::Stale | ResetKind::Refusal));
+        effective && reset.frame_ref > sent.since
+    })?;
+    let fin = connection.fin[Who::Server as usize];
+    let known = connection.fin_acknowledged[Who::Server as usize];
+    let margin = (round_trip(connection) * 5).max(Duration::from_millis(50));
+    let knew = known.filter(|known| sent.since.time.since(known.time) > margin);
+    let before = match (knew, fin, reset.kind) {
+        (Some(known), Some(_), _) => Before::KnownClosed(known),
+        (None, Some(fin), _) => Before::Crossed(fin),
+        (_, None, Some(ResetKind::NoSocket | ResetKind::Foreign)) if sent.idle >= IDLE => {
+            Before::Idle
+        }
+        (_, None, Some(ResetKind::Abort)) if sent.idle >= PAUSE => Before::Crossed(reset),
+        _ => Before::Busy,
+    };
+    Some(LostData {
+        sent,
+        reset,
+        before,
+    })
+}
