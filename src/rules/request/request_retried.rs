@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use hashbrown::HashMap;
+
 use crate::analysis::connection::{ConnectionSummary, LostRequest};
 use crate::analysis::hosts::{HostPair, Hosts};
 use crate::base::certainty::Certainty;
@@ -120,6 +122,9 @@ const SOON: Duration = Duration::from_secs(5);
 /// Connections examined after each failed one; the bound keeps a flood of failures from quadratic cost.
 const MAX_LOOK_AHEAD: usize = 64;
 
+/// So many more connections with the same request than losses explain make it a routine.
+const ROUTINE: usize = 1;
+
 /// A connection that lost its last request, and the one that began with the same request.
 type RetryPair<'a> = (&'a ConnectionSummary, &'a ConnectionSummary);
 
@@ -148,8 +153,26 @@ fn retried<'a>(host_pairs: &HostPair<'a>) -> Vec<RetryPair<'a>> {
     let all = &host_pairs.connections;
     let mut taken = BTreeSet::new();
     let mut pairs = Vec::new();
+    // A request that is also sent where nothing was lost is sent over and over: whether one of them repeats another cannot
+    // be told.
+    let mut begun: HashMap<u32, usize, foldhash::fast::FixedState> = HashMap::default();
+    let mut lost: HashMap<u32, usize, foldhash::fast::FixedState> = HashMap::default();
+    for it in all {
+        *begun.entry(it.retried[0]).or_default() += 1;
+        if it.retried[1] != it.retried[0] {
+            *begun.entry(it.retried[1]).or_default() += 1;
+        }
+        if it.lost.is_some() {
+            *lost.entry(it.retried[1]).or_default() += 1;
+        }
+    }
+    let count = |of: &HashMap<u32, usize, _>, asked: u32| of.get(&asked).copied().unwrap_or(0);
+    let is_routine = |asked: u32| count(&begun, asked) > 2 * count(&lost, asked) + ROUTINE;
     for first in all.iter().copied().filter(|it| it.lost.is_some()) {
         let asked = first.retried[1];
+        if is_routine(asked) {
+            continue;
+        }
         let from = all.partition_point(|it| it.first.time < first.close.time);
         let second = all[from..]
             .iter()
@@ -236,6 +259,23 @@ mod tests {
         assert_eq!(severity(connect, "<-- ACK"), Some(Severity::Note));
         let grpc = "POST /Shop/Find \"x\" [user-agent=grpc-python/1.51.1]";
         assert_eq!(severity(grpc, "<-- ACK"), None);
+    }
+
+    #[test]
+    fn a_request_that_is_sent_over_and_over_repeats_none() {
+        let one = |port: u16, end: &str| {
+            format!("client :{port} server\nSYN -->\n<-- SYN\nPOST /a \"x\" -->\n{end}\n")
+        };
+        let (lost, fine) = (
+            "<-- ACK\n+9ms <-- RST",
+            "<-- 200 [close] FIN\nFIN -->\n<-- ACK",
+        );
+        let told = |ends: &[&str]| {
+            let text: String = (1..).zip(ends).map(|(port, end)| one(port, end)).collect();
+            ladder_check::found_by(&RULE, &text).is_some()
+        };
+        assert!(told(&[lost, fine]));
+        assert!(!told(&[fine, fine, lost, fine, fine]));
     }
 
     #[test]

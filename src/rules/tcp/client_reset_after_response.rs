@@ -1,10 +1,10 @@
 //! The client reset the connection after it had received everything: harmless.
 
 use crate::analysis::connection::{Connection, Who};
-use crate::base::format::duration;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, owns_reset, response};
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::tell;
 
 rule! {
@@ -74,10 +74,11 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(reset) = owns_reset(connection, Who::Client) else {
         return Verdict::Clear;
     };
-    let told = format!(
-        "The client reset the connection {} after the last byte of a complete response. Nothing was lost.",
-        duration(reset.frame_ref.time.since(message.last.time))
-    );
+    let told = Statement::from(sentence!(
+        "The client reset the connection {} after the last byte of a complete response.",
+        reset.frame_ref.time.since(message.last.time)
+    ))
+    .and("Nothing was lost.");
     tell(
         &RULE,
         Severity::Benign,

@@ -1,13 +1,13 @@
 //! One side closed, and the other never did.
 
-use crate::base::format::duration;
 use std::time::Duration;
 
-use crate::analysis::connection::{Connection, How, Who};
+use crate::analysis::connection::{Connection, How, Opening, Who};
 use crate::base::certainty::Certainty;
+use crate::base::frame_ref::FrameRef;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::sentence;
+use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
@@ -81,6 +81,42 @@ rule! {
     /// 80.030  ACK                -->
     /// ```
     ///
+    /// The capture begins at the last FIN, so that the other one was before it:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  FIN                -->
+    ///  0.010                     <--  ACK
+    ///         client :40002 server
+    ///  0.100  SYN                -->
+    ///  0.110                     <--  SYN
+    ///  0.120  ACK                -->
+    /// 90.000  FIN                -->
+    /// 90.010                     <--  FIN
+    /// 90.020  ACK                -->
+    /// ```
+    ///
+    /// The FIN may be among the packets that the capture lost:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  0.070                     <~~  FIN
+    ///  0.080  ACK                -->
+    ///         client :40002 server
+    ///  0.100  SYN                -->
+    ///  0.110                     <--  SYN
+    ///  0.120  ACK                -->
+    /// 90.000  FIN                -->
+    /// 90.010                     <--  FIN
+    /// 90.020  ACK                -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9293 §3.3.2 (CLOSE-WAIT), §3.6.
@@ -93,6 +129,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Longer spans come from clocks that were set, or from merged captures.
 const BELIEVABLE: Duration = Duration::from_secs(24 * 3600);
+
+/// Whether this side's FIN may have been sent where the capture does not show it.
+fn may_have_closed(connection: &Connection, who: Who, known: FrameRef) -> bool {
+    let sent = &connection.sent[who as usize];
+    let spoke = connection.last_data[who as usize];
+    // A side that is heard of for the first time when it acknowledges a FIN may have sent its own before the capture.
+    let before = connection.opening == Opening::Midstream && (spoke.frame.0 == 0 || spoke > known);
+    before || connection.sent.iter().any(|sent| sent.missing > 0) || sent.packets == 0
+}
 
 fn check(connection: &Connection) -> Verdict {
     if connection.teardown.how != How::Fin || connection.teardown.orderly {
@@ -109,24 +154,26 @@ fn check(connection: &Connection) -> Verdict {
             || connection.reset[this].is_some();
         let spoke = connection.last_data[other] > known;
         let open = connection.until.since(known.time);
-        if closed || spoke || !(PATIENCE..BELIEVABLE).contains(&open) {
+        if closed
+            || spoke
+            || !(PATIENCE..BELIEVABLE).contains(&open)
+            || may_have_closed(connection, who.other(), known)
+        {
             continue;
         }
-        let missing = connection.sent.iter().any(|sent| sent.missing > 0);
         let (closer, leaker) = (side(who), side(who.other()));
-        let message = format!(
-            "The {closer} closed; the {leaker}'s system acknowledged that, but its program did not close for {}, as long as \
-             the capture shows. The socket is left in CLOSE-WAIT.",
-            duration(open)
-        );
+        let message = Statement::from(sentence!(
+            "The {} closed; the {}'s system acknowledged that, but its program did not close for {}, as long as the capture \
+             shows.",
+            closer,
+            leaker,
+            open
+        ))
+        .and("Its socket was left in CLOSE-WAIT.");
         return tell(
             &RULE,
             Severity::Error,
-            if missing {
-                Certainty::Possible
-            } else {
-                Certainty::Likely
-            },
+            Certainty::Likely,
             sentence!("the {} never closed", leaker),
             message,
         )

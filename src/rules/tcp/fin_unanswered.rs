@@ -1,9 +1,9 @@
 //! A FIN was repeated and never acknowledged.
 
 use crate::analysis::connection::{Connection, How, Who};
-use crate::base::format::duration;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
@@ -19,8 +19,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Look for a firewall or NAT gateway whose idle limit is shorter than the pause before this FIN, and let the program
-    ///   close or probe (TCP keep-alive) sooner.
+    /// - *If the connection had been idle for 30 s or more:* Look for a firewall or NAT gateway whose idle limit is shorter than
+    ///   the pause before this FIN, and let the program close or probe (TCP keep-alive) sooner.
     /// - Look whether the other host was switched off or cut off at that time.
     ///
     /// # Example
@@ -120,12 +120,22 @@ fn check(connection: &Connection) -> Verdict {
             continue;
         }
         let name = side(who);
-        let message = format!(
-            "The {name} sent its FIN {} times within {}, and the {} never acknowledged it.",
-            sent.fins,
-            duration(connection.last.time.since(fin.frame_ref.time)),
-            side(who.other()),
+        let idle = fin.frame_ref.time.since(
+            connection
+                .last_data
+                .iter()
+                .map(|it| it.time)
+                .fold(connection.first.time, std::cmp::max),
         );
+        let message = Statement::from(sentence!(
+            "The {} sent its FIN {} within {}, and the {} never acknowledged it.",
+            name,
+            Value::count(sent.fins.into(), "time", "times"),
+            connection.last.time.since(fin.frame_ref.time),
+            side(who.other())
+        ))
+        .and(sentence!("No data had been sent for {} before.", idle))
+        .and("All data had been acknowledged: nothing was lost by it.");
         return tell(
             &RULE,
             Severity::Warning,

@@ -1,10 +1,10 @@
 //! The client closed its direction and still got its response.
 
 use crate::analysis::connection::Connection;
-use crate::base::format::duration;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::{asked, tell};
 
 rule! {
@@ -76,18 +76,18 @@ rule! {
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
-    let answer = ending.exchange.and_then(response);
-    let sent = ending.exchange.and_then(request);
+    let both = ending
+        .exchange
+        .and_then(|it| Some((request(it)?, response(it)?)));
+    let Some((sent, answer)) = both else {
+        return Verdict::Clear;
+    };
     let close = ending.close.frame_ref;
-    let later = answer.map(|answer| duration(answer.last.time.since(close.time)));
-    let message = format!(
+    let message = sentence!(
         "The client sent its FIN {} after the last byte of the {}; the response was complete {} later and was taken.",
-        duration(
-            sent.map(|sent| close.time.since(sent.last.time))
-                .unwrap_or_default()
-        ),
+        close.time.since(sent.last.time),
         asked(ending.exchange),
-        later.unwrap_or_default(),
+        answer.last.time.since(close.time)
     );
     tell(
         &RULE,
@@ -97,6 +97,6 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         message,
     )
     .shows(Some(close), "FIN from the client")
-    .shows(answer.map(|answer| answer.last), "the response is complete")
+    .shows(Some(answer.last), "the response is complete")
     .about(connection)
 }

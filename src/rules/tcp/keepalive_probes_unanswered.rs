@@ -2,10 +2,10 @@
 
 use crate::analysis::connection::{Connection, Opening, Who};
 use crate::base::certainty::Certainty;
-use crate::base::format::duration;
 use crate::rules::Severity;
-use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::wording::shows;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Value, sentence};
+use crate::rules::wording::{side, tell};
 
 rule! {
     /// # What happened
@@ -100,33 +100,29 @@ fn check(connection: &Connection) -> Verdict {
     let Some((who, it)) = found else {
         return Verdict::Clear;
     };
-    let name = match who {
-        Who::Client => "client",
-        Who::Server => "server",
-    };
     let between = it.until.time.since(it.since.time) / u32::from(it.probes - 1).max(1);
     let reset = connection.reset[who as usize].filter(|reset| reset.frame_ref >= it.until);
-    let mut message = format!(
-        "After {} of idleness the {name} sent {} keep-alive probes, {} apart, and none was answered.",
-        duration(it.since.time.since(it.peer_last_sent.time)),
-        it.probes,
-        duration(between),
-    );
-    if reset.is_some() {
-        message.push_str(" Then it gave the connection up with a RST.");
-    }
-    let mut evidence = vec![
-        shows(it.peer_last_sent, "the last segment from the other side"),
-        shows(it.since, "the first probe"),
-        shows(it.until, "the last probe"),
-    ];
-    evidence.extend(reset.map(|reset| shows(reset.frame_ref, "given up")));
-    Verdict::Found(Box::new(Diagnosis {
-        severity: Severity::Error,
-        certainty: Certainty::Likely,
-        summary: "keep-alive probes got no answer".into(),
-        message: message.into(),
-        evidence,
-        remedies: RULE.remedies(),
-    }))
+    let given_up = reset.map(|_| "Then it gave the connection up with a RST.");
+    tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Likely,
+        "keep-alive probes got no answer",
+        sentence!(
+            "After {} of idleness the {} sent {}, {} apart, and none was answered.",
+            it.since.time.since(it.peer_last_sent.time),
+            side(who),
+            Value::count(it.probes.into(), "keep-alive probe", "keep-alive probes"),
+            between
+        ),
+    )
+    .adds(given_up)
+    .shows(
+        Some(it.peer_last_sent),
+        "the last segment from the other side",
+    )
+    .shows(Some(it.since), "the first probe")
+    .shows(Some(it.until), "the last probe")
+    .shows(reset.map(|reset| reset.frame_ref), "given up")
+    .about(connection)
 }

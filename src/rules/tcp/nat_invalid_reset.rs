@@ -2,17 +2,25 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{By, Connection, How, Phase, ResetKind, Who};
+use hashbrown::HashMap;
+
+use crate::analysis::connection::{
+    By, Connection, ConnectionSummary, How, Opening, Phase, ResetKind, Who,
+};
+use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::rules::Severity;
-use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::wording::shows;
+use crate::base::net::Endpoint;
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::{Value, sentence};
+use crate::rules::wording::tell;
+use crate::rules::{RuleInput, Severity};
 
 rule! {
     /// # What happened
     ///
-    /// In the middle of a response the client's host sent a RST that says "there is no such connection", although it had not
-    /// closed it, right after a segment of the server that lay outside of what was expected.
+    /// The client's host sent a RST that says "there is no such connection", although no FIN of its own had been seen: right
+    /// after a segment of the server that lay outside of what was expected, or after one from an address with which it has
+    /// no connection, while its port had one with another address.
     ///
     /// # Why it matters
     ///
@@ -23,8 +31,10 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Set `net.netfilter.nf_conntrack_tcp_be_liberal=1` on the node, or drop what is INVALID in its FORWARD chain.
-    /// - Capture inside the container as well: if its own side shows no RST, this is it.
+    /// - Capture inside the container and at the server as well: a segment that arrives with the server's own address where
+    ///   the client knows another, and a RST that the container never sent, are the proof.
+    /// - If it is that: set `net.netfilter.nf_conntrack_tcp_be_liberal=1` on the node that translates, or drop what is
+    ///   INVALID in its FORWARD chain.
     ///
     /// # Example
     ///
@@ -55,54 +65,178 @@ rule! {
     ///  0.061  RST                -->
     /// ```
     ///
+    /// A segment of another server for a port that is not in use:
+    ///
+    /// ```ladder
+    ///         client :40000 server 10.0.0.10:80
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /big           -->
+    ///  0.040                     <--  200 data 1000 [length=900000]
+    ///         client :40001 server 10.0.0.2:80
+    ///  0.060                     <--  data 1000
+    ///  0.061  RST [noack]        -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9293 §3.5.2, §3.10.7.4; RFC 5961 §5.
     pub(super) RULE: "nat-invalid-reset", Severity::Error,
-    "a node reset a transfer that its client was in the middle of", Check::Connection(check)
+    "a node reset a transfer that its client was in the middle of", Check::All(check)
 }
 
-/// A client whose program ended long before is another case.
+/// A client whose program ended long before is another case, and so is a connection that was over for long.
 const RECENT: Duration = Duration::from_secs(1);
 
-fn check(connection: &Connection) -> Verdict {
+fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
+    let alone = facts.connections.iter().filter_map(|it| beside_its_own(it));
+    alone.chain(untranslated(hosts)).collect()
+}
+
+/// Segments outside of what was expected, and the client's RST for want of a socket right after them.
+fn beside_its_own(connection: &Connection) -> Option<HostDiagnosis> {
     let teardown = &connection.teardown;
-    let (By::Client, How::Reset(ResetKind::NoSocket)) = (teardown.by, teardown.how) else {
-        return Verdict::Clear;
-    };
-    if !matches!(teardown.phase, Phase::ResponseHead | Phase::ResponseBody)
+    let by_client = (teardown.by, teardown.how) == (By::Client, How::Reset(ResetKind::NoSocket));
+    let odd = connection.out_of_range[Who::Server as usize];
+    if !by_client
+        || !matches!(teardown.phase, Phase::ResponseHead | Phase::ResponseBody)
         || connection.fin[Who::Client as usize].is_some()
-        || connection.out_of_range[Who::Server as usize] == 0
+        || odd == 0
     {
-        return Verdict::Clear;
+        return None;
     }
-    let response = connection
-        .exchanges
-        .last()
-        .and_then(|it| it.response.as_ref());
-    let (Some(reset), Some(response)) = (connection.reset[Who::Client as usize], response) else {
-        return Verdict::Clear;
-    };
+    let response = connection.exchanges.last()?.response.as_ref()?;
+    let reset = connection.reset[Who::Client as usize]?;
     if reset.frame_ref.time.since(response.message.last.time) > RECENT {
-        return Verdict::Clear;
+        return None;
     }
-    Verdict::Found(Box::new(Diagnosis {
-        severity: Severity::Error,
-        certainty: Certainty::Possible,
-        summary: "transfers were reset by a node that does not know them".into(),
-        message: format!(
-            "The client's host reset the connection in the middle of a response, with a RST for want of a socket, though it \
-             had not closed it. {} of the server's segments lay outside of what was expected: a translator may have let one \
+    let story = tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Possible,
+        "transfers were reset by a node that does not know them",
+        sentence!(
+            "The client's host reset the connection in the middle of a response, with a RST for want of a socket, though no \
+             FIN of the client was seen. {} of the server lay outside of what was expected: a translator may have let one \
              through untranslated.",
-            connection.out_of_range[Who::Server as usize]
-        ).into(),
-        evidence: vec![
-            shows(
-                response.message.last,
-                "the last of the response that was in order",
-            ),
-            shows(reset.frame_ref, "RST without ACK from the client's address"),
-        ],
-        remedies: RULE.remedies(),
-    }))
+            Value::count(odd.into(), "segment", "segments")
+        ),
+    )
+    .shows(
+        Some(response.message.last),
+        "the last of the response that was in order",
+    )
+    .shows(
+        Some(reset.frame_ref),
+        "RST without ACK from the client's address",
+    )
+    .story();
+    Some(HostDiagnosis {
+        story,
+        client: Some(connection.client.ip),
+        server: Some(connection.server),
+        connections: vec![connection.id],
+        first: connection.first.frame,
+    })
+}
+
+/// A segment from an address that the client has no connection with, for a port on which it has one with another address
+/// and the same port number.
+fn untranslated(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
+    let is_stray = |it: &&ConnectionSummary| {
+        it.opening == Opening::Midstream
+            && (it.by, it.how) == (By::Client, How::Reset(ResetKind::NoSocket))
+            && !it.spoke[Who::Client as usize]
+            && it.close.time.since(it.first.time) < RECENT
+    };
+    let mut strays: HashMap<Endpoint, &ConnectionSummary, foldhash::fast::FixedState> =
+        HashMap::default();
+    for it in hosts.connections.iter().filter(is_stray) {
+        strays.entry(it.client).or_insert(it);
+    }
+    if strays.is_empty() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for live in hosts.connections {
+        let Some(stray) = strays.get(&live.client) else {
+            continue;
+        };
+        let other = live.server.ip != stray.server.ip
+            && live.server.port == stray.server.port
+            && live.context == stray.context;
+        // The client's own connection was in use before the segment, and after it.
+        let during = live.first.time < stray.first.time && live.last > stray.close.time;
+        let open = live.how == How::Open || live.close.time > stray.close.time;
+        if other && during && open {
+            let mut it = HostDiagnosis::of(story(live, stray), &[live]);
+            it.connections.push(stray.id);
+            it.connections.sort_unstable();
+            found.push(it);
+        }
+    }
+    found
+}
+
+fn story(live: &ConnectionSummary, stray: &ConnectionSummary) -> Diagnosis {
+    let end = match (live.by, live.how) {
+        (By::Server, How::Reset(_)) => Some(sentence!(
+            "{} after the client's RST the connection was reset from the server's side.",
+            live.close.time.since(stray.close.time)
+        )),
+        _ => None,
+    };
+    let closed = matches!((live.by, live.how), (By::Server, How::Reset(_)));
+    tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Likely,
+        "connections shared a port when a segment came through untranslated",
+        sentence!(
+            "The client's port had an open connection to {}. A segment of {} came for it, with which the client has no \
+             connection: its host answered with a RST.",
+            live.server,
+            stray.server
+        ),
+    )
+    .adds(Some(
+        "The addresses belong together: something on the way translates one to the other, and let this segment through as it \
+         was. The RST goes to the true server and ends the connection there.",
+    ))
+    .adds(end)
+    .shows(Some(live.first), "the client's own connection begins")
+    .shows(Some(stray.first), format!("a segment from {}", stray.server))
+    .shows(Some(stray.close), format!("the client's host sends a RST to {}", stray.server))
+    .shows(closed.then_some(live.close), "the client's own connection is reset")
+    .story()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check::told_by;
+
+    const LIVE: &str = "client :40000 server 10.0.0.10:80\nSYN -->\n<-- SYN\nGET /big -->\n<-- 200 data 1000 [length=9000]\nACK -->";
+    const STRAY: &str = "client :40000 server 10.0.0.2:80\n<-- data 1000\nRST [noack] -->";
+
+    #[test]
+    fn a_segment_that_was_not_translated_is_no_earlier_close() {
+        let after = "client :40000 server 10.0.0.10:80\n+200ms ACK -->";
+        let told = told_by(&super::RULE, &format!("{LIVE}\n{STRAY}\n{after}"));
+        assert!(told.is_some_and(|it| it.contains("10.0.0.10:80") && it.contains("10.0.0.2:80")));
+    }
+
+    #[test]
+    fn a_port_that_is_free_was_not_translated() {
+        let other = STRAY.replace("40000", "40001");
+        let after = "client :40000 server 10.0.0.10:80\n+200ms ACK -->";
+        assert_eq!(
+            told_by(&super::RULE, &format!("{LIVE}\n{other}\n{after}")),
+            None
+        );
+        let closed = "FIN -->\n<-- FIN\nACK -->";
+        assert_eq!(
+            told_by(&super::RULE, &format!("{LIVE}\n{closed}\n{STRAY}")),
+            None
+        );
+    }
 }

@@ -2,10 +2,12 @@
 
 use crate::analysis::connection::{Connection, Opening, UnansweredSegments, Who};
 use crate::base::certainty::Certainty;
-use crate::base::format::{duration, number};
+use crate::base::format::exact_bytes;
+use crate::base::net::QuoteKind;
 use crate::rules::Severity;
-use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::wording::shows;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Value, sentence};
+use crate::rules::wording::{side, tell};
 
 rule! {
     /// # What happened
@@ -122,47 +124,49 @@ fn check(connection: &Connection) -> Verdict {
     let Some((who, it)) = find(connection) else {
         return Verdict::Clear;
     };
-    let name = match who {
-        Who::Client => "client",
-        Who::Server => "server",
-    };
-    let told = connection
+    let name = side(who);
+    let quote = connection
         .icmp
         .as_ref()
-        .filter(|quote| quote.kind == crate::base::net::QuoteKind::TooBig);
-    let mut message = format!(
-        "The {name} sent a segment of {} bytes {} times over {} and it was never acknowledged; the largest that came through \
-         had {}. The other side was there all the while.",
-        number(it.length),
-        u32::from(it.count) + 1,
-        duration(it.until.time.since(it.since.time)),
-        number(it.through),
+        .filter(|quote| quote.kind == QuoteKind::TooBig);
+    let told = quote.map(|quote| {
+        sentence!(
+            "{} said that it is too big ({}), and the {} did not hear it or did not heed it.",
+            quote.reporter,
+            quote.frame,
+            name
+        )
+    });
+    let message = sentence!(
+        "The {} sent a segment of {} {} over {} and it was never acknowledged; the largest known to have come through had {}.",
+        name,
+        Value::exact_bytes(it.length.into()),
+        Value::count(u64::from(it.same) + 1, "time", "times"),
+        it.until.time.since(it.since.time),
+        Value::exact_bytes(it.through.into())
     );
-    if let Some(quote) = told {
-        message.push_str(&format!(
-            " A router at {} said that it is too big, and the {name} did not hear it or did not heed it.",
-            quote.reporter
-        ));
-    }
-    Verdict::Found(Box::new(Diagnosis {
-        severity: Severity::Error,
-        certainty: Certainty::Likely,
-        summary: "large segments do not come through".into(),
-        message: message.into(),
-        evidence: vec![
-            shows(
-                it.since,
-                format!(
-                    "the segment of {} bytes, for the first time",
-                    number(it.length)
-                ),
-            ),
-            shows(
-                it.peer_last_sent,
-                "the other side is there, and does not acknowledge it",
-            ),
-            shows(it.until, "for the last time"),
-        ],
-        remedies: RULE.remedies(),
-    }))
+    tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Likely,
+        "large segments do not come through",
+        message,
+    )
+    .adds(Some(
+        "The other side sent segments after the first repetition: it was there.",
+    ))
+    .adds(told)
+    .shows(
+        Some(it.since),
+        format!(
+            "the segment of {}, for the first time",
+            exact_bytes(it.length.into())
+        ),
+    )
+    .shows(
+        Some(it.peer_last_sent),
+        "the other side is there, and does not acknowledge it",
+    )
+    .shows(Some(it.until), "for the last time")
+    .about(connection)
 }

@@ -1,10 +1,10 @@
 //! The server reset after its response was complete.
 
 use crate::analysis::connection::{Connection, Who};
-use crate::base::format::{duration, number};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, response, round_trip};
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::tell;
 
 rule! {
@@ -99,21 +99,25 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let (severity, rest) = if at_risk {
         (
             Severity::Error,
-            format!(
-                "{} of its bytes had not been acknowledged when it was sent: the client may lose the response.",
-                number(unacknowledged)
+            sentence!(
+                "{} of it had not been acknowledged: the client may lose the response.",
+                Value::exact_bytes(unacknowledged)
             ),
         )
     } else {
         (
             Severity::Note,
-            "The client had acknowledged all of it, so nothing is lost.".to_owned(),
+            Sentence::from(match unacknowledged {
+                0 => "The client had acknowledged all of it, so nothing is lost.",
+                _ => "It came long after, so that the response had arrived if its packets did.",
+            }),
         )
     };
-    let told = format!(
-        "The server ended the connection with a RST {} after the last byte of a complete response. {rest}",
-        duration(after)
-    );
+    let told = Statement::from(sentence!(
+        "The server ended the connection with a RST {} after the last byte of a complete response.",
+        after
+    ))
+    .and(rest);
     tell(
         &RULE,
         severity,

@@ -1,11 +1,14 @@
 //! A RST that was not sent by the host whose address it carries.
 
+use std::time::Duration;
+
 use crate::analysis::connection::{CloseEvent, Connection, ResetKind, ResetSigns, Who};
 use crate::base::certainty::Certainty;
-use crate::base::format::duration;
 use crate::rules::Severity;
+use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::wording::shows;
+use crate::rules::statement::{Sentence, Statement, sentence};
+use crate::rules::wording::{side, tell};
 
 rule! {
     /// # What happened
@@ -25,7 +28,9 @@ rule! {
     /// - Compare a capture at the server: a RST that the client receives and the server never sent is the proof.
     /// - Look for the box: the hop limit says how far away it is (the sender starts from 64, 128 or 255), and what the
     ///   connections have in common says why: a name, an address, a time of idleness.
-    /// - Let its operator look into its log, and allow the traffic or give it a longer idle timeout.
+    /// - *If the lost data came after an idle time of 30 s or more:* Let one side say something sooner (TCP keep-alive below the
+    ///   idle time that the finding has), or give the box a longer idle timeout.
+    /// - Let the operator of the box look into its log.
     ///
     /// # Example
     ///
@@ -119,65 +124,108 @@ fn check(connection: &Connection) -> Verdict {
     }
 }
 
-fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
-    let name = match who {
-        Who::Client => "client",
-        Who::Server => "server",
-    };
+/// A pause from which on a box may have forgotten the connection.
+const LONG: Duration = Duration::from_secs(30);
+
+/// How the RST differs, a sentence for each sign.
+fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sentence> {
+    let name = side(who);
     let signs = event.signs;
-    let mut why = Vec::new();
-    for (sign, text) in [
-        (
-            ResetSigns::DISTANCE,
-            "its time to live differs from that of all other segments of that side",
-        ),
-        (
-            ResetSigns::NUMBERING,
-            "its IP identification is far from that side's count",
-        ),
-        (
-            ResetSigns::OPTIONS,
-            "it lacks the timestamps that all others of that side have",
-        ),
-        (
-            ResetSigns::GOES_ON,
-            "that side goes on as if it had not sent it",
-        ),
-    ] {
-        if signs.has(sign) {
-            why.push(text);
-        }
+    let (low, high) = connection.sent[who as usize].ttls;
+    let mut all = Vec::new();
+    if signs.has(ResetSigns::DISTANCE) || event.ttl < low || event.ttl > high {
+        all.push(match low == high {
+            true => sentence!(
+                "Its time to live is {}, that of all other segments of the {} {}.",
+                event.ttl,
+                name,
+                low
+            ),
+            false => sentence!(
+                "Its time to live is {}, those of all other segments of the {} lie between {} and {}.",
+                event.ttl,
+                name,
+                low,
+                high
+            ),
+        });
     }
-    if why.is_empty() {
-        why.push("it does not fit that side");
+    if signs.has(ResetSigns::NUMBERING) {
+        all.push(sentence!(
+            "Its IP identification is far from the {}'s count.",
+            name
+        ));
     }
+    if signs.has(ResetSigns::OPTIONS) {
+        all.push(sentence!(
+            "It has no timestamp option; all other segments of the {} have one.",
+            name
+        ));
+    }
+    if signs.has(ResetSigns::GOES_ON) {
+        all.push(sentence!(
+            "The {} went on after it, as a host that has reset a connection cannot.",
+            name
+        ));
+    }
+    all
+}
+
+fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
+    let name = side(who);
+    let signs = event.signs;
     // A single sign may have another cause: a changed route, a load balancer that answers for a host.
     let (severity, certainty) = match signs.count() {
         0 | 1 if signs.has(ResetSigns::GOES_ON) => (Severity::Error, Certainty::Likely),
         0 | 1 => (Severity::Warning, Certainty::Possible),
         _ => (Severity::Error, Certainty::Likely),
     };
-    let mut message = format!(
-        "The RST in the {name}'s name is not its own: {}.",
-        why.join("; ")
-    );
+    let mut message = Statement::from(match certainty {
+        Certainty::Possible => sentence!("A RST in the {}'s name may not be its own.", name),
+        _ => sentence!("A RST in the {}'s name is not its own.", name),
+    });
+    for difference in differences(connection, who, &event) {
+        message.say(difference);
+    }
     let last = connection
         .exchanges
         .last()
         .and_then(|it| it.request.as_ref());
     if let Some(request) = last.filter(|it| it.message.last.time <= event.frame_ref.time) {
-        let after = event.frame_ref.time.since(request.message.last.time);
-        message.push_str(&format!(" It came {} after the request.", duration(after)));
+        message.say(sentence!(
+            "It came {} after the request.",
+            event.frame_ref.time.since(request.message.last.time)
+        ));
     }
-    message.push_str(" A capture on the other side of the suspected box would prove it.");
-    Diagnosis {
+    let flight = connection.in_flight[who.other() as usize];
+    if let Some(sent) = flight.filter(|it| it.idle >= LONG && it.since < event.frame_ref) {
+        message.say(sentence!(
+            "It answered the first data after {} of idleness: what sent it may have forgotten the connection.",
+            sent.idle
+        ));
+        if let Some(limit) = measured_time::forgotten(sent.idle) {
+            message.say(limit);
+        }
+    }
+    message.say("A capture on the other side of the suspected box would prove it.");
+    tell(
+        &RULE,
         severity,
         certainty,
-        summary: "connections were reset by a box on the way".into(),
-        message: message.into(),
-        evidence: vec![shows(event.frame_ref, format!("RST in the {name}'s name"))],
-        remedies: RULE.remedies(),
-    }
+        "connections were reset by a box on the way",
+        message,
+    )
+    .shows(
+        flight
+            .map(|it| it.since)
+            .filter(|since| *since < event.frame_ref),
+        "the data that it answers",
+    )
+    .shows(
+        Some(event.frame_ref),
+        format!("RST in the {name}'s name, time to live {}", event.ttl),
+    )
+    .story()
 }
 
 #[cfg(test)]
@@ -208,6 +256,36 @@ mod tests {
             severity(&format!("{OPEN}<-- RST [id=60000]")),
             None,
             "a host that has not counted yet"
+        );
+    }
+
+    #[test]
+    fn a_host_that_has_reset_acknowledges_nothing() {
+        let text =
+            format!("SYN -->\n<-- SYN\nACK -->\nGET / -->\n<-- RST [ack=1]\n<-- ACK [seq=1]");
+        let all = ladder_check::run(&text.parse().expect("a ladder"));
+        let own = all.findings.iter().find(|it| it.rule == RULE.name);
+        let own = own.expect("found");
+        assert_eq!(
+            (own.severity, own.certainty),
+            (Severity::Error, Certainty::Likely)
+        );
+        assert!(own.message.contains("went on after it"), "{}", own.message);
+        assert!(
+            all.findings
+                .iter()
+                .all(|it| it.rule != "reset-before-response")
+        );
+        assert!(all.connections[0].outcome.is_failed());
+    }
+
+    #[test]
+    fn what_differs_is_told_with_its_values() {
+        let text = format!("{OPEN}<-- RST [ttl=47]\n<-- 200");
+        let told = ladder_check::told_by(&RULE, &text).expect("found");
+        assert!(
+            told.contains("Its time to live is 47, that of all other segments of the server 64."),
+            "{told}"
         );
     }
 

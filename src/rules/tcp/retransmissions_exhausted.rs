@@ -1,13 +1,13 @@
 //! The same bytes were sent repeatedly, and the other side did not answer.
 
 use super::path_mtu_blackhole;
-use crate::analysis::connection::{Connection, Who};
+use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
-use crate::base::format::{duration, number};
 use crate::rules::Severity;
 use crate::rules::keep_alive::idle_state_lost::{IDLE, silence};
-use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::wording::shows;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Value, sentence};
+use crate::rules::wording::{side, tell};
 
 rule! {
     /// # What happened
@@ -78,6 +78,8 @@ rule! {
     "the same bytes were sent again and again, without an answer", Check::Connection(check)
 }
 
+/// Repetitions of the oldest bytes among them: the last ones are sent again first, to probe (RFC 8985 §7).
+const SAME: u16 = 2;
 /// Repetitions; fewer at the end of a short capture may still be answered.
 const REPETITIONS: u16 = 3;
 
@@ -85,50 +87,78 @@ fn check(connection: &Connection) -> Verdict {
     let Some((who, it)) = silence(connection) else {
         return Verdict::Clear;
     };
-    if it.idle >= IDLE || it.count < REPETITIONS || path_mtu_blackhole::is_one(connection) {
+    if it.idle >= IDLE
+        || it.count < REPETITIONS
+        || it.same < SAME
+        || path_mtu_blackhole::is_one(connection)
+    {
         return Verdict::Clear;
     }
-    let name = match who {
-        Who::Client => "client",
-        Who::Server => "server",
-    };
-    let over = it.until.time.since(it.again.time);
-    let certainty = if it.count > REPETITIONS {
+    let missing = connection.sent[who.other() as usize].missing > 0;
+    let certainty = if it.count > REPETITIONS && !missing {
         Certainty::Likely
     } else {
         Certainty::Possible
     };
     // A side that has closed and is gone needs no more data; at most the sender's socket lingers.
     let left = connection.fin[who.other() as usize].is_some_and(|fin| fin.frame_ref <= it.again);
-    Verdict::Found(Box::new(Diagnosis {
-        severity: if left {
+    let others = it.count.saturating_sub(it.same);
+    let others = (others > 0).then(|| {
+        sentence!(
+            "It repeated {} that came after these bytes as well.",
+            Value::count(others.into(), "segment", "segments")
+        )
+    });
+    let left_before = left.then_some("The other side had closed before.");
+    tell(
+        &RULE,
+        if left {
             Severity::Warning
         } else {
             Severity::Error
         },
         certainty,
-        summary: "bytes were sent again and again, without an answer".into(),
-        message: format!(
-            "The {name} sent the same {} bytes {} times more over {}; the other side, last heard of {} before that, did \
-             not answer.",
-            number(it.length),
-            it.count,
-            duration(over),
-            duration(it.until.time.since(it.peer_last_sent.time)),
-        ).into(),
-        evidence: vec![
-            shows(it.peer_last_sent, "the last segment from the other side"),
-            shows(it.again, "repeated for the first time"),
-            shows(it.until, "sent for the last time"),
-        ],
-        remedies: RULE.remedies(),
-    }))
+        "bytes were sent again and again, without an answer",
+        sentence!(
+            "The {} sent the same {} {} more over {}; the other side, last heard of {} before that, did not answer.",
+            side(who),
+            Value::exact_bytes(it.length.into()),
+            Value::count(it.same.into(), "time", "times"),
+            it.until.time.since(it.again.time),
+            it.until.time.since(it.peer_last_sent.time)
+        ),
+    )
+    .adds(others)
+    .adds(left_before)
+    .shows(
+        Some(it.peer_last_sent),
+        "the last segment from the other side",
+    )
+    .shows(Some(it.again), "repeated for the first time")
+    .shows(Some(it.until), "sent for the last time")
+    .about(connection)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules::ladder_check;
+
+    #[test]
+    fn only_the_same_bytes_are_counted_as_the_same() {
+        let two = "GET / -->\n<-- 200 data 1000 [length=2000 lost]\n<-- data 1000 [lost]";
+        let text = format!(
+            "SYN -->\n<-- SYN\nACK -->\n{two}\n+300ms <-- 200 data 1000 [length=2000 seq=1 lost]\n\
+             +600ms <-- 200 data 1000 [length=2000 seq=1 lost]\n+900ms <-- again [lost]\n+1800ms <-- again [lost]"
+        );
+        let told = ladder_check::told_by(&RULE, &text).unwrap_or_default();
+        assert!(told.contains(" 4 times more"), "{told}");
+        let tail = format!(
+            "SYN -->\n<-- SYN\nACK -->\n{two}\n+300ms <-- again [lost]\n+600ms <-- again [lost]\n+900ms <-- again [lost]"
+        );
+        let told = ladder_check::told_by(&RULE, &tail);
+        assert_eq!(told, None, "the last bytes are not the oldest");
+    }
 
     #[test]
     fn whoever_has_closed_and_left_lost_nothing() {

@@ -2,8 +2,8 @@
 
 use crate::analysis::connection::{By, Connection, How};
 use crate::rules::Severity;
-use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::wording::shows;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::tell;
 
 rule! {
     /// # What happened
@@ -64,15 +64,22 @@ fn check(connection: &Connection) -> Verdict {
     let [Some(client), Some(server)] = connection.fin else {
         return Verdict::Clear;
     };
-    Verdict::Found(Box::new(Diagnosis {
-        severity: Severity::Note,
-        certainty: connection.teardown.certainty,
-        summary: "connections were closed by both sides at once".into(),
-        message: "Neither side had the other's FIN when it sent its own: they crossed. Both hold a TIME-WAIT.".into(),
-        evidence: vec![
-            shows(client.frame_ref, "FIN from the client, which does not acknowledge the server's"),
-            shows(server.frame_ref, "FIN from the server, which does not acknowledge the client's"),
-        ],
-        remedies: RULE.remedies(),
-    }))
+    let waits = connection.time_wait.iter().all(Option::is_some);
+    tell(
+        &RULE,
+        Severity::Note,
+        connection.teardown.certainty,
+        "connections were closed by both sides at once",
+        "Neither side had the other's FIN when it sent its own: they crossed.",
+    )
+    .adds(waits.then_some("Both hold a TIME-WAIT."))
+    .shows(
+        Some(client.frame_ref),
+        "FIN from the client, which does not acknowledge the server's",
+    )
+    .shows(
+        Some(server.frame_ref),
+        "FIN from the server, which does not acknowledge the client's",
+    )
+    .about(connection)
 }

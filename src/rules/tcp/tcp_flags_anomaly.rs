@@ -3,9 +3,9 @@
 use crate::analysis::connection::{Connection, OddSegments, Oddity, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
-use crate::base::format::count;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{side, tell};
 
 rule! {
@@ -97,81 +97,101 @@ rule! {
     "a segment's control bits or numbers contradict TCP", Check::Connection(check)
 }
 
-/// Severity, certainty and description, with the text that a RST carries.
-fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, String) {
+/// Severity, certainty, what it is in a few words, and the sentence, with the text that a RST carries.
+fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sentence) {
     let side = side(who);
-    let (severity, certainty, what) = match odd.kind {
+    let times = Value::count(odd.count.into(), "segment", "segments");
+    let (warning, note) = (Severity::Warning, Severity::Note);
+    let (certain, likely) = (Certainty::Certain, Certainty::Likely);
+    match odd.kind {
         Oddity::SynFin => (
-            Severity::Warning,
-            Certainty::Certain,
-            format!("The {side} sent SYN and FIN in one segment: it opens and closes at once"),
+            warning,
+            certain,
+            "SYN and FIN in one segment",
+            sentence!(
+                "The {} sent SYN and FIN in one segment, which opens and closes at once ({}).",
+                side,
+                times
+            ),
         ),
         Oddity::FinWithoutAck => (
-            Severity::Warning,
-            Certainty::Certain,
-            format!("The {side} sent a FIN without ACK, which every segment after the first has"),
+            warning,
+            certain,
+            "a FIN without ACK",
+            sentence!(
+                "The {} sent a FIN without ACK, which every segment after the first has ({}).",
+                side,
+                times
+            ),
         ),
         Oddity::DataAfterFin => (
-            Severity::Warning,
-            Certainty::Likely,
-            format!(
-                "The {side} sent new bytes behind its own FIN, which had said that there were no more"
+            warning,
+            likely,
+            "new bytes behind the sender's own FIN",
+            sentence!(
+                "The {} sent new bytes behind its own FIN, which had said that there were no more ({}).",
+                side,
+                times
             ),
         ),
         Oddity::FinOutOfRange => (
-            Severity::Warning,
-            Certainty::Likely,
-            format!("The {side} sent a FIN with a sequence number far from everything it had sent"),
+            warning,
+            likely,
+            "a FIN far from everything that was sent",
+            sentence!(
+                "The {} sent a FIN with a sequence number far from everything it had sent ({}).",
+                side,
+                times
+            ),
         ),
         Oddity::ResetOutOfWindow => (
-            Severity::Note,
-            Certainty::Likely,
-            format!(
-                "A RST in the name of the {side} lies outside what its peer takes, so it has no effect but an acknowledgement"
+            note,
+            likely,
+            "a RST outside the window",
+            sentence!(
+                "A RST in the name of the {} lies outside what its peer takes, so it has no effect but an acknowledgement ({}).",
+                side,
+                times
             ),
         ),
         Oddity::ResetWithText => (
-            Severity::Note,
-            Certainty::Certain,
-            format!(
-                "The RST of the {side} carries text: \"{}\"",
-                escape(&odd.text)
+            note,
+            certain,
+            "a RST that carries text",
+            sentence!(
+                "The RST of the {} carries text: \"{}\" ({}).",
+                side,
+                escape(&odd.text),
+                times
             ),
         ),
-    };
-    let times = (odd.count > 1).then(|| {
-        format!(
-            " ({} in all)",
-            count(odd.count.into(), "segment", "segments")
-        )
-    });
-    (severity, certainty, what + &times.unwrap_or_default())
+    }
 }
 
 fn check(connection: &Connection) -> Verdict {
     let all = Who::BOTH.into_iter().flat_map(|who| {
         connection.oddities[who as usize]
             .iter()
-            .map(move |odd| (who, odd))
+            .map(move |odd| (told(who, odd), odd.first))
     });
-    let mut all: Vec<_> = all.map(|(who, odd)| (told(who, odd), odd.first)).collect();
+    let mut all: Vec<_> = all.collect();
     all.sort_by_key(|((severity, ..), first)| (std::cmp::Reverse(*severity), *first));
-    let Some(((severity, certainty, _), _)) = all.first() else {
+    let Some(((severity, certainty, ..), _)) = all.first() else {
         return Verdict::Clear;
     };
-    let sentences: Vec<_> = all
-        .iter()
-        .map(|((_, _, what), _)| format!("{what}."))
-        .collect();
+    let mut message = Statement::default();
+    for ((.., sentence), _) in &all {
+        message.say(sentence.clone());
+    }
     let mut telling = tell(
         &RULE,
         *severity,
         *certainty,
         "segments contradict TCP",
-        sentences.join(" "),
+        message,
     );
-    for ((_, _, what), first) in &all {
-        telling = telling.shows(Some(*first), what.clone());
+    for ((_, _, what, _), first) in &all {
+        telling = telling.shows(Some(*first), *what);
     }
     telling.about(connection)
 }
