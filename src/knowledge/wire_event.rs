@@ -217,6 +217,7 @@ events! {
 
     // HTTP/2 and WebSocket.
     Client Packets H2Fin "h2-fin" "the connection closes with streams open" ["h2-close-without-goaway"]
+    Client Packets H2GoawayKept "h2-goaway-kept" "the server sends GOAWAY, keeps the stream, and closes before it is complete" ["h2-goaway"]
     Client Packets H2Goaway "h2-goaway" "the server sends GOAWAY" ["h2-goaway"]
     Client Packets H2NoSettings "h2-no-settings" "the server does not answer the HTTP/2 preface" ["h2-preface-mismatch"]
     Client Packets H2ProtocolError "h2-protocol-error" "HTTP/2 frames break the protocol" ["h2-goaway" "h2-preface-mismatch"]
@@ -343,6 +344,7 @@ impl WireEvent {
             Self::ShortStatusCode | Self::LongStatusCode | Self::NoStatusCode => {
                 Self::BadStatusCode
             }
+            Self::H2GoawayKept => Self::H2Goaway,
             Self::HttpVersion2 => Self::BadHttpVersion,
             Self::StrayLine => Self::BadStatusLine,
             Self::StrayBytes => Self::Http09Response,

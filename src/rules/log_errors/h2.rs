@@ -20,6 +20,13 @@ pub(super) fn events(connection: &Connection, met: ClientEvent, events: &mut Vec
     let not_spoken = h2.mismatch.as_ref().is_some_and(|it| !it.by_client);
     if not_spoken || ended && server.frames == 0 && !server.lost {
         events.push(WireEvent::H2NoSettings);
+        // A client that does not look for the missing SETTINGS reports the end alone.
+        events.extend(match met {
+            _ if not_spoken => None,
+            ClientEvent::Fin => Some(WireEvent::H2Fin),
+            ClientEvent::Reset => Some(WireEvent::RstBeforeResponse),
+            _ => None,
+        });
         return;
     }
     if connection.exchanges.iter().any(was_reset) {
@@ -39,8 +46,14 @@ pub(super) fn events(connection: &Connection, met: ClientEvent, events: &mut Vec
         .any(|reset| reset.by == Party::Requester && h2.passes_on(reset));
     let lost = connection.exchanges.iter().find(|it| !it.is_settled());
     match (lost, server.goaway()) {
-        (Some(_), Some(_)) if ended => events.push(WireEvent::H2Goaway),
         (_, Some(_)) if refused || cancelled => events.push(WireEvent::H2Goaway),
+        (Some(_), Some(_)) if ended => events.push(WireEvent::H2GoawayKept),
+        (Some(exchange), None) if met == ClientEvent::Left && waits(connection, exchange) => {
+            events.push(match exchange.response {
+                None => WireEvent::ServerSilent,
+                Some(_) => WireEvent::BodyStalled,
+            });
+        }
         (Some(_), None) if met == ClientEvent::Fin => events.push(WireEvent::H2Fin),
         (Some(exchange), None) if met == ClientEvent::Reset => {
             events.push(match exchange.response {
@@ -50,6 +63,14 @@ pub(super) fn events(connection: &Connection, met: ClientEvent, events: &mut Vec
         }
         _ => {}
     }
+}
+
+/// Whether nothing had come for this stream for long when the client closed.
+fn waits(connection: &Connection, exchange: &Exchange) -> bool {
+    let asked = exchange.request.as_ref().map(|it| it.message.last);
+    let answered = exchange.response.as_ref().map(|it| it.message.last);
+    let last = answered.max(asked).unwrap_or(connection.first);
+    connection.teardown.at.since(last.time) >= WAITED
 }
 
 fn was_reset(exchange: &Exchange) -> bool {

@@ -12,7 +12,7 @@ use crate::analysis::connection::{CloseEvent, Connection, How, Who};
 use crate::base::escape::shortened;
 use crate::base::flow_end::FlowEnd;
 use crate::base::net::Endpoint;
-use crate::protocol::http::{Exchange, MessageProgress, Protocol, SharedText};
+use crate::protocol::http::{Exchange, H2Stream, MessageProgress, Protocol, SharedText};
 use crate::protocol::tls::alert_name;
 
 /// Characters of a name or target from a packet.
@@ -59,6 +59,11 @@ enum Placeholder {
     AlertName,
     /// Its number.
     AlertNumber,
+    /// The number of the stream that was cut off.
+    Stream,
+    /// The name and the number of the error in its RST_STREAM.
+    StreamError,
+    StreamCode,
 }
 
 /// The text before a variable part, the text after it, and its meaning. `^` is the beginning of the text.
@@ -118,6 +123,15 @@ const BLANKS: &[(&str, &str, Placeholder)] = &[
     ("; received: ", ")", Placeholder::ReceivedGrouped),
     ("Connection closed at byte ", ".", Placeholder::Received),
     ("^ERROR ", ": ", Placeholder::Status),
+    ("HTTP/2 stream ", " was not closed", Placeholder::Stream),
+    ("closed cleanly: ", " (err ", Placeholder::StreamError),
+    ("(err ", ")", Placeholder::StreamCode),
+    ("stream_id:", ", error_code", Placeholder::Stream),
+    (
+        "<StreamReset stream_id:…, error_code:",
+        ", remote_reset",
+        Placeholder::StreamCode,
+    ),
     ("returned an error: (", ") ", Placeholder::Status),
     ("failed with status code ", "", Placeholder::Status),
     ("Status code ", "(", Placeholder::Status),
@@ -217,6 +231,9 @@ fn fill(blank: Placeholder, connection: &Connection, who: Who) -> Option<String>
             let (expected, received) = counts(connection)?;
             Some(expected.saturating_sub(received).to_string())
         }
+        Placeholder::Stream => Some(stream(connection)?.id.to_string()),
+        Placeholder::StreamError => Some(stream(connection)?.reset?.code.to_string()),
+        Placeholder::StreamCode => Some(stream(connection)?.reset?.code.0.to_string()),
         Placeholder::Status => {
             let mut exchanges = connection.exchanges.iter().rev();
             exchanges
@@ -239,6 +256,13 @@ fn fill(blank: Placeholder, connection: &Connection, who: Who) -> Option<String>
             (received < UNGROUPED).then(|| received.to_string())
         }
     }
+}
+
+/// The first HTTP/2 stream that was not completed.
+fn stream(connection: &Connection) -> Option<&H2Stream> {
+    let mut exchanges = connection.exchanges.iter();
+    let cut = exchanges.find(|it| it.cut_by().is_some() || !it.is_settled())?;
+    cut.stream.as_deref()
 }
 
 /// The code of the fatal alert that the server sent.

@@ -324,7 +324,19 @@ fn streams_are_lost_one_by_one_or_all_together() {
         ),
         (
             "<-- h2 SETTINGS h2 RST_STREAM 1 INTERNAL_ERROR",
-            "curl: HTTP/2 stream … was not closed cleanly: … (err …)",
+            "curl: curl: (92) HTTP/2 stream … was not closed cleanly: … (err …)",
+        ),
+        (
+            "<-- h2 SETTINGS h2 GOAWAY 0 ENHANCE_YOUR_CALM FIN",
+            "curl: curl: (16) Error in the HTTP2 framing layer",
+        ),
+        (
+            "<-- h2 SETTINGS h2 GOAWAY 1 ENHANCE_YOUR_CALM FIN",
+            "curl: curl: (18) HTTP/2 stream … was not closed cleanly before end of the underlying stream",
+        ),
+        (
+            "<-- h2 SETTINGS\n+3s FIN -->",
+            "curl: curl: (28) Operation timed out after … milliseconds with … bytes received",
         ),
         (
             "<-- h2 SETTINGS\n+30s h2 RST_STREAM 1 CANCEL -->",
@@ -339,10 +351,11 @@ fn streams_are_lost_one_by_one_or_all_together() {
         check(&format!("{H2}{end}"), told);
     }
     let dotnet = H2.replace("curl/7.88.1", "\"\"");
-    let told = first(&format!(
+    let told = suspected(&format!(
         "{OPEN}{dotnet}<-- h2 SETTINGS h2 GOAWAY 0 NO_ERROR FIN"
     ));
-    assert!(told[0].contains("shut down the connection"), "{told:?}");
+    let shut = |it: &String| it.contains("shut down the connection");
+    assert!(told.iter().any(shut), "{told:?}");
 }
 
 #[test]
