@@ -11,6 +11,7 @@ mod capture_quality;
 mod cases;
 mod catalogue;
 mod classify;
+mod classify_h2;
 mod classify_tls;
 mod connecting;
 mod evaluate;

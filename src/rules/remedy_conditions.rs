@@ -1,8 +1,8 @@
 //! Conditions of remedies about TLS, HTTP/2 and WebSockets: by alert, error code, version and role.
 
-use super::classify_tls::{close, stage_at_close};
-use super::h2::{h2_goaway, h2_reset_stream};
+use super::classify_h2::{blames, lost, refused, told_goaway, told_reset};
 use super::remedy::{Condition, when};
+use crate::analysis::connection::tls_close::{close, stage_at_close};
 use crate::analysis::connection::{By, Connection, Who};
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::Party;
@@ -81,34 +81,34 @@ pub(super) static CONDITIONS: &[Condition] = &[
         tls(it).is_none_or(|facts| facts.hello.is_none())
     }),
     when("the GOAWAY said {}", |it, code| {
-        h2_goaway::told(it).is_some_and(|(_, goaway)| goaway.code.to_string() == code)
+        told_goaway(it).is_some_and(|(_, goaway)| goaway.code.to_string() == code)
     }),
     when("the GOAWAY blames the other side", |it, _| {
-        h2_goaway::told(it).is_some_and(|(_, goaway)| h2_goaway::blames(goaway.code))
+        told_goaway(it).is_some_and(|(_, goaway)| blames(goaway.code))
     }),
     when("the server sent the GOAWAY", |it, _| {
-        h2_goaway::told(it).is_some_and(|(who, _)| who == Who::Server)
+        told_goaway(it).is_some_and(|(who, _)| who == Who::Server)
     }),
     when("streams were lost with the connection", |it, _| {
-        h2_goaway::lost(it).next().is_some()
+        lost(it).next().is_some()
     }),
     when("streams lay above the last one", |it, _| {
-        h2_goaway::refused(it).next().is_some()
+        refused(it).next().is_some()
     }),
     when("no stream was lost", |it, _| {
-        h2_goaway::lost(it).next().is_none() && h2_goaway::refused(it).next().is_none()
+        lost(it).next().is_none() && refused(it).next().is_none()
     }),
     when("the stream was reset with {}", |it, code| {
-        h2_reset_stream::told(it).is_some_and(|(_, reset)| reset.code.to_string() == code)
+        told_reset(it).is_some_and(|(_, reset)| reset.code.to_string() == code)
     }),
     when("the client reset the stream", |it, _| {
-        h2_reset_stream::told(it).is_some_and(|(_, reset)| reset.by == Party::Requester)
+        told_reset(it).is_some_and(|(_, reset)| reset.by == Party::Requester)
     }),
     when("the server reset the stream", |it, _| {
-        h2_reset_stream::told(it).is_some_and(|(_, reset)| reset.by == Party::Responder)
+        told_reset(it).is_some_and(|(_, reset)| reset.by == Party::Responder)
     }),
     when("the server did not reset the stream", |it, _| {
-        h2_reset_stream::told(it).is_none_or(|(_, reset)| reset.by != Party::Responder)
+        told_reset(it).is_none_or(|(_, reset)| reset.by != Party::Responder)
     }),
     when("the client spoke HTTP/2", |it, _| {
         it.h2

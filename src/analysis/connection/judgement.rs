@@ -93,6 +93,11 @@ fn lost(connection: &Connection) -> Option<FailedReason> {
             .as_deref()
             .and_then(|facts| tls(connection, facts))
     };
+    // The server's own page says that it wants TLS.
+    let refused = connection.tls.is_none() && connection.exchanges.iter().any(Exchange::wants_tls);
+    if refused {
+        return Some(FailedReason::WrongProtocol);
+    }
     exchanges(connection)
         .or_else(lost_in_tls)
         .or_else(|| websocket(connection))

@@ -91,6 +91,13 @@ impl H2Conversation {
         conversation
     }
 
+    /// Takes this side for the client, where another was presumed and no stream was seen yet.
+    pub(crate) fn correct_requester(&mut self, requester: FlowEnd) {
+        if self.exchanges.is_empty() && self.open.is_empty() {
+            self.requester = requester;
+        }
+    }
+
     /// The same after a 101 to `h2c`: the last exchange in `before` is the request that asked for the upgrade, which is
     /// stream 1 (RFC 7540 §3.2).
     #[must_use]
@@ -239,6 +246,10 @@ impl H2Conversation {
             H2ReadState::Preface { have } => self.preface(from, at, bytes, have),
             H2ReadState::Header { have } => self.header(from, at, bytes, have, texts),
             H2ReadState::Payload { left } => self.payload(from, at, bytes, left, texts),
+            // The upgrade to HTTP/2 was before the capture or among what it lacks, and the preface is here.
+            H2ReadState::Lost if begins && bytes.starts_with(PREFACE) => {
+                self.preface(from, at, bytes, 0)
+            }
             H2ReadState::Lost if begins && is_likely(bytes, self.direction(from).max_frame) => {
                 self.direction_mut(from).state = H2ReadState::Header { have: 0 };
                 self.header(from, at, bytes, 0, texts)

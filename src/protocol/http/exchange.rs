@@ -157,6 +157,14 @@ impl Outcome {
     }
 }
 
+/// What servers write in a 400 to a request in plain text on a TLS port: nginx, Apache httpd, Go, Tomcat.
+const WANTS_TLS: [&[u8]; 4] = [
+    b"plain HTTP request was sent to HTTPS port",
+    b"speaking plain HTTP to an SSL-enabled server port",
+    b"Client sent an HTTP request to an HTTPS server",
+    b"combination of host and port requires TLS",
+];
+
 impl Exchange {
     /// The method as sent, also one that [`Method`] does not list; `None` if it was not seen.
     #[must_use]
@@ -292,6 +300,15 @@ impl Exchange {
             ConnectionEnd::ServerFin if response.is_none() => Outcome::NoResponse,
             ConnectionEnd::ServerFin => Outcome::CutShort,
         })
+    }
+
+    /// Whether a server refused this request in plain text, because it wants TLS on this port.
+    #[must_use]
+    pub fn wants_tls(&self) -> bool {
+        let page = self.rare.as_ref().and_then(|it| it.body_start.as_ref());
+        let page = page.map_or(&[][..], SharedText::as_bytes);
+        let says = |words: &&[u8]| memchr::memmem::find(page, words).is_some();
+        self.status() == Some(400) && WANTS_TLS.iter().any(says)
     }
 
     pub(crate) fn rare_mut(&mut self) -> &mut RareParts {

@@ -58,6 +58,8 @@ struct UpperLayer {
     since: [u64; 2],
     owner: [NextBytes; 2],
     dissector: Dissector,
+    /// Nothing has shown yet which side of HTTP/2 is the client.
+    guessed: bool,
 }
 
 /// Which parser gets a direction's next bytes.
@@ -174,6 +176,11 @@ impl ProtocolStack {
         length: u32,
         texts: &mut TextInterner,
     ) {
+        if let Some(taken) = &self.taken
+            && taken.guessed
+        {
+            self.reconsider(from, bytes, length);
+        }
         if let Some(taken) = &mut self.taken
             && taken.takes(from, bytes)
         {
@@ -403,7 +410,29 @@ impl ProtocolStack {
             since,
             owner: [NextBytes::Dissector; 2],
             dissector: Dissector::Http2(Box::new(h2)),
+            guessed: sign == h2::FrameSender::Either,
         }));
+    }
+
+    /// HTTP/2 began before the capture, and which side is the client was presumed: these bytes may show it.
+    #[cold]
+    fn reconsider(&mut self, from: FlowEnd, bytes: &[u8], length: u32) {
+        let sign = match bytes.starts_with(h2::PREFACE) {
+            true => Some(h2::FrameSender::Requester),
+            false => h2::detect_midstream(bytes, length),
+        };
+        let requester = match sign {
+            Some(h2::FrameSender::Requester) => from,
+            Some(h2::FrameSender::Responder) => from.other(),
+            Some(h2::FrameSender::Either) | None => return,
+        };
+        self.plain.start_midstream(requester, Certainty::Likely);
+        if let Some(taken) = &mut self.taken
+            && let Dissector::Http2(h2) = &mut taken.dissector
+        {
+            taken.guessed = false;
+            h2.correct_requester(requester);
+        }
     }
 
     /// The rest is not HTTP/1: the dissector of the protocol that was found gets it from here on.
@@ -460,6 +489,7 @@ impl ProtocolStack {
                 since: consumed,
                 owner: [other; 2],
                 dissector,
+                guessed: false,
             })
         });
         taken.owner[from.index()] = NextBytes::Dissector;

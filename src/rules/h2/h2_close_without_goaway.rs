@@ -296,6 +296,20 @@ mod tests {
         assert!(found.is_none_or(|it| it.severity == Severity::Note));
     }
 
+    /// The first frames of a capture that begins late may be either side's; a response shows whose they are.
+    #[test]
+    fn the_ports_do_not_tell_the_client_for_ever() {
+        for text in [
+            "<-- h2 SETTINGS\nh2 SETTINGS ACK -->\n<-- \"\\x00\\x00\\x01\\x01\\x05\\x00\\x00\\x00\\x01\\x88\"\nFIN -->\n<-- FIN",
+            "<-- h2 SETTINGS\nh2 preface h2 SETTINGS -->\nh2 HEADERS 3 GET / END -->\n<-- h2 HEADERS 3 200 END\nFIN -->\n<-- FIN",
+        ] {
+            let text = format!("client :4000 server :50051\n{text}");
+            let proof = ladder_check::run(&text.parse().expect("a ladder"));
+            assert!(proof.rules().is_empty(), "{text}: {:?}", proof.rules());
+            assert_eq!(proof.connections[0].client.port, 4000, "{text}");
+        }
+    }
+
     #[test]
     fn a_goaway_or_a_reset_before_is_another_story() {
         assert!(message("h2 HEADERS 1 GET / END -->\n<-- h2 GOAWAY 1 NO_ERROR\n<-- FIN").is_none());

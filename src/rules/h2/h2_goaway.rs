@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Connection, How, Who};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::escape::escape;
 use crate::protocol::h2::Goaway;
 use crate::protocol::http::{ErrorCode, Exchange};
 use crate::rules::Severity;
+use crate::rules::classify_h2::{blames, lost, refused, told_goaway};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{side, tell};
@@ -106,38 +107,8 @@ rule! {
     "a GOAWAY ended an HTTP/2 connection", Check::Connection(check)
 }
 
-/// The GOAWAY that is told of, and who sent it.
-pub(in crate::rules) fn told(connection: &Connection) -> Option<(Who, &Goaway)> {
-    // If one side does not speak HTTP/2, its GOAWAY is part of that finding.
-    let h2 = connection.h2.as_ref().filter(|h2| h2.mismatch.is_none())?;
-    // An error of either side takes precedence over a graceful GOAWAY, and the first error over its consequences.
-    let by_server = h2.halves[Who::Server as usize].goaway();
-    let complaints = [Who::Server, Who::Client]
-        .into_iter()
-        .filter_map(|who| h2.halves[who as usize].complaint().map(|it| (who, it)));
-    complaints
-        .min_by_key(|(_, it)| it.at)
-        .or(by_server.map(|it| (Who::Server, it)))
-}
-
-/// Streams above the last one that the GOAWAY names.
-pub(in crate::rules) fn refused(connection: &Connection) -> impl Iterator<Item = &Exchange> {
-    let exchanges = connection.exchanges.iter();
-    exchanges.filter(|it| {
-        let stream = it.stream.as_ref();
-        stream.is_some_and(|stream| stream.refused.is_some())
-    })
-}
-
-/// Streams that the GOAWAY allowed to continue, and that were ended neither by a response nor by a reset.
-pub(in crate::rules) fn lost(connection: &Connection) -> impl Iterator<Item = &Exchange> {
-    let over = !matches!(connection.teardown.how, How::Open);
-    let exchanges = connection.exchanges.iter();
-    exchanges.filter(move |it| over && !it.is_settled())
-}
-
 fn check(connection: &Connection) -> Verdict {
-    match told(connection) {
+    match told_goaway(connection) {
         Some((who, goaway)) => story(connection, who, goaway),
         None => Verdict::Clear,
     }
@@ -281,14 +252,6 @@ const fn offence(code: ErrorCode) -> Option<&'static str> {
         0xc => "uses TLS that is too weak",
         _ => return None,
     })
-}
-
-/// Whether the code blames the other side (RFC 9113 §7).
-pub(in crate::rules) const fn blames(code: ErrorCode) -> bool {
-    !matches!(
-        code,
-        ErrorCode::NO_ERROR | ErrorCode::INTERNAL_ERROR | ErrorCode::CANCEL
-    )
 }
 
 #[cfg(test)]

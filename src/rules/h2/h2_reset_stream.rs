@@ -5,6 +5,7 @@ use crate::analysis::connection::{Connection, Who};
 use crate::protocol::h2::Stall;
 use crate::protocol::http::{ErrorCode, Exchange, MessageProgress, Party, StreamReset};
 use crate::rules::Severity;
+use crate::rules::classify_h2::resets;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
 use crate::rules::wording::{named, repetition, tell, waited};
@@ -98,20 +99,6 @@ rule! {
     "a stream of HTTP/2 was reset before it was complete", Check::Connection(check)
 }
 
-/// The first stream whose reset is a fault of its own, and the reset.
-pub(in crate::rules) fn told(connection: &Connection) -> Option<(&Exchange, StreamReset)> {
-    resets(connection).next()
-}
-
-fn resets(connection: &Connection) -> impl Iterator<Item = (&Exchange, StreamReset)> {
-    connection.exchanges.iter().filter_map(|exchange| {
-        let reset = exchange.cut_by().filter(is_fault)?;
-        // If the reset passes on a GOAWAY, the GOAWAY is reported instead.
-        let told = connection.h2.as_ref().is_some_and(|h2| h2.passes_on(reset));
-        (!told).then_some((exchange, reset))
-    })
-}
-
 fn check(connection: &Connection) -> Verdict {
     let mut all = resets(connection);
     let Some((exchange, reset)) = all.next() else {
@@ -122,14 +109,6 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     }
     story(connection, exchange, reset, all.count())
-}
-
-/// A client that cancels has changed its mind or waited too long; both have rules of their own.
-fn is_fault(reset: &StreamReset) -> bool {
-    match reset.by {
-        Party::Requester => !matches!(reset.code, ErrorCode::NO_ERROR | ErrorCode::CANCEL),
-        Party::Responder => true,
-    }
 }
 
 fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more: usize) -> Verdict {

@@ -3,7 +3,7 @@
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::{Exchange, SharedText};
+use crate::protocol::http::Exchange;
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -167,24 +167,11 @@ fn check(connection: &Connection) -> Verdict {
     .about(connection)
 }
 
-/// What servers write in a 400 to a request in plain text on a TLS port: nginx, Apache httpd, Go, Tomcat.
-const WANTS_TLS: [&[u8]; 4] = [
-    b"plain HTTP request was sent to HTTPS port",
-    b"speaking plain HTTP to an SSL-enabled server port",
-    b"Client sent an HTTP request to an HTTPS server",
-    b"combination of host and port requires TLS",
-];
-
 /// The request that was answered by a page which says that TLS is wanted.
 fn answered_by_page(connection: &Connection) -> Option<&Exchange> {
-    let says_so = |exchange: &&Exchange| {
-        let page = exchange.rare.as_ref().and_then(|it| it.body_start.as_ref());
-        let page = page.map_or(&[][..], SharedText::as_bytes);
-        let wanted = |words: &&[u8]| memchr::memmem::find(page, words).is_some();
-        exchange.status() == Some(400) && WANTS_TLS.iter().any(wanted)
-    };
     let plain = connection.tls.is_none();
-    connection.exchanges.iter().find(says_so).filter(|_| plain)
+    let mut exchanges = connection.exchanges.iter();
+    exchanges.find(|it| it.wants_tls()).filter(|_| plain)
 }
 
 /// The first request, if it was answered with a TLS record (RFC 8446 §5.1).
