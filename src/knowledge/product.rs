@@ -68,6 +68,17 @@ pub fn inside(server: &Product) -> Option<&'static Product> {
     }
 }
 
+/// Programs that never write `Connection: close` by themselves. nginx does, towards its servers.
+const KEEP_OPEN: [&str; 4] = ["curl", "chrome", "firefox", "safari"];
+
+impl Product {
+    /// Whether it leaves the connection open unless its user says otherwise.
+    #[must_use]
+    pub(crate) fn keeps_open(&self) -> bool {
+        KEEP_OPEN.contains(&self.name)
+    }
+}
+
 /// The header that identified a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NamedBy {

@@ -207,15 +207,11 @@ fn served(connection: &Connection, exchange: &Exchange) -> Option<Served> {
     })
 }
 
-/// Programs that never write `Connection: close` by themselves. nginx does, towards its servers.
-const KEEP_OPEN: [&str; 4] = ["curl", "chrome", "firefox", "safari"];
-
 /// Whether it closes a connection that the program named in it would have kept.
 fn closes_early(request: &Request) -> bool {
     let agent = request.user_agent.as_ref().and_then(SharedText::as_str);
     let named = agent.and_then(|it| identify(Some(it), None, None, LogSide::Client));
-    request.message.connection.close > 0
-        && named.is_some_and(|it| KEEP_OPEN.contains(&it.product.name))
+    request.message.connection.close > 0 && named.is_some_and(|it| it.product.keeps_open())
 }
 
 /// Whether the requests themselves show that a proxy handed them on.
