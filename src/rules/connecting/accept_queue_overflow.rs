@@ -206,17 +206,21 @@ fn waited(it: &ConnectionSummary) -> bool {
 fn is_ignored(it: &ConnectionSummary) -> bool {
     it.opening == Opening::Handshake
         && it.client_syn()
-        && it.syn_acks > 1
+        && it.syn_acks > if no_socket(it) { 1 } else { 2 }
         && it.spoke == [true, false]
         && !it.taken()
         && it.retransmitted
         && it.last.since(it.first.time) >= Duration::from_micros(STEP.into())
 }
 
+/// Whether it ended with a RST for want of a socket.
+fn no_socket(it: &ConnectionSummary) -> bool {
+    it.by == By::Server && it.how == How::Reset(ResetKind::NoSocket)
+}
+
 /// Whether the first segment after the handshake met no socket (`tcp_abort_on_overflow`, a lost SYN cookie).
 fn refused_late(it: &ConnectionSummary) -> bool {
-    it.by == By::Server
-        && it.how == How::Reset(ResetKind::NoSocket)
+    no_socket(it)
         && matches!(
             it.phase,
             Phase::BeforeRequest | Phase::Request | Phase::Waiting
@@ -281,12 +285,13 @@ fn ignored(
             Value::Duration(least, most)
         ));
     }
-    message.say("The server's program never had it, nor what was sent: that takes no effect, and may be sent again.");
-    if reset == 0 {
-        message.say(
-            "It looks the same if the client's packets are lost on the way; a capture at the server would tell.",
-        );
-    }
+    message.say(match reset {
+        0 => {
+            "If it arrived there, the accept queue is full, and the server's program has not got it; it looks the same if the \
+             client's packets are lost on the way. A capture at the server would tell."
+        }
+        _ => "The server's program never had it, nor what was sent: that takes no effect, and may be sent again.",
+    });
     let record = facts.record(first.id);
     let mut evidence = vec![shows(first.first, "the client's SYN")];
     let unanswered = record.and_then(|it| it.unanswered.as_deref());

@@ -297,6 +297,56 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_is_known_without_its_syn() {
+        let told = findings("SYN ~~>\n<-- RST").remove(0);
+        assert_eq!(told.certainty, Certainty::Likely);
+        assert!(
+            told.message.contains("sequence number 0"),
+            "{}",
+            told.message
+        );
+    }
+
+    #[test]
+    fn a_server_that_has_acknowledged_data_did_not_refuse() {
+        // Only what the server sent was captured.
+        let text = "SYN ~~>\n<-- SYN\nGET / ~~>\n<-- ACK\n<-- RST";
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        assert_eq!(proof.connections[0].opening, Opening::Handshake);
+        assert!(findings(text).is_empty());
+    }
+
+    #[test]
+    fn many_clients_at_many_ports_of_one_host_are_one_note() {
+        let mut text = String::new();
+        for client in 1..=20 {
+            for port in [22, 23, 3389 + client] {
+                text.push_str(&format!(
+                    "client 10.1.0.{client}:40000 server 10.0.0.2:{port}\nSYN -->\n<-- RST\n"
+                ));
+            }
+        }
+        let all = findings(&text);
+        let [told] = &all[..] else {
+            panic!("{} findings", all.len())
+        };
+        assert_eq!(
+            (told.severity, told.connections.len()),
+            (Severity::Note, 60)
+        );
+        assert!(told.message.contains("20 clients"), "{}", told.message);
+        // Clients that all need the same port are not scanners.
+        let mut text = String::new();
+        for client in 1..=20 {
+            text.push_str(&format!(
+                "client 10.1.0.{client}:40000 server 10.0.0.2:80\nSYN -->\n<-- RST\n"
+            ));
+        }
+        let all = findings(&text);
+        assert_eq!((all.len(), all[0].severity), (1, Severity::Error));
+    }
+
+    #[test]
     fn a_scan_is_one_note() {
         let mut text = String::new();
         for port in 1..=30 {

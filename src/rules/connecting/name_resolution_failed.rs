@@ -404,7 +404,11 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
     let severity = match kind.failure {
         _ if scan || kind.is_expected => Severity::Note,
         // Of several names some are looked up in the background; the program's own work went on.
-        LookupFailure::NoSuchName if connected && names.len() >= SEVERAL => Severity::Warning,
+        LookupFailure::NoSuchName | LookupFailure::Silence
+            if connected && names.len() >= SEVERAL =>
+        {
+            Severity::Warning
+        }
         _ => Severity::Error,
     };
     let note = match kind.failure {
