@@ -183,17 +183,17 @@ pub(super) fn judge(
     );
     let frames = frame_names(files);
     let evaluate = |connections: &[Arc<Connection>], gone: Option<&GivenUpCases>| {
-        rules::evaluate(&rules::RuleInput {
+        let input = rules::RuleInput {
             connections,
             summaries: &analysis.summaries,
             sockets: &sockets,
-            given_up: gone,
             lookups: &analysis.stats.lookups,
             neighbours: &analysis.stats.neighbours,
             capture_quality: rules::CaptureQuality::new(&analysis.stats, lost),
             frames: &frames,
             end,
-        })
+        };
+        rules::evaluate_with(&input, gone)
     };
     let mut found = evaluate(&analysis.connections, Some(&gone));
     let mut connections = std::mem::take(&mut analysis.connections);

@@ -1,7 +1,7 @@
 //! Evaluates all rules over all connections; equal cases are merged into one finding.
 
 use super::facts::RuleInput;
-use super::gathered::{Gathered, put};
+use super::gathered::{Gathered, GivenUpCases, put};
 use std::cell::LazyCell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -98,6 +98,15 @@ fn verdict(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) ->
 /// The findings, worst first, then by number of connections, then by first frame; numbered from 1.
 #[must_use]
 pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
+    evaluate_with(facts, None)
+}
+
+/// The same, with what was found on connections whose details are given up.
+#[must_use]
+pub(crate) fn evaluate_with(
+    facts: &RuleInput<'_>,
+    given_up: Option<&GivenUpCases>,
+) -> Vec<Finding> {
     let mut gathered = Gathered::default();
     let legs = LazyCell::new(|| Legs::new(facts));
     let mut raced = keep_alive_race::lay_unread(facts);
@@ -125,7 +134,7 @@ pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
             }
         }
     }
-    if let Some(given_up) = facts.given_up {
+    if let Some(given_up) = given_up {
         gathered.merge(given_up.gathered());
     }
     let mut all = gathered.into_cases();

@@ -1,6 +1,6 @@
 //! The input of the rules.
 
-use super::{CaptureQuality, GivenUpCases};
+use super::CaptureQuality;
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine::Neighbours;
 use crate::analysis::hosts::Sockets;
@@ -18,8 +18,6 @@ pub struct RuleInput<'a> {
     pub summaries: &'a [ConnectionSummary],
     /// Sockets by client and server.
     pub sockets: &'a [Sockets],
-    /// What was found on connections whose details are given up.
-    pub given_up: Option<&'a GivenUpCases>,
     /// The DNS lookups captured.
     pub lookups: &'a Lookups,
     /// Who was asked for by ARP.

@@ -185,7 +185,6 @@ impl CheckSink<'_> {
             connections: &records,
             summaries: &summaries,
             sockets: &sockets,
-            given_up: None,
             lookups: &stats.lookups,
             neighbours: &stats.neighbours,
             capture_quality: CaptureQuality::new(stats, Loss::default()),

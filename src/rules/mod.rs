@@ -53,6 +53,7 @@ pub use catalogue::{CATALOGUE, explain, rule, to_markdown};
 pub(crate) use catalogue::{alike, catalogue};
 pub(crate) use evaluate::concern;
 pub use evaluate::evaluate;
+pub(crate) use evaluate::evaluate_with;
 pub use facts::RuleInput;
 pub use finding::{Evidence, Finding, Severity};
 pub use gathered::GivenUpCases;

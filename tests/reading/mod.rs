@@ -76,7 +76,6 @@ pub fn analyse_with(
         connections: &analysis.connections,
         summaries: &analysis.summaries,
         sockets: &sockets,
-        given_up: None,
         lookups: &stats.lookups,
         neighbours: &stats.neighbours,
         capture_quality: rules::CaptureQuality::new(&stats, source.lost()),
