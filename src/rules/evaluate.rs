@@ -222,19 +222,29 @@ fn name(findings: &mut [Finding], facts: &RuleInput<'_>) {
 /// Sets the cause of each finding that follows from another.
 fn join(findings: &mut [Finding]) {
     let place = |finding: &Finding| STORY.iter().position(|name| *name == finding.rule);
-    for index in 0..findings.len() {
-        findings[index].caused_by = collective_cause(&findings[index], findings);
-        let Some(own) = place(&findings[index]) else {
-            continue;
-        };
-        let hosts = |finding: &Finding| (finding.client, finding.server);
-        let causes = findings.iter().filter(|other| {
-            hosts(other) == hosts(&findings[index]) && place(other).is_some_and(|it| it < own)
+    let hosts = |finding: &Finding| (finding.client, finding.server);
+    // The parts of each story, and what happened to many connections at once, by hosts: there may be very many findings.
+    let mut stories = BTreeMap::<_, Vec<(usize, u32)>>::new();
+    let mut wholes = BTreeMap::<_, Vec<(u32, Vec<u32>)>>::new();
+    for finding in &*findings {
+        if let Some(place) = place(finding) {
+            let own = stories.entry(hosts(finding)).or_default();
+            own.push((place, finding.id));
+        }
+        if COLLECTIVE.contains(&finding.rule) {
+            let own = wholes.entry(finding.server).or_default();
+            own.push((finding.id, finding.connections.clone()));
+        }
+    }
+    for finding in findings {
+        let wholes = wholes.get(&finding.server);
+        let collective = collective_cause(finding, wholes.map_or(&[], |it| it));
+        let own = place(finding).zip(stories.get(&hosts(finding)));
+        let cause = own.and_then(|(own, parts)| {
+            let causes = parts.iter().filter(|(place, _)| *place < own);
+            causes.max_by_key(|(place, _)| place).map(|(_, id)| *id)
         });
-        let cause = causes
-            .max_by_key(|other| place(other))
-            .map(|other| other.id);
-        findings[index].caused_by = cause.or(findings[index].caused_by);
+        finding.caused_by = cause.or(collective);
     }
 }
 
@@ -242,19 +252,16 @@ fn join(findings: &mut [Finding]) {
 const COLLECTIVE: [&str; 2] = ["reset-then-refused", "accept-queue-overflow"];
 
 /// The finding on the server of which this one tells a part: all its connections are among those of the other.
-fn collective_cause(finding: &Finding, all: &[Finding]) -> Option<u32> {
+fn collective_cause(finding: &Finding, wholes: &[(u32, Vec<u32>)]) -> Option<u32> {
     if COLLECTIVE.contains(&finding.rule) || finding.connections.is_empty() {
         return None;
     }
-    let whole = all.iter().filter(|it| COLLECTIVE.contains(&it.rule));
-    whole
-        .filter(|it| it.server == finding.server)
-        .find(|whole| {
-            let own = finding.connections.iter();
-            own.clone()
-                .all(|id| whole.connections.binary_search(id).is_ok())
-        })
-        .map(|whole| whole.id)
+    let mut wholes = wholes.iter();
+    let whole = wholes.find(|(_, whole)| {
+        let mut own = finding.connections.iter();
+        own.all(|id| whole.binary_search(id).is_ok())
+    });
+    whole.map(|(id, _)| *id)
 }
 
 /// Evaluates the rules that need many connections. Each rule scans the summaries of all connections, which takes time

@@ -83,7 +83,6 @@ fn told(rule: &Rule, connections: &[Connection]) -> Option<Finding> {
         connections: &records,
         summaries: &summaries,
         sockets: &[],
-        given_up: None,
         lookups: &Default::default(),
         neighbours: &Default::default(),
         capture_quality: CaptureQuality::default(),

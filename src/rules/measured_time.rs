@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::product_remedies::{client, server};
+use super::named_products::{client, server};
 use super::statement::{Sentence, sentence};
 use crate::analysis::connection::{Connection, Who};
 use crate::knowledge::{DefaultTime, TimerPhase, default_time, network_limit};

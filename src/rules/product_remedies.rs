@@ -7,18 +7,22 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 use super::Finding;
+use super::named_products::{client, server};
 use super::remedy::{Remedy, SHOWN};
 use crate::analysis::connection::Connection;
 use crate::base::net::Endpoint;
-use crate::knowledge::{LogSide, Product, REMEDY_WORDS, identify, settings};
-use crate::protocol::http::{FieldName, SharedText};
+use crate::knowledge::{LogSide, Product, REMEDY_WORDS, settings};
 
 /// Connections examined for product names, per finding and per server: a disagreement shows early.
 const ASKED: usize = 256;
 
 /// Adapts the remedies of all findings to the products in the capture.
 pub(super) fn tailor(findings: &mut [Finding], connections: &[Arc<Connection>]) {
+    let by_server = by_server(connections);
+    let mut elsewhere = ByServer::default();
     for finding in findings {
         let own = finding.connections.iter().take(ASKED).filter_map(|id| {
             let at = connections.binary_search_by_key(id, |it| it.id).ok()?;
@@ -28,7 +32,13 @@ pub(super) fn tailor(findings: &mut [Finding], connections: &[Arc<Connection>]) 
         let client = the_one(own.iter().filter_map(|it| client(it)));
         let server = the_one(own.iter().filter_map(|it| server(it)));
         // A server that sent no header here may have done so on another connection.
-        let server = server.or_else(|| finding.server.and_then(|it| elsewhere(it, connections)));
+        let server = server.or_else(|| {
+            let at = finding.server?;
+            *elsewhere.entry(at).or_insert_with(|| {
+                let same = by_server.get(&at).into_iter().flatten();
+                the_one(same.filter_map(|it| super::named_products::server(it)))
+            })
+        });
         fit(finding, &NamedProducts { client, server }, &own);
         finding.remedies.truncate(SHOWN);
     }
@@ -67,31 +77,19 @@ fn the_one(mut products: impl Iterator<Item = &'static Product>) -> Option<&'sta
     products.all(|it| it.name == first.name).then_some(first)
 }
 
-fn elsewhere(server_at: Endpoint, connections: &[Arc<Connection>]) -> Option<&'static Product> {
-    let same = connections.iter().filter(|it| it.server == server_at);
-    the_one(same.take(ASKED).filter_map(|it| server(it)))
-}
+/// Something of each server.
+type ByServer<T> = HashMap<Endpoint, T, foldhash::fast::FixedState>;
 
-fn text(text: Option<&SharedText>) -> Option<&str> {
-    text.and_then(SharedText::as_str)
-}
-
-pub(super) fn client(connection: &Connection) -> Option<&'static Product> {
-    connection.exchanges.iter().find_map(|exchange| {
-        // A proxy forwards the `User-Agent` of its own client.
-        if exchange.request_fields(FieldName::Via).next().is_some() {
-            return None;
+/// The first connections of each server.
+fn by_server(connections: &[Arc<Connection>]) -> ByServer<Vec<&Connection>> {
+    let mut all = ByServer::<Vec<&Connection>>::default();
+    for connection in connections {
+        let own = all.entry(connection.server).or_default();
+        if own.len() < ASKED {
+            own.push(connection);
         }
-        let agent = text(exchange.request.as_ref()?.user_agent.as_ref());
-        Some(identify(agent, None, None, LogSide::Client)?.product)
-    })
-}
-
-pub(super) fn server(connection: &Connection) -> Option<&'static Product> {
-    connection.exchanges.iter().find_map(|exchange| {
-        let name = text(exchange.response.as_ref()?.server.as_ref());
-        Some(identify(None, name, None, LogSide::Server)?.product)
-    })
+    }
+    all
 }
 
 /// The remedy without examples for products that are excluded; `None` if nothing changes.

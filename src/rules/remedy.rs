@@ -6,16 +6,11 @@
 //! all, with them.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 use std::time::Duration;
 
-use hashbrown::HashMap;
-
-use super::catalogue::CATALOGUE;
 use super::classify::announced;
-use super::product_remedies::{client, server};
+use super::named_products::{client, server};
 use super::remedy_conditions;
-use super::rule::Rule;
 use crate::analysis::connection::{Connection, Opening, Phase, Who};
 use crate::base::format::number;
 use crate::knowledge::Product;
@@ -302,24 +297,6 @@ impl Remedy {
     }
 }
 
-impl Rule {
-    /// The remedies on the page, in its order: the likeliest first.
-    pub(super) fn remedies(&self) -> Vec<Remedy> {
-        PAGES.get(self.name).cloned().unwrap_or_default()
-    }
-}
-
-/// The remedies of all pages. They are read once, as a rule may find a case on every connection.
-static PAGES: LazyLock<HashMap<&'static str, Vec<Remedy>>> = LazyLock::new(|| {
-    let read = |rule: &Rule| {
-        let points = rule.remedy_points().into_iter();
-        // As many as there are points on all pages, once.
-        let points = points.map(|point| Remedy::from_table(String::leak(point)));
-        (rule.name, points.collect())
-    };
-    CATALOGUE.iter().map(|rule| read(rule)).collect()
-});
-
 /// The condition of this phrase, with its value.
 pub(super) fn applied(phrase: &'static str) -> Option<AppliedCondition> {
     let all = || CONDITIONS.iter().chain(remedy_conditions::CONDITIONS);
@@ -410,6 +387,7 @@ impl FittingRemedies {
 mod tests {
     use super::*;
     use crate::knowledge::setting::SETTINGS;
+    use crate::rules::catalogue::CATALOGUE;
     use crate::rules::ladder_check;
 
     const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
