@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Finding;
 use super::facts::RuleInput;
+use super::h2::h2_reset_stream;
 use super::remedy::Remedy;
 use super::rule::Diagnosis;
 use super::statement::Sentence;
@@ -15,7 +16,7 @@ use super::waiting::{gateway_error, gateway_timeout};
 use crate::analysis::connection::{By, Connection, How, Opening, ResetKind};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
-use crate::protocol::http::{Exchange, Protocol};
+use crate::protocol::http::{Exchange, Party, Protocol};
 
 /// A gateway answers within this time after the leg behind it failed, if nothing but the time ties the two together.
 const AT_ONCE: Duration = Duration::from_millis(100);
@@ -60,9 +61,14 @@ impl<'a> Legs<'a> {
     }
 
     /// The leg that made the gateway answer this exchange of this connection as it did.
-    fn behind(&self, connection: &Connection, exchange: &Exchange) -> Option<Leg<'a>> {
+    fn behind(
+        &self,
+        connection: &Connection,
+        exchange: &Exchange,
+        at: Timestamp,
+    ) -> Option<Leg<'a>> {
         let from = exchange.request.as_ref()?.message.first.time;
-        let to = exchange.response.as_ref()?.message.first.time.after(SLACK);
+        let to = at.after(SLACK);
         let begin = self.failed.partition_point(|(at, _)| *at < from);
         let within = self.failed.get(begin..)?.iter();
         let within = within.take_while(|(at, _)| *at <= to).take(MOST);
@@ -196,16 +202,24 @@ impl Leg<'_> {
     }
 }
 
-/// The answer of a gateway that a finding of these rules tells first.
-fn answer(rule: &str, connection: &Connection) -> Option<usize> {
+/// The exchange that a gateway failed, as a finding of this rule tells it first, and when.
+fn failed<'c>(rule: &str, connection: &'c Connection) -> Option<(&'c Exchange, Timestamp)> {
     let statuses: &[u16] = match rule {
         _ if rule == gateway_error::RULE.name => &[502, 503],
         _ if rule == gateway_timeout::RULE.name => &[504],
+        _ if rule == h2_reset_stream::RULE.name => {
+            return connection.exchanges.iter().find_map(|it| {
+                let reset = it.cut_by().filter(|it| it.by == Party::Responder)?;
+                Some((it, reset.at.time))
+            });
+        }
         _ => return None,
     };
-    let mut exchanges = connection.exchanges.iter();
-    exchanges.position(|it| {
-        gateway_error::is_told(it) && it.status().is_some_and(|status| statuses.contains(&status))
+    connection.exchanges.iter().find_map(|it| {
+        let status = it.status().filter(|status| statuses.contains(status))?;
+        let told = status == 504 || gateway_error::is_told(it);
+        let answer = it.response.as_ref().filter(|_| told)?;
+        Some((it, answer.message.first.time))
     })
 }
 
@@ -214,23 +228,31 @@ const CAPTURE_NEXT: &str = "Capture between the gateway and the server behind it
 
 /// Adds the leg behind the gateway to what is said about its answer.
 pub(super) fn explain(rule: &str, story: &mut Diagnosis, connection: &Connection, legs: &Legs<'_>) {
-    let exchange = answer(rule, connection).and_then(|at| connection.exchanges.get(at));
-    let Some(exchange) = exchange else { return };
-    match legs.behind(connection, exchange) {
+    let Some((exchange, at)) = failed(rule, connection) else {
+        return;
+    };
+    match legs.behind(connection, exchange, at) {
         Some(leg) => {
             story.message.say(leg.told());
             let next = |it: &Remedy| it.text().starts_with(CAPTURE_NEXT);
             story.remedies.retain(|it| !next(it));
         }
-        None => story.message.say(
-            "The capture does not show what failed between the gateway and the server behind it.",
-        ),
+        // Not every server that resets a stream is a gateway.
+        None if rule == h2_reset_stream::RULE.name => {}
+        None => story
+            .message
+            .say("The capture shows no failed connection behind the gateway."),
     }
 }
 
 /// Whether findings of this rule are explained by legs.
 pub(super) fn is_gateways(rule: &str) -> bool {
-    rule == gateway_error::RULE.name || rule == gateway_timeout::RULE.name
+    [
+        gateway_error::RULE.name,
+        gateway_timeout::RULE.name,
+        h2_reset_stream::RULE.name,
+    ]
+    .contains(&rule)
 }
 
 /// Connections of a finding whose legs are looked for.
@@ -250,10 +272,8 @@ pub(super) fn join(findings: &mut [Finding], facts: &RuleInput<'_>, legs: &Legs<
                 .binary_search_by_key(id, |it| it.id)
                 .ok()?;
             let connection = facts.connections.get(at)?;
-            let exchange = connection
-                .exchanges
-                .get(answer(finding.rule, connection)?)?;
-            Some(legs.behind(connection, exchange)?.connection.id)
+            let (exchange, at) = failed(finding.rule, connection)?;
+            Some(legs.behind(connection, exchange, at)?.connection.id)
         });
         let Some(leg) = leg.min() else { continue };
         let cause = findings.iter().find(|it| {
@@ -325,7 +345,7 @@ mod tests {
         let none = |between: &str| {
             let (told, cause) = told(between);
             assert!(
-                told.contains("does not show what failed") && cause.is_none(),
+                told.contains("shows no failed") && cause.is_none(),
                 "{told}"
             );
         };
@@ -340,5 +360,23 @@ mod tests {
         none(
             "client 10.9.0.1:50000 server 10.0.0.3:8080\nSYN -->\n<-- RST\nclient 10.9.0.1:50001 server 10.0.0.4:80\nSYN -->\n<-- RST\n",
         );
+    }
+
+    #[test]
+    fn a_stream_that_a_gateway_resets_follows_from_the_leg_too() {
+        let text = "client 10.0.0.1:40000 server 10.0.0.2:80\nSYN -->\n<-- SYN\nh2 preface h2 SETTINGS h2 HEADERS 1 GET /a END -->\n\
+                    <-- h2 SETTINGS h2 HEADERS 1 200 [content-length=4000] h2 DATA 1 500\n\
+                    client 10.0.0.2:50000 server 10.0.0.3:8080\nSYN -->\n<-- SYN\nGET /a -->\n<-- 200 data 500 [length=4000]\n\
+                    <-- FIN\nFIN -->\n<-- ACK\n\
+                    client 10.0.0.1:40000 server 10.0.0.2:80\n<-- h2 RST_STREAM 1 INTERNAL_ERROR\nACK -->";
+        let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        let own = findings.iter().find(|it| it.rule == "h2-reset-stream");
+        let own = own.expect("the reset is told");
+        assert!(
+            own.message.contains("ended its answer before"),
+            "{}",
+            own.message
+        );
+        assert!(own.caused_by.is_some());
     }
 }

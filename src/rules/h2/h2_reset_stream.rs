@@ -95,7 +95,7 @@ rule! {
     /// # References
     ///
     /// RFC 9113 §5.4.2, §6.4, §7, §8.1, §8.7.
-    pub(super) RULE: "h2-reset-stream", Severity::Error,
+    pub(in crate::rules) RULE: "h2-reset-stream", Severity::Error,
     "a stream of HTTP/2 was reset before it was complete", Check::Connection(check)
 }
 

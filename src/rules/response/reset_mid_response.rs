@@ -113,7 +113,7 @@ fn story(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     ))
     .and(how_far(exchange, message))
     .and(sentence!(
-        "The RST came {} after the last of them.",
+        "The RST came {} after the last bytes.",
         close.time.since(message.last.time)
     ));
     let unacknowledged = message

@@ -241,7 +241,7 @@ fn check(connection: &Connection) -> Verdict {
             close
         ),
         false => sentence!(
-            "The {} came {} after the last of them and {} after the response began.",
+            "The {} came {} after the last bytes and {} after the response began.",
             word,
             close.time.since(message.last.time),
             close.time.since(message.first.time)
