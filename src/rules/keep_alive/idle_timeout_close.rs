@@ -6,7 +6,7 @@ use crate::analysis::connection::{By, Connection, How, Phase, ResetKind, Roles, 
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::Protocol;
+use crate::protocol::http::{ErrorCode, Protocol};
 use crate::rules::Severity;
 use crate::rules::classify::{request, response};
 use crate::rules::measured_time;
@@ -113,6 +113,8 @@ pub(in crate::rules) struct IdleClose {
     reason: Option<Sentence>,
     /// What is exchanged is not read.
     unread: bool,
+    /// The GOAWAY that ended it, before whoever closed then.
+    goaway: Option<FrameRef>,
 }
 
 /// The idle period that ended in this close, of any length, if nothing was outstanding and nothing was lost.
@@ -138,7 +140,31 @@ pub(in crate::rules) fn pause(connection: &Connection) -> Option<IdleClose> {
         promised: answer.keep_alive.timeout(),
         reason: None,
         unread: false,
+        goaway: None,
     })
+}
+
+/// The same on HTTP/2, where the server's GOAWAY in order ends an idle connection, whoever closes it then (RFC 9113 §6.8).
+fn goaway_pause(connection: &Connection) -> Option<IdleClose> {
+    let h2 = connection.h2.as_ref()?;
+    let server = &h2.halves[Who::Server as usize];
+    let goaway = server.goaways.first()?;
+    let quiet = connection.exchanges.iter().all(|it| it.is_complete());
+    let unseen = h2.halves.iter().any(|half| half.lost);
+    let last = connection.exchanges.iter().filter_map(response);
+    let since = last.map(|answer| answer.last).max()?;
+    let closed = connection.teardown.how != How::Open && connection.teardown.at >= goaway.at.time;
+    (goaway.code == ErrorCode::NO_ERROR && quiet && closed && !unseen && since < goaway.at).then(
+        || IdleClose {
+            who: Who::Server,
+            since,
+            time: goaway.at.time.since(since.time),
+            promised: None,
+            reason: None,
+            unread: false,
+            goaway: Some(goaway.at),
+        },
+    )
 }
 
 /// The same inside TLS, where `close_notify` shows that nothing was outstanding: only likely, as the data is encrypted.
@@ -160,6 +186,7 @@ fn hidden_pause(connection: &Connection) -> Option<IdleClose> {
         promised: None,
         reason: None,
         unread: true,
+        goaway: None,
     })
 }
 
@@ -187,12 +214,14 @@ fn unread_pause(connection: &Connection) -> Option<IdleClose> {
         promised: None,
         reason: None,
         unread: true,
+        goaway: None,
     })
 }
 
 /// The same, if its time is a configured timeout.
 pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
-    let pause = pause(connection)
+    let pause = goaway_pause(connection)
+        .or_else(|| pause(connection))
         .or_else(|| hidden_pause(connection))
         .or_else(|| unread_pause(connection))?;
     // What was not captured may have ended the idleness.
@@ -242,10 +271,16 @@ fn check(connection: &Connection) -> Verdict {
     };
     let who = side(idle.who);
     let (word, close) = match connection.teardown.how {
+        _ if idle.goaway.is_some() => ("GOAWAY", None),
         How::Fin => ("FIN", connection.fin[idle.who as usize]),
         _ => ("RST", connection.reset[idle.who as usize]),
     };
     let message = match idle.unread {
+        _ if idle.goaway.is_some() => sentence!(
+            "The {} sent GOAWAY (NO_ERROR) after {} without a stream.",
+            who,
+            idle.time
+        ),
         true => sentence!(
             "The {} closed with a {} {} after its last data, when nothing was under way as far as the turns show.",
             who,
@@ -273,7 +308,7 @@ fn check(connection: &Connection) -> Verdict {
     .adds(idle.reason)
     .shows(Some(idle.since), since)
     .shows(
-        close.map(|event| event.frame_ref),
+        close.map(|event| event.frame_ref).or(idle.goaway),
         format!("{word} from the {who}"),
     )
     .about(connection)
@@ -288,6 +323,31 @@ mod tests {
             "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"x\" [{field}]\nACK -->\n+{seconds} <-- FIN\nFIN -->\n<-- ACK"
         );
         ladder_check::told_by(&super::RULE, &text)
+    }
+
+    /// Whoever closes after it: the timer was that of the side which sent the GOAWAY.
+    #[test]
+    fn a_goaway_ends_an_idle_connection_of_http2() {
+        let open = "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\n";
+        let asked = "h2 HEADERS 1 GET / END -->\n<-- h2 HEADERS 1 200 END\n";
+        let told =
+            |text: &str| ladder_check::told_by(&super::RULE, &format!("{open}{asked}{text}"));
+        let server = told("+1s <-- h2 GOAWAY 1 NO_ERROR\n<-- FIN\nFIN -->\n<-- ACK");
+        let server = server.expect("found");
+        assert!(
+            server.starts_with("The server sent GOAWAY (NO_ERROR) after 1.00 s"),
+            "{server}"
+        );
+        let client = told("+1s <-- h2 GOAWAY 1 NO_ERROR\nFIN -->\n<-- FIN\nACK -->");
+        assert!(client.is_some_and(|it| it.starts_with("The server sent GOAWAY")));
+        assert_eq!(
+            told("+1s <-- h2 GOAWAY 1 ENHANCE_YOUR_CALM\n<-- FIN\nFIN -->\n<-- ACK"),
+            None
+        );
+        assert_eq!(
+            told("+1430ms <-- h2 GOAWAY 1 NO_ERROR\n<-- FIN\nFIN -->\n<-- ACK"),
+            None
+        );
     }
 
     #[test]
