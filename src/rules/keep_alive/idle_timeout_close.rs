@@ -253,8 +253,8 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
             <= LATE
     {
         sentence!(
-            "That is a little more than {} s, as of a limit that is looked at now and then.",
-            seconds
+            "That is a little more than {}, as of a limit that is looked at now and then.",
+            Duration::from_secs(seconds)
         )
     } else {
         return None;
