@@ -36,6 +36,8 @@ const EFFECT_FRAMES: usize = 2;
 const ALIKE: usize = 64;
 /// Lines listed for one side of a finding.
 const LOG_LINES: usize = 6;
+/// Remedies listed: the likeliest come first, and the rule's page has the rest.
+const REMEDIES: usize = 3;
 /// Suspects listed for a side that no header names.
 const SUSPECTS: usize = 3;
 /// Paths and servers listed.
@@ -452,8 +454,9 @@ fn remedies(section: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<(
     let own = section.cause().remedies.iter();
     // A remedy for the effect alone is second best: only the first is listed.
     let effects = section.parts.iter().skip(1);
-    let others = effects.filter_map(|it| it.remedies.first());
-    for remedy in own.chain(others) {
+    let others: Vec<_> = effects.filter_map(|it| it.remedies.first()).collect();
+    let room = REMEDIES - others.len().min(1);
+    for remedy in own.take(room).chain(others).take(REMEDIES) {
         if !told.contains(&remedy.as_str()) {
             told.push(remedy);
         }
