@@ -158,9 +158,9 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let stalled = (message.last < close && quiet.as_secs() >= 1 && !shut).then(|| {
         match measured_time::is_round(quiet) {
             Some(seconds) => sentence!(
-                "The server had sent nothing for {} before, and {} s is a round number: a timeout that was set.",
+                "The server had sent nothing for {} before, and {} is a round number: a timeout that was set.",
                 quiet,
-                seconds
+                Duration::from_secs(seconds)
             ),
             None => sentence!("The server had sent nothing for {} before.", quiet),
         }

@@ -219,8 +219,8 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
 fn round(time: Duration) -> Option<Sentence> {
     let seconds = measured_time::is_round(time)?;
     Some(sentence!(
-        "{} s is a round number: a timeout that was set.",
-        seconds
+        "{} is a round number: a timeout that was set.",
+        Duration::from_secs(seconds)
     ))
 }
 
