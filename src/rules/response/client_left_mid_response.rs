@@ -1,5 +1,7 @@
 //! The client closed in the middle of the response.
 
+use std::time::Duration;
+
 use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
