@@ -13,8 +13,11 @@ struct Record {
     data: Vec<u8>,
 }
 
+/// A name, and what it takes of a capture.
+type Part = (&'static str, fn(Vec<Record>) -> Vec<Record>);
+
 /// The ways to capture only a part.
-const PARTS: &[(&str, fn(Vec<Record>) -> Vec<Record>)] = &[
+const PARTS: &[Part] = &[
     ("whole", |all| all),
     ("begun late", |all| after(all, 40)),
     ("begun a little late", |all| after(all, 13)),

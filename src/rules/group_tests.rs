@@ -15,7 +15,9 @@ use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::base::frame_ref::FrameNames;
 
 /// The variants of a ladder.
-const VARIANTS: &[(&str, fn(&str) -> String)] = &[
+type Variant = (&'static str, fn(&str) -> String);
+
+const VARIANTS: &[Variant] = &[
     ("another path", |ladder| {
         ladder
             .replace(" /", " /other/")
@@ -137,7 +139,9 @@ fn what_is_said_of_two_holds_for_both() {
                 let varied = connections(&vary(&ladder));
                 for other in &varied {
                     let pair = [base.clone(), other.clone()];
-                    let each = pair.each_ref().map(|it| told(rule, &[it.clone()]));
+                    let each = pair
+                        .each_ref()
+                        .map(|it| told(rule, std::slice::from_ref(it)));
                     let ([Some(one), Some(two)], Some(both)) = (each, told(rule, &pair)) else {
                         continue;
                     };

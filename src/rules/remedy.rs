@@ -97,7 +97,7 @@ pub(super) static CONDITIONS: &[Condition] = &[
         },
     ),
     when("the request may be repeated", |it, _| {
-        lost_request(it).is_some_and(|request| repeatable(request))
+        lost_request(it).is_some_and(repeatable)
     }),
     when("the request must not be repeated", |it, _| {
         lost_request(it).is_some_and(|request| !repeatable(request))

@@ -300,11 +300,6 @@ impl Statement {
         self
     }
 
-    /// Adds the sentences of another statement about the same case.
-    pub(super) fn append(&mut self, other: Self) {
-        self.sentences.extend(other.sentences);
-    }
-
     /// Makes this hold for the other's cases as well.
     pub(super) fn absorb(&mut self, other: Self) {
         self.cases = self.cases.max(1) + other.cases.max(1);

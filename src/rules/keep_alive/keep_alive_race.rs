@@ -400,7 +400,7 @@ mod tests {
         assert!(all.contains(&"keep-alive-race"), "{all:?}");
         let all = rules(format!("{}{}{}", idle(1), idle(2), lost(3, 400)));
         assert!(all.contains(&"reset-before-response"), "{all:?}");
-        assert_eq!(rules(lost(3, 999)).contains(&"keep-alive-race"), false);
+        assert!(!rules(lost(3, 999)).contains(&"keep-alive-race"));
     }
 
     #[test]

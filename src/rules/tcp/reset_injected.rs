@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn a_host_that_has_reset_acknowledges_nothing() {
         let text =
-            format!("SYN -->\n<-- SYN\nACK -->\nGET / -->\n<-- RST [ack=1]\n<-- ACK [seq=1]");
+            "SYN -->\n<-- SYN\nACK -->\nGET / -->\n<-- RST [ack=1]\n<-- ACK [seq=1]".to_owned();
         let all = ladder_check::run(&text.parse().expect("a ladder"));
         let own = all.findings.iter().find(|it| it.rule == RULE.name);
         let own = own.expect("found");
