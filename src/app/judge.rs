@@ -171,7 +171,8 @@ pub(super) fn judge(
     let whole = options.records == Records::All;
     let mut ignored = left_out.settle(whole, &analysis.summaries, &mut analysis.connections);
     let given_up = std::mem::take(&mut analysis.given_up);
-    let gone = joined(std::mem::take(&mut analysis.tallies));
+    let mut gone = joined(std::mem::take(&mut analysis.tallies));
+    gone.not_listed(given_up.connections());
     let end = analysis.stats.end();
     let sockets = hosts::sockets(
         &analysis.summaries,
@@ -217,7 +218,9 @@ pub(super) fn judge(
         stats: &analysis.stats,
         given_up: &given_up,
         without_sockets: (analysis.summaries.len() as u64).saturating_sub(counted),
-        sessions: keys.key_store().counts().dropped,
+        cases: gone.without_hosts(),
+        keys: keys.key_store().counts(),
+        files,
     });
     let summary = CaptureSummary {
         limits,

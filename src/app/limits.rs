@@ -2,108 +2,164 @@
 //! come.
 
 use crate::analysis::engine::{
-    EngineStats, GivenUp, MAX_KEPT, MAX_LIVE, MAX_LIVE_EXCHANGE_BYTES, MAX_QUESTIONS,
+    EngineStats, GivenUp, MAX_CLOSED, MAX_KEPT, MAX_LIVE, MAX_LIVE_EXCHANGE_BYTES, MAX_QUESTIONS,
     MAX_STREAM_BYTES, MAX_WAITING_BYTES, PARTITIONS, RECORD_BYTES, SUMMARY_BYTES,
 };
 use crate::analysis::hosts::MAX_PAIRS;
+use crate::packet::capture::{
+    FileSummary, MAX_COMMENTS, MAX_INTERFACES, MAX_NAMES, MAX_RUNS, MAX_SECRET_BYTES,
+};
 use crate::packet::decode::{MAX_CONTEXTS, MAX_FRAGMENT_BYTES};
 use crate::protocol::dns::MAX_LOOKUPS;
-use crate::protocol::tls::secrets::MAX_SESSIONS;
+use crate::protocol::h2::{MAX_OPEN, MAX_STREAMS};
+use crate::protocol::http::{MAX_EXCHANGES, MAX_FAULTS, MAX_FIELDS, MAX_INTERIM, MAX_TEXT_KEPT};
+use crate::protocol::tcp::MAX_HELD_BYTES;
+use crate::protocol::tls::secrets::{KeyStoreCounts, MAX_SESSIONS, MAX_TIMES};
 use crate::report::snapshot::LimitHit;
+use crate::rules::MAX_GIVEN_UP_CASES;
 
 /// One limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
     /// Its name in reports, kebab case.
     pub name: &'static str,
-    /// Its value, over all partitions.
-    pub value: usize,
-    /// What `value` counts.
-    pub unit: &'static str,
+    /// Its values, over all partitions, and what each of them counts.
+    pub values: &'static [(usize, &'static str)],
     /// What the report says after the count of what was beyond it.
     pub line: &'static str,
 }
 
-/// All limits whose effect on the report is more than the length of a text.
-pub const LIMITS: [Limit; 13] = [
+/// All limits at which something is lost that a reader could miss. Left out are those of a page or a screen, which say
+/// themselves what they leave out, and those that no valid input reaches.
+pub const LIMITS: [Limit; 23] = [
     Limit {
         name: "open-connections",
-        value: MAX_LIVE * PARTITIONS,
-        unit: "connections",
+        values: &[(MAX_LIVE * PARTITIONS, "connections")],
         line: "connections were judged before their end, because too many were open at once",
     },
     Limit {
         name: "settled-connections",
-        value: SUMMARY_BYTES * PARTITIONS,
-        unit: "bytes",
+        values: &[(SUMMARY_BYTES * PARTITIONS, "bytes")],
         line: "connections were judged and counted, and are not listed; patterns across connections are judged from \
                the others",
     },
     Limit {
         name: "records",
-        value: RECORD_BYTES * PARTITIONS,
-        unit: "bytes",
+        values: &[(RECORD_BYTES * PARTITIONS, "bytes")],
         line: "listed connections were judged and counted, and their details are gone",
     },
     Limit {
         name: "older-connections",
-        value: MAX_KEPT,
-        unit: "connections",
+        values: &[(MAX_KEPT, "connections")],
         line: "connections were forgotten, the oldest first, to make room for newer ones",
     },
     Limit {
+        name: "findings-apart",
+        values: &[(MAX_GIVEN_UP_CASES * PARTITIONS, "findings")],
+        line: "cases on connections whose details are gone are told without their client and server, because they had too \
+               many",
+    },
+    Limit {
+        name: "late-segments",
+        values: &[(MAX_CLOSED * PARTITIONS, "closed connections")],
+        line: "segments came after their connection was closed and judged, and are in none",
+    },
+    Limit {
         name: "reassembly",
-        value: MAX_STREAM_BYTES * PARTITIONS,
-        unit: "bytes",
+        values: &[
+            (MAX_STREAM_BYTES * PARTITIONS, "bytes"),
+            (MAX_HELD_BYTES, "bytes of one direction"),
+        ],
         line: "holes in a byte stream were given up, because too much waited behind them",
     },
     Limit {
         name: "unfinished",
-        value: MAX_WAITING_BYTES * PARTITIONS,
-        unit: "bytes",
+        values: &[(MAX_WAITING_BYTES * PARTITIONS, "bytes")],
         line: "times a head, a handshake or a record was read no further, because too much waited for its end",
     },
     Limit {
         name: "exchanges",
-        value: MAX_LIVE_EXCHANGE_BYTES * PARTITIONS,
-        unit: "bytes",
+        values: &[
+            (MAX_LIVE_EXCHANGE_BYTES * PARTITIONS, "bytes"),
+            (MAX_EXCHANGES, "exchanges of one connection"),
+            (MAX_STREAMS, "HTTP/2 streams of one connection"),
+        ],
         line: "exchanges were let go unjudged, the oldest of connections with very many",
     },
     Limit {
+        name: "h2-streams",
+        values: &[(MAX_OPEN, "open streams of one connection")],
+        line: "HTTP/2 streams were not followed to their end, because too many of one connection were open at once",
+    },
+    Limit {
+        name: "texts",
+        values: &[(MAX_TEXT_KEPT, "bytes")],
+        line: "targets, hosts and product names are cut: … stands for the rest",
+    },
+    Limit {
+        name: "header-fields",
+        values: &[(MAX_FIELDS, "fields of one head")],
+        line: "header fields were not kept, of heads with very many",
+    },
+    Limit {
+        name: "informational-responses",
+        values: &[(MAX_INTERIM, "of one exchange")],
+        line: "informational responses were not kept, of exchanges with very many",
+    },
+    Limit {
+        name: "faults",
+        values: &[(MAX_FAULTS, "faults of one message")],
+        line: "faults of messages and frames were not kept, after the first few of each",
+    },
+    Limit {
         name: "fragments",
-        value: MAX_FRAGMENT_BYTES,
-        unit: "bytes",
+        values: &[(MAX_FRAGMENT_BYTES, "bytes")],
         line: "IP fragments were let go, because too many waited for their siblings",
     },
     Limit {
         name: "lookups",
-        value: MAX_LOOKUPS,
-        unit: "lookups",
+        values: &[(MAX_LOOKUPS, "lookups")],
         line: "lookups of names were not kept, after very many",
     },
     Limit {
         name: "neighbours",
-        value: MAX_QUESTIONS,
-        unit: "pairs of hosts",
+        values: &[(MAX_QUESTIONS, "pairs of hosts")],
         line: "ARP questions were not kept, after very many",
     },
     Limit {
         name: "tunnels",
-        value: MAX_CONTEXTS,
-        unit: "tunnels",
+        values: &[(MAX_CONTEXTS, "tunnels")],
         line: "packets came through tunnels beyond the number that is told apart",
     },
     Limit {
         name: "socket-pairs",
-        value: MAX_PAIRS,
-        unit: "pairs of hosts",
+        values: &[(MAX_PAIRS, "pairs of hosts")],
         line: "connections are not in the sockets table, which had too many clients and servers",
     },
     Limit {
         name: "key-log-sessions",
-        value: MAX_SESSIONS,
-        unit: "sessions",
+        values: &[(MAX_SESSIONS, "sessions")],
         line: "sessions of key logs were dropped, the oldest first: their connections stay encrypted",
+    },
+    Limit {
+        name: "key-log-secrets",
+        values: &[(MAX_TIMES, "places of one session")],
+        line: "secrets of sessions that key logs repeat very often were dropped",
+    },
+    Limit {
+        name: "file-descriptions",
+        values: &[
+            (MAX_COMMENTS, "comments"),
+            (MAX_NAMES, "names"),
+            (MAX_INTERFACES, "interfaces"),
+            (MAX_SECRET_BYTES, "bytes of secrets of one file"),
+        ],
+        line: "comments, names, interfaces and secrets of capture files were not kept",
+    },
+    Limit {
+        name: "frame-runs",
+        values: &[(MAX_RUNS, "runs")],
+        line: "changes between several files were not recorded: a frame after them may be named by another file's numbers",
     },
 ];
 
@@ -113,8 +169,11 @@ pub(super) struct Beyond<'a> {
     pub(super) given_up: &'a GivenUp,
     /// Connections that are not in the sockets table.
     pub(super) without_sockets: u64,
-    /// Sessions dropped from the key store.
-    pub(super) sessions: u64,
+    /// Cases that are told without their client and server.
+    pub(super) cases: u64,
+    /// What was dropped from the key store.
+    pub(super) keys: KeyStoreCounts,
+    pub(super) files: &'a [FileSummary],
 }
 
 /// The limits that were hit.
@@ -143,7 +202,17 @@ impl Beyond<'_> {
             "neighbours" => self.stats.neighbours.let_go(),
             "tunnels" => bounds.tunnels,
             "socket-pairs" => self.without_sockets,
-            "key-log-sessions" => self.sessions,
+            "key-log-sessions" => self.keys.dropped,
+            "key-log-secrets" => self.keys.let_go,
+            "findings-apart" => self.cases,
+            "late-segments" => bounds.stragglers,
+            "h2-streams" => bounds.streams,
+            "texts" => bounds.texts,
+            "header-fields" => bounds.fields,
+            "informational-responses" => bounds.interim,
+            "faults" => bounds.faults,
+            "file-descriptions" => self.files.iter().map(|it| it.left_out).sum(),
+            "frame-runs" => self.files.iter().map(|it| it.more_runs).sum(),
             _ => 0,
         }
     }
@@ -158,10 +227,12 @@ mod tests {
     fn the_page_has_the_table() {
         let mut table = String::new();
         for limit in &LIMITS {
-            table += &format!(
-                "| `{}` | {} {} | {} |\n",
-                limit.name, limit.value, limit.unit, limit.line
-            );
+            let values = limit
+                .values
+                .iter()
+                .map(|(value, of)| format!("{value} {of}"));
+            let values = values.collect::<Vec<_>>().join(", ");
+            table += &format!("| `{}` | {values} | {} |\n", limit.name, limit.line);
         }
         let page = include_str!("../../docs/architecture.md");
         assert!(page.contains(&table), "{table}");

@@ -50,6 +50,22 @@ impl CaseKey {
             first: FrameNumber(0),
         }
     }
+
+    /// The same for the client and whatever server.
+    pub(super) const fn of_client(&self) -> Self {
+        Self {
+            server: None,
+            ..*self
+        }
+    }
+
+    /// The same for the server and whatever client.
+    pub(super) const fn of_server(&self) -> Self {
+        Self {
+            client: None,
+            ..*self
+        }
+    }
 }
 
 /// One case or many. Joining needs the diagnosis of the new case alone, not the connections before it.

@@ -138,7 +138,14 @@ pub(crate) fn evaluate_with(
         gathered.merge(given_up.gathered());
     }
     let mut all = gathered.into_cases();
-    for (key, cases) in evaluate_summaries(facts) {
+    let reservation = given_up.and_then(GivenUpCases::reservation);
+    for (key, mut cases) in evaluate_summaries(facts) {
+        if let Some(reservation) = reservation
+            .clone()
+            .filter(|_| !cases.connections.is_empty())
+        {
+            cases.message.say(reservation);
+        }
         put(&mut all, key, cases);
     }
     let mut cases: Vec<(CaseKey, Cases)> = all.into_iter().collect();

@@ -59,6 +59,7 @@ pub(crate) use evaluate::evaluate_with;
 pub use facts::RuleInput;
 pub use finding::{Evidence, Finding, Severity};
 pub use gathered::GivenUpCases;
+pub(crate) use gathered::MAX_GIVEN_UP_CASES;
 pub use page::{Section, ladders};
 pub use remedy::Remedy;
 pub(crate) use response::body_overrun::uncaptured_excess;

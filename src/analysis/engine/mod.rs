@@ -39,7 +39,7 @@ pub use numbering::Numbering;
 pub use output::EngineOutput;
 pub use parallel::watched;
 pub(crate) use partition::{
-    MAX_HELD as MAX_STREAM_BYTES, MAX_LIVE, MAX_LIVE_EXCHANGE_BYTES,
+    MAX_CLOSED, MAX_HELD as MAX_STREAM_BYTES, MAX_LIVE, MAX_LIVE_EXCHANGE_BYTES,
     MAX_WAITING as MAX_WAITING_BYTES,
 };
 pub use progress::{EngineView, NextStep, Observer, PendingView};

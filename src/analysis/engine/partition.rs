@@ -32,7 +32,7 @@ pub(crate) const MAX_LIVE: usize = 8192;
 /// Closed connections that are still tracked, in one partition; 256 in all. Late segments come within a round trip or
 /// two, so this is too few only where hundreds of connections close in that time. It is also few enough that they are
 /// still in the cache when they are settled, which takes a third off the cost of a short connection.
-const MAX_CLOSED: usize = 16;
+pub(crate) const MAX_CLOSED: usize = 16;
 /// Settled connections whose addresses and ports are kept, in one partition, so that a late segment is not taken for
 /// the middle of a new connection. The hash of each determines its slot; a later connection with the same slot
 /// overwrites it.
@@ -474,7 +474,9 @@ impl Partition {
         self.stats.bounds.holes += limits.holes;
         self.stats.bounds.unfinished += limits.unfinished;
         self.stats.bounds.exchanges += limits.exchanges;
-        sink.settled(live.settle(ended, &mut self.texts));
+        let connection = live.settle(ended, &mut self.texts);
+        self.stats.bounds.settled(&connection);
+        sink.settled(connection);
     }
 
     /// Emits what is open, as if the capture ended at `now`, and returns the counts so far. The tracked state does not
@@ -487,7 +489,9 @@ impl Partition {
             stats.bounds.holes += limits.holes;
             stats.bounds.unfinished += limits.unfinished;
             stats.bounds.exchanges += limits.exchanges;
-            sink.settled(live.clone().settle(ended, texts));
+            let connection = live.clone().settle(ended, texts);
+            stats.bounds.settled(&connection);
+            sink.settled(connection);
         };
         for place in self.table.values() {
             match place {

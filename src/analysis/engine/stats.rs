@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 
 use super::neighbours::Neighbours;
+use crate::analysis::connection::Connection;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Skip;
 use crate::base::time::Timestamp;
@@ -28,6 +29,46 @@ pub struct LimitCount {
     pub fragments: u64,
     /// Packets whose tunnel was not distinguished from others, because there were too many.
     pub tunnels: u64,
+    /// Header fields beyond the number that is kept of a head.
+    pub fields: u64,
+    /// Informational responses beyond the number that is kept of an exchange.
+    pub interim: u64,
+    /// Faults beyond the number that is kept of a message or a connection.
+    pub faults: u64,
+    /// Targets and other texts of which only the beginning is kept.
+    pub texts: u64,
+    /// HTTP/2 streams that were not followed, because too many of one connection were open.
+    pub streams: u64,
+}
+
+impl LimitCount {
+    /// Counts what the limits of one connection left out of its record.
+    pub(super) fn settled(&mut self, connection: &Connection) {
+        for exchange in &connection.exchanges {
+            let request = exchange.request.as_ref();
+            let request =
+                request.map(|it| [it.target.as_ref(), it.host.as_ref(), it.user_agent.as_ref()]);
+            let server = exchange.response.as_ref().and_then(|it| it.server.as_ref());
+            let texts = request.into_iter().flatten().flatten().chain(server);
+            self.texts += texts.filter(|text| text.is_cut()).count() as u64;
+            self.interim += exchange
+                .rare
+                .as_ref()
+                .map_or(0, |it| it.more_interim.into());
+            for head in exchange
+                .rare
+                .iter()
+                .flat_map(|it| [&it.request, &it.response])
+            {
+                self.fields += u64::from(head.more_fields);
+                self.faults += u64::from(head.more_faults);
+            }
+        }
+        if let Some(h2) = &connection.h2 {
+            self.streams += h2.not_followed;
+            self.faults += h2.more_faults;
+        }
+    }
 }
 
 /// Counts of frames and segments. Every frame has one disposition: `frames + aggregated == segments + Σ skipped`.
@@ -123,6 +164,11 @@ impl EngineStats {
         self.bounds.holes += other.bounds.holes;
         self.bounds.unfinished += other.bounds.unfinished;
         self.bounds.exchanges += other.bounds.exchanges;
+        self.bounds.fields += other.bounds.fields;
+        self.bounds.interim += other.bounds.interim;
+        self.bounds.faults += other.bounds.faults;
+        self.bounds.texts += other.bounds.texts;
+        self.bounds.streams += other.bounds.streams;
     }
 
     pub(super) fn take_decoder(&mut self, decoder: &Decoder) {

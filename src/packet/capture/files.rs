@@ -79,11 +79,12 @@ pub(crate) struct Files {
     stopped: bool,
     /// The runs recorded, and the file and the difference of numbers of the last one.
     runs: usize,
+    max_runs: usize,
     last_run: Option<(usize, u64)>,
 }
 
-/// Runs of frames that are recorded, of all files: 32 MB. Frames after that are named by their number in the whole input.
-const MAX_RUNS: usize = 2 << 20;
+/// Runs of frames that are recorded, of all files: 32 MB.
+pub(crate) const MAX_RUNS: usize = 2 << 20;
 
 /// A file that has been probed and closed again.
 struct ClosedFile {
@@ -130,6 +131,7 @@ impl Files {
             chunk: chunk.unwrap_or(CHUNK),
             stopped: false,
             runs: 0,
+            max_runs: MAX_RUNS,
             last_run: None,
         };
         while let Some(input) = inputs.next() {
@@ -291,12 +293,16 @@ impl Files {
     fn record(&mut self, index: usize, nth: u32, own: u64) {
         let first = self.next_number + u64::from(nth);
         let run = (index, first.wrapping_sub(own));
-        if self.summaries.len() < 2 || self.last_run == Some(run) || self.runs == MAX_RUNS {
+        if self.summaries.len() < 2 || self.last_run == Some(run) {
             return;
         }
-        self.runs += 1;
         self.last_run = Some(run);
         if let Some(summary) = self.summaries.get_mut(index) {
+            if self.runs == self.max_runs {
+                summary.more_runs += 1;
+                return;
+            }
+            self.runs += 1;
             let first = FrameNumber(first);
             summary.runs.push(FrameRun { first, own });
         }

@@ -32,6 +32,7 @@ mod write;
 
 pub(crate) use aside::aside;
 pub use error::CaptureError;
+pub(crate) use files::MAX_RUNS;
 pub use files::{OpenOptions, open, read};
 pub use frame::{Batch, Fill, Frame, LinkType, Source};
 pub(crate) use growing::is_same;
@@ -42,5 +43,6 @@ pub use recent::{Recent, RecentLimits};
 pub(crate) use recording::numbered;
 pub use recording::{Recording, Rotation};
 pub use summary::{Damage, FileSummary, Interface, SecretsBlock, frame_names};
+pub(crate) use summary::{MAX_COMMENTS, MAX_INTERFACES, MAX_NAMES, MAX_SECRET_BYTES};
 pub(crate) use wrapped::{Wrap, wrapped};
 pub use write::{PcapWriter, PcapngWriter};

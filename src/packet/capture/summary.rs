@@ -11,16 +11,16 @@ use super::frame::LinkType;
 
 /// Comments kept for each file. A user looks at the first few; captures annotated frame by frame can have as many
 /// comments as frames.
-const MAX_COMMENTS: usize = 64;
+pub(crate) const MAX_COMMENTS: usize = 64;
 /// Bytes kept of one comment: some tools store whole logs there.
 const MAX_COMMENT_BYTES: usize = 1024;
 /// Names kept for each file: Wireshark writes each name it resolved once, and ten thousand hosts are a large capture.
-const MAX_NAMES: usize = 10_000;
+pub(crate) const MAX_NAMES: usize = 10_000;
 /// Bytes of decryption secrets kept for each file: a TLS 1.3 session has about 800 bytes of them, so this is a few
 /// thousand sessions.
-const MAX_SECRET_BYTES: usize = 4 << 20;
+pub(crate) const MAX_SECRET_BYTES: usize = 4 << 20;
 /// Interfaces described for each file. Frames of later ones are still read.
-const MAX_INTERFACES: usize = 1024;
+pub(crate) const MAX_INTERFACES: usize = 1024;
 
 /// A capture file and what it says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct FileSummary {
     pub lost: Loss,
     /// Where its frames stand among those of all inputs; empty for a single input, whose numbers are the same.
     pub runs: Vec<FrameRun>,
+    /// Runs that are not in `runs`, because there were too many.
+    pub more_runs: u64,
 }
 
 /// Which frame of which of these files each frame is.
@@ -114,8 +116,11 @@ impl FileSummary {
             self.left_out += 1;
             return;
         }
-        let kept = &comment[..comment.len().min(MAX_COMMENT_BYTES)];
-        self.comments.push(text(kept));
+        let mut kept = text(comment.get(..MAX_COMMENT_BYTES).unwrap_or(comment));
+        if comment.len() > MAX_COMMENT_BYTES {
+            kept.push('…');
+        }
+        self.comments.push(kept);
     }
 
     pub(crate) fn note_name(&mut self, address: IpAddr, name: &[u8]) {

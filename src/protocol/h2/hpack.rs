@@ -16,8 +16,6 @@ const MAX_TABLE: usize = 64 << 10;
 const USUAL_TABLE: usize = 4096;
 /// What an entry counts for in addition to its bytes (§4.1).
 const ENTRY: usize = 32;
-/// Bytes kept of a name or value that is not in a table.
-const MAX_KEPT: usize = crate::protocol::http::MAX_TEXT_KEPT;
 
 /// A malformed block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +46,10 @@ impl FieldPart<'_> {
         matches!(self, Self::Blank)
     }
 
-    /// A copy to keep. Of bytes that only this block holds, at most [`MAX_KEPT`].
+    /// A copy to keep. Of bytes that only this block holds, at most the beginning.
     pub(super) fn text(&self, texts: &mut TextInterner) -> SharedText {
         match self {
-            Self::Bytes(bytes) => texts.text(bytes.get(..MAX_KEPT).unwrap_or(bytes)),
+            Self::Bytes(bytes) => texts.beginning(bytes),
             Self::Shared(text) => (*text).clone(),
             Self::Blank => texts.text(&[]),
         }

@@ -33,6 +33,7 @@ mod websockets;
 pub mod wire;
 
 pub use conversation::H2Conversation;
+pub(crate) use conversation::{MAX_OPEN, MAX_STREAMS};
 pub use facts::{
     AnnouncedSettings, FrameFault, Goaway, H2Facts, H2FrameRule, H2Half, H2Pings, PrefaceMismatch,
     Stall, Stalls, StreamWebSocket,

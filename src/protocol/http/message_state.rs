@@ -13,7 +13,7 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 
 /// Interim responses kept per exchange; a server may send any number of 102 or 103 responses.
-const MAX_INTERIM: usize = 8;
+pub(crate) const MAX_INTERIM: usize = 8;
 /// Bytes kept of the beginning of a body: the pages that gateways write say in these what failed.
 const MAX_QUOTE: usize = 320;
 

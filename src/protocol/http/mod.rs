@@ -34,13 +34,17 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use conversation::MAX_EXCHANGES;
 pub use conversation::{HttpConversation, Protocol};
 pub use exchange::{
     ConnectionEnd, Exchange, Interim, Outcome, RareHead, RareParts, Request, Response,
 };
+pub(crate) use fault::MAX_FAULTS;
 pub use fault::{Fault, FaultRule};
+pub(crate) use fields::MAX_FIELDS;
 pub use fields::{Field, FieldName, KeepAlive};
 pub use message::{ConnectionOptions, Framing, HttpVersion, Message, MessageProgress, Method};
+pub(crate) use message_state::MAX_INTERIM;
 pub use persistence::{CloseSign, Persistence};
 pub(crate) use phase::{MessageSeen, phase_of, request_seen};
 pub use phase::{Phase, Reach};

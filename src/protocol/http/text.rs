@@ -17,6 +17,8 @@ const MAX_SHARED: usize = 1024;
 /// Bytes kept of a request target and of other texts of a head: enough to recognise any, and little enough for a capture
 /// with a hundred thousand long ones.
 pub(crate) const MAX_KEPT: usize = 2048;
+/// What stands after a text of which only the beginning is kept.
+const CUT: &str = "…";
 
 /// Bytes of a message, reference-counted and immutable.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +35,12 @@ impl SharedText {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Whether only the beginning is kept; `…` stands for the rest.
+    #[must_use]
+    pub(crate) fn is_cut(&self) -> bool {
+        self.0.len() >= MAX_KEPT && self.0.ends_with(CUT.as_bytes())
     }
 
     /// The bytes, if they are UTF-8.
@@ -76,9 +84,16 @@ impl TextInterner {
         self.allocated
     }
 
-    /// The first bytes of a long string, as much as is kept of it.
+    /// The first bytes of a long string, as much as is kept of it, and `…`.
     pub(crate) fn beginning(&mut self, bytes: &[u8]) -> SharedText {
-        self.text(bytes.get(..MAX_KEPT).unwrap_or(bytes))
+        if bytes.len() <= MAX_KEPT {
+            return self.text(bytes);
+        }
+        // Not within a character of UTF-8, which has at most four bytes.
+        let begins = |at: &usize| bytes.get(*at).is_some_and(|byte| byte & 0xc0 != 0x80);
+        let end = (MAX_KEPT - 3..=MAX_KEPT).rev().find(begins);
+        let kept = bytes.get(..end.unwrap_or(MAX_KEPT)).unwrap_or(bytes);
+        self.text(&[kept, CUT.as_bytes()].concat())
     }
 
     fn fresh(allocated: &mut usize, bytes: &[u8]) -> SharedText {
@@ -123,6 +138,25 @@ mod tests {
         assert_eq!(first, one);
         assert!(Arc::ptr_eq(&one.0, &two.0));
         assert_ne!(one, texts.text(b"example.com"));
+    }
+
+    #[test]
+    fn of_a_long_text_the_beginning_is_kept_and_marked() {
+        let mut texts = TextInterner::new();
+        for length in [MAX_KEPT - 1, MAX_KEPT] {
+            let whole = "x".repeat(length);
+            let text = texts.beginning(whole.as_bytes());
+            assert_eq!((text.as_str(), text.is_cut()), (Some(&*whole), false));
+        }
+        for letter in ["x", "ü", "€", "🦀"] {
+            let text = texts.beginning(format!("/{}", letter.repeat(MAX_KEPT)).as_bytes());
+            let told = text.as_str().expect("it is still UTF-8");
+            assert!(
+                told.ends_with(&format!("{letter}…")) && text.is_cut(),
+                "{letter}"
+            );
+            assert!(told.len() <= MAX_KEPT + CUT.len(), "{letter}");
+        }
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub struct KeyStoreCounts {
 }
 
 /// In how many places of a capture the secrets of one connection may lie. It has six, and each is written once.
-const MAX_TIMES: usize = 8;
+pub(crate) const MAX_TIMES: usize = 8;
 /// The longest line that is accepted, in bytes.
 const MAX_LINE: usize = 4096;
 

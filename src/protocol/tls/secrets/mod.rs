@@ -31,8 +31,8 @@ pub use cipher_suite::CipherSuite;
 #[cfg(feature = "decrypt")]
 pub use decrypt::Decryptor;
 pub use key_log::{KeyLogLine, KeyLogLineError, Secret, SecretLabel};
-pub(crate) use key_store::MAX_SESSIONS;
-pub use key_store::{ConnectionSecrets, KeyStore};
+pub use key_store::{ConnectionSecrets, KeyStore, KeyStoreCounts};
+pub(crate) use key_store::{MAX_SESSIONS, MAX_TIMES};
 #[cfg(not(feature = "decrypt"))]
 pub use no_decrypt::Decryptor;
 pub use types::{EarlyData, NegotiatedParameters, NotDecrypted, Plaintext};
