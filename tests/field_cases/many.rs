@@ -40,8 +40,8 @@ fn case_6_requests_that_wait_for_one_of_two_connections() {
         Severity::Warning,
         &[
             "never had more than 2 connections",
-            "default of .NET Framework",
-            "gave 2 of them up",
+            "a common default (.NET Framework",
+            "gave up while it waited for the response on 2 connections",
         ],
         &["DefaultConnectionLimit"],
     );

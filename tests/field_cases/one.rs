@@ -84,7 +84,7 @@ fn case_3_a_request_that_is_cut_off_while_it_is_sent() {
             "early-response-reset",
             Severity::Error,
             &["2,800 of 90,000"],
-            &["read on"],
+            &["Expect: 100-continue"],
         );
         assert_eq!(
             story.first_line(1, Who::Client),
@@ -175,15 +175,10 @@ fn case_6_a_client_that_gives_up_after_its_limit() {
         Severity::Error,
         &[
             "2.00 s after the last byte",
-            "2 s is a round number: a timeout that was set",
+            "2.00 s is a round number: a timeout that was set",
+            "The response came 999.9 ms later, to nobody",
         ],
         &["compare the time waited with what the server needs"],
-    );
-    story.says(
-        "response-after-client-left",
-        Severity::Error,
-        &["999.9 ms later the server began to answer"],
-        &["timeout"],
     );
     let first = story.first_line(1, Who::Client);
     assert_eq!(
@@ -249,7 +244,10 @@ fn case_10_a_client_that_leaves_while_it_is_answered() {
     story.says(
         "client-left-mid-response",
         Severity::Warning,
-        &["7,949 of 65,536 body bytes", "1.49 s after the response"],
+        &[
+            "7,949 to 12,045 of 65,536 body bytes",
+            "1.49 to 2.49 s after the response",
+        ],
         &["Response.IsClientConnected", "log it quietly"],
     );
     assert_eq!(

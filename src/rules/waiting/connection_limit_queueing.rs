@@ -224,11 +224,11 @@ fn is_load_test(used: &[&ConnectionSummary], limit: usize, requests: u32) -> boo
     let together = first
         .zip(last)
         .is_some_and(|(first, last)| last.since(first) <= AT_ONCE);
-    if left.len() >= limit && together {
-        return true;
-    }
     let asked = used.first().map(|it| it.retried[0]).unwrap_or_default();
     let same = used.iter().all(|it| asked != 0 && it.retried == [asked; 2]);
+    if left.len() >= limit && together && (same || limit > USUAL) {
+        return true;
+    }
     same && (limit > USUAL || requests as usize > MONOTONOUS as usize * limit)
 }
 
@@ -262,7 +262,10 @@ fn story(used: &[&ConnectionSummary], queue: &Queue) -> Diagnosis {
     }
     message.say("Workers with a connection each, one request after the other, look the same.");
     Diagnosis {
-        severity: Severity::Note,
+        severity: match queue.gave_up {
+            0 => Severity::Note,
+            _ => Severity::Warning,
+        },
         certainty: Certainty::Possible,
         summary: "connections were always busy, and requests may have waited for them".into(),
         message,
