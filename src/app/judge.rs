@@ -393,9 +393,14 @@ mod tests {
             let line = format!("CLIENT_RANDOM {number:064x} {secret}\n");
             store.read(line.as_bytes(), FrameNumber(0));
         }
+        let line = format!("CLIENT_RANDOM {:064x} {secret}\n", 7);
+        for place in 1..=20 {
+            store.read(line.as_bytes(), FrameNumber(place));
+        }
         let analysis = analysed(&selection, StoreBudget::default(), 1);
         let limits = &analysis.snapshot.summary.limits;
         assert!(limits.iter().any(|it| it.name == "key-log-sessions"));
+        assert!(limits.iter().any(|it| it.name == "key-log-secrets"));
         assert!(text(&analysis).contains("1 sessions of key logs were dropped"));
     }
 }

@@ -159,7 +159,7 @@ pub const LIMITS: [Limit; 23] = [
     Limit {
         name: "frame-runs",
         values: &[(MAX_RUNS, "runs")],
-        line: "changes between several files were not recorded: a frame after them may be named by another file's numbers",
+        line: "changes between several files were not recorded: frames after them have their number in all files together",
     },
 ];
 
@@ -220,7 +220,70 @@ impl Beyond<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::analysis::connection::{By, ConnectionOutcome, FineReason, How, Phase};
+    use crate::analysis::engine::LimitCount;
+
+    #[test]
+    fn each_limit_has_its_count_and_its_line() {
+        let bounds = LimitCount {
+            forgotten: 2,
+            shed: 3,
+            stragglers: 4,
+            holes: 5,
+            unfinished: 6,
+            exchanges: 7,
+            fragments: 8,
+            tunnels: 9,
+            fields: 10,
+            interim: 11,
+            faults: 12,
+            texts: 13,
+            streams: 14,
+        };
+        let stats = EngineStats {
+            bounds,
+            ..EngineStats::default()
+        };
+        let mut given_up = GivenUp {
+            records: 15,
+            ..GivenUp::default()
+        };
+        let ending = (
+            By::Server,
+            How::Open,
+            Phase::Opaque,
+            ConnectionOutcome::Fine(FineReason::Complete),
+        );
+        given_up.endings.insert(ending, 19);
+        let files = [FileSummary {
+            left_out: 17,
+            more_runs: 18,
+            ..FileSummary::default()
+        }];
+        let hit = hits(&Beyond {
+            stats: &stats,
+            given_up: &given_up,
+            without_sockets: 20,
+            cases: 21,
+            keys: KeyStoreCounts {
+                let_go: 22,
+                dropped: 23,
+                ..KeyStoreCounts::default()
+            },
+            files: &files,
+        });
+        let counts: BTreeSet<u64> = hit.iter().map(|it| it.count).collect();
+        // Those of lookups and neighbours are private to them.
+        assert_eq!(
+            (hit.len(), counts.len()),
+            (LIMITS.len() - 2, LIMITS.len() - 2)
+        );
+        let names: BTreeSet<_> = LIMITS.iter().map(|it| it.name).collect();
+        assert_eq!(names.len(), LIMITS.len());
+    }
 
     /// The table in the architecture's page has these rows; the message of the test is the table.
     #[test]

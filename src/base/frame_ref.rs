@@ -20,8 +20,13 @@ pub struct FrameRef {
 pub struct FrameRun {
     /// The number of its first frame in the whole input.
     pub first: FrameNumber,
-    /// The number of that frame in its file, counted from 1.
+    /// The number of that frame in its file, counted from 1; or [`FrameRun::UNKNOWN`].
     pub own: u64,
+}
+
+impl FrameRun {
+    /// It is not recorded where this frame and those after it are.
+    pub const UNKNOWN: u64 = 0;
 }
 
 /// Which frame of which file a frame of the whole input is. With several files a number in the whole input stands in none
@@ -67,6 +72,9 @@ impl FrameNames {
         }
         let after = self.runs.partition_point(|(run, _)| run.first <= frame);
         let (run, file) = self.runs.get(after.checked_sub(1)?)?;
+        if run.own == FrameRun::UNKNOWN {
+            return None;
+        }
         Some((*file, run.own + (frame.0 - run.first.0)))
     }
 

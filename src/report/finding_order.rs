@@ -20,10 +20,12 @@ type SectionKey<'a> = Vec<(&'a str, Severity, Certainty, &'a str)>;
 /// The sections, in the order of their worst findings. `findings` are numbered from 1, worst first.
 pub(super) fn sections(findings: &[Finding]) -> Vec<FindingSection<'_>> {
     let mut stories: Vec<Vec<&Finding>> = Vec::new();
-    let effects: Vec<&Finding> = findings
-        .iter()
-        .filter(|it| it.caused_by.is_some())
-        .collect();
+    let mut effects = Effects::default();
+    for finding in findings {
+        if let Some(cause) = finding.caused_by {
+            effects.entry(cause).or_default().push(finding);
+        }
+    }
     for finding in findings {
         if cause_of(finding, findings).is_none() {
             let mut parts = Vec::new();
@@ -63,11 +65,13 @@ fn cause_of<'a>(finding: &Finding, findings: &'a [Finding]) -> Option<&'a Findin
     findings.get((id as usize).checked_sub(1)?)
 }
 
-fn follow<'a>(cause: &'a Finding, effects: &[&'a Finding], parts: &mut Vec<&'a Finding>) {
+/// What follows from each finding.
+type Effects<'a> = HashMap<u32, Vec<&'a Finding>, foldhash::fast::FixedState>;
+
+fn follow<'a>(cause: &'a Finding, effects: &Effects<'a>, parts: &mut Vec<&'a Finding>) {
     parts.push(cause);
-    for effect in effects {
-        let follows = effect.caused_by == Some(cause.id);
-        if follows && !parts.iter().any(|it| it.id == effect.id) {
+    for effect in effects.get(&cause.id).into_iter().flatten() {
+        if !parts.iter().any(|it| it.id == effect.id) {
             follow(effect, effects, parts);
         }
     }

@@ -144,7 +144,7 @@ pub(crate) fn evaluate_with(
             .clone()
             .filter(|_| !cases.connections.is_empty())
         {
-            cases.message.say(reservation);
+            cases.message.say_of_all(reservation);
         }
         put(&mut all, key, cases);
     }
@@ -476,6 +476,33 @@ mod tests {
             panic!("one finding, not {}", own.len())
         };
         assert_eq!((finding.server, finding.connections.len()), (None, 25));
+    }
+
+    #[test]
+    fn a_finding_across_connections_says_that_more_are_not_listed() {
+        let refused = "SYN -->\n<-- RST".parse().expect("a ladder");
+        let connections = ladder_check::run(&refused).connections;
+        let summaries: Vec<_> = connections.iter().map(ConnectionSummary::from).collect();
+        let connections: Vec<_> = connections.into_iter().map(std::sync::Arc::new).collect();
+        for not_listed in [0, 7] {
+            let mut given_up = GivenUpCases::default();
+            given_up.not_listed(not_listed);
+            let input = RuleInput {
+                connections: &connections,
+                summaries: &summaries,
+                sockets: &[],
+                lookups: &Default::default(),
+                neighbours: &Default::default(),
+                capture_quality: Default::default(),
+                frames: &Default::default(),
+                end: connections[0].until,
+            };
+            let findings = evaluate_with(&input, Some(&given_up));
+            let mut refused = findings.iter().filter(|it| it.rule == "connection-refused");
+            let message = &refused.next().expect("it was refused").message;
+            let said = message.contains("that are listed; 7 others are not.");
+            assert_eq!(said, not_listed > 0, "{message}");
+        }
     }
 
     #[test]

@@ -206,7 +206,7 @@ impl Gathered {
             let joined = self.all.get_mut(&of_client);
             if let Some(joined) = joined.filter(|_| servers.are_many()) {
                 joined.connections.sort_unstable();
-                joined.message.say(match servers.more {
+                joined.message.say_of_all(match servers.more {
                     false => sentence!(
                         "The client has this case with {} addresses and ports.",
                         servers.known.len()
@@ -222,7 +222,7 @@ impl Gathered {
             let joined = self.all.get_mut(&of_server);
             if let Some(joined) = joined.filter(|_| clients.are_many()) {
                 joined.connections.sort_unstable();
-                joined.message.say(match clients.more {
+                joined.message.say_of_all(match clients.more {
                     false => sentence!(
                         "{} clients have this case with the server.",
                         clients.known.len()
@@ -406,6 +406,10 @@ mod tests {
                 let told = cases.message.text(&Default::default());
                 let said = format!("{} clients have this case", base::format::number(count));
                 assert!(told.contains(&said), "{told}");
+                assert!(
+                    !told.contains(" of 6,000:") && !told.contains(" of 40:"),
+                    "{told}"
+                );
             }
         }
     }
@@ -440,6 +444,18 @@ mod tests {
         let (_, cases) = told.first_key_value().expect("one finding");
         let text = cases.message.text(&Default::default());
         assert!(told.len() == 1 && text.contains("More than 65,5"), "{text}");
+    }
+
+    #[test]
+    fn cases_without_their_hosts_are_counted() {
+        let mut cases = GivenUpCases::default();
+        for mut connection in clients(5000) {
+            connection.server.ip = connection.client.ip;
+            cases.count(&connection);
+        }
+        let apart = cases.gathered().into_cases().len();
+        assert!(apart < 2 * MAX_GIVEN_UP_CASES);
+        assert!(cases.without_hosts() > 4000, "{}", cases.without_hosts());
     }
 
     #[test]

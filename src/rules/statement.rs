@@ -293,6 +293,11 @@ impl Statement {
         }
     }
 
+    /// Adds a sentence that holds for all cases so far together.
+    pub(super) fn say_of_all(&mut self, sentence: Sentence) {
+        self.sentences.push((self.cases.max(1), sentence));
+    }
+
     /// Adds a sentence.
     #[must_use]
     pub(super) fn and(mut self, sentence: impl Into<Sentence>) -> Self {

@@ -298,7 +298,13 @@ impl Files {
         }
         self.last_run = Some(run);
         if let Some(summary) = self.summaries.get_mut(index) {
-            if self.runs == self.max_runs {
+            if self.runs >= self.max_runs {
+                if self.runs == self.max_runs {
+                    self.runs += 1;
+                    let first = FrameNumber(first);
+                    let own = FrameRun::UNKNOWN;
+                    summary.runs.push(FrameRun { first, own });
+                }
                 summary.more_runs += 1;
                 return;
             }
@@ -375,4 +381,28 @@ fn first_time(input: Input, chunk: usize) -> Result<Timestamp, CaptureError> {
     let mut batch = Batch::default();
     reader.fill(&mut batch, &mut summary, &mut interfaces);
     Ok(batch.slots.first().map_or(Timestamp::MIN, |slot| slot.time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame_names;
+    use super::*;
+
+    #[test]
+    fn frames_after_too_many_runs_have_the_number_in_all_files() {
+        // The frames of two equal files alternate.
+        let path = Path::new("captures/reset-before-response.pcap");
+        let mut files =
+            Files::open([Input::open(path), Input::open(path)], None).expect("captures");
+        files.max_runs = 2;
+        let mut batch = Batch::default();
+        while !matches!(files.fill(&mut batch), Ok(Fill::End) | Err(_)) {}
+        let beyond: u64 = files.files().iter().map(|it| it.more_runs).sum();
+        assert!(beyond > 1, "{beyond}");
+        let names = frame_names(files.files());
+        let places = [1, 2, 3].map(|frame| names.place(FrameNumber(frame)));
+        assert!(places[0].is_some() && places[1].is_some(), "{places:?}");
+        let last = files.files().iter().map(|it| it.packets).sum();
+        assert_eq!(names.name(FrameNumber(last)), last.to_string());
+    }
 }
