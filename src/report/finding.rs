@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 
 use super::finding_order::{FindingSection, ranges, sections};
 use super::ladder_figure::picture;
+use super::log_lines;
 use super::rich_text::{StyledLine, Tone};
 use super::view::View;
 use crate::analysis::connection::{Connection, ConnectionSummary, Phase, Who};
@@ -23,7 +24,7 @@ use crate::knowledge::product;
 use crate::protocol::http::{Exchange, SharedText};
 use crate::report::snapshot::Snapshot;
 use crate::report::wording::connection::{self, story};
-use crate::rules::log_errors::{self, PredictedText, filled};
+use crate::rules::log_errors::{self, filled};
 use crate::rules::{Finding, Severity};
 
 /// Number ranges of connections, and other hosts, that are listed.
@@ -32,14 +33,8 @@ const MORE: usize = 8;
 const WORTH_TELLING: u64 = 100_000;
 /// Frames listed for each effect of a cause.
 const EFFECT_FRAMES: usize = 2;
-/// Connections examined for what their programs log.
-const ALIKE: usize = 64;
-/// Lines listed for one side of a finding.
-const LOG_LINES: usize = 6;
 /// Remedies listed: the likeliest come first, and the rule's page has the rest.
 const REMEDIES: usize = 3;
-/// Suspects listed for a side that no header names.
-const SUSPECTS: usize = 3;
 /// Paths and servers listed.
 const PLACES: usize = 4;
 /// Connections examined for affected paths: those of ten thousand are those of the first few thousand.
@@ -140,8 +135,9 @@ impl FindingWriter<'_, '_> {
         self.worst(cause, &ids, sheet)?;
         if let Some(connection) = first.filter(|_| new) {
             for (who, label) in [(Who::Client, "Client log"), (Who::Server, "Server log")] {
-                for line in self.logs(connection, &ids, who) {
-                    sheet.detail(label, &line)?;
+                let told = |it: &Connection| self.view.told(it, who);
+                for line in log_lines::of_all(self.view.snapshot, told, connection, &ids, who) {
+                    sheet.detail(label, &line.whole().into())?;
                 }
             }
             for line in systems(connection) {
@@ -274,33 +270,6 @@ impl FindingWriter<'_, '_> {
             duration(micros)
         );
         sheet.detail("Worst", &told.into())
-    }
-
-    /// The lines in the logs of all cases: those of the first, and others where another program or text is expected.
-    /// Lines that not all cases have say how many of them have it.
-    fn logs(&self, first: &Connection, ids: &[u32], who: Who) -> Vec<StyledLine> {
-        let of = |id: &u32| self.view.snapshot.connection(*id);
-        let others = ids.iter().filter(|id| **id != first.id).filter_map(of);
-        let examined = std::iter::once(first).chain(others).take(ALIKE);
-        let mut lines: Vec<(LogLine, u64)> = Vec::new();
-        let mut cases = 0;
-        for connection in examined {
-            cases += 1;
-            for line in log(&self.view.told(connection, who), connection, who) {
-                match lines.iter_mut().find(|(it, _)| it.key == line.key) {
-                    Some((_, count)) => *count += 1,
-                    None => lines.push((line, 1)),
-                }
-            }
-        }
-        let more = lines.len().saturating_sub(LOG_LINES);
-        let shown = lines.into_iter().take(LOG_LINES);
-        let shown = shown.map(|(line, count)| match count == cases {
-            true => line.text.into(),
-            false => format!("{} of {}: {}", number(count), number(cases), line.text).into(),
-        });
-        let rest = (more > 0).then(|| format!("and {} more lines", number(more as u64)).into());
-        shown.chain(rest).collect()
     }
 
     fn evidence(&self, section: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
@@ -469,62 +438,6 @@ fn remedies(section: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<(
         sheet.detail("Remedy", &numbered.into())?;
     }
     Ok(())
-}
-
-/// A line in a log, and what makes it the same line in another case: its program and its text before values are filled in.
-struct LogLine {
-    key: (&'static str, Option<&'static str>, bool),
-    text: String,
-}
-
-/// The lines in a log: one line if a header names the program, otherwise those of the usual suspects.
-fn log(told: &[PredictedText], connection: &Connection, who: Who) -> Vec<LogLine> {
-    let title = |name: &'static str| product(name).map_or(name, |it| it.title);
-    let line = |one: &PredictedText, text: String| LogLine {
-        key: (one.stack, one.text, one.handed_on),
-        text,
-    };
-    let identified = told.iter().find(|it| it.identified_by.is_some());
-    if let Some(one) = identified {
-        let by = one.identified_by.map_or("", |by| match by.name() {
-            "user-agent" => "User-Agent",
-            "server" => "Server",
-            "answer" => "its answer to its own client",
-            _ => "Via",
-        });
-        let program = format!("{} (named by {by})", title(one.stack));
-        let text = match one.text {
-            Some(text) => format!("{program}: “{}”", filled(text, connection, who)),
-            None => format!(
-                "{program} says nothing: {}.",
-                one.note
-                    .unwrap_or("it reports no error")
-                    .trim_end_matches('.')
-            ),
-        };
-        let mut lines = vec![line(one, text)];
-        // A framework inside a named server has its own log.
-        let inside = told.iter().filter(|it| it.identified_by.is_none());
-        lines.extend(inside.filter_map(|it| {
-            let text = filled(it.text?, connection, who);
-            let text = format!("{}, if it runs inside: “{text}”", title(it.stack));
-            Some(line(it, text))
-        }));
-        return lines;
-    }
-    let suspects = told.iter().filter_map(|it| Some((it, it.text?)));
-    suspects
-        .take(SUSPECTS)
-        .map(|(one, text)| {
-            let text = filled(text, connection, who);
-            let title = title(one.stack);
-            let text = match one.handed_on {
-                true => format!("if {title} opened this connection itself: “{text}”"),
-                false => format!("if it is {title}: “{text}”"),
-            };
-            line(one, text)
-        })
-        .collect()
 }
 
 /// The socket errors that each side's system returns, whatever the program makes of them.

@@ -12,6 +12,7 @@ mod finding_order;
 mod groups;
 mod json;
 mod ladder_figure;
+pub(crate) mod log_lines;
 mod markdown;
 mod options;
 mod overview;

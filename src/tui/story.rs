@@ -15,19 +15,16 @@ use super::view_model::{FindingGroup, ViewModel};
 use super::{KeyOutcome, Screen, TextSeek, ViewContext};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{count, number};
-use crate::knowledge::product;
+use crate::report::log_lines;
 use crate::report::rich_text::StyledLine;
 use crate::report::wording::connection;
 use crate::report::wording::moment::offset;
 use crate::rules::Finding;
-use crate::rules::log_errors::Predictor;
 
 /// Limit of connections listed one by one.
 const CONNECTIONS: usize = 12;
 /// Limit of places listed one by one.
 const PLACES: usize = 12;
-/// Limit of candidate programs for a log line.
-const SUSPECTS: usize = 2;
 
 /// The target of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,7 +207,10 @@ impl StoryText<'_, '_> {
         let first = finding.connections.first();
         let first = first.and_then(|id| cx.snapshot().connection(*id));
         if let Some(connection) = first {
-            self.logs(connection);
+            let cases = std::iter::once(&group.first).chain(&group.others);
+            let cases = cases.filter_map(|nth| findings.get(*nth));
+            let ids: Vec<u32> = cases.flat_map(|it| &it.connections).copied().collect();
+            self.logs(connection, &ids);
         }
         if !finding.remedies.is_empty() {
             self.heading("What to change");
@@ -236,40 +236,23 @@ impl StoryText<'_, '_> {
             .push(Paragraph::new(0, StyledLine::of(Tone::Heading, text)));
     }
 
-    /// The log lines predicted for both programs.
-    fn logs(&mut self, connection: &Connection) {
-        let mut predictor = Predictor::default();
+    /// The log lines predicted for both programs, in all cases of the group.
+    fn logs(&mut self, connection: &Connection, ids: &[u32]) {
+        let mut predictor = self.cx.model.predictor();
         let mut begun = false;
         for (who, side, tone) in [
             (Who::Client, "client", Tone::Client),
             (Who::Server, "server", Tone::Server),
         ] {
-            let told = predictor.told(connection, who);
-            for (nth, it) in told.iter().take(SUSPECTS).enumerate() {
+            let told = |it: &Connection| predictor.told(it, who);
+            let lines = log_lines::of_all(self.cx.snapshot(), told, connection, ids, who);
+            for (nth, it) in lines.into_iter().enumerate() {
                 if !std::mem::replace(&mut begun, true) {
                     self.heading("What the logs say");
                 }
-                let certain = it.identified_by.is_some();
-                if nth > 0 && certain {
-                    break;
-                }
                 let label = if nth == 0 { side } else { "" };
                 let line = StyledLine::of(tone, format!("{label:<8}"));
-                let program = match certain {
-                    true => format!("{}: ", product(it.stack).map_or(it.stack, |it| it.title)),
-                    false => format!(
-                        "if it is {}: ",
-                        product(it.stack).map_or(it.stack, |it| it.title)
-                    ),
-                };
-                let line = line.faint(program);
-                let line = match it.text {
-                    Some(text) => line.plain(format!("“{text}”")),
-                    None => line.plain(format!(
-                        "nothing: {}",
-                        it.note.unwrap_or("it reports no error")
-                    )),
-                };
+                let line = line.faint(it.lead).plain(it.text);
                 self.page.push(Paragraph::new(2, line).hanging(10));
             }
         }

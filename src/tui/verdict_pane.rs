@@ -8,15 +8,13 @@ use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{bytes, count, number};
 use crate::base::format::{capitalised, duration};
 use crate::base::frame_ref::FrameNames;
+use crate::report::log_lines;
 use crate::report::rich_text::StyledLine;
 use crate::report::rich_text::Tone;
 use crate::report::wording::outcomes::judged;
 use crate::report::wording::{connection, terms, tls};
 use crate::rules::Finding;
-use crate::rules::log_errors::{self, PredictedText, Predictor};
-
-/// Limit of programs named for one side; the finding's own page has all of them.
-const SUSPECTS: usize = 3;
+use crate::rules::log_errors;
 
 /// The page.
 pub(super) fn page(
@@ -62,7 +60,7 @@ pub(super) fn page(
             }
         }
     }
-    logs(connection, &mut page);
+    logs(connection, cx, &mut page);
     let tls_lines = tls::lines(connection);
     if !tls_lines.is_empty() {
         heading("TLS", &mut page);
@@ -125,8 +123,8 @@ fn heading(text: &str, page: &mut Vec<Paragraph>) {
     page.push(Paragraph::new(0, StyledLine::of(Tone::Heading, text)));
 }
 
-fn logs(connection: &Connection, page: &mut Vec<Paragraph>) {
-    let mut predictor = Predictor::default();
+fn logs(connection: &Connection, cx: &ViewContext<'_>, page: &mut Vec<Paragraph>) {
+    let mut predictor = cx.model.predictor();
     let told = Who::BOTH.map(|who| predictor.told(connection, who));
     if told.iter().all(|told| told.is_empty()) {
         return;
@@ -139,54 +137,35 @@ fn logs(connection: &Connection, page: &mut Vec<Paragraph>) {
         (Who::Server, "server", Tone::Server),
     ] {
         let told = &told[who as usize];
-        if told.is_empty() {
-            page.push(Paragraph::new(
-                2,
-                StyledLine::of(tone, format!("{name}  ")).faint("nothing: it met no fault"),
-            ));
-            continue;
+        let lines = log_lines::of_one(told, connection, who);
+        if lines.is_empty() {
+            let why = match told.is_empty() {
+                true => "nothing: it met no fault",
+                false => "nothing: the usual programs report no error",
+            };
+            let line = StyledLine::of(tone, format!("{name}  ")).faint(why);
+            page.push(Paragraph::new(2, line));
         }
-        let known = told.iter().any(|it| it.identified_by.is_some());
-        let named = if known {
-            told.len()
-        } else {
-            SUSPECTS.min(told.len())
-        };
-        for one in &told[..named] {
-            page.push(
-                Paragraph::new(
-                    2,
-                    StyledLine::of(tone, format!("{name}  ")).plain(logged(one)),
-                )
-                .hanging(10),
-            );
+        let named = lines.len();
+        for line in lines {
+            let told = StyledLine::of(tone, format!("{name}  ")).plain(line.whole());
+            page.push(Paragraph::new(2, told).hanging(10));
         }
         if let Some(told) = system(who) {
             let told = format!("its system says {told}");
             page.push(Paragraph::new(10, StyledLine::default().plain(told)));
         }
-        if told.len() > named {
-            let more = format!("{} other programs", number((told.len() - named) as u64));
-            page.push(Paragraph::new(
-                10,
-                StyledLine::default().faint(format!("and {more}: the finding lists them")),
-            ));
+        let known = told.iter().any(|it| it.identified_by.is_some());
+        if !known && named > 0 && told.len() > named {
+            let more = count(
+                (told.len() - named) as u64,
+                "other program",
+                "other programs",
+            );
+            let line = StyledLine::default().faint(format!("and {more}"));
+            page.push(Paragraph::new(10, line));
         }
     }
-}
-
-fn logged(told: &PredictedText) -> String {
-    let mut text = format!("{}: ", told.stack);
-    match told.text {
-        Some(logged) => text += logged,
-        None => text += "nothing",
-    }
-    if told.text.is_none()
-        && let Some(note) = told.note
-    {
-        text += &format!(" ({note})");
-    }
-    text
 }
 
 /// A finding as Markdown, for a ticket.

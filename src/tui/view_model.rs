@@ -8,6 +8,7 @@ use crate::analysis::hosts;
 use crate::base::time::Timestamp;
 use crate::report::snapshot::{FindingsIndex, Snapshot};
 use crate::report::wording::outcomes::OutcomeTally;
+use crate::rules::log_errors::{Predictor, Relays};
 use crate::rules::{Finding, Severity};
 
 /// Steps that the capture's time is divided into: more than a screen has columns.
@@ -77,6 +78,8 @@ pub struct ViewModel {
     pub naming: FindingsIndex,
     /// Grows with every new view model.
     pub version: u64,
+    /// Which connections proxies opened.
+    pub(super) relays: Arc<Relays>,
     /// What came of the connections.
     pub(super) outcomes: OutcomeTally,
     pub(super) histogram: EventHistogram,
@@ -98,11 +101,17 @@ impl ViewModel {
         Self {
             naming: FindingsIndex::new(&snapshot),
             version,
+            relays: Arc::new(Relays::new(&snapshot.connections)),
             outcomes,
             histogram: histogram(&snapshot, time_wait),
             groups: groups(&snapshot.findings),
             snapshot,
         }
+    }
+
+    /// Predicts what programs log, from all connections of the snapshot.
+    pub(super) fn predictor(&self) -> Predictor {
+        Predictor::with(Arc::clone(&self.relays))
     }
 
     /// Number of connections of a class.

@@ -32,6 +32,7 @@ pub use search::{ErrorSearch, SearchBasis, SearchResult};
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::analysis::connection::{Connection, Who};
 use crate::knowledge::{KnownProgram, LogSide, NamedBy, Prediction, WireEvent, texts_of};
@@ -79,16 +80,16 @@ struct TextQuery {
 #[derive(Default)]
 pub struct Predictor {
     kept: HashMap<TextQuery, Rc<[PredictedText]>>,
-    relays: Relays,
+    relays: Arc<Relays>,
 }
 
 impl Predictor {
     /// A predictor that knows which connections proxies opened.
     #[must_use]
-    pub fn with(relays: Relays) -> Self {
+    pub fn with(relays: impl Into<Arc<Relays>>) -> Self {
         Self {
             kept: HashMap::new(),
-            relays,
+            relays: relays.into(),
         }
     }
 

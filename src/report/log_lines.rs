@@ -1,0 +1,123 @@
+//! What the programs at both ends will have logged, as lines: those of one connection, or of all cases of a finding.
+
+use std::rc::Rc;
+
+use crate::analysis::connection::{Connection, Who};
+use crate::base::format::number;
+use crate::knowledge::product;
+use crate::report::snapshot::Snapshot;
+use crate::rules::log_errors::{PredictedText, filled};
+
+/// Connections examined for what their programs log.
+const ALIKE: usize = 64;
+/// Lines listed for one side of a finding.
+const LOG_LINES: usize = 6;
+/// Suspects listed for a side that no header names.
+const SUSPECTS: usize = 3;
+
+/// A line in a log.
+pub(crate) struct LogLine {
+    /// What makes it the same line in another case: its program and its text before values are filled in.
+    key: (&'static str, Option<&'static str>, bool),
+    /// Who writes it, with a separator: "if it is curl: ".
+    pub(crate) lead: String,
+    /// The text in quotes, or why there is none.
+    pub(crate) text: String,
+}
+
+impl LogLine {
+    /// Both parts.
+    pub(crate) fn whole(&self) -> String {
+        format!("{}{}", self.lead, self.text)
+    }
+}
+
+/// The lines of one connection: one line if a header names the program, otherwise those of the usual suspects.
+pub(crate) fn of_one(told: &[PredictedText], connection: &Connection, who: Who) -> Vec<LogLine> {
+    let title = |name: &'static str| product(name).map_or(name, |it| it.title);
+    let line = |one: &PredictedText, lead: String, text: String| LogLine {
+        key: (one.stack, one.text, one.handed_on),
+        lead,
+        text,
+    };
+    let quoted = |text: &'static str| format!("“{}”", filled(text, connection, who));
+    let identified = told.iter().find(|it| it.identified_by.is_some());
+    if let Some(one) = identified {
+        let by = one.identified_by.map_or("", |by| match by.name() {
+            "user-agent" => "User-Agent",
+            "server" => "Server",
+            "answer" => "its answer to its own client",
+            _ => "Via",
+        });
+        let program = format!("{} (named by {by})", title(one.stack));
+        let mut lines = vec![match one.text {
+            Some(text) => line(one, format!("{program}: "), quoted(text)),
+            None => {
+                let why = one.note.unwrap_or("it reports no error");
+                let text = format!("says nothing: {}.", why.trim_end_matches('.'));
+                line(one, format!("{program} "), text)
+            }
+        }];
+        // A framework inside a named server has its own log.
+        let inside = told.iter().filter(|it| it.identified_by.is_none());
+        lines.extend(inside.filter_map(|it| {
+            let lead = format!("{}, if it runs inside: ", title(it.stack));
+            Some(line(it, lead, quoted(it.text?)))
+        }));
+        return lines;
+    }
+    let suspects = told.iter().filter_map(|it| Some((it, it.text?)));
+    suspects
+        .take(SUSPECTS)
+        .map(|(one, text)| {
+            let title = title(one.stack);
+            let lead = match one.handed_on {
+                true => format!("if {title} opened this connection itself: "),
+                false => format!("if it is {title}: "),
+            };
+            line(one, lead, quoted(text))
+        })
+        .collect()
+}
+
+/// The lines of all cases: those of the first, and others where another program or text is expected. Lines that not
+/// all cases have say how many of them have it.
+pub(crate) fn of_all(
+    snapshot: &Snapshot,
+    mut told: impl FnMut(&Connection) -> Rc<[PredictedText]>,
+    first: &Connection,
+    ids: &[u32],
+    who: Who,
+) -> Vec<LogLine> {
+    let others = ids.iter().filter(|id| **id != first.id);
+    let others = others.filter_map(|id| snapshot.connection(*id));
+    let mut lines: Vec<(LogLine, u64)> = Vec::new();
+    let mut cases = 0;
+    for connection in std::iter::once(first).chain(others).take(ALIKE) {
+        cases += 1;
+        for line in of_one(&told(connection), connection, who) {
+            match lines.iter_mut().find(|(it, _)| it.key == line.key) {
+                Some((_, count)) => *count += 1,
+                None => lines.push((line, 1)),
+            }
+        }
+    }
+    let more = lines.len().saturating_sub(LOG_LINES);
+    let shown = lines.into_iter().take(LOG_LINES);
+    let mut shown: Vec<LogLine> = shown
+        .map(|(mut line, count)| {
+            if count < cases {
+                line.lead = format!("{} of {}: {}", number(count), number(cases), line.lead);
+            }
+            line
+        })
+        .collect();
+    if more > 0 {
+        shown.push(LogLine {
+            key: ("", None, false),
+            lead: String::new(),
+            text: format!("and {} more lines", number(more as u64)),
+        });
+    }
+    shown
+}
