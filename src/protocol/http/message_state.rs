@@ -4,6 +4,7 @@ use super::chunked::{ChunkStep, Chunks};
 use super::conversation::{HttpConversation, Protocol};
 use super::direction::HttpReadState;
 use super::exchange::{Interim, RareHead, RareParts};
+use super::fault::FaultRule;
 use super::fields::{FieldFacts, FieldName, Upgrade};
 use super::framing::{self, BodyFraming};
 use super::head::{self, Head, HeadKind};
@@ -226,7 +227,18 @@ impl HttpConversation {
     fn begin_body(&mut self, from: FlowEnd, body: BodyFraming, whole: bool) {
         let offset = self.message_mut(from).map_or(0, |message| message.start);
         for fault in body.faults.into_iter().flatten() {
-            self.fault(from, fault, offset, &[]);
+            // The value that is no number was kept with the fields.
+            let value = (fault == FaultRule::ContentLength)
+                .then(|| self.rare_head(from))
+                .flatten()
+                .and_then(|head| {
+                    head.fields
+                        .iter()
+                        .find(|it| it.name == FieldName::ContentLength)
+                })
+                .map(|field| field.value.clone());
+            let quoted = value.as_ref().map_or(&[][..], |value| value.as_bytes());
+            self.fault(from, fault, offset, quoted);
         }
         let Some(message) = self.message_mut(from) else {
             return;

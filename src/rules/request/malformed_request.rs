@@ -90,6 +90,18 @@ rule! {
     ///  0.040                     <--  200 "hello"
     /// ```
     ///
+    /// The capture begins within a body:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000                     <--  100
+    ///  0.005  "abcdef"           -->
+    ///  0.010                     <--  200 "hello" [close]
+    ///  0.011                     <--  FIN
+    ///  0.020  FIN                -->
+    ///  0.030                     <--  ACK
+    /// ```
+    ///
     /// A gap, behind which the middle of a body is taken up:
     ///
     /// ```ladder

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{By, Connection, Who};
+use crate::analysis::connection::{By, Connection, Opening, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::{Exchange, Fault, FaultRule, Message};
 use crate::rules::Severity;
@@ -164,14 +164,22 @@ pub(in crate::rules) fn worst(
 ) -> Option<(Severity, &Exchange, &Fault, u64)> {
     let mut found: Option<(Severity, &Exchange, &Fault)> = None;
     let mut messages = 0;
+    // The first bytes of a connection whose beginning was not captured may be the rest of a body.
+    let mut rest_of_body = connection.opening != Opening::Handshake;
     for exchange in &connection.exchanges {
         if exchange.rare.is_none() {
+            rest_of_body &= message_of(exchange, who).is_none();
             continue;
         }
         let faults = match who {
             Who::Client => exchange.request_faults(),
             Who::Server => exchange.response_faults(),
         };
+        let headless = faults.iter().any(|it| it.rule == FaultRule::StartLine);
+        if rest_of_body && headless {
+            continue;
+        }
+        rest_of_body &= message_of(exchange, who).is_none();
         let mut counted = false;
         for fault in faults {
             let Some(severity) = weigh(fault.rule) else {
@@ -187,11 +195,15 @@ pub(in crate::rules) fn worst(
     found.map(|(severity, exchange, fault)| (severity, exchange, fault, messages))
 }
 
-/// Position and bytes: "no start line (byte 40 of the message): …", as words.
+/// Position, where one byte is at fault, and bytes: "no start line (byte 40 of the message): …", as words.
 pub(in crate::rules) fn quote(fault: &Fault, message: Option<&Message>) -> String {
     let start = message.map_or(0, |message| message.start);
     let at = fault.offset.saturating_sub(start);
     let bytes = crate::base::escape::escape(fault.bytes.as_bytes());
+    // Such a fault is one of the fields together, whose place is not kept.
+    if fault.rule == FaultRule::ContentLength && !bytes.is_empty() {
+        return format!("{}: \"{bytes}\"", fault.rule.text());
+    }
     if bytes.is_empty() {
         format!("{} (byte {at} of the message)", fault.rule.text())
     } else {
@@ -309,6 +321,21 @@ mod tests {
         let text = r"HTTP/1.1 200 OK\r\nX: a\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
         let (_, told) = finding(text).expect("found");
         assert!(told.contains("CWE-113"), "{told}");
+    }
+
+    #[test]
+    fn a_length_that_is_no_number_is_quoted() {
+        let told = ladder_check::told_by(
+            &super::RULE,
+            r#"SYN -->
+<-- SYN
+GET / -->
+<-- "HTTP/1.1 200 OK\r\nContent-Length: 12a\r\n\r\nhello"
+ACK -->"#,
+        );
+        let told = told.expect("found");
+        assert!(told.contains("not a number: \"12a\""), "{told}");
+        assert!(!told.contains("byte 0"), "{told}");
     }
 
     #[test]
