@@ -146,6 +146,11 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     if told_off {
         return Verdict::Clear;
     }
+    // The answer to a request that was not captured may be one to a HEAD, which has no body.
+    let unknown = exchange.request.is_none() && exchange.stream.is_none();
+    if unknown && ending.close.received <= message.head_end() {
+        return Verdict::Clear;
+    }
     let word = close_word(ending);
     let time = close.time.since(message.first.time);
     let quiet = close.time.since(message.last.time);
@@ -270,5 +275,17 @@ mod tests {
         };
         assert!(run("RST -->\n<-- data 1000"));
         assert!(!run("RST -->"));
+    }
+
+    #[test]
+    fn the_answer_to_an_unseen_request_may_be_one_to_a_head() {
+        let found = |body: &str| {
+            let text = format!(
+                "<-- 200 {body} [length=3000]\nACK -->\nFIN -->\n<-- ACK\n<-- FIN\nACK -->"
+            );
+            crate::rules::ladder_check::found_by(&super::RULE, &text).is_some()
+        };
+        assert!(!found("data 0"));
+        assert!(found("data 1000"));
     }
 }
