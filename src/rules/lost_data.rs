@@ -62,7 +62,8 @@ pub(super) fn lost_data(connection: &Connection) -> Option<LostData> {
     let knew = known.filter(|known| sent.since.time.since(known.time) > margin);
     let before = match (knew, fin, reset.kind) {
         (Some(known), Some(_), _) => Before::KnownClosed(known),
-        (None, Some(fin), _) => Before::Crossed(fin),
+        // A server that closes soon after it spoke ends the conversation; no idle timer fired.
+        (None, Some(fin), _) if quiet_before(connection, fin) >= PAUSE => Before::Crossed(fin),
         (_, None, Some(ResetKind::NoSocket | ResetKind::Foreign)) if sent.idle >= IDLE => {
             Before::Idle
         }
@@ -74,4 +75,10 @@ pub(super) fn lost_data(connection: &Connection) -> Option<LostData> {
         reset,
         before,
     })
+}
+
+/// How long the server had sent no data when it closed.
+fn quiet_before(connection: &Connection, fin: CloseEvent) -> Duration {
+    let last = connection.last_data[Who::Server as usize].time;
+    fin.frame_ref.time.since(last.max(connection.first.time))
 }

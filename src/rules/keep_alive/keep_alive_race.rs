@@ -413,6 +413,21 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_closes_while_both_talk_was_not_idle() {
+        let open = "SYN -->\n<-- SYN\nACK -->\n\"PING\" -->\n<-- \"PONG\"\nACK -->\n";
+        let rules = |wait: &str| {
+            let text = format!(
+                "{open}\"GET a\" -->\n{wait}<-- FIN\n+1ms \"GET b\" [crossed] -->\n<-- RST [noack]"
+            );
+            ladder_check::run(&text.parse().expect("a ladder")).rules()
+        };
+        assert!(rules("+2s ").contains(&"keep-alive-race"));
+        let at_work = rules("");
+        assert!(at_work.contains(&"data-lost-in-reset"), "{at_work:?}");
+        assert!(!at_work.contains(&"keep-alive-race"), "{at_work:?}");
+    }
+
+    #[test]
     fn a_reset_races_as_well_as_a_fin() {
         let told = message("+5s POST /2 \"x\" -->\n<-- RST [crossed]").expect("found");
         assert!(
