@@ -152,9 +152,9 @@ fn check(connection: &Connection) -> Verdict {
         ),
     };
     let early = reading.by == Some(Who::Client) && left_before_answer(connection, reading.facts);
-    let severity = match left || early {
+    let content = went_on(connection, &reading);
+    let severity = match left || early || content {
         true => Severity::Note,
-        false if went_on(connection, &reading) => Severity::Warning,
         false => Severity::Error,
     };
     let hint = if left {
@@ -168,7 +168,7 @@ fn check(connection: &Connection) -> Verdict {
         })
     } else if early {
         Some("It did not wait for an answer: it had given up, or no longer needed the connection.")
-    } else if severity == Severity::Warning {
+    } else if content {
         Some(
             "It had sent application data before the server had finished, so it accepted the server and left of its own accord.",
         )
@@ -256,20 +256,26 @@ pub(in crate::rules) fn temper(
         .iter()
         .take(NEIGHBOURS)
         .take_while(|it| it.first.time <= own.at);
-    let other = near.find(|it| {
-        it.both_sent_data
-            && it.client.ip == connection.client.ip
-            && it.server == connection.server
-            && it.close.time >= own.at
-    });
+    let other = near
+        .find(|it| it.both_sent_data && same_service(connection, it) && it.close.time >= own.at);
     if let Some(other) = other {
         story.severity = Severity::Note;
         story.certainty = Certainty::Likely;
         story.message.say(sentence!(
-            "Connection {} of the same client to this server was in use at that time: this one was not needed.",
+            "Connection {} of the same two hosts was in use at that time: this one was not needed.",
             u64::from(other.id)
         ));
     }
+}
+
+/// Whether the other connection serves the same two hosts on the same port, in either direction: peers call each other
+/// at once and keep the one that is ready first.
+fn same_service(connection: &Connection, other: &ConnectionSummary) -> bool {
+    let same = other.client.ip == connection.client.ip && other.server == connection.server;
+    let back = other.server.ip == connection.client.ip
+        && other.client.ip == connection.server.ip
+        && other.server.port == connection.server.port;
+    same || back
 }
 
 /// Connections opened for the same request begin within this time.
@@ -352,7 +358,7 @@ mod tests {
                      <-- ServerHello Certificate [name=a] ServerHelloDone\n";
         let end = "FIN -->\n<-- FIN\nACK -->";
         for (own, severity) in [
-            ("KeyExchange Finished app 60 -->\n", Severity::Warning),
+            ("KeyExchange Finished app 60 -->\n", Severity::Note),
             ("KeyExchange Finished -->\n", Severity::Error),
             ("", Severity::Error),
         ] {
