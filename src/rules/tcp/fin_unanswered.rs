@@ -15,7 +15,8 @@ rule! {
     /// # Why it matters
     ///
     /// All data had been acknowledged, so nothing is lost by this. But the path or the host went away while the connection
-    /// was idle: the next request on such a connection would have hung for minutes.
+    /// was idle: the next request on such a connection would have hung for minutes. If the other side had closed before, it
+    /// may just have forgotten the connection: a note.
     ///
     /// # Remedy
     ///
@@ -136,16 +137,40 @@ fn check(connection: &Connection) -> Verdict {
         ))
         .and(sentence!("No data had been sent for {} before.", idle))
         .and("All data had been acknowledged: nothing was lost by it.");
+        // Whoever has closed and been acknowledged needs nothing more of this connection, and may forget it.
+        let closed = connection.fin[other];
         return tell(
             &RULE,
-            Severity::Warning,
+            match closed {
+                Some(_) => Severity::Note,
+                None => Severity::Warning,
+            },
             connection.teardown.certainty,
             "FINs were never acknowledged",
             message,
         )
+        .adds(closed.map(|_| sentence!("The {} had closed before.", side(who.other()))))
         .shows(Some(fin.frame_ref), format!("FIN from the {name}"))
         .shows(Some(connection.last), "the last segment of the connection")
         .about(connection);
     }
     not_yet(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::{Severity, ladder_check};
+
+    #[test]
+    fn a_side_that_had_closed_may_forget_the_connection() {
+        let severity = |end: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"hello\"\nACK -->\n{end}+50ms FIN [lost] -->\n\
+                 +200ms again [lost] -->\n+400ms again [lost] -->\n+800ms again [lost] -->"
+            );
+            ladder_check::found_by(&super::RULE, &text).map(|found| found.severity)
+        };
+        assert_eq!(severity(""), Some(Severity::Warning));
+        assert_eq!(severity("<-- FIN\nACK -->\n"), Some(Severity::Note));
+    }
 }
