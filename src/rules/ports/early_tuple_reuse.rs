@@ -81,7 +81,7 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.4.2, §3.6.1; RFC 6191; RFC 1337.
-    pub(super) RULE: "early-tuple-reuse", Severity::Warning,
+    pub(super) RULE: "early-tuple-reuse", Severity::Note,
     "a client used a port again while it held its TIME-WAIT", Check::Connection(check)
 }
 
@@ -97,7 +97,7 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     }
     Verdict::Found(Box::new(Diagnosis {
-        severity: Severity::Warning,
+        severity: Severity::Note,
         certainty: Certainty::Likely,
         summary: "ports were used again while the client held their TIME-WAIT".into(),
         message: sentence!(
