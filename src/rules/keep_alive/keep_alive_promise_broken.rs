@@ -14,7 +14,7 @@ rule! {
     /// # What happened
     ///
     /// The server announced how long it keeps an idle connection (`Keep-Alive: timeout=N`) and closed it more than a second
-    /// sooner, with requests left (`max`).
+    /// sooner, with requests left (`max`). If it closed within a second of its response, no idle limit fired: a note.
     ///
     /// # Why it matters
     ///
@@ -150,9 +150,14 @@ fn check(connection: &Connection) -> Verdict {
         pause.time
     );
     let close = connection.fin[Who::Server as usize].or(connection.reset[Who::Server as usize]);
+    // A close right after a response is a decision of the server, as without the announcement, and no idle limit.
+    let severity = match pause.time < Duration::from_secs(1) {
+        true => Severity::Note,
+        false => Severity::Warning,
+    };
     tell(
         &RULE,
-        Severity::Warning,
+        severity,
         connection.teardown.certainty.max(Certainty::Likely),
         "idle connections were closed sooner than announced",
         message,
@@ -163,4 +168,21 @@ fn check(connection: &Connection) -> Verdict {
     )
     .shows(close.map(|event| event.frame_ref), "the server closes")
     .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::{Severity, ladder_check};
+
+    #[test]
+    fn a_close_right_after_the_response_is_no_idle_limit() {
+        for (wait, severity) in [("+1ms", Severity::Note), ("+9s", Severity::Warning)] {
+            let text = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"hello\" [keep-alive=\"timeout=30, max=100\"]\nACK -->\n\
+                 {wait} <-- FIN\nFIN -->\n<-- ACK"
+            );
+            let found = ladder_check::found_by(&super::RULE, &text).expect("found");
+            assert_eq!(found.severity, severity, "{wait}");
+        }
+    }
 }
