@@ -75,6 +75,13 @@ rule! {
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    // Servers drop what they cannot read, whether the client closes its direction or not.
+    let broken = ending
+        .exchange
+        .is_some_and(|it| !it.request_faults().is_empty());
+    if broken {
+        return Verdict::Clear;
+    }
     let close = ending.close.frame_ref;
     let sent = ending.exchange.and_then(request);
     let answer = connection.fin[Who::Server as usize]
