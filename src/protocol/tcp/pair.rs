@@ -355,6 +355,7 @@ impl EndpointPair {
         if let Some(fin) = sender.stream.fin()
             && start + i64::from(segment.length) > fin
             && start <= fin + super::stream::MAX_LEAP
+            && !is_padding(segment)
         {
             sender.oddities.note(Oddity::DataAfterFin, at, &[]);
         }
@@ -606,6 +607,16 @@ const fn is_own(event: &CloseEvent) -> bool {
 fn receiver_has_all(sender: &Peer, next: i64) -> bool {
     sender.stream.acknowledged() >= next
 }
+
+/// Whether what looks like a payload is the padding of a short frame: some boxes count it as a part of the packet.
+fn is_padding(segment: &Segment<'_>) -> bool {
+    segment.length <= MAX_PADDING
+        && !segment.payload.is_empty()
+        && segment.payload.iter().all(|byte| *byte == 0)
+}
+
+/// An Ethernet frame of an IPv4 acknowledgement is padded by 6 bytes at most.
+const MAX_PADDING: u32 = 6;
 
 fn close_event(
     receiver: &Peer,

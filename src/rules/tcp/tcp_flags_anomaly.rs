@@ -229,4 +229,14 @@ mod tests {
             assert!(found.message.contains(words), "{text}: {}", found.message);
         }
     }
+
+    #[test]
+    fn padding_behind_a_fin_is_no_data() {
+        let found = |bytes: &str| {
+            let text = format!("{OPEN}<-- FIN\nACK -->\n<-- \"{bytes}\"");
+            ladder_check::found_by(&RULE, &text).is_some()
+        };
+        assert!(!found(r"\x00\x00\x00\x00\x00\x00"));
+        assert!(found("more"));
+    }
 }
