@@ -195,7 +195,7 @@ fn case_6_a_client_that_gives_up_after_its_limit() {
         story.says(
             "client-gave-up-waiting",
             Severity::Error,
-            &["100.0 s", "100 s is a round number"],
+            &["100.0 s", "100.0 s is a round number"],
             &["timeout"],
         );
         assert_eq!(
