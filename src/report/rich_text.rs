@@ -52,7 +52,6 @@ impl From<Severity> for Tone {
 pub(crate) struct StyledLine(pub(crate) Vec<(Tone, String)>);
 
 impl StyledLine {
-    #[cfg(feature = "ui")]
     pub(crate) fn of(tone: Tone, text: impl Into<String>) -> Self {
         Self::default().with(tone, text)
     }

@@ -104,7 +104,7 @@ pub struct KeyStoreCounts {
     pub malformed: u64,
     /// Secrets discarded because those of one connection lie in too many places.
     pub let_go: u64,
-    /// Connections whose secrets were dropped because of [`MAX_SESSIONS`].
+    /// Connections whose secrets were dropped because of `MAX_SESSIONS`.
     pub dropped: u64,
 }
 
