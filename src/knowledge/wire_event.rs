@@ -156,6 +156,7 @@ events! {
     Client Packets BareLf "bare-lf" "header lines end in a bare line feed" ["malformed-response"]
     Client Packets ObsFold "obs-fold" "a header is folded over two lines" ["malformed-response"]
     Client Packets HeaderTooLarge "header-too-large" "the head is larger than the client allows" ["malformed-response"]
+    Client Packets TooManyFields "too-many-header-lines" "the head has more than 100 header lines" []
     Client Packets LengthAndChunked "length-and-chunked" "the response has both Content-Length and chunked" ["ambiguous-message-length"]
     Client Packets DifferingLengths "differing-lengths" "the response has two Content-Lengths that differ" ["ambiguous-message-length"]
     Client Packets RepeatedLength "repeated-length" "the response has the same Content-Length twice" []
@@ -413,6 +414,7 @@ mod tests {
         assert_eq!(
             silent,
             [
+                &WireEvent::TooManyFields,
                 &WireEvent::RepeatedLength,
                 &WireEvent::StatusError,
                 &WireEvent::SoapEncoded,

@@ -96,6 +96,8 @@ pub struct RareHead {
     pub fields: Vec<Field>,
     /// Number of such field lines that are not in `fields`.
     pub more_fields: u32,
+    /// Field lines of its HTTP/1 head, of all names; 0 if they are no more than `FEW_LINES`.
+    pub field_lines: u16,
     /// Violations of the grammar; only the first ones if there are many.
     pub faults: Vec<Fault>,
     /// Number of faults that are not in `faults`.

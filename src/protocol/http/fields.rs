@@ -159,6 +159,8 @@ pub(super) struct FieldFacts<'a> {
     content_encoding: Option<&'a [u8]>,
     pub(super) kept: Vec<Field>,
     pub(super) more: u32,
+    /// Field lines, of all names.
+    pub(super) lines: u16,
     /// By slot, the only line of its name so far; it is kept when a second one comes.
     single: [Option<&'a [u8]>; 3],
 }
@@ -170,6 +172,7 @@ const HOST: usize = 2;
 impl<'a> FieldFacts<'a> {
     /// Adds one field line; `value` has no surrounding white space.
     pub(super) fn line(&mut self, name: &'a [u8], value: &'a [u8], texts: &mut TextInterner) {
+        self.lines = self.lines.saturating_add(1);
         let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
         match name.len() {
             3 if is("via") => self.keep(FieldName::Via, value, texts),

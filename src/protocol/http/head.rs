@@ -457,6 +457,20 @@ mod tests {
     }
 
     #[test]
+    fn field_lines_are_counted() {
+        for lines in [0, 3, 101] {
+            let head = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(lines));
+            let read = read(
+                head.as_bytes(),
+                HeadKind::Response,
+                0,
+                &mut TextInterner::new(),
+            );
+            assert_eq!(usize::from(read.facts.lines), lines);
+        }
+    }
+
+    #[test]
     fn faults_are_named_and_found() {
         use FaultRule::*;
         let cases: &[HeadCase] = &[

@@ -18,6 +18,9 @@ pub(crate) const MAX_INTERIM: usize = 8;
 /// Bytes kept of the beginning of a body: the pages that gateways write say in these what failed.
 const MAX_QUOTE: usize = 320;
 
+/// Field lines that any program accepts: how many there are is not kept.
+pub(crate) const FEW_LINES: u16 = 64;
+
 impl HttpConversation {
     pub(super) fn message_of(&self, from: FlowEnd) -> Option<&Message> {
         let exchange = self.exchange_of(from)?;
@@ -208,8 +211,11 @@ impl HttpConversation {
 
     /// Keeps the parts that few messages have.
     fn keep(&mut self, from: FlowEnd, read: Head<'_>, head_end: Option<FrameRef>) {
-        let FieldFacts { kept, more, .. } = read.facts;
-        if kept.is_empty() && read.faults.is_empty() && head_end.is_none() {
+        let FieldFacts {
+            kept, more, lines, ..
+        } = read.facts;
+        let few = lines <= FEW_LINES;
+        if kept.is_empty() && read.faults.is_empty() && head_end.is_none() && few {
             return;
         }
         self.text_bytes += size_of::<RareParts>() / 2 + size_of_val(&kept[..]);
@@ -219,6 +225,7 @@ impl HttpConversation {
         rare.head_end = head_end;
         rare.fields = kept;
         rare.more_fields = more;
+        rare.field_lines = if few { 0 } else { lines };
         rare.faults.extend(read.faults);
         rare.more_faults = rare.more_faults.saturating_add(read.more_faults);
     }

@@ -300,6 +300,9 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
         if !taken && !clean {
             http_faults::response(exchange, events);
         }
+        if !taken {
+            events.extend(http_faults::beyond_limits(exchange));
+        }
         events.extend(answered(exchange));
     }
     if events.is_empty() && rules::uncaptured_excess(connection).is_some() {

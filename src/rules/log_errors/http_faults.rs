@@ -17,6 +17,15 @@ const CODINGS: [&[u8]; 7] = [
 /// Bytes of a head that the strictest common client accepts: Node's `--max-http-header-size`.
 const MODEST_HEAD: u32 = 16 << 10;
 
+/// Header lines that the strictest common clients accept.
+const MODEST_FIELDS: u16 = 100;
+
+/// What some clients refuse in a response that breaks no rule.
+pub(super) fn beyond_limits(exchange: &Exchange) -> Option<WireEvent> {
+    let lines = exchange.rare.as_ref()?.response.field_lines;
+    (lines > MODEST_FIELDS).then_some(WireEvent::TooManyFields)
+}
+
 /// The faults the client meets in a response, in byte order. Clients differ in which they report.
 pub(super) fn response(exchange: &Exchange, events: &mut Vec<WireEvent>) {
     for fault in exchange.response_faults() {

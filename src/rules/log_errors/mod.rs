@@ -150,9 +150,12 @@ impl TextQuery {
         if own && by.is_none() {
             return Rc::default();
         }
-        // Whether a status is an error is for the program to say: one that is not known by its request is not guessed.
-        let status = |it: &Vec<WireEvent>| it.iter().all(|it| *it == WireEvent::StatusError);
-        if self.program == Program::Unknown && self.stories.iter().all(status) {
+        // Whether a status is an error, or a valid head too long, is for the program to say: one that is not known by
+        // its request is not guessed.
+        let may_be_fine =
+            |it: &WireEvent| matches!(it, WireEvent::StatusError | WireEvent::TooManyFields);
+        let fine = |it: &Vec<WireEvent>| it.iter().all(may_be_fine);
+        if self.program == Program::Unknown && self.stories.iter().all(fine) {
             return Rc::default();
         }
         let stories = self.stories.iter();

@@ -419,3 +419,43 @@ fn the_same_words_are_told_once() {
     assert_eq!(told.iter().filter(refused).count(), 1, "{told:?}");
     assert_eq!(told.len(), SUSPECTS);
 }
+
+#[test]
+fn a_client_that_counts_header_lines_refuses_too_many() {
+    let answered = |agent: &str, lines: usize, next: &str| {
+        let fields: String = (0..lines).map(|nth| format!("X-{nth}: a\\r\\n")).collect();
+        let answer = format!("HTTP/1.1 204 No Content\\r\\n{fields}\\r\\n");
+        first(&format!(
+            "{OPEN}GET / [user-agent={agent}] -->\n<-- \"{answer}\"\nACK -->\n{next}"
+        ))
+    };
+    let cases = [
+        (
+            "Python-urllib/3.11",
+            101,
+            "FIN -->",
+            "python-urllib: got more than 100 headers",
+        ),
+        (
+            "python-requests/2.34.2",
+            150,
+            "FIN -->",
+            "python-requests: ('Connection aborted.', HTTPException('got more than 100 headers'))",
+        ),
+        ("python-requests/2.34.2", 100, "FIN -->", "-"),
+        // A client that went on has taken the answer.
+        (
+            "python-requests/2.34.2",
+            150,
+            "GET / -->\n<-- 204\nFIN -->",
+            "-",
+        ),
+        // These have no such limit, or name nobody.
+        ("curl/7.88.1", 150, "FIN -->", "-"),
+        ("Go-http-client/1.1", 150, "FIN -->", "-"),
+        ("unheard-of", 150, "FIN -->", "-"),
+    ];
+    for (agent, lines, next, told) in cases {
+        assert_eq!(answered(agent, lines, next)[0], told, "{agent}, {lines}");
+    }
+}
