@@ -367,7 +367,7 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
 
 /// Whether the server probed the client's shut window until the end, in a response whose end was not captured: then it
 /// had more of it to send.
-fn has_more(connection: &Connection, exchange: &Exchange) -> bool {
+pub(super) fn has_more(connection: &Connection, exchange: &Exchange) -> bool {
     let [_, server] = connection.sent;
     let last = connection.exchanges.last();
     last.is_some_and(|last| std::ptr::eq(last, exchange))

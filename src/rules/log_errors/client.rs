@@ -18,7 +18,7 @@ use crate::protocol::http::{
 use crate::protocol::tls::{
     CertificateFlaw, ChainEnd, ClientCertificate, HandshakeStage, TlsFacts, TlsVersion,
 };
-use crate::rules;
+use crate::rules::{self, classify};
 
 /// No time limit is set below this; a client that closes sooner did not wait in vain.
 const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
@@ -469,10 +469,13 @@ fn cut_off(connection: &Connection, at: usize, met: ClientEvent) -> Vec<WireEven
     let Some(request) = exchange.request.as_ref().filter(|_| !lost) else {
         return Vec::new();
     };
-    let sent = !matches!(
+    // Where the capture cut the head, a shut window shows that there was more to send.
+    let partial = classify::is_open_ended(exchange) && classify::is_shut(connection, Who::Server);
+    let under_way = matches!(
         request.message.progress,
         MessageProgress::Head | MessageProgress::Body
-    ) || withholds(exchange, &request.message);
+    );
+    let sent = !partial && (!under_way || withholds(exchange, &request.message));
     let event = match (&exchange.response, met) {
         (_, ClientEvent::Open | ClientEvent::Silence) => return Vec::new(),
         (response, ClientEvent::Left) => {

@@ -6,8 +6,9 @@ use super::http_faults;
 use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::knowledge::WireEvent;
-use crate::protocol::http::{Exchange, Framing, MessageProgress, Protocol};
+use crate::protocol::http::{Exchange, Framing, Message, MessageProgress, Protocol};
 use crate::protocol::tls::HandshakeStage;
+use crate::rules::classify;
 
 /// Servers' time limits for a request are whole seconds and more; an earlier failure has another cause.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(5);
@@ -102,7 +103,8 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
             http_faults::request(exchange, events);
         }
     }
-    let owed = connection.exchanges.iter().find(|it| !it.is_settled());
+    let open = |it: &&Exchange| !it.is_settled() || classify::has_more(connection, it);
+    let owed = connection.exchanges.iter().find(open);
     if connection.teardown.how == How::Silence {
         let sent = &connection.sent[Who::Server as usize];
         if sent.bytes > sent.acknowledged && sent.retransmitted >= REPEATED {
@@ -144,6 +146,9 @@ fn left(
         (MessageProgress::Complete, None) => {
             choose(E::ClientFinWhileWaiting, E::ClientRstWhileWaiting)
         }
+        (_, Some(MessageProgress::Unseen)) if classify::has_more(connection, exchange) => {
+            choose(E::ClientFinInResponse, E::ClientRstInResponse)
+        }
         // A response that was malformed was not cut short by the client.
         (MessageProgress::Complete, Some(MessageProgress::Head | MessageProgress::Body)) => {
             choose(E::ClientFinInResponse, E::ClientRstInResponse)
@@ -161,8 +166,21 @@ fn gave_up(connection: &Connection, owed: Option<&Exchange>, events: &mut Vec<Wi
     let Some(request) = exchange.request.as_ref().map(|it| &it.message) else {
         return;
     };
-    let waited = teardown.at.since(request.last.time);
+    let answer = exchange.response.as_ref().map(|it| &it.message);
+    // What ended the wait for the rest of a request: the server's answer, or its close.
+    let until = answer.map_or(teardown.at, |it| it.first.time);
+    let waited = until.since(request.last.time);
+    let probes = connection.sent[Who::Server as usize].window_probes > 0;
+    let stuck =
+        |it: &Message| probes && it.received() > 0 && teardown.at.since(it.last.time) >= STALLED;
+    let shut = classify::is_shut(connection, Who::Server);
     match teardown.phase {
+        _ if answer.is_some_and(stuck) && classify::is_shut(connection, Who::Client) => {
+            events.push(WireEvent::ClientStoppedReading);
+        }
+        // Whom the server's shut window stops has not stalled.
+        Phase::Request if shut => {}
+        Phase::Waiting if shut && classify::is_open_ended(exchange) => {}
         Phase::Request if waited >= STALLED => events.push(match request.progress {
             MessageProgress::Head => WireEvent::RequestHeadStalled,
             _ => WireEvent::RequestBodyStalled,

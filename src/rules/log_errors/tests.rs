@@ -459,3 +459,53 @@ fn a_client_that_counts_header_lines_refuses_too_many() {
         assert_eq!(answered(agent, lines, next)[0], told, "{agent}, {lines}");
     }
 }
+
+/// The stories of one side of the first connection.
+fn met(who: Who, ladder: &str) -> Vec<Vec<WireEvent>> {
+    let proof = ladder_check::run(&format!("{OPEN}{ladder}").parse().expect("a ladder"));
+    stories(&proof.connections[0], who)
+}
+
+#[test]
+fn a_shut_window_shows_whom_the_sender_waited_for() {
+    let slow = [[WireEvent::ClientStoppedReading]];
+    let shut = "ACK [win=0] -->\n+1s <-- probe\nACK [win=0] -->\n";
+    for cut in ["", " cut=20"] {
+        let begun = format!("GET / -->\n<-- 200 data 2000 [length=9000{cut}]\n<-- data 2000\n");
+        let met = |end: &str| met(Who::Server, &format!("{begun}{end}"));
+        assert_eq!(met(&format!("{shut}+2s <-- RST")), slow, "{cut}");
+        let left = met(&format!("{shut}+2s RST -->"));
+        assert_eq!(left, [[WireEvent::ClientRstInResponse]], "{cut}");
+        assert_ne!(met("ACK -->\n+2s <-- RST"), slow, "{cut}");
+    }
+}
+
+#[test]
+fn a_request_that_a_shut_window_stops_was_being_sent() {
+    for cut in ["", " cut=20"] {
+        let post =
+            format!("POST / [length=90000{cut}] data 1000 -->\n<-- ACK [win=0]\n+2s <-- RST");
+        assert_eq!(
+            met(Who::Client, &post),
+            [[WireEvent::RstWhileSending]],
+            "{cut}"
+        );
+        assert!(met(Who::Server, &post).is_empty(), "{cut}");
+    }
+}
+
+#[test]
+fn half_a_request_that_is_answered_late_has_stalled() {
+    let half = "\"GET / HTTP/1.1\\r\\nHost: a\\r\\n\" -->\n<-- ACK\n";
+    let close = "<-- FIN\nFIN -->\n<-- ACK";
+    for status in [400, 408] {
+        let late = format!("{half}+1100ms <-- {status} \"bad\" [close]\n{close}");
+        assert_eq!(
+            met(Who::Server, &late),
+            [[WireEvent::RequestHeadStalled]],
+            "{status}"
+        );
+    }
+    let at_once = format!("{half}+20ms <-- 400 \"bad\" [close]\n+2s {close}");
+    assert!(met(Who::Server, &at_once).is_empty());
+}
