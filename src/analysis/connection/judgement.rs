@@ -495,7 +495,9 @@ fn farewell(connection: &Connection, who: Who) -> u64 {
             .iter()
             .any(|flow| flow.close_notify.frame_ref().is_some())
     });
-    match said || connection.fin[who as usize].is_some() {
+    // Where the capture cut the payload, a goodbye of TLS in answer to a close is not seen as one.
+    let unread = connection.turns.cut && connection.fin[who.other() as usize].is_some();
+    match said || unread || connection.fin[who as usize].is_some() {
         true => FAREWELL,
         false => 0,
     }

@@ -193,6 +193,8 @@ pub struct Turns {
     pub length: u64,
     /// The client also spoke on without waiting for an answer: after a pause within one of its turns.
     pub goes_on: bool,
+    /// The snap length cut some of the payload, so that what was spoken may be unknown.
+    pub cut: bool,
 }
 
 /// One settled connection. Pairs are in the order client, server ([`Who`]).

@@ -556,6 +556,7 @@ struct TurnCounter {
     at: Timestamp,
     length: u64,
     goes_on: [bool; 2],
+    cut: bool,
 }
 
 impl TurnCounter {
@@ -583,6 +584,7 @@ impl TurnCounter {
             last: self.last.map(role),
             length: self.length,
             goes_on: self.goes_on[client.index()],
+            cut: self.cut,
         }
     }
 }
@@ -624,6 +626,7 @@ impl StreamSink for StreamReader<'_> {
             .stack
             .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midstream));
         self.turns.count(from, at.time, length.into());
+        self.turns.cut |= bytes.len() < length as usize;
         stack.data(from, at, bytes, length, self.texts);
         *self.kept = HeldBytes::of(stack);
     }
