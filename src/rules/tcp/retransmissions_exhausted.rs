@@ -83,6 +83,9 @@ const SAME: u16 = 2;
 /// Repetitions; fewer at the end of a short capture may still be answered.
 const REPETITIONS: u16 = 3;
 
+/// The longest close_notify, in any cipher.
+const GOODBYE: u32 = 128;
+
 fn check(connection: &Connection) -> Verdict {
     let Some((who, it)) = silence(connection) else {
         return Verdict::Clear;
@@ -110,12 +113,17 @@ fn check(connection: &Connection) -> Verdict {
         )
     });
     let left_before = left.then_some("The other side had closed before.");
+    // A goodbye of TLS that a side did not wait for tells it nothing.
+    let goodbye = connection.tls.as_deref().is_some_and(|facts| {
+        let mut flows = facts.flows.iter();
+        it.length <= GOODBYE && flows.any(|flow| flow.close_notify.frame_ref().is_some())
+    });
     tell(
         &RULE,
-        if left {
-            Severity::Warning
-        } else {
-            Severity::Error
+        match left {
+            true if goodbye => Severity::Note,
+            true => Severity::Warning,
+            false => Severity::Error,
         },
         certainty,
         "bytes were sent again and again, without an answer",
@@ -172,5 +180,21 @@ mod tests {
             let own = all.iter().find(|it| it.rule == RULE.name);
             assert_eq!(own.map(|it| it.severity), Some(severity), "{last}");
         }
+    }
+
+    #[test]
+    fn a_goodbye_that_nobody_waited_for_is_a_note() {
+        let again = "+400ms <-- again [lost]\n".repeat(5);
+        let text = format!(
+            "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n<-- ServerHello Certificate [name=a] ServerHelloDone\n\
+             KeyExchange Finished -->\n<-- Finished\napp 300 -->\n<-- app 900\nclose_notify FIN -->\n\
+             <-- close_notify FIN [lost]\n{again}"
+        );
+        let all = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        let own = all.iter().find(|it| it.rule == RULE.name);
+        assert!(
+            own.is_none_or(|it| it.severity == Severity::Note),
+            "{own:?}"
+        );
     }
 }
