@@ -98,7 +98,7 @@ fn check(connection: &Connection) -> Verdict {
         ),
         None => (
             Severity::Warning,
-            "The server sent a certificate that was not valid at that time, and the client went on all the same.",
+            "The server sent a certificate that was not valid at that time, and no alert of the client objects to it.",
         ),
     };
     let certainty = failed
