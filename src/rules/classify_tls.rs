@@ -407,7 +407,7 @@ mod tests {
         let goes = "<-- close_notify FIN\nFIN -->\n<-- ACK";
         check(&format!("{spoke}app 30 -->\n{goes}"), &[]);
         check(
-            &format!("{spoke}app 40 app 30 -->\n{goes}"),
+            &format!("{spoke}app 60 app 30 -->\n{goes}"),
             &["closed-before-response"],
         );
         // A reset right after data discards what is in flight.

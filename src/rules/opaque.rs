@@ -116,4 +116,20 @@ mod tests {
         let log = "\"\\x01\\x02a line of a log that nobody answers\" -->\n<-- ACK\n";
         assert_eq!(rules(&format!("{log}+1s {log}+1s {log}+5s <-- RST")), none);
     }
+
+    #[test]
+    fn a_goodbye_inside_tls_has_no_answer_either() {
+        let open = "ClientHello [version=1.2] -->\n<-- ServerHello Certificate ServerHelloDone\n\
+                    KeyExchange Finished -->\n<-- Finished\napp 60 -->\n<-- app 50\n";
+        // An unbind of LDAP under a cipher with CBC.
+        let unbind = rules(&format!("{open}app 64 -->\n<-- FIN\nFIN -->\n<-- ACK"));
+        assert!(!unbind.contains(&"closed-before-response"), "{unbind:?}");
+        for asked in ["app 64 -->\n+2s <-- FIN", "app 300 -->\n<-- FIN"] {
+            assert_eq!(
+                rules(&format!("{open}{asked}\nFIN -->\n<-- ACK")),
+                ["closed-before-response"],
+                "{asked}"
+            );
+        }
+    }
 }

@@ -160,7 +160,26 @@ pub(crate) fn is_unanswered(connection: &Connection) -> bool {
     let unanswered = |facts: &TlsFacts| {
         facts.is_unanswered(connection.teardown.at) && facts.flows[FlowEnd::B.index()].lacking == 0
     };
-    hidden && facts.is_some_and(unanswered)
+    hidden && facts.is_some_and(|facts| unanswered(facts) && !may_be_goodbye(connection, facts))
+}
+
+/// Record length of the longest goodbye: a few bytes (an unbind of LDAP, a `QUIT`) with the padding and code of CBC.
+const LONGEST_GOODBYE: u64 = 80;
+/// What follows a goodbye follows at once.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// Whether the client's last record may be a goodbye that has no answer: it is short, the close follows at once, there were
+/// answers before, and nothing says that HTTP is spoken (its clients announce it by ALPN).
+fn may_be_goodbye(connection: &Connection, facts: &TlsFacts) -> bool {
+    let [client, server] = facts.flows;
+    let announced = facts
+        .hello
+        .as_ref()
+        .is_none_or(|(_, hello)| hello.cut || !hello.alpn.is_empty());
+    let soon = client
+        .last
+        .is_some_and(|last| connection.teardown.at.since(last.time) < AT_ONCE);
+    !announced && soon && server.records > 0 && facts.last_words <= LONGEST_GOODBYE
 }
 
 /// A client that closes sooner, and has had no answer, has not run into a time limit.
