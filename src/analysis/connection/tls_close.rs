@@ -179,7 +179,8 @@ fn may_be_goodbye(connection: &Connection, facts: &TlsFacts) -> bool {
     let soon = client
         .last
         .is_some_and(|last| connection.teardown.at.since(last.time) < AT_ONCE);
-    !announced && soon && server.records > 0 && facts.last_words <= LONGEST_GOODBYE
+    let short = facts.last_word == Some(FlowEnd::A) && facts.last_words <= LONGEST_GOODBYE;
+    !announced && soon && short && server.records > 0 && !facts.only_tickets
 }
 
 /// A client that closes sooner, and has had no answer, has not run into a time limit.
