@@ -309,7 +309,10 @@ impl FindingWriter<'_, '_> {
                 .plain(" draws it.");
             return sheet.detail("Ladder", &line);
         };
-        let evidence = section.parts.iter().flat_map(|it| &it.evidence);
+        // Frames of other connections are in none of its rows.
+        let own = |it: &&&Finding| it.connections.contains(&connection.id);
+        let parts = section.parts.iter().filter(own);
+        let evidence = parts.flat_map(|it| &it.evidence);
         let frame_refs: Vec<FrameRef> = evidence.map(|it| it.frame_ref).collect();
         sheet.figure(
             "Ladder",
