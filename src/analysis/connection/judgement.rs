@@ -13,8 +13,8 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::h2::Goaway;
 use crate::protocol::http::{
-    ErrorCode, Exchange, FaultRule, FieldName, Framing, Message, MessageProgress, Method, Outcome,
-    Phase, Protocol,
+    ErrorCode, Exchange, FieldName, Framing, Message, MessageProgress, Method, Outcome, Phase,
+    Protocol,
 };
 use crate::protocol::tcp::{CloseEvent, ResetKind};
 use crate::protocol::tls::{CertificateFlaw, HandshakeStage, TlsFacts};
@@ -654,40 +654,7 @@ fn is_faulty(exchange: &Exchange) -> bool {
         let both = exchange.request_faults().iter();
         both.chain(exchange.response_faults())
     };
-    exchange.rare.is_some() && faults().any(|fault| is_grave(fault.rule))
-}
-
-/// Whether receivers refuse a message that breaks this rule, or read another message in it.
-const fn is_grave(rule: FaultRule) -> bool {
-    match rule {
-        FaultRule::StartLine
-        | FaultRule::Status
-        | FaultRule::FieldName
-        | FaultRule::SpaceBeforeColon
-        | FaultRule::NoColon
-        | FaultRule::Nul
-        | FaultRule::BareCr
-        | FaultRule::SecondStartLine
-        | FaultRule::HeadTooLong
-        | FaultRule::ContentLength
-        | FaultRule::ChunkSize
-        | FaultRule::ChunkExtension
-        | FaultRule::ChunkEnd
-        | FaultRule::DifferingLengths
-        | FaultRule::LengthAndEncoding
-        | FaultRule::EncodingNotChunked
-        | FaultRule::ChunkedNotLast
-        | FaultRule::ExcessBytes => true,
-        FaultRule::BareLf
-        | FaultRule::ObsFold
-        | FaultRule::FieldValue
-        | FaultRule::SpaceBeforeFields
-        | FaultRule::Version
-        | FaultRule::Target
-        | FaultRule::EncodingInOldVersion
-        | FaultRule::RepeatedLength
-        | FaultRule::LengthForbidden => false,
-    }
+    exchange.rare.is_some() && faults().any(|fault| !fault.rule.is_tolerated())
 }
 
 /// The outcome of a closed connection of which nothing is lost and nothing missing.

@@ -70,6 +70,39 @@ pub enum FaultRule {
 }
 
 impl FaultRule {
+    /// Whether it is about where a message ends, not about its grammar.
+    #[must_use]
+    pub const fn is_about_length(self) -> bool {
+        matches!(
+            self,
+            Self::DifferingLengths
+                | Self::LengthAndEncoding
+                | Self::EncodingNotChunked
+                | Self::ChunkedNotLast
+                | Self::EncodingInOldVersion
+                | Self::RepeatedLength
+                | Self::LengthForbidden
+                | Self::ExcessBytes
+        )
+    }
+
+    /// Whether receivers take a message that breaks it for what it was meant to be.
+    #[must_use]
+    pub const fn is_tolerated(self) -> bool {
+        matches!(
+            self,
+            Self::BareLf
+                | Self::ObsFold
+                | Self::FieldValue
+                | Self::SpaceBeforeFields
+                | Self::Version
+                | Self::Target
+                | Self::EncodingInOldVersion
+                | Self::RepeatedLength
+                | Self::LengthForbidden
+        )
+    }
+
     /// The rule in words, to follow "the message breaks the grammar: ".
     #[must_use]
     pub const fn text(self) -> &'static str {

@@ -122,36 +122,15 @@ rule! {
 /// The severity of a grammar fault that is reported here; faults of lengths and of excess bytes have rules of their
 /// own. `None`: harmless and common.
 pub(in crate::rules) const fn weight(rule: FaultRule, who: Who) -> Option<Severity> {
+    if rule.is_about_length() {
+        return None;
+    }
     Some(match rule {
-        FaultRule::BareLf
-        | FaultRule::ObsFold
-        | FaultRule::FieldValue
-        | FaultRule::SpaceBeforeFields
-        | FaultRule::Version => Severity::Warning,
         // Browsers send them, servers accept them.
         FaultRule::Target => Severity::Note,
         FaultRule::SpaceBeforeColon if matches!(who, Who::Server) => Severity::Warning,
-        FaultRule::StartLine
-        | FaultRule::Status
-        | FaultRule::FieldName
-        | FaultRule::SpaceBeforeColon
-        | FaultRule::NoColon
-        | FaultRule::Nul
-        | FaultRule::BareCr
-        | FaultRule::SecondStartLine
-        | FaultRule::HeadTooLong
-        | FaultRule::ContentLength
-        | FaultRule::ChunkSize
-        | FaultRule::ChunkExtension
-        | FaultRule::ChunkEnd => Severity::Error,
-        FaultRule::DifferingLengths
-        | FaultRule::LengthAndEncoding
-        | FaultRule::EncodingNotChunked
-        | FaultRule::ChunkedNotLast
-        | FaultRule::EncodingInOldVersion
-        | FaultRule::RepeatedLength
-        | FaultRule::LengthForbidden
-        | FaultRule::ExcessBytes => return None,
+        _ if rule.is_tolerated() => Severity::Warning,
+        _ => Severity::Error,
     })
 }
 
