@@ -28,6 +28,29 @@ pub(super) struct Failures<'a, K> {
     pub(super) connections: Vec<&'a ConnectionSummary>,
 }
 
+/// The failures of all pairs, those of each pair in order of their kinds. `kind`: what failed, if the connection did.
+pub(super) fn failures<'a, K: Copy + Ord>(
+    hosts: &Hosts<'a>,
+    kind: impl Fn(&ConnectionSummary) -> Option<K>,
+) -> Vec<Failures<'a, K>> {
+    let mut all = Vec::new();
+    for pair in hosts.host_pairs() {
+        let mut kinds: BTreeMap<K, Vec<&ConnectionSummary>> = BTreeMap::new();
+        for it in pair.connections {
+            if let Some(kind) = kind(it) {
+                kinds.entry(kind).or_default().push(it);
+            }
+        }
+        all.extend(kinds.into_iter().map(|(kind, connections)| Failures {
+            kind,
+            client: pair.client,
+            server: pair.server,
+            connections,
+        }));
+    }
+    all
+}
+
 /// Failures that are told as one.
 pub(super) struct FailureGroup<'a, K> {
     pub(super) kind: K,

@@ -9,7 +9,7 @@ use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::connecting::reset_then_refused;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
-use crate::rules::scans::{Failures, group};
+use crate::rules::scans::{failures, group};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 
@@ -80,26 +80,10 @@ enum Kind {
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let distances = distances(hosts);
     let told = reset_then_refused::told(hosts);
-    let mut all: Vec<Failures<'_, Kind>> = Vec::new();
-    for pair in hosts.host_pairs() {
-        let mut refused = pair.connections;
-        refused.retain(|it| it.opening == Opening::Refused && !told.contains(&it.id));
-        for kind in [Kind::Lost, Kind::Foreign, Kind::Fallback] {
-            let connections: Vec<&ConnectionSummary> = refused
-                .iter()
-                .copied()
-                .filter(|it| kind_of(hosts, it, &distances) == kind)
-                .collect();
-            if !connections.is_empty() {
-                all.push(Failures {
-                    kind,
-                    client: pair.client,
-                    server: pair.server,
-                    connections,
-                });
-            }
-        }
-    }
+    let all = failures(hosts, |it| {
+        let refused = it.opening == Opening::Refused && !told.contains(&it.id);
+        refused.then(|| kind_of(hosts, it, &distances))
+    });
     let groups = group(hosts, all);
     groups
         .iter()

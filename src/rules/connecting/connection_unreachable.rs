@@ -1,6 +1,5 @@
 //! A connect was answered by an ICMP error.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::analysis::connection::{ConnectionSummary, Opening};
@@ -8,7 +7,7 @@ use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
-use crate::rules::scans::{Failures, group};
+use crate::rules::scans::{failures, group};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 
@@ -73,22 +72,10 @@ rule! {
 type Kind = (bool, Option<(IpAddr, u8, u8)>);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
-    let mut all: Vec<Failures<'_, Kind>> = Vec::new();
-    for pair in hosts.host_pairs() {
-        let mut kinds: BTreeMap<Kind, Vec<&ConnectionSummary>> = BTreeMap::new();
-        for it in pair.connections {
-            if it.opening == Opening::Unreachable {
-                let kind = (hosts.fallback(it).is_some(), it.icmp);
-                kinds.entry(kind).or_default().push(it);
-            }
-        }
-        all.extend(kinds.into_iter().map(|(kind, connections)| Failures {
-            kind,
-            client: pair.client,
-            server: pair.server,
-            connections,
-        }));
-    }
+    let all = failures(hosts, |it| {
+        let unreachable = it.opening == Opening::Unreachable;
+        unreachable.then(|| (hosts.fallback(it).is_some(), it.icmp))
+    });
     let groups = group(hosts, all);
     groups
         .iter()
