@@ -9,7 +9,7 @@ use crate::rules::classify::{request, response};
 use crate::rules::connecting::proxy_refused::is_proxied;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, sentence};
-use crate::rules::wording::{named, not_yet, repetition, tell};
+use crate::rules::wording::{DiagnosisBuilder, named, not_yet, repetition, tell};
 
 rule! {
     /// # What happened
@@ -125,23 +125,34 @@ fn check(connection: &Connection) -> Verdict {
     }
     message.say(repetition(exchange));
     let more = all.count();
-    tell(
+    let told = tell(
         &RULE,
         Severity::Error,
         certainty,
         sentence!("a gateway answered {}", status.to_string()),
         message,
-    )
-    .adds((more > 0).then(|| sentence!("{} more on the connection got such an answer.", more)))
-    .shows(
-        request(exchange).map(|message| message.last),
-        "the request is complete",
-    )
-    .shows(
-        response(exchange).map(|message| message.first),
-        status.to_string(),
-    )
-    .about(connection)
+    );
+    shown(told, exchange, more, connection)
+}
+
+/// Completes the case of this answer: how many more there are, and the frames of request and response.
+pub(in crate::rules) fn shown(
+    told: DiagnosisBuilder,
+    exchange: &Exchange,
+    more: usize,
+    connection: &Connection,
+) -> Verdict {
+    let status = exchange.status().unwrap_or_default();
+    told.adds((more > 0).then(|| sentence!("{} more on the connection got such an answer.", more)))
+        .shows(
+            request(exchange).map(|message| message.last),
+            "the request is complete",
+        )
+        .shows(
+            response(exchange).map(|message| message.first),
+            status.to_string(),
+        )
+        .about(connection)
 }
 
 /// Who answered what to which request, and when.

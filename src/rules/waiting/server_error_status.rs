@@ -4,11 +4,10 @@ use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
-use crate::rules::classify::{request, response};
 use crate::rules::connecting::proxy_refused::is_proxied;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Statement, sentence};
-use crate::rules::waiting::gateway_error::{answered, is_told};
+use crate::rules::statement::Statement;
+use crate::rules::waiting::gateway_error::{answered, is_told, shown};
 use crate::rules::wording::{not_yet, tell};
 
 rule! {
@@ -79,23 +78,14 @@ fn check(connection: &Connection) -> Verdict {
     };
     let status = exchange.status().unwrap_or_default();
     let more = all.count();
-    tell(
+    let told = tell(
         &RULE,
         Severity::Note,
         Certainty::Certain,
         "the server answered that it failed",
         Statement::from(answered(exchange, "The server", status)),
-    )
-    .adds((more > 0).then(|| sentence!("{} more on the connection got such an answer.", more)))
-    .shows(
-        request(exchange).map(|message| message.last),
-        "the request is complete",
-    )
-    .shows(
-        response(exchange).map(|message| message.first),
-        status.to_string(),
-    )
-    .about(connection)
+    );
+    shown(told, exchange, more, connection)
 }
 
 #[cfg(test)]
