@@ -181,7 +181,7 @@ pub(crate) fn evaluate_with(
         upstream::join(&mut findings, facts, &legs);
     }
     name(&mut findings, facts);
-    tailor(&mut findings, facts.connections);
+    tailor(&mut findings, facts);
     findings
 }
 
@@ -326,7 +326,7 @@ fn evaluate_hosts(
             first: it.first,
             ..CaseKey::between(index, &it.story, it.client, it.server)
         };
-        let known = known(facts, &it.connections);
+        let known = facts.records(&it.connections);
         put(all, key, Cases::across(it, &known));
     }
 }
@@ -335,15 +335,6 @@ fn evaluate_hosts(
 fn summary<'a>(facts: &RuleInput<'a>, id: u32) -> Option<&'a ConnectionSummary> {
     let at = facts.summaries.binary_search_by_key(&id, |it| it.id).ok()?;
     facts.summaries.get(at)
-}
-
-/// Connections of a case that are examined for the conditions of remedies.
-const EXAMINED: usize = 256;
-
-/// The records of these connections, as far as they are kept.
-fn known<'a>(facts: &RuleInput<'a>, ids: &[u32]) -> Vec<&'a Connection> {
-    let ids = ids.iter().take(EXAMINED);
-    ids.filter_map(|id| facts.record(*id)).collect()
 }
 
 fn evaluate_sockets(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
@@ -370,7 +361,7 @@ fn evaluate_sockets(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
                     .first()
                     .map_or(FrameNumber(0), |connection| connection.first.frame);
                 let connections: Vec<u32> = own.iter().map(|connection| connection.id).collect();
-                let known = known(facts, &connections);
+                let known = facts.records(&connections);
                 put(&mut all, key, Cases::on(*story, first, connections, &known));
             }
         }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::Finding;
 use super::named_products::{client, server};
 use super::remedy::{Remedy, SHOWN};
+use super::{Finding, RuleInput};
 use crate::analysis::connection::Connection;
 use crate::base::net::Endpoint;
 use crate::knowledge::{LogSide, Product, REMEDY_WORDS, settings};
@@ -20,15 +20,11 @@ use crate::knowledge::{LogSide, Product, REMEDY_WORDS, settings};
 const ASKED: usize = 256;
 
 /// Adapts the remedies of all findings to the products in the capture.
-pub(super) fn tailor(findings: &mut [Finding], connections: &[Arc<Connection>]) {
-    let by_server = by_server(connections);
+pub(super) fn tailor(findings: &mut [Finding], facts: &RuleInput<'_>) {
+    let by_server = by_server(facts.connections);
     let mut elsewhere = ByServer::default();
     for finding in findings {
-        let own = finding.connections.iter().take(ASKED).filter_map(|id| {
-            let at = connections.binary_search_by_key(id, |it| it.id).ok()?;
-            connections.get(at).map(AsRef::as_ref)
-        });
-        let own: Vec<&Connection> = own.collect();
+        let own = facts.records(&finding.connections);
         let client = the_one(own.iter().filter_map(|it| client(it)));
         let server = the_one(own.iter().filter_map(|it| server(it)));
         // A server that sent no header here may have done so on another connection.
