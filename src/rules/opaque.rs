@@ -117,6 +117,145 @@ mod tests {
         assert_eq!(rules(&format!("{log}+1s {log}+1s {log}+5s <-- RST")), none);
     }
 
+    /// The handshakes of TLS 1.2 and 1.3, and a first request with its answer.
+    const VERSIONS: [(&str, &str); 2] = [
+        (
+            "1.2",
+            "ClientHello [version=1.2] -->\n<-- ServerHello Certificate ServerHelloDone\n\
+             KeyExchange Finished -->\n<-- Finished\napp 60 -->\n<-- app 50\n",
+        ),
+        (
+            "1.3",
+            "ClientHello [version=1.3] -->\n<-- ServerHello [version=1.3] Finished [version=1.3] app 800\n\
+             Finished [version=1.3] -->\napp 60 -->\n<-- app 50\n",
+        ),
+    ];
+
+    /// A row: what happens at the end, with `last` for the client's last record, and the rules that see it where that
+    /// record is as short as a goodbye, and where it is a request.
+    #[test]
+    fn the_end_after_a_goodbye_inside_tls_is_no_fault_and_a_lost_request_is() {
+        const CLOSED: &[&str] = &["closed-before-response"];
+        const RESET: &[&str] = &["reset-before-response"];
+        const UNSAID: &[&str] = &["tls-no-close-notify"];
+        const CUT: &[&str] = &["reset-mid-response"];
+        const LATE: &[&str] = &["tls-reset-after-close-notify"];
+        const LOST: &[&str] = &["data-lost-in-reset"];
+        let rows: &[(&str, &[&str], &[&str])] = &[
+            // The server ends it, without an answer.
+            ("last --> / <-- FIN / FIN --> / <-- ACK", UNSAID, CLOSED),
+            ("last --> / <-- notify FIN / FIN --> / <-- ACK", &[], CLOSED),
+            ("last --> / <-- RST", UNSAID, RESET),
+            ("last --> / <-- ACK / <-- RST", UNSAID, RESET),
+            ("last --> / <-- notify / <-- RST", &[], RESET),
+            ("last --> / +2s <-- RST", UNSAID, RESET),
+            // The client's own FIN.
+            ("last --> / FIN --> / <-- FIN / ACK -->", &[], &[]),
+            ("last FIN --> / <-- FIN / ACK -->", &[], &[]),
+            ("last --> / FIN --> / <-- RST", &[], &[]),
+            (
+                "last --> / FIN --> / <-- notify FIN / RST [noack] -->",
+                &[],
+                &[],
+            ),
+            ("last --> / notify FIN --> / <-- FIN / ACK -->", &[], &[]),
+            (
+                "last --> / notify FIN --> / <-- notify FIN / RST [noack] -->",
+                LATE,
+                LATE,
+            ),
+            ("last --> / notify FIN --> / <-- RST", LATE, LATE),
+            // Its own RST.
+            ("last --> / RST -->", &[], &[]),
+            ("last --> / notify --> / RST -->", &[], &[]),
+            // The answer meets a client that is gone: the RST takes it away.
+            (
+                "last --> / FIN --> / <-- app 50 / RST [noack] -->",
+                &[],
+                &[],
+            ),
+            (
+                "last --> / notify FIN --> / <-- app 50 / RST [noack] -->",
+                &[],
+                &[],
+            ),
+            // After the answer.
+            (
+                "last --> / <-- app 50 / ACK --> / <-- FIN / FIN --> / <-- ACK",
+                UNSAID,
+                UNSAID,
+            ),
+            (
+                "last --> / <-- app 50 / ACK --> / <-- notify FIN / FIN --> / <-- ACK",
+                &[],
+                &[],
+            ),
+            ("last --> / <-- app 50 / ACK --> / <-- RST", UNSAID, CUT),
+            ("last --> / <-- app 50 / <-- notify / <-- RST", &[], &[]),
+            (
+                "last --> / <-- app 50 / FIN --> / <-- FIN / ACK -->",
+                &[],
+                &[],
+            ),
+            (
+                "last --> / <-- app 50 / notify FIN --> / <-- RST",
+                LATE,
+                LATE,
+            ),
+            ("last --> / <-- app 50 / RST -->", &[], &[]),
+            // More than a goodbye is answered with, or an answer that may not have arrived.
+            ("last --> / <-- app 900 / ACK --> / <-- RST", CUT, CUT),
+            ("last --> / <-- app 50 / <-- RST", CUT, CUT),
+            // It met the server's close.
+            (
+                "<-- notify FIN / last [crossed] --> / <-- RST [noack]",
+                &[],
+                LOST,
+            ),
+        ];
+        for (version, open) in VERSIONS {
+            let notify = format!("close_notify [version={version}]");
+            for (end, short, long) in rows {
+                for (length, wanted) in [(29, short), (300, long)] {
+                    let end = end
+                        .replace(" / ", "\n")
+                        .replace("last", &format!("app {length}"))
+                        .replace("notify", &notify);
+                    assert_eq!(rules(&format!("{open}{end}")), *wanted, "{version}: {end}");
+                }
+            }
+        }
+    }
+
+    /// A goodbye is the last of several turns, and is not what a client of HTTP says.
+    #[test]
+    fn what_is_no_goodbye_inside_tls() {
+        let (_, open) = VERSIONS[0];
+        let end = "app 29 -->\n<-- app 50\nACK -->\n<-- RST";
+        let http = open.replace("ClientHello [", "ClientHello [alpn=http/1.1 ");
+        assert_eq!(rules(&format!("{http}{end}")), ["reset-mid-response"]);
+        let first = open.replace("app 60 -->\n<-- app 50\n", "");
+        assert_eq!(rules(&format!("{first}{end}")), ["reset-mid-response"]);
+    }
+
+    /// Answers of one length, each to words of its own, are no session tickets of TLS 1.3.
+    #[test]
+    fn answers_of_one_length_are_answers() {
+        let (_, open) = VERSIONS[1];
+        let none: [&str; 0] = [];
+        let closes = "<-- close_notify [version=1.3] FIN\nFIN -->\n<-- ACK";
+        let asked = "app 300 -->\n<-- app 50\n";
+        assert_eq!(rules(&format!("{open}{asked}{closes}")), none);
+        let tickets = open.replace(
+            "app 60 -->\n<-- app 50\n",
+            "app 300 -->\n<-- app 250 app 250\n",
+        );
+        assert_eq!(
+            rules(&format!("{tickets}{closes}")),
+            ["closed-before-response"]
+        );
+    }
+
     #[test]
     fn a_goodbye_inside_tls_has_no_answer_either() {
         let open = "ClientHello [version=1.2] -->\n<-- ServerHello Certificate ServerHelloDone\n\

@@ -141,7 +141,8 @@ pub(crate) fn response_cut(connection: &Connection) -> Option<ResponseCut> {
         .last
         .is_some_and(|last| last <= at && at.time.since(last.time) < UNDER_WAY);
     let silent = flow.close_notify == CloseNotify::None;
-    (word == "RST" && answering && soon && silent).then_some(ResponseCut {
+    let goodbye = is_answered_goodbye(connection, facts);
+    (word == "RST" && answering && soon && silent && !goodbye).then_some(ResponseCut {
         at,
         word,
         certainty: Certainty::Likely,
@@ -172,15 +173,31 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 /// answers before, and nothing says that HTTP is spoken (its clients announce it by ALPN).
 fn may_be_goodbye(connection: &Connection, facts: &TlsFacts) -> bool {
     let [client, server] = facts.flows;
-    let announced = facts
-        .hello
-        .as_ref()
-        .is_none_or(|(_, hello)| hello.cut || !hello.alpn.is_empty());
     let soon = client
         .last
         .is_some_and(|last| connection.teardown.at.since(last.time) < AT_ONCE);
     let short = facts.last_word == Some(FlowEnd::A) && facts.last_words <= LONGEST_GOODBYE;
-    !announced && soon && short && server.records > 0 && !facts.only_tickets
+    !may_be_http(facts) && soon && short && server.records > 0 && !facts.only_tickets
+}
+
+/// Whether HTTP may be spoken: its clients announce it by ALPN.
+fn may_be_http(facts: &TlsFacts) -> bool {
+    let hello = facts.hello.as_ref();
+    hello.is_none_or(|(_, hello)| hello.cut || !hello.alpn.is_empty())
+}
+
+/// The longest answer to a goodbye: a line or two of SMTP or IMAP.
+const LONGEST_REPLY: u64 = 160;
+
+/// Whether the server's last records may be its answer to a goodbye, after which nothing is due (RFC 5321 §4.1.1.10): the
+/// client's last turn and the answer are short, the client has all of it, and both had spoken before.
+fn is_answered_goodbye(connection: &Connection, facts: &TlsFacts) -> bool {
+    let [client, server] = facts.flows;
+    let sent = connection.sent[Who::Server as usize];
+    let short = facts.last_words <= LONGEST_GOODBYE && facts.last_answer <= LONGEST_REPLY;
+    let before = client.bytes > facts.last_words && server.bytes > facts.last_answer;
+    let arrived = sent.missing == 0 && sent.acknowledged >= sent.bytes;
+    !may_be_http(facts) && short && before && arrived && !facts.only_tickets
 }
 
 /// A client that closes sooner, and has had no answer, has not run into a time limit.

@@ -45,8 +45,10 @@ pub struct TlsFacts {
     pub closed: Option<NotDecrypted>,
     /// Who sent the last record of application data; `None` if there was none.
     pub last_word: Option<FlowEnd>,
-    /// Bytes of the application data records that the TLS client has sent since the server's last one.
+    /// Bytes of the application data records that the TLS client sent in its last turn, be it answered or not.
     pub last_words: u64,
+    /// Bytes of the application data records that the TLS server sent in its last turn.
+    pub last_answer: u64,
     /// TLS 1.3: all that the server has sent may be session tickets (RFC 8446 §4.6.1), which answer no request.
     pub only_tickets: bool,
 }

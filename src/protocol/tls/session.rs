@@ -56,8 +56,9 @@ pub struct TlsSession {
     last_word: Option<FlowEnd>,
     /// The same, from decrypted records.
     pub(super) last_inside: Option<FlowEnd>,
-    /// Bytes of the application data records that the client has sent since the server's last one.
+    /// Bytes of the application data records of the client's last turn, and of the server's.
     last_words: u64,
+    last_answer: u64,
     /// Length of every application data record of the server, as long as all are the same.
     ticket: Option<u16>,
     not_only_tickets: bool,
@@ -267,6 +268,7 @@ impl TlsSession {
                 self.last_word
             },
             last_words: self.last_words,
+            last_answer: self.last_answer,
         }
     }
 
@@ -392,14 +394,17 @@ impl TlsSession {
         if !is_caller {
             let flow = &self.flows[from.index()];
             let same = *self.ticket.get_or_insert(record.length) == record.length;
-            self.not_only_tickets |= !same || flow.records >= MAX_TICKETS;
+            // Tickets come in one flight: what follows words that came between is an answer.
+            let again = flow.records > 0 && self.last_word == self.caller;
+            self.not_only_tickets |= !same || again || flow.records >= MAX_TICKETS;
         }
         let length = u64::from(record.length);
-        self.last_words = match (is_caller, self.last_word == Some(from)) {
-            (true, true) => self.last_words.saturating_add(length),
-            (true, false) => length,
-            (false, _) => 0,
+        let goes_on = self.last_word == Some(from);
+        let words = match is_caller {
+            true => &mut self.last_words,
+            false => &mut self.last_answer,
         };
+        *words = if goes_on { *words } else { 0 }.saturating_add(length);
         self.last_word = Some(from);
         let flow = &mut self.flows[from.index()];
         flow.records = flow.records.saturating_add(1);

@@ -96,6 +96,11 @@ fn check(connection: &Connection) -> Verdict {
     let Some((by, reset)) = reset else {
         return not_yet(connection);
     };
+    // Data that the other side sent on is what the RST answers and discards.
+    let other = facts.flows[who.other() as usize];
+    if other.last.is_some_and(|last| last > said) || other.lacking > 0 {
+        return Verdict::Clear;
+    }
     let message = match (who, by) {
         (Who::Client, Who::Client) => {
             "The client had said close_notify and closed; its RST after that takes nothing away."
