@@ -106,3 +106,25 @@ fn check(connection: &Connection) -> Verdict {
     .shows(Some(lost.reset.frame_ref), "RST from the server")
     .about(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    /// Of a capture with a snap length it is not known whether TLS was spoken, nor what the last bytes were. As few as an
+    /// alert has may be the goodbye in answer to the server's.
+    #[test]
+    fn short_uncaptured_bytes_behind_a_close_may_be_a_goodbye() {
+        let lost = |cut: &str, bytes: u32| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nACK -->\ndata 300 [{cut}] -->\n<-- data 200 [{cut}]\nACK -->\n<-- FIN\n\
+                 data {bytes} [{cut} crossed] -->\n<-- RST [noack]"
+            );
+            let rules = ladder_check::run(&text.parse().expect("a ladder")).rules();
+            rules.contains(&"data-lost-in-reset")
+        };
+        assert!(lost("cut=300", 31));
+        assert!(!lost("cut=2", 31));
+        assert!(lost("cut=2", 1000));
+    }
+}
