@@ -423,6 +423,357 @@ fn what_a_limit_leaves_out_of_a_connection_is_reported() {
     assert_eq!(healthy["limits_hit"], serde_json::json!([]));
 }
 
+/// A connection on which the sides say this in turns; `true` is the client.
+fn turns(said: &[(bool, Vec<u8>)]) -> Vec<Packet> {
+    let mut next = [1_u32, 1];
+    let mut packets = vec![
+        packet(1, SYN, 0, b""),
+        reply(1, SYN | ACK, 0, 1, b""),
+        packet(1, ACK, 1, b""),
+    ];
+    for (from_client, bytes) in said {
+        for piece in bytes.chunks(30_000) {
+            packets.push(match from_client {
+                true => Packet {
+                    ack: next[1],
+                    ..packet(1, ACK, next[0], piece)
+                },
+                false => reply(1, ACK, next[1], next[0], piece),
+            });
+            next[usize::from(!from_client)] += piece.len() as u32;
+        }
+    }
+    packets.push(Packet {
+        ack: next[1],
+        ..packet(1, ACK | FIN, next[0], b"")
+    });
+    packets.push(reply(1, ACK | FIN, next[1], next[0] + 1, b""));
+    for (nth, packet) in (0..).zip(&mut packets) {
+        packet.time = nth * 1_000_000;
+    }
+    packets
+}
+
+/// A field of HTTP/2 that is in no table.
+fn field(name: &[u8], value: &[u8]) -> Vec<u8> {
+    let length = |text: &[u8]| text.len() as u8;
+    [&[0, length(name)], name, &[length(value)], value].concat()
+}
+
+/// A handshake message of TLS in records of its own.
+fn handshake(kind: u8, body: &[u8]) -> Vec<u8> {
+    let [_, length @ ..] = (body.len() as u32).to_be_bytes();
+    let message = [&[kind], &length[..], body].concat();
+    message
+        .chunks(16_000)
+        .flat_map(|it| record(22, it))
+        .collect()
+}
+
+/// A ClientHello that offers so many ciphers.
+fn client_hello(ciphers: u16) -> Vec<u8> {
+    let mut body = [&[3, 3], &[7; 32][..], &[0]].concat();
+    body.extend((2 * ciphers).to_be_bytes());
+    (0..ciphers).for_each(|it| body.extend(it.to_be_bytes()));
+    body.extend([1, 0]);
+    handshake(1, &body)
+}
+
+/// A DNS message of one segment: after its length.
+fn dns(message: &[u8]) -> Vec<u8> {
+    [&(message.len() as u16).to_be_bytes(), message].concat()
+}
+
+/// What one connection can have too much of where both sides speak: the limit, what they say, how much is beyond it, and
+/// the report's line.
+#[test]
+fn what_a_limit_leaves_out_of_a_talk_is_reported() {
+    use hangup::protocol::dns::{RecordType, write};
+    let goaway = |code: u8| frame(7, 0, 0, &[0, 0, 0, 0, 0, 0, 0, code]);
+    let goaways = [preface(), goaway(0).repeat(10)].concat();
+    let socket = [
+        field(b":method", b"CONNECT"),
+        field(b":protocol", b"websocket"),
+        field(b":scheme", b"http"),
+        field(b":path", b"/"),
+        field(b":authority", b"a"),
+    ]
+    .concat();
+    let ok = field(b":status", b"200");
+    let all = |each: &dyn Fn(u32) -> Vec<u8>| (0..100).flat_map(|nth| each(2 * nth + 1)).collect();
+    let opened: Vec<u8> = all(&|id| frame(1, 4, id, &socket));
+    let accepted: Vec<u8> = all(&|id| frame(1, 4, id, &ok));
+    let reset: Vec<u8> = all(&|id| frame(3, 0, id, &[0, 0, 0, 8]));
+    let connect = b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n".to_vec();
+    let connected = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+    let alerts = [record(21, &[1, 112]).repeat(12), record(21, &[2, 40])].concat();
+    let server_hello = handshake(2, &[&[3, 3], &[9; 32][..], &[0, 0xc0, 0x2f, 0]].concat());
+    let chain = [&[0, 0, 30], &[0; 30][..]].concat();
+    let addresses: Vec<std::net::IpAddr> = (0..20_u8).map(|it| [10, 1, 0, it].into()).collect();
+    let asked = dns(&write(7, b"a.example", RecordType::A, None));
+    let told = dns(&write(
+        7,
+        b"a.example",
+        RecordType::A,
+        Some((0, &addresses)),
+    ));
+    let rows: [(&str, Vec<(bool, Vec<u8>)>, u64, &str); 9] = [
+        (
+            "goaways",
+            vec![(true, goaways), (false, frame(4, 0, 0, b""))],
+            6,
+            "GOAWAYs were not kept",
+        ),
+        (
+            "websockets",
+            vec![
+                (true, [preface(), opened].concat()),
+                (
+                    false,
+                    [frame(4, 0, 0, &[0, 8, 0, 0, 0, 1]), accepted].concat(),
+                ),
+                (true, reset),
+            ],
+            36,
+            "WebSockets on HTTP/2 streams were not kept",
+        ),
+        (
+            "nested-tunnels",
+            (0..12)
+                .flat_map(|_| [(true, connect.clone()), (false, connected.clone())])
+                .collect(),
+            1,
+            "were not looked into",
+        ),
+        (
+            "tls-alerts",
+            vec![(true, client_hello(1)), (false, alerts)],
+            5,
+            "TLS alerts were not kept",
+        ),
+        (
+            "certificates",
+            vec![
+                (true, client_hello(1)),
+                (false, [server_hello, handshake(11, &chain)].concat()),
+            ],
+            2,
+            "were not read, after the first of each",
+        ),
+        (
+            "tls-offers",
+            vec![(true, client_hello(100)), (false, record(21, &[2, 40]))],
+            36,
+            "that clients of TLS offer were not kept",
+        ),
+        (
+            "unfinished",
+            vec![
+                (true, handshake(1, &[0; 120_000])),
+                (false, record(21, &[2, 40])),
+            ],
+            1,
+            "was read no further",
+        ),
+        (
+            "dns-answers",
+            vec![(true, asked.clone()), (false, told)],
+            4,
+            "records of DNS answers",
+        ),
+        (
+            "dns-answers",
+            vec![(true, asked.repeat(20))],
+            4,
+            "messages of one segment",
+        ),
+    ];
+    for (name, said, beyond, line) in rows {
+        let shots = |out: &mut dyn Write| {
+            let shots = turns(&said).into_iter().map(|packet| {
+                let mut shot = packet.shot();
+                let place = if packet.from_client { 36 } else { 34 };
+                if name == "dns-answers" {
+                    shot.data[place..place + 2].copy_from_slice(&53_u16.to_be_bytes());
+                }
+                shot
+            });
+            write_shots(out, shots);
+        };
+        let show = |format: &str| {
+            run(
+                &format!("report -f {format} --color never -"),
+                LITTLE,
+                shots,
+            )
+        };
+        let report = first_line(&show("ndjson"));
+        assert_eq!(limit(&report, name), beyond, "{name}: {report}");
+        let text = String::from_utf8(show("text").stdout).expect("text");
+        let text: Vec<&str> = text.split_whitespace().collect();
+        assert!(text.join(" ").contains(line), "{name}: {text:?}");
+        // The fatal alert behind the harmless ones is told.
+        assert!(name != "tls-alerts" || text.join(" ").contains("handshake_failure"));
+    }
+}
+
+#[test]
+#[cfg_attr(not(feature = "decrypt"), ignore = "it takes a key log")]
+fn what_waits_for_keys_too_long_is_reported() {
+    let piece = record(23, &[b'x'; 16_000]);
+    let said = [(true, [client_hello(1), piece.repeat(20)].concat())];
+    let arguments = "report -f ndjson --threads 1 --keylog captures/tls13.keylog -";
+    let output = run(arguments, LITTLE, |out| {
+        write_packets(out, turns(&said).into_iter());
+    });
+    assert_eq!(limit(&first_line(&output), "decryption"), 1);
+}
+
+#[test]
+fn more_than_a_table_holds_is_reported() {
+    // Lookups, sixteen of a segment.
+    let lookups = |out: &mut dyn Write| {
+        let shots = (0..4200_u32).map(|nth| {
+            let asked = (0..16_u16).map(|id| {
+                let name = format!("n{nth}-{id}.example");
+                dns(&hangup::protocol::dns::write(
+                    id,
+                    name.as_bytes(),
+                    hangup::protocol::dns::RecordType::A,
+                    None,
+                ))
+            });
+            let asked: Vec<u8> = asked.flatten().collect();
+            let mut shot = packet(nth, ACK, 1, &asked).shot();
+            shot.data[36..38].copy_from_slice(&53_u16.to_be_bytes());
+            shot
+        });
+        write_shots(out, shots);
+    };
+    assert_eq!(
+        limit(&report(LITTLE, lookups), "lookups"),
+        4200 * 16 - 65_536
+    );
+
+    // Questions of one host, and hosts that are heard.
+    let arp = |kind: u8, sender: u32, target: u32| {
+        let mut shot = packet(1, ACK, 0, b"").shot();
+        let head = [0, 1, 8, 0, 6, 4, 0, kind];
+        let body = [
+            &head[..],
+            &[2; 6],
+            &sender.to_be_bytes(),
+            &[0; 6],
+            &target.to_be_bytes(),
+        ];
+        shot.data.truncate(12);
+        shot.data.extend([8, 6]);
+        shot.data.extend(body.concat());
+        shot.length = shot.data.len() as u32;
+        shot
+    };
+    let questions = |out: &mut dyn Write| {
+        write_shots(
+            out,
+            (1..=5000_u32).map(|nth| arp(1, 0x0a00_0001, 0x0b00_0000 + nth)),
+        );
+    };
+    assert_eq!(limit(&report(LITTLE, questions), "neighbours"), 904);
+    let heard = |out: &mut dyn Write| {
+        let question = arp(1, 0x0a00_0001, 0x0b01_1170);
+        let heard = (1..=70_000_u32).map(|nth| arp(2, 0x0b00_0000 + nth, 0x0a00_0001));
+        write_shots(out, heard.chain([question]));
+    };
+    let output = run(
+        "report -f ndjson --connections none --threads 1 -",
+        LITTLE,
+        heard,
+    );
+    assert_eq!(limit(&first_line(&output), "neighbours"), 70_001 - 65_536);
+    // The one who was asked for was heard, though it is not kept.
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("arp-unanswered"));
+
+    // Pieces behind a hole, of one direction.
+    let pieces = |out: &mut dyn Write| {
+        let open = [packet(1, SYN, 0, b""), reply(1, SYN | ACK, 0, 1, b"")];
+        let later = (0..3000_u32).map(|nth| packet(1, ACK, 100 + 2 * nth, b"x"));
+        write_packets(out, open.into_iter().chain(later));
+    };
+    assert_eq!(limit(&report(LITTLE, pieces), "reassembly"), 1);
+
+    // Exchanges of one connection.
+    let exchanges = |out: &mut dyn Write| {
+        let get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        let (asks, answers) = (get.len() as u32, OK.len() as u32);
+        let open = [packet(1, SYN, 0, b""), reply(1, SYN | ACK, 0, 1, b"")];
+        let talk = (0..66_000_u32).flat_map(|nth| {
+            let (asked, answered) = (1 + asks * nth, 1 + answers * nth);
+            let request = Packet {
+                ack: answered,
+                ..packet(1, ACK, asked, get)
+            };
+            [request, reply(1, ACK, answered, asked + asks, OK)]
+        });
+        write_packets(out, open.into_iter().chain(talk));
+    };
+    assert!(limit(&report(LITTLE, exchanges), "exchanges") > 0);
+
+    // Tunnels of GRE, told apart by their keys (RFC 2890 §2.1).
+    let tunnels = |out: &mut dyn Write| {
+        let shots = (0..66_000_u32).map(|key| {
+            let mut shot = packet(1, SYN, key, b"").shot();
+            let length = (20 + 8 + shot.data.len() - 14) as u16;
+            let mut outer = shot.data[14..34].to_vec();
+            outer[2..4].copy_from_slice(&length.to_be_bytes());
+            outer[9] = 47;
+            outer.extend([0x20, 0, 8, 0]);
+            outer.extend(key.to_be_bytes());
+            shot.data.splice(14..14, outer);
+            shot.length = shot.data.len() as u32;
+            shot
+        });
+        write_shots(out, shots);
+    };
+    assert!(limit(&report(LITTLE, tunnels), "tunnels") >= 66_000 - 65_536);
+
+    // Connections with the same addresses and ports in two VLANs.
+    let vlans = |out: &mut dyn Write| {
+        let tagged = |packet: Packet, vlan: u8| {
+            let mut shot = packet.shot();
+            shot.data.splice(12..12, [0x81, 0, 0, vlan]);
+            shot.length += 4;
+            shot
+        };
+        let shots = (1..=20_000_u32).flat_map(|client| {
+            [
+                tagged(packet(client, SYN, 0, b""), 1),
+                tagged(reply(client, SYN | ACK, 0, 1, b""), 1),
+                tagged(packet(client, ACK, 1, b""), 1),
+                tagged(packet(client, SYN, 900_000, b""), 2),
+            ]
+        });
+        write_shots(out, shots);
+    };
+    assert!(limit(&report(LITTLE, vlans), "vlans") > 20_000 - 16 * 1024 - 1);
+
+    // Pairs of clients and servers.
+    let pairs = |out: &mut dyn Write| {
+        let shots = (0..70_000_u32).flat_map(|nth| {
+            let mut syn = packet(nth, SYN, nth, b"").shot();
+            let mut refusal = reply(nth, ACK | wire::RST, 0, nth + 1, b"").shot();
+            for (shot, place) in [(&mut syn, 26), (&mut refusal, 30)] {
+                shot.data[place..place + 4].copy_from_slice(&(0x0b00_0000 + nth).to_be_bytes());
+            }
+            [syn, refusal]
+        });
+        write_shots(out, shots);
+    };
+    assert_eq!(
+        limit(&report(LITTLE, pairs), "socket-pairs"),
+        70_000 - 65_536
+    );
+}
+
 #[test]
 fn segments_that_come_too_late_are_reported() {
     const CONNECTIONS: u32 = 1000;

@@ -79,6 +79,7 @@ impl Analysis {
             source.files(),
             source.lost(),
             &selection,
+            0,
         ))
     }
 

@@ -15,7 +15,8 @@ use anyhow::{Result, bail};
 
 use super::cli;
 use super::output::{FOUND, options, write_report};
-use super::session::{MAX_REMEMBERED, Session};
+use super::session::Session;
+use super::told::{FindingName, MAX_REMEMBERED, ToldFindings, name};
 use crate::base::escape::escape;
 use crate::report;
 use crate::report::snapshot::{ReadStage, Snapshot};
@@ -69,7 +70,8 @@ pub(super) fn follow(
         // Read the stage before the snapshot, so that nothing published before the end is missed.
         let stage = watch.progress().stage;
         let printed = printer.print_new(watch.version(), &watch.snapshot());
-        let printed = printed.and_then(|()| {
+        let printed = printed.and_then(|forgotten| {
+            session.forgot(forgotten);
             for note in running.notes().into_iter().skip(notes) {
                 notes += 1;
                 writeln!(io::stdout(), "{}", escape(note.as_bytes()))?;
@@ -124,39 +126,33 @@ fn signals() -> Arc<AtomicBool> {
     signalled
 }
 
-type ToldName = (
-    &'static str,
-    Option<std::net::IpAddr>,
-    Option<crate::base::net::Endpoint>,
-);
-
 #[derive(Default)]
 struct FindingPrinter {
     version: u64,
-    seen: HashSet<ToldName>,
-    printed: HashSet<ToldName>,
+    seen: HashSet<FindingName>,
+    printed: ToldFindings,
 }
 
 impl FindingPrinter {
-    fn print_new(&mut self, version: u64, snapshot: &Snapshot) -> io::Result<()> {
+    /// Prints the findings that were not printed yet. Returns how many of those that were are forgotten.
+    fn print_new(&mut self, version: u64, snapshot: &Snapshot) -> io::Result<u64> {
         if version == self.version {
-            return Ok(());
+            return Ok(0);
         }
         self.version = version;
         let mut out = io::stdout().lock();
         let mut now = HashSet::new();
         for finding in &snapshot.findings {
-            let name = (finding.rule, finding.client, finding.server);
+            let name = name(finding);
             now.insert(name);
-            if self.seen.contains(&name) && self.printed.insert(name) {
+            if self.seen.contains(&name) && self.printed.is_new(name) {
                 writeln!(out, "{}", line(finding))?;
             }
         }
-        if self.printed.len() > MAX_REMEMBERED {
-            self.printed.retain(|name| now.contains(name));
-        }
+        let forgotten = self.printed.forget(&now, MAX_REMEMBERED);
         self.seen = now;
-        out.flush()
+        out.flush()?;
+        Ok(forgotten)
     }
 }
 

@@ -155,12 +155,14 @@ fn joined(tallies: Tallies) -> GivenUpCases {
     all
 }
 
-/// Turns the engine's output into a snapshot: sockets, findings, and a summary of the input.
+/// Turns the engine's output into a snapshot: sockets, findings, and a summary of the input. `forgotten`: how many findings
+/// were told during the capture and are not remembered.
 pub(super) fn judge(
     mut analysis: EngineOutput,
     files: &[FileSummary],
     lost: Loss,
     wanted: &ReportSelection,
+    forgotten: u64,
 ) -> Analysis {
     let ReportSelection {
         options,
@@ -221,6 +223,7 @@ pub(super) fn judge(
         cases: gone.without_hosts(),
         keys: keys.key_store().counts(),
         files,
+        forgotten,
     });
     let summary = CaptureSummary {
         limits,
@@ -337,7 +340,7 @@ mod tests {
         settings.budget = budget;
         let output = engine::analyse(&mut *source, &settings, threads, &mut |_| ());
         let output = output.expect("it is a capture");
-        judge(output, source.files(), source.lost(), selection)
+        judge(output, source.files(), source.lost(), selection, 0)
     }
 
     fn text(analysis: &Analysis) -> String {

@@ -1,20 +1,26 @@
 //! The limits on what an analysis keeps: one table, from which the report's lines and the one in `docs/architecture.md`
 //! come.
 
+use super::told::MAX_REMEMBERED;
 use crate::analysis::engine::{
-    EngineStats, GivenUp, MAX_CLOSED, MAX_KEPT, MAX_LIVE, MAX_LIVE_EXCHANGE_BYTES, MAX_QUESTIONS,
-    MAX_STREAM_BYTES, MAX_WAITING_BYTES, PARTITIONS, RECORD_BYTES, SUMMARY_BYTES,
+    EngineStats, GivenUp, MAX_CLOSED, MAX_KEPT, MAX_LIVE, MAX_LIVE_EXCHANGE_BYTES, MAX_PRESENT,
+    MAX_QUESTIONS, MAX_SPLIT, MAX_STREAM_BYTES, MAX_WAITING_BYTES, PARTITIONS, RECORD_BYTES,
+    SUMMARY_BYTES,
 };
 use crate::analysis::hosts::MAX_PAIRS;
 use crate::packet::capture::{
     FileSummary, MAX_COMMENTS, MAX_INTERFACES, MAX_NAMES, MAX_RUNS, MAX_SECRET_BYTES,
 };
-use crate::packet::decode::{MAX_CONTEXTS, MAX_FRAGMENT_BYTES};
-use crate::protocol::dns::MAX_LOOKUPS;
-use crate::protocol::h2::{MAX_OPEN, MAX_STREAMS};
+use crate::packet::decode::{MAX_CONTEXTS, MAX_DATAGRAMS, MAX_FRAGMENT_BYTES, MAX_PIECES};
+use crate::protocol::dns::{MAX_ADDRESSES, MAX_IN_SEGMENT, MAX_LOOKUPS, MAX_RECORDS};
+use crate::protocol::h2::{MAX_GOAWAYS, MAX_OPEN, MAX_STREAMS, MAX_WEBSOCKETS};
 use crate::protocol::http::{MAX_EXCHANGES, MAX_FAULTS, MAX_FIELDS, MAX_INTERIM, MAX_TEXT_KEPT};
-use crate::protocol::tcp::MAX_HELD_BYTES;
-use crate::protocol::tls::secrets::{KeyStoreCounts, MAX_SESSIONS, MAX_TIMES};
+use crate::protocol::layers::{MAX_EARLY, MAX_HELD, MAX_PLACES, MAX_TUNNELS};
+use crate::protocol::tcp::{MAX_GAPS, MAX_HELD_BYTES, MAX_HELD_PIECES};
+use crate::protocol::tls::secrets::{KeyStoreCounts, MAX_LOST, MAX_SESSIONS, MAX_TIMES};
+use crate::protocol::tls::{
+    MAX_ALERTS, MAX_CERTIFICATE_NAMES, MAX_CERTIFICATES, MAX_LIST, MAX_WAITING,
+};
 use crate::report::snapshot::LimitHit;
 use crate::rules::MAX_GIVEN_UP_CASES;
 
@@ -31,7 +37,7 @@ pub struct Limit {
 
 /// All limits at which something is lost that a reader could miss. Left out are those of a page or a screen, which say
 /// themselves what they leave out, and those that no valid input reaches.
-pub const LIMITS: [Limit; 23] = [
+pub const LIMITS: [Limit; 34] = [
     Limit {
         name: "open-connections",
         values: &[(MAX_LIVE * PARTITIONS, "connections")],
@@ -69,12 +75,17 @@ pub const LIMITS: [Limit; 23] = [
         values: &[
             (MAX_STREAM_BYTES * PARTITIONS, "bytes"),
             (MAX_HELD_BYTES, "bytes of one direction"),
+            (MAX_HELD_PIECES, "segments of one direction"),
+            (MAX_GAPS, "holes of one direction"),
         ],
         line: "holes in a byte stream were given up, because too much waited behind them",
     },
     Limit {
         name: "unfinished",
-        values: &[(MAX_WAITING_BYTES * PARTITIONS, "bytes")],
+        values: &[
+            (MAX_WAITING_BYTES * PARTITIONS, "bytes"),
+            (MAX_WAITING, "bytes of one handshake message"),
+        ],
         line: "times a head, a handshake or a record was read no further, because too much waited for its end",
     },
     Limit {
@@ -90,6 +101,55 @@ pub const LIMITS: [Limit; 23] = [
         name: "h2-streams",
         values: &[(MAX_OPEN, "open streams of one connection")],
         line: "HTTP/2 streams were not followed to their end, because too many of one connection were open at once",
+    },
+    Limit {
+        name: "goaways",
+        values: &[(MAX_GOAWAYS, "GOAWAYs of one side of a connection")],
+        line: "GOAWAYs were not kept, between the first few of one side, with the first error among them, and its last",
+    },
+    Limit {
+        name: "websockets",
+        values: &[(MAX_WEBSOCKETS, "of one connection")],
+        line: "WebSockets on HTTP/2 streams were not kept, of connections with very many: first those that ended in order",
+    },
+    Limit {
+        name: "nested-tunnels",
+        values: &[(MAX_TUNNELS as usize, "tunnels inside tunnels")],
+        line: "tunnels inside so many tunnels were not looked into: what was spoken in them is not read",
+    },
+    Limit {
+        name: "tls-alerts",
+        values: &[(MAX_ALERTS, "alerts of one connection")],
+        line: "TLS alerts were not kept, of connections with very many: first those that end nothing",
+    },
+    Limit {
+        name: "certificates",
+        values: &[
+            (MAX_CERTIFICATES, "certificates of one chain"),
+            (MAX_CERTIFICATE_NAMES, "names of one certificate"),
+        ],
+        line: "certificates, and names in them, were not read, after the first of each",
+    },
+    Limit {
+        name: "tls-offers",
+        values: &[(MAX_LIST, "entries of one list")],
+        line: "ciphers, versions and protocols that clients of TLS offer were not kept, after the first of each",
+    },
+    Limit {
+        name: "decryption",
+        values: &[
+            (MAX_HELD, "bytes that wait for keys"),
+            (MAX_LOST as usize, "lost records in a row"),
+            (MAX_EARLY, "records of early data"),
+        ],
+        line: "times decryption was given up, because too much waited for keys or too many records were lost, or early \
+               data was read before it was known to be accepted",
+    },
+    Limit {
+        name: "record-offsets",
+        values: &[(MAX_PLACES, "records of one direction")],
+        line: "times every other offset of decrypted records was forgotten: how much of them had arrived at a close is \
+               known less exactly",
     },
     Limit {
         name: "texts",
@@ -113,7 +173,11 @@ pub const LIMITS: [Limit; 23] = [
     },
     Limit {
         name: "fragments",
-        values: &[(MAX_FRAGMENT_BYTES, "bytes")],
+        values: &[
+            (MAX_FRAGMENT_BYTES, "bytes"),
+            (MAX_DATAGRAMS, "datagrams"),
+            (MAX_PIECES, "fragments of one datagram"),
+        ],
         line: "IP fragments were let go, because too many waited for their siblings",
     },
     Limit {
@@ -122,14 +186,30 @@ pub const LIMITS: [Limit; 23] = [
         line: "lookups of names were not kept, after very many",
     },
     Limit {
+        name: "dns-answers",
+        values: &[
+            (MAX_ADDRESSES, "addresses of one answer"),
+            (MAX_RECORDS, "records of one answer"),
+            (MAX_IN_SEGMENT, "messages of one segment"),
+            (MAX_LOOKUPS, "addresses of all clients"),
+        ],
+        line: "records of DNS answers, and messages of one segment, were not kept, after the first of each: whether a \
+               client looked up an address that is among them is not known",
+    },
+    Limit {
         name: "neighbours",
-        values: &[(MAX_QUESTIONS, "pairs of hosts")],
-        line: "ARP questions were not kept, after very many",
+        values: &[(MAX_QUESTIONS, "pairs of hosts"), (MAX_PRESENT, "hosts")],
+        line: "ARP questions and senders were not kept, after very many",
     },
     Limit {
         name: "tunnels",
         values: &[(MAX_CONTEXTS, "tunnels")],
         line: "packets came through tunnels beyond the number that is told apart",
+    },
+    Limit {
+        name: "vlans",
+        values: &[(MAX_SPLIT * PARTITIONS, "pairs of addresses and ports")],
+        line: "packets were not told apart from those with the same addresses and ports in another VLAN",
     },
     Limit {
         name: "socket-pairs",
@@ -161,6 +241,11 @@ pub const LIMITS: [Limit; 23] = [
         values: &[(MAX_RUNS, "runs")],
         line: "changes between several files were not recorded: frames after them have their number in all files together",
     },
+    Limit {
+        name: "findings-remembered",
+        values: &[(MAX_REMEMBERED, "findings")],
+        line: "findings that had been told while packets came were forgotten: if they came again, they were told again",
+    },
 ];
 
 /// What was beyond each limit.
@@ -174,6 +259,8 @@ pub(super) struct Beyond<'a> {
     /// What was dropped from the key store.
     pub(super) keys: KeyStoreCounts,
     pub(super) files: &'a [FileSummary],
+    /// Findings that were told during the capture and forgotten.
+    pub(super) forgotten: u64,
 }
 
 /// The limits that were hit.
@@ -212,6 +299,17 @@ impl Beyond<'_> {
             "informational-responses" => bounds.interim,
             "faults" => bounds.faults,
             "file-descriptions" => self.files.iter().map(|it| it.left_out).sum(),
+            "dns-answers" => self.stats.lookups.unread(),
+            "goaways" => bounds.goaways,
+            "websockets" => bounds.websockets,
+            "nested-tunnels" => bounds.inner_tunnels,
+            "tls-alerts" => bounds.alerts,
+            "certificates" => bounds.certificates,
+            "tls-offers" => bounds.offers,
+            "decryption" => bounds.decryption,
+            "record-offsets" => bounds.places,
+            "vlans" => bounds.vlans,
+            "findings-remembered" => self.forgotten,
             "frame-runs" => self.files.iter().map(|it| it.more_runs).sum(),
             _ => 0,
         }
@@ -242,6 +340,15 @@ mod tests {
             faults: 12,
             texts: 13,
             streams: 14,
+            inner_tunnels: 24,
+            decryption: 25,
+            places: 26,
+            goaways: 27,
+            websockets: 28,
+            alerts: 29,
+            certificates: 30,
+            offers: 31,
+            vlans: 32,
         };
         let stats = EngineStats {
             bounds,
@@ -274,12 +381,13 @@ mod tests {
                 ..KeyStoreCounts::default()
             },
             files: &files,
+            forgotten: 33,
         });
         let counts: BTreeSet<u64> = hit.iter().map(|it| it.count).collect();
-        // Those of lookups and neighbours are private to them.
+        // Those of lookups (two) and neighbours are private to them.
         assert_eq!(
             (hit.len(), counts.len()),
-            (LIMITS.len() - 2, LIMITS.len() - 2)
+            (LIMITS.len() - 3, LIMITS.len() - 3)
         );
         let names: BTreeSet<_> = LIMITS.iter().map(|it| it.name).collect();
         assert_eq!(names.len(), LIMITS.len());

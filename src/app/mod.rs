@@ -26,6 +26,7 @@ mod progress;
 pub mod run;
 mod selection;
 pub mod session;
+mod told;
 #[cfg(feature = "ui")]
 mod tui;
 #[cfg(feature = "ui")]

@@ -8,7 +8,6 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufWriter;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,12 +18,12 @@ use std::time::{Duration, Instant};
 use super::judge::{self, ReportSelection};
 use super::key_logs::Presence;
 use super::options::{AnalysisError, AnalysisOptions};
+use super::told::{MAX_REMEMBERED, ToldFindings, name};
 use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::engine::{
     self, EngineSettings, EngineView, ExtractError, NextStep, Numbering, Observer, PendingView,
     RereadConnection, Stay,
 };
-use crate::base::net::Endpoint;
 use crate::base::net::Loss;
 use crate::base::time::Timestamp;
 use crate::packet::capture::{
@@ -48,10 +47,6 @@ const MOST: Duration = Duration::from_secs(2);
 /// The minimum extra wait between two snapshots if no frame has arrived and only the clock has advanced.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// The maximum number of findings remembered as printed or recorded. Above it, only those still in the snapshot are
-/// remembered, so that one that recurs after days is printed again.
-pub(super) const MAX_REMEMBERED: usize = 50_000;
-
 /// A running analysis.
 pub struct Session {
     watch: Arc<SnapshotWatch>,
@@ -66,6 +61,8 @@ struct SharedControl {
     /// The secrets, so that rereading decrypts what the first pass decrypted.
     keys: KeyStore,
     notes: Mutex<Vec<String>>,
+    /// Findings that were told and forgotten.
+    forgotten: AtomicU64,
     /// The worst severity of the latest findings, whether they are shown or not.
     worst: Mutex<Option<Severity>>,
 }
@@ -244,6 +241,7 @@ impl Session {
             again,
             keys: settings.keys.clone(),
             notes: Mutex::new(notes),
+            forgotten: AtomicU64::new(0),
             worst: Mutex::default(),
         });
         let stage = match of {
@@ -265,7 +263,7 @@ impl Session {
             numbering: Numbering::new(settings.stay, &settings.judge),
             wanted: wanted.clone(),
             flight,
-            recorded: HashSet::new(),
+            recorded: ToldFindings::default(),
             pending_rule: None,
             files: 0,
             next: Timestamp::MIN,
@@ -326,6 +324,11 @@ impl Session {
         move || *control.worst.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Counts findings that were told and forgotten, for the report.
+    pub(super) fn forgot(&self, findings: u64) {
+        self.control.forgot(findings);
+    }
+
     /// Waits until the analysis has ended: with its input, or after [`AnalysisControl::stop`].
     ///
     /// # Panics
@@ -340,6 +343,10 @@ impl Session {
 }
 
 impl SharedControl {
+    fn forgot(&self, findings: u64) {
+        self.forgotten.fetch_add(findings, Ordering::Relaxed);
+    }
+
     fn control_notes(&self) -> MutexGuard<'_, Vec<String>> {
         // A poisoned lock is safe to use: each note is added in one step.
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
@@ -524,7 +531,7 @@ struct Publisher {
     numbering: Numbering,
     flight: Option<FlightRecorder>,
     /// Findings that have triggered the flight recorder.
-    recorded: HashSet<(&'static str, Option<IpAddr>, Option<Endpoint>)>,
+    recorded: ToldFindings,
     /// The rule for whose finding a file is to be written.
     pending_rule: Option<&'static str>,
     /// Number of files written.
@@ -568,7 +575,8 @@ impl Publisher {
             .call(&before.summaries, &before.connections, view);
         self.now = analysis.stats.end();
         drop(before);
-        let reading = judge::judge(analysis, files, lost, &self.wanted);
+        let forgotten = self.control.forgotten.load(Ordering::Relaxed);
+        let reading = judge::judge(analysis, files, lost, &self.wanted, forgotten);
         *self
             .control
             .worst
@@ -586,15 +594,14 @@ impl Publisher {
         let snapshot = self.watch.snapshot();
         let mut present = HashSet::new();
         for finding in &snapshot.findings {
-            let name = (finding.rule, finding.client, finding.server);
+            let name = name(finding);
             present.insert(name);
-            if finding.severity >= flight.severity && self.recorded.insert(name) {
+            if finding.severity >= flight.severity && self.recorded.is_new(name) {
                 self.pending_rule.get_or_insert(finding.rule);
             }
         }
-        if self.recorded.len() > MAX_REMEMBERED {
-            self.recorded.retain(|name| present.contains(name));
-        }
+        self.control
+            .forgot(self.recorded.forget(&present, MAX_REMEMBERED));
         let Some(rule) = self.pending_rule else {
             return;
         };

@@ -71,8 +71,8 @@ pub(super) fn describe(facts: &TlsFacts) -> Vec<Sentence> {
         .collect();
     let listed = names.iter().take(MAX_TOLD).cloned();
     let mut told = listed.collect::<Vec<_>>().join(", ");
-    if names.len() > MAX_TOLD {
-        told.push_str(&format!(" and {} more", names.len() - MAX_TOLD));
+    if let Some(more @ 1..) = names.len().checked_sub(MAX_TOLD) {
+        told.push_str(&format!(" and {} more", more + leaf.more_names as usize));
     }
     let mut sentences = vec![match (leaf.self_issued, told.is_empty()) {
         (true, true) => Sentence::from("The certificate names nobody and was issued by itself."),

@@ -40,6 +40,12 @@ pub struct Evicted {
     pub exchanges: u64,
     /// How often unfinished elements were cut short, because the total of waiting bytes was too large.
     pub unfinished: u64,
+    /// Tunnels inside tunnels that were not looked into.
+    pub tunnels: u64,
+    /// How often decryption was given up, or read early data before it was known to be accepted.
+    pub decryption: u64,
+    /// How often every other place of decrypted data was dropped.
+    pub places: u64,
 }
 
 /// What one connection holds of its streams. The engine limits the total over all connections.
@@ -197,7 +203,12 @@ impl ConnectionTracker {
     /// What its limits discarded.
     #[must_use]
     pub fn limits(&self) -> Evicted {
+        let layers = self.parsed.stack.as_ref().map(|stack| stack.limits());
+        let layers = layers.unwrap_or_default();
         Evicted {
+            tunnels: layers.tunnels,
+            decryption: layers.decryption,
+            places: layers.places,
             holes: FlowEnd::BOTH
                 .iter()
                 .filter(|end| self.pair.peer(**end).stream().was_limited())

@@ -32,14 +32,14 @@ pub use event::{Event, Sink};
 pub use extract::{ExtractError, extract};
 pub use given_up::{EndingKey, GivenUp, Tallies, Tally};
 pub(crate) use intake::PARTITIONS;
-pub(crate) use neighbours::MAX_QUESTIONS;
+pub(crate) use neighbours::{MAX_PRESENT, MAX_QUESTIONS};
 pub use neighbours::{NeighbourQuestion, Neighbours};
 pub(crate) use numbering::MAX_KEPT;
 pub use numbering::Numbering;
 pub use output::EngineOutput;
 pub use parallel::watched;
 pub(crate) use partition::{
-    MAX_CLOSED, MAX_HELD as MAX_STREAM_BYTES, MAX_LIVE, MAX_LIVE_EXCHANGE_BYTES,
+    MAX_CLOSED, MAX_HELD as MAX_STREAM_BYTES, MAX_LIVE, MAX_LIVE_EXCHANGE_BYTES, MAX_SPLIT,
     MAX_WAITING as MAX_WAITING_BYTES,
 };
 pub use progress::{EngineView, NextStep, Observer, PendingView};

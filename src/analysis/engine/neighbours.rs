@@ -11,6 +11,8 @@ use crate::packet::decode::ArpPacket;
 
 /// Questions, and hosts that are there, of which as many are kept: a scan asks for a whole network.
 pub(crate) const MAX_QUESTIONS: usize = 4096;
+/// Addresses kept from which ARP packets came; whoever is not among them may be present all the same.
+pub(crate) const MAX_PRESENT: usize = 65_536;
 
 /// One host's questions for one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub struct Neighbours {
     present: BTreeSet<Ipv4Addr>,
     packets: u64,
     let_go: u64,
+    /// Packets whose sender is not in `present`, because it had too many.
+    unseen: u64,
 }
 
 impl Neighbours {
@@ -50,8 +54,10 @@ impl Neighbours {
         if sender.is_unspecified() {
             return;
         }
-        if self.present.len() < MAX_QUESTIONS {
+        if self.present.len() < MAX_PRESENT || self.present.contains(&sender) {
             self.present.insert(sender);
+        } else {
+            self.unseen += 1;
         }
         if !is_question || sender == target {
             return;
@@ -78,7 +84,8 @@ impl Neighbours {
 
     /// Questions for addresses from which no ARP packet came, by asker.
     pub fn unanswered(&self) -> impl Iterator<Item = &NeighbourQuestion> {
-        let asked = self.asked.values();
+        // Whoever is not among the hosts that are kept may have been heard all the same.
+        let asked = self.asked.values().filter(|_| self.unseen == 0);
         asked.filter(|it| !self.present.contains(&it.target))
     }
 
@@ -95,9 +102,9 @@ impl Neighbours {
         self.packets
     }
 
-    /// Questions that were not kept.
+    /// Packets of which the question or the sender was not kept.
     #[must_use]
     pub const fn let_go(&self) -> u64 {
-        self.let_go
+        self.let_go.saturating_add(self.unseen)
     }
 }

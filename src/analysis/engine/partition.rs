@@ -50,7 +50,7 @@ pub(crate) const MAX_WAITING: usize = 16 << 20;
 /// quarter of a million exchanges. A frame of ten bytes can begin one.
 pub(crate) const MAX_LIVE_EXCHANGE_BYTES: usize = 6 << 20;
 /// Tuples of addresses and ports that are used by several connections in several VLANs, in one partition.
-const MAX_SPLIT: usize = 1024;
+pub(crate) const MAX_SPLIT: usize = 1024;
 
 /// A settled connection, as kept for late segments and for its successor.
 #[derive(Clone, Copy, Debug)]
@@ -194,10 +194,12 @@ impl Partition {
         if fit == SegmentMatch::Fresh
             && flow.is_elsewhere(from, segment.vlan)
             && !flow.live.is_over()
-            && self.split.len() < MAX_SPLIT
         {
-            self.split.insert(key.share());
-            return self.segment(key, segment, sink);
+            if self.split.len() < MAX_SPLIT {
+                self.split.insert(key.share());
+                return self.segment(key, segment, sink);
+            }
+            self.stats.bounds.vlans += 1;
         }
         let mut settled = [None, None];
         let (live, from) = match (fit, &mut flow.before) {
@@ -471,9 +473,7 @@ impl Partition {
         let kept = live.kept();
         self.kept.waiting = self.kept.waiting.saturating_sub(kept.waiting);
         self.kept.exchanges = self.kept.exchanges.saturating_sub(kept.exchanges);
-        self.stats.bounds.holes += limits.holes;
-        self.stats.bounds.unfinished += limits.unfinished;
-        self.stats.bounds.exchanges += limits.exchanges;
+        self.stats.bounds.evicted(limits);
         let connection = live.settle(ended, &mut self.texts);
         self.stats.bounds.settled(&connection);
         sink.settled(connection);
@@ -486,9 +486,7 @@ impl Partition {
         let texts = &mut self.texts;
         let mut settle = |live: &ConnectionTracker, ended, texts: &mut TextInterner| {
             let limits = live.limits();
-            stats.bounds.holes += limits.holes;
-            stats.bounds.unfinished += limits.unfinished;
-            stats.bounds.exchanges += limits.exchanges;
+            stats.bounds.evicted(limits);
             let connection = live.clone().settle(ended, texts);
             stats.bounds.settled(&connection);
             sink.settled(connection);

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use super::neighbours::Neighbours;
-use crate::analysis::connection::Connection;
+use crate::analysis::connection::{Connection, Evicted};
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Skip;
 use crate::base::time::Timestamp;
@@ -39,9 +39,37 @@ pub struct LimitCount {
     pub texts: u64,
     /// HTTP/2 streams that were not followed, because too many of one connection were open.
     pub streams: u64,
+    /// Tunnels inside tunnels that were not looked into.
+    pub inner_tunnels: u64,
+    /// How often decryption was given up, or read early data before it was known to be accepted.
+    pub decryption: u64,
+    /// How often every other place of decrypted data was dropped.
+    pub places: u64,
+    /// GOAWAYs beyond the number that is kept of one side.
+    pub goaways: u64,
+    /// WebSockets on HTTP/2 streams beyond the number that is kept of a connection.
+    pub websockets: u64,
+    /// TLS alerts beyond the number that is kept of a connection.
+    pub alerts: u64,
+    /// Certificates and names in them beyond the number that is kept.
+    pub certificates: u64,
+    /// Entries of lists in TLS hellos beyond the number that is kept.
+    pub offers: u64,
+    /// Connections that were not told apart from one with the same addresses and ports in another VLAN.
+    pub vlans: u64,
 }
 
 impl LimitCount {
+    /// Counts what the limits of one connection discarded while it was followed.
+    pub(super) fn evicted(&mut self, limits: Evicted) {
+        self.holes += limits.holes;
+        self.unfinished += limits.unfinished;
+        self.exchanges += limits.exchanges;
+        self.inner_tunnels += limits.tunnels;
+        self.decryption += limits.decryption;
+        self.places += limits.places;
+    }
+
     /// Counts what the limits of one connection left out of its record.
     pub(super) fn settled(&mut self, connection: &Connection) {
         for exchange in &connection.exchanges {
@@ -67,6 +95,14 @@ impl LimitCount {
         if let Some(h2) = &connection.h2 {
             self.streams += h2.not_followed;
             self.faults += h2.more_faults;
+            self.goaways += h2.halves.iter().map(|it| it.more_goaways).sum::<u64>();
+            self.websockets += h2.more_websockets;
+        }
+        if let Some(tls) = &connection.tls {
+            self.alerts += u64::from(tls.left_out.alerts);
+            self.certificates += u64::from(tls.left_out.certificates);
+            self.offers += u64::from(tls.left_out.offers);
+            self.unfinished += u64::from(tls.left_out.messages);
         }
     }
 }
@@ -169,6 +205,15 @@ impl EngineStats {
         self.bounds.faults += other.bounds.faults;
         self.bounds.texts += other.bounds.texts;
         self.bounds.streams += other.bounds.streams;
+        self.bounds.inner_tunnels += other.bounds.inner_tunnels;
+        self.bounds.decryption += other.bounds.decryption;
+        self.bounds.places += other.bounds.places;
+        self.bounds.goaways += other.bounds.goaways;
+        self.bounds.websockets += other.bounds.websockets;
+        self.bounds.alerts += other.bounds.alerts;
+        self.bounds.certificates += other.bounds.certificates;
+        self.bounds.offers += other.bounds.offers;
+        self.bounds.vlans += other.bounds.vlans;
     }
 
     pub(super) fn take_decoder(&mut self, decoder: &Decoder) {

@@ -22,12 +22,12 @@ use super::bytes::Bytes;
 use super::walk::{Layer, PathSoFar};
 
 /// Maximum number of incomplete datagrams. A busy tunnel with a small MTU has some hundreds at a time.
-const MAX_DATAGRAMS: usize = 4096;
+pub(crate) const MAX_DATAGRAMS: usize = 4096;
 /// Maximum total bytes of incomplete datagrams: four times the 4 MB that Linux allows (net.ipv4.ipfrag_high_thresh),
 /// since a capture point sees many hosts.
 pub(crate) const MAX_BYTES: usize = 16 << 20;
 /// Maximum number of pieces per datagram: 64 KB in pieces of the smallest IPv4 MTU (68, RFC 791) would be 1366.
-const MAX_PIECES: usize = 1400;
+pub(crate) const MAX_PIECES: usize = 1400;
 /// The longest datagram that IP can fragment, in bytes.
 const MAX_DATAGRAM: usize = 65_535;
 /// Maximum age of an incomplete datagram: 60 s by RFC 8200 §4.5, the longest that any host waits.

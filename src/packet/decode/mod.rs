@@ -39,7 +39,7 @@ use walk::{DatagramPlace, Layer, RestOfFrame, Walk, WalkEnd};
 
 pub(crate) use context::MAX_CONTEXTS;
 pub use fragment::FragmentCounts;
-pub(crate) use fragment::MAX_BYTES as MAX_FRAGMENT_BYTES;
+pub(crate) use fragment::{MAX_BYTES as MAX_FRAGMENT_BYTES, MAX_DATAGRAMS, MAX_PIECES};
 pub use segment::{ArpPacket, Datagram, Decoded, Segment, TcpOptions, TimestampOption};
 
 /// How many times a packet may be reassembled or decompressed before its TCP header is found. Each tunnel may fragment

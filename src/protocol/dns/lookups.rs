@@ -19,7 +19,7 @@ pub(crate) const MAX_LOOKUPS: usize = 65_536;
 /// The same query within this time is the same packet captured twice.
 const SEEN_TWICE: Duration = Duration::from_millis(5);
 /// Messages read from one segment.
-const MAX_IN_SEGMENT: usize = 16;
+pub(crate) const MAX_IN_SEGMENT: usize = 16;
 
 /// The answer to a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,7 @@ pub struct Lookups {
     /// By client and address: the lookup that last returned this address to this client.
     addresses: HashMap<(IpAddr, IpAddr), u32, foldhash::fast::FixedState>,
     let_go: u64,
+    unread: u64,
 }
 
 impl Lookups {
@@ -79,6 +80,12 @@ impl Lookups {
     #[must_use]
     pub const fn let_go(&self) -> u64 {
         self.let_go
+    }
+
+    /// Records of answers, addresses and messages that were not read or not kept, after the first of each.
+    #[must_use]
+    pub const fn unread(&self) -> u64 {
+        self.unread
     }
 
     /// The lookup by which `client` learned `address`.
@@ -118,6 +125,7 @@ impl Lookups {
             }
             rest = after;
         }
+        self.unread = self.unread.saturating_add(messages(rest));
     }
 
     fn take(
@@ -173,12 +181,17 @@ impl Lookups {
             });
         }
         let client = lookup.client;
+        self.unread = self.unread.saturating_add(message.more.into());
         let Some(index) = self.open.get(&key).copied() else {
             return;
         };
         for address in &message.addresses {
-            if self.addresses.len() < MAX_LOOKUPS {
+            if self.addresses.len() < MAX_LOOKUPS
+                || self.addresses.contains_key(&(client, *address))
+            {
                 self.addresses.insert((client, *address), index);
+            } else {
+                self.unread = self.unread.saturating_add(1);
             }
         }
     }
@@ -189,6 +202,20 @@ impl Lookups {
         let lookup = self.all.get_mut(index as usize)?;
         (lookup.name == message.name && lookup.kind == message.kind).then_some(lookup)
     }
+}
+
+/// How many messages these bytes of a segment hold, each after its length; one that breaks off is left out.
+fn messages(mut rest: &[u8]) -> u64 {
+    let mut count = 0;
+    while let Some((length, tail)) = rest.split_first_chunk() {
+        let length = usize::from(u16::from_be_bytes(*length));
+        let Some(after) = tail.get(length..) else {
+            break;
+        };
+        count += 1;
+        rest = after;
+    }
+    count
 }
 
 #[cfg(test)]

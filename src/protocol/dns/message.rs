@@ -10,9 +10,9 @@ const MAX_JUMPS: usize = 8;
 /// Maximum bytes of a name as text (RFC 1035 §2.3.4 allows 255 on the wire).
 const MAX_NAME: usize = 255;
 /// Maximum addresses kept of one answer; programs try the first few.
-const MAX_ADDRESSES: usize = 16;
+pub(crate) const MAX_ADDRESSES: usize = 16;
 /// Records parsed in one answer.
-const MAX_RECORDS: usize = 64;
+pub(crate) const MAX_RECORDS: usize = 64;
 /// Length of the message header in bytes.
 const HEADER: usize = 12;
 
@@ -64,6 +64,8 @@ pub struct DnsMessage {
     pub records: u16,
     /// The addresses among them; only the first ones if there are many.
     pub addresses: Vec<IpAddr>,
+    /// Records of the answer section that were not read, after [`MAX_ADDRESSES`] addresses or [`MAX_RECORDS`] records.
+    pub more: u16,
 }
 
 impl DnsMessage {
@@ -82,15 +84,17 @@ impl DnsMessage {
         at += 4;
         let records = number(6)?;
         let mut addresses = Vec::new();
-        for _ in 0..usize::from(records).min(MAX_RECORDS) {
+        let mut more = 0;
+        for nth in 0..records {
+            if usize::from(nth) >= MAX_RECORDS || addresses.len() >= MAX_ADDRESSES {
+                more = records - nth;
+                break;
+            }
             let Some((record, length, data)) = read_record(bytes, at) else {
                 break;
             };
             addresses.extend(address(record, bytes.get(data..data + length)));
             at = data + length;
-            if addresses.len() >= MAX_ADDRESSES {
-                break;
-            }
         }
         Some(Self {
             id: number(0)?,
@@ -101,6 +105,7 @@ impl DnsMessage {
             kind,
             records,
             addresses,
+            more,
         })
     }
 }

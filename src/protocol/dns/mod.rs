@@ -8,6 +8,7 @@
 mod lookups;
 mod message;
 
-pub(crate) use lookups::MAX_LOOKUPS;
 pub use lookups::{Lookup, LookupAnswer, Lookups};
+pub(crate) use lookups::{MAX_IN_SEGMENT, MAX_LOOKUPS};
 pub use message::{DnsMessage, RecordType, write};
+pub(crate) use message::{MAX_ADDRESSES, MAX_RECORDS};

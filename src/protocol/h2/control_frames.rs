@@ -106,7 +106,18 @@ impl H2Conversation {
         };
         let half = &mut self.direction_mut(from).half;
         if half.goaways.len() >= MAX_GOAWAYS {
-            half.goaways.pop();
+            // The first that complains stays: what follows it need not repeat the error.
+            let last = half.goaways.len() - 1;
+            let complains = half
+                .goaways
+                .iter()
+                .position(|it| it.code != ErrorCode::NO_ERROR);
+            let spare = if complains == Some(last) {
+                last - 1
+            } else {
+                last
+            };
+            half.goaways.remove(spare);
             half.more_goaways = half.more_goaways.saturating_add(1);
         }
         half.goaways.push(goaway);

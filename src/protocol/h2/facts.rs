@@ -39,6 +39,8 @@ pub struct H2Facts {
     pub more_faults: u64,
     /// WebSockets on streams of their own (RFC 8441), the first ones of many, in the order in which they ended.
     pub websockets: Vec<StreamWebSocket>,
+    /// WebSockets that are not in `websockets`. One without a Close is left out last.
+    pub more_websockets: u64,
 }
 
 /// WebSockets kept of one connection; a browser opens a few.

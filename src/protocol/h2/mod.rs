@@ -38,6 +38,7 @@ pub use facts::{
     AnnouncedSettings, FrameFault, Goaway, H2Facts, H2FrameRule, H2Half, H2Pings, PrefaceMismatch,
     Stall, Stalls, StreamWebSocket,
 };
+pub(crate) use facts::{MAX_GOAWAYS, MAX_WEBSOCKETS};
 pub use frame::{PREFACE, begins};
 pub use midstream::FrameSender;
 pub(crate) use midstream::detect_midstream;

@@ -546,6 +546,27 @@ fn a_websocket_on_a_stream_is_read() {
 }
 
 #[test]
+fn the_first_complaint_and_the_last_goaway_are_kept() {
+    for complains in 0..10 {
+        let mut talk = talk();
+        for nth in 0..10 {
+            let code = if nth == complains { 0xb } else { 0 };
+            talk = talk.goaway(B, 100 - nth, code, b"");
+        }
+        let (_, facts) = talk.told();
+        let half = &facts.halves[1];
+        assert_eq!((half.goaways.len(), half.more_goaways), (MAX_GOAWAYS, 6));
+        let complaint = half.complaint().expect("it is kept");
+        assert_eq!(complaint.last_stream, 100 - complains, "{complains}");
+        assert_eq!(
+            half.goaway().map(|it| it.last_stream),
+            Some(91),
+            "{complains}"
+        );
+    }
+}
+
+#[test]
 fn a_gap_in_data_is_no_loss_of_frames() {
     let mut bytes = Vec::new();
     frame(kind::DATA, flag::END_STREAM, 1, &[b'x'; 500], &mut bytes);

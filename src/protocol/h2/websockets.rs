@@ -68,15 +68,22 @@ impl H2Conversation {
             let exchange = self.exchange_mut(stream);
             exchange.is_some_and(|exchange| matches!(exchange.status(), Some(200..=299)))
         });
-        if let Some(socket) = answered
-            && self.facts.websockets.len() < MAX_WEBSOCKETS
-        {
-            self.facts.websockets.push(StreamWebSocket {
-                stream,
-                said: socket.into_facts(),
-                ended,
-            });
+        let Some(socket) = answered else { return };
+        let said = socket.into_facts();
+        let kept = &mut self.facts.websockets;
+        if kept.len() >= MAX_WEBSOCKETS {
+            self.facts.more_websockets = self.facts.more_websockets.saturating_add(1);
+            let orderly = kept.iter().rposition(|it| !it.said.has_no_close());
+            let Some(orderly) = orderly.filter(|_| said.has_no_close()) else {
+                return;
+            };
+            kept.remove(orderly);
         }
+        kept.push(StreamWebSocket {
+            stream,
+            said,
+            ended,
+        });
     }
 
     /// The connection is over, and with it every open WebSocket.

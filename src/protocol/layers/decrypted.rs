@@ -8,7 +8,7 @@
 //! A record with a hole in it cannot be decrypted and is a gap in the decrypted data, of about its length. Left out:
 //! TLS inside of TLS, and secrets for a connection whose hellos were not seen.
 
-use super::{LayerFacts, LayerOptions, ProtocolStack};
+use super::{LayerFacts, LayerLimits, LayerOptions, ProtocolStack};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::Annotator;
@@ -17,14 +17,14 @@ use crate::protocol::tls::TlsSession;
 use crate::protocol::tls::secrets::{Decryptor, EarlyData, KeyStore, NotDecrypted};
 
 /// Most bytes that wait for a secret that is not known yet: key logs are written while the handshake is under way.
-const MAX_HELD: usize = 256 << 10;
+pub(crate) const MAX_HELD: usize = 256 << 10;
 /// Offsets kept of one direction. Beyond that, every other one is dropped; an offset between two is that of the record
 /// before.
-const MAX_PLACES: usize = 1 << 16;
+pub(crate) const MAX_PLACES: usize = 1 << 16;
 /// Most bytes of record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
 const MAX_RECORD: usize = (1 << 14) + 2048;
 /// Most records of early data that wait until the server accepts or rejects it; servers take 16 KB, one or two records.
-const MAX_EARLY: usize = 64;
+pub(crate) const MAX_EARLY: usize = 64;
 const HEADER: usize = 5;
 /// Bytes that protection adds to a record, about: nonce, tag, content type.
 const ADDED: u64 = 24;
@@ -40,6 +40,8 @@ const APPLICATION_DATA: u8 = 23;
 pub(super) struct DecryptedLayer {
     pub(super) session: TlsSession,
     pub(super) opening: DecryptState,
+    /// Too much waited for secrets.
+    given_up: bool,
 }
 
 /// Whether encrypted data is decrypted.
@@ -69,6 +71,8 @@ pub(super) struct Decryption {
     /// Early data: the offset after its record, where it was seen, and its content. It is held back until it is known
     /// whether the server accepts it: what it rejects counts as never sent.
     early: Vec<(u64, FrameRef, Box<[u8]>)>,
+    /// Early data was read before it was known whether the server accepts it.
+    early_unsure: bool,
     inner: ProtocolStack,
     annotator: Option<Annotator>,
     /// A record was decrypted.
@@ -105,6 +109,8 @@ struct DecryptedDirection {
     first: u64,
     /// Pairs of an offset in the stream and the value of `said` there, one for each record.
     places: Vec<(u64, u64)>,
+    /// How often every other one of them was dropped.
+    thinned: u64,
     /// Offset in the stream after `close_notify`, and where it was seen.
     close_notify: Option<(u64, FrameRef)>,
 }
@@ -139,6 +145,7 @@ impl DecryptedLayer {
                 last: FrameRef::default(),
                 directions: since.map(direction),
                 early: Vec::new(),
+                early_unsure: false,
                 inner: ProtocolStack::starting(since, inside),
                 annotator: layer_options.annotator.clone(),
                 opened: false,
@@ -150,6 +157,7 @@ impl DecryptedLayer {
         Self {
             session: TlsSession::new().with_annotator(layer_options.annotator.clone()),
             opening,
+            given_up: false,
         }
     }
 
@@ -218,14 +226,27 @@ impl DecryptedLayer {
         }
         decryption.last = at;
         decryption.hold(WaitingRecord::Data(from, at, bytes.into(), missing));
-        let may_come = decryption.key_store.is_growing() && decryption.held <= MAX_HELD;
+        let full = decryption.held > MAX_HELD;
+        let grows = decryption.key_store.is_growing();
         // Without the hellos nothing can be decrypted.
-        if decryption.held > MAX_HELD && !may_come && self.session.agreed().is_none()
-            || self.session.is_midstream()
-        {
+        if full && self.session.agreed().is_none() || self.session.is_midstream() {
+            self.given_up = full && !self.session.is_midstream();
             self.opening = DecryptState::Closed(NotDecrypted::NoSecret);
         } else {
-            self.look(at, !may_come, texts);
+            self.look(at, !grows || full, texts);
+            self.given_up |= full && grows && matches!(self.opening, DecryptState::Closed(_));
+        }
+    }
+
+    /// What the limits left out of the decryption.
+    pub(super) fn limits(&self) -> LayerLimits {
+        let own = match &self.opening {
+            DecryptState::Decrypting(decryption) => decryption.limits(),
+            DecryptState::Hidden | DecryptState::Closed(_) => LayerLimits::default(),
+        };
+        LayerLimits {
+            decryption: own.decryption + u64::from(self.given_up),
+            ..own
         }
     }
 
@@ -365,6 +386,15 @@ impl Decryption {
         self.pieces.push(piece);
     }
 
+    fn limits(&self) -> LayerLimits {
+        let lost = self.decryptor.as_ref().map_or(0, Decryptor::given_up);
+        LayerLimits {
+            decryption: lost + u64::from(self.early_unsure),
+            places: self.directions.iter().map(|it| it.thinned).sum(),
+            tunnels: 0,
+        }
+    }
+
     /// Bytes that wait.
     fn waiting_bytes(&self) -> usize {
         let records: usize = self
@@ -430,6 +460,9 @@ impl Decryption {
                     let bytes = record.get(plain.place).unwrap_or_default();
                     let fate = decryptor.early_data();
                     self.opened = true;
+                    let early = plain.early && plain.kind == APPLICATION_DATA;
+                    let full = self.early.len() >= MAX_EARLY;
+                    self.early_unsure |= early && full && fate == EarlyData::Undecided;
                     if self.keeps_early(plain.early, fate, plain.kind) {
                         if fate == EarlyData::Undecided {
                             self.early.push((outside, at, bytes.into()));
@@ -648,6 +681,7 @@ impl DecryptedDirection {
 
     fn note(&mut self, outside: u64) {
         if self.places.len() >= MAX_PLACES {
+            self.thinned = self.thinned.saturating_add(1);
             let mut keep = false;
             self.places.retain(|_| {
                 keep = !keep;
@@ -668,4 +702,20 @@ fn record(waiting: &[u8], at: usize) -> Option<([u8; HEADER], usize)> {
         return Some(([0; HEADER], 0));
     }
     (rest.len() >= HEADER + length).then_some((header, HEADER + length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_that_are_dropped_are_counted() {
+        let mut direction = DecryptedDirection::default();
+        let records = MAX_PLACES as u64 + 1;
+        (0..records).for_each(|record| direction.note(record));
+        assert_eq!(
+            (direction.thinned, direction.places.len()),
+            (1, MAX_PLACES / 2 + 1)
+        );
+    }
 }

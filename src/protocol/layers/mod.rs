@@ -24,6 +24,8 @@ use crate::protocol::websocket;
 
 mod decrypted;
 
+pub(crate) use decrypted::{MAX_EARLY, MAX_HELD, MAX_PLACES};
+
 use decrypted::DecryptedLayer;
 
 /// The protocols on one connection.
@@ -49,7 +51,7 @@ pub struct LayerOptions {
 
 /// Most tunnels in tunnels that are parsed: a chain of proxies has two or three. Each is a layer that every byte
 /// passes.
-const MAX_TUNNELS: u8 = 8;
+pub(crate) const MAX_TUNNELS: u8 = 8;
 
 /// The dissector that took over from plain HTTP/1, and where.
 #[derive(Clone, Debug)]
@@ -84,6 +86,17 @@ pub struct LayerFacts {
     pub h2: Option<Box<h2::H2Facts>>,
     /// What a WebSocket shows about its end.
     pub websocket: Option<Box<websocket::WebSocketFacts>>,
+}
+
+/// What was beyond a limit on what is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LayerLimits {
+    /// Tunnels inside tunnels that were not looked into.
+    pub(crate) tunnels: u64,
+    /// How often decryption was given up, or read early data before it was known to be accepted.
+    pub(crate) decryption: u64,
+    /// How often every other place of decrypted data was dropped.
+    pub(crate) places: u64,
 }
 
 /// The parser of what comes after plain HTTP/1.
@@ -297,6 +310,32 @@ impl ProtocolStack {
         let streams = self.http2().map_or(0, h2::H2Conversation::let_go);
         let inside = self.opened().or(self.tunnel()).map_or(0, Self::let_go);
         self.plain.let_go().saturating_add(streams + inside)
+    }
+
+    /// What the limits left out, in all layers.
+    pub(crate) fn limits(&self) -> LayerLimits {
+        let Some(taken) = self.taken.as_deref() else {
+            return LayerLimits::default();
+        };
+        let (own, inside) = match &taken.dissector {
+            Dissector::Tls(layer) => (layer.limits(), self.opened()),
+            Dissector::Tunnel(inner) => (LayerLimits::default(), Some(inner)),
+            Dissector::Unread => {
+                let tunnels = u64::from(self.plain.protocol() == Protocol::Tunnel);
+                let own = LayerLimits {
+                    tunnels,
+                    ..LayerLimits::default()
+                };
+                (own, None)
+            }
+            Dissector::Http2(_) | Dissector::WebSocket(_) => (LayerLimits::default(), None),
+        };
+        let inside = inside.map(Self::limits).unwrap_or_default();
+        LayerLimits {
+            tunnels: own.tunnels + inside.tunnels,
+            decryption: own.decryption + inside.decryption,
+            places: own.places + inside.places,
+        }
     }
 
     /// Bytes of incomplete messages: heads, handshake messages, header blocks, encrypted records.
@@ -514,7 +553,9 @@ impl UpperLayer {
                 let plain = FlowEnd::BOTH
                     .into_iter()
                     .find(|end| self.owner[end.index()] == NextBytes::Plain);
-                let DecryptedLayer { session, opening } = *decrypted_layer;
+                let DecryptedLayer {
+                    session, opening, ..
+                } = *decrypted_layer;
                 let mut facts = Box::new(session.into_facts());
                 facts.plain = plain;
                 facts.closed = opening.closed();

@@ -19,5 +19,5 @@ pub use pair::{EndpointPair, SegmentResult};
 pub use peer::{CloseEvent, Peer, SegmentCounts, Unacknowledged};
 pub use reset::{ResetKind, ResetSigns};
 pub use state::{Standing, State, StateInput, next};
-pub(crate) use stream::MAX_HELD_BYTES;
 pub use stream::{Arrival, ByteStream, StreamSink};
+pub(crate) use stream::{MAX_GAPS, MAX_HELD_BYTES, MAX_HELD_PIECES};

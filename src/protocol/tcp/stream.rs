@@ -480,6 +480,8 @@ impl ByteStream {
                 if rest.0 < rest.1 && later.gaps.len() < MAX_GAPS {
                     later.gaps.insert(index, rest);
                     index += 1;
+                } else if rest.0 < rest.1 {
+                    self.limited = true;
                 }
             }
         }

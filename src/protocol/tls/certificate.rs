@@ -15,6 +15,8 @@ use x509::read;
 
 /// Certificates kept of one chain; real chains have two to four.
 pub(crate) const MAX_CERTIFICATES: usize = 8;
+/// Names kept of one certificate. Only those of the largest hosters have more; they are counted.
+pub(crate) const MAX_CERTIFICATE_NAMES: usize = 256;
 
 /// One certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +37,8 @@ pub struct Certificate {
     pub names: Vec<String>,
     /// The IP addresses it is for.
     pub addresses: Vec<IpAddr>,
-    /// It has more names than are kept.
-    pub more_names: bool,
+    /// Names that are not in the two lists, because it has so many.
+    pub more_names: u32,
     /// Its key.
     pub key: CertificateKey,
     /// The signature algorithm: the name of a well-known one, else its object identifier.
@@ -83,6 +85,8 @@ pub(super) struct CertificateChain {
     pub(super) sent: usize,
     /// Those that could be parsed, in order.
     pub(super) read: Vec<Certificate>,
+    /// Those after [`MAX_CERTIFICATES`].
+    pub(super) more: u32,
 }
 
 /// The certificates of a message up to TLS 1.2. `None` if the message breaks off.
@@ -104,9 +108,14 @@ fn entries<'a>(
     behind: impl Fn(&mut ByteCursor<'a>) -> Option<()>,
 ) -> Option<CertificateChain> {
     let mut chain = CertificateChain::default();
-    while !list.0.is_empty() && chain.sent < MAX_CERTIFICATES {
-        chain.read.extend(read(list.vector(3)?));
-        chain.sent += 1;
+    while !list.0.is_empty() {
+        let der = list.vector(3)?;
+        if chain.sent < MAX_CERTIFICATES {
+            chain.read.extend(read(der));
+            chain.sent += 1;
+        } else {
+            chain.more = chain.more.saturating_add(1);
+        }
         behind(&mut list)?;
     }
     Some(chain)
@@ -128,14 +137,14 @@ impl Certificate {
             return self.is_for_address(address);
         }
         let found = self.names.iter().any(|name| covers(name, host));
-        (found || !self.more_names).then_some(found)
+        (found || self.more_names == 0).then_some(found)
     }
 
     /// Whether it is for this address. `None` if none fits and not all of its names were kept.
     #[must_use]
     pub(crate) fn is_for_address(&self, address: IpAddr) -> Option<bool> {
         let found = self.addresses.contains(&address);
-        (found || !self.more_names).then_some(found)
+        (found || self.more_names == 0).then_some(found)
     }
 
     /// Whether `time` lies within its dates.
@@ -180,6 +189,7 @@ mod tests {
             Some(CertificateChain {
                 sent,
                 read: Vec::new(),
+                more: 0,
             })
         };
         assert_eq!(chain(&[0, 0, 0]), rubbish(0));
@@ -190,5 +200,8 @@ mod tests {
         assert_eq!(chain_13(&[1, 9, 0, 0, 7, 0, 0, 2, 1, 2, 0, 0]), rubbish(1));
         assert_eq!(chain_13(&[0, 0, 0, 6, 0, 0, 2, 1, 2, 0]), None);
         assert_eq!(chain_13(&[0, 0, 0]), None);
+        // Ten empty ones.
+        let many = chain(&[&[0, 0, 30], &[0; 30][..]].concat()).expect("it is whole");
+        assert_eq!((many.sent, many.more), (MAX_CERTIFICATES, 2));
     }
 }

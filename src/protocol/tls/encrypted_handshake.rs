@@ -26,6 +26,8 @@ pub(super) struct EncryptedHandshake {
     waiting: Vec<u8>,
     /// Message boundaries are lost: no more messages are parsed.
     desynchronized: bool,
+    /// Handshake messages that were longer than what is kept of one.
+    pub(super) too_long: u32,
     /// Encrypted records seen.
     pub(super) hidden: u64,
     /// How many of them were decrypted.
@@ -100,6 +102,7 @@ impl TlsSession {
         if inside.waiting.len() + bytes.len() > MAX_WAITING {
             inside.desynchronized = true;
             inside.waiting = Vec::new();
+            inside.too_long = inside.too_long.saturating_add(1);
             return;
         }
         let mut waiting = std::mem::take(&mut inside.waiting);

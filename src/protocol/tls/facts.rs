@@ -51,6 +51,23 @@ pub struct TlsFacts {
     pub last_answer: u64,
     /// TLS 1.3: all that the server has sent may be session tickets (RFC 8446 §4.6.1), which answer no request.
     pub only_tickets: bool,
+    /// What the limits left out of all this.
+    pub left_out: TlsLeftOut,
+}
+
+/// What was beyond a limit on what is kept of one TLS connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TlsLeftOut {
+    /// Alerts.
+    pub alerts: u32,
+    /// Certificates of the server's chain, and names of those that were parsed.
+    pub certificates: u32,
+    /// Entries of lists in the hellos.
+    pub offers: u32,
+    /// Handshake messages that were too long.
+    pub messages: u32,
+    /// Certificates after the last one that was parsed: it is not known how the chain ends.
+    pub(crate) chain_goes_on: bool,
 }
 
 /// Whether the server requested a certificate of the client, and the client's answer.
@@ -249,10 +266,13 @@ impl TlsFacts {
         (nameless && other).then_some(CertificateFlaw::OtherAddress)
     }
 
-    /// How the chain that the server sent ends.
+    /// How the chain that the server sent ends; `None` if it goes on after the last certificate that was parsed.
     #[must_use]
     pub fn chain_end(&self) -> Option<ChainEnd> {
         let (_, chain) = self.certificates.as_ref()?;
+        if self.left_out.chain_goes_on {
+            return None;
+        }
         let (leaf, above) = chain.split_first()?;
         Some(match (leaf.self_issued, above) {
             (true, []) => ChainEnd::SelfSigned,

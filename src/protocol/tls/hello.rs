@@ -9,7 +9,7 @@ use std::fmt;
 /// Most bytes kept of a server name, which has at most 255 (RFC 6066 §3).
 const MAX_NAME: usize = 255;
 /// Cipher suites, protocols and versions kept of each list; browsers send about twenty suites, scanners hundreds.
-const MAX_LIST: usize = 64;
+pub(crate) const MAX_LIST: usize = 64;
 /// The random of a ServerHello that is a HelloRetryRequest (RFC 8446 §4.1.3).
 const RETRY: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
@@ -74,8 +74,10 @@ pub struct ClientHello {
     pub(super) session_id: Vec<u8>,
     pub(super) encrypt_then_mac: bool,
     pub(super) extended_master_secret: bool,
-    /// Only part of it was captured or is legible.
+    /// Only part of it was captured or is legible, or is kept.
     pub cut: bool,
+    /// Entries of its lists that are not kept.
+    pub(super) more: u32,
 }
 
 /// What a server chose.
@@ -163,7 +165,9 @@ impl ClientHello {
         *legacy = TlsVersion(rest.number(2)? as u16);
         self.random = rest.take(32)?.try_into().ok()?;
         self.session_id = rest.vector(1)?.to_vec();
-        self.ciphers = pairs(rest.cut_vector(2)?).collect();
+        let ciphers = rest.cut_vector(2)?;
+        self.keeps(ciphers.len() / 2);
+        self.ciphers = pairs(ciphers).collect();
         rest.vector(1)?;
         if rest.0.is_empty() {
             return Some(());
@@ -177,14 +181,25 @@ impl ClientHello {
         Some(())
     }
 
+    /// Counts what is not kept of a list with so many entries.
+    fn keeps(&mut self, entries: usize) {
+        let more = entries.saturating_sub(MAX_LIST) as u32;
+        self.more = self.more.saturating_add(more);
+        self.cut |= more > 0;
+    }
+
     fn extension(&mut self, kind: u16, data: &[u8]) {
         match kind {
             SERVER_NAME => self.sni = server_name(data),
-            ALPN => self.alpn = protocols(data),
+            ALPN => {
+                self.keeps(names(data).count());
+                self.alpn = names(data).take(MAX_LIST).map(<[u8]>::to_vec).collect();
+            }
             ENCRYPT_THEN_MAC => self.encrypt_then_mac = true,
             EXTENDED_MASTER_SECRET => self.extended_master_secret = true,
             SUPPORTED_VERSIONS => {
                 if let Some(list) = ByteCursor(data).vector(1) {
+                    self.keeps(list.len() / 2);
                     self.versions = pairs(list)
                         .map(TlsVersion)
                         .filter(|it| it.is_known())
@@ -238,7 +253,7 @@ impl ServerHello {
             match kind {
                 SUPPORTED_VERSIONS => self.version = TlsVersion(ByteCursor(data).number(2)? as u16),
                 PRE_SHARED_KEY => self.resumed = true,
-                ALPN => self.alpn = protocols(data).into_iter().next(),
+                ALPN => self.alpn = first_name(data),
                 ENCRYPT_THEN_MAC => self.encrypt_then_mac = true,
                 EXTENDED_MASTER_SECRET => self.extended_master_secret = true,
                 _ => {}
@@ -254,7 +269,7 @@ pub(super) fn encrypted_alpn(body: &[u8]) -> Option<Vec<u8>> {
         let kind = extensions.number(2)? as u16;
         let data = extensions.vector(2)?;
         if kind == ALPN {
-            return protocols(data).into_iter().next();
+            return first_name(data);
         }
     }
 }
@@ -277,11 +292,15 @@ fn server_name(data: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-fn protocols(data: &[u8]) -> Vec<Vec<u8>> {
+/// The names in a list of application protocols (RFC 7301 §3.1).
+fn names(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut list = ByteCursor(ByteCursor(data).vector(2).unwrap_or_default());
-    std::iter::from_fn(|| list.vector(1).map(<[u8]>::to_vec))
-        .take(MAX_LIST)
-        .collect()
+    std::iter::from_fn(move || list.vector(1))
+}
+
+/// The first of them, which is the only one in an answer.
+fn first_name(data: &[u8]) -> Option<Vec<u8>> {
+    names(data).next().map(<[u8]>::to_vec)
 }
 
 #[cfg(test)]

@@ -23,9 +23,13 @@ mod session;
 
 pub use alert::{Alert, name as alert_name};
 pub use certificate::{Certificate, CertificateDate, CertificateKey};
+pub(crate) use certificate::{MAX_CERTIFICATE_NAMES, MAX_CERTIFICATES};
 pub use facts::{
     ApplicationData, CertificateFlaw, ChainEnd, ClientCertificate, CloseNotify, HandshakeStage,
-    TlsFacts,
+    TlsFacts, TlsLeftOut,
 };
+pub(crate) use hello::MAX_LIST;
 pub use hello::{ClientHello, ServerHello, TlsVersion};
+pub(crate) use record::MAX_WAITING;
+pub(crate) use session::MAX_ALERTS;
 pub use session::TlsSession;

@@ -10,7 +10,7 @@ use crate::base::frame_ref::FrameRef;
 pub(super) const MAX_RECORD: usize = (1 << 14) + 2048;
 /// Most bytes of unparsed handshake messages that are kept: certificate chains have 3 to 8 KB; OpenSSL takes 100 KB at
 /// most.
-pub(super) const MAX_WAITING: usize = 100 << 10;
+pub(crate) const MAX_WAITING: usize = 100 << 10;
 /// The offset that is never reached.
 pub(super) const NEVER: u64 = u64::MAX;
 
@@ -55,6 +55,8 @@ pub(super) struct RecordReader {
     pub(super) since: FrameRef,
     /// Message boundaries are lost: no more messages are collected.
     desynchronized: bool,
+    /// Handshake messages that were longer than what is kept of one.
+    pub(super) too_long: u32,
     /// Offset after the first record under the negotiated keys, and where it was seen.
     pub(super) settled: Option<(u64, FrameRef)>,
     settles: bool,
@@ -223,6 +225,7 @@ impl RecordReader {
         if self.waiting.len() + bytes.len() > MAX_WAITING {
             self.waiting = Vec::new();
             self.stop_collecting();
+            self.too_long = self.too_long.saturating_add(1);
             return;
         }
         self.waiting.extend_from_slice(bytes);

@@ -3,7 +3,9 @@
 use super::alert::{Alert, CLOSE_NOTIFY};
 use super::certificate::{self, Certificate, CertificateChain};
 use super::encrypted_handshake::EncryptedHandshake;
-use super::facts::{ApplicationData, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts};
+use super::facts::{
+    ApplicationData, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts, TlsLeftOut,
+};
 use super::hello::{ClientHello, ServerAnswer, ServerHello, TlsVersion};
 use super::record::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, ENCRYPTED_ALERT_LENGTH,
@@ -16,7 +18,7 @@ use crate::protocol::annotations::{Annotator, RecordKind};
 use crate::protocol::tls::secrets::NegotiatedParameters;
 
 /// Alerts kept of one connection. Two end it; a hostile peer can send thousands.
-const MAX_ALERTS: usize = 8;
+pub(crate) const MAX_ALERTS: usize = 8;
 /// Session tickets that servers send at once: OpenSSL two, others up to four.
 const MAX_TICKETS: u64 = 4;
 /// Turns after which the handshake is over: both hellos, both Finished and one more, whatever the version (RFC 8446 §2,
@@ -62,6 +64,7 @@ pub struct TlsSession {
     /// Length of every application data record of the server, as long as all are the same.
     ticket: Option<u16>,
     not_only_tickets: bool,
+    left_out: TlsLeftOut,
     notified: [Option<FrameRef>; 2],
     /// The ClientHello of a renegotiation.
     pub(super) renewal: Option<ClientHello>,
@@ -246,6 +249,12 @@ impl TlsSession {
                 ..flow
             }
         });
+        let left_out = TlsLeftOut {
+            messages: self.directions.iter().map(|it| it.too_long).sum::<u32>()
+                + self.inside.iter().map(|it| it.too_long).sum::<u32>(),
+            offers: self.hello.as_ref().map_or(0, |(_, hello)| hello.more),
+            ..self.left_out
+        };
         TlsFacts {
             caller: self.caller.unwrap_or(FlowEnd::A),
             stage: self.stage(),
@@ -269,6 +278,7 @@ impl TlsSession {
             },
             last_words: self.last_words,
             last_answer: self.last_answer,
+            left_out,
         }
     }
 
@@ -356,14 +366,21 @@ impl TlsSession {
     }
 
     fn note_alert(&mut self, from: FlowEnd, at: FrameRef, said: Option<(u8, u8)>) {
-        if self.alerts.len() < MAX_ALERTS {
-            self.alerts.push(Alert {
-                from,
-                at,
-                said,
-                in_handshake: !(self.has_settled(FlowEnd::A) && self.has_settled(FlowEnd::B)),
-            });
+        // The first one that is fatal is never left out: it says why the connection ended.
+        if self.alerts.len() >= MAX_ALERTS {
+            self.left_out.alerts = self.left_out.alerts.saturating_add(1);
+            let harmless = |it: &Alert| it.is_fatal() == Some(false);
+            if !self.alerts.iter().all(harmless) {
+                return;
+            }
+            self.alerts.pop();
         }
+        self.alerts.push(Alert {
+            from,
+            at,
+            said,
+            in_handshake: !(self.has_settled(FlowEnd::A) && self.has_settled(FlowEnd::B)),
+        });
     }
 
     fn application(&mut self, from: FlowEnd, record: EndedRecord) {
@@ -501,6 +518,11 @@ impl TlsSession {
                 _ => ClientCertificate::Sent(at),
             };
         } else if self.certificates.is_none() {
+            if let Some(chain) = &chain {
+                let names = chain.read.iter().map(|it| it.more_names).sum::<u32>();
+                self.left_out.certificates = chain.more.saturating_add(names);
+                self.left_out.chain_goes_on = chain.more > 0;
+            }
             self.certificates = chain.map(|chain| (at, chain.read));
             if let Some((_, answer)) = &mut self.answer {
                 answer.resumed = false;

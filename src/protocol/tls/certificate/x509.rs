@@ -5,10 +5,7 @@ use std::net::IpAddr;
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-use super::{Certificate, CertificateDate, CertificateKey};
-
-/// Names kept of one certificate. Only those of the largest hosters have more; they are reported as cut.
-const MAX_NAMES: usize = 256;
+use super::{Certificate, CertificateDate, CertificateKey, MAX_CERTIFICATE_NAMES};
 
 /// `None` if it is no certificate.
 pub(super) fn read(der: &[u8]) -> Option<Certificate> {
@@ -16,17 +13,17 @@ pub(super) fn read(der: &[u8]) -> Option<Certificate> {
     let validity = certificate.validity();
     let mut names = Vec::new();
     let mut addresses = Vec::new();
-    let mut more_names = false;
+    let mut more_names = 0_u32;
     let mut is_authority = false;
     for extension in certificate.extensions() {
         match extension.parsed_extension() {
             ParsedExtension::SubjectAlternativeName(list) => {
                 for name in &list.general_names {
-                    if names.len() + addresses.len() >= MAX_NAMES {
-                        more_names = true;
-                        break;
-                    }
+                    let full = names.len() + addresses.len() >= MAX_CERTIFICATE_NAMES;
                     match name {
+                        GeneralName::DNSName(_) | GeneralName::IPAddress(_) if full => {
+                            more_names += 1
+                        }
                         GeneralName::DNSName(name) => names.push((*name).to_owned()),
                         GeneralName::IPAddress(bytes) => addresses.extend(address(bytes)),
                         _ => {}

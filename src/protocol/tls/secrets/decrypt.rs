@@ -56,7 +56,7 @@ enum KeyStageKind {
 }
 
 /// Most records that may be lost in a row if those after them are to be decrypted.
-const MAX_LOST: u64 = 64;
+pub(crate) const MAX_LOST: u64 = 64;
 /// For how many records in a row this is tried: each of them costs as much as [`MAX_LOST`] records.
 const MAX_MISSES: u32 = 32;
 
@@ -190,6 +190,12 @@ impl Decryptor {
             place,
             hidden: true,
         })
+    }
+
+    /// In how many directions no record was decrypted again after records were lost, because they may be too many.
+    pub(crate) fn given_up(&self) -> u64 {
+        let all = self.sides.iter();
+        all.filter(|it| it.lost && it.misses >= MAX_MISSES).count() as u64
     }
 
     /// What became of the client's early data. The server's EncryptedExtensions state it; where they cannot be read,

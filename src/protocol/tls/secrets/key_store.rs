@@ -278,6 +278,15 @@ mod tests {
     }
 
     #[test]
+    fn secrets_of_one_session_in_very_many_places_are_counted() {
+        let key_store = KeyStore::default();
+        for place in 0..MAX_TIMES as u64 + 3 {
+            key_store.read(line(1, "CLIENT_RANDOM").as_bytes(), FrameNumber(place));
+        }
+        assert_eq!(key_store.counts().let_go, 3);
+    }
+
+    #[test]
     fn what_is_no_line_is_counted() {
         let mut text = vec![b'x'; 3 * MAX_LINE];
         // The end of a line that is too long is no line of its own, wherever the log was split.
