@@ -119,9 +119,6 @@ rule! {
 
 /// A program that retries a request automatically does so within this time.
 const SOON: Duration = Duration::from_secs(5);
-/// Connections examined after each failed one; the bound keeps a flood of failures from quadratic cost.
-const MAX_LOOK_AHEAD: usize = 64;
-
 /// So many more connections with the same request than losses explain make it a routine.
 const ROUTINE: usize = 1;
 
@@ -166,6 +163,12 @@ fn retried<'a>(host_pairs: &HostPair<'a>) -> Vec<RetryPair<'a>> {
             *lost.entry(it.retried[1]).or_default() += 1;
         }
     }
+    // By request: the connections that begin with it, in order, and how many of the first ones are taken.
+    let mut same: HashMap<u32, (Vec<&ConnectionSummary>, usize), foldhash::fast::FixedState> =
+        HashMap::default();
+    for it in all.iter().copied().filter(|it| it.retried[0] != 0) {
+        same.entry(it.retried[0]).or_default().0.push(it);
+    }
     let count = |of: &HashMap<u32, usize, _>, asked: u32| of.get(&asked).copied().unwrap_or(0);
     let is_routine = |asked: u32| count(&begun, asked) > 2 * count(&lost, asked) + ROUTINE;
     for first in all.iter().copied().filter(|it| it.lost.is_some()) {
@@ -173,15 +176,18 @@ fn retried<'a>(host_pairs: &HostPair<'a>) -> Vec<RetryPair<'a>> {
         if is_routine(asked) {
             continue;
         }
-        let from = all.partition_point(|it| it.first.time < first.close.time);
-        let second = all[from..]
+        let Some((same, free)) = same.get_mut(&asked) else {
+            continue;
+        };
+        while same.get(*free).is_some_and(|it| taken.contains(&it.id)) {
+            *free += 1;
+        }
+        let from = same.partition_point(|it| it.first.time < first.close.time);
+        let second = same[from.max(*free)..]
             .iter()
             .copied()
-            .take(MAX_LOOK_AHEAD)
             .take_while(|it| it.first.time.since(first.close.time) < SOON)
-            .find(|it| {
-                asked != 0 && it.retried[0] == asked && !taken.contains(&it.id) && it.id != first.id
-            });
+            .find(|it| !taken.contains(&it.id) && it.id != first.id);
         if let Some(second) = second {
             taken.insert(second.id);
             pairs.push((first, second));
@@ -276,6 +282,18 @@ mod tests {
         };
         assert!(told(&[lost, fine]));
         assert!(!told(&[fine, fine, lost, fine, fine]));
+    }
+
+    #[test]
+    fn others_in_between_hide_no_retry() {
+        let one = |port: u16, path: &str, end: &str| {
+            format!("client :{port} server\nSYN -->\n<-- SYN\nPOST {path} \"x\" -->\n{end}\n")
+        };
+        let fine = "<-- 200 [close] FIN\nFIN -->\n<-- ACK";
+        let mut text = one(1, "/a", "<-- ACK\n+9ms <-- RST");
+        (2..90).for_each(|port| text += &one(port, &format!("/{port}"), fine));
+        text += &one(90, "/a", fine);
+        assert!(ladder_check::found_by(&RULE, &text).is_some());
     }
 
     #[test]
