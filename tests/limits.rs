@@ -484,6 +484,9 @@ fn dns(message: &[u8]) -> Vec<u8> {
     [&(message.len() as u16).to_be_bytes(), message].concat()
 }
 
+/// What the sides of a connection say in turns; `true` is the client.
+type Talk = Vec<(bool, Vec<u8>)>;
+
 /// What one connection can have too much of where both sides speak: the limit, what they say, how much is beyond it, and
 /// the report's line.
 #[test]
@@ -517,7 +520,7 @@ fn what_a_limit_leaves_out_of_a_talk_is_reported() {
         RecordType::A,
         Some((0, &addresses)),
     ));
-    let rows: [(&str, Vec<(bool, Vec<u8>)>, u64, &str); 9] = [
+    let rows: [(&str, Talk, u64, &str); 9] = [
         (
             "goaways",
             vec![(true, goaways), (false, frame(4, 0, 0, b""))],

@@ -207,10 +207,14 @@ impl FindingWriter<'_, '_> {
         if named.is_empty() {
             return Ok(());
         }
-        let more = match paths.len().checked_sub(PLACES) {
+        let mut more = match paths.len().checked_sub(PLACES) {
             Some(more @ 1..) => format!(", and {} more", number(more as u64)),
             _ => String::new(),
         };
+        if let Some(rest @ 1..) = ids.len().checked_sub(LOOKED_AT) {
+            let rest = count(rest as u64, "further connection", "further connections");
+            more += &format!("; not counted are those of {rest}");
+        }
         sheet.detail("Requests", &format!("{}{more}", named.join(", ")).into())
     }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::analysis::connection::{Connection, Who};
-use crate::base::format::number;
+use crate::base::format::{count, number};
 use crate::knowledge::product;
 use crate::report::snapshot::Snapshot;
 use crate::rules::log_errors::{PredictedText, filled};
@@ -105,19 +105,27 @@ pub(crate) fn of_all(
     let more = lines.len().saturating_sub(LOG_LINES);
     let shown = lines.into_iter().take(LOG_LINES);
     let mut shown: Vec<LogLine> = shown
-        .map(|(mut line, count)| {
-            if count < cases {
-                line.lead = format!("{} of {}: {}", number(count), number(cases), line.lead);
+        .map(|(mut line, own)| {
+            if own < cases {
+                line.lead = format!("{} of {}: {}", number(own), number(cases), line.lead);
             }
             line
         })
         .collect();
+    let remark = |text: String| LogLine {
+        key: ("", None, false),
+        lead: String::new(),
+        text,
+    };
+    let rest = ids.len().saturating_sub(ALIKE) as u64;
+    let unseen = rest > 0 && cases == ALIKE as u64 && !shown.is_empty();
     if more > 0 {
-        shown.push(LogLine {
-            key: ("", None, false),
-            lead: String::new(),
-            text: format!("and {} more lines", number(more as u64)),
-        });
+        let more = count(more as u64, "more line", "more lines");
+        shown.push(remark(format!("and {more}")));
+    }
+    if unseen {
+        let rest = count(rest, "further case", "further cases");
+        shown.push(remark(format!("{rest} may have others")));
     }
     shown
 }

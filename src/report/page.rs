@@ -391,14 +391,23 @@ impl<'v, 'a> Page<'v, 'a> {
             .sockets
             .iter()
             .filter(|row| is_worth_showing(row));
-        let rows: Vec<_> = rows.take(SOCKETS).collect();
+        let mut rows: Vec<_> = rows.collect();
         if rows.is_empty() {
             return Ok(());
         }
+        let more = rows.len().saturating_sub(SOCKETS) as u64;
+        rows.truncate(SOCKETS);
         sheet.heading("Sockets that clients spend")?;
         for row in &rows {
             let lead = StyledLine::default().strong(format!("{} → {}", row.client, row.server));
             sheet.item(&lead, &spent(row).into())?;
+        }
+        if more > 0 {
+            let told = format!(
+                "{} of a client and a server are not listed here; --format json has them.",
+                count(more, "further pair", "further pairs")
+            );
+            sheet.paragraph(&told.into())?;
         }
         for row in rows {
             if let Some(at) = row.runs_out_at {

@@ -110,8 +110,8 @@ fn certificate(leaf: &Certificate) -> String {
         .cloned()
         .collect::<Vec<_>>()
         .join(", ");
-    if all.len() > NAMES {
-        text += &format!(" and {} more", all.len() - NAMES);
+    if let Some(more @ 1..) = all.len().checked_sub(NAMES) {
+        text += &format!(" and {} more", more + leaf.more_names as usize);
     }
     format!("for {text}")
 }

@@ -63,6 +63,8 @@ rule! {
 
 /// Responses from which on it is a setting, not a coincidence.
 const LEAST: usize = 20;
+/// Statuses that are named.
+const STATUSES: usize = 5;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
@@ -88,7 +90,11 @@ fn story(refused: &[&ConnectionSummary]) -> Diagnosis {
     let mut statuses: Vec<u16> = refused.iter().map(|it| it.status).collect();
     statuses.sort_unstable();
     statuses.dedup();
-    let statuses: Vec<_> = statuses.iter().take(5).map(u16::to_string).collect();
+    let more = statuses.len().saturating_sub(STATUSES);
+    let mut statuses: Vec<_> = statuses.iter().take(STATUSES).map(u16::to_string).collect();
+    if more > 0 {
+        statuses.push(format!("{more} more"));
+    }
     let pace = rate(refused).map_or_else(String::new, |rate| format!(" ({rate:.1} a second)"));
     Diagnosis {
         severity: Severity::Warning,
