@@ -70,8 +70,14 @@ fn write(page: &mut String, told: &Explanation) -> fmt::Result {
             "The text names {program}, of which no such message is known: this is what its other words can mean."
         )?;
     }
+    let common = common_match(told);
+    // A page of one code begins with it.
+    let is_told = |why: &&MatchReason| matches!(why, MatchReason::Code(_)) && told.codes.len() == 1;
+    if let Some(why) = common.filter(|why| !is_told(why)) {
+        write_match(page, why)?;
+    }
     for story in &told.stories {
-        write_story(page, story)?;
+        write_story(page, story, common)?;
     }
     if told.more > 0 {
         writeln!(
@@ -144,7 +150,35 @@ fn write_code(page: &mut String, code: &Code) -> fmt::Result {
     Ok(())
 }
 
-fn write_story(page: &mut String, story: &EventGroup) -> fmt::Result {
+/// What most of the stories were matched by: it is said once, above them.
+fn common_match(told: &Explanation) -> Option<&MatchReason> {
+    let times = |why: &MatchReason| told.stories.iter().filter(|it| it.why == *why).count();
+    let each = told.stories.iter().rev().map(|it| &it.why);
+    each.max_by_key(|why| times(why))
+        .filter(|why| times(why) > 1)
+}
+
+/// What was matched, as a line or two of a page.
+fn write_match(page: &mut String, why: &MatchReason) -> fmt::Result {
+    match why {
+        MatchReason::Text(text, MatchQuality::Part) => writeln!(page, "  part of \"{text}\""),
+        MatchReason::Text(text, MatchQuality::Alike) => {
+            writeln!(page, "  possibly: resembles \"{text}\"")
+        }
+        MatchReason::Text(text, MatchQuality::Whole) => writeln!(page, "  matches \"{text}\""),
+        MatchReason::Message(message) => {
+            let words = message.phrase.trim_start_matches('=');
+            writeln!(page, "  matches \"{words}\"")?;
+            match message.note {
+                Some(note) => writeln!(page, "  {note}"),
+                None => Ok(()),
+            }
+        }
+        MatchReason::Code(code) => writeln!(page, "  by {} {}", code.family.title(), code.code),
+    }
+}
+
+fn write_story(page: &mut String, story: &EventGroup, common: Option<&MatchReason>) -> fmt::Result {
     let name = if story.rules.is_empty() {
         "(no rule)".to_owned()
     } else {
@@ -176,22 +210,12 @@ fn write_story(page: &mut String, story: &EventGroup) -> fmt::Result {
         said.truncate(PROGRAMS);
         writeln!(page, "    said by {}{more}", said.join(", "))?;
     }
-    match story.why {
-        MatchReason::Text(text, MatchQuality::Part) => writeln!(page, "    part of \"{text}\""),
-        MatchReason::Text(text, MatchQuality::Alike) => {
-            writeln!(page, "    possibly: resembles \"{text}\"")
-        }
-        MatchReason::Text(text, MatchQuality::Whole) => writeln!(page, "    matches \"{text}\""),
-        MatchReason::Message(message) => {
-            let words = message.phrase.trim_start_matches('=');
-            writeln!(page, "    matches \"{words}\"")?;
-            match message.note {
-                Some(note) => writeln!(page, "    {note}"),
-                None => Ok(()),
-            }
-        }
-        MatchReason::Code(code) => writeln!(page, "    by {} {}", code.family.title(), code.code),
+    if common == Some(&story.why) {
+        return Ok(());
     }
+    let mut told = String::new();
+    write_match(&mut told, &story.why)?;
+    told.lines().try_for_each(|line| writeln!(page, "  {line}"))
 }
 
 fn write_hints(page: &mut String, hints: &LogLineHints) -> fmt::Result {
@@ -290,6 +314,28 @@ mod tests {
     }
 
     #[test]
+    fn what_was_matched_is_said_once() {
+        for text in [
+            "socket hang up",
+            "An unexpected error occurred on a receive",
+            "unexpected EOF",
+            "499",
+            "10054",
+        ] {
+            let page = explanation(&explain(text)).expect("something is known");
+            let mut lines: Vec<&str> = page.lines().map(str::trim_start).collect();
+            lines.retain(|it| {
+                let said = ["matches ", "part of ", "possibly: ", "by "];
+                said.iter().any(|word| it.starts_with(word))
+            });
+            let all = lines.len();
+            lines.sort_unstable();
+            lines.dedup();
+            assert_eq!(all, lines.len(), "{page}");
+        }
+    }
+
+    #[test]
     fn a_log_line_in_whole() {
         let line = "2025/11/20 19:01:02 [error] 31#31: *7 connect() failed (111: Connection refused) while connecting to \
                     upstream, client: 10.0.0.1, server: _, upstream: \"http://10.0.0.2:9000/\"";
@@ -304,11 +350,9 @@ mod tests {
           connection-refused
             client: the SYN is answered by a RST: nobody listens there, or a firewall says so
             said by nginx
-            by system error ECONNREFUSED
 
           connection-unreachable
             client: ICMP answers the SYN: port unreachable
-            by system error ECONNREFUSED
 
         The text says which connection: 2025-11-20 19:01:02, 10.0.0.1, 10.0.0.2, port 9000.
         ");
