@@ -110,7 +110,7 @@ impl FindingWriter<'_, '_> {
         let ids = section.connections();
         let cause = section.cause();
         let gone = section.gone();
-        sheet.entry(&headline(number, section, ids.len() as u64 + gone))?;
+        sheet.entry(&headline(number, section))?;
         sheet.detail("", &message(cause).into())?;
         for effect in section.parts.iter().skip(1) {
             let line = StyledLine::default()
@@ -331,12 +331,11 @@ impl FindingWriter<'_, '_> {
 }
 
 /// `1. ERROR  4,812 × requests were answered by a RST  [reset-before-response]`.
-fn headline(place: u32, section: &FindingSection<'_>, connections: u64) -> StyledLine {
+fn headline(place: u32, section: &FindingSection<'_>) -> StyledLine {
     let cause = section.cause();
-    let times = if connections > 1 {
-        format!("{} × ", number(connections))
-    } else {
-        String::new()
+    let times = match section.times() {
+        0 | 1 => String::new(),
+        many => format!("{} × ", number(many)),
     };
     StyledLine::default()
         .plain(format!("{place}. "))
@@ -366,7 +365,7 @@ fn connections(ids: &[u32]) -> String {
 }
 
 fn times(finding: &Finding) -> String {
-    match finding.in_all() {
+    match finding.times {
         0 | 1 => finding.summary.clone(),
         many => format!("{} × {}", number(many), finding.summary),
     }

@@ -95,6 +95,12 @@ impl<'a> FindingSection<'a> {
         self.parts.first().copied().into_iter().chain(elsewhere)
     }
 
+    /// How often the cause happened, here and between other hosts.
+    pub(super) fn times(&self) -> u64 {
+        let each = self.causes().map(|it| it.times);
+        each.fold(0, u64::saturating_add)
+    }
+
     /// Connections of the cause whose details are gone.
     pub(super) fn gone(&self) -> u64 {
         self.causes().map(|it| it.gone).sum()
@@ -159,6 +165,7 @@ mod tests {
             certainty: Certainty::Certain,
             connections: vec![id],
             gone: 0,
+            times: 1,
             client: None,
             server: None,
             caused_by,

@@ -123,6 +123,7 @@ mod tests {
             certainty: Certainty::Certain,
             connections: vec![2, 3],
             gone: 0,
+            times: 2,
             client: Some(endpoint(1, 0).ip),
             server: Some(endpoint(2, 80)),
             caused_by: None,
@@ -291,6 +292,7 @@ mod tests {
         other.id = 2;
         other.client = Some(endpoint(7, 0).ip);
         other.connections = vec![4];
+        other.times = 1;
         all.findings.push(other);
         let told = text(&all);
         assert!(told.contains("1. ERROR  3 × connections"), "{told}");
@@ -300,6 +302,15 @@ mod tests {
             "{told}"
         );
         assert_eq!(told.matches("Remedy").count(), 1);
+    }
+
+    #[test]
+    fn an_event_of_several_connections_is_counted_once() {
+        let mut all = troubled();
+        all.findings[0].times = 1;
+        let told = text(&all);
+        assert!(told.contains("1. ERROR  connections"), "{told}");
+        assert!(told.contains("2 connections: #2, #3"), "{told}");
     }
 
     #[test]

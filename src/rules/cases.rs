@@ -83,6 +83,8 @@ pub(super) struct Cases {
     pub(super) gone: u64,
     /// How many cases were joined.
     pub(super) count: u64,
+    /// How often it happened: once for each connection, unless several make one event.
+    pub(super) times: u64,
 }
 
 impl Cases {
@@ -95,7 +97,9 @@ impl Cases {
 
     /// A case on several connections; `known`: the records of them that are kept.
     pub(super) fn across(story: HostDiagnosis, known: &[&Connection]) -> Self {
-        Self::on(story.story, story.first, story.connections, known)
+        let times = story.times;
+        let cases = Self::on(story.story, story.first, story.connections, known);
+        Self { times, ..cases }
     }
 
     /// A case on connections of which these records are known. A remedy fits if it fits one of them.
@@ -108,6 +112,7 @@ impl Cases {
         let fitting = story.remedies.into_iter().filter(|it| {
             !it.is_conditional() || known.iter().any(|connection| it.fits(connection))
         });
+        let times = connections.len() as u64;
         let mut remedies = FittingRemedies::default();
         remedies.add(fitting);
         Self {
@@ -119,6 +124,7 @@ impl Cases {
             connections,
             gone: 0,
             count: 1,
+            times,
         }
     }
 
@@ -139,5 +145,6 @@ impl Cases {
         self.connections.extend(later.connections);
         self.gone += later.gone;
         self.count += later.count;
+        self.times = self.times.saturating_add(later.times);
     }
 }

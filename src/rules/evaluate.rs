@@ -174,6 +174,7 @@ pub(crate) fn evaluate_with(
             remedies: cases.remedies.shown(cases.count),
             connections: cases.connections,
             gone: cases.gone,
+            times: cases.times,
         })
         .collect();
     join(&mut findings);
@@ -314,6 +315,7 @@ fn evaluate_hosts(
                 server: None,
                 connections: Vec::new(),
                 first: FrameNumber(0),
+                times: 0,
             }],
             Verdict::Clear | Verdict::NotYet => return,
         },

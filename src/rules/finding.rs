@@ -63,6 +63,8 @@ pub struct Finding {
     pub connections: Vec<u32>,
     /// Further connections, whose details are given up: they are counted and have no number here.
     pub gone: u64,
+    /// How often it happened: once for each connection, unless several connections make one event.
+    pub times: u64,
     /// The client, if there is exactly one.
     pub client: Option<IpAddr>,
     /// The server, if there is exactly one.

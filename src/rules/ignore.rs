@@ -470,6 +470,7 @@ mod tests {
             certainty: crate::base::certainty::Certainty::Certain,
             connections: vec![1],
             gone: 0,
+            times: 1,
             client: Some(endpoint(last, 0).ip),
             server: Some(endpoint(2, 80)),
             caused_by: None,

@@ -99,6 +99,8 @@ pub struct HostDiagnosis {
     pub connections: Vec<u32>,
     /// The first frame of the first of them.
     pub first: FrameNumber,
+    /// How often it happened: the count before the summary.
+    pub times: u64,
 }
 
 impl HostDiagnosis {
@@ -111,7 +113,14 @@ impl HostDiagnosis {
             server: first.map(|it| it.server),
             connections: connections.iter().map(|it| it.id).collect(),
             first: first.map_or(FrameNumber(0), |it| it.first.frame),
+            times: connections.len() as u64,
         }
+    }
+
+    /// The same as one event, which all its connections make together.
+    #[must_use]
+    pub(super) fn once(self) -> Self {
+        Self { times: 1, ..self }
     }
 }
 

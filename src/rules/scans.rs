@@ -227,6 +227,7 @@ impl<K> FailureGroup<'_, K> {
                 .first()
                 .map(|it| it.first.frame)
                 .unwrap_or_default(),
+            times: self.connections.len() as u64,
         }
     }
 }

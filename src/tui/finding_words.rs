@@ -55,7 +55,7 @@ pub(super) fn headline(
 
 /// The headline's text; a group of several findings starts with their number: `12 × responses say …`.
 pub(super) fn subject(group: &FindingGroup, finding: &Finding, cx: &ViewContext<'_>) -> String {
-    match group.connections {
+    match group.times {
         0 | 1 => finding.summary.clone(),
         many => format!(
             "{} {} {}",

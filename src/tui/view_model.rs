@@ -65,6 +65,8 @@ pub(super) struct FindingGroup {
     pub(super) others: Vec<usize>,
     /// Total of the connections that they name.
     pub(super) connections: u64,
+    /// How often it happened.
+    pub(super) times: u64,
     /// Index of the group that is its cause.
     pub(super) cause: Option<usize>,
 }
@@ -202,6 +204,7 @@ fn groups(findings: &[Finding]) -> Vec<FindingGroup> {
         if let Some(place) = groups.iter().position(same) {
             groups[place].others.push(nth);
             groups[place].connections += named;
+            groups[place].times += finding.times;
             place_of[nth] = place;
         } else {
             place_of[nth] = groups.len();
@@ -209,6 +212,7 @@ fn groups(findings: &[Finding]) -> Vec<FindingGroup> {
                 first: nth,
                 others: Vec::new(),
                 connections: named,
+                times: finding.times,
                 cause: None,
             });
         }
@@ -275,6 +279,7 @@ mod tests {
             first,
             others: Vec::new(),
             connections: 1,
+            times: 1,
             cause,
         }
     }

@@ -462,6 +462,7 @@ mod tests {
             certainty: Certainty::Certain,
             connections: vec![2, 3],
             gone: 0,
+            times: 1,
             client: None,
             server: None,
             caused_by: None,

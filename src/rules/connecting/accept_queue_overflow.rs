@@ -32,7 +32,8 @@ rule! {
     /// - Confirm it at the server: `nstat -az TcpExtListenOverflows TcpExtListenDrops`, and `ss -ltn`, where Recv-Q near
     ///   Send-Q is a full queue.
     /// - Find out why the program does not accept: a blocked accept loop, all workers busy, a pause for garbage collection.
-    /// - If the counters show it, raise the backlog of `listen()` and with it `net.core.somaxconn`, which caps it.
+    /// - Once the counters have shown it, raise the backlog of `listen()` and with it `net.core.somaxconn`, which caps
+    ///   it.
     ///
     /// # Example
     ///
@@ -316,7 +317,7 @@ fn ignored(
             true => Certainty::Likely,
             false => Certainty::Possible,
         },
-        summary: "a server answered connects and took nothing of what was sent on them".into(),
+        summary: "connects were answered, and nothing of what was sent on them was taken".into(),
         message,
         evidence,
         remedies: RULE.remedies(),

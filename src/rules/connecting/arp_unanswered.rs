@@ -28,7 +28,8 @@ rule! {
     ///
     /// - Check that the host with this address is up and in the same network and VLAN, and that the address and the mask of
     ///   the asker are right: what is outside its network it must send to its router.
-    /// - If the address is that of the router, correct the default route or start the router.
+    /// - Check whether the address is that of the asker's router: then its default route is wrong, or the router is
+    ///   down.
     ///
     /// # Example
     ///
@@ -123,6 +124,7 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
                 server: None,
                 connections: Vec::new(),
                 first: first.first.frame,
+                times: 1,
             });
         }
     }

@@ -20,7 +20,7 @@ rule! {
     /// # What happened
     ///
     /// A host asked a name server for the address of a name and got none: there is no such name (NXDOMAIN), the server could
-    /// not find out (SERVFAIL) or would not say (REFUSED), or it did not answer at all, though it was asked again. No
+    /// not find out (SERVFAIL) or would not say (REFUSED), or no answer came at all, though the question was sent again. No
     /// connection to that name followed. The program says "The remote name could not be resolved", `ENOTFOUND`, `EAI_AGAIN`,
     /// "Name or service not known", "Could not resolve host" (curl 6), `NXDOMAIN`, "no such host".
     ///
@@ -163,6 +163,7 @@ impl<'a> LookedUpName<'a> {
                     failure,
                     tries,
                     last,
+                    servers: vec![lookup.server.ip],
                 });
             }
         }
@@ -177,9 +178,21 @@ impl<'a> LookedUpName<'a> {
                 failure: LookupFailure::Silence,
                 tries,
                 last,
+                servers: servers(self.lookups.iter().map(|it| it.server.ip)),
             })
         })?
     }
+}
+
+/// These addresses, each once, in order of appearance.
+fn servers(all: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
+    let mut once = Vec::new();
+    for server in all {
+        if !once.contains(&server) {
+            once.push(server);
+        }
+    }
+    once
 }
 
 /// In the order of the page's remedies.
@@ -192,7 +205,7 @@ enum LookupFailure {
 }
 
 /// A name that was looked up in vain.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct FailedLookup<'a> {
     /// The most specific lookup.
     lookup: &'a Lookup,
@@ -200,6 +213,8 @@ struct FailedLookup<'a> {
     /// How often it was asked, and when last.
     tries: u32,
     last: Timestamp,
+    /// The name servers of which this is said, each once.
+    servers: Vec<IpAddr>,
 }
 
 fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
@@ -340,15 +355,28 @@ fn tell_client(failed: Vec<FailedLookup<'_>>, connected: bool) -> Vec<HostDiagno
                 server: Some(first.server),
                 connections: Vec::new(),
                 first: first.asked.frame,
+                times: match is_scan(kind, &names) {
+                    true => 1,
+                    false => names.len() as u64,
+                },
             })
         })
         .collect()
 }
 
+fn is_scan(kind: Kind, names: &[FailedLookup<'_>]) -> bool {
+    names.len() >= A_SCAN && kind.failure != LookupFailure::Silence
+}
+
 fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
     let nowhere = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
     let first = names.first().map(|it| it.lookup);
-    let (client, server) = first.map_or((nowhere, nowhere), |it| (it.client, it.server.ip));
+    let client = first.map_or(nowhere, |it| it.client);
+    let servers = servers(names.iter().flat_map(|it| it.servers.iter().copied()));
+    let several = servers.len() > 1;
+    let server = servers.iter().take(LISTED);
+    let server = server.map(|it| it.to_string().into()).collect();
+    let server = Value::Words(server, servers.len() > LISTED);
     let listed = names.iter().take(LISTED);
     let listed = listed.map(|it| shortened(&it.lookup.name, 80).into_owned().into());
     let listed = Value::Words(listed.collect(), names.len() > LISTED);
@@ -381,12 +409,21 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
             let tries: u32 = names.iter().map(|it| it.tries).sum();
             let until = names.iter().map(|it| it.last).max().unwrap_or_default();
             let since = first.map(|it| it.asked.time).unwrap_or_default();
-            sentence!(
-                "{} did not answer; it was asked {} in {}.",
-                server,
-                Value::count(tries.into(), "time", "times"),
-                until.since(since)
-            )
+            let tries = Value::count(tries.into(), "query", "queries");
+            match several {
+                true => sentence!(
+                    "No answer came from {}, to {} in all within {}.",
+                    server,
+                    tries,
+                    until.since(since)
+                ),
+                false => sentence!(
+                    "{} did not answer; it was asked by {} within {}.",
+                    server,
+                    tries,
+                    until.since(since)
+                ),
+            }
         }
     });
     message.say(match one {
@@ -395,7 +432,7 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
             "No address of them was found in this capture, and no connection to them followed."
         }
     });
-    let scan = names.len() >= A_SCAN && kind.failure != LookupFailure::Silence;
+    let scan = is_scan(kind, names);
     if scan {
         message.say(
             "So many names are how a scanner works, or a server that looks up names for others.",
@@ -428,7 +465,15 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
         certainty: Certainty::Likely,
         summary: match scan {
             true => "very many names were looked up in vain by one client".into(),
-            false => "names were looked up in vain".into(),
+            false => match kind.failure {
+                LookupFailure::NoSuchName => "names were looked up in vain: there is no such name",
+                LookupFailure::ServerFailed => {
+                    "names were looked up in vain: the name server failed"
+                }
+                LookupFailure::Refused => "names were looked up in vain: the name server refused",
+                LookupFailure::Silence => "names were looked up in vain: no answer came",
+            }
+            .into(),
         },
         message,
         evidence,
@@ -473,10 +518,40 @@ mod tests {
         let silence = "lookup shop.example -->\n+5s lookup shop.example -->\n";
         let later = "client :40000 server\n+9s SYN -->\n<-- SYN\nACK -->";
         let said = told(&format!("{silence}{later}")).expect("found");
-        assert!(said.contains("2 times in 5.00 s"), "{said}");
+        assert!(
+            said.contains("it was asked by 2 queries within 5.00 s"),
+            "{said}"
+        );
         assert_eq!(told(silence), None, "its answer may still come");
         let both = format!("lookup shop.example -->\nlookup shop.example aaaa -->\n{later}");
         assert_eq!(told(&both), None, "two kinds, each asked once");
+    }
+
+    #[test]
+    fn each_name_server_is_told_of_what_it_was_asked() {
+        let text = "lookup shop.example -->\nclient :5001 server 10.0.0.54:53\n+5s lookup shop.example -->\n\
+                    client :40000 server\n+9s SYN -->\n<-- SYN\nACK -->";
+        let said = told(text).expect("found");
+        let wanted =
+            "No answer came from 10.0.0.53 or 10.0.0.54, to 2 queries in all within 5.00 s.";
+        assert!(said.contains(wanted), "{said}");
+        let text = "lookup a.example -->\n<-- nxdomain\nclient :5001 server 10.0.0.54:53\nlookup b.example -->\n<-- nxdomain";
+        let said = told(text).expect("found");
+        assert!(
+            said.contains("10.0.0.53 or 10.0.0.54 said of each"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn other_failures_elsewhere_are_not_told_as_the_same() {
+        let text = "client :5000 server 10.0.0.53:53\nlookup a.example -->\n<-- nxdomain\n\
+                    client 10.0.0.9:5000 server 10.0.0.53:53\nlookup b.example -->\n<-- servfail";
+        let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        let [one, other] = &findings[..] else {
+            panic!("two findings, not {}", findings.len())
+        };
+        assert_ne!(one.summary, other.summary);
     }
 
     #[test]

@@ -226,7 +226,7 @@ fn diagnosis(outage: &Outage<'_>) -> HostDiagnosis {
     let client = all.first().map(|it| it.client.ip);
     let mut told = HostDiagnosis::of(story(outage), &all);
     told.client = client.filter(|client| all.iter().all(|it| it.client.ip == *client));
-    told
+    told.once()
 }
 
 fn story(outage: &Outage<'_>) -> Diagnosis {

@@ -24,8 +24,8 @@ rule! {
     ///
     /// - Keep connections: one shared client object, its pool large enough, responses read to their end, nobody saying
     ///   `Connection: close`. One connection would carry all the requests of one after the other.
-    /// - If each connection must serve one request only, let the server close first, as HTTP servers do after a response that
-    ///   says `Connection: close`; a client that closes sooner takes the TIME-WAIT on itself.
+    /// - Where a connection has to serve one request only, let the server close first, as HTTP servers do after a
+    ///   response that says `Connection: close`; a client that closes sooner takes the TIME-WAIT on itself.
     ///
     /// # Example
     ///
@@ -136,7 +136,7 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Certain,
-        summary: "connections were closed by the client first, which holds their TIME-WAITs".into(),
+        summary: "connections to one server, mostly closed by the client first, which holds their TIME-WAITs".into(),
         message,
         evidence,
         remedies: RULE.remedies(),

@@ -243,7 +243,11 @@ fn tell(pairs: &[RetryPair<'_>], lost: LostRequest, severity: Severity) -> Optio
         evidence,
         remedies: RULE.remedies(),
     };
-    Some(HostDiagnosis::of(story, &connections))
+    let times = pairs.len() as u64;
+    Some(HostDiagnosis {
+        times,
+        ..HostDiagnosis::of(story, &connections)
+    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::sentence;
 use crate::rules::wording::shows;
 
 rule! {
@@ -93,7 +94,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
             let mut it = HostDiagnosis::of(story(asked, answer), &[asked]);
             it.connections.push(answer.id);
             it.connections.sort_unstable();
-            found.push(it);
+            found.push(it.once());
         }
     }
     found
@@ -104,14 +105,31 @@ fn story(asked: &ConnectionSummary, answer: &ConnectionSummary) -> Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
         summary: "SYNs were answered from another address".into(),
-        message: format!(
+        message: sentence!(
             "The SYN went to {} and the SYN-ACK came from {}, to the same client port; the client's host does not take it.",
-            asked.server, answer.server
-        ).into(),
+            asked.server,
+            answer.server
+        )
+        .into(),
         evidence: vec![
             shows(asked.first, format!("SYN to {}", asked.server)),
             shows(answer.first, format!("SYN-ACK from {}", answer.server)),
         ],
         remedies: RULE.remedies(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn one_connect_and_its_answer_are_one_case() {
+        let ladder = "client :40000 server 10.0.0.2:80\nSYN -->\nclient :40000 server 10.0.0.3:80\nSYN ~~>\n<-- SYN\n\
+                      RST [noack] -->\nclient :40000 server 10.0.0.2:80\n+1s again -->";
+        let found = ladder_check::found_by(&super::RULE, ladder).expect("found");
+        assert_eq!((found.connections.len(), found.times), (2, 1));
+        assert!(found.message.contains("10.0.0.2:80"), "{}", found.message);
+        assert!(found.message.contains("10.0.0.3:80"), "{}", found.message);
     }
 }

@@ -33,8 +33,8 @@ rule! {
     ///
     /// - Capture inside the container and at the server as well: a segment that arrives with the server's own address where
     ///   the client knows another, and a RST that the container never sent, are the proof.
-    /// - If it is that: set `net.netfilter.nf_conntrack_tcp_be_liberal=1` on the node that translates, or drop what is
-    ///   INVALID in its FORWARD chain.
+    /// - Where that is proven, set `net.netfilter.nf_conntrack_tcp_be_liberal=1` on the node that translates, or drop
+    ///   what is INVALID in its FORWARD chain.
     ///
     /// # Example
     ///
@@ -137,6 +137,7 @@ fn beside_its_own(connection: &Connection) -> Option<HostDiagnosis> {
         server: Some(connection.server),
         connections: vec![connection.id],
         first: connection.first.frame,
+        times: 1,
     })
 }
 
@@ -172,7 +173,7 @@ fn untranslated(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
             let mut it = HostDiagnosis::of(story(live, stray), &[live]);
             it.connections.push(stray.id);
             it.connections.sort_unstable();
-            found.push(it);
+            found.push(it.once());
         }
     }
     found
@@ -213,7 +214,7 @@ fn story(live: &ConnectionSummary, stray: &ConnectionSummary) -> Diagnosis {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::ladder_check::told_by;
+    use crate::rules::ladder_check::{found_by, told_by};
 
     const LIVE: &str = "client :40000 server 10.0.0.10:80\nSYN -->\n<-- SYN\nGET /big -->\n<-- 200 data 1000 [length=9000]\nACK -->";
     const STRAY: &str = "client :40000 server 10.0.0.2:80\n<-- data 1000\nRST [noack] -->";
@@ -221,8 +222,14 @@ mod tests {
     #[test]
     fn a_segment_that_was_not_translated_is_no_earlier_close() {
         let after = "client :40000 server 10.0.0.10:80\n+200ms ACK -->";
-        let told = told_by(&super::RULE, &format!("{LIVE}\n{STRAY}\n{after}"));
-        assert!(told.is_some_and(|it| it.contains("10.0.0.10:80") && it.contains("10.0.0.2:80")));
+        let found = found_by(&super::RULE, &format!("{LIVE}\n{STRAY}\n{after}"));
+        let found = found.expect("found");
+        let told = &found.message;
+        assert!(
+            told.contains("10.0.0.10:80") && told.contains("10.0.0.2:80"),
+            "{told}"
+        );
+        assert_eq!((found.connections.len(), found.times), (2, 1));
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
             };
             let same = waited.spread() <= SHARE || waited.range.1 <= AT_ONCE;
             if beat.measured.median >= SHORTEST && same {
-                found.push(HostDiagnosis::of(story(&cases, beat, waited), &cases));
+                found.push(HostDiagnosis::of(story(&cases, beat, waited), &cases).once());
             }
         }
     }
