@@ -55,14 +55,14 @@ pub static LIMITS: LazyLock<Vec<Limit>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The products that have this count by default, as a sentence; `None` where none is known.
+/// The products that have this count by default, with commas between them; `None` where none is known.
 #[must_use]
 pub(crate) fn default_limit(count: u64, what: Counted) -> Option<String> {
     let same = LIMITS
         .iter()
         .filter(|it| it.count == count && it.what == what);
     let products: Vec<_> = same.map(|it| it.product).collect();
-    (!products.is_empty()).then(|| format!("That is a common default ({}).", products.join(", ")))
+    (!products.is_empty()).then(|| products.join(", "))
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
     fn a_count_names_its_products() {
         assert_eq!(
             default_limit(100, Counted::Requests).as_deref(),
-            Some("That is a common default (Apache httpd, Tomcat).")
+            Some("Apache httpd, Tomcat")
         );
         assert_eq!(default_limit(100, Counted::Connections), None);
     }

@@ -1,4 +1,4 @@
-//! What a measured time is compared with: defaults of products, which `knowledge` has, announced limits, and round numbers.
+//! What a measured time or number is compared with: defaults of products, which `knowledge` has, announced limits, and round numbers.
 //! A match is a hint, never a proof.
 
 use std::time::Duration;
@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::named_products::{client, server};
 use super::statement::{Sentence, sentence};
 use crate::analysis::connection::{Connection, Who};
-use crate::knowledge::{DefaultTime, TimerPhase, default_time, network_limit};
+use crate::knowledge::{
+    Counted, DefaultTime, TimerPhase, default_limit, default_time, network_limit,
+};
 
 /// Timers that are looked at once in a while fire late, never early.
 const LATE: Duration = Duration::from_millis(1050);
@@ -52,12 +54,15 @@ pub(super) fn forgotten(idle: Duration) -> Option<Sentence> {
 }
 
 /// That it is a common default to wait so long for an answer, or for giving one, as a sentence.
-pub(super) fn wait(time: Duration, who: Who) -> Option<String> {
+pub(super) fn wait(time: Duration, who: Who) -> Option<Sentence> {
     let found = default_time(time, TimerPhase::Wait, who.log_side())?;
-    let seconds = found.seconds;
-    found
-        .is_a_hint()
-        .then(|| format!("{seconds} s is a common default ({found})."))
+    found.is_a_hint().then(|| hint(&found))
+}
+
+/// That so many are a default of products, as a sentence.
+pub(super) fn default_count(count: u64, what: Counted) -> Option<Sentence> {
+    let products = default_limit(count, what)?;
+    Some(sentence!("That is a common default ({}).", products))
 }
 
 /// A round number of seconds is somebody's setting; timers fire a little late.

@@ -31,6 +31,8 @@ pub enum Value {
     Frame(FrameNumber, bool),
     /// Words, each once, in order of appearance, and whether there are more.
     Words(Vec<Cow<'static, str>>, bool),
+    /// A request by its method, which is empty if it was not seen; the same of many.
+    Requests(Vec<Cow<'static, str>>, bool),
 }
 
 impl Value {
@@ -64,7 +66,8 @@ impl Value {
             (Self::Frame(frame, more), Self::Frame(other, others)) => {
                 *more |= others || *frame != other;
             }
-            (Self::Words(words, more), Self::Words(others, further)) => {
+            (Self::Words(words, more), Self::Words(others, further))
+            | (Self::Requests(words, more), Self::Requests(others, further)) => {
                 *more |= further;
                 for word in others {
                     if words.contains(&word) {
@@ -104,19 +107,30 @@ impl Value {
             Self::Count(least, most, one, many) => range(number(*least), count(*most, one, many)),
             Self::Frame(frame, false) => frames.name(*frame),
             Self::Frame(frame, true) => format!("{} in the first case", frames.name(*frame)),
-            Self::Words(words, more) => listed(words, *more),
+            Self::Words(words, more) => listed(words, more.then_some("others")),
+            Self::Requests(methods, more) => requests(methods, *more),
         };
     }
 }
 
 /// `a`, `a or b`, `a, b or c`, `a, b, c, d or others`.
-fn listed(words: &[Cow<'static, str>], more: bool) -> String {
-    let others = more.then_some("others");
+fn listed(words: &[Cow<'static, str>], others: Option<&str>) -> String {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).chain(others).collect();
     match words.split_last() {
         Some((last, [])) => (*last).to_owned(),
         Some((last, before)) => format!("{} or {last}", before.join(", ")),
         None => String::new(),
+    }
+}
+
+/// `request`, `GET request`, `GET or POST request`, `GET or other request`.
+fn requests(methods: &[Cow<'static, str>], more: bool) -> String {
+    let mut seen = methods.to_vec();
+    seen.retain(|method| !method.is_empty());
+    let others = more || seen.len() < methods.len();
+    match seen.is_empty() {
+        true => "request".to_owned(),
+        false => format!("{} request", listed(&seen, others.then_some("other"))),
     }
 }
 
@@ -248,19 +262,10 @@ impl Sentence {
     }
 }
 
+/// A sentence without values. A text that was put together is none: what differs between cases is a value.
 impl From<&'static str> for Sentence {
     fn from(template: &'static str) -> Self {
-        match template.contains("{}") {
-            true => Self::from(template.to_owned()),
-            false => Self::new(template, Vec::new()),
-        }
-    }
-}
-
-/// A sentence that is all value: for names and words from tables. Cases with different texts list them.
-impl From<String> for Sentence {
-    fn from(text: String) -> Self {
-        Self::new("{}", vec![text.into()])
+        Self::new(template, Vec::new())
     }
 }
 
@@ -288,9 +293,7 @@ impl Statement {
     /// Adds a sentence.
     pub(super) fn say(&mut self, sentence: impl Into<Sentence>) {
         let sentence = sentence.into();
-        if sentence.template != "{}" || sentence.values != [Value::from("")] {
-            self.sentences.push((1, sentence));
-        }
+        self.sentences.push((1, sentence));
     }
 
     /// Adds a sentence that holds for all cases so far together.
@@ -433,8 +436,34 @@ mod tests {
 
     #[test]
     fn braces_from_a_packet_are_no_places() {
-        let told = Statement::from("GET /{} {}".to_owned());
-        assert_eq!(told.text(&FrameNames::default()), "GET /{} {}");
+        let told = Statement::from(sentence!("It was {}.", "GET /{} {}".to_owned()));
+        assert_eq!(told.text(&FrameNames::default()), "It was GET /{} {}.");
+    }
+
+    #[test]
+    fn requests_are_listed_by_method() {
+        let had = |methods: &[&str]| {
+            let each = methods.iter().map(|method| {
+                let of = Value::Requests(vec![(*method).to_owned().into()], false);
+                Statement::from(sentence!("The server had the whole {}.", of))
+            });
+            let joined = each.reduce(|mut told, it| {
+                told.absorb(it);
+                told
+            });
+            joined.expect("a case").text(&FrameNames::default())
+        };
+        for (methods, told) in [
+            (&["GET"][..], "GET request"),
+            (&[""], "request"),
+            (&["", ""], "request"),
+            (&["GET", "POST", "GET"], "GET or POST request"),
+            (&["GET", ""], "GET or other request"),
+            (&["A", "B", "C", "D", "E"], "A, B, C, D or other request"),
+        ] {
+            let wanted = format!("The server had the whole {told}.");
+            assert_eq!(had(methods), wanted, "{methods:?}");
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Wording shared by the rules: durations and byte counts, names of requests, and the builder of a diagnosis.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::classify::{Ending, request};
 use super::rule::{Diagnosis, Rule, Verdict};
-use super::statement::{Sentence, Statement, sentence};
+use super::statement::{Sentence, Statement, Value, sentence};
 use super::{Evidence, Severity};
 use crate::analysis::connection::{Connection, ConnectionSummary, Who};
 use crate::base::certainty::Certainty;
@@ -12,9 +13,9 @@ use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::Exchange;
 
-/// The caveat of a case on a connection of which the capture lacks a part.
+/// The caveat of a case on a connection of which the capture lacks a part. Where it was taken makes no difference.
 pub(super) const PARTLY_MISSING: &str =
-    "Part of the connection is missing from the capture; one taken at the server would settle it.";
+    "Part of the connection is missing from the capture; one without gaps would settle it.";
 
 /// "GET", or "" if the method was not seen.
 pub(super) fn method(exchange: Option<&Exchange>) -> String {
@@ -24,11 +25,31 @@ pub(super) fn method(exchange: Option<&Exchange>) -> String {
         .unwrap_or_default()
 }
 
-/// "GET request", or "request".
-pub(super) fn asked(exchange: Option<&Exchange>) -> String {
-    match method(exchange).as_str() {
-        "" => "request".to_owned(),
-        name => format!("{name} request"),
+/// What was asked: "GET request", or "request" if the method was not seen. Many are told as one: "GET or POST request".
+pub(super) struct Asked(String);
+
+pub(super) fn asked(exchange: Option<&Exchange>) -> Asked {
+    Asked(method(exchange))
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_str() {
+            "" => f.write_str("request"),
+            name => write!(f, "{name} request"),
+        }
+    }
+}
+
+impl From<Asked> for Value {
+    fn from(asked: Asked) -> Self {
+        Self::Requests(vec![asked.0.into()], false)
+    }
+}
+
+impl From<&Asked> for Value {
+    fn from(asked: &Asked) -> Self {
+        Self::from(Asked(asked.0.clone()))
     }
 }
 
@@ -176,4 +197,27 @@ pub(super) fn rate(connections: &[&ConnectionSummary]) -> Option<f64> {
     let (first, last) = (connections.first()?, connections.last()?);
     let span = last.first.time.since(first.first.time).as_secs_f64();
     (connections.len() > 1 && span > 0.0).then(|| (connections.len() - 1) as f64 / span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PARTLY_MISSING;
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn a_gap_is_no_reason_to_capture_elsewhere() {
+        let ladder = |sent| {
+            format!(
+                "SYN -->\n<-- SYN\nPOST / [length=1000] data 400 -->\ndata 200 {sent}\ndata 400 -->\n<-- ACK\n+1s <-- RST"
+            )
+        };
+        let told = |sent| {
+            let rule = &crate::rules::waiting::reset_before_response::RULE;
+            ladder_check::told_by(rule, &ladder(sent)).expect("found")
+        };
+        let gap = told("~~>");
+        assert!(gap.contains(PARTLY_MISSING), "{gap}");
+        assert!(!gap.contains("taken at"), "{gap}");
+        assert!(!told("-->").contains(PARTLY_MISSING));
+    }
 }

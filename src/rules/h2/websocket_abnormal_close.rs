@@ -7,7 +7,7 @@ use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Sentence, Value, sentence};
+use crate::rules::statement::{Value, sentence};
 use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
@@ -130,7 +130,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let silence = idle.filter(|idle| *idle >= AT_LEAST);
     let timer = silence.and_then(|idle| {
-        let known = measured_time::wait(idle, closer).map(Sentence::from);
+        let known = measured_time::wait(idle, closer);
         known.or_else(|| {
             let round = measured_time::round(idle)?;
             Some(sentence!("{}: an idle timer, as it seems.", round))

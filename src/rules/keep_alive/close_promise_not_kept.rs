@@ -26,7 +26,7 @@ rule! {
     ///
     /// - Let the server close when it has sent a response that says so, or let it not say so: the field is often added by
     ///   an application whose server goes on keeping connections.
-    /// - If a proxy adds it, let the proxy close, or remove the field.
+    /// - Look for a proxy that adds the field: then it is the proxy that has to close, or to leave the field out.
     ///
     /// # Example
     ///

@@ -3,9 +3,9 @@
 use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::base::format::number;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{rate, shows};
 
 rule! {
@@ -96,11 +96,13 @@ fn story(single: &[&ConnectionSummary], rate: f64) -> Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
         summary: "connections carried one request each, though both sides would have gone on".into(),
-        message: format!(
-            "{} connections were opened, {rate:.0} a second, and closed after one request each, though neither side had said \
-             `Connection: close`. If many users share this address, each may have had a reason.",
-            number(single.len())
-        ).into(),
+        message: Statement::from(sentence!(
+            "{} were opened, {} a second, and closed after one request each, though neither side had said `Connection: \
+             close`.",
+            Value::count(single.len() as u64, "connection", "connections"),
+            rate.round() as u64
+        ))
+        .and("Where many users share this address, each may have had a reason."),
         evidence: vec![
             shows(single[0].first, "the first of these connections"),
             shows(single[0].close, "it is closed after one request"),

@@ -102,16 +102,20 @@ fn check(connection: &Connection) -> Verdict {
     let Some((severity, who, exchange)) = first(connection) else {
         return not_yet(connection);
     };
-    let (which, frame_ref) = match who {
-        Who::Client => (asked(Some(exchange)), exchange.request_head_end()),
-        Who::Server => (
-            format!("response to the {}", asked(Some(exchange))),
-            exchange.response_head_end(),
-        ),
-    };
     let what = match severity {
         Severity::Note => "`Connection: close` beside `Keep-Alive` parameters",
         _ => "`close` and `keep-alive` among its Connection options",
+    };
+    let asked = asked(Some(exchange));
+    let (told, frame_ref) = match who {
+        Who::Client => (
+            sentence!("The {} has {}.", asked, what),
+            exchange.request_head_end(),
+        ),
+        Who::Server => (
+            sentence!("The response to the {} has {}.", asked, what),
+            exchange.response_head_end(),
+        ),
     };
     let index = connection
         .exchanges
@@ -128,7 +132,7 @@ fn check(connection: &Connection) -> Verdict {
         severity,
         Certainty::Certain,
         "messages say both `close` and `keep-alive`",
-        Statement::from(sentence!("The {} has {}.", which, what)).and(next),
+        Statement::from(told).and(next),
     )
     .shows(frame_ref, what)
     .about(connection)

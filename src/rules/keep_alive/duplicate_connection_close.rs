@@ -27,7 +27,7 @@ rule! {
     /// - Find both places that add the field, in the application and in the server or proxy in front of it, and remove at
     ///   least one: a custom header `Connection: close` in the site's or handler's configuration beside keep-alive being
     ///   switched off (nginx `keepalive_timeout 0` with `add_header`, IIS HTTP keep-alives with a custom header).
-    /// - If the connections should be kept, remove both and switch keep-alive on again.
+    /// - Remove both and switch keep-alive on again, unless connections are meant to serve one request.
     ///
     /// # Example
     ///

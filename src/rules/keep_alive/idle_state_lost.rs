@@ -27,8 +27,9 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - If something on the way forgets: let one side say something sooner, by TCP keep-alive with an idle time below half
-    ///   of what was measured (Linux waits 7200 s by default), or by a ping of the application.
+    /// - Let one side say something sooner, by TCP keep-alive with an idle time below half of what was measured (Linux
+    ///   waits 7200 s by default), or by a ping of the application: what stands on the way forgets no connection in
+    ///   use.
     /// - Let pools drop connections that were idle for longer than that.
     /// - Let the sender notice sooner: `TCP_USER_TIMEOUT`, a request timeout.
     /// - Compare the idle time with the limits of what stands on the way: load balancers, NAT gateways and firewalls forget

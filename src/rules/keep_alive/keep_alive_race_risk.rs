@@ -1,6 +1,5 @@
 //! A client reuses connections that the server is about to close.
 
-use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{By, ConnectionSummary, How, Phase};
@@ -9,6 +8,7 @@ use crate::base::certainty::Certainty;
 use crate::protocol::http::Protocol;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 
 rule! {
@@ -148,20 +148,22 @@ fn story(
     Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
-        summary: format!(
+        summary: sentence!(
             "connections were used again shortly before the server's timer of {}",
-            duration(timer.median)
-        ).into(),
-        message: format!(
-            "The server closes connections that were idle for {} ({} closes, from {} to {}); the client used {} of its \
-             connections again after up to {}, so close to that that a request may cross the FIN.",
-            duration(timer.median),
-            timer.count,
-            duration(timer.range.0),
-            duration(timer.range.1),
-            daring.len(),
-            duration(Duration::from_millis(longest.into())),
-        ).into(),
+            timer.median
+        ),
+        message: Statement::from(sentence!(
+            "The server closes connections that were idle for {} ({}, from {} to {}).",
+            timer.median,
+            Value::count(timer.count as u64, "close", "closes"),
+            timer.range.0,
+            timer.range.1
+        ))
+        .and(sentence!(
+            "The client used {} again after up to {}, so close to that that a request may cross the FIN.",
+            Value::count(daring.len() as u64, "connection", "connections"),
+            Duration::from_millis(longest.into())
+        )),
         evidence: vec![
             shows(closed[0].close, "the server closes an idle connection"),
             shows(daring[0].first, "a connection that was used again late"),

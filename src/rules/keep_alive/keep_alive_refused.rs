@@ -1,11 +1,13 @@
 //! The client asks for persistent connections, and the server refuses on every response.
 
+use std::time::Duration;
+
 use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::base::format::number;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{rate, shows};
 
 rule! {
@@ -91,26 +93,57 @@ fn story(refused: &[&ConnectionSummary]) -> Diagnosis {
     statuses.sort_unstable();
     statuses.dedup();
     let more = statuses.len().saturating_sub(STATUSES);
-    let mut statuses: Vec<_> = statuses.iter().take(STATUSES).map(u16::to_string).collect();
+    let statuses = statuses.iter().take(STATUSES);
+    let mut statuses: Vec<_> = statuses.map(|it| it.to_string().into()).collect();
     if more > 0 {
-        statuses.push(format!("{more} more"));
+        statuses.push(format!("{more} more").into());
     }
-    let pace = rate(refused).map_or_else(String::new, |rate| format!(" ({rate:.1} a second)"));
+    let mut message = Statement::from(sentence!(
+        "On {} the client was ready to go on, and on each the server said `Connection: close`.",
+        Value::count(refused.len() as u64, "connection", "connections")
+    ))
+    .and(sentence!(
+        "The status was {}.",
+        Value::Words(statuses, false)
+    ));
+    if let Some(rate) = rate(refused) {
+        message.say(sentence!(
+            "A new one was opened every {}, in the mean.",
+            Duration::from_secs_f64(rate.recip())
+        ));
+    }
+    message.say("One connection could have carried many of these requests.");
     Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Certain,
-        summary: "every response says `Connection: close`, though the client would go on".into(),
-        message: format!(
-            "On all {} connections{pace}, the client was ready to go on and the server said `Connection: close` (status {}). One \
-             connection could have carried many of these requests.",
-            number(refused.len()),
-            statuses.join(", "),
-        ).into(),
+        summary: "responses say `Connection: close` every time, though the client would go on"
+            .into(),
+        message,
         evidence: vec![
             shows(refused[0].first, "the first of these connections"),
             shows(refused[0].close, "it is closed after one response"),
             shows(refused[1].first, "the next one is opened"),
         ],
         remedies: RULE.remedies(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn what_was_counted_is_told_in_words_of_its_own() {
+        let ladder = |port, status| {
+            format!(
+                "client :{port} [times=15 every=100ms] server\nSYN -->\n<-- SYN\nGET / -->\n<-- {status} \"x\" [close]\n\
+                 <-- FIN\nFIN -->\n<-- ACK\n"
+            )
+        };
+        let ladder = ladder(40_000, 200) + &ladder(50_000, 404);
+        let told = ladder_check::told_by(&super::RULE, &ladder).expect("found");
+        assert!(told.contains("On 30 connections the client"), "{told}");
+        assert!(told.contains("The status was 200 or 404."), "{told}");
+        assert!(told.contains("A new one was opened every "), "{told}");
     }
 }

@@ -1,12 +1,13 @@
 //! A server closes after a fixed number of requests on one connection.
 
-use crate::knowledge::{Counted, default_limit};
+use crate::knowledge::Counted;
 use std::collections::BTreeMap;
 
 use crate::analysis::connection::{By, ConnectionSummary, How, Phase};
 use crate::analysis::hosts::Sockets;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
+use crate::rules::measured_time::default_count;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
 use crate::rules::wording::tell;
@@ -107,7 +108,7 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     if list.len() < ENOUGH || list.len() * 2 < closed {
         return Verdict::Clear;
     }
-    let whose = default_limit(limit.into(), Counted::Requests);
+    let whose = default_count(limit.into(), Counted::Requests);
     let message = sentence!(
         "The server closed {} after exactly {} each.",
         Value::count(list.len() as u64, "connection", "connections"),
@@ -118,7 +119,10 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         &RULE,
         Severity::Note,
         Certainty::Likely,
-        sentence!("the server closes after {} requests", limit),
+        sentence!(
+            "connections to a server that closes after {} requests",
+            limit
+        ),
         message,
     )
     .adds(whose)

@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::analysis::connection::{By, ConnectionSummary, Phase};
 use crate::analysis::hosts::{Concurrency, HostPair, Hosts};
 use crate::base::certainty::Certainty;
-use crate::knowledge::{Counted, default_limit};
+use crate::knowledge::Counted;
 use crate::protocol::http::Protocol;
 use crate::rules::Severity;
+use crate::rules::measured_time::default_count;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
@@ -27,9 +28,9 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Compare the time that the program measures for a call with the server's answers here: if calls take longer, they
-    ///   wait for a connection. Then raise the limit: `ServicePointManager.DefaultConnectionLimit` (.NET Framework),
-    ///   `MaxConnectionsPerServer`, the size of the pool.
+    /// - Compare the time that the program measures for a call with the server's answers here: calls that take longer
+    ///   have waited for a connection, and the limit is to be raised (.NET Framework
+    ///   `ServicePointManager.DefaultConnectionLimit`, `MaxConnectionsPerServer`, the size of the pool).
     /// - Make the slow calls fewer or shorter, and close each response, which gives its connection back.
     ///
     /// # Example
@@ -251,8 +252,8 @@ fn story(used: &[&ConnectionSummary], queue: &Queue) -> Diagnosis {
         Duration::from_secs_f64(mean),
         waited
     ));
-    if let Some(whose) = default_limit(queue.limit as u64, Counted::Connections) {
-        message.say(whose.to_string());
+    if let Some(whose) = default_count(queue.limit as u64, Counted::Connections) {
+        message.say(whose);
     }
     if queue.gave_up > 0 {
         message.say(sentence!(
