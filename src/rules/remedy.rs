@@ -14,7 +14,7 @@ use super::remedy_conditions;
 use crate::analysis::connection::{Connection, Opening, Phase, Who};
 use crate::base::format::number;
 use crate::knowledge::Product;
-use crate::protocol::http::{Exchange, FieldName};
+use crate::protocol::http::{Exchange, FieldName, Framing, Message};
 
 /// Remedies that a finding shows.
 pub(super) const SHOWN: usize = 3;
@@ -132,6 +132,7 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the server sent a SYN-ACK", |it, _| it.syn_acks > 0),
     when("the server sent no SYN-ACK", |it, _| it.syn_acks == 0),
     when("the SYN was repeated", |it, _| it.syn_retries > 0),
+    when("the SYN was not repeated", |it, _| it.syn_retries == 0),
     when("the SYN-ACK was repeated", |it, _| it.syn_acks > 1),
     when("the connection was opened", |it, _| {
         it.opening == Opening::Handshake
@@ -151,6 +152,14 @@ pub(super) static CONDITIONS: &[Condition] = &[
     }),
     when("the server had answered before", |it, _| {
         it.exchanges.last().is_some_and(|it| it.response.is_some())
+    }),
+    when("the request announced its length", |it, _| {
+        let last = it.exchanges.last().and_then(|it| it.request.as_ref());
+        last.is_some_and(|request| has_length(&request.message))
+    }),
+    when("the response announced its length", |it, _| {
+        let last = it.exchanges.last().and_then(|it| it.response.as_ref());
+        last.is_some_and(|response| has_length(&response.message))
     }),
     when("the server had not answered", |it, _| {
         it.exchanges.last().is_none_or(|it| it.response.is_none())
@@ -186,6 +195,11 @@ pub(super) static CONDITIONS: &[Condition] = &[
         last.is_some_and(|response| status.parse() == Ok(response.status))
     }),
 ];
+
+/// Whether a `Content-Length` says how long the body is.
+const fn has_length(message: &Message) -> bool {
+    matches!(message.framing, Framing::Length)
+}
 
 /// The time from the last byte of the first request without a whole response to the close.
 fn waited(connection: &Connection) -> Option<Duration> {
@@ -410,6 +424,16 @@ mod tests {
             "POST / [length=9000] data 1000 -->\n<-- 413 \"no\"\ndata 1000 -->\n<-- RST",
         ),
         (
+            "the request announced its length",
+            "POST / [length=9000] data 1000 -->\nFIN -->",
+            "POST / [chunked] data 1000 -->\nFIN -->",
+        ),
+        (
+            "the response announced its length",
+            "GET / -->\n<-- 200 data 300 [length=1000]\n<-- FIN",
+            "GET / -->\n<-- 200 data 300 [chunked]\n<-- FIN",
+        ),
+        (
             "a response before had announced the close",
             "GET /1 GET /2 -->\n<-- 200 \"one\" [close]\n<-- FIN",
             "GET /1 GET /2 -->\n<-- 200 \"one\"\n<-- FIN",
@@ -560,6 +584,11 @@ mod tests {
         ),
         ("the SYN was repeated", "SYN -->\n+1s again -->", "SYN -->"),
         (
+            "the SYN was not repeated",
+            "SYN -->",
+            "SYN -->\n+1s again -->",
+        ),
+        (
             "the SYN-ACK was repeated",
             "SYN -->\n<-- SYN\n+1s <-- again",
             "SYN -->\n<-- SYN",
@@ -638,6 +667,21 @@ mod tests {
         for remedy in pages.chain(rows) {
             let text = remedy.text();
             assert!(!text.starts_with("*If"), "unknown condition: {text}");
+        }
+    }
+
+    /// A point that begins with "If" leaves to the reader what the program can tell, or what it does not know.
+    #[test]
+    fn no_point_hides_a_condition_in_its_text() {
+        let pages = CATALOGUE.iter().flat_map(|rule| rule.remedies());
+        let rows = SETTINGS.iter().map(|it| Remedy::from_table(it.remedy));
+        for remedy in pages.chain(rows) {
+            let text = remedy.text();
+            let mut sentences = text.split(['.', ':']);
+            assert!(
+                !sentences.any(|it| it.trim_start().starts_with("If ")),
+                "{text}"
+            );
         }
     }
 

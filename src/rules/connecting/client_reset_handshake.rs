@@ -24,8 +24,8 @@ rule! {
     ///
     /// - *If the SYN was repeated:* Find out why the SYN-ACK was late (loss on the way, a full queue at the server), or give
     ///   the client more time to connect.
-    /// - If it comes again and again from one host that nobody asks to probe, look at that host's firewall, and whether the
-    ///   answers reach another host than the one that asked.
+    /// - *If the SYN was not repeated:* Find out which program on the client's host probes. Where none does, look at
+    ///   that host's firewall, and whether the answers reach another host than the one that asked.
     ///
     /// # Example
     ///

@@ -28,9 +28,9 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the server sent no SYN-ACK:* Capture at the server. If the SYNs arrive there, its host drops them: local
-    ///   firewall, full accept queue (`nstat TcpExtListenOverflows`), reverse path filter; if they do not, follow the way:
-    ///   firewall, security group, route.
+    /// - *If the server sent no SYN-ACK:* Capture at the server, to see whether the SYNs arrive. Those that do are
+    ///   dropped by its host: local firewall, full accept queue (`nstat TcpExtListenOverflows`), reverse path filter.
+    ///   Those that do not are lost on the way: firewall, security group, route.
     /// - *If the server sent a SYN-ACK:* Follow the way back from the server to the client: its route, an asymmetric path
     ///   with a firewall that has not seen the SYN, a security group, an address translator. Capture at the client: the
     ///   SYN-ACKs do not arrive there, or its own firewall drops them.

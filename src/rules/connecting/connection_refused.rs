@@ -32,8 +32,9 @@ rule! {
     ///   which address; one bound to 127.0.0.1 or ::1 refuses everybody else.
     /// - Where it happens while something starts, send no traffic before the server is ready: readiness checks, order of
     ///   start of a sidecar proxy.
-    /// - If something listens there, look for a firewall that rejects with a RST (iptables `REJECT --reject-with tcp-reset`);
-    ///   a capture at the server shows whether the SYN arrives.
+    /// - Compare with a capture at the server: a SYN that does not arrive was refused by a firewall on the way, and one
+    ///   that meets a RST although something listens, by the firewall of its host (iptables `REJECT --reject-with
+    ///   tcp-reset`).
     ///
     /// # Example
     ///

@@ -28,8 +28,8 @@ rule! {
     ///
     /// - Look into the server's log and the system's at that moment: a crash, an out-of-memory kill, a deployment that kills
     ///   instead of draining. Let it shut down gracefully and wait longer than its longest request before it is killed.
-    /// - If what closes is a proxy in between, compare the time since the last frame with its timers, and raise the one that
-    ///   fits or let the client send PINGs more often than that.
+    /// - Compare the time since the last frame with the timers of the server and of the proxies in between; raise the
+    ///   one that fits, or let the client send PINGs more often than that.
     /// - *If the request may be repeated:* Let the client retry requests whose method is idempotent.
     ///
     /// # Example

@@ -40,9 +40,9 @@ rule! {
     /// - *If streams were lost with the connection:* Give the server more time to drain before it closes (gRPC
     ///   `MAX_CONNECTION_AGE_GRACE`, a longer termination grace period).
     /// - *If streams lay above the last one:* Let the client retry what lies above the last stream; most libraries do.
-    /// - *If the GOAWAY said NO_ERROR and the server sent the GOAWAY:* None is needed where nothing was lost. If it comes too
-    ///   often, raise what limits the connection (nginx `keepalive_requests`, `keepalive_time`, `keepalive_timeout`; gRPC
-    ///   `MAX_CONNECTION_AGE`).
+    /// - *If the GOAWAY said NO_ERROR and no stream was lost:* None is needed: nothing was lost.
+    /// - *If the GOAWAY said NO_ERROR and the server sent the GOAWAY:* To have fewer of them, raise what limits the
+    ///   connection (nginx `keepalive_requests`, `keepalive_time`, `keepalive_timeout`; gRPC `MAX_CONNECTION_AGE`).
     ///
     /// # Example
     ///

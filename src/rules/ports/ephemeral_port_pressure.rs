@@ -25,9 +25,9 @@ rule! {
     ///
     /// - Use each connection for many requests: one shared client object, its pool large enough, responses read to their
     ///   end, and keep-alive not switched off by `Connection: close` from either side.
-    /// - If the connections are needed, widen the range (`net.ipv4.ip_local_port_range`; `netsh int ipv4 set dynamicport
-    ///   tcp`), spread them over several server addresses, or, as second best, shorten what is waited
-    ///   (`net.ipv4.tcp_tw_reuse=1` on Linux, `TcpTimedWaitDelay` on an old Windows).
+    /// - As second best, widen the range (`net.ipv4.ip_local_port_range`; `netsh int ipv4 set dynamicport tcp`), spread
+    ///   the connections over several server addresses, or shorten what is waited (`net.ipv4.tcp_tw_reuse=1` on Linux,
+    ///   `TcpTimedWaitDelay` on an old Windows).
     ///
     /// # Example
     ///

@@ -25,9 +25,9 @@ rule! {
     /// # Remedy
     ///
     /// - Use each connection for many requests, which is cheaper than any of the below.
-    /// - If there is an address translator on the way, give it more ports or addresses for this client (NAT gateway, more public addresses), or reach the server
-    ///   without it (private endpoint, peering).
-    /// - Look at its metrics for failed translations at that time; they settle it.
+    /// - Find out whether an address translator stands on the way, and give it more ports or addresses for this client
+    ///   (NAT gateway, more public addresses), or reach the server without it (private endpoint, peering).
+    /// - Look at the translator's metrics for failed translations at that time; they settle it.
     ///
     /// # Example
     ///

@@ -24,8 +24,9 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - If the server runs Linux before 4.12, see that `net.ipv4.tcp_tw_recycle` is not set on it.
-    /// - If the clients come through an address translator, give it more addresses or ports, and let it not reuse one within a minute.
+    /// - See that `net.ipv4.tcp_tw_recycle` is not set on the server (Linux before 4.12 has it).
+    /// - Look for an address translator between clients and server: give it more addresses or ports, and let it not
+    ///   reuse one within a minute.
     /// - Keep connections, so that fewer are closed; and let clients close first, so that the TIME-WAIT is theirs.
     ///
     /// # Example

@@ -24,8 +24,10 @@ rule! {
     ///
     /// - Look into the client's log at the moment of the close for a timeout, a cancellation or an error while reading
     ///   what it uploads.
-    /// - If uploads stop after the same time, raise the client's timeout for the whole request, or its write timeout.
-    /// - If the announced length is wrong, correct it: the server waits for what never comes.
+    /// - Compare several cases: uploads that stop after the same time met a timeout of the client, for the whole
+    ///   request or for writing, which has to be longer.
+    /// - *If the request announced its length:* Compare `Content-Length` with what the client meant to send; with one
+    ///   that is too large the server waits for what never comes.
     ///
     /// # Example
     ///

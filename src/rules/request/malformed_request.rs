@@ -24,7 +24,7 @@ rule! {
     ///
     /// - Correct the program that writes the request: the finding quotes the bytes at fault. Encode targets and field values
     ///   with the library's own functions.
-    /// - If it is not your client, refuse such requests at the first proxy.
+    /// - Let the first proxy refuse such requests, which strangers send as well.
     ///
     /// # Example
     ///

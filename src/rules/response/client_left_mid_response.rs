@@ -26,11 +26,14 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If nothing had come for 1 s or more:* If the times are equal and round, raise the client's timeout for the whole response, or send it faster.
+    /// - *If nothing had come for 1 s or more:* Compare the times of several cases: equal and round ones are the
+    ///   client's timeout. Raise it for the whole response, or send that faster.
     /// - *If the client's window had gone to zero:* Let the client read what comes, or close as soon as it has what it needs: the
     ///   server was kept waiting.
-    /// - If users leave, let the server ask (`Response.IsClientConnected`) and log it quietly: it is no error of the server.
-    /// - If a program closes without reading to the end, let it read the body or cancel it on purpose.
+    /// - Let the server notice that the client has gone (`Response.IsClientConnected`) and log it quietly: it is no
+    ///   error of the server.
+    /// - Look for a place in the client that closes without reading to the end: let it read the body or cancel it on
+    ///   purpose.
     ///
     /// # Example
     ///

@@ -28,7 +28,7 @@ rule! {
     ///
     /// - Correct the program that writes the response: the finding quotes the bytes at fault. Write header fields with the
     ///   server's own functions, and never let values with line ends into them.
-    /// - If the port does not speak HTTP, correct the address or scheme that the client uses.
+    /// - Check that the port speaks HTTP, and that the client uses the address and the scheme that belong to it.
     /// - Until then, let the client tolerate it where that is safe (.NET Framework `useUnsafeHeaderParsing`, Node
     ///   `insecureHTTPParser`).
     ///

@@ -27,7 +27,8 @@ rule! {
     ///
     /// - Look into the server's log at the moment of the RST for an error while the response was being written, a killed
     ///   worker or a send time limit.
-    /// - If a proxy sent it, look at its leg to the server behind: it may only hand on what happened there.
+    /// - Find out whether a proxy sent it, and look at its leg to the server behind: it may only hand on what happened
+    ///   there.
     /// - *If the client's window had gone to zero:* Let the client read faster, or raise the server's send time limit (nginx
     ///   `send_timeout`).
     ///

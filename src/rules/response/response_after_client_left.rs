@@ -25,7 +25,7 @@ rule! {
     /// - Compare the client's timeout with the time the server needs, and correct the one that is wrong.
     /// - Let the server notice that the client has gone (`Response.IsClientConnected`, `RequestAborted`, `req.on('close')`)
     ///   and log it quietly: no user is waiting.
-    /// - If a probe or a warm-up job sends requests without reading the answers, let it read them.
+    /// - Look for a probe or a warm-up job that sends requests without reading the answers, and let it read them.
     ///
     /// # Example
     ///

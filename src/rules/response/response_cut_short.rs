@@ -28,10 +28,11 @@ rule! {
     ///
     /// - Look into the server's log at the moment of the FIN for an error while the response was being written: the status
     ///   had been sent, so the failure can show nowhere else.
-    /// - If a proxy sent it, look at its leg to the server behind: limits of time and size (nginx `proxy_read_timeout`,
-    ///   `proxy_max_temp_file_size`) cut there.
-    /// - *If the close came within 1 s of the last bytes:* If always the same number of bytes is missing, correct the announced
-    ///   `Content-Length`: it may be counted before compression or a rewrite.
+    /// - Find out whether a proxy sent it, and look at its leg to the server behind: limits of time and size (nginx
+    ///   `proxy_read_timeout`, `proxy_max_temp_file_size`) cut there.
+    /// - *If the close came within 1 s of the last bytes and the response announced its length:* Compare several cases:
+    ///   always the same number of missing bytes means that the announced `Content-Length` is wrong, as one counted
+    ///   before compression or a rewrite is.
     ///
     /// # Example
     ///

@@ -21,8 +21,8 @@ rule! {
     /// # Remedy
     ///
     /// - Find out what became of the other host at the time of its last segment.
-    /// - If it is there, the way has forgotten the connection: probe earlier than it does (`TCP_KEEPIDLE` below the idle limit
-    ///   of firewalls and load balancers on the way).
+    /// - Probe earlier than the way forgets a connection (`TCP_KEEPIDLE` below the idle limit of firewalls and load
+    ///   balancers on the way): a host that is there answers then.
     ///
     /// # Example
     ///

@@ -27,8 +27,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - If clients complain, let the server shut TLS down before it closes (`SSL_shutdown`, `SslStream.ShutdownAsync`,
-    ///   `tls.Conn.CloseWrite`).
+    /// - Let the server shut TLS down before it closes (`SSL_shutdown`, `SslStream.ShutdownAsync`,
+    ///   `tls.Conn.CloseWrite`); clients that check for it complain otherwise.
     /// - Announce the length of responses, or send them chunked.
     /// - Look into the server's log at that time: a server that was killed leaves the same sign.
     ///

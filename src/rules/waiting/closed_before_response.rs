@@ -35,7 +35,8 @@ rule! {
     ///   limit above the longest call or make the call shorter.
     /// - *If a response before had announced the close:* Let the client send the pipelined rest again on a new connection, and
     ///   not pipeline past the server's limit of requests (Apache `MaxKeepAliveRequests`, nginx `keepalive_requests`).
-    /// - *If the wait was under 50 ms:* If the server refuses on purpose, let it say so with a status (nginx: `return 403` instead of `444`).
+    /// - *If the wait was under 50 ms:* Let a server that refuses on purpose say so with a status (nginx: `return 403`
+    ///   instead of `444`).
     ///
     /// # Example
     ///

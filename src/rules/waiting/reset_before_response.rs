@@ -34,8 +34,8 @@ rule! {
     ///   longest call or make the call shorter (gunicorn gives a worker up after `--timeout`, 30 s by default).
     /// - Look into the server's log and the system's at the moment of the RST: a crash, an out-of-memory kill, a restart or
     ///   a worker that was given up; what is found there is what to change.
-    /// - If the server resets on purpose (`SO_LINGER` 0, nginx `reset_timedout_connection`), let it answer with a status or
-    ///   close with a FIN instead.
+    /// - Find out whether the server resets on purpose (`SO_LINGER` 0, nginx `reset_timedout_connection`), and let it
+    ///   answer with a status or close with a FIN instead.
     ///
     /// # Example
     ///

@@ -24,7 +24,7 @@ rule! {
     /// # Remedy
     ///
     /// - Look into the server's log at the time of the answer.
-    /// - If something stands in front of the server, its log says whether the answer is its own.
+    /// - Look also into the log of the proxies in front of the server: it says whether the answer is their own.
     ///
     /// # Example
     ///
