@@ -96,9 +96,12 @@ fn check(connection: &Connection) -> Verdict {
     let Some((by, reset)) = reset else {
         return not_yet(connection);
     };
-    // Data that the other side sent on is what the RST answers and discards.
+    // Data that the other side sent on is what the RST answers and discards. After early data the client's records may be
+    // the rest of its handshake.
     let other = facts.flows[who.other() as usize];
-    if other.last.is_some_and(|last| last > said) || other.lacking > 0 {
+    let answer = facts.answer.as_ref().map(|(at, _)| *at);
+    let early = other.first < answer;
+    if !early && other.last.is_some_and(|last| last > said) || other.lacking > 0 {
         return Verdict::Clear;
     }
     let message = match (who, by) {
