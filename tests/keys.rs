@@ -359,7 +359,7 @@ fn hear(suite: Suite, steps: &[Step], known_at: usize) -> LayerFacts {
         keys: Some(key_store.clone()),
         annotator: None,
     };
-    let mut stack = ProtocolStack::boxed(&layer_options, None);
+    let mut stack = ProtocolStack::boxed(&layer_options, None, [0; 2]);
     let mut texts = TextInterner::new();
     for (number, step) in steps.iter().enumerate() {
         if number == known_at {

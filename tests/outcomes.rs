@@ -55,10 +55,7 @@ const OUTCOMES: [(&str, &[(&str, u64)]); 16] = [
         "field/r11-redis-azure-idle-rst",
         &[("failed bytes-lost", 1)],
     ),
-    (
-        "field/r13-pg-crash-in-query",
-        &[("failed unanswered-words", 1)],
-    ),
+    ("field/r13-pg-crash-in-query", &[("failed no-response", 1)]),
     (
         "field/r20-mqtt-duplicate-id",
         &[("unknown opaque", 7), ("unknown still-open", 1)],

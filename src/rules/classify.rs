@@ -129,7 +129,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     let asks = |exchange: &Exchange| {
         request(exchange).is_none_or(|message| message.start < client.bytes + client.missing)
     };
-    if !connection.exchanges.first().is_none_or(asks) {
+    if !connection.spoken().first().is_none_or(asks) {
         return None;
     }
     // Nothing was outstanding: only a client's RST, or a server closing before any request, is reported.
@@ -189,7 +189,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         close,
         certainty: if missing {
             Certainty::Possible
-        } else if hidden {
+        } else if hidden || connection.is_presumed() {
             teardown.certainty.max(Certainty::Likely)
         } else {
             teardown.certainty
@@ -230,7 +230,7 @@ pub(super) fn announced<'a>(
     exchange: &Exchange,
 ) -> Option<&'a Message> {
     let before = connection
-        .exchanges
+        .spoken()
         .iter()
         .take_while(|other| !std::ptr::eq(*other, exchange));
     let last = before.last()?;
@@ -278,7 +278,7 @@ fn goes_on(connection: &Connection, exchange: &Exchange, close: &CloseEvent) -> 
 type EndingRead<'a> = Option<(EndingKind, Option<&'a Exchange>)>;
 
 fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {
-    let exchanges = &connection.exchanges;
+    let exchanges = connection.spoken();
     let is_reset = close.kind.is_some();
     let owing = || exchanges.iter().find(|exchange| !exchange.is_settled());
     match connection.teardown.phase {
@@ -369,7 +369,7 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
 /// had more of it to send.
 pub(super) fn has_more(connection: &Connection, exchange: &Exchange) -> bool {
     let [_, server] = connection.sent;
-    let last = connection.exchanges.last();
+    let last = connection.spoken().last();
     last.is_some_and(|last| std::ptr::eq(last, exchange))
         && server.window_probes > 0
         && response(exchange).is_some_and(|answer| answer.progress == MessageProgress::Unseen)
@@ -379,7 +379,7 @@ pub(super) fn has_more(connection: &Connection, exchange: &Exchange) -> bool {
 /// that it does not answer a HEAD.
 fn is_cut_by_itself(connection: &Connection) -> bool {
     let [client, server] = connection.sent;
-    let last = connection.exchanges.last().and_then(response);
+    let last = connection.spoken().last().and_then(response);
     client.packets == 0
         && server.missing == 0
         && connection.teardown.by == By::Server
@@ -436,7 +436,7 @@ fn before_request<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingR
         .after(connection.connect_time.unwrap_or_default());
     let at_once = close.frame_ref.time.since(opened) <= AT_ONCE;
     let asked = connection.sent[Who::Client as usize].bytes > 0;
-    let exchange = connection.exchanges.first();
+    let exchange = connection.spoken().first();
     let reading = match (close.kind, at_once, asked) {
         (Some(_), true, _) => EndingKind::ResetAfterHandshake,
         (Some(ResetKind::NoSocket), false, true) => EndingKind::ReuseOfForgotten,
@@ -449,7 +449,7 @@ fn before_request<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingR
 
 fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {
     let late = connection
-        .exchanges
+        .spoken()
         .iter()
         .filter(at_stake)
         .find(|exchange| {
@@ -457,7 +457,7 @@ fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRea
                 && request(exchange).is_some_and(|message| message.start >= close.received)
         });
     let last = connection
-        .exchanges
+        .spoken()
         .iter()
         .rfind(|exchange| exchange.response.is_some())?;
     if late.is_some() && connection.protocol == Protocol::Http2 {
@@ -500,7 +500,7 @@ fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRea
 }
 
 fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {
-    let exchanges = &connection.exchanges;
+    let exchanges = connection.spoken();
     let reset = owns_reset(connection, Who::Client);
     // What the client had not received when it closed does not count.
     let unread = |exchange: &&Exchange| {

@@ -151,7 +151,7 @@ pub(super) static CONDITIONS: &[Condition] = &[
         it.sent[Who::Client as usize].bytes > 0
     }),
     when("the server had answered before", |it, _| {
-        it.exchanges.last().is_some_and(|it| it.response.is_some())
+        it.spoken().last().is_some_and(|it| it.response.is_some())
     }),
     when("the request announced its length", |it, _| {
         let last = it.exchanges.last().and_then(|it| it.request.as_ref());
@@ -162,7 +162,7 @@ pub(super) static CONDITIONS: &[Condition] = &[
         last.is_some_and(|response| has_length(&response.message))
     }),
     when("the server had not answered", |it, _| {
-        it.exchanges.last().is_none_or(|it| it.response.is_none())
+        it.spoken().last().is_none_or(|it| it.response.is_none())
     }),
     when("a response before had announced the close", |it, _| {
         lost_request(it).is_some_and(|lost| announced(it, lost).is_some())
@@ -210,12 +210,12 @@ fn waited(connection: &Connection) -> Option<Duration> {
 
 /// The time from the last byte of the last answered request to its answer.
 fn last_wait(connection: &Connection) -> Option<Duration> {
-    connection.exchanges.iter().rev().find_map(Exchange::waited)
+    connection.spoken().iter().rev().find_map(Exchange::waited)
 }
 
 /// The first exchange whose response is not complete.
 fn lost_request(connection: &Connection) -> Option<&Exchange> {
-    let mut exchanges = connection.exchanges.iter();
+    let mut exchanges = connection.spoken().iter();
     exchanges.find(|it| it.request.is_some() && !it.is_complete())
 }
 
@@ -227,7 +227,7 @@ fn repeatable(exchange: &Exchange) -> bool {
 /// How many exchanges were complete before the close.
 fn answered(connection: &Connection) -> usize {
     connection
-        .exchanges
+        .spoken()
         .iter()
         .filter(|it| it.is_complete())
         .count()

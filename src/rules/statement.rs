@@ -258,6 +258,12 @@ impl Sentence {
             value.write(&mut text, frames);
             text += part;
         }
+        // A value that begins a sentence may begin with an article; titles begin in lower case.
+        if self.template.ends_with('.')
+            && let Some(rest) = text.strip_prefix("the ")
+        {
+            text = format!("The {rest}");
+        }
         text
     }
 }

@@ -11,11 +11,14 @@ use crate::analysis::connection::{Connection, ConnectionSummary, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::Exchange;
+use crate::protocol::http::{Asked, Exchange};
 
 /// The caveat of a case on a connection of which the capture lacks a part. Where it was taken makes no difference.
 pub(super) const PARTLY_MISSING: &str =
     "Part of the connection is missing from the capture; one without gaps would settle it.";
+
+/// The caveat of a case whose requests and answers are presumed from the turns of both sides.
+pub(super) const PRESUMED: &str = "The protocol is not read: that an answer was due follows from how both sides took turns before.";
 
 /// "GET", or "" if the method was not seen.
 pub(super) fn method(exchange: Option<&Exchange>) -> String {
@@ -25,36 +28,62 @@ pub(super) fn method(exchange: Option<&Exchange>) -> String {
         .unwrap_or_default()
 }
 
-/// What was asked: "GET request", or "request" if the method was not seen. Many are told as one: "GET or POST request".
-pub(super) struct Asked(String);
-
-pub(super) fn asked(exchange: Option<&Exchange>) -> Asked {
-    Asked(method(exchange))
+/// What was asked: "GET request", "query", or "request" if neither was seen. Many are told as one: "GET or POST request".
+pub(super) enum AskedWords {
+    /// A method of HTTP, which may be empty.
+    Method(String),
+    /// What another protocol calls it.
+    Noun(&'static str),
 }
 
-impl fmt::Display for Asked {
+/// What was asked in a protocol other than HTTP.
+fn in_other_words(exchange: &Exchange) -> Option<&Asked> {
+    exchange.rare.as_ref()?.asked.as_ref()
+}
+
+pub(super) fn asked(exchange: Option<&Exchange>) -> AskedWords {
+    match exchange.and_then(in_other_words) {
+        Some(asked) => AskedWords::Noun(asked.noun),
+        None => AskedWords::Method(method(exchange)),
+    }
+}
+
+impl fmt::Display for AskedWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_str() {
-            "" => f.write_str("request"),
-            name => write!(f, "{name} request"),
+        match self {
+            Self::Method(name) if name.is_empty() => f.write_str("request"),
+            Self::Method(name) => write!(f, "{name} request"),
+            Self::Noun(noun) => f.write_str(noun),
         }
     }
 }
 
-impl From<Asked> for Value {
-    fn from(asked: Asked) -> Self {
-        Self::Requests(vec![asked.0.into()], false)
+impl From<AskedWords> for Value {
+    fn from(asked: AskedWords) -> Self {
+        match asked {
+            AskedWords::Method(name) => Self::Requests(vec![name.into()], false),
+            AskedWords::Noun(noun) => Self::from(noun),
+        }
     }
 }
 
-impl From<&Asked> for Value {
-    fn from(asked: &Asked) -> Self {
-        Self::from(Asked(asked.0.clone()))
+impl From<&AskedWords> for Value {
+    fn from(asked: &AskedWords) -> Self {
+        match asked {
+            AskedWords::Method(name) => Self::Requests(vec![name.clone().into()], false),
+            AskedWords::Noun(noun) => Self::from(*noun),
+        }
     }
 }
 
-/// `POST /order`, shortened; "the request" if its head was not seen.
+/// `POST /order`, shortened; `the query "SELECT 1"`; "the request" if its head was not seen.
 pub(super) fn named(exchange: &Exchange) -> String {
+    if let Some(Asked { noun, words, .. }) = in_other_words(exchange) {
+        return match words {
+            Some(words) => format!("the {noun} \"{}\"", shortened(words.as_bytes(), PATH)),
+            None => format!("the {noun}"),
+        };
+    }
     let target = exchange.request.as_ref().and_then(|it| it.target.as_ref());
     match (method(Some(exchange)).as_str(), target) {
         ("", _) => "the request".to_owned(),
@@ -161,6 +190,9 @@ impl DiagnosisBuilder {
     pub(super) fn about(mut self, connection: &Connection) -> Verdict {
         if connection.sent.iter().any(|sent| sent.missing > 0) {
             self.story.message.say(PARTLY_MISSING);
+        }
+        if self.story.certainty != Certainty::Certain && connection.is_presumed() {
+            self.story.message.say(PRESUMED);
         }
         let mut remedies = self.rule.remedies();
         if connection.roles.certainty() != Certainty::Certain {

@@ -1,6 +1,7 @@
 //! How much memory a record takes.
 
 use super::record::Connection;
+use crate::protocol::dialogue::DialogueFacts;
 use crate::protocol::h2::H2Facts;
 use crate::protocol::http::{Exchange, Field, RareHead, SharedText};
 use crate::protocol::tls::TlsFacts;
@@ -25,6 +26,7 @@ impl Connection {
                 .websocket
                 .as_deref()
                 .map_or(0, |it| size_of_val(it) + 2 * 128)
+            + self.dialogue.as_deref().map_or(0, of_dialogue)
             + oddities
             + boxed
     }
@@ -46,6 +48,7 @@ fn of_exchange(exchange: &Exchange) -> usize {
     }
     if let Some(rare) = exchange.rare.as_deref() {
         size += size_of_val(rare) + ALLOCATION + of_text(rare.method.as_ref());
+        size += of_text(rare.asked.as_ref().and_then(|it| it.words.as_ref()));
         size += size_of_val(&rare.interim[..]);
         size += of_head(&rare.request) + of_head(&rare.response);
     }
@@ -89,6 +92,14 @@ fn of_tls(tls: &TlsFacts) -> usize {
         }
     }
     size
+}
+
+fn of_dialogue(dialogue: &DialogueFacts) -> usize {
+    let exchanges = dialogue.exchanges.iter().map(of_exchange);
+    let words = dialogue.last_words.iter().map(|it| of_text(it.as_ref()));
+    let said = dialogue.complaint.as_ref();
+    let said = said.map_or(0, |it| of_text(it.code.as_ref()) + of_text(Some(&it.text)));
+    size_of_val(dialogue) + ALLOCATION + exchanges.sum::<usize>() + words.sum::<usize>() + said
 }
 
 fn of_h2(h2: &H2Facts) -> usize {

@@ -98,7 +98,8 @@ fn lost(connection: &Connection) -> Option<FailedReason> {
     if refused {
         return Some(FailedReason::WrongProtocol);
     }
-    exchanges(connection)
+    reported(connection)
+        .or_else(|| exchanges(connection))
         .or_else(lost_in_tls)
         .or_else(|| websocket(connection))
         .or_else(|| http2(connection))
@@ -160,9 +161,28 @@ fn is_open_ended(exchange: &Exchange) -> bool {
     response(exchange).is_some_and(|answer| answer.framing == Framing::UntilClose)
 }
 
+/// A side reported an error in the words of the protocol, and ended the session by it.
+fn reported(connection: &Connection) -> Option<FailedReason> {
+    let complaint = connection.dialogue.as_deref()?.complaint.as_ref()?;
+    let by = match complaint.by {
+        FlowEnd::A => By::Client,
+        FlowEnd::B => By::Server,
+    };
+    let at = close(connection);
+    let soon = at.time.since(complaint.at.time) < AT_ONCE;
+    let ended =
+        is_closed(connection) && soon && (connection.teardown.by == by || !complaint.answers);
+    (ended && connection.last_data[who(complaint.by) as usize] <= complaint.at)
+        .then_some(FailedReason::ReportedError)
+}
+
 fn exchanges(connection: &Connection) -> Option<FailedReason> {
     let ending = connection.teardown.ending();
-    let mut each = connection.exchanges.iter();
+    // Of turns that may be a goodbye nothing is presumed.
+    if connection.is_presumed() && connection.teardown.phase == Phase::Opaque {
+        return None;
+    }
+    let mut each = connection.spoken().iter();
     each.find_map(|exchange| {
         // What was not captured of the server may have been the response.
         let unseen = exchange.response.is_none()
@@ -201,6 +221,8 @@ fn cut(connection: &Connection, exchange: &Exchange, outcome: Outcome) -> Failed
         FailedReason::Malformed
     } else if answered && !exchange.is_complete() {
         FailedReason::RequestCut
+    } else if exchange.response.is_none() && connection.is_presumed() {
+        FailedReason::UnansweredWords
     } else if exchange.response.is_none() {
         FailedReason::NoResponse
     } else if outcome == Outcome::Reset {
@@ -259,7 +281,7 @@ fn left_unread(connection: &Connection) -> Option<FailedReason> {
     let reset = own_reset(connection, Who::Client)?;
     let server = &connection.sent[Who::Server as usize];
     let had = server.acknowledged.max(reset.received);
-    let last = connection.exchanges.last()?;
+    let last = connection.spoken().last()?;
     let short = response(last).is_some_and(|answer| answer.end() > had);
     (left && (short || goes_on(connection)) && !last.is_endless() && !is_open_ended(last))
         .then_some(FailedReason::ClientLeft)
@@ -445,7 +467,8 @@ fn bytes(connection: &Connection) -> Option<FailedReason> {
         return Some(FailedReason::Silence);
     }
     let [client, server] = Who::BOTH.map(|who| unacknowledged(connection, who));
-    let judged = !connection.exchanges.is_empty() && connection.tls.is_none();
+    let read = !connection.spoken().is_empty() && !connection.is_presumed();
+    let judged = read && connection.tls.is_none();
     let foreign = connection.teardown.by == By::Middlebox;
     let reset = own_reset(connection, Who::Server);
     let repeated = |who: Who| {
@@ -466,7 +489,7 @@ fn bytes(connection: &Connection) -> Option<FailedReason> {
     }
     let needed = match judged {
         true => {
-            let last = connection.exchanges.iter().rev().find_map(response)?;
+            let last = connection.spoken().iter().rev().find_map(response)?;
             let at_risk =
                 reset.is_some_and(|reset| reset.frame_ref.time.since(last.last.time) < AT_ONCE);
             let short = last.end() > connection.sent[Who::Server as usize].acknowledged;
@@ -639,7 +662,12 @@ fn is_owed(connection: &Connection) -> bool {
         | Phase::ResponseHead
         | Phase::ResponseBody => true,
         Phase::Opaque => {
-            is_opaque(connection) && connection.turns.last == Some(Who::Client)
+            !connection
+                .dialogue
+                .as_deref()
+                .is_some_and(|it| it.protocol.is_some())
+                && is_opaque(connection)
+                && connection.turns.last == Some(Who::Client)
                 || connection.tls.as_deref().is_some_and(|facts| {
                     facts.caller == FlowEnd::A && facts.is_unanswered(connection.until)
                 })
@@ -672,7 +700,10 @@ fn complete(connection: &Connection) -> ConnectionOutcome {
     {
         return behind_tls(connection, facts);
     }
-    if !is_opaque(connection) {
+    let spoken = connection.dialogue.as_deref().is_some_and(|it| {
+        it.protocol.is_some() && !it.presumed && (it.before > 0 || !it.exchanges.is_empty())
+    });
+    if !is_opaque(connection) || spoken {
         return Fine(FineReason::Complete);
     }
     // Whether a server that closes had said all it wanted cannot be told of bytes that are not read; a client that

@@ -177,6 +177,8 @@ reasons! {
     WebSocketAbnormal "websocket-abnormal" "a WebSocket ended without a Close",
     /// A WebSocket was closed with a code that says that something went wrong.
     WebSocketError "websocket-error" "a WebSocket was closed with an error",
+    /// A side reported an error in the words of its protocol, and ended the session.
+    ReportedError "reported-error" "a side reported an error and ended the session",
     /// A side stopped answering.
     Silence "silence" "one side stopped answering",
     /// Bytes were never acknowledged, and a RST ended the connection.

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{By, Certainty, ConnectionOutcome, How, Teardown};
+use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint, Quote};
 use crate::base::time::Timestamp;
 use crate::knowledge::LogSide;
 use crate::protocol::annotations::Annotations;
+use crate::protocol::dialogue;
 use crate::protocol::h2;
 use crate::protocol::http::{Exchange, Method, Protocol};
 use crate::protocol::tcp::{CloseEvent, OddSegments, Standing};
@@ -263,6 +265,8 @@ pub struct Connection {
     pub h2: Option<Box<h2::H2Facts>>,
     /// WebSocket facts about its close, if it is a WebSocket.
     pub websocket: Option<Box<websocket::WebSocketFacts>>,
+    /// What was said in another application protocol, if one was spoken in plain text.
+    pub dialogue: Option<Box<dialogue::DialogueFacts>>,
     /// The ICMP error about the connection that decided the verdict, else the first.
     pub icmp: Option<Box<Quote>>,
     /// Segments of each side whose sequence numbers fit no part of the connection.
@@ -280,6 +284,21 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// The exchanges of HTTP; without any, those of another protocol in which the client asks, some of which are presumed.
+    #[must_use]
+    pub fn spoken(&self) -> &[Exchange] {
+        match &self.dialogue {
+            Some(it) if self.exchanges.is_empty() && it.requester == FlowEnd::A => &it.exchanges,
+            _ => &self.exchanges,
+        }
+    }
+
+    /// Whether only the turns of both sides show what was asked and answered.
+    #[must_use]
+    pub fn is_presumed(&self) -> bool {
+        self.exchanges.is_empty() && self.dialogue.as_ref().is_some_and(|it| it.presumed)
+    }
+
     /// The name that the connection was opened for, without a port: that of the first `CONNECT`, else of the first
     /// request's `Host` field, else of the ClientHello's server name.
     #[must_use]

@@ -127,7 +127,10 @@ impl ConnectionTracker {
             first: at,
             last: at,
             pair: EndpointPair::new(),
-            parsed: ParsedStreams::default(),
+            parsed: ParsedStreams {
+                ports: [segment.source.port, segment.destination.port],
+                ..ParsedStreams::default()
+            },
             unfinished: 0,
             icmp: None,
             predecessor: predecessor
@@ -488,6 +491,9 @@ impl ConnectionTracker {
                 .map(|facts| Box::new(facts.seen_from(verdict.client))),
             h2: layer_facts.h2,
             websocket: layer_facts.websocket,
+            dialogue: layer_facts
+                .dialogue
+                .map(|facts| Box::new(facts.seen_from(verdict.client))),
             icmp: self.icmp,
             oddities: peers.map(|peer| peer.oddities().into()),
             out_of_range: peers.map(|peer| peer.out_of_range()),
@@ -554,6 +560,8 @@ pub(super) struct ParsedStreams {
     kept: HeldBytes,
     turns: TurnCounter,
     layer_options: LayerOptions,
+    /// Ports of both ends.
+    ports: [u16; 2],
 }
 
 /// A side that sends again after this pause, without an answer, does not wait for one.
@@ -612,6 +620,7 @@ impl ParsedStreams {
             kept: &mut self.kept,
             turns: &mut self.turns,
             layer_options: &self.layer_options,
+            ports: self.ports,
             midstream,
             texts,
         }
@@ -624,6 +633,7 @@ struct StreamReader<'a> {
     kept: &'a mut HeldBytes,
     turns: &'a mut TurnCounter,
     layer_options: &'a LayerOptions,
+    ports: [u16; 2],
     /// The presumed client where the capture began after the connection.
     midstream: Option<FlowEnd>,
     texts: &'a mut TextInterner,
@@ -632,10 +642,10 @@ struct StreamReader<'a> {
 impl StreamSink for StreamReader<'_> {
     #[inline]
     fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32) {
-        let (layer_options, midstream) = (self.layer_options, self.midstream);
+        let (layer_options, midstream, ports) = (self.layer_options, self.midstream, self.ports);
         let stack = self
             .stack
-            .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midstream));
+            .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midstream, ports));
         self.turns.count(from, at.time, length.into());
         self.turns.cut |= bytes.len() < length as usize;
         stack.data(from, at, bytes, length, self.texts);
@@ -643,10 +653,10 @@ impl StreamSink for StreamReader<'_> {
     }
 
     fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
-        let (layer_options, midstream) = (self.layer_options, self.midstream);
+        let (layer_options, midstream, ports) = (self.layer_options, self.midstream, self.ports);
         let stack = self
             .stack
-            .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midstream));
+            .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midstream, ports));
         self.turns.count(from, at.time, length);
         stack.gap(from, at, length, self.texts);
         *self.kept = HeldBytes::of(stack);

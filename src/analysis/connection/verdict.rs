@@ -13,6 +13,7 @@ use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
+use crate::base::time::Timestamp;
 use crate::protocol::http::{Phase, Protocol, Reach};
 use crate::protocol::tcp::{CloseEvent, Peer, ResetKind, Standing, State};
 
@@ -306,7 +307,8 @@ fn phase(live: &ConnectionTracker, opening: Opening, close: &FirstClose) -> Phas
         bytes: close.event.received,
         fin: close.event.knew_fin,
     };
-    layered_phase(live, opening, close.end, sent, received)
+    let at = close.event.frame_ref.time;
+    layered_phase(live, opening, close.end, sent, received, at)
 }
 
 fn layered_phase(
@@ -315,7 +317,12 @@ fn layered_phase(
     at: FlowEnd,
     sent: Reach,
     received: Reach,
+    time: Timestamp,
 ) -> Phase {
+    let stack = live.parsed.stack.as_ref();
+    if let Some(phase) = stack.and_then(|it| it.spoken_phase(at, sent, received, time)) {
+        return phase;
+    }
     match &live.parsed.stack {
         Some(stack) if stack.protocol() == Protocol::Unknown => {
             if opening == Opening::Handshake && stack.exchanges().next().is_none() {
@@ -354,9 +361,14 @@ fn open(
     let whole =
         |end: FlowEnd| Reach::bytes(u64::try_from(live.pair.peer(end).stream().top()).unwrap_or(0));
     let phase = match opening {
-        Opening::Handshake | Opening::Midstream => {
-            layered_phase(live, opening, client, whole(client), whole(client.other()))
-        }
+        Opening::Handshake | Opening::Midstream => layered_phase(
+            live,
+            opening,
+            client,
+            whole(client),
+            whole(client.other()),
+            end_of_view,
+        ),
         _ => Phase::Connecting,
     };
     let by = match (&live.icmp, opening) {
@@ -399,6 +411,14 @@ fn close_notify_seen(
     stack.close_notify(server, close.event.received)
 }
 
+/// Whether a message is outstanding in this phase.
+const fn is_outstanding(phase: Phase) -> bool {
+    matches!(
+        phase,
+        Phase::Request | Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody
+    )
+}
+
 /// All bytes of both sides arrived, and no exchange was left unfinished.
 fn is_orderly(
     live: &ConnectionTracker,
@@ -408,11 +428,10 @@ fn is_orderly(
     ended: SettledBecause,
 ) -> bool {
     let peers = FlowEnd::BOTH.map(|end| live.pair.peer(end));
-    let nothing_owed = live
-        .parsed
-        .stack
-        .as_ref()
-        .is_none_or(|stack| stack.exchanges().all(|exchange| exchange.is_settled()));
+    let nothing_owed = live.parsed.stack.as_ref().is_none_or(|stack| {
+        let spoken = stack.spoken().is_some() && is_outstanding(phase);
+        !spoken && stack.exchanges().all(|exchange| exchange.is_settled())
+    });
     // What was sent in the last moment of the capture is presumed to have arrived.
     let was_reset = peers.iter().any(|peer| effective_reset(peer).is_some());
     let cut_off = !was_reset

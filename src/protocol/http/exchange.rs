@@ -82,9 +82,22 @@ pub struct RareParts {
     pub body_began: Option<FrameRef>,
     /// A final response came instead of `100 Continue`, and the client withheld its body (RFC 9110 §10.1.1).
     pub body_withheld: bool,
+    /// In a protocol other than HTTP: what was asked.
+    pub asked: Option<Asked>,
     /// The beginning of the body of an answer 400, 502, 503 or 504 of HTTP/1, as far as one segment holds it: it shows
     /// whether a gateway wrote it, or a server that wants TLS.
     pub body_start: Option<SharedText>,
+}
+
+/// A request of a protocol other than HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// What the protocol calls it: "query", "command".
+    pub noun: &'static str,
+    /// Its words, or the beginning of them, without secrets.
+    pub words: Option<SharedText>,
+    /// Only the turns of both sides show that it was a request.
+    pub presumed: bool,
 }
 
 /// Parts that few messages have.

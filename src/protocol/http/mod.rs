@@ -37,7 +37,7 @@ mod tests;
 pub(crate) use conversation::MAX_EXCHANGES;
 pub use conversation::{HttpConversation, Protocol};
 pub use exchange::{
-    ConnectionEnd, Exchange, Interim, Outcome, RareHead, RareParts, Request, Response,
+    Asked, ConnectionEnd, Exchange, Interim, Outcome, RareHead, RareParts, Request, Response,
 };
 pub(crate) use fault::MAX_FAULTS;
 pub use fault::{Fault, FaultRule};

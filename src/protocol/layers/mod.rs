@@ -15,7 +15,9 @@
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
+use crate::base::time::Timestamp;
 use crate::protocol::annotations::Annotator;
+use crate::protocol::dialogue::{Dialogue, DialogueFacts};
 use crate::protocol::h2;
 use crate::protocol::http::{Exchange, HttpConversation, Phase, Protocol, Reach, TextInterner};
 use crate::protocol::tls;
@@ -33,6 +35,12 @@ use decrypted::DecryptedLayer;
 pub struct ProtocolStack {
     plain: HttpConversation,
     taken: Option<Box<UpperLayer>>,
+    /// What is said in plain text that is not HTTP.
+    dialogue: Option<Box<Dialogue>>,
+    /// Ports of both ends: a hint which protocol is spoken.
+    ports: [u16; 2],
+    /// Offsets at which it begins.
+    since: [u64; 2],
     layer_options: LayerOptions,
     /// The presumed client of a connection that began before the capture; `None` if it did not.
     midstream: Option<FlowEnd>,
@@ -86,6 +94,8 @@ pub struct LayerFacts {
     pub h2: Option<Box<h2::H2Facts>>,
     /// What a WebSocket shows about its end.
     pub websocket: Option<Box<websocket::WebSocketFacts>>,
+    /// What was said in another protocol than HTTP.
+    pub dialogue: Option<Box<DialogueFacts>>,
 }
 
 /// What was beyond a limit on what is read.
@@ -114,10 +124,15 @@ enum Dissector {
 impl ProtocolStack {
     /// A stack without any data yet. `midstream`: the presumed client of a connection that began before the capture.
     #[must_use]
-    pub fn boxed(layer_options: &LayerOptions, midstream: Option<FlowEnd>) -> Box<Self> {
+    pub fn boxed(
+        layer_options: &LayerOptions,
+        midstream: Option<FlowEnd>,
+        ports: [u16; 2],
+    ) -> Box<Self> {
         Box::new(Self {
             layer_options: layer_options.clone(),
             midstream,
+            ports,
             ..Self::default()
         })
     }
@@ -126,6 +141,7 @@ impl ProtocolStack {
     fn starting(since: [u64; 2], layer_options: LayerOptions) -> Self {
         Self {
             plain: HttpConversation::starting(since),
+            since,
             layer_options,
             ..Self::default()
         }
@@ -209,6 +225,11 @@ impl ProtocolStack {
             return;
         }
         let left = self.plain.data(from, at, bytes, length, texts);
+        match self.plain.protocol() {
+            Protocol::Http1 => self.dialogue = None,
+            Protocol::Unknown | Protocol::Opaque => self.speak(from, at, bytes, length, texts),
+            _ => {}
+        }
         if left > 0 {
             let used = bytes.len().saturating_sub(left);
             let rest = bytes.get(used..).unwrap_or_default();
@@ -224,8 +245,63 @@ impl ProtocolStack {
                 taken.owner[from.index()] = NextBytes::Dissector;
                 taken.gap(from, at, length, texts);
             }
-            _ => self.plain.gap(from, at, length, texts),
+            _ => {
+                self.plain.gap(from, at, length, texts);
+                if matches!(self.plain.protocol(), Protocol::Unknown | Protocol::Opaque) {
+                    self.dialogue().gap(from, at, length);
+                }
+            }
         }
+    }
+
+    fn dialogue(&mut self) -> &mut Dialogue {
+        let (ports, since) = (self.ports, self.since);
+        let midstream = self.midstream.is_some();
+        let new = || Box::new(Dialogue::new(ports, since, midstream));
+        self.dialogue.get_or_insert_with(new)
+    }
+
+    /// Bytes that are not HTTP, or not yet known to be.
+    fn speak(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        bytes: &[u8],
+        length: u32,
+        texts: &mut TextInterner,
+    ) {
+        self.dialogue().data(from, at, bytes, length, texts);
+    }
+
+    /// The innermost conversation in another protocol than HTTP.
+    #[must_use]
+    pub(crate) fn spoken(&self) -> Option<&Dialogue> {
+        match self.opened().or(self.tunnel()) {
+            Some(inner) => inner.spoken(),
+            None => self
+                .dialogue
+                .as_deref()
+                .filter(|_| self.plain.protocol() == Protocol::Opaque),
+        }
+    }
+
+    /// The phase `closer` was in at this time, when it had sent and received this much of the TCP streams, if another
+    /// protocol than HTTP is spoken, and its messages or turns show it.
+    #[must_use]
+    pub(crate) fn spoken_phase(
+        &self,
+        closer: FlowEnd,
+        sent: Reach,
+        received: Reach,
+        at: Timestamp,
+    ) -> Option<Phase> {
+        let dialogue = self.spoken()?;
+        let within = |end: FlowEnd, reach: Reach| Reach {
+            bytes: self.inside(end, reach.bytes),
+            ..reach
+        };
+        let (sent, received) = (within(closer, sent), within(closer.other(), received));
+        dialogue.phase_at(closer, sent, received, at)
     }
 
     /// The FIN of one direction, in order.
@@ -245,6 +321,9 @@ impl ProtocolStack {
     /// The connection is over: incomplete messages are parsed as far as they go.
     pub fn finish(&mut self, texts: &mut TextInterner) {
         self.plain.finish(texts);
+        if let Some(dialogue) = &mut self.dialogue {
+            dialogue.finish();
+        }
         if let Some(taken) = &mut self.taken {
             match &mut taken.dissector {
                 Dissector::Tunnel(inner) => inner.finish(texts),
@@ -270,8 +349,9 @@ impl ProtocolStack {
 
     /// The client, by content.
     #[must_use]
-    pub const fn requester(&self) -> Option<(FlowEnd, Certainty)> {
-        self.plain.requester()
+    pub fn requester(&self) -> Option<(FlowEnd, Certainty)> {
+        let spoken = || Some((self.dialogue.as_ref()?.requester()?, Certainty::Likely));
+        self.plain.requester().or_else(spoken)
     }
 
     /// The exchanges in order of their requests; those in a tunnel come after the CONNECT.
@@ -295,10 +375,20 @@ impl ProtocolStack {
     /// All facts; the connection is over.
     #[must_use]
     pub fn into_layer_facts(self) -> LayerFacts {
+        let dialogue = self.dialogue.map(|it| Box::new(it.into_facts()));
         match self.taken {
-            Some(taken) => taken.into_layer_facts(self.plain),
+            Some(taken) => {
+                let mut facts = taken.into_layer_facts(self.plain);
+                // What went before another protocol says which one this is, and nothing of its end.
+                facts.dialogue = facts.dialogue.or(dialogue.map(|mut it| {
+                    it.exchanges.clear();
+                    it
+                }));
+                facts
+            }
             None => LayerFacts {
                 exchanges: self.plain.into_exchanges(),
+                dialogue,
                 ..LayerFacts::default()
             },
         }
@@ -341,7 +431,8 @@ impl ProtocolStack {
     /// Bytes of incomplete messages: heads, handshake messages, header blocks, encrypted records.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
-        let plain = self.plain.waiting_bytes();
+        let spoken = self.dialogue.as_ref().map_or(0, |it| it.waiting_bytes());
+        let plain = self.plain.waiting_bytes() + spoken;
         match self.taken.as_deref().map(|taken| &taken.dissector) {
             Some(Dissector::Tls(decrypted_layer)) => plain + decrypted_layer.waiting_bytes(),
             Some(Dissector::Http2(h2)) => plain + h2.waiting_bytes(),
@@ -364,7 +455,8 @@ impl ProtocolStack {
     /// Bytes of memory that the exchanges take, in all layers.
     #[must_use]
     pub(crate) fn exchange_bytes(&self) -> usize {
-        let plain = self.plain.exchange_bytes();
+        let spoken = self.dialogue.as_ref().map_or(0, |it| it.exchange_bytes());
+        let plain = self.plain.exchange_bytes() + spoken;
         match self.taken.as_deref().map(|taken| &taken.dissector) {
             Some(Dissector::Http2(h2)) => plain + h2.exchange_bytes(),
             Some(Dissector::Tunnel(inner)) => plain + inner.exchange_bytes(),
@@ -509,6 +601,7 @@ impl ProtocolStack {
                 Protocol::Tunnel if self.depth < MAX_TUNNELS => {
                     let mut inner = Self::starting(consumed, layer_options.clone());
                     inner.depth = self.depth + 1;
+                    // The port is the proxy's.
                     (Dissector::Tunnel(inner), true)
                 }
                 Protocol::Tunnel => (Dissector::Unread, true),

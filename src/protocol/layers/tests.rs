@@ -116,7 +116,7 @@ fn a_build_that_cannot_decrypt_says_so() {
         annotator: None,
     };
     let mut talk = talk();
-    talk.layer_facts = *ProtocolStack::boxed(&options, None);
+    talk.layer_facts = *ProtocolStack::boxed(&options, None, [0; 2]);
     let mut talk = talk
         .a(handshake(1, &[0, 0, 2, 0xc0, 0x2f, 1, 0]))
         .b(handshake(2, &[0, 0xc0, 0x2f, 0]))
@@ -249,7 +249,7 @@ fn http2_is_known_from_its_middle_on() {
     let ok = b"\0\0\x01\x01\x05\0\0\0\x07\x88";
     for (likely, client) in [(A, A), (B, A)] {
         let mut talk = talk();
-        talk.layer_facts = *ProtocolStack::boxed(&LayerOptions::default(), Some(likely));
+        talk.layer_facts = *ProtocolStack::boxed(&LayerOptions::default(), Some(likely), [0; 2]);
         let talk = talk.a("the rest of a body").b(ok).a(ping);
         assert_eq!(talk.layer_facts.protocol(), Protocol::Http2);
         let (requester, certainty) = talk.layer_facts.requester().expect("a client");
@@ -262,7 +262,7 @@ fn http2_is_known_from_its_middle_on() {
     // A PING may be sent by either side, so the ports decide; and a connection captured from its start begins with a
     // preface.
     let mut talk = talk();
-    talk.layer_facts = *ProtocolStack::boxed(&LayerOptions::default(), Some(B));
+    talk.layer_facts = *ProtocolStack::boxed(&LayerOptions::default(), Some(B), [0; 2]);
     let talk = talk.a(ping);
     let presumed = Some((B, Certainty::Possible));
     assert_eq!(talk.layer_facts.requester(), presumed);

@@ -83,6 +83,7 @@ pub(crate) fn connection() -> Connection {
         protocol: Protocol::Opaque,
         h2: None,
         websocket: None,
+        dialogue: None,
         sent: [sent, sent],
         unanswered: None,
         out_of_range: [0; 2],

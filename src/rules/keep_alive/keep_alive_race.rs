@@ -116,10 +116,10 @@ pub(in crate::rules) fn before<'a>(
     this: &Exchange,
 ) -> Option<&'a Exchange> {
     let index = connection
-        .exchanges
+        .spoken()
         .iter()
         .position(|exchange| std::ptr::eq(exchange, this))?;
-    connection.exchanges.get(index.checked_sub(1)?)
+    connection.spoken().get(index.checked_sub(1)?)
 }
 
 /// How long the connection had been idle when it was closed.

@@ -226,7 +226,7 @@ fn round(time: Duration) -> Option<Sentence> {
 
 /// The longest wait of another request on this connection.
 fn usual(connection: &Connection) -> Option<Duration> {
-    let complete = connection.exchanges.iter();
+    let complete = connection.spoken().iter();
     complete
         .filter(|exchange| exchange.is_complete())
         .filter_map(|exchange| {

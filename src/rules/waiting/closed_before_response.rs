@@ -179,7 +179,7 @@ fn check(connection: &Connection) -> Verdict {
     let what = asked(ending.exchange);
     let time = waited(ending.exchange, close);
     let unanswered = connection
-        .exchanges
+        .spoken()
         .iter()
         .filter(|exchange| exchange.request.is_some() && exchange.response.is_none())
         .count();
@@ -240,7 +240,7 @@ fn announced_story(
     answer: &Message,
 ) -> Verdict {
     let unanswered = connection
-        .exchanges
+        .spoken()
         .iter()
         .filter(|exchange| exchange.request.is_some() && exchange.response.is_none())
         .count();

@@ -14,4 +14,5 @@ rules! {
     reset_before_response,
     server_error_status,
     server_time_limit,
+    session_ended_with_error,
 }

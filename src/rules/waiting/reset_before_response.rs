@@ -7,7 +7,7 @@ use crate::rules::classify::{EndingKind, announced, ending, is_open_ended};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::{PARTLY_MISSING, asked, named, not_yet, repetition, tell};
+use crate::rules::wording::{PARTLY_MISSING, PRESUMED, asked, named, not_yet, repetition, tell};
 use crate::rules::wording_tls::hidden_request;
 use crate::rules::{Evidence, Severity};
 
@@ -131,7 +131,7 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     };
     let unanswered = connection
-        .exchanges
+        .spoken()
         .iter()
         .filter(|exchange| exchange.request.is_some() && exchange.response.is_none());
     let more = unanswered.count().saturating_sub(1);
@@ -169,7 +169,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     let certainty = if missing {
         Certainty::Possible
-    } else if is_open_ended(exchange) {
+    } else if is_open_ended(exchange) || connection.is_presumed() {
         teardown.certainty.max(Certainty::Likely)
     } else {
         teardown.certainty
@@ -216,6 +216,9 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     }
     if missing {
         message.say(PARTLY_MISSING);
+    }
+    if connection.is_presumed() {
+        message.say(PRESUMED);
     }
     let mut remedies = RULE.remedies();
     if let Some(whose) = measured_time::wait(waited, Who::Server) {

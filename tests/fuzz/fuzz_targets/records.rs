@@ -95,7 +95,7 @@ fn run(data: &[u8]) {
             keys: Some(key_store.clone()),
             annotator: None,
         };
-        let stack = *ProtocolStack::boxed(&layer_options, None);
+        let stack = *ProtocolStack::boxed(&layer_options, None, [0; 2]);
         turns::hear(stack, &turns, seed, |line| {
             if late && line == known_at {
                 key_store.read(suite.key_log().as_bytes(), FrameNumber(0));

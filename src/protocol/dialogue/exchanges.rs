@@ -1,0 +1,336 @@
+//! Pairs requests and answers.
+
+use std::collections::VecDeque;
+
+use super::facts::{Complaint, DialogueFacts};
+use super::grammar::{Role, Unit};
+use super::protocols::AppProtocol;
+use super::turns::Turn;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
+use crate::protocol::http::{
+    Asked, Exchange, Framing, Message, MessageProgress, MessageSeen, Method, Phase, Reach, Request,
+    Response, SharedText, TextInterner, phase_of, request_seen,
+};
+
+/// Complete exchanges that are kept: what came before the last ones explains them.
+const KEPT: usize = 4;
+/// Open requests that are followed; what comes beyond them is not paired.
+const MAX_OPEN: usize = 4096;
+
+/// The exchanges of one conversation.
+#[derive(Clone, Debug)]
+pub(super) struct Exchanges {
+    /// The side that asks.
+    pub(super) requester: FlowEnd,
+    list: VecDeque<Exchange>,
+    /// Exchanges that were dropped at the front, all complete.
+    dropped: u64,
+    /// What the present message of each direction belongs to.
+    current: [Option<Current>; 2],
+    /// The last request is not complete.
+    asking: bool,
+    goodbyes: [Option<(u64, FrameRef)>; 2],
+    complaint: Option<Complaint>,
+    /// Offset of a message of each direction that is not told yet.
+    waiting: [Option<u64>; 2],
+    presumed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    /// The number of the exchange, counting dropped ones.
+    exchange: u64,
+    answer: bool,
+    ends: bool,
+}
+
+impl Default for Exchanges {
+    fn default() -> Self {
+        Self {
+            requester: FlowEnd::A,
+            list: VecDeque::new(),
+            dropped: 0,
+            current: [None; 2],
+            asking: false,
+            goodbyes: [None; 2],
+            complaint: None,
+            waiting: [None; 2],
+            presumed: false,
+        }
+    }
+}
+
+fn message(at: FrameRef, start: u64, length: u64) -> Message {
+    Message {
+        framing: Framing::Length,
+        amount: length,
+        progress: MessageProgress::Body,
+        ..Message::begun(at, start)
+    }
+}
+
+fn request(message: Message) -> Request {
+    Request {
+        message,
+        target: None,
+        host: None,
+        user_agent: None,
+        method: Method::Unknown,
+        forwarded: false,
+    }
+}
+
+const fn response(message: Message) -> Response {
+    Response {
+        message,
+        server: None,
+        status: 0,
+    }
+}
+
+impl Exchanges {
+    /// Exchanges that turns let presume: each turn of the caller a request, each one of the other side its answer.
+    pub(super) fn presumed(turns: &[Turn]) -> Self {
+        let mut all = Self {
+            presumed: true,
+            ..Self::default()
+        };
+        for turn in turns {
+            let mut said = message(turn.first, turn.start, turn.length);
+            said.body_wire = turn.length;
+            said.last = turn.last;
+            said.progress = MessageProgress::Complete;
+            if turn.from == FlowEnd::A {
+                let mut exchange = Exchange {
+                    request: Some(request(said)),
+                    ..Exchange::default()
+                };
+                exchange.rare_mut().asked = Some(Asked {
+                    noun: "request",
+                    words: None,
+                    presumed: true,
+                });
+                all.list.push_back(exchange);
+            } else if let Some(last) = all.list.back_mut() {
+                last.response = Some(response(said));
+            }
+        }
+        all
+    }
+
+    pub(super) const fn is_presumed(&self) -> bool {
+        self.presumed
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.list.len() * (size_of::<Exchange>() + size_of::<crate::protocol::http::RareParts>())
+    }
+
+    /// Bytes of one direction wait from this offset on, since they do not tell yet what they begin.
+    pub(super) fn waits(&mut self, from: FlowEnd, start: u64) {
+        *from.of_mut(&mut self.waiting) = Some(start);
+    }
+
+    /// A message begins.
+    pub(super) fn begin(
+        &mut self,
+        from: FlowEnd,
+        unit: Unit,
+        first: FrameRef,
+        start: u64,
+        texts: &mut TextInterner,
+    ) {
+        *from.of_mut(&mut self.waiting) = None;
+        let current = match unit.role {
+            Role::Ask { ends } => {
+                self.complaint = None;
+                Some(self.ask(from, &unit, first, start, ends, texts))
+            }
+            Role::Answer { ends } => self.answer(&unit, first, start, ends),
+            Role::Notice => None,
+            Role::Goodbye => {
+                from.of_mut(&mut self.goodbyes)
+                    .get_or_insert((start, first));
+                None
+            }
+        };
+        if let Some((code, text)) = &unit.error {
+            self.complaint = Some(Complaint {
+                by: from,
+                at: first,
+                code: (!code.is_empty()).then(|| texts.text(code)),
+                text: texts.text(text),
+                answers: current.is_some(),
+            });
+        } else if matches!(unit.role, Role::Answer { ends: true })
+            && current.is_some()
+            && self.complaint.as_ref().is_some_and(|it| !it.answers)
+        {
+            // Whatever it was, the conversation went on.
+            self.complaint = None;
+        }
+        *from.of_mut(&mut self.current) = current;
+    }
+
+    fn ask(
+        &mut self,
+        from: FlowEnd,
+        unit: &Unit,
+        first: FrameRef,
+        start: u64,
+        ends: bool,
+        texts: &mut TextInterner,
+    ) -> Current {
+        if self.asking
+            && let Some(open) = self.list.back_mut()
+        {
+            if let Some(request) = &mut open.request {
+                let message = &mut request.message;
+                message.amount = message.amount.saturating_add(unit.length);
+                message.body_wire = start.saturating_sub(message.start);
+            }
+        } else {
+            self.requester = from;
+            let mut exchange = Exchange {
+                request: Some(request(message(first, start, unit.length))),
+                ..Exchange::default()
+            };
+            exchange.rare_mut().asked = Some(Asked {
+                noun: unit.noun,
+                words: (!unit.words.is_empty()).then(|| texts.text(&unit.words)),
+                presumed: false,
+            });
+            self.make_room();
+            self.list.push_back(exchange);
+        }
+        self.asking = !ends;
+        Current {
+            exchange: self.dropped + self.list.len() as u64 - 1,
+            answer: false,
+            ends,
+        }
+    }
+
+    fn make_room(&mut self) {
+        let complete = |exchange: Option<&Exchange>| exchange.is_some_and(Exchange::is_complete);
+        while self.list.len() >= KEPT && complete(self.list.front()) || self.list.len() >= MAX_OPEN
+        {
+            self.list.pop_front();
+            self.dropped += 1;
+        }
+    }
+
+    fn answer(&mut self, unit: &Unit, first: FrameRef, start: u64, ends: bool) -> Option<Current> {
+        let owed = |exchange: &Exchange| {
+            exchange
+                .response
+                .as_ref()
+                .is_none_or(|response| !response.message.is_complete())
+        };
+        let place = self.list.iter().position(owed)?;
+        let exchange = self.list.get_mut(place)?;
+        match &mut exchange.response {
+            Some(response) => {
+                let message = &mut response.message;
+                message.amount = message.amount.saturating_add(unit.length);
+                message.body_wire = start.saturating_sub(message.start);
+            }
+            None => exchange.response = Some(response(message(first, start, unit.length))),
+        }
+        Some(Current {
+            exchange: self.dropped + place as u64,
+            answer: true,
+            ends,
+        })
+    }
+
+    /// More bytes of the present message of one direction. `ends`: its last ones.
+    pub(super) fn extend(&mut self, from: FlowEnd, bytes: u64, at: FrameRef, ends: bool) {
+        let Some(current) = *from.of(&self.current) else {
+            return;
+        };
+        if ends {
+            *from.of_mut(&mut self.current) = None;
+        }
+        let place = current.exchange.checked_sub(self.dropped);
+        let place = place.and_then(|place| usize::try_from(place).ok());
+        let Some(exchange) = place.and_then(|place| self.list.get_mut(place)) else {
+            return;
+        };
+        let said = match current.answer {
+            true => exchange.response.as_mut().map(|it| &mut it.message),
+            false => exchange.request.as_mut().map(|it| &mut it.message),
+        };
+        if let Some(message) = said {
+            message.body_wire = message.body_wire.saturating_add(bytes);
+            message.last = at;
+            if ends && current.ends {
+                message.progress = MessageProgress::Complete;
+            }
+        }
+        if let Some(complaint) = &mut self.complaint
+            && complaint.by == from
+            && ends
+            && complaint.at <= at
+        {
+            complaint.at = at;
+        }
+    }
+
+    /// The phase `closer` was in when it had sent and received this much.
+    pub(super) fn phase_at(&self, closer: FlowEnd, sent: Reach, received: Reach) -> Option<Phase> {
+        let reach = |end: FlowEnd| if end == closer { sent } else { received };
+        let (requests, responses) = (reach(self.requester), reach(self.requester.other()));
+        let mut begun = 0;
+        for exchange in &self.list {
+            if matches!(
+                request_seen(exchange.request.as_ref(), requests),
+                MessageSeen::Nothing
+            ) {
+                continue;
+            }
+            begun += 1;
+            if let Some(phase) = phase_of(exchange, requests, responses) {
+                return Some(phase);
+            }
+        }
+        let past = |end: FlowEnd, start: u64| reach(end).bytes > start;
+        if self
+            .requester
+            .of(&self.waiting)
+            .is_some_and(|start| past(self.requester, start))
+        {
+            return Some(Phase::Request);
+        }
+        let parted = FlowEnd::BOTH.into_iter().any(|end| {
+            end.of(&self.goodbyes)
+                .is_some_and(|(start, _)| past(end, start))
+        });
+        if self.presumed && begun == 0 {
+            return None;
+        }
+        Some(match (parted, begun > 0 || self.dropped > 0) {
+            (true, _) => Phase::After,
+            (false, true) => Phase::Between,
+            (false, false) => Phase::BeforeRequest,
+        })
+    }
+
+    pub(super) fn into_facts(
+        self,
+        protocol: Option<AppProtocol>,
+        last_words: [Option<SharedText>; 2],
+    ) -> DialogueFacts {
+        DialogueFacts {
+            protocol,
+            requester: self.requester,
+            exchanges: self.list.into(),
+            presumed: self.presumed,
+            before: self.dropped,
+            goodbyes: self.goodbyes.map(|it| it.map(|(_, at)| at)),
+            complaint: self.complaint,
+            last_words,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a grammar says of a message.
+
+/// The first bytes of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening<'a> {
+    /// Those of the side that called; both sides are tried where the capture began later.
+    pub(super) client: &'a [u8],
+    /// Those of the other side.
+    pub(super) server: &'a [u8],
+    /// The server's port: a hint, never a proof.
+    pub(super) port: u16,
+    /// The capture began after the connection, so that these are not its first bytes.
+    pub(super) midstream: bool,
+}
+
+/// What a message means for whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A request, or a part of one, that gets an answer. `ends`: it is complete with this message.
+    Ask { ends: bool },
+    /// An answer to the oldest open request, or a part of one. `ends`: it is complete with this message.
+    Answer { ends: bool },
+    /// Expects nothing, answers nothing.
+    Notice,
+    /// The sender is done: it expects nothing but the close.
+    Goodbye,
+}
+
+/// A message, or as much of it as has a meaning of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unit {
+    /// Bytes on the wire.
+    pub(super) length: u64,
+    /// What it means.
+    pub(super) role: Role,
+    /// For a request, what it is called: "query", "command".
+    pub(super) noun: &'static str,
+    /// For a request, its words, as far as they are worth telling; never a secret.
+    pub(super) words: Vec<u8>,
+    /// The error that it reports: its code, which may be empty, and its text.
+    pub(super) error: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Unit {
+    /// A message of this length and meaning, and nothing to tell of it.
+    pub(super) const fn new(length: u64, role: Role) -> Self {
+        Self {
+            length,
+            role,
+            noun: "request",
+            words: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// A request with these words.
+    pub(super) fn named(mut self, noun: &'static str, words: &[u8]) -> Self {
+        self.noun = noun;
+        self.words = words
+            .get(..words.len().min(MAX_WORDS))
+            .unwrap_or(words)
+            .to_vec();
+        self
+    }
+
+    /// An error with this code and text.
+    pub(super) fn complaining(mut self, code: &[u8], text: &[u8]) -> Self {
+        let text = text.get(..text.len().min(MAX_WORDS)).unwrap_or(text);
+        self.error = Some((code.to_vec(), text.to_vec()));
+        self
+    }
+}
+
+/// Bytes kept of the words of a request or an error.
+const MAX_WORDS: usize = 200;
+
+/// What the next bytes of a direction are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Too few bytes to tell.
+    More,
+    /// A message begins here.
+    Message(Unit),
+    /// They do not fit the grammar.
+    Broken,
+    /// From here on both directions cannot be read, as agreed: compressed, encrypted or another protocol.
+    Unread,
+}
+
+/// The side that sent a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The one that opened the conversation.
+    Client,
+    /// The other one.
+    Server,
+}
+
+/// Whether more of a message may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// More bytes may come.
+    MayCome,
+    /// The capture does not hold what comes next: it is now or never.
+    NotCaptured,
+}
+
+/// One protocol's messages.
+pub(super) trait Messages {
+    /// The grammar at the beginning of a connection that this opens.
+    fn new(opening: &Opening<'_>) -> Self;
+
+    /// What `bytes` begin with; they begin where the sender's last message ended. It is asked again with more bytes after
+    /// [`Step::More`]; after [`Step::Message`] the message counts as begun.
+    fn next(&mut self, from: Side, bytes: &[u8], rest: Rest) -> Step;
+}

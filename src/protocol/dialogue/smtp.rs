@@ -1,0 +1,149 @@
+//! SMTP (RFC 5321): the server greets, every command gets a reply, and after 354 a message follows that ends with a dot.
+
+use super::grammar::{Messages, Opening, Rest, Role, Side, Step, Unit};
+use super::lines::{begins, is_reply, line, reply};
+
+/// The grammar.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Grammar {
+    /// `DATA` was sent and not answered yet.
+    asked_data: bool,
+    /// The client sends a message.
+    data: bool,
+    /// The client's next line is a part of an authentication.
+    authenticates: bool,
+}
+
+/// Ports of SMTP and of submission (RFC 6409, RFC 8314).
+const PORTS: [u16; 4] = [25, 465, 587, 2525];
+
+/// The first bytes are those of SMTP.
+pub(super) fn recognise(opening: &Opening<'_>) -> bool {
+    let says =
+        |word: &[u8]| memchr::memmem::find(&opening.server.to_ascii_uppercase(), word).is_some();
+    let greets =
+        is_reply(opening.server) && matches!(opening.server.first(), Some(b'2' | b'4' | b'5'));
+    let calls = [&b"EHLO"[..], b"HELO", b"LHLO"]
+        .iter()
+        .any(|word| begins(opening.client, word));
+    let named = says(b"SMTP") || PORTS.contains(&opening.port);
+    greets && (calls || named && opening.client.is_empty())
+        || calls && opening.server.is_empty() && named
+}
+
+impl Messages for Grammar {
+    fn new(_opening: &Opening<'_>) -> Self {
+        Self::default()
+    }
+
+    fn next(&mut self, from: Side, bytes: &[u8], rest: Rest) -> Step {
+        let (line, length) = match line(bytes, rest) {
+            Ok(found) => found,
+            // The text of a message may have long lines.
+            Err(_) if self.data && from == Side::Client && bytes.len() > 2 => {
+                let part = Unit::new(bytes.len() as u64, Role::Ask { ends: false });
+                return Step::Message(part.named("message", b""));
+            }
+            Err(step) => return step,
+        };
+        match from {
+            Side::Server => self.answered(line, length),
+            Side::Client => self.asked(line, length),
+        }
+    }
+}
+
+impl Grammar {
+    fn answered(&mut self, line: &[u8], length: u64) -> Step {
+        if self.asked_data && line.get(3) != Some(&b'-') {
+            self.asked_data = false;
+            self.data = line.starts_with(b"354");
+        }
+        self.authenticates = line.starts_with(b"334");
+        reply(line, length, b'4')
+    }
+
+    fn asked(&mut self, line: &[u8], length: u64) -> Step {
+        let ask = |ends| Unit::new(length, Role::Ask { ends });
+        if self.data {
+            self.data = line != b".";
+            return Step::Message(ask(!self.data).named("message", b""));
+        }
+        if self.authenticates {
+            self.authenticates = false;
+            return Step::Message(ask(true).named("authentication", b""));
+        }
+        if begins(line, b"QUIT") {
+            return Step::Message(Unit::new(length, Role::Goodbye));
+        }
+        if begins(line, b"AUTH") {
+            return Step::Message(ask(true).named("command", b"AUTH"));
+        }
+        if begins(line, b"BDAT") {
+            // RFC 3030 §2: the size of the chunk follows, and the chunk follows the line.
+            let size = line.split(|byte| *byte == b' ').nth(1);
+            let size =
+                size.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u64>().ok());
+            let whole = length.saturating_add(size.unwrap_or(0));
+            return Step::Message(Unit::new(whole, Role::Ask { ends: true }).named("message", b""));
+        }
+        self.asked_data = begins(line, b"DATA");
+        Step::Message(ask(true).named("command", line))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::protocol::dialogue::tests::told;
+
+    #[test]
+    fn whose_turn_it_is() {
+        let open: [(&str, &[u8]); 3] = [
+            ("<", b"220 mx ESMTP\r\n"),
+            (">", b"EHLO a\r\n"),
+            ("<", b"250-mx\r\n250 SIZE 9\r\n"),
+        ];
+        let cases: &[(&[(&str, &[u8])], &str)] = &[
+            (&[], "between"),
+            (
+                &[(">", b"MAIL FROM:<a>\r\n")],
+                "command MAIL FROM:<a>: unanswered; waiting",
+            ),
+            (
+                &[
+                    (">", b"DATA\r\n"),
+                    ("<", b"354 go\r\n"),
+                    (">", b"Subject: x\r\n\r\n"),
+                ],
+                "command DATA: answered; message: begun; request",
+            ),
+            (
+                &[
+                    (">", b"DATA\r\n"),
+                    ("<", b"354 go\r\n"),
+                    (">", b"QUIT\r\n.\r\n"),
+                    ("<", b"552 too large\r\n"),
+                ],
+                "command DATA: answered; message: answered; B: 552 too large; between",
+            ),
+            (
+                &[(">", b"QUIT\r\n"), ("<", b"221 bye\r\n")],
+                "goodbye; after",
+            ),
+            (&[("<", b"421 idle\r\n")], "B: 421 idle; between"),
+        ];
+        for (said, expected) in cases {
+            let all = [&open[..], said].concat();
+            let begun = "SMTP; command EHLO a: answered; ";
+            assert_eq!(told(25, &all), format!("{begun}{expected}"));
+        }
+    }
+
+    #[test]
+    fn a_refusal_may_be_all_that_is_said() {
+        assert_eq!(
+            told(25, &[("<", b"554 no service\r\n")]),
+            "SMTP; B: 554 no service; before-request"
+        );
+    }
+}
