@@ -123,15 +123,27 @@ fn listed(words: &[Cow<'static, str>], others: Option<&str>) -> String {
     }
 }
 
-/// `request`, `GET request`, `GET or POST request`, `GET or other request`.
-fn requests(methods: &[Cow<'static, str>], more: bool) -> String {
-    let mut seen = methods.to_vec();
-    seen.retain(|method| !method.is_empty());
-    let others = more || seen.len() < methods.len();
-    match seen.is_empty() {
-        true => "request".to_owned(),
-        false => format!("{} request", listed(&seen, others.then_some("other"))),
+/// `request`, `GET request`, `GET or POST request`, `GET or other request`, `query`, `query or command`. Methods are in upper
+/// case, and what other protocols call a request is not.
+fn requests(names: &[Cow<'static, str>], more: bool) -> String {
+    let is_noun = |name: &&Cow<'static, str>| name.bytes().any(|byte| byte.is_ascii_lowercase());
+    let mut nouns: Vec<_> = names.iter().filter(is_noun).cloned().collect();
+    let methods = names
+        .iter()
+        .filter(|name| !is_noun(name) && !name.is_empty());
+    let methods: Vec<_> = methods.cloned().collect();
+    let others = more || names.iter().any(|name| name.is_empty());
+    let others = others.then_some("other");
+    if nouns.is_empty() && methods.is_empty() {
+        return "request".to_owned();
     }
+    if nouns.is_empty() {
+        return format!("{} request", listed(&methods, others));
+    }
+    if !methods.is_empty() {
+        nouns.push(format!("{} request", listed(&methods, None)).into());
+    }
+    listed(&nouns, others)
 }
 
 impl From<Duration> for Value {

@@ -62,7 +62,7 @@ impl From<AskedWords> for Value {
     fn from(asked: AskedWords) -> Self {
         match asked {
             AskedWords::Method(name) => Self::Requests(vec![name.into()], false),
-            AskedWords::Noun(noun) => Self::from(noun),
+            AskedWords::Noun(noun) => Self::Requests(vec![noun.into()], false),
         }
     }
 }
@@ -71,7 +71,7 @@ impl From<&AskedWords> for Value {
     fn from(asked: &AskedWords) -> Self {
         match asked {
             AskedWords::Method(name) => Self::Requests(vec![name.clone().into()], false),
-            AskedWords::Noun(noun) => Self::from(*noun),
+            AskedWords::Noun(noun) => Self::Requests(vec![(*noun).into()], false),
         }
     }
 }

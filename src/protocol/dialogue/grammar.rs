@@ -83,8 +83,6 @@ pub(super) enum Step {
     Message(Unit),
     /// They do not fit the grammar.
     Broken,
-    /// From here on both directions cannot be read, as agreed: compressed, encrypted or another protocol.
-    Unread,
 }
 
 /// The side that sent a message.

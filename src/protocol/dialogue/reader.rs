@@ -118,7 +118,7 @@ impl Reader {
                     }
                     rest = &[];
                 }
-                Step::Broken | Step::Unread => return false,
+                Step::Broken => return false,
             }
         }
         cut == 0 || self.skip(from, at, cut, to)
