@@ -403,16 +403,23 @@ pub(crate) fn filter_between(client: Endpoint, server: Endpoint) -> String {
     )
 }
 
+/// The port of name servers.
+const DNS: u16 = 53;
+
 /// A Wireshark display filter for all traffic between a client and a server.
 #[must_use]
 pub(crate) fn filter_of_all(client: IpAddr, server: Endpoint) -> String {
     let family = |ip: IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
+    // Names are looked up over UDP, and over TCP.
+    let port = match server.port {
+        DNS => format!("(udp.port=={DNS} || tcp.port=={DNS})"),
+        port => format!("tcp.port=={port}"),
+    };
     format!(
-        "{}.addr=={client} && {}.addr=={} && tcp.port=={}",
+        "{}.addr=={client} && {}.addr=={} && {port}",
         family(client),
         family(server.ip),
         server.ip,
-        server.port
     )
 }
 
@@ -432,6 +439,16 @@ mod tests {
         let mut connection = sample::connection();
         change(&mut connection);
         assert_eq!(story(&connection, &FrameNames::default()), told);
+    }
+
+    #[test]
+    fn the_filter_of_a_name_server_takes_datagrams_too() {
+        let client = IpAddr::from([10, 0, 0, 1]);
+        let ip = IpAddr::from([10, 0, 0, 2]);
+        let filter = |port| filter_of_all(client, Endpoint { ip, port });
+        let both = "ip.addr==10.0.0.1 && ip.addr==10.0.0.2 && ";
+        assert_eq!(filter(80), format!("{both}tcp.port==80"));
+        assert_eq!(filter(53), format!("{both}(udp.port==53 || tcp.port==53)"));
     }
 
     #[test]
