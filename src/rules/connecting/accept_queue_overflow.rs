@@ -289,7 +289,7 @@ fn ignored(
     message.say(match reset {
         0 => {
             "If it arrived there, the accept queue is full, and the server's program has not got it; it looks the same if the \
-             client's packets are lost on the way. A capture at the server would tell."
+             client's packets are lost on the way to it. The server's own counters tell which."
         }
         _ => "The server's program never had it, nor what was sent: that takes no effect, and may be sent again.",
     });
