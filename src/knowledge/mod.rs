@@ -16,6 +16,7 @@ mod log_line;
 mod message;
 mod port_range;
 mod product;
+mod service;
 pub(crate) mod setting;
 mod socket_error;
 mod table;
@@ -40,6 +41,7 @@ pub use port_range::PortRange;
 pub(crate) use port_range::port_ranges;
 pub use product::{NamedBy, NamedProduct, PRODUCTS, Product, Role, inside, product};
 pub(crate) use product::{REMEDY_WORDS, identify};
+pub(crate) use service::service;
 pub use setting::{Setting, settings};
 pub use socket_error::{AfterReset, ConnectionStage, SocketError, System, UnreadData};
 pub(crate) use socket_error::{

@@ -6,41 +6,71 @@ use std::time::Duration;
 use super::named_products::{client, server};
 use super::statement::{Sentence, sentence};
 use crate::analysis::connection::{Connection, Who};
-use crate::knowledge::{
-    Counted, DefaultTime, TimerPhase, default_limit, default_time, network_limit,
-};
+use crate::knowledge::{Counted, Product, TimerPhase, default_limit, default_time, network_limit};
 
 /// Timers that are looked at once in a while fire late, never early.
 const LATE: Duration = Duration::from_millis(1050);
 const EARLY: Duration = Duration::from_millis(50);
 
-/// That it is a default to close an idle connection from this side after this time. A number alone names no product: the
-/// default of the product that the capture names is told as such, others as a hint, and of a short time nothing.
+/// That it is a default to close an idle connection of this protocol from this side after this time. A number alone names
+/// no product: the default of the product that the capture names is told as such, others as a match, and of a short time
+/// nothing.
 pub(super) fn idle(connection: &Connection, time: Duration, who: Who) -> Option<Sentence> {
-    let found = default_time(time, TimerPhase::Idle, who.log_side())?;
-    let product = match who {
+    let protocols = connection.carried();
+    default(
+        time,
+        TimerPhase::Idle,
+        who,
+        &protocols,
+        named(connection, who),
+    )
+}
+
+/// That it is a default to wait so long for the response, or for giving one.
+pub(super) fn wait(connection: &Connection, time: Duration, who: Who) -> Option<Sentence> {
+    wait_of(named(connection, who), time, who)
+}
+
+/// The same of the product that is known otherwise, if it is.
+pub(super) fn wait_of(
+    product: Option<&'static Product>,
+    time: Duration,
+    who: Who,
+) -> Option<Sentence> {
+    default(time, TimerPhase::Wait, who, &["http"], product)
+}
+
+fn named(connection: &Connection, who: Who) -> Option<&'static Product> {
+    match who {
         Who::Client => client(connection),
         Who::Server => server(connection),
-    };
-    match product {
-        Some(product) => {
-            let own = found.of(product.title)?;
-            Some(sentence!(
-                "{} s is the default of {}.",
-                own.seconds.to_string(),
-                own.to_string()
-            ))
-        }
-        None => found.is_a_hint().then(|| hint(&found)),
     }
 }
 
-fn hint(found: &DefaultTime) -> Sentence {
-    sentence!(
-        "{} s is a common default ({}).",
-        found.seconds.to_string(),
-        found.to_string()
-    )
+fn default(
+    time: Duration,
+    running: TimerPhase,
+    who: Who,
+    protocols: &[&str],
+    product: Option<&'static Product>,
+) -> Option<Sentence> {
+    let title = product.map(|it| it.title);
+    let found = default_time(time, running, who.log_side(), protocols, title)?;
+    let (seconds, products) = (found.seconds.to_string(), found.to_string());
+    match product {
+        Some(_) => Some(sentence!("{} s is the default of {}.", seconds, products)),
+        None if !found.is_a_hint() => None,
+        None if found.is_common() => Some(sentence!(
+            "{} s is a common default ({}).",
+            seconds,
+            products
+        )),
+        None => Some(sentence!(
+            "{} s matches the default of {}.",
+            seconds,
+            products
+        )),
+    }
 }
 
 /// The known idle limit of networks that this time has passed, as a sentence.
@@ -51,12 +81,6 @@ pub(super) fn forgotten(idle: Duration) -> Option<Sentence> {
         limit.seconds.to_string(),
         limit.to_string()
     ))
-}
-
-/// That it is a common default to wait so long for an answer, or for giving one, as a sentence.
-pub(super) fn wait(time: Duration, who: Who) -> Option<Sentence> {
-    let found = default_time(time, TimerPhase::Wait, who.log_side())?;
-    found.is_a_hint().then(|| hint(&found))
 }
 
 /// That so many are a default of products, as a sentence.

@@ -5,6 +5,7 @@
 //! hundreds of thousands.
 
 mod author;
+mod carried;
 mod footprint;
 mod frame_notes;
 mod judgement;

@@ -130,7 +130,8 @@ fn limit(
     let of = |it: &&&ConnectionSummary| {
         (measured.range.0..=measured.range.1).contains(&time(it, running))
     };
-    let mut known = timer_candidates(measured.median.as_secs_f64(), running);
+    let protocols = closed.first()?.carried();
+    let mut known = timer_candidates(measured.median.as_secs_f64(), running, &protocols);
     known.retain(|timer| timer.closes_from(who.log_side()));
     Some(ObservedTimer {
         who,

@@ -130,7 +130,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let silence = idle.filter(|idle| *idle >= AT_LEAST);
     let timer = silence.and_then(|idle| {
-        let known = measured_time::wait(idle, closer);
+        let known = measured_time::idle(connection, idle, closer);
         known.or_else(|| {
             let round = measured_time::round(idle)?;
             Some(sentence!("{}: an idle timer, as it seems.", round))

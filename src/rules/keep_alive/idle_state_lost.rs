@@ -202,7 +202,7 @@ mod tests {
             told_by(&RULE, &text).unwrap_or_default()
         };
         assert!(
-            after("412s").contains("350 s (AWS NLB"),
+            after("412s").contains("350 s (AWS Gateway Load Balancer, AWS NLB and "),
             "{}",
             after("412s")
         );

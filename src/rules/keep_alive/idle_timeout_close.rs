@@ -365,6 +365,41 @@ mod tests {
         assert_eq!(told("2600ms"), None);
     }
 
+    /// The defaults of HTTP servers say nothing of a database's connection.
+    #[test]
+    fn a_default_is_one_of_the_protocol() {
+        let text = |port: u16, pause: &str| {
+            format!(
+                "client :40000 server 10.0.0.2:{port}\nSYN -->\n<-- SYN\nACK -->\n\"Q select 1\" -->\n<-- \"T one\"\nACK -->\n+{pause} <-- FIN\nFIN -->\n<-- ACK"
+            )
+        };
+        let told = |port, pause| {
+            let told = ladder_check::told_by(&super::RULE, &text(port, pause));
+            told.unwrap_or_else(|| panic!("{port} {pause}: not found"))
+        };
+        for port in [5432, 3306, 9000] {
+            let message = told(port, "75s");
+            assert!(!message.contains("default"), "{port}: {message}");
+            assert!(
+                message.contains("75 s is a round number"),
+                "{port}: {message}"
+            );
+        }
+        let mail = told(25, "300s");
+        assert!(
+            mail.contains("300 s matches the default of Postfix `smtpd_timeout`."),
+            "{mail}"
+        );
+        let files = told(21, "300s");
+        assert!(
+            files.contains("vsftpd") && !files.contains("Caddy"),
+            "{files}"
+        );
+        // What does not look into the connection may cut any.
+        let cut = told(5432, "350s");
+        assert!(cut.contains("AWS NLB"), "{cut}");
+    }
+
     #[test]
     fn what_was_not_captured_may_have_been_a_request() {
         let text = "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"x\"\nACK -->\n+4s GET /2 ~~>\n<~~ 200 \"y\"\n+1s <-- FIN\nFIN -->\n<-- ACK";
@@ -375,8 +410,22 @@ mod tests {
     fn the_reason_is_told() {
         let hint = message("75s", "x-a=b").expect("a default");
         assert!(
-            hint.contains("common default") && hint.contains("nginx"),
+            hint.contains("75 s matches the default of aiohttp server")
+                && hint.contains(" and nginx `keepalive_timeout`."),
             "{hint}"
+        );
+        // A proxy's timer towards its own servers is none that a server has.
+        let server = message("60s", "x-a=b").expect("a default");
+        assert!(
+            server.ends_with("AWS ALB, AWS Classic Load Balancer and Tomcat."),
+            "{server}"
+        );
+        let left =
+            "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"x\"\nACK -->\n+60s FIN -->\n<-- FIN\nACK -->";
+        let client = ladder_check::told_by(&super::RULE, left).expect("a default");
+        assert!(
+            client.contains("60 s is a common default (") && client.ends_with(" others)."),
+            "{client}"
         );
         let known = message("75s", "server=nginx/1.24.0").expect("a default");
         assert!(

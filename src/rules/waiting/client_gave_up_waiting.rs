@@ -151,7 +151,7 @@ fn check(connection: &Connection) -> Verdict {
         message,
     )
     .adds(round)
-    .adds(measured_time::wait(time, Who::Client))
+    .adds(measured_time::wait(connection, time, Who::Client))
     .adds(late)
     .adds(usual)
     .shows(
@@ -204,7 +204,7 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
             told,
         )
         .adds(round)
-        .adds(measured_time::wait(time, Who::Client))
+        .adds(measured_time::wait(connection, time, Who::Client))
         .adds(more)
         .shows(
             request(exchange).map(|message| message.last),

@@ -214,7 +214,7 @@ fn check(connection: &Connection) -> Verdict {
         message,
     )
     .adds(more)
-    .adds(measured_time::wait(time, Who::Server))
+    .adds(measured_time::wait(connection, time, Who::Server))
     .shows(
         ending
             .exchange

@@ -82,10 +82,11 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let time = exchange.waited();
-    let who = match author(exchange) {
-        Author::Gateway(product, _) | Author::Presumed(Some(product)) => product.title,
-        Author::Presumed(None) | Author::Unknown => "A gateway",
+    let gateway = match author(exchange) {
+        Author::Gateway(product, _) | Author::Presumed(Some(product)) => Some(product),
+        Author::Presumed(None) | Author::Unknown => None,
     };
+    let who = gateway.map_or("A gateway", |it| it.title);
     let mut message = Statement::from(answered(exchange, who, 504));
     message.say(match time.is_some_and(|time| time < AT_ONCE) {
         false => "It gave up waiting for the server behind it.",
@@ -103,7 +104,7 @@ fn check(connection: &Connection) -> Verdict {
         "a gateway answered 504",
         message,
     )
-    .adds(time.and_then(|time| measured_time::wait(time, Who::Server)))
+    .adds(time.and_then(|time| measured_time::wait_of(gateway, time, Who::Server)))
     .adds((more > 0).then(|| sentence!("{} more on the connection got the same answer.", more)))
     .shows(
         request(exchange).map(|message| message.last),

@@ -221,7 +221,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         message.say(PRESUMED);
     }
     let mut remedies = RULE.remedies();
-    if let Some(whose) = measured_time::wait(waited, Who::Server) {
+    if let Some(whose) = measured_time::wait(connection, waited, Who::Server) {
         message.say(whose);
     }
     if connection.roles.certainty() != Certainty::Certain {

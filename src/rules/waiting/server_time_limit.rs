@@ -153,7 +153,7 @@ fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
             limit.range.1
         ),
     });
-    if let Some(whose) = measured_time::wait(limit.median, Who::Server) {
+    if let Some(whose) = measured_time::wait_of(None, limit.median, Who::Server) {
         message.say(whose);
     }
     let slow_client = statuses.iter().all(|status| *status == 408) && !statuses.is_empty();

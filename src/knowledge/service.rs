@@ -1,0 +1,53 @@
+//! The application protocol that a server's port is known for.
+
+/// The words of `timers.tsv`, and the ports that the protocol is usually served at: registered, or its product's default.
+const SERVICES: [(&str, &[u16]); 18] = [
+    ("http", &[80, 443, 8080, 8443]),
+    ("postgresql", &[5432, 6432]),
+    ("mysql", &[3306, 33_060]),
+    ("sqlserver", &[1433]),
+    ("oracle", &[1521]),
+    ("mongodb", &[27_017]),
+    ("redis", &[6379]),
+    ("memcached", &[11_211]),
+    ("ssh", &[22]),
+    ("ftp", &[20, 21, 990]),
+    ("smtp", &[25, 465, 587]),
+    ("pop3", &[110, 995]),
+    ("imap", &[143, 993]),
+    ("ldap", &[389, 636]),
+    ("mqtt", &[1883, 8883]),
+    ("amqp", &[5671, 5672]),
+    ("kafka", &[9092]),
+    ("smb", &[139, 445]),
+];
+
+/// The protocol that this port of a server is known for. A port proves nothing; it rules out what nobody serves there.
+#[must_use]
+pub(crate) fn service(port: u16) -> Option<&'static str> {
+    let found = SERVICES.iter().find(|(_, ports)| ports.contains(&port));
+    found.map(|(name, _)| *name)
+}
+
+/// Whether a protocol has this name.
+#[cfg(test)]
+pub(super) fn is_named(name: &str) -> bool {
+    SERVICES.iter().any(|(service, _)| *service == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_known_for_one_protocol() {
+        assert_eq!(service(5432), Some("postgresql"));
+        assert_eq!(service(443), Some("http"));
+        assert_eq!(service(9000), None);
+        let mut ports: Vec<_> = SERVICES.iter().flat_map(|(_, ports)| *ports).collect();
+        let all = ports.len();
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), all);
+    }
+}
