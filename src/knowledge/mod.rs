@@ -41,6 +41,8 @@ pub use port_range::PortRange;
 pub(crate) use port_range::port_ranges;
 pub use product::{NamedBy, NamedProduct, PRODUCTS, Product, Role, inside, product};
 pub(crate) use product::{REMEDY_WORDS, identify};
+#[cfg(test)]
+pub(crate) use service::is_service;
 pub(crate) use service::service;
 pub use setting::{Setting, settings};
 pub use socket_error::{AfterReset, ConnectionStage, SocketError, System, UnreadData};

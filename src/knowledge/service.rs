@@ -31,7 +31,7 @@ pub(crate) fn service(port: u16) -> Option<&'static str> {
 
 /// Whether a protocol has this name.
 #[cfg(test)]
-pub(super) fn is_named(name: &str) -> bool {
+pub(crate) fn is_service(name: &str) -> bool {
     SERVICES.iter().any(|(service, _)| *service == name)
 }
 

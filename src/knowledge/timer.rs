@@ -7,8 +7,6 @@ use std::fmt;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-#[cfg(test)]
-use super::service;
 use super::table;
 use super::wire_event::LogSide;
 
@@ -126,10 +124,13 @@ pub struct DefaultTime {
 }
 
 impl DefaultTime {
+    /// Of timers of this length: those of a protocol before those of any.
     fn new<'a>(seconds: f64, timers: impl Iterator<Item = &'a Timer>) -> Self {
-        let mut products: Vec<_> = timers.map(|it| (it.product, it.setting)).collect();
-        products.sort_unstable();
-        products.dedup_by_key(|it| it.0);
+        let mut timers: Vec<_> = timers.collect();
+        timers.sort_by_key(|it| (it.product, it.setting));
+        timers.dedup_by_key(|it| it.product);
+        timers.sort_by_key(|it| it.protocol == "any");
+        let products = timers.iter().map(|it| (it.product, it.setting)).collect();
         Self { seconds, products }
     }
 
@@ -314,6 +315,7 @@ fn fires_at(timer: &Timer, seconds: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::service::is_service;
     use super::*;
 
     #[test]
@@ -331,8 +333,8 @@ mod tests {
             let roles = ["client", "server", "proxy", "network", "system"];
             assert!(roles.contains(&timer.role), "{timer:?}: no such role");
             for protocol in timer.protocol.split(' ') {
-                let known = ["any", "http", "websocket", "tls"].contains(&protocol)
-                    || service::is_named(protocol);
+                let known =
+                    ["any", "http", "websocket", "tls"].contains(&protocol) || is_service(protocol);
                 assert!(known, "{timer:?}: no such protocol");
             }
         }

@@ -410,14 +410,15 @@ mod tests {
     fn the_reason_is_told() {
         let hint = message("75s", "x-a=b").expect("a default");
         assert!(
-            hint.contains("75 s matches the default of aiohttp server")
-                && hint.contains(" and nginx `keepalive_timeout`."),
+            hint.ends_with(
+                "75 s matches the default of Azure Application Gateway v2, aiohttp server and nginx."
+            ),
             "{hint}"
         );
         // A proxy's timer towards its own servers is none that a server has.
         let server = message("60s", "x-a=b").expect("a default");
         assert!(
-            server.ends_with("AWS ALB, AWS Classic Load Balancer and Tomcat."),
+            server.ends_with("AWS ALB, Tomcat and AWS Classic Load Balancer."),
             "{server}"
         );
         let left =
