@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hangup::knowledge::{LIMITS, PRODUCTS, TIMERS};
+use hangup::protocol::dialogue::AppProtocol;
 
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -125,8 +126,10 @@ fn product_names() -> BTreeSet<&'static str> {
         "Linux",
         "Windows",
     ];
+    // The name of a protocol as well.
+    let spoken = |name: &str| AppProtocol::ALL.iter().any(|it| it.name() == name);
     first
-        .filter(|it| it.len() > 2 && !ordinary.contains(it))
+        .filter(|it| it.len() > 2 && !ordinary.contains(it) && !spoken(it))
         .collect()
 }
 

@@ -26,12 +26,19 @@ pub(super) fn idle(connection: &Connection, time: Duration, who: Who) -> Option<
     )
 }
 
-/// That it is a default to wait so long for the response, or for giving one.
+/// That it is a default of this protocol to wait so long for the response, or for giving one.
 pub(super) fn wait(connection: &Connection, time: Duration, who: Who) -> Option<Sentence> {
-    wait_of(named(connection, who), time, who)
+    let protocols = connection.carried();
+    default(
+        time,
+        TimerPhase::Wait,
+        who,
+        &protocols,
+        named(connection, who),
+    )
 }
 
-/// The same of the product that is known otherwise, if it is.
+/// The same of HTTP and of the product that is known otherwise, if one is.
 pub(super) fn wait_of(
     product: Option<&'static Product>,
     time: Duration,

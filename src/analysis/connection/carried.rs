@@ -13,6 +13,10 @@ impl Connection {
     /// What it carries, as far as its bytes show; where they do not, as its server's port suggests.
     #[must_use]
     pub(crate) fn carried(&self) -> Carried {
+        let read = self.dialogue.as_deref().and_then(|it| it.protocol);
+        if let (Some(protocol), true) = (read, self.exchanges.is_empty()) {
+            return [protocol.id(), ""];
+        }
         let offers = self.tls.as_deref().is_some_and(offers_http);
         carried(
             self.protocol,
@@ -57,6 +61,23 @@ fn carried(protocol: Protocol, http: bool, port: u16) -> Carried {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::dialogue::AppProtocol;
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn what_is_read_needs_no_port() {
+        let text = "client :40000 server 10.0.0.2:5432\n0.000 SYN -->\n<-- SYN\nACK -->\n<-- \"220 mail.example ESMTP\\r\\n\"\n\"EHLO me\\r\\n\" -->\n<-- \"250 mail.example\\r\\n\"\n\"QUIT\\r\\n\" -->\n<-- \"221 bye\\r\\n\"\n<-- FIN\nFIN -->\n<-- ACK";
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        assert_eq!(proof.connections[0].carried(), ["smtp", ""]);
+    }
+
+    /// A protocol has one name in the code and in the tables.
+    #[test]
+    fn what_is_read_has_a_word_in_the_tables() {
+        for protocol in AppProtocol::ALL {
+            assert!(crate::knowledge::is_service(protocol.id()), "{protocol:?}");
+        }
+    }
 
     #[test]
     fn bytes_say_more_than_ports() {
