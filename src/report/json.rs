@@ -269,6 +269,7 @@ struct ConnectionRow<'a> {
     exchanges: Vec<ExchangeRow<'a>>,
     h2: Option<layers::H2Row<'a>>,
     websocket: Option<layers::WebSocketRow<'a>>,
+    dialogue: Option<layers::DialogueRow<'a>>,
     errors_predicted: BothSides<ErrorRows<'a>>,
     /// The former name of `errors_predicted`, with the same content.
     errors_seen: BothSides<ErrorRows<'a>>,
@@ -427,6 +428,7 @@ impl<'a> ConnectionRow<'a> {
                 .websocket
                 .as_deref()
                 .map(layers::WebSocketRow::new),
+            dialogue: layers::DialogueRow::new(connection),
             errors_predicted: BothSides::of(errors),
             errors_seen: BothSides::of(errors),
             findings: view.finding_numbers(connection.id),

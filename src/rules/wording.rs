@@ -7,7 +7,7 @@ use super::classify::{Ending, request};
 use super::rule::{Diagnosis, Rule, Verdict};
 use super::statement::{Sentence, Statement, Value, sentence};
 use super::{Evidence, Severity};
-use crate::analysis::connection::{Connection, ConnectionSummary, Who};
+use crate::analysis::connection::{Connection, ConnectionSummary, Phase, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameRef;
@@ -191,7 +191,7 @@ impl DiagnosisBuilder {
         if connection.sent.iter().any(|sent| sent.missing > 0) {
             self.story.message.say(PARTLY_MISSING);
         }
-        if self.story.certainty != Certainty::Certain && connection.is_presumed() {
+        if connection.is_presumed() && connection.teardown.phase != Phase::Opaque {
             self.story.message.say(PRESUMED);
         }
         let mut remedies = self.rule.remedies();

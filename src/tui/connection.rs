@@ -295,7 +295,7 @@ impl Screen for ConnectionScreen {
             self.bytes.lay(reread, left);
             self.segments.lay(reread, left);
             self.exchanges.lay(
-                reread.connection.exchanges.len(),
+                reread.connection.spoken().len(),
                 usize::from(left.height.saturating_sub(1)),
             );
         }
@@ -378,7 +378,7 @@ impl Screen for ConnectionScreen {
             }
             ConnectionPane::Segments => self.segments.act(action),
             ConnectionPane::Exchanges if action == Action::Open => {
-                let exchange = reread.connection.exchanges.get(self.exchanges.selected);
+                let exchange = reread.connection.spoken().get(self.exchanges.selected);
                 if let Some(frame) = exchange.and_then(first_frame) {
                     self.ladder.show(frame, &reread);
                     self.part = ConnectionPane::Ladder;
@@ -428,7 +428,7 @@ impl Screen for ConnectionScreen {
             ConnectionPane::Bytes => self.bytes.seek(needle, seek, &reread),
             ConnectionPane::Segments => self.segments.seek(needle, seek, &reread),
             ConnectionPane::Exchanges => {
-                let all = &reread.connection.exchanges;
+                let all = reread.connection.spoken();
                 let found = find(all.len(), self.exchanges.selected, seek, |nth| {
                     holds(&request(&all[nth]), needle)
                 });
@@ -532,7 +532,7 @@ impl Screen for ConnectionScreen {
 impl ConnectionScreen {
     fn tab(&self, part: ConnectionPane) -> String {
         let many = match (part, &self.reread) {
-            (ConnectionPane::Exchanges, Some(reread)) => reread.connection.exchanges.len(),
+            (ConnectionPane::Exchanges, Some(reread)) => reread.connection.spoken().len(),
             (ConnectionPane::Segments, Some(reread)) => reread.transcript.steps.len(),
             _ => 0,
         };
@@ -577,7 +577,7 @@ impl ConnectionScreen {
         if area.is_empty() {
             return;
         }
-        let all = &reread.connection.exchanges;
+        let all = reread.connection.spoken();
         let row = |y: u16| Rect {
             y,
             height: 1,

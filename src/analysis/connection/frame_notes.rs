@@ -69,7 +69,8 @@ impl Connection {
         if let Some(facts) = &self.tls {
             handshake(facts, &mut add);
         }
-        for (nth, exchange) in self.exchanges.iter().enumerate() {
+        let told = self.spoken().iter().filter(|_| !self.is_presumed());
+        for (nth, exchange) in told.enumerate() {
             of_exchange(nth, exchange, &mut add);
         }
         for who in Who::BOTH {

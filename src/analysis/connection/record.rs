@@ -296,7 +296,11 @@ impl Connection {
     /// Whether only the turns of both sides show what was asked and answered.
     #[must_use]
     pub fn is_presumed(&self) -> bool {
-        self.exchanges.is_empty() && self.dialogue.as_ref().is_some_and(|it| it.presumed)
+        self.exchanges.is_empty()
+            && self
+                .dialogue
+                .as_ref()
+                .is_some_and(|it| it.presumed && !it.exchanges.is_empty())
     }
 
     /// The name that the connection was opened for, without a port: that of the first `CONNECT`, else of the first

@@ -15,6 +15,8 @@ use crate::protocol::http::{
 
 /// Complete exchanges that are kept: what came before the last ones explains them.
 const KEPT: usize = 4;
+/// The same where the connection is shown packet by packet.
+const KEPT_TO_SHOW: usize = 2048;
 /// Open requests that are followed; what comes beyond them is not paired.
 const MAX_OPEN: usize = 4096;
 
@@ -35,6 +37,8 @@ pub(super) struct Exchanges {
     /// Offset of a message of each direction that is not told yet.
     waiting: [Option<u64>; 2],
     presumed: bool,
+    /// Complete exchanges that are kept.
+    kept: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +61,7 @@ impl Default for Exchanges {
             complaint: None,
             waiting: [None; 2],
             presumed: false,
+            kept: KEPT,
         }
     }
 }
@@ -117,6 +122,11 @@ impl Exchanges {
             }
         }
         all
+    }
+
+    /// Keeps as many exchanges as there is use for where the connection is shown packet by packet.
+    pub(super) const fn keep_to_show(&mut self) {
+        self.kept = KEPT_TO_SHOW;
     }
 
     pub(super) const fn is_presumed(&self) -> bool {
@@ -214,7 +224,8 @@ impl Exchanges {
 
     fn make_room(&mut self) {
         let complete = |exchange: Option<&Exchange>| exchange.is_some_and(Exchange::is_complete);
-        while self.list.len() >= KEPT && complete(self.list.front()) || self.list.len() >= MAX_OPEN
+        while self.list.len() >= self.kept && complete(self.list.front())
+            || self.list.len() >= MAX_OPEN
         {
             self.list.pop_front();
             self.dropped += 1;

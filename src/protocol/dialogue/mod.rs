@@ -86,6 +86,13 @@ impl Dialogue {
         }
     }
 
+    /// The same for a connection that is shown packet by packet: more exchanges are kept.
+    #[must_use]
+    pub(crate) fn to_show(mut self) -> Self {
+        self.exchanges.keep_to_show();
+        self
+    }
+
     /// The next bytes of one direction, in order. `bytes` is what was captured of `length` on the wire.
     pub(crate) fn data(
         &mut self,

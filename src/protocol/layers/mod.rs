@@ -257,7 +257,11 @@ impl ProtocolStack {
     fn dialogue(&mut self) -> &mut Dialogue {
         let (ports, since) = (self.ports, self.since);
         let midstream = self.midstream.is_some();
-        let new = || Box::new(Dialogue::new(ports, since, midstream));
+        let shown = self.layer_options.annotator.is_some();
+        let new = || {
+            let dialogue = Dialogue::new(ports, since, midstream);
+            Box::new(if shown { dialogue.to_show() } else { dialogue })
+        };
         self.dialogue.get_or_insert_with(new)
     }
 

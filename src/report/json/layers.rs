@@ -1,15 +1,17 @@
-//! Rows about HTTP/2 and WebSocket.
+//! Rows about HTTP/2, WebSocket and other protocols.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
 use super::row::{BothSides, JsonTime, millis, text};
-use crate::analysis::connection::Who;
+use crate::analysis::connection::{Connection, Who};
 use crate::base::escape::escape;
+use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
+use crate::protocol::dialogue::AppProtocol;
 use crate::protocol::h2;
-use crate::protocol::http::{ErrorCode, H2Stream, Party};
+use crate::protocol::http::{ErrorCode, Exchange, H2Stream, Party};
 use crate::protocol::websocket;
 
 #[derive(Serialize)]
@@ -260,6 +262,75 @@ impl<'a> GoawayRow<'a> {
 #[derive(Serialize)]
 pub(super) struct WebSocketRow<'a> {
     sent: BothSides<WebSocketHalfRow<'a>>,
+}
+
+/// What was said in a protocol other than HTTP.
+#[derive(Serialize)]
+pub(super) struct DialogueRow<'a> {
+    protocol: Option<&'static str>,
+    presumed: bool,
+    requests_before: u64,
+    requests: Vec<AskedRow<'a>>,
+    goodbye_frames: BothSides<Option<u64>>,
+    error: Option<ReportedRow<'a>>,
+    last_words: BothSides<Option<Cow<'a, str>>>,
+}
+
+#[derive(Serialize)]
+struct AskedRow<'a> {
+    kind: &'static str,
+    words: Option<Cow<'a, str>>,
+    request_frame: u64,
+    request_complete: bool,
+    response_frame: Option<u64>,
+    response_complete: bool,
+}
+
+#[derive(Serialize)]
+struct ReportedRow<'a> {
+    by: &'static str,
+    code: Option<Cow<'a, str>>,
+    text: Cow<'a, str>,
+    frame: u64,
+}
+
+impl<'a> DialogueRow<'a> {
+    pub(super) fn new(connection: &'a Connection) -> Option<Self> {
+        let facts = connection.dialogue.as_deref()?;
+        Some(Self {
+            protocol: facts.protocol.map(AppProtocol::id),
+            presumed: facts.presumed,
+            requests_before: facts.before,
+            requests: facts.exchanges.iter().filter_map(AskedRow::new).collect(),
+            goodbye_frames: BothSides::of(|who| facts.goodbyes[who as usize].map(|at| at.frame.0)),
+            error: facts.complaint.as_ref().map(|it| ReportedRow {
+                by: match it.by {
+                    FlowEnd::A => "client",
+                    FlowEnd::B => "server",
+                },
+                code: text(&it.code),
+                text: escape(it.text.as_bytes()),
+                frame: it.at.frame.0,
+            }),
+            last_words: BothSides::of(|who| text(&facts.last_words[who as usize])),
+        })
+    }
+}
+
+impl<'a> AskedRow<'a> {
+    fn new(exchange: &'a Exchange) -> Option<Self> {
+        let asked = exchange.rare.as_ref()?.asked.as_ref()?;
+        let request = &exchange.request.as_ref()?.message;
+        let response = exchange.response.as_ref().map(|it| &it.message);
+        Some(Self {
+            kind: asked.noun,
+            words: text(&asked.words),
+            request_frame: request.first.frame.0,
+            request_complete: request.is_complete(),
+            response_frame: response.map(|it| it.first.frame.0),
+            response_complete: response.is_some_and(|it| it.is_complete()),
+        })
+    }
 }
 
 #[derive(Serialize)]

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::segment;
 use super::terms;
 use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
 use crate::base::certainty::Certainty;
@@ -187,7 +188,10 @@ fn phase(connection: &Connection) -> String {
         Phase::Waiting => "while the response was awaited",
         Phase::ResponseHead => "in the middle of the response head",
         Phase::ResponseBody => "in the middle of the response body",
-        Phase::Between if connection.exchanges.is_empty() => "with nothing under way",
+        Phase::Between if connection.spoken().is_empty() => "with nothing under way",
+        Phase::Between | Phase::After if connection.exchanges.is_empty() => {
+            "with every request answered"
+        }
         Phase::Between => "with every exchange complete and no close announced",
         Phase::After if goodbye(connection).is_some() => {
             return format!(
@@ -212,7 +216,10 @@ fn phase(connection: &Connection) -> String {
                 Protocol::Tls => under(connection),
                 Protocol::Http2 => "in HTTP/2".to_owned(),
                 Protocol::Http1 => "in HTTP that could not be followed so far".to_owned(),
-                _ => "in what is not HTTP".to_owned(),
+                _ => match connection.dialogue.as_ref().and_then(|it| it.protocol) {
+                    Some(protocol) => format!("in {}", protocol.name()),
+                    None => "in what is not HTTP".to_owned(),
+                },
             };
             return format!("after {client} from the client and {server} from the server {stack}");
         }
@@ -313,10 +320,13 @@ fn sign(connection: &Connection) -> &'static str {
 
 /// What happened to the requests: the first incomplete one, otherwise their number.
 fn exchanges(connection: &Connection, frames: &FrameNames) -> String {
-    let all = connection.exchanges.len();
+    if connection.is_presumed() {
+        return String::new();
+    }
+    let all = connection.spoken().len();
     let ending = terms::ending(connection);
     let hit = connection
-        .exchanges
+        .spoken()
         .iter()
         .enumerate()
         .find_map(|(nth, it)| {
@@ -325,7 +335,10 @@ fn exchanges(connection: &Connection, frames: &FrameNames) -> String {
         });
     match hit {
         None if all == 0 => String::new(),
-        None => format!("; {}", count(all as u64, "request", "requests")),
+        None => {
+            let before = connection.dialogue.as_ref().map_or(0, |it| it.before);
+            format!("; {}", count(all as u64 + before, "request", "requests"))
+        }
         Some((nth, exchange, outcome)) => {
             let place = match all {
                 1 => "its request".to_owned(),
@@ -350,15 +363,9 @@ pub fn asked(exchange: &Exchange, frames: &FrameNames) -> String {
     let Some(request) = &exchange.request else {
         return "which was not captured".to_owned();
     };
-    let method = exchange.method().unwrap_or(b"?");
-    let target = request
-        .target
-        .as_ref()
-        .map_or(&b"?"[..], |it| it.as_bytes());
     format!(
-        "{} {} ({})",
-        shortened(method, TARGET),
-        shortened(target, TARGET),
+        "{} ({})",
+        segment::request(exchange),
         frames.name(request.message.first.frame)
     )
 }

@@ -10,7 +10,7 @@ use crate::base::escape::shortened;
 use crate::base::format::{bytes, count};
 use crate::protocol::annotations::RecordKind;
 use crate::protocol::h2::wire;
-use crate::protocol::http::{Exchange, Message};
+use crate::protocol::http::{Asked, Exchange, Message};
 use crate::protocol::tls::alert_name;
 
 /// Characters of a request's target that are shown.
@@ -53,9 +53,15 @@ pub fn words(
     words
 }
 
-/// `GET /path`.
+/// `GET /path`, `query "select 1"`.
 #[must_use]
 pub fn request(exchange: &Exchange) -> String {
+    if let Some(asked) = in_other_words(exchange) {
+        return match &asked.words {
+            Some(words) => format!("{} \"{}\"", asked.noun, shortened(words.as_bytes(), TARGET)),
+            None => asked.noun.to_owned(),
+        };
+    }
     let target = exchange.request.as_ref().and_then(|it| it.target.as_ref());
     let target = target.map_or(&b"?"[..], |it| it.as_bytes());
     format!("{} {}", method(exchange), shortened(target, TARGET))
@@ -72,7 +78,14 @@ pub(crate) fn how_far(message: &Message) -> String {
     }
 }
 
+fn in_other_words(exchange: &Exchange) -> Option<&Asked> {
+    exchange.rare.as_ref()?.asked.as_ref()
+}
+
 fn method(exchange: &Exchange) -> String {
+    if let Some(asked) = in_other_words(exchange) {
+        return asked.noun.to_owned();
+    }
     shortened(exchange.method().unwrap_or(b"?"), 16).into_owned()
 }
 
@@ -105,7 +118,7 @@ fn remarked(
     connection: &Connection,
     omit: Detail,
 ) -> Option<String> {
-    let of = |nth: usize| connection.exchanges.get(nth);
+    let of = |nth: usize| connection.spoken().get(nth);
     let on = |nth: usize| {
         let id = of(nth).and_then(Exchange::stream_id);
         id.map_or_else(String::new, |id| format!(", stream {id}"))
@@ -127,6 +140,7 @@ fn remarked(
         FrameNote::Response(nth) => {
             let response = of(nth)?.response.as_ref()?;
             let status = match response.status {
+                0 if in_other_words(of(nth)?).is_some() => "answer".to_owned(),
                 0 => "a response".to_owned(),
                 status => status.to_string(),
             };
