@@ -143,7 +143,7 @@ fn case_7_both_limits_are_measured() {
         Severity::Warning,
         &[
             "idle for 120.1 s (4 closes, from 120.0 s to 120.1 s)",
-            "used 2 of its connections again after up to 120.0 s",
+            "used 2 connections again after up to 120.0 s",
         ],
         &["idle"],
     );
@@ -271,7 +271,7 @@ fn case_12_ports_that_a_client_spends_on_calls_of_their_own() {
     captured.says(
         "keep-alive-refused",
         Severity::Warning,
-        &["all 60 connections", "One connection could have carried"],
+        &["On 60 connections", "One connection could have carried"],
         &["keep-alive"],
     );
     let drawn = format!(

@@ -16,7 +16,7 @@ fn case_2_a_request_that_is_answered_by_an_end() {
         "reset-before-response",
         Severity::Error,
         &[
-            "had the whole GET request",
+            "had the whole GET or POST request",
             "without a byte of the response",
         ],
         &["server's log"],
