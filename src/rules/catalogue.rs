@@ -27,6 +27,20 @@ pub static CATALOGUE: LazyLock<Vec<&Rule>> = LazyLock::new(|| {
     rules
 });
 
+/// Whether a rule concludes from what was said on a connection, and not from TCP alone.
+pub(super) fn reads_content(rule: &Rule) -> bool {
+    let groups = [
+        &tls::GROUP,
+        &request::GROUP,
+        &waiting::GROUP,
+        &response::GROUP,
+        &keep_alive::GROUP,
+        &h2::GROUP,
+    ];
+    let mut rules = groups.into_iter().flat_map(|group| group.rules);
+    rules.any(|it| it.name == rule.name)
+}
+
 /// The rule with this name.
 #[must_use]
 pub fn rule(name: &str) -> Option<&'static Rule> {

@@ -9,14 +9,15 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::cases::{CaseKey, Cases};
-use super::catalogue::CATALOGUE;
+use super::catalogue::{CATALOGUE, reads_content};
 use super::classify::{Ending, ending};
 use super::product_remedies::tailor;
 use super::rule::{Check, Diagnosis, HostDiagnosis, Rule, Verdict};
+use super::statement::sentence;
 use super::upstream::{self, Legs};
 use super::wording::not_yet;
 use super::{Finding, Severity};
-use crate::analysis::connection::{Connection, ConnectionSummary, How, Opening};
+use crate::analysis::connection::{Connection, ConnectionSummary, How, Oddity, Opening, Who};
 use crate::analysis::engine::Concern;
 use crate::analysis::hosts::Hosts;
 
@@ -65,9 +66,31 @@ pub(crate) fn concern(connection: &Connection) -> Concern {
 pub(super) fn look(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let mut verdict = verdict(rule, connection, ending);
     if let Verdict::Found(story) = &mut verdict {
+        doubt(story, rule, connection);
         temper(story, connection.outcome.is_failed());
     }
     verdict
+}
+
+/// Where segments with the same sequence numbers carry different bytes, the capture does not show which of them the
+/// receiver took: what is concluded from content is possible, and alarms nobody.
+fn doubt(story: &mut Diagnosis, rule: &Rule, connection: &Connection) {
+    let mut sides = Who::BOTH.into_iter();
+    let other = sides.find_map(|who| {
+        let mut all = connection.oddities[who as usize].iter();
+        all.find(|odd| odd.kind == Oddity::OtherBytes)
+    });
+    let Some(other) = other.filter(|_| reads_content(rule)) else {
+        return;
+    };
+    story.certainty = Certainty::Possible;
+    story.severity = story.severity.min(Severity::Note);
+    let told = sentence!(
+        "The bytes are those that came first, and {} repeats sequence numbers with other bytes: the capture does not show \
+         which of them the receiver took.",
+        other.first.frame
+    );
+    story.message.say(told);
 }
 
 /// What is only possible alarms nobody, unless something was lost there.

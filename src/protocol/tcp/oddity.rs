@@ -17,6 +17,8 @@ pub enum Oddity {
     FinWithoutAck,
     /// New bytes beyond the sender's own FIN (RFC 9293 §3.6).
     DataAfterFin,
+    /// Sequence numbers sent before, with other bytes: two hosts send in one name, or a box on the path changed bytes.
+    OtherBytes,
     /// A FIN whose sequence number is far from everything sent.
     FinOutOfRange,
     /// A RST with payload, which may state the reason (RFC 9293 §3.5.3).

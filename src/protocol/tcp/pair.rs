@@ -363,6 +363,9 @@ impl EndpointPair {
         let arrival = sender
             .stream
             .data(from, at, start, segment.payload, segment.length, reader);
+        if arrival != Arrival::OutOfRange && sender.stream.contradicts() {
+            sender.oddities.note(Oddity::OtherBytes, at, &[]);
+        }
         let tsval = segment.options.timestamps.map(|times| times.value);
         match arrival {
             Arrival::New | Arrival::Ahead => {
@@ -437,7 +440,7 @@ impl EndpointPair {
     fn take_reset(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: FrameRef) {
         let kind = reset::classify(segment, sender, receiver);
         let signs = reset::signs(segment, sender);
-        if segment.length > 0 {
+        if segment.length > 0 && !is_padding(segment) {
             sender
                 .oddities
                 .note(Oddity::ResetWithText, at, segment.payload);

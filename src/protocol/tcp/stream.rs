@@ -62,6 +62,37 @@ pub enum Arrival {
     OutOfRange,
 }
 
+/// Where the first word of a [`Sample`] is taken: behind `HTTP/1.1 200`, which forged responses have, too.
+const SAMPLED_AT: usize = 16;
+
+/// Two words of the first segment of the latest flight. A forged answer comes before the real one and takes its place;
+/// the real one then repeats the sequence numbers with other bytes. Nothing is taken of a flight's later segments, so
+/// a transfer in bulk pays nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sample {
+    /// Offset and bytes.
+    words: [Option<(i64, [u8; 8])>; 2],
+}
+
+impl Sample {
+    fn of(start: i64, bytes: &[u8]) -> Self {
+        let word = |at: usize| Some((start + at as i64, *bytes.get(at..)?.first_chunk()?));
+        let last = bytes.len().checked_sub(8);
+        Self {
+            words: [word(SAMPLED_AT), last.and_then(word)],
+        }
+    }
+
+    /// Whether these bytes at `start` differ from the sample.
+    fn contradicts(&self, start: i64, bytes: &[u8]) -> bool {
+        self.words.iter().flatten().any(|(at, word)| {
+            let place = usize::try_from(at - start).ok();
+            let other = place.and_then(|place| bytes.get(place..)?.first_chunk());
+            other.is_some_and(|other| other != word)
+        })
+    }
+}
+
 /// The byte stream of one direction.
 #[derive(Clone, Debug, Default)]
 pub struct ByteStream {
@@ -80,6 +111,9 @@ pub struct ByteStream {
     /// Payload bytes that are not part of the stream.
     beside: u64,
     missing: u64,
+    /// The latest segment overlaps an earlier one with other bytes.
+    contradicts: bool,
+    sample: Sample,
     later: Option<Box<OutOfOrder>>,
 }
 
@@ -209,6 +243,12 @@ impl ByteStream {
         self.missing + u64::try_from(beyond).unwrap_or(0) + u64::try_from(held).unwrap_or(0)
     }
 
+    /// Whether the latest segment repeats sequence numbers with other bytes, as far as the earlier ones are still known.
+    /// Which of them the receiver took, the capture does not show.
+    pub(super) const fn contradicts(&self) -> bool {
+        self.contradicts
+    }
+
     /// Whether a bound turned a hole into a gap early.
     #[must_use]
     pub const fn was_limited(&self) -> bool {
@@ -249,6 +289,9 @@ impl ByteStream {
             self.next += i64::from(length);
             self.top = self.next;
             self.bytes += u64::from(length);
+            if self.acked >= start {
+                self.sample = Sample::of(start, bytes);
+            }
             reader.data(from, at, bytes, length);
             return Arrival::New;
         }
@@ -264,6 +307,7 @@ impl ByteStream {
         mut length: u32,
         reader: &mut R,
     ) -> Arrival {
+        self.contradicts = false;
         if start > self.top.max(self.acked) + MAX_LEAP || start < self.top - MAX_LEAP {
             return Arrival::OutOfRange;
         }
@@ -280,6 +324,7 @@ impl ByteStream {
         if length == 0 {
             return Arrival::Again;
         }
+        self.contradicts = self.contradicts_earlier(start, bytes);
         let old_top = self.top;
         self.top = self.top.max(end);
         let mut filled = self.fill_gaps(start, end);
@@ -306,6 +351,29 @@ impl ByteStream {
             (true, true) => Arrival::Ahead,
             (true, false) => Arrival::Fill,
         }
+    }
+
+    /// Whether a segment differs from what is known of earlier ones: the sample, and the pieces that are held.
+    fn contradicts_earlier(&self, start: i64, bytes: &[u8]) -> bool {
+        if start < self.next && self.sample.contradicts(start, bytes) {
+            return true;
+        }
+        let Some(later) = &self.later else {
+            return false;
+        };
+        let end = start + bytes.len() as i64;
+        let first = later.held.partition_point(|piece| piece.end() <= start);
+        let held = later.held.get(first..).unwrap_or_default().iter();
+        held.take_while(|piece| piece.start < end).any(|piece| {
+            let from = start.max(piece.start);
+            let theirs = piece.bytes.get((from - piece.start) as usize..);
+            let ours = bytes.get((from - start) as usize..);
+            let pairs = theirs
+                .unwrap_or_default()
+                .iter()
+                .zip(ours.unwrap_or_default());
+            pairs.clone().count() >= 8 && pairs.clone().any(|(one, other)| one != other)
+        })
     }
 
     /// Delivers a piece that begins at `next`; the parts that are already held do not count as new. Returns whether any

@@ -11,8 +11,8 @@ use crate::rules::wording::{side, tell};
 rule! {
     /// # What happened
     ///
-    /// A segment is not what a TCP may send: SYN and FIN at once, a FIN without ACK, bytes behind the sender's own FIN, a FIN or
-    /// a RST with a number that fits nothing. Or a RST carries text, which TCP allows and hardly anybody uses: what it says is
+    /// A segment is not what a TCP may send: SYN and FIN at once, a FIN without ACK, bytes behind the sender's own FIN, other bytes
+    /// under sequence numbers that were sent before, a FIN or a RST with a number that fits nothing. Or a RST carries text, which TCP allows and hardly anybody uses: what it says is
     /// shown, as it may say why the connection was reset.
     ///
     /// # Why it matters
@@ -134,6 +134,17 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
                 times
             ),
         ),
+        Oddity::OtherBytes => (
+            warning,
+            certain,
+            "sequence numbers sent before, with other bytes",
+            sentence!(
+                "Sequence numbers of the {} were sent again with other bytes, which no TCP does: another device sends in its \
+                 name, or changes bytes on the path ({}).",
+                side,
+                times
+            ),
+        ),
         Oddity::FinOutOfRange => (
             warning,
             likely,
@@ -217,6 +228,11 @@ mod tests {
                 Severity::Warning,
                 "behind its own FIN",
             ),
+            (
+                "<-- \"another answer under these numbers\" [seq=1]",
+                Severity::Warning,
+                "with other bytes",
+            ),
             ("<-- FIN [seq=900000000]", Severity::Warning, "far from"),
             ("<-- RST \"go\\x1b away\"", Severity::Note, "go\\x1b away"),
             ("<-- RST [seq=3]", Severity::Note, "outside"),
@@ -238,5 +254,35 @@ mod tests {
         };
         assert!(!found(r"\x00\x00\x00\x00\x00\x00"));
         assert!(found("more"));
+        let reset = |bytes: &str| {
+            let text = format!("{OPEN}RST \"{bytes}\" -->");
+            ladder_check::found_by(&RULE, &text).is_some()
+        };
+        assert!(!reset(r"\x00\x00"));
+        assert!(reset("why"));
+    }
+
+    #[test]
+    fn the_same_bytes_again_contradict_nothing() {
+        let found = |text: &str| {
+            let text = format!("SYN -->\n<-- SYN\nGET / -->\n{text}");
+            ladder_check::found_by(&RULE, &text).is_some()
+        };
+        let first = "<-- \"HTTP/1.1 200 OK and so on and on\"\n";
+        for (again, contradicts) in [
+            ("<-- \"HTTP/1.1 200 OK and so on and on\" [seq=1]", false),
+            (
+                "<-- \"200 OK and so on and on and further\" [seq=10]",
+                false,
+            ),
+            ("<-- \"HTTP/1.1 200 OK but something else\" [seq=1]", true),
+            ("<-- \"200 OK, though not so on and on\" [seq=10]", true),
+        ] {
+            assert_eq!(found(&format!("{first}{again}")), contradicts, "{again}");
+        }
+        // Beyond a hole.
+        let held = "<-- \"abcdefghijklmnop\" [seq=101]\n";
+        assert!(!found(&format!("{held}<-- \"efghijklmnopqrst\" [seq=105]")));
+        assert!(found(&format!("{held}<-- \"EFGHIJKLMNOPQRST\" [seq=105]")));
     }
 }
