@@ -142,13 +142,25 @@ fn check(connection: &Connection) -> Verdict {
     }
     let message = message_of(exchange, Who::Server);
     let expected = message.and_then(|message| message.expected());
-    let told = sentence!(
-        "The response {} to {} announced {} body bytes, and more followed: {}.",
-        exchange.status().unwrap_or_default().to_string(),
-        named(exchange),
-        expected.unwrap_or(0),
-        quote(fault, message)
-    );
+    let status = exchange.status().unwrap_or_default().to_string();
+    let bytes = quote(fault, message);
+    let told = if message.is_some_and(|message| message.framing == Framing::NoBody) {
+        // Whatever length it announces.
+        sentence!(
+            "The response {} to {} has no body by its status or its request's method, and bytes followed its head: {}.",
+            status,
+            named(exchange),
+            bytes
+        )
+    } else {
+        sentence!(
+            "The response {} to {} announced {} body bytes, and more followed: {}.",
+            status,
+            named(exchange),
+            expected.unwrap_or(0),
+            bytes
+        )
+    };
     let more =
         (count > 1).then(|| sentence!("{} responses on this connection are like this.", count));
     tell(
@@ -165,6 +177,9 @@ fn check(connection: &Connection) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::base::certainty::Certainty;
+    use crate::rules::Severity;
+
     #[test]
     fn line_ends_behind_a_body_are_no_excess() {
         let run = |rest: &str| {
@@ -175,5 +190,36 @@ mod tests {
         };
         assert!(!run(r"\r\n\r\n"));
         assert!(run("and more"));
+    }
+
+    /// A forged answer comes first, and the real one has the same sequence numbers and more of them.
+    #[test]
+    fn two_answers_under_the_same_numbers_are_no_proof() {
+        let told = |second: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- \"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\nBANG!\"\n{second}\nRST -->"
+            );
+            let found = crate::rules::ladder_check::found_by(&super::RULE, &text).expect("found");
+            (found.severity, found.certainty, found.message)
+        };
+        let real = "<-- \"HTTP/1.1 200 OK\\r\\nServer: real\\r\\nContent-Length: 9\\r\\n\\r\\nthe truth\" [seq=1]";
+        let (severity, certainty, message) = told(real);
+        assert_eq!(
+            (severity, certainty),
+            (Severity::Note, Certainty::Possible),
+            "{message}"
+        );
+        assert!(message.contains("with other bytes"), "{message}");
+        let (severity, certainty, _) = told("<-- \"and more\"");
+        assert_eq!((severity, certainty), (Severity::Error, Certainty::Certain));
+    }
+
+    /// A 304 and the answer to a HEAD may announce the length of what they do not carry.
+    #[test]
+    fn what_has_no_body_is_not_said_to_announce_none() {
+        let text = "SYN -->\n<-- SYN\nGET / -->\n<-- \"HTTP/1.1 304 Not Modified\\r\\nContent-Length: 8\\r\\n\\r\\nand more\"\nACK -->\nFIN -->\n<-- FIN\nACK -->";
+        let found = crate::rules::ladder_check::found_by(&super::RULE, text).expect("found");
+        assert!(found.message.contains("has no body"), "{}", found.message);
+        assert!(!found.message.contains("announced"), "{}", found.message);
     }
 }
