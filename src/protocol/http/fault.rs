@@ -103,6 +103,15 @@ impl FaultRule {
         )
     }
 
+    /// Whether it is a fault of the chunks of a body, which there are only if `Transfer-Encoding` applies.
+    #[must_use]
+    pub const fn is_about_chunks(self) -> bool {
+        matches!(
+            self,
+            Self::ChunkSize | Self::ChunkExtension | Self::ChunkEnd
+        )
+    }
+
     /// The rule in words, to follow "the message breaks the grammar: ".
     #[must_use]
     pub const fn text(self) -> &'static str {

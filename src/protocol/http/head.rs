@@ -190,7 +190,9 @@ fn lenient<'a>(head: &'a [u8], kind: HeadKind, offset: u64, texts: &mut TextInte
         let line = whole.strip_suffix(b"\n").unwrap_or(whole);
         let stripped = line.strip_suffix(b"\r");
         if stripped.is_none() && !std::mem::replace(&mut bare_lf, true) {
-            read.fault(FaultRule::BareLf, begins, name_of(whole));
+            // The place is that of the LF, as in the strict reading.
+            let place = begins + line.len() as u64;
+            read.fault(FaultRule::BareLf, place, name_of(whole));
         }
         let line = stripped.unwrap_or(line);
         if std::mem::replace(&mut first, false) {
@@ -318,7 +320,12 @@ impl<'a> Head<'a> {
         };
         let (name, value) = line.split_at_checked(colon).unwrap_or((line, &[]));
         let value = value.get(1..).unwrap_or_default();
-        let trimmed = name.trim_ascii_end();
+        // White space is SP and HTAB (RFC 9110 §5.6.3); a form feed or a CR is a forbidden byte.
+        let blanks = name
+            .iter()
+            .rev()
+            .take_while(|it| matches!(it, b' ' | b'\t'));
+        let trimmed = name.get(..name.len() - blanks.count()).unwrap_or(name);
         if trimmed.len() < name.len() {
             self.fault(FaultRule::SpaceBeforeColon, offset, name_of(line));
         }
@@ -331,7 +338,9 @@ impl<'a> Head<'a> {
             self.fault(rule, offset, name_of(line));
         }
         self.value(trimmed, value, line, offset);
-        self.facts.line(trimmed, value.trim_ascii(), texts);
+        // Lenient readers take any white space off.
+        self.facts
+            .line(name.trim_ascii_end(), value.trim_ascii(), texts);
     }
 
     /// Reports control bytes in a value. If the value may be secret, only the field name is quoted.
@@ -478,10 +487,20 @@ mod tests {
             (b"HTTP/1.1 200\r\n\r\n", &[]),
             (b"HTTP/1.1 200 OK\nA: b\n\n", &[(BareLf, 15)]),
             (
+                b"HTTP/1.1 200 OK\r\nA: b\n c\r\n\r\n",
+                &[(BareLf, 21), (ObsFold, 22)],
+            ),
+            (
                 b"HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
                 &[(SpaceBeforeColon, 17)],
             ),
             (b"HTTP/1.1 200 OK\r\nA b: c\r\n\r\n", &[(FieldName, 17)]),
+            // Neither a form feed nor a CR is white space here.
+            (b"HTTP/1.1 200 OK\r\nA\x0c: c\r\n\r\n", &[(FieldName, 17)]),
+            (
+                b"HTTP/1.1 200 OK\r\nA\r : c\r\n\r\n",
+                &[(SpaceBeforeColon, 17), (BareCr, 17)],
+            ),
             (b"HTTP/1.1 200 OK\r\n: c\r\n\r\n", &[(FieldName, 17)]),
             (b"HTTP/1.1 200 OK\r\nA\r\n\r\n", &[(NoColon, 17)]),
             (b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", &[(ObsFold, 23)]),

@@ -164,6 +164,11 @@ pub(in crate::rules) fn worst(
             let Some(severity) = weigh(fault.rule) else {
                 continue;
             };
+            // HTTP/1.0 has no chunks: whether there are any is the question that the ambiguous length asks.
+            let has = |rule| faults.iter().any(|it| it.rule == rule);
+            if fault.rule.is_about_chunks() && has(FaultRule::EncodingInOldVersion) {
+                continue;
+            }
             counted = true;
             if found.is_none_or(|(worst, ..)| severity > worst) {
                 found = Some((severity, exchange, fault));
@@ -180,8 +185,12 @@ pub(in crate::rules) fn quote(fault: &Fault, message: Option<&Message>) -> Strin
     let at = fault.offset.saturating_sub(start);
     let bytes = crate::base::escape::escape(fault.bytes.as_bytes());
     // Such a fault is one of the fields together, whose place is not kept.
-    if fault.rule == FaultRule::ContentLength && !bytes.is_empty() {
-        return format!("{}: \"{bytes}\"", fault.rule.text());
+    let length = fault.rule == FaultRule::ContentLength || fault.rule.is_about_length();
+    if length && fault.rule != FaultRule::ExcessBytes {
+        return match bytes.is_empty() {
+            true => fault.rule.text().into(),
+            false => format!("{}: \"{bytes}\"", fault.rule.text()),
+        };
     }
     if bytes.is_empty() {
         format!("{} (byte {at} of the message)", fault.rule.text())
@@ -334,5 +343,18 @@ ACK -->"#,
         };
         assert!(told("+3s FIN -->\n<-- FIN\nACK -->").contains("left the connection open"));
         assert!(!told("<-- FIN\nFIN -->\n<-- ACK").contains("left the connection open"));
+    }
+
+    /// Chunks exist only in HTTP/1.1: in an older message it is the length that is in question.
+    #[test]
+    fn no_chunk_is_missed_in_an_old_version() {
+        let found = |version: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- \"HTTP/1.{version} 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\nplain text\"\nFIN -->\n<-- FIN\nACK -->"
+            );
+            crate::rules::ladder_check::found_by(&super::RULE, &text).is_some()
+        };
+        assert!(!found("0"));
+        assert!(found("1"));
     }
 }
