@@ -119,6 +119,13 @@ fn check(connection: &Connection) -> Verdict {
     // The client's payload was repeated, too: a server that only waits for it has no need of that.
     let ignored = client.bytes > 0 && u64::from(client.retransmitted) > again && answers > 0;
     let late = taken.filter(|taken| ignored && connected < REPEATED && *taken >= REPEATED);
+    // A single repetition that came when the connection was open has not delayed it: the round trip is that long.
+    let opened = connection.first.time.after(connected);
+    let crossed = connection.last_syn[1].is_some_and(|last| last.time > opened);
+    let answers = match (late, answers) {
+        (None, 1) if crossed => 0,
+        _ => answers,
+    };
     let delay = late.unwrap_or(connected);
     if again + answers == 0 || !(REPEATED..LONGEST).contains(&delay) {
         return Verdict::Clear;
@@ -212,6 +219,18 @@ mod tests {
         let text = "SYN -->\n<-- SYN\n+1s <-- again\n+2s <-- again\n+4s <-- again\nACK -->\nGET / -->\n<-- 200";
         let told = finding(text).expect("found").message;
         assert!(told.contains("repeated its SYN-ACK 3 times"), "{told}");
+    }
+
+    /// The path takes longer than the server's timer: its repetition crosses the acknowledgement and delays nothing.
+    #[test]
+    fn a_syn_ack_repeated_after_the_opening_delayed_nothing() {
+        let end = "+120ms <-- ACK\n+200ms <-- 200\nACK -->";
+        let text = format!(
+            "SYN -->\n+1500ms <-- SYN\nACK -->\nGET / -->\n+1400ms <-- again\nACK -->\n{end}"
+        );
+        assert!(finding(&text).is_none());
+        let before = format!("SYN -->\n<-- SYN\n+1500ms <-- again\nACK -->\nGET / -->\n{end}");
+        assert!(finding(&before).is_some());
     }
 
     #[test]
