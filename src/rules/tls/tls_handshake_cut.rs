@@ -98,7 +98,11 @@ fn check(connection: &Connection) -> Verdict {
         _ => return not_yet(connection),
     };
     let last = last_message(connection, &reading);
-    let waited = reading.at.time.since(last.time);
+    // A close_notify before the FIN is no part of the handshake.
+    let finished = reading.facts.flows.iter().filter_map(|flow| flow.finished);
+    let complete = finished.filter(|it| *it <= reading.at && left).max();
+    let since = complete.unwrap_or(last);
+    let waited = reading.at.time.since(since.time);
     let closes = matches!(connection.teardown.how, How::Fin);
     let (summary, message) = match (reading.by, closes, left) {
         (_, _, true) => (
@@ -350,6 +354,15 @@ mod tests {
             after.message
         );
         assert_eq!(after.severity, Severity::Error);
+    }
+
+    #[test]
+    fn a_close_notify_is_no_part_of_the_handshake() {
+        let text = "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n\
+                    <-- ServerHello Certificate [name=a] ServerHelloDone\nKeyExchange Finished -->\n\
+                    <-- Finished\n+20ms close_notify -->\n+1ms FIN -->\n<-- FIN\nACK -->";
+        let said = ladder_check::found_by(&RULE, text).expect("found").message;
+        assert!(said.contains("21.0 ms after the TLS handshake"), "{said}");
     }
 
     #[test]
