@@ -6,24 +6,10 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use super::basis::Basis;
 use super::product::{NamedProduct, PRODUCTS, Product, Role, product};
 use super::table::{self, field};
 use super::wire_event::{LogSide, WireEvent};
-
-/// How a text is known, best evidence first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Basis {
-    /// The program was run under this fault and printed the text.
-    Seen,
-    /// The text is in the program's source code.
-    Source,
-    /// The vendor or project documents it.
-    Documented,
-    /// Users report it.
-    Reported,
-    /// Generally known, not checked.
-    Presumed,
-}
 
 /// One text of one product.
 #[derive(Debug)]
@@ -141,13 +127,7 @@ fn fact(row: [&'static str; 11]) -> Option<ErrorText> {
         cause: field(cause),
         note: field(note),
         source: source(number),
-        basis: match basis {
-            it if it.ends_with("seen") || it == "reproduced" => Basis::Seen,
-            "source-code" => Basis::Source,
-            "documented" => Basis::Documented,
-            "seen-in-thread" => Basis::Reported,
-            _ => Basis::Presumed,
-        },
+        basis: Basis::named(basis),
         superseded: false,
     })
 }

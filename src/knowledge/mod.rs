@@ -5,6 +5,7 @@
 //! parsed once, on first use. Every row names its source.
 
 mod access_log;
+mod basis;
 mod code;
 mod error_text;
 mod explain;
@@ -23,9 +24,10 @@ mod table;
 mod timer;
 mod wire_event;
 
+pub use basis::Basis;
 pub(crate) use code::{CODES, codes_in};
 pub use code::{Code, Family};
-pub use error_text::{Basis, ErrorText, HeadShape, KnownProgram, Prediction, texts};
+pub use error_text::{ErrorText, HeadShape, KnownProgram, Prediction, texts};
 pub(crate) use error_text::{FACTS, texts_of};
 pub(crate) use explain::status_in;
 pub use explain::{EventGroup, EventMatch, Explanation, MatchReason, explain, match_error};

@@ -59,7 +59,7 @@ fn fit(finding: &mut Finding, named: &NamedProducts, own: &[&Connection]) {
     ] {
         let fitting = product.into_iter();
         let fitting = fitting.flat_map(|it| settings(finding.rule, side, it));
-        let fitting = fitting.map(|it| Remedy::from_table(it.remedy));
+        let fitting = fitting.map(|it| Remedy::from_table(&it.remedy));
         let fitting =
             fitting.filter(|it| !it.is_conditional() || own.iter().any(|case| it.fits(case)));
         first.extend(fitting.map(|it| it.text().to_owned()));

@@ -674,7 +674,7 @@ mod tests {
     #[test]
     fn no_point_hides_a_condition_in_its_text() {
         let pages = CATALOGUE.iter().flat_map(|rule| rule.remedies());
-        let rows = SETTINGS.iter().map(|it| Remedy::from_table(it.remedy));
+        let rows = SETTINGS.iter().map(|it| Remedy::from_table(&it.remedy));
         for remedy in pages.chain(rows) {
             let text = remedy.text();
             let mut sentences = text.split(['.', ':']);
