@@ -26,7 +26,7 @@ rule! {
     /// # Remedy
     ///
     /// - *If the WebSocket had been silent for 10 s or more:* Send a Ping from either side more often than the shortest timer
-    ///   on the way: 60 s for nginx (`proxy_read_timeout`) and for AWS load balancers, 100 s for Cloudflare; every 20 to 30 s
+    ///   on the way: 60 s for nginx (`proxy_read_timeout`) and for AWS load balancers, 120 s for Cloudflare; every 20 to 30 s
     ///   is common.
     /// - *If the WebSocket had been silent for 10 s or more:* Or raise that timer: nginx `proxy_read_timeout` and
     ///   `proxy_send_timeout`, the load balancer's idle timeout.

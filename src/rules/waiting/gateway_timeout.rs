@@ -21,7 +21,7 @@ rule! {
     /// # Why it matters
     ///
     /// The server behind may still be working, and may finish: whether the request took effect is not known. The limit is one
-    /// setting at one place, and its value (60 s nginx and ALB, 100 s Cloudflare, 230 s Azure) tells which.
+    /// setting at one place, and its value (60 s nginx and ALB, 120 s Cloudflare, 230 s Azure) tells which.
     ///
     /// # Remedy
     ///
