@@ -25,3 +25,42 @@ static PAGES: LazyLock<HashMap<&'static str, Vec<Remedy>>> = LazyLock::new(|| {
     };
     CATALOGUE.iter().map(|rule| read(rule)).collect()
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::knowledge::setting::SETTINGS;
+    use crate::knowledge::{LIMITS, TIMERS};
+
+    /// The numbers that stand before "by default".
+    fn defaults(text: &str) -> Vec<u64> {
+        let parts: Vec<&str> = text.split("by default").collect();
+        let before = parts.split_last().map_or(&[][..], |(_, before)| before);
+        let numbers = before.iter().filter_map(|part| {
+            let words = part.rsplit([' ', '(', ',']);
+            words.take(4).find_map(|it| it.parse().ok())
+        });
+        numbers.collect()
+    }
+
+    #[test]
+    fn a_default_on_a_page_was_checked() {
+        let settings = SETTINGS.iter().filter(|it| !it.basis.is_presumed());
+        let mut known: Vec<u64> = settings.flat_map(|it| defaults(&it.remedy)).collect();
+        let limits = LIMITS.iter().filter(|it| !it.basis.is_presumed());
+        known.extend(limits.map(|it| it.count));
+        let timers = TIMERS.iter().filter(|it| it.basis != "presumed");
+        known.extend(timers.map(|it| it.seconds as u64));
+        let mut told = 0;
+        for rule in CATALOGUE.iter() {
+            for remedy in rule.remedies() {
+                for number in defaults(remedy.text()) {
+                    assert!(known.contains(&number), "{}: {}", rule.name, remedy.text());
+                    told += 1;
+                }
+            }
+        }
+        assert!(told > 1, "{told}");
+        assert_eq!(defaults("raise `a` (30 s by default, 20 s before 7)"), [30]);
+    }
+}

@@ -663,7 +663,7 @@ mod tests {
     #[test]
     fn every_condition_on_a_page_or_in_the_table_is_known() {
         let pages = CATALOGUE.iter().flat_map(|rule| rule.remedies());
-        let rows = SETTINGS.iter().map(|it| Remedy::from_table(it.remedy));
+        let rows = SETTINGS.iter().map(|it| Remedy::from_table(&it.remedy));
         for remedy in pages.chain(rows) {
             let text = remedy.text();
             assert!(!text.starts_with("*If"), "unknown condition: {text}");
