@@ -4,8 +4,10 @@
 //! `codes.tsv` has one row per code. `SD` or `52` is a code only where a log would write one, so each family names the
 //! words that must precede its codes. A text that is a single word is always looked up.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use super::basis::Basis;
 use super::table::{self, field};
 use super::wire_event::WireEvent;
 
@@ -66,14 +68,18 @@ pub struct Code {
     pub code: &'static str,
     /// Other spellings, separated by blanks.
     pub aliases: &'static str,
-    /// What the code means.
-    pub meaning: &'static str,
+    /// What the code means. Of a row that nobody has checked, it says that it is presumed.
+    pub meaning: Cow<'static, str>,
     /// The wire events it stands for, likeliest first.
     pub events: Vec<WireEvent>,
     /// Rules in addition to those of the events.
     pub rules: Vec<&'static str>,
     /// A further remark.
     pub note: Option<&'static str>,
+    /// How it is known.
+    pub basis: Basis,
+    /// The version of the product or of the standard with which it was checked.
+    pub version: &'static str,
     /// The source of this row.
     pub source: &'static str,
 }
@@ -82,15 +88,32 @@ pub struct Code {
 pub(crate) static CODES: LazyLock<Vec<Code>> = LazyLock::new(|| {
     table::rows(include_str!("codes.tsv"))
         .filter_map(
-            |[family, code, aliases, meaning, events, rules, note, source]| {
+            |[
+                family,
+                code,
+                aliases,
+                meaning,
+                events,
+                rules,
+                note,
+                basis,
+                version,
+                source,
+            ]| {
+                let basis = Basis::named(basis);
                 Some(Code {
                     family: Family::named(family)?,
                     code,
                     aliases,
-                    meaning,
+                    meaning: match basis.is_presumed() {
+                        true => Cow::Owned(format!("{meaning} (presumed)")),
+                        false => Cow::Borrowed(meaning),
+                    },
                     events: events.split(' ').filter_map(WireEvent::named).collect(),
                     rules: rules.split(' ').filter(|it| !it.is_empty()).collect(),
                     note: field(note),
+                    basis,
+                    version,
                     source,
                 })
             },
@@ -276,17 +299,18 @@ fn win32_of_hresult(word: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::basis::is_told;
     use super::*;
 
     #[test]
     fn the_table_is_well_formed() {
-        table::well_formed::<8>(include_str!("codes.tsv"));
+        table::well_formed::<10>(include_str!("codes.tsv"));
         assert_eq!(CODES.len(), include_str!("codes.tsv").lines().count() - 1);
-        for row in table::rows::<8>(include_str!("codes.tsv")) {
+        for row in table::rows::<10>(include_str!("codes.tsv")) {
             for event in row[4].split(' ').filter(|it| !it.is_empty()) {
                 assert!(WireEvent::named(event).is_some(), "{row:?}");
             }
-            assert!(!row[7].is_empty(), "{row:?}");
+            assert!(is_told(row[7], row[8], row[9]), "{row:?}");
         }
     }
 

@@ -3,8 +3,10 @@
 //!
 //! `gateways.tsv` has one row per product, status and text.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use super::basis::Basis;
 use super::product::{Product, product};
 use super::table;
 
@@ -17,20 +19,23 @@ pub struct GatewayAnswer {
     pub status: u16,
     /// Words in its body; `None` if the `Server` field is proof enough.
     pub body: Option<&'static str>,
-    /// What the gateway says with it, as a clause.
-    pub meaning: &'static str,
+    /// What the gateway says with it, as a clause. Of a row that nobody has checked, it says that it is presumed.
+    pub meaning: Cow<'static, str>,
 }
 
 /// All of them.
 static ANSWERS: LazyLock<Vec<GatewayAnswer>> = LazyLock::new(|| {
     table::rows(include_str!("gateways.tsv"))
-        .filter_map(|[products, status, body, meaning, source]| {
+        .filter_map(|[products, status, body, meaning, basis, _, source]| {
             (!source.is_empty()).then_some(())?;
             Some(GatewayAnswer {
                 products: products.split(' ').filter_map(product).collect(),
                 status: status.parse().ok()?,
                 body: table::field(body),
-                meaning,
+                meaning: match Basis::named(basis).is_presumed() {
+                    true => Cow::Owned(format!("presumably, {meaning}")),
+                    false => Cow::Borrowed(meaning),
+                },
             })
         })
         .collect()
@@ -58,11 +63,15 @@ pub(crate) fn gateway_answer(
 
 #[cfg(test)]
 mod tests {
+    use super::super::basis::is_told;
     use super::*;
 
     #[test]
     fn the_table_is_well_formed() {
-        table::well_formed::<5>(include_str!("gateways.tsv"));
+        table::well_formed::<7>(include_str!("gateways.tsv"));
+        for [.., basis, version, source] in table::rows::<7>(include_str!("gateways.tsv")) {
+            assert!(is_told(basis, version, source), "{source}");
+        }
         assert_eq!(
             ANSWERS.len(),
             include_str!("gateways.tsv").lines().count() - 1

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use super::basis::Basis;
 use super::table::{self, field};
 use super::wire_event::WireEvent;
 
@@ -23,6 +24,10 @@ pub struct Message {
     pub events: Vec<WireEvent>,
     /// A further remark.
     pub note: Option<&'static str>,
+    /// How it is known that the program prints it.
+    pub basis: Basis,
+    /// The version of the program with which it was checked.
+    pub version: &'static str,
     /// The source of this row.
     pub source: &'static str,
 }
@@ -30,13 +35,17 @@ pub struct Message {
 /// All messages.
 static MESSAGES: LazyLock<Vec<Message>> = LazyLock::new(|| {
     table::rows(include_str!("messages.tsv"))
-        .map(|[program, phrase, events, note, source]| Message {
-            program: (program != "*").then_some(program),
-            phrase,
-            events: events.split(' ').filter_map(WireEvent::named).collect(),
-            note: field(note),
-            source,
-        })
+        .map(
+            |[program, phrase, events, note, basis, version, source]| Message {
+                program: (program != "*").then_some(program),
+                phrase,
+                events: events.split(' ').filter_map(WireEvent::named).collect(),
+                note: field(note),
+                basis: Basis::named(basis),
+                version,
+                source,
+            },
+        )
         .collect()
 });
 
@@ -151,17 +160,19 @@ fn words(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::basis::is_told;
     use super::*;
 
     #[test]
     fn the_tables_are_well_formed() {
-        table::well_formed::<5>(include_str!("messages.tsv"));
+        table::well_formed::<7>(include_str!("messages.tsv"));
         table::well_formed::<2>(include_str!("programs.tsv"));
-        for row in table::rows::<5>(include_str!("messages.tsv")) {
+        for row in table::rows::<7>(include_str!("messages.tsv")) {
             for event in row[2].split(' ').filter(|it| !it.is_empty()) {
                 assert!(WireEvent::named(event).is_some(), "{row:?}");
             }
-            assert!(!row[0].is_empty() && !row[4].is_empty(), "{row:?}");
+            assert!(!row[0].is_empty() && !row[6].is_empty(), "{row:?}");
+            assert!(is_told(row[4], row[5], row[6]), "{row:?}");
             assert!(!row[2].is_empty() || !row[3].is_empty(), "{row:?}");
             let plain = row[1].trim_start_matches('=').replace(" … ", " ");
             assert_eq!(words(&plain).join(" "), plain, "words in lower case");

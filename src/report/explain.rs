@@ -6,7 +6,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::knowledge::{
-    Code, EventGroup, EventTrace, Explanation, Family, LogLineHints, LogTime, MatchQuality,
+    Basis, Code, EventGroup, EventTrace, Explanation, Family, LogLineHints, LogTime, MatchQuality,
     MatchReason, explain,
 };
 use crate::rules;
@@ -52,7 +52,9 @@ fn write(page: &mut String, told: &Explanation) -> fmt::Result {
     for answer in &told.answers {
         let program = answer.program.unwrap_or("a program");
         writeln!(page, "{program}: \"{}\"", answer.phrase)?;
-        writeln!(page, "  {}", answer.note.unwrap_or("no event on the wire"))?;
+        let presumed = presumed(answer.basis);
+        let note = answer.note.unwrap_or("no event on the wire");
+        writeln!(page, "  {note}{presumed}")?;
     }
     if told.stories.is_empty() {
         write_no_event(page, told)?;
@@ -168,7 +170,8 @@ fn write_match(page: &mut String, why: &MatchReason) -> fmt::Result {
         MatchReason::Text(text, MatchQuality::Whole) => writeln!(page, "  matches \"{text}\""),
         MatchReason::Message(message) => {
             let words = message.phrase.trim_start_matches('=');
-            writeln!(page, "  matches \"{words}\"")?;
+            let presumed = presumed(message.basis);
+            writeln!(page, "  matches \"{words}\"{presumed}")?;
             match message.note {
                 Some(note) => writeln!(page, "  {note}"),
                 None => Ok(()),
@@ -216,6 +219,14 @@ fn write_story(page: &mut String, story: &EventGroup, common: Option<&MatchReaso
     let mut told = String::new();
     write_match(&mut told, &story.why)?;
     told.lines().try_for_each(|line| writeln!(page, "  {line}"))
+}
+
+/// Said of a text that nobody has compared with the program.
+const fn presumed(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Presumed => " (presumed: not compared with the program)",
+        _ => "",
+    }
 }
 
 fn write_hints(page: &mut String, hints: &LogLineHints) -> fmt::Result {
@@ -310,6 +321,16 @@ mod tests {
             &["HAProxy termination state SD", "response-cut-short"],
         );
         says("UC", &["Envoy response flag UC", "keep-alive-race"]);
+        says(
+            "HTTP 525",
+            &["the TLS handshake with the origin failed (presumed)"],
+        );
+        says(
+            "ORA-12543",
+            &["matches \"ora 12543\" (presumed: not compared with the program)"],
+        );
+        let checked = explanation(&explain("ORA-03113")).expect("something is known");
+        assert!(!checked.contains("presumed"), "{checked}");
         assert_eq!(explanation(&explain("no-such-rule")), None);
     }
 

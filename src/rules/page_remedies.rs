@@ -49,7 +49,7 @@ mod tests {
         let mut known: Vec<u64> = settings.flat_map(|it| defaults(&it.remedy)).collect();
         let limits = LIMITS.iter().filter(|it| !it.basis.is_presumed());
         known.extend(limits.map(|it| it.count));
-        let timers = TIMERS.iter().filter(|it| it.basis != "presumed");
+        let timers = TIMERS.iter().filter(|it| it.is_checked());
         known.extend(timers.map(|it| it.seconds as u64));
         let mut told = 0;
         for rule in CATALOGUE.iter() {

@@ -26,7 +26,7 @@ pub fn author(exchange: &Exchange) -> Author {
     let body = rare.and_then(|rare| rare.body_start.as_ref());
     let body = body.map_or(&[][..], SharedText::as_bytes);
     match gateway_answer(status, body, product) {
-        Some((product, answer)) => Author::Gateway(product, answer.meaning),
+        Some((product, answer)) => Author::Gateway(product, &answer.meaning),
         None if status == 503 => Author::Unknown,
         None => Author::Presumed(product.filter(|it| it.role == Role::Proxy)),
     }

@@ -71,7 +71,8 @@ impl PortsSeen {
     /// most of the range.
     fn rarer(&self) -> Option<(u16, u16)> {
         let width = |(low, high): (u16, u16)| high.saturating_sub(low);
-        let ranges = port_ranges().iter().map(|it| (it.low, it.high));
+        let known = port_ranges().iter().filter(|it| !it.basis.is_presumed());
+        let ranges = known.map(|it| (it.low, it.high));
         let fitting = ranges.filter(|range| range.0 <= self.low && self.high <= range.1);
         let range = fitting.min_by_key(|range| width(*range))?;
         let spread = u32::from(width((self.low, self.high))) * 4 >= u32::from(width(range)) * 3;
