@@ -161,18 +161,25 @@ fn is_open_ended(exchange: &Exchange) -> bool {
     response(exchange).is_some_and(|answer| answer.framing == Framing::UntilClose)
 }
 
-/// A side reported an error in the words of the protocol, and ended the session by it.
+/// A side reported an error in the words of the protocol, and the session ended by it: nothing was asked or said after it.
 fn reported(connection: &Connection) -> Option<FailedReason> {
-    let complaint = connection.dialogue.as_deref()?.complaint.as_ref()?;
-    let by = match complaint.by {
-        FlowEnd::A => By::Client,
-        FlowEnd::B => By::Server,
-    };
+    let facts = connection.dialogue.as_deref()?;
+    let complaint = facts.complaint.as_ref()?;
+    let by = who(complaint.by);
     let at = close(connection);
     let soon = at.time.since(complaint.at.time) < AT_ONCE;
-    let ended =
-        is_closed(connection) && soon && (connection.teardown.by == by || !complaint.answers);
-    (ended && connection.last_data[who(complaint.by) as usize] <= complaint.at)
+    let parted = facts.goodbyes[by.other() as usize].is_some_and(|goodbye| goodbye < at);
+    let last = connection.last_data[by as usize] <= complaint.at;
+    let asked = connection.last_data[by.other() as usize] > complaint.at;
+    let owed = asked && facts.exchanges.last().is_some_and(|it| !it.is_complete());
+    let closer = match connection.teardown.by {
+        By::Client => Some(Who::Client),
+        By::Server => Some(Who::Server),
+        By::Both | By::Middlebox | By::Nobody => None,
+    };
+    // A client that leaves after a refusal has not been sent away.
+    let ends = complaint.fatal || complaint.answers.is_none() || closer == Some(by);
+    (ends && is_closed(connection) && soon && last && !parted && !owed)
         .then_some(FailedReason::ReportedError)
 }
 
@@ -662,10 +669,10 @@ fn is_owed(connection: &Connection) -> bool {
         | Phase::ResponseHead
         | Phase::ResponseBody => true,
         Phase::Opaque => {
-            !connection
+            connection
                 .dialogue
                 .as_deref()
-                .is_some_and(|it| it.protocol.is_some())
+                .is_none_or(|it| it.protocol.is_none())
                 && is_opaque(connection)
                 && connection.turns.last == Some(Who::Client)
                 || connection.tls.as_deref().is_some_and(|facts| {
@@ -700,9 +707,10 @@ fn complete(connection: &Connection) -> ConnectionOutcome {
     {
         return behind_tls(connection, facts);
     }
-    let spoken = connection.dialogue.as_deref().is_some_and(|it| {
-        it.protocol.is_some() && !it.presumed && (it.before > 0 || !it.exchanges.is_empty())
-    });
+    let spoken = connection
+        .dialogue
+        .as_deref()
+        .is_some_and(|it| it.protocol.is_some() && !it.presumed);
     if !is_opaque(connection) || spoken {
         return Fine(FineReason::Complete);
     }

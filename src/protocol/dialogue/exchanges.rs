@@ -34,6 +34,8 @@ pub(super) struct Exchanges {
     asking: bool,
     goodbyes: [Option<(u64, FrameRef)>; 2],
     complaint: Option<Complaint>,
+    /// Requests that were answered by an error.
+    refused: u32,
     /// Offset of a message of each direction that is not told yet.
     waiting: [Option<u64>; 2],
     presumed: bool,
@@ -59,6 +61,7 @@ impl Default for Exchanges {
             asking: false,
             goodbyes: [None; 2],
             complaint: None,
+            refused: 0,
             waiting: [None; 2],
             presumed: false,
             kept: KEPT,
@@ -153,10 +156,7 @@ impl Exchanges {
     ) {
         *from.of_mut(&mut self.waiting) = None;
         let current = match unit.role {
-            Role::Ask { ends } => {
-                self.complaint = None;
-                Some(self.ask(from, &unit, first, start, ends, texts))
-            }
+            Role::Ask { ends } => Some(self.ask(from, &unit, first, start, ends, texts)),
             Role::Answer { ends } => self.answer(&unit, first, start, ends),
             Role::Notice => None,
             Role::Goodbye => {
@@ -166,19 +166,15 @@ impl Exchanges {
             }
         };
         if let Some((code, text)) = &unit.error {
+            self.refused = self.refused.saturating_add(u32::from(current.is_some()));
             self.complaint = Some(Complaint {
                 by: from,
                 at: first,
                 code: (!code.is_empty()).then(|| texts.text(code)),
                 text: texts.text(text),
-                answers: current.is_some(),
+                answers: current.map(|it| it.exchange),
+                fatal: unit.fatal,
             });
-        } else if matches!(unit.role, Role::Answer { ends: true })
-            && current.is_some()
-            && self.complaint.as_ref().is_some_and(|it| !it.answers)
-        {
-            // Whatever it was, the conversation went on.
-            self.complaint = None;
         }
         *from.of_mut(&mut self.current) = current;
     }
@@ -333,6 +329,13 @@ impl Exchanges {
         protocol: Option<AppProtocol>,
         last_words: [Option<SharedText>; 2],
     ) -> DialogueFacts {
+        let mut complaint = self.complaint;
+        if let Some(complaint) = &mut complaint {
+            // Counted among those that are kept.
+            complaint.answers = complaint
+                .answers
+                .and_then(|nth| nth.checked_sub(self.dropped));
+        }
         DialogueFacts {
             protocol,
             requester: self.requester,
@@ -340,7 +343,8 @@ impl Exchanges {
             presumed: self.presumed,
             before: self.dropped,
             goodbyes: self.goodbyes.map(|it| it.map(|(_, at)| at)),
-            complaint: self.complaint,
+            complaint,
+            refused: self.refused,
             last_words,
         }
     }

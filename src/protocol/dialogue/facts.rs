@@ -20,8 +20,10 @@ pub struct DialogueFacts {
     pub before: u64,
     /// Where each side said goodbye in the words of the protocol.
     pub goodbyes: [Option<FrameRef>; 2],
-    /// The last error that a side reported, if nothing else was answered after it.
+    /// The last error that a side reported.
     pub complaint: Option<Complaint>,
+    /// Number of requests that were answered by an error.
+    pub refused: u32,
     /// The beginning of each side's last turn, if it is printable text.
     pub last_words: [Option<SharedText>; 2],
 }
@@ -37,8 +39,11 @@ pub struct Complaint {
     pub code: Option<SharedText>,
     /// Its text.
     pub text: SharedText,
-    /// It came in answer to a request, which it refuses; otherwise it is about the whole session.
-    pub answers: bool,
+    /// The place in [`DialogueFacts::exchanges`] of the request that it answers; `None` if it answers none, or that is not
+    /// kept any more.
+    pub answers: Option<u64>,
+    /// By the protocol the session is over with it.
+    pub fatal: bool,
 }
 
 impl DialogueFacts {

@@ -39,6 +39,8 @@ pub(super) struct Unit {
     pub(super) words: Vec<u8>,
     /// The error that it reports: its code, which may be empty, and its text.
     pub(super) error: Option<(Vec<u8>, Vec<u8>)>,
+    /// By the protocol the session is over with this error.
+    pub(super) fatal: bool,
 }
 
 impl Unit {
@@ -50,6 +52,7 @@ impl Unit {
             noun: "request",
             words: Vec::new(),
             error: None,
+            fatal: false,
         }
     }
 
@@ -67,6 +70,12 @@ impl Unit {
     pub(super) fn complaining(mut self, code: &[u8], text: &[u8]) -> Self {
         let text = text.get(..text.len().min(MAX_WORDS)).unwrap_or(text);
         self.error = Some((code.to_vec(), text.to_vec()));
+        self
+    }
+
+    /// With this error the session is over, by the protocol.
+    pub(super) const fn fatal(mut self) -> Self {
+        self.fatal = true;
         self
     }
 }

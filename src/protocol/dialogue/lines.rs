@@ -42,7 +42,11 @@ pub(super) fn reply(line: &[u8], length: u64, refuses: u8) -> Step {
     let unit = Unit::new(length, Role::Answer { ends });
     let refused = line.first().is_some_and(|digit| *digit >= refuses);
     Step::Message(match refused {
-        true => unit.complaining(code, text.get(1..).unwrap_or_default()),
+        true => {
+            let unit = unit.complaining(code, text.get(1..).unwrap_or_default());
+            // It closes the channel, whatever it answers (RFC 5321 §3.8, RFC 959 §4.2).
+            if code == b"421" { unit.fatal() } else { unit }
+        }
         false => unit,
     })
 }

@@ -88,7 +88,7 @@ impl Dialogue {
 
     /// The same for a connection that is shown packet by packet: more exchanges are kept.
     #[must_use]
-    pub(crate) fn to_show(mut self) -> Self {
+    pub(crate) fn for_display(mut self) -> Self {
         self.exchanges.keep_to_show();
         self
     }

@@ -164,7 +164,8 @@ fn server(kind: u8, whole: u64, body: &[u8]) -> Step {
             let fatal = matches!(severity, b"FATAL" | b"PANIC");
             let text = field(b'M').unwrap_or_default();
             let text = [severity, b": ", text].concat();
-            answer(fatal).complaining(field(b'C').unwrap_or_default(), &text)
+            let unit = answer(fatal).complaining(field(b'C').unwrap_or_default(), &text);
+            if fatal { unit.fatal() } else { unit }
         }
         b'N' | b'A' => Unit::new(whole, Role::Notice),
         b'1' | b'2' | b'3' | b'C' | b'D' | b'H' | b'I' | b'K' | b'S' | b'T' | b'V' | b'W'
@@ -175,7 +176,7 @@ fn server(kind: u8, whole: u64, body: &[u8]) -> Step {
 
 #[cfg(test)]
 mod tests {
-    use crate::protocol::dialogue::tests::told;
+    use crate::protocol::dialogue::tests::{Said, told};
 
     const STARTUP: &[u8] = b"\0\0\0\x12\0\x03\0\0user\0me\0\0\0";
     const READY: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
@@ -186,7 +187,7 @@ mod tests {
     #[test]
     fn whose_turn_it_is() {
         let open = [(">", STARTUP), ("<", READY)];
-        let cases: &[(&[(&str, &[u8])], &str)] = &[
+        let cases: &[(Said<'_>, &str)] = &[
             (&[], "between"),
             (&[(">", QUERY)], "query select 1: unanswered; waiting"),
             (&[(">", &QUERY[..9])], "request"),

@@ -94,7 +94,7 @@ impl Grammar {
 
 #[cfg(test)]
 mod tests {
-    use crate::protocol::dialogue::tests::told;
+    use crate::protocol::dialogue::tests::{Said, told};
 
     #[test]
     fn whose_turn_it_is() {
@@ -103,7 +103,7 @@ mod tests {
             (">", b"EHLO a\r\n"),
             ("<", b"250-mx\r\n250 SIZE 9\r\n"),
         ];
-        let cases: &[(&[(&str, &[u8])], &str)] = &[
+        let cases: &[(Said<'_>, &str)] = &[
             (&[], "between"),
             (
                 &[(">", b"MAIL FROM:<a>\r\n")],

@@ -3,10 +3,13 @@
 use super::*;
 use crate::protocol::http::Exchange;
 
-/// What is made of this conversation, in one line. Each entry is `>` for the client or `<` for the server, and bytes. It is
+/// What both sides say: `>` for the client or `<` for the server, and bytes.
+pub(super) type Said<'a> = &'a [(&'a str, &'a [u8])];
+
+/// What is made of this conversation, in one line. It is
 /// read as given, and byte by byte: both must come to the same.
 #[track_caller]
-pub(super) fn told(port: u16, said: &[(&str, &[u8])]) -> String {
+pub(super) fn told(port: u16, said: Said<'_>) -> String {
     let whole = Script::read(port, said.iter().map(|(who, bytes)| (end(who), *bytes)));
     let each = said
         .iter()

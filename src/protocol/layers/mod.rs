@@ -116,7 +116,7 @@ enum Dissector {
     Http2(Box<h2::H2Conversation>),
     WebSocket(Box<websocket::WebSocketConversation>),
     /// A tunnel through a proxy, and the protocols in it.
-    Tunnel(ProtocolStack),
+    Tunnel(Box<ProtocolStack>),
     /// A protocol that is named but not parsed.
     Unread,
 }
@@ -260,7 +260,11 @@ impl ProtocolStack {
         let shown = self.layer_options.annotator.is_some();
         let new = || {
             let dialogue = Dialogue::new(ports, since, midstream);
-            Box::new(if shown { dialogue.to_show() } else { dialogue })
+            Box::new(if shown {
+                dialogue.for_display()
+            } else {
+                dialogue
+            })
         };
         self.dialogue.get_or_insert_with(new)
     }
@@ -413,7 +417,7 @@ impl ProtocolStack {
         };
         let (own, inside) = match &taken.dissector {
             Dissector::Tls(layer) => (layer.limits(), self.opened()),
-            Dissector::Tunnel(inner) => (LayerLimits::default(), Some(inner)),
+            Dissector::Tunnel(inner) => (LayerLimits::default(), Some(inner.as_ref())),
             Dissector::Unread => {
                 let tunnels = u64::from(self.plain.protocol() == Protocol::Tunnel);
                 let own = LayerLimits {
@@ -606,7 +610,7 @@ impl ProtocolStack {
                     let mut inner = Self::starting(consumed, layer_options.clone());
                     inner.depth = self.depth + 1;
                     // The port is the proxy's.
-                    (Dissector::Tunnel(inner), true)
+                    (Dissector::Tunnel(Box::new(inner)), true)
                 }
                 Protocol::Tunnel => (Dissector::Unread, true),
                 Protocol::WebSocket => {

@@ -8,6 +8,7 @@ rules! {
     body_overrun,
     client_left_mid_response,
     malformed_response,
+    request_refused,
     reset_mid_response,
     response_after_client_left,
     response_cut_short,

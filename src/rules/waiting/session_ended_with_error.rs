@@ -4,6 +4,7 @@ use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason, t
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameRef;
+use crate::protocol::http::Exchange;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
@@ -102,15 +103,12 @@ fn check(connection: &Connection) -> Verdict {
             close.time.since(complaint.at.time)
         ),
     };
-    let answered = facts
-        .exchanges
-        .iter()
-        .rev()
-        .find(|it| it.response.is_some());
-    let asked = answered.filter(|_| complaint.answers);
+    let asked = complaint
+        .answers
+        .and_then(|nth| facts.exchanges.get(usize::try_from(nth).ok()?));
     // A session that had served its purpose loses nothing that was asked for.
-    let used = facts.before > 0 || facts.exchanges.iter().any(|it| it.is_complete());
-    let severity = match used && !complaint.answers {
+    let used = facts.before > 0 || facts.exchanges.iter().any(Exchange::is_complete);
+    let severity = match used && asked.is_none() {
         true => Severity::Warning,
         false => Severity::Error,
     };
