@@ -59,7 +59,7 @@ rule! {
     ///  0.091                     <--  FIN
     ///  0.100  FIN                -->
     ///  0.110                     <--  ACK
-    ///  => findings none
+    ///  => findings request-refused
     /// ```
     ///
     /// # References
