@@ -1,5 +1,7 @@
 //! Conversations as scripts: what both sides say, and what is made of it.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::protocol::http::Exchange;
 
@@ -112,4 +114,78 @@ fn what_the_capture_cut_off_within_a_message_is_counted() {
         dialogue.phase_at(FlowEnd::A, Reach::bytes(266), Reach::bytes(25), at.time),
         None
     );
+}
+
+/// First bytes of a client that no grammar may take: they belong to HTTP, to TLS, or to nobody.
+const NOBODYS: &[&[u8]] = &[
+    b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"POST /x HTTP/1.0\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03",
+    b"\x00",
+    b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+    b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+    b"a line of text that nobody asked for\n",
+    b"<?xml version='1.0'?><stream>",
+];
+
+#[test]
+fn what_is_nobodys_is_taken_by_nobody() {
+    for bytes in NOBODYS {
+        for port in [21, 25, 80, 3306, 5432, 6379, 50_001] {
+            let opening = Opening {
+                client: bytes,
+                server: &[],
+                port,
+                midstream: false,
+            };
+            let taken = recognise(&opening).map(AppProtocol::name);
+            assert_eq!(taken, None, "{} at {port}", bytes.escape_ascii());
+        }
+    }
+}
+
+/// The beginning of a conversation that some grammar takes, so that what follows is read by it.
+fn beginning() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        Just(b"\0\0\0\x09\0\x03\0\0\0".to_vec()),
+        Just(b"EHLO a\r\n".to_vec()),
+        proptest::collection::vec(any::<u8>(), 0..40),
+    ]
+}
+
+proptest! {
+    /// Whatever is said, in whatever slices and with whatever gaps, it is read to the end, and no more is kept than the bound
+    /// allows.
+    #[test]
+    fn anything_can_be_said(
+        begins in beginning(),
+        port in prop_oneof![Just(25_u16), Just(3306), Just(5432), Just(6379), any::<u16>()],
+        said in proptest::collection::vec(
+            (any::<bool>(), proptest::collection::vec(any::<u8>(), 0..60), 0_u32..9),
+            0..30,
+        ),
+        midstream in any::<bool>(),
+    ) {
+        let mut texts = TextInterner::new();
+        let mut dialogue = Dialogue::new([50_000, port], [0; 2], midstream);
+        let at = FrameRef::default();
+        dialogue.data(FlowEnd::A, at, &begins, begins.len() as u32, &mut texts);
+        let mut reach = [Reach::bytes(begins.len() as u64), Reach::default()];
+        for (client, bytes, cut) in said {
+            let from = if client { FlowEnd::A } else { FlowEnd::B };
+            let length = bytes.len() as u32 + cut;
+            match bytes.is_empty() {
+                true => dialogue.gap(from, at, u64::from(cut) + 1),
+                false => dialogue.data(from, at, &bytes, length, &mut texts),
+            }
+            from.of_mut(&mut reach).bytes += u64::from(length);
+            prop_assert!(dialogue.waiting_bytes() <= 16 << 10);
+        }
+        dialogue.finish();
+        for closer in FlowEnd::BOTH {
+            let _ = dialogue.phase_at(closer, *closer.of(&reach), *closer.other().of(&reach), at.time);
+        }
+        let _ = dialogue.into_facts();
+    }
 }
