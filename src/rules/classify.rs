@@ -187,7 +187,8 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         reading,
         exchange,
         close,
-        certainty: if missing {
+        // A client that leaves may have said something that has no answer.
+        certainty: if missing || connection.is_presumed() && who == Who::Client {
             Certainty::Possible
         } else if hidden || connection.is_presumed() {
             teardown.certainty.max(Certainty::Likely)

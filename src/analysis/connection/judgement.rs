@@ -207,7 +207,7 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
             Outcome::Unfinished => {
                 (connection.teardown.how == How::Silence).then_some(FailedReason::Silence)
             }
-            Outcome::ClientLeft if exchange.is_endless() => None,
+            Outcome::ClientLeft if exchange.is_endless() || connection.is_presumed() => None,
             Outcome::ClientLeft if exchange.stream.is_none() && is_open_ended(exchange) => {
                 goes_on(connection).then_some(FailedReason::ClientLeft)
             }
