@@ -104,12 +104,11 @@ impl Grammar {
         Step::Message(match code {
             SSL | GSSENC => {
                 self.one_byte = true;
-                let words: &[u8] = if code == SSL {
-                    b"for TLS"
-                } else {
-                    b"for GSSAPI encryption"
+                let noun = match code {
+                    SSL => "request for TLS",
+                    _ => "request for GSSAPI encryption",
                 };
-                ask.named("request", words)
+                ask.named(noun, b"")
             }
             // It is answered by the close alone.
             CANCEL => Unit::new(whole, Role::Goodbye),

@@ -323,7 +323,12 @@ fn exchanges(connection: &Connection, frames: &FrameNames) -> String {
     if connection.is_presumed() {
         return String::new();
     }
-    let all = connection.spoken().len();
+    // Of other protocols only the last ones are kept.
+    let before = match connection.exchanges.is_empty() {
+        true => connection.dialogue.as_ref().map_or(0, |it| it.before),
+        false => 0,
+    };
+    let all = connection.spoken().len() as u64 + before;
     let ending = terms::ending(connection);
     let hit = connection
         .spoken()
@@ -335,14 +340,11 @@ fn exchanges(connection: &Connection, frames: &FrameNames) -> String {
         });
     match hit {
         None if all == 0 => String::new(),
-        None => {
-            let before = connection.dialogue.as_ref().map_or(0, |it| it.before);
-            format!("; {}", count(all as u64 + before, "request", "requests"))
-        }
+        None => format!("; {}", count(all, "request", "requests")),
         Some((nth, exchange, outcome)) => {
             let place = match all {
                 1 => "its request".to_owned(),
-                all => format!("request {} of {}", number(nth as u64), number(all as u64)),
+                all => format!("request {} of {}", number(nth as u64 + before), number(all)),
             };
             let asked = asked(exchange, frames);
             match fate(exchange, outcome, ending) {
