@@ -764,6 +764,51 @@ const FIRST: &[(&str, &str)] = &[
         "keep-alive-race",
     ),
     ("rc=7 The connection was lost", "closed-before-response"),
+    (
+        "psql: error: connection to server at \"db3.internal\", port 6432 failed: FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+        "",
+    ),
+    (
+        "psycopg.OperationalError: consuming input failed: server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n\tbefore or while processing the request.",
+        "closed-before-response",
+    ),
+    (
+        "asyncpg.exceptions.ConnectionDoesNotExistError: connection was closed in the middle of operation",
+        "closed-before-response",
+    ),
+    (
+        "org.postgresql.util.PSQLException: Connection to db3:6432 refused. Check that the hostname and port are correct and that the postmaster is accepting TCP/IP connections.",
+        "connection-refused",
+    ),
+    (
+        "failed to connect to `host=10.4.0.9 user=shop database=shop`: dial error (dial tcp 10.4.0.9:5432: connect: connection refused)",
+        "connection-refused",
+    ),
+    (
+        "java.sql.SQLNonTransientConnectionException: (conn=912) unexpected end of stream, read 0 bytes from 4 (socket was closed by server)",
+        "closed-before-response",
+    ),
+    (
+        "redis.exceptions.ConnectionError: Error while reading from cache-2:6380 : (104, 'Connection reset by peer')",
+        "reset-before-response",
+    ),
+    (
+        "Could not connect to Redis at 10.4.0.7:6380: Connection refused",
+        "connection-refused",
+    ),
+    (
+        "ldap3.core.exceptions.LDAPSessionTerminatedByServerError: session terminated by server",
+        "closed-before-response",
+    ),
+    (
+        "kex_exchange_identification: Connection closed by remote host",
+        "closed-before-request",
+    ),
+    (
+        "ssh: connect to host build-7 port 2222: Connection refused",
+        "connection-refused",
+    ),
+    ("Heartbeat timeout amqplib", "client-gave-up-waiting"),
     ("The disk is full", ""),
     ("ERROR connection pool exhausted", ""),
     ("user 502 logged in", ""),
@@ -792,4 +837,93 @@ fn each_leads_to_this_rule_first_or_to_none() {
         FIRST.len(),
         lost.join("\n")
     );
+}
+
+/// Lines of programs that speak another protocol than HTTP, and its name; nothing where it is not told.
+const PROTOCOLS: &[(&str, &str)] = &[
+    (
+        "psql: error: connection to server at \"10.4.0.9\", port 5432 failed: server does not support SSL, but SSL was required",
+        "PostgreSQL",
+    ),
+    (
+        "psycopg2.OperationalError: server closed the connection unexpectedly",
+        "PostgreSQL",
+    ),
+    (
+        "An I/O error occurred while sending to the backend.",
+        "PostgreSQL",
+    ),
+    (
+        "pymysql.err.OperationalError: (2013, 'Lost connection to MySQL server during query (timed out)')",
+        "MySQL",
+    ),
+    (
+        "ERROR 2013 (HY000) at line 7: Lost connection to server during query",
+        "MySQL",
+    ),
+    (
+        "redis.exceptions.TimeoutError: Timeout reading from socket",
+        "Redis",
+    ),
+    (
+        "12:M 03 Feb 2027 04:05:06.789 # Error accepting a client connection: error:0A00010B:SSL routines::wrong version number",
+        "Redis",
+    ),
+    (
+        "ldap3.core.exceptions.LDAPSocketReceiveError: error receiving data: timed out",
+        "LDAP",
+    ),
+    (
+        "SMTPServerDisconnected: Connection unexpectedly closed: timed out",
+        "SMTP",
+    ),
+    (
+        "imaplib.IMAP4.abort: command: NOOP => socket error: EOF",
+        "IMAP",
+    ),
+    ("client_loop: send disconnect: Broken pipe", "SSH"),
+    (
+        "disconnect: rc=16 Client or broker did not communicate in the keepalive interval.",
+        "MQTT",
+    ),
+    (
+        "pika.exceptions.StreamLostError: Stream connection lost: ConnectionResetError(104, 'Connection reset by peer')",
+        "AMQP",
+    ),
+    (
+        "rsync: connection unexpectedly closed (1834 bytes received so far) [generator]",
+        "rsync",
+    ),
+    ("NT_STATUS_CONNECTION_DISCONNECTED listing \\*", "SMB"),
+    ("curl: (52) Empty reply from server", ""),
+    ("socket hang up", ""),
+    ("read ECONNRESET", ""),
+];
+
+#[test]
+fn each_names_its_protocol() {
+    let mut lost = Vec::new();
+    for (text, protocol) in PROTOCOLS {
+        let told = explain(text);
+        let name = told.protocols.join(" or ");
+        let found = !told.stories.is_empty() || !told.answers.is_empty();
+        if name != *protocol || !found {
+            let all: Vec<_> = told.stories.iter().map(|it| (&it.rules, &it.why)).collect();
+            lost.push(format!("{text}\n  is {name:?}, {all:?}"));
+        }
+    }
+    assert!(lost.is_empty(), "{}", lost.join("\n"));
+}
+
+/// A line that names a program gets none of the causes of other programs.
+#[test]
+fn what_is_not_known_of_a_program_is_not_known() {
+    for text in [
+        "psycopg2.errors.UndefinedColumn: column \"frob\" does not exist",
+        "redis: frobnicated the quux",
+        "mqtt: the wombat is full",
+    ] {
+        let told = explain(text);
+        assert!(told.stories.is_empty(), "{text}: {:?}", told.stories);
+    }
 }

@@ -1,7 +1,8 @@
 //! The error text each program prints for each wire event, and the events that a program does not report.
 //!
 //! `error_texts.tsv` has one row per text of a product: the events it stands for, the versions in which it was read or
-//! seen, and its source. Variable parts are `…`. A row without a text is a program that swallows the fault.
+//! seen, and its source; `error_texts_protocols.tsv` has those of programs that speak other protocols than HTTP. Variable
+//! parts are `…`. A row without a text is a program that swallows the fault.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -61,6 +62,7 @@ pub(crate) static FACTS: LazyLock<Vec<ErrorText>> = LazyLock::new(|| {
         include_str!("error_texts.tsv"),
         include_str!("error_texts_more.tsv"),
         include_str!("error_texts_faults.tsv"),
+        include_str!("error_texts_protocols.tsv"),
     ];
     let rows = files.into_iter().flat_map(table::rows);
     let mut facts: Vec<ErrorText> = rows.filter_map(fact).collect();
@@ -177,6 +179,8 @@ pub enum KnownProgram<'a> {
     Soap,
     /// None of its messages could be parsed, or the header names no known product.
     Unknown,
+    /// It speaks this protocol, a word of `service.rs`, in which programs do not name themselves.
+    Speaks(&'static str),
 }
 
 impl<'a> From<Option<&'a NamedProduct>> for KnownProgram<'a> {
@@ -232,14 +236,22 @@ pub(crate) fn texts_of<'a>(
         KnownProgram::Known(stack) => known(events, side, stack),
         KnownProgram::Nameless(shape) => {
             let soap = SoapSuspects::Last;
-            suspects(events, side, |product| !product.named, soap, shape)
+            suspects(events, side, |it| speaks_http(it) && !it.named, soap, shape)
         }
         KnownProgram::Soap => {
             let soap = SoapSuspects::First;
-            suspects(events, side, |product| !product.named, soap, None)
+            suspects(events, side, |it| speaks_http(it) && !it.named, soap, None)
         }
-        KnownProgram::Unknown => suspects(events, side, |_| true, SoapSuspects::AsCommon, None),
+        KnownProgram::Unknown => suspects(events, side, speaks_http, SoapSuspects::AsCommon, None),
+        KnownProgram::Speaks(protocol) => {
+            let soap = SoapSuspects::AsCommon;
+            suspects(events, side, |it| it.speaks(protocol), soap, None)
+        }
     }
+}
+
+fn speaks_http(product: &Product) -> bool {
+    product.speaks("http")
 }
 
 fn known(events: &[WireEvent], side: LogSide, stack: &NamedProduct) -> Vec<Prediction> {
@@ -279,7 +291,7 @@ impl SoapSuspects {
 fn suspects(
     events: &[WireEvent],
     side: LogSide,
-    fits: fn(&Product) -> bool,
+    fits: impl Fn(&Product) -> bool,
     soap: SoapSuspects,
     shape: Option<HeadShape>,
 ) -> Vec<Prediction> {
@@ -290,7 +302,8 @@ fn suspects(
     let mut products: Vec<_> = PRODUCTS
         .iter()
         .filter(|it| {
-            fits(it) && (it.role == role || side == LogSide::Server && it.role == Role::Proxy)
+            let both = side == LogSide::Server || !speaks_http(it);
+            fits(it) && (it.role == role || both && it.role == Role::Proxy)
         })
         .collect();
     let apart = |it: &Product| shape.is_some_and(|shape| !shape.products().contains(&it.name));
@@ -489,6 +502,7 @@ mod tests {
             include_str!("error_texts.tsv"),
             include_str!("error_texts_more.tsv"),
             include_str!("error_texts_faults.tsv"),
+            include_str!("error_texts_protocols.tsv"),
         ];
         let mut rows = 0;
         for file in files {

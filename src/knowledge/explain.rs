@@ -8,8 +8,9 @@ use super::access_log::access_line;
 use super::code::{CODES, Code, Family, codes_in};
 use super::fuzzy_match::{FuzzyMatch, MatchQuality, resembling};
 use super::log_line::{LogLineHints, head, hints_in};
-use super::message::{Message, messages_in, program_in};
+use super::message::{Message, messages_in, program_in, protocols_of};
 use super::product::Product;
+use super::service::service_name;
 use super::wire_event::{EventTrace, WireEvent};
 
 /// Why an event matched.
@@ -38,6 +39,22 @@ pub struct EventMatch {
     pub score: u8,
     /// What matched.
     pub why: MatchReason,
+}
+
+impl EventMatch {
+    /// Whether a program that speaks this protocol may have printed it; a code, any.
+    #[must_use]
+    pub(crate) fn may_be_on(&self, protocol: &str) -> bool {
+        let of_program = |it: &&'static str| {
+            let spoken = protocols_of(it);
+            spoken.is_empty() || spoken.split(' ').any(|word| word == protocol)
+        };
+        let unnamed = self.products.is_empty() && self.programs.is_empty();
+        matches!(self.why, MatchReason::Code(_))
+            || unnamed
+            || self.products.iter().any(|it| it.speaks(protocol))
+            || self.programs.iter().any(of_program)
+    }
 }
 
 /// Bytes of a pasted text that are read.
@@ -86,12 +103,22 @@ impl Reading {
             status: None,
         };
         let own = messages.iter().any(|it| it.program.is_some());
+        if let Some(program) = reading.program {
+            // What programs print that speak something else is not meant, nor what only resembles the text.
+            let spoken = protocols_of(program);
+            let meant =
+                |it: &FuzzyMatch| spoken.split(' ').any(|word| it.fact.product.speaks(word));
+            let alike = |it: &FuzzyMatch| it.fit == MatchQuality::Alike;
+            reading.texts.retain(|it| match own {
+                true => spoken.is_empty() || meant(it),
+                false => meant(it) && !alike(it),
+            });
+        }
+        let unnamed = reading.program.is_none();
         if own {
             // The system's words beside a program's own add nothing.
             messages.retain(|it| it.program.is_some());
-        } else if reading.program.is_some() {
-            reading.texts.clear();
-        } else if !reading.texts.is_empty() || codes_tell(&reading.codes) {
+        } else if !reading.texts.is_empty() || unnamed && codes_tell(&reading.codes) {
             messages.clear();
         }
         reading.messages = messages;
@@ -336,6 +363,8 @@ pub struct Explanation {
     pub status: Option<u16>,
     /// The program that the text names, where none of its known messages is in the text.
     pub program: Option<&'static str>,
+    /// The protocols of the programs that print the text, for people; empty if HTTP is among them, or they are many.
+    pub protocols: Vec<&'static str>,
     /// The times, addresses and ports in the text, which identify the connection.
     pub hints: LogLineHints,
 }
@@ -411,16 +440,50 @@ pub fn explain(text: &str) -> Explanation {
     }
     let own = reading.messages.iter().any(|it| it.program.is_some());
     let answers = reading.messages.iter().copied();
+    let protocols = protocols(&reading);
     Explanation {
         codes: reading.codes,
         stories,
         more,
         answers: answers.filter(|it| it.events.is_empty()).collect(),
         status: reading.status,
-        program: reading.program.filter(|_| !own),
+        program: reading.program.filter(|_| !own && reading.texts.is_empty()),
+        protocols,
         hints: hints_in(text),
     }
 }
+
+/// The protocols of the programs that print what was matched best, unless HTTP is among them.
+fn protocols(reading: &Reading) -> Vec<&'static str> {
+    let named = reading.program.map(protocols_of);
+    let said = reading.messages.first().and_then(|it| it.program);
+    let said = said.map(protocols_of).filter(|it| !it.is_empty());
+    let heaviest = reading.texts.first().map_or(0.0, |it| it.weight);
+    let best = reading
+        .texts
+        .iter()
+        .filter(|it| it.weight >= heaviest * 0.99);
+    let all: Vec<&str> = match (named, said) {
+        (Some(named), _) => vec![named],
+        (None, Some(said)) => vec![said],
+        (None, None) => best.map(|it| it.fact.product.protocols).collect(),
+    };
+    let mut names: Vec<&'static str> = Vec::new();
+    for word in all.iter().flat_map(|it| it.split(' ')) {
+        match service_name(word) {
+            Some(name) if !names.contains(&name) => names.push(name),
+            Some(_) => {}
+            None => return Vec::new(),
+        }
+    }
+    if names.len() > PROTOCOLS {
+        names.clear();
+    }
+    names
+}
+
+/// Protocols that are named: a text that more of them have says nothing of one.
+const PROTOCOLS: usize = 3;
 
 fn extend<T: PartialEq>(all: &mut Vec<T>, new: Vec<T>) {
     for one in new {

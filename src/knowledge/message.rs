@@ -65,13 +65,16 @@ static BY_FIRST_WORD: LazyLock<HashMap<&'static str, Vec<&'static Message>>> =
 struct NamedProgram {
     title: &'static str,
     words: Vec<&'static str>,
+    /// The protocols that it speaks: words of `service.rs`, with spaces between.
+    protocols: &'static str,
 }
 
 static PROGRAMS: LazyLock<Vec<NamedProgram>> = LazyLock::new(|| {
     table::rows(include_str!("programs.tsv"))
-        .map(|[title, words]| NamedProgram {
+        .map(|[title, words, protocols]| NamedProgram {
             title,
             words: words.split(' ').collect(),
+            protocols,
         })
         .collect()
 });
@@ -128,6 +131,17 @@ pub(super) fn program_in(text: &str) -> Option<&'static str> {
     PROGRAMS.iter().find(named).map(|it| it.title)
 }
 
+/// The protocols that a program speaks, by its title or the name of a program of that kind; empty if they are not known.
+#[must_use]
+pub(super) fn protocols_of(program: &str) -> &'static str {
+    let titled = PROGRAMS.iter().find(|it| it.title == program);
+    let titled = titled.or_else(|| {
+        let title = program_in(program)?;
+        PROGRAMS.iter().find(|it| it.title == title)
+    });
+    titled.map_or("", |it| it.protocols)
+}
+
 /// Whether the message begins at this word: the word after its last one, and how many of its words there are.
 fn match_at(message: &Message, words: &[String], start: usize) -> Option<(usize, usize)> {
     let (phrase, alone) = match message.phrase.strip_prefix('=') {
@@ -166,7 +180,7 @@ mod tests {
     #[test]
     fn the_tables_are_well_formed() {
         table::well_formed::<7>(include_str!("messages.tsv"));
-        table::well_formed::<2>(include_str!("programs.tsv"));
+        table::well_formed::<3>(include_str!("programs.tsv"));
         for row in table::rows::<7>(include_str!("messages.tsv")) {
             for event in row[2].split(' ').filter(|it| !it.is_empty()) {
                 assert!(WireEvent::named(event).is_some(), "{row:?}");

@@ -1,6 +1,6 @@
 //! The products of the tables, and how the headers `User-Agent`, `Server` and `Via` identify them.
 //!
-//! A product is known only if a header names it. One that sends no such header (Node's `http`, .NET, `reqwest`, PHP's
+//! A product is known only if a header names it: in other protocols than HTTP none does. One that sends no such header (Node's `http`, .NET, `reqwest`, PHP's
 //! streams) stays unknown here, and the suspects of [`texts`](super::texts) take its place.
 
 use std::fmt;
@@ -9,19 +9,22 @@ use std::sync::LazyLock;
 use super::table;
 use super::wire_event::LogSide;
 
-/// A program or library that speaks HTTP.
+/// A program or library that speaks HTTP or another protocol.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Product {
     /// The name in reports and tables.
     pub name: &'static str,
     /// The name shown to the user.
     pub title: &'static str,
-    /// Its role in HTTP.
+    /// Its role in its protocol.
     pub role: Role,
     /// Whether it names itself in a header by default.
     pub named: bool,
-    /// Rank among products of its role by how common it is; 1 is the most common. An estimate, used to order suspects.
+    /// Rank among products of its role and protocol by how common it is; 1 is the most common. An estimate, used to order
+    /// suspects.
     pub rank: u8,
+    /// The protocols in which its texts are known, with spaces between: `http`, or words of `service.rs`.
+    pub protocols: &'static str,
 }
 
 /// The role of a product.
@@ -38,7 +41,7 @@ pub enum Role {
 /// All products.
 pub static PRODUCTS: LazyLock<Vec<Product>> = LazyLock::new(|| {
     table::rows(include_str!("products.tsv"))
-        .map(|[name, title, role, header, rank]| Product {
+        .map(|[name, title, role, header, rank, protocols]| Product {
             name,
             title,
             role: match role {
@@ -48,6 +51,7 @@ pub static PRODUCTS: LazyLock<Vec<Product>> = LazyLock::new(|| {
             },
             named: header == "named",
             rank: rank.parse().unwrap_or(u8::MAX),
+            protocols,
         })
         .collect()
 });
@@ -72,6 +76,12 @@ pub fn inside(server: &Product) -> Option<&'static Product> {
 const KEEP_OPEN: [&str; 4] = ["curl", "chrome", "firefox", "safari"];
 
 impl Product {
+    /// Whether its texts are about this protocol.
+    #[must_use]
+    pub fn speaks(&self, protocol: &str) -> bool {
+        self.protocols.split(' ').any(|it| it == protocol)
+    }
+
     /// Whether it leaves the connection open unless its user says otherwise.
     #[must_use]
     pub(crate) fn keeps_open(&self) -> bool {
@@ -368,9 +378,10 @@ mod tests {
 
     #[test]
     fn the_table_is_well_formed() {
-        table::well_formed::<5>(include_str!("products.tsv"));
+        table::well_formed::<6>(include_str!("products.tsv"));
         for (index, one) in PRODUCTS.iter().enumerate() {
             assert!(one.rank != u8::MAX, "{}", one.name);
+            assert!(!one.protocols.is_empty(), "{}", one.name);
             assert!(
                 !PRODUCTS[..index].iter().any(|it| it.name == one.name),
                 "{}",

@@ -35,6 +35,40 @@ pub(crate) fn is_service(name: &str) -> bool {
     SERVICES.iter().any(|(service, _)| *service == name)
 }
 
+/// The names for people of the protocols other than HTTP that have texts.
+const NAMES: [(&str, &str); 23] = [
+    ("amqp", "AMQP"),
+    ("bgp", "BGP"),
+    ("dns", "DNS"),
+    ("fastcgi", "FastCGI"),
+    ("ftp", "FTP"),
+    ("git", "git"),
+    ("imap", "IMAP"),
+    ("kafka", "Kafka"),
+    ("ldap", "LDAP"),
+    ("memcached", "memcached"),
+    ("mongodb", "MongoDB"),
+    ("mqtt", "MQTT"),
+    ("mysql", "MySQL"),
+    ("oracle", "Oracle Net"),
+    ("pop3", "POP3"),
+    ("postgresql", "PostgreSQL"),
+    ("rdp", "RDP"),
+    ("redis", "Redis"),
+    ("rsync", "rsync"),
+    ("smb", "SMB"),
+    ("smtp", "SMTP"),
+    ("sqlserver", "TDS (SQL Server)"),
+    ("ssh", "SSH"),
+];
+
+/// The name for people of a protocol other than HTTP; `None` for HTTP and what is not known.
+#[must_use]
+pub(crate) fn service_name(word: &str) -> Option<&'static str> {
+    let found = NAMES.iter().find(|(service, _)| *service == word);
+    found.map(|(_, name)| *name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

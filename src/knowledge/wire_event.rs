@@ -107,6 +107,7 @@ events! {
     Client Packets FinWhileSending "fin-while-sending" "the server closes while the request is being sent" ["closed-before-request" "early-response-reset"]
     Client Packets RstWhileSending "rst-while-sending" "the connection is reset while the request is being sent" ["early-response-reset" "reset-before-response"]
     Client Packets EarlyResponseThenRst "early-response-then-rst" "the server answers early, then resets while the client still sends" ["early-response-reset"]
+    Client Packets GreetingSilent "greeting-silent" "the connection opens, and not a byte comes from the server until the client's limit" ["client-gave-up-waiting"]
     Client Packets ServerSilent "server-silent" "no response until the client's limit" ["client-gave-up-waiting"]
     Client Packets RetransmissionsExhausted "retransmissions-exhausted" "what is sent is no longer acknowledged, until the system gives up" ["retransmissions-exhausted" "idle-state-lost"]
     Client Packets KeepAliveUnanswered "keepalive-unanswered" "TCP keep-alive probes are not answered" ["keepalive-probes-unanswered"]
@@ -124,7 +125,15 @@ events! {
     Client Packets FinBetweenChunks "fin-between-chunks" "the server closes between chunks, the last one missing" ["response-cut-short"]
     Client Packets RstInChunk "rst-in-chunk" "the connection is reset within a chunked body" ["reset-mid-response" "response-cut-short"]
     Client Packets RstInBodyUntilClose "rst-in-body-until-close" "the connection is reset in a body that the close should have ended" ["response-end-unknown" "reset-mid-response"]
+    Client Packets FinInAnswer "fin-in-answer" "the server closes within its answer, in a protocol other than HTTP" ["response-cut-short"]
+    Client Packets RstInAnswer "rst-in-answer" "the connection is reset within the answer, in a protocol other than HTTP" ["reset-mid-response"]
     Client Packets BodyStalled "body-stalled" "the body stops coming until the client's limit" ["client-gave-up-waiting" "client-left-mid-response" "response-cut-short"]
+
+    // In the words of other protocols.
+    Client Packets LoginRefused "login-refused" "the server refuses the login or the session, and says why in the words of the protocol" ["session-ended-with-error" "request-refused"]
+    Client Packets SessionEnded "session-ended" "the server ends the session, and says why in the words of the protocol" ["session-ended-with-error"]
+    Client Packets ErrorAnswered "error-answered" "the server answers a request by an error of the protocol, and the session goes on" ["request-refused"]
+    Client Packets TlsNotOffered "tls-not-offered" "the client asks for TLS, and the server does not do it" []
 
     // On a reused connection.
     Client Packets IdleFin "idle-fin" "the server closes an idle connection; the client's next request comes later" ["idle-timeout-close" "reuse-of-closed-connection"]
@@ -249,6 +258,8 @@ events! {
     Server Packets ClientFinInRequestChunk "client-fin-in-request-chunk" "the client closes within a chunked request body" ["client-left-mid-upload"]
     Server Packets RequestHeadStalled "request-head-stalled" "the request's head does not come to its end in time" ["client-left-mid-upload" "preconnect-unused" "unsolicited-response"]
     Server Packets RequestBodyStalled "request-body-stalled" "the request's body does not come to its end in time" ["client-left-mid-upload" "path-mtu-blackhole"]
+    Server Packets ClientLeftWithoutGoodbye "client-left-without-goodbye" "the client closes between two requests, without the goodbye of the protocol" []
+    Server Packets ServerEndsSession "server-ends-session" "the server ends the session, and says why in the words of the protocol" ["session-ended-with-error"]
     Server Packets IdleClose "idle-close" "the server closes an idle connection" ["idle-timeout-close"]
 
     // The server's side: malformed requests.
@@ -319,7 +330,7 @@ impl WireEvent {
     pub(crate) const fn is_wait(self) -> bool {
         matches!(
             self,
-            Self::ServerSilent | Self::BodyStalled | Self::ClientAbort
+            Self::ServerSilent | Self::GreetingSilent | Self::BodyStalled | Self::ClientAbort
         )
     }
 
@@ -334,6 +345,10 @@ impl WireEvent {
             Self::Idle408FinPost => Self::Idle408Fin,
             Self::RaceFin | Self::FinAfterAccept => Self::FinBeforeResponse,
             Self::RaceRst | Self::RstAfterAccept | Self::RaceWriteFails => Self::RstBeforeResponse,
+            Self::LoginRefused => Self::SessionEnded,
+            Self::GreetingSilent => Self::ServerSilent,
+            Self::FinInAnswer => Self::FinBeforeResponse,
+            Self::RstInAnswer => Self::RstBeforeResponse,
             Self::ConnectUnansweredToTheEnd => Self::ConnectUnanswered,
             Self::AdminProhibited | Self::NetUnreachable => Self::HostUnreachable,
             Self::PortUnreachable => Self::ConnectRefused,
@@ -414,14 +429,16 @@ mod tests {
         assert_eq!(
             silent,
             [
+                &WireEvent::TlsNotOffered,
                 &WireEvent::TooManyFields,
                 &WireEvent::RepeatedLength,
                 &WireEvent::StatusError,
                 &WireEvent::SoapEncoded,
                 &WireEvent::SoapMediaType,
-                &WireEvent::BadContentEncoding
+                &WireEvent::BadContentEncoding,
+                &WireEvent::ClientLeftWithoutGoodbye,
             ],
-            "TCP and HTTP are well there"
+            "TCP and the protocol are well there"
         );
     }
 

@@ -63,6 +63,13 @@ fn write(page: &mut String, told: &Explanation) -> fmt::Result {
     if known && !told.stories.is_empty() {
         writeln!(page)?;
     }
+    if !told.protocols.is_empty() {
+        writeln!(
+            page,
+            "A text of programs that speak {}.",
+            told.protocols.join(" or ")
+        )?;
+    }
     if !told.stories.is_empty() {
         writeln!(page, "{}", introduction(told))?;
     }

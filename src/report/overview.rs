@@ -105,7 +105,13 @@ fn write(page: &mut String) -> std::fmt::Result {
             .filter(|it| it.role == role && FACTS.iter().any(|fact| fact.product == *it))
             .collect();
         products.sort_by_key(|it| it.rank);
-        let titles: Vec<&str> = products.iter().map(|it| it.title).collect();
+        let mut titles: Vec<&str> = Vec::new();
+        for product in products {
+            // A program of several protocols is listed once.
+            if !titles.contains(&product.title) {
+                titles.push(product.title);
+            }
+        }
         wrapped(page, title, &titles)?;
     }
     page.push_str("\n`hangup rules` lists what can be found, a line each.\n");
