@@ -10,7 +10,7 @@ use super::rich_text::{StyledLine, Tone};
 use super::view::View;
 use crate::base::escape::shortened;
 use crate::base::format::{count, duration, number};
-use crate::knowledge::{EventTrace, LogTime};
+use crate::knowledge::{EventTrace, LogTime, MatchQuality, MatchReason};
 use crate::rules;
 use crate::rules::log_errors::{ClockReading, SearchBasis, SearchResult};
 
@@ -29,6 +29,9 @@ pub(super) fn write(
     let text = shortened(narrowed.text.as_bytes(), TEXT);
     sheet.paragraph(&format!("Asked for: “{text}”").into())?;
     sheet.paragraph(&verdict(view, narrowed))?;
+    if let Some(sentence) = known_text(narrowed) {
+        sheet.paragraph(&sentence.into())?;
+    }
     for sentence in line_says(narrowed) {
         sheet.paragraph(&sentence.into())?;
     }
@@ -98,6 +101,25 @@ fn verdict(view: &View<'_>, narrowed: &SearchResult) -> StyledLine {
         }
     };
     StyledLine::default().strong(told).plain(why)
+}
+
+/// Which known text of a protocol other than HTTP it is, and how well it matches.
+fn known_text(narrowed: &SearchResult) -> Option<String> {
+    if narrowed.protocols.is_empty() {
+        return None;
+    }
+    let protocols = narrowed.protocols.join(" or ");
+    let how = match narrowed.known.as_ref()? {
+        MatchReason::Text(text, MatchQuality::Whole) => format!("it holds all of “{text}”"),
+        MatchReason::Text(text, MatchQuality::Part) => format!("it is a part of “{text}”"),
+        MatchReason::Text(text, MatchQuality::Alike) => format!("it resembles “{text}”"),
+        MatchReason::Message(message) => {
+            let words = message.phrase.trim_start_matches('=');
+            format!("it holds the words “{words}”")
+        }
+        MatchReason::Code(code) => format!("it names {} {}", code.family.title(), code.code),
+    };
+    Some(format!("Programs that speak {protocols} print it: {how}."))
 }
 
 /// How the line's addresses, ports and times were used.

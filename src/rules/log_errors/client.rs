@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use super::ending::{ClientEvent, SHORTEST_LIMIT, USUAL_ROUND_TRIP, met, silence};
 use super::program::calls_by_soap;
-use super::{h2, http_faults};
+use super::{dialogue, h2, http_faults};
 use crate::analysis::connection::tls_close::{refused_without_certificate, response_cut};
-use crate::analysis::connection::{
-    By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who,
-};
+use crate::analysis::connection::{By, Connection, How, Opening, Phase, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Quote;
@@ -20,16 +19,10 @@ use crate::protocol::tls::{
 };
 use crate::rules::{self, classify};
 
-/// No time limit is set below this; a client that closes sooner did not wait in vain.
-const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
 /// A server that closes an unused connection later than this closes it for idleness and refuses nobody.
 const IDLE: Duration = Duration::from_secs(1);
-/// Round trip assumed where the handshake was not captured.
-const USUAL_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// Retransmissions of a SYN before any common system gives up by itself (Linux `tcp_syn_retries`).
 const ALL_SYN_RETRIES: u16 = 6;
-/// Unanswered repetitions that are more than packet loss.
-const REPEATED: u32 = 3;
 
 /// The possible sequences of events, likeliest first, each in order; empty if the client met none.
 pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
@@ -70,6 +63,9 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
         }
     }
     match connection.protocol {
+        _ if dialogue::is_spoken(connection) => {
+            events = dialogue::of_client(connection, met(connection));
+        }
         Protocol::WebSocket => {
             // Without a Close there was no closing handshake (RFC 6455 §7.1.1).
             let no_close = connection
@@ -121,42 +117,6 @@ fn unreachable(quote: &Quote) -> WireEvent {
             4 => WireEvent::PortUnreachable,
             _ => WireEvent::HostUnreachable,
         }
-    }
-}
-
-/// How the connection ended for the client.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum ClientEvent {
-    /// The server's FIN came first.
-    Fin,
-    /// A RST from the server, or forged in its name.
-    Reset,
-    /// The client closed first.
-    Left,
-    /// Nothing came, and the client waits.
-    Silence,
-    /// The capture ends before the connection.
-    Open,
-}
-
-fn met(connection: &Connection) -> ClientEvent {
-    let teardown = &connection.teardown;
-    let server = Who::Server as usize;
-    let effective = |event: &CloseEvent| event.kind != Some(ResetKind::Stale);
-    let reset = connection.reset[server].filter(effective);
-    let first = match (connection.fin[server], reset) {
-        (Some(fin), Some(reset)) if reset.frame_ref < fin.frame_ref => ClientEvent::Reset,
-        (Some(_), _) => ClientEvent::Fin,
-        (None, Some(_)) => ClientEvent::Reset,
-        (None, None) => ClientEvent::Silence,
-    };
-    match (teardown.by, teardown.how) {
-        (_, How::Open) => ClientEvent::Open,
-        (_, How::Silence) => ClientEvent::Silence,
-        // The server's `close_notify` had come first, and the client read it.
-        (By::Client, _) if teardown.close_notify_seen.is_some() => ClientEvent::Fin,
-        (By::Client | By::Both, _) => ClientEvent::Left,
-        _ => first,
     }
 }
 
@@ -240,6 +200,7 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
                 ],
             }
         }
+        ClientEvent::Left if gave_up_inside(connection, facts) => vec![E::ServerSilent],
         ClientEvent::Left => Vec::new(),
         _ if facts.is_unanswered(connection.teardown.at) => vec![match met {
             ClientEvent::Reset => E::TlsRstBeforeResponse,
@@ -252,6 +213,13 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             None => Vec::new(),
         },
     }
+}
+
+/// Whether the client closed after it had waited for an answer to what it sent inside TLS.
+fn gave_up_inside(connection: &Connection, facts: &TlsFacts) -> bool {
+    let at = connection.teardown.at;
+    let spoke = connection.last_data[Who::Client as usize].time;
+    connection.outcome.is_failed() && facts.is_unanswered(at) && at.since(spoke) >= SHORTEST_LIMIT
 }
 
 /// Why the client does not trust the issuer: the certificate is its own issuer, or the chain that was sent leads to none
@@ -329,7 +297,7 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     }
     events.extend(exchanges.iter().find_map(refusing));
     if met == ClientEvent::Silence {
-        events.extend(silence(connection, owed));
+        events.extend(silence(connection, exchanges, owed));
     }
 }
 
@@ -415,22 +383,6 @@ fn owed_at(connection: &Connection, met: ClientEvent) -> Option<usize> {
 fn half_closed(connection: &Connection) -> bool {
     connection.reset[Who::Client as usize].is_none()
         && last_byte(connection).time > connection.teardown.at
-}
-
-fn silence(connection: &Connection, owed: Option<usize>) -> Option<WireEvent> {
-    let sent = &connection.sent[Who::Client as usize];
-    if sent.bytes > sent.acknowledged && sent.retransmitted >= REPEATED {
-        return Some(WireEvent::RetransmissionsExhausted);
-    }
-    if sent.keep_alives >= REPEATED {
-        return Some(WireEvent::KeepAliveUnanswered);
-    }
-    let exchange = connection.exchanges.get(owed?)?;
-    match exchange.response.as_ref().map(|it| it.message.progress) {
-        None | Some(MessageProgress::Head) => Some(WireEvent::ServerSilent),
-        Some(MessageProgress::Body) => Some(WireEvent::BodyStalled),
-        Some(_) => None,
-    }
 }
 
 /// A complete response that the client's library reports as an error instead of returning it.

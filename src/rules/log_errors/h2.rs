@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::client::ClientEvent;
+use super::ending::ClientEvent;
 use crate::analysis::connection::{Connection, Who};
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{ErrorCode, Exchange, Party};

@@ -2,7 +2,8 @@
 //!
 //! In: one settled [`Connection`]. Out: for each side, the texts that its program prints, or those of the usual
 //! suspects if no header names the program. `client` and `server` derive the wire events that each side's application
-//! met, in order; `h2` does so for HTTP/2 streams, `http_faults` for malformed messages. `program` identifies the
+//! met, in order; `h2` does so for HTTP/2 streams, `http_faults` for malformed messages, `dialogue` for protocols other than
+//! HTTP, whose programs' texts are never mixed with those of HTTP's. `program` identifies the
 //! program, `socket` gives the errors of its system calls, `placeholders` fills in the variable parts, and `search` and
 //! `locate` go the other way, from a log line to its connection. The texts themselves are
 //! [`knowledge`](crate::knowledge).
@@ -12,6 +13,8 @@
 //! the record does not hold them: the contents of bodies.
 
 mod client;
+mod dialogue;
+mod ending;
 mod h2;
 mod http_faults;
 mod locate;
@@ -26,7 +29,7 @@ mod socket;
 mod tests;
 
 pub use locate::{ClockReading, LocatedConnections};
-pub(crate) use placeholders::filled;
+pub use placeholders::filled;
 pub use relay::Relays;
 pub use search::{ErrorSearch, SearchBasis, SearchResult};
 

@@ -12,6 +12,7 @@ use crate::analysis::connection::{CloseEvent, Connection, How, Who};
 use crate::base::escape::shortened;
 use crate::base::flow_end::FlowEnd;
 use crate::base::net::Endpoint;
+use crate::protocol::dialogue::Complaint;
 use crate::protocol::http::{Exchange, H2Stream, MessageProgress, Protocol, SharedText};
 use crate::protocol::tls::alert_name;
 
@@ -64,6 +65,14 @@ enum Placeholder {
     /// The name and the number of the error in its RST_STREAM.
     StreamError,
     StreamCode,
+    /// The code of the error that the server reported in the words of its protocol.
+    Code,
+    /// The text of that error, without its severity.
+    Words,
+    /// Both.
+    CodeAndWords,
+    /// What follows "due to" in that text.
+    Reason,
 }
 
 /// The text before a variable part, the text after it, and its meaning. `^` is the beginning of the text.
@@ -145,11 +154,62 @@ const BLANKS: &[(&str, &str, Placeholder)] = &[
     ("[SSL: ", "] ", Placeholder::AlertCapitals),
     ("[SSL: …] ", " (_ssl.c", Placeholder::AlertWords),
     ("Received fatal alert: ", "", Placeholder::AlertName),
+    ("\", port ", " failed", Placeholder::Port),
+    ("connect to host … port ", ": ", Placeholder::Port),
+    ("FATAL:  ", "", Placeholder::Words),
+    ("FATAL: ", "", Placeholder::Words),
+    ("ERROR:  ", "", Placeholder::Words),
+    ("^ERROR: ", "", Placeholder::Words),
+    ("(SQLSTATE ", ")", Placeholder::Code),
+    ("terminating connection due to ", "", Placeholder::Reason),
+    ("canceling statement due to ", "", Placeholder::Reason),
+    ("^", ": terminating connection", Placeholder::Code),
+    ("^error: ", "", Placeholder::Words),
+    ("middle of operation: ", "", Placeholder::Words),
+    ("^pq: ", "", Placeholder::Words),
+    ("^ERROR ", " (", Placeholder::Code),
+    ("^ERROR … (…): ", "", Placeholder::Words),
+    ("^(", ", \"…\")", Placeholder::Code),
+    ("^(…, \"", "\")", Placeholder::Words),
+    ("^Error ", ": …", Placeholder::Code),
+    ("^Error …: ", "", Placeholder::Words),
+    ("^Error: ", "", Placeholder::Words),
+    ("be verified: ", " - …", Placeholder::Code),
+    ("be verified: … - ", "", Placeholder::Words),
+    ("(type=master) : (conn=…) ", "", Placeholder::Words),
+    ("type='master'}. ", "", Placeholder::Words),
+    ("^", " (…): …", Placeholder::Code),
+    ("^… (…): ", "", Placeholder::Words),
+    ("^(error) ", "", Placeholder::Words),
+    ("^ReplyError: ", "", Placeholder::Words),
+    ("^ldap_bind: … (", ")", Placeholder::Code),
+    ("^(", ", b'…')", Placeholder::Code),
+    ("^(…, b'", "')", Placeholder::Words),
+    ("with STARTTLS: ", "", Placeholder::CodeAndWords),
+    ("^<** ", " …", Placeholder::Code),
+    ("^<** … ", "", Placeholder::Words),
+    ("MAIL failed: ", "", Placeholder::Code),
+    ("Access denied: ", "", Placeholder::Code),
+    ("^b'-ERR ", "'", Placeholder::Words),
+    ("^b'", "'", Placeholder::Words),
+    ("^command: … => ", "", Placeholder::Words),
+    ("^", " …", Placeholder::Code),
+    ("^… ", "", Placeholder::Words),
+    ("Access failed: ", "", Placeholder::CodeAndWords),
+    ("Login failed: ", "", Placeholder::CodeAndWords),
+    ("port …:2: ", "", Placeholder::Words),
+    ("closed: ", " (…) with message", Placeholder::Code),
+    ("by server: ", " (…) with message", Placeholder::Code),
+    ("with message \"", "\"", Placeholder::Words),
+    ("ConnectionClosedByBroker: (", ") '", Placeholder::Code),
+    ("ConnectionClosedByBroker: (…) '", "'", Placeholder::Words),
+    ("ChannelClosedByBroker: (", ", ", Placeholder::Code),
+    ("ChannelClosedByBroker: (…, ", ")", Placeholder::Words),
 ];
 
 /// The text with its variable parts filled in from the connection; `who` is the side that writes it.
 #[must_use]
-pub(crate) fn filled(text: &'static str, connection: &Connection, who: Who) -> Cow<'static, str> {
+pub fn filled(text: &'static str, connection: &Connection, who: Who) -> Cow<'static, str> {
     if !text.contains('…') {
         return Cow::Borrowed(text);
     }
@@ -234,6 +294,16 @@ fn fill(blank: Placeholder, connection: &Connection, who: Who) -> Option<String>
         Placeholder::Stream => Some(stream(connection)?.id.to_string()),
         Placeholder::StreamError => Some(stream(connection)?.reset?.code.to_string()),
         Placeholder::StreamCode => Some(stream(connection)?.reset?.code.0.to_string()),
+        Placeholder::Code => Some(code(complaint(connection)?)?.into_owned()),
+        Placeholder::Words => Some(words(complaint(connection)?).into_owned()),
+        Placeholder::CodeAndWords => {
+            let said = complaint(connection)?;
+            Some(format!("{} {}", code(said)?, words(said)))
+        }
+        Placeholder::Reason => {
+            let words = words(complaint(connection)?);
+            Some(words.split_once("due to ")?.1.to_owned())
+        }
         Placeholder::Status => {
             let mut exchanges = connection.exchanges.iter().rev();
             exchanges
@@ -256,6 +326,28 @@ fn fill(blank: Placeholder, connection: &Connection, who: Who) -> Option<String>
             (received < UNGROUPED).then(|| received.to_string())
         }
     }
+}
+
+/// The error that the server reported in the words of its protocol.
+fn complaint(connection: &Connection) -> Option<&Complaint> {
+    let complaint = connection.dialogue.as_deref()?.complaint.as_ref();
+    complaint.filter(|it| it.by == FlowEnd::B)
+}
+
+/// The code of an error, without what stands in parentheses behind it.
+fn code(complaint: &Complaint) -> Option<Cow<'_, str>> {
+    let code = complaint.code.as_ref()?.as_bytes();
+    let code = code.split(|byte| *byte == b' ').next();
+    code.filter(|it| !it.is_empty())
+        .map(|it| shortened(it, NAME))
+}
+
+/// The text of an error. PostgreSQL's begins with its severity.
+fn words(complaint: &Complaint) -> Cow<'_, str> {
+    let text = complaint.text.as_bytes().trim_ascii();
+    let severities = [&b"FATAL: "[..], b"ERROR: ", b"PANIC: "];
+    let bare = severities.iter().find_map(|it| text.strip_prefix(*it));
+    shortened(bare.unwrap_or(text), NAME)
 }
 
 /// The first HTTP/2 stream that was not completed.

@@ -19,6 +19,24 @@ pub(super) enum Program {
     Soap,
     /// None of its messages could be parsed, or the header names no known product.
     Unknown,
+    /// It speaks this protocol, a word of the tables, in which programs do not name themselves.
+    Speaks(&'static str),
+}
+
+/// The protocol other than HTTP that a connection is in: by its bytes, or by the port of its server if there are none to
+/// read.
+pub(super) fn protocol(connection: &Connection) -> Option<&'static str> {
+    let [protocol, _] = connection.carried();
+    Some(protocol).filter(|it| !matches!(*it, "" | "http" | "websocket"))
+}
+
+/// The protocol that the bytes of a connection show.
+pub(super) fn shown(connection: &Connection) -> Option<&'static str> {
+    if !connection.exchanges.is_empty() {
+        return Some("http");
+    }
+    let facts = connection.dialogue.as_deref();
+    Some(facts?.protocol?.id())
 }
 
 impl Hash for Program {
@@ -26,6 +44,9 @@ impl Hash for Program {
         std::mem::discriminant(self).hash(state);
         if let Self::Nameless(shape) = self {
             shape.hash(state);
+        }
+        if let Self::Speaks(protocol) = self {
+            protocol.hash(state);
         }
         if let Self::Known(stack) = self {
             stack.product.name.hash(state);
@@ -38,6 +59,11 @@ impl Hash for Program {
 impl Program {
     /// The program on this side of the connection.
     pub(super) fn of(connection: &Connection, who: Who) -> Self {
+        if connection.exchanges.is_empty()
+            && let Some(protocol) = protocol(connection)
+        {
+            return Self::Speaks(protocol);
+        }
         let mut program = Self::Unknown;
         for exchange in &connection.exchanges {
             let named = match who {
@@ -47,7 +73,7 @@ impl Program {
             match named {
                 Self::Known(_) => return named,
                 Self::Nameless(_) | Self::Soap => program = named,
-                Self::Unknown => {}
+                Self::Unknown | Self::Speaks(_) => {}
             }
         }
         program
@@ -59,6 +85,7 @@ impl Program {
             Self::Nameless(shape) => KnownProgram::Nameless(*shape),
             Self::Soap => KnownProgram::Soap,
             Self::Unknown => KnownProgram::Unknown,
+            Self::Speaks(protocol) => KnownProgram::Speaks(protocol),
         }
     }
 
@@ -66,7 +93,7 @@ impl Program {
     pub(super) fn product(&self) -> Option<&'static Product> {
         match self {
             Self::Known(stack) => Some(stack.product),
-            Self::Nameless(_) | Self::Soap | Self::Unknown => None,
+            Self::Nameless(_) | Self::Soap | Self::Unknown | Self::Speaks(_) => None,
         }
     }
 
@@ -83,14 +110,14 @@ impl Program {
                 version: None,
                 by: stack.by,
             }),
-            Self::Nameless(_) | Self::Soap | Self::Unknown => None,
+            Self::Nameless(_) | Self::Soap | Self::Unknown | Self::Speaks(_) => None,
         }
     }
 
     pub(super) fn named_by(&self) -> Option<NamedBy> {
         match self {
             Self::Known(stack) => Some(stack.by),
-            Self::Nameless(_) | Self::Soap | Self::Unknown => None,
+            Self::Nameless(_) | Self::Soap | Self::Unknown | Self::Speaks(_) => None,
         }
     }
 }

@@ -8,14 +8,14 @@
 use std::sync::Arc;
 
 use super::locate::{LocatedConnections, locate};
-use super::program::Program;
+use super::program::{self, Program};
 use super::stories;
 use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Opening, Phase, Who};
 use crate::base::frame_ref::FrameRef;
 use crate::base::time::Timestamp;
 use crate::knowledge::{
     Code, EventMatch, EventTrace, LogLineHints, LogSide, MatchReason, Product, Role, WireEvent,
-    codes_in, hints_in, match_error, status_in,
+    codes_in, explain, hints_in, match_error, status_in,
 };
 use crate::protocol::tcp::CloseEvent;
 use crate::rules::{Finding, Severity};
@@ -37,6 +37,8 @@ pub struct ErrorSearch {
     status: Option<u16>,
     /// The error of a system call in it.
     failure: Option<CallFailure>,
+    /// The protocols of the programs that print it.
+    protocols: Vec<&'static str>,
 }
 
 /// The error that a read or a write returns once the peer has closed, whatever was under way.
@@ -127,6 +129,10 @@ pub struct SearchResult {
     pub located: LocatedConnections,
     /// The connection that the line identifies although its events do not match, if there is one.
     pub pointed: Option<u32>,
+    /// The protocols of the programs that print the error, for people; empty if HTTP is among them, or they are many.
+    pub protocols: Vec<&'static str>,
+    /// What of the error is known.
+    pub known: Option<MatchReason>,
 }
 
 impl ErrorSearch {
@@ -150,6 +156,7 @@ impl ErrorSearch {
             text: text.trim().to_owned(),
             wanted,
             failure: CallFailure::of(text, &codes),
+            protocols: explain(text).protocols,
             codes,
             hints,
             status: status_in(text).filter(|it| *it >= 400),
@@ -178,13 +185,18 @@ impl ErrorSearch {
             return Some(StoryFit::Story);
         }
         let mut best = None;
+        let shown = program::shown(connection);
+        let wanted = || {
+            let all = self.wanted.iter();
+            all.filter(|it| shown.is_none_or(|protocol| it.may_be_on(protocol)))
+        };
         for who in Who::BOTH {
             let met = stories(connection, who);
             if met.is_empty() {
                 continue;
             }
             let program = Program::of(connection, who);
-            for one in &self.wanted {
+            for one in wanted() {
                 if met
                     .iter()
                     .flatten()
@@ -207,7 +219,7 @@ impl ErrorSearch {
         })
         .or_else(|| {
             let could = |one: &EventMatch| could_be(connection, one.what);
-            self.wanted.iter().any(could).then_some(StoryFit::Hidden)
+            wanted().any(could).then_some(StoryFit::Hidden)
         })
     }
 
@@ -274,6 +286,8 @@ impl ErrorSearch {
             before,
             located,
             pointed,
+            protocols: self.protocols.clone(),
+            known: self.wanted.first().map(|it| it.why.clone()),
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::http_faults;
-use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Who};
+use super::ending::{ClientDeparture, leaving, stopped_reading};
+use super::{dialogue, http_faults};
+use crate::analysis::connection::{By, Connection, How, Opening, Phase, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{Exchange, Framing, Message, MessageProgress, Protocol};
@@ -14,8 +15,6 @@ use crate::rules::classify;
 const SHORTEST_LIMIT: Duration = Duration::from_secs(5);
 /// A client that sends nothing for this long has stalled.
 const STALLED: Duration = Duration::from_secs(1);
-/// Unanswered repetitions that are more than packet loss.
-const REPEATED: u32 = 3;
 
 /// The events in order, as the only sequence; empty if the server met none.
 pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
@@ -41,6 +40,9 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
         return events;
     }
     match connection.protocol {
+        _ if dialogue::is_spoken(connection) && connection.protocol != Protocol::Tls => {
+            events.extend(dialogue::of_server(connection));
+        }
         Protocol::Tls => events.extend(tls(connection)),
         Protocol::Http1 | Protocol::Http2 | Protocol::Unknown => http(connection, &mut events),
         Protocol::Tunnel if connection.exchanges.len() > 1 => http(connection, &mut events),
@@ -74,25 +76,6 @@ fn tls(connection: &Connection) -> Option<WireEvent> {
     }
 }
 
-/// How the client closed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ClientDeparture {
-    Fin,
-    Reset,
-}
-
-/// How the client closed; `None` if it did not close first.
-fn leaving(connection: &Connection) -> Option<ClientDeparture> {
-    let forged = connection.reset[Who::Client as usize]
-        .is_some_and(|event| event.kind == Some(ResetKind::Foreign));
-    match (connection.teardown.by, connection.teardown.how) {
-        (By::Client, How::Fin) => Some(ClientDeparture::Fin),
-        (By::Client, How::Reset(_)) => Some(ClientDeparture::Reset),
-        (By::Middlebox, _) if forged => Some(ClientDeparture::Reset),
-        _ => None,
-    }
-}
-
 fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     for exchange in &connection.exchanges {
         // A request that was served was well-formed enough.
@@ -106,8 +89,7 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     let open = |it: &&Exchange| !it.is_settled() || classify::has_more(connection, it);
     let owed = connection.exchanges.iter().find(open);
     if connection.teardown.how == How::Silence {
-        let sent = &connection.sent[Who::Server as usize];
-        if sent.bytes > sent.acknowledged && sent.retransmitted >= REPEATED {
+        if stopped_reading(connection) {
             events.push(WireEvent::ClientStoppedReading);
         }
         return;

@@ -509,3 +509,89 @@ fn half_a_request_that_is_answered_late_has_stalled() {
     let at_once = format!("{half}+20ms <-- 400 \"bad\" [close]\n+2s {close}");
     assert!(met(Who::Server, &at_once).is_empty());
 }
+
+/// A session of PostgreSQL that is open.
+const STARTUP: &str = r#""\0\0\0\x12\0\x03\0\0user\0me\0\0\0" -->
+<-- "R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I"
+ACK -->
+"#;
+const QUERY: &str = r#""Q\0\0\0\x0dselect 1\0" -->
+<-- ACK
+"#;
+
+/// The predicted texts of one side of the last connection, with what the capture shows filled in.
+fn all(ladder: &str, who: Who) -> Vec<(&'static str, String)> {
+    let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+    let connection = proof.connections.last().expect("a connection");
+    let told = Predictor::default().told(connection, who);
+    let texts = told.iter().filter_map(|it| Some((it.stack, it.text?)));
+    texts
+        .map(|(stack, text)| (stack, filled(text, connection, who).into_owned()))
+        .collect()
+}
+
+#[test]
+fn a_program_speaks_the_protocol_of_the_connection() {
+    let postgresql = format!("{OPEN}{STARTUP}+3s {QUERY}+2s <-- FIN");
+    let refused = "client :40000 server 10.0.0.2:6379\nSYN -->\n<-- RST".to_owned();
+    let mail = format!(
+        "{OPEN}<-- \"220 mail.example ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n<-- ACK\n+2s <-- FIN"
+    );
+    let http = format!("{OPEN}GET / -->\n<-- ACK\n<-- FIN");
+    for (ladder, protocol, text) in [
+        (
+            postgresql,
+            "postgresql",
+            "server closed the connection unexpectedly",
+        ),
+        (
+            refused,
+            "redis",
+            "Could not connect to Redis at …: Connection refused",
+        ),
+        (mail, "smtp", "Connection unexpectedly closed"),
+        (http, "http", "socket hang up"),
+    ] {
+        let told = all(&ladder, Who::Client);
+        assert!(
+            told.iter().any(|it| it.1.contains(text)),
+            "{ladder}: {told:?}"
+        );
+        for (stack, _) in &told {
+            let product = crate::knowledge::product(stack).expect("a product");
+            assert!(product.speaks(protocol), "{ladder}: {stack}");
+        }
+    }
+}
+
+#[test]
+fn the_server_is_quoted() {
+    let fatal = r#"<-- "E\0\0\0\x3bSFATAL\0VFATAL\0C57P01\0Mterminating connection due to x\0\0"
+<-- FIN
+"#;
+    let login = r#""\0\0\0\x12\0\x03\0\0user\0me\0\0\0" -->
+<-- "E\0\0\0\x2cSFATAL\0VFATAL\0C53300\0Mtoo many clients\0\0"
+<-- FIN
+"#;
+    for (ladder, text) in [
+        (
+            format!("{OPEN}{STARTUP}{QUERY}{fatal}"),
+            "FATAL:  terminating connection due to x",
+        ),
+        (
+            format!("{OPEN}{STARTUP}{QUERY}{fatal}"),
+            "FATAL: terminating connection due to x (SQLSTATE 57P01)",
+        ),
+        (format!("{OPEN}{login}"), "failed: FATAL:  too many clients"),
+        (
+            format!("{OPEN}<-- \"421 4.3.2 mail.example ESMTP: busy\\r\\n\"\n<-- FIN"),
+            "(421, b'4.3.2 mail.example ESMTP: busy')",
+        ),
+    ] {
+        let told = all(&ladder, Who::Client);
+        assert!(
+            told.iter().any(|it| it.1.contains(text)),
+            "{ladder}: {told:?}"
+        );
+    }
+}

@@ -1,0 +1,258 @@
+//! The wire events that both applications met in a protocol other than HTTP.
+//!
+//! In: a connection whose protocol its bytes show, or the port of its server if there are none to read. What a side said
+//! in the words of the protocol comes first: it is what a program prints. Then the close, by what was outstanding.
+
+use std::time::Duration;
+
+use super::ending::{self, ClientDeparture, ClientEvent};
+use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason, Who};
+use crate::base::flow_end::FlowEnd;
+use crate::knowledge::WireEvent;
+use crate::protocol::dialogue::{Complaint, DialogueFacts};
+use crate::protocol::http::{Exchange, Message};
+
+/// A connection that was unused for less than this was not left idle.
+const IDLE: Duration = Duration::from_secs(1);
+/// What the protocols call the requests that come before a session.
+const OPENING: [&str; 3] = ["authentication", "login", "startup message"];
+/// The commands by which a client says who it is: SMTP, IMAP, POP3, FTP, Redis, MQTT.
+const LOGIN: [&str; 8] = [
+    "AUTH",
+    "AUTHENTICATE",
+    "CONNECT",
+    "HELLO",
+    "LOGIN",
+    "PASS",
+    "PASSWORD",
+    "USER",
+];
+
+/// Whether this grammar reads the connection, and not that of HTTP or TLS.
+pub(super) fn is_spoken(connection: &Connection) -> bool {
+    connection.exchanges.is_empty() && super::program::protocol(connection).is_some()
+}
+
+/// What the client's application met, in order.
+pub(super) fn of_client(connection: &Connection, met: ClientEvent) -> Vec<WireEvent> {
+    let facts = connection.dialogue.as_deref();
+    let mut events = Vec::new();
+    if let Some((facts, complaint)) = facts.and_then(complaint) {
+        let login = at_login(facts, complaint);
+        if is_over(connection, complaint) {
+            return vec![match login {
+                true => WireEvent::LoginRefused,
+                false => WireEvent::SessionEnded,
+            }];
+        }
+        if is_last(facts, complaint) {
+            events.push(match login {
+                true => WireEvent::LoginRefused,
+                false => WireEvent::ErrorAnswered,
+            });
+        }
+    }
+    let exchanges = connection.spoken();
+    let owed = owed(exchanges);
+    let left = facts.is_some_and(|it| it.goodbyes[Who::Client as usize].is_some());
+    match (owed, met) {
+        (_, ClientEvent::Open) => {}
+        (_, ClientEvent::Silence) => {
+            let known = ending::silence(connection, exchanges, owed);
+            events.extend(known.map(|it| greeting(connection, it)));
+        }
+        (Some(at), ClientEvent::Fin | ClientEvent::Reset) => {
+            if let Some(exchange) = exchanges.get(at) {
+                events.extend(cut(connection, exchange, at, met));
+            }
+        }
+        (Some(at), ClientEvent::Left) => {
+            let exchange = exchanges.get(at);
+            events.extend(exchange.and_then(|it| gave_up(connection, it)));
+        }
+        (None, _) if left => {}
+        (None, ClientEvent::Left) => events.extend(unserved(connection, exchanges)),
+        (None, ClientEvent::Fin | ClientEvent::Reset) => events.extend(unasked(connection, met)),
+    }
+    events
+}
+
+/// What the server's application met.
+pub(super) fn of_server(connection: &Connection) -> Option<WireEvent> {
+    use WireEvent as E;
+    let facts = connection.dialogue.as_deref();
+    let complaint = facts.and_then(complaint);
+    if complaint.is_some_and(|(_, it)| is_over(connection, it)) {
+        return Some(E::ServerEndsSession);
+    }
+    if ending::stopped_reading(connection) {
+        return Some(E::ClientStoppedReading);
+    }
+    let reset = ending::leaving(connection)? == ClientDeparture::Reset;
+    let choose = |on_fin: E, on_reset: E| if reset { on_reset } else { on_fin };
+    if connection.sent[Who::Client as usize].bytes == 0 {
+        return Some(choose(E::ClientFinBeforeRequest, E::ClientRstBeforeRequest));
+    }
+    let exchanges = connection.spoken();
+    match owed(exchanges).and_then(|at| exchanges.get(at)) {
+        Some(exchange) => Some(
+            match (request(exchange)?.is_complete(), &exchange.response) {
+                (false, _) => choose(E::ClientFinInRequestBody, E::ClientRstInRequestBody),
+                (true, None) => choose(E::ClientFinWhileWaiting, E::ClientRstWhileWaiting),
+                (true, Some(_)) => choose(E::ClientFinInResponse, E::ClientRstInResponse),
+            },
+        ),
+        None => {
+            let facts = facts.filter(|it| it.protocol.is_some())?;
+            let goodbye = facts.goodbyes.iter().any(Option::is_some);
+            (!goodbye).then_some(E::ClientLeftWithoutGoodbye)
+        }
+    }
+}
+
+/// The server's error, if it reported one.
+fn complaint(facts: &DialogueFacts) -> Option<(&DialogueFacts, &Complaint)> {
+    let complaint = facts.complaint.as_ref();
+    Some((facts, complaint.filter(|it| it.by == FlowEnd::B)?))
+}
+
+/// Whether the session ended with an error that a side reported.
+fn is_over(connection: &Connection, complaint: &Complaint) -> bool {
+    let ended = ConnectionOutcome::Failed(FailedReason::ReportedError);
+    complaint.fatal || connection.outcome == ended
+}
+
+/// Whether the error refuses what opens a session: it answers one of those requests, or comes instead of a greeting.
+fn at_login(facts: &DialogueFacts, complaint: &Complaint) -> bool {
+    let place = complaint.answers.and_then(|it| usize::try_from(it).ok());
+    let Some(exchange) = place.and_then(|it| facts.exchanges.get(it)) else {
+        return complaint.answers.is_none() && facts.before == 0 && facts.exchanges.is_empty();
+    };
+    let rare = exchange.rare.as_ref();
+    let Some(asked) = rare.and_then(|it| it.asked.as_ref()) else {
+        return false;
+    };
+    let words = asked.words.as_ref().map_or(&b""[..], |it| it.as_bytes());
+    let first = words.split(|byte| *byte == b' ').next().unwrap_or_default();
+    let named = |it: &&str| first.eq_ignore_ascii_case(it.as_bytes());
+    OPENING.contains(&asked.noun) || LOGIN.iter().any(|it| named(&it))
+}
+
+/// Whether no request was answered after the error, apart from a goodbye.
+fn is_last(facts: &DialogueFacts, complaint: &Complaint) -> bool {
+    let goodbye = facts.goodbyes[Who::Client as usize].is_some();
+    let later = facts.exchanges.iter().filter(|it| {
+        let response = it.response.as_ref();
+        response.is_some_and(|it| it.message.first > complaint.at)
+    });
+    later.count() <= usize::from(goodbye)
+}
+
+fn request(exchange: &Exchange) -> Option<&Message> {
+    exchange.request.as_ref().map(|it| &it.message)
+}
+
+/// The first request that was not answered to the end.
+fn owed(exchanges: &[Exchange]) -> Option<usize> {
+    let asked = |it: &Exchange| it.request.is_some() && !it.is_complete();
+    exchanges.iter().position(asked)
+}
+
+/// The same event where not a byte had come from the server.
+fn greeting(connection: &Connection, event: WireEvent) -> WireEvent {
+    let silent = connection.sent[Who::Server as usize].bytes == 0;
+    match event {
+        WireEvent::ServerSilent if silent => WireEvent::GreetingSilent,
+        event => event,
+    }
+}
+
+/// The server's close while the client waits for an answer.
+fn cut(
+    connection: &Connection,
+    exchange: &Exchange,
+    at: usize,
+    met: ClientEvent,
+) -> Vec<WireEvent> {
+    use WireEvent as E;
+    let reset = met == ClientEvent::Reset;
+    if exchange.response.is_some() {
+        return vec![if reset {
+            E::RstInAnswer
+        } else {
+            E::FinInAnswer
+        }];
+    }
+    let server = Who::Server as usize;
+    let close = match reset {
+        true => connection.reset[server].map(|it| it.frame_ref.time),
+        false => connection.fin[server].map(|it| it.frame_ref.time),
+    };
+    let (Some(request), Some(close)) = (request(exchange), close) else {
+        return vec![if reset {
+            E::RstBeforeResponse
+        } else {
+            E::FinBeforeResponse
+        }];
+    };
+    let waited = close.since(request.last.time);
+    let round_trip = connection.connect_time.unwrap_or(ending::USUAL_ROUND_TRIP);
+    let before = connection.spoken().get(at.wrapping_sub(1));
+    let before = before.and_then(|it| it.response.as_ref());
+    let idle = before.is_some_and(|it| request.first.time.since(it.message.last.time) >= IDLE);
+    if close < request.first.time {
+        return match reset {
+            true => vec![E::RaceRst],
+            false => vec![E::IdleFin, E::RaceFin],
+        };
+    }
+    let raced = idle && waited <= round_trip + round_trip / 2;
+    vec![match (reset, raced) {
+        (true, true) => E::RaceRst,
+        (true, false) => E::RstBeforeResponse,
+        (false, true) => E::RaceFin,
+        (false, false) => E::FinBeforeResponse,
+    }]
+}
+
+/// The client closed while it waited for an answer.
+fn gave_up(connection: &Connection, exchange: &Exchange) -> Option<WireEvent> {
+    let at = connection.teardown.at;
+    let response = exchange.response.as_ref().map(|it| &it.message);
+    let response = response.filter(|it| it.first.time <= at);
+    let last = response.or(request(exchange))?.last;
+    if at.since(last.time) < ending::SHORTEST_LIMIT {
+        return Some(WireEvent::ClientAbort);
+    }
+    Some(match response {
+        Some(_) => WireEvent::BodyStalled,
+        None => greeting(connection, WireEvent::ServerSilent),
+    })
+}
+
+/// The client closed with nothing outstanding: a server that should have spoken first did not, or it does no TLS.
+fn unserved(connection: &Connection, exchanges: &[Exchange]) -> Option<WireEvent> {
+    if connection.sent[Who::Server as usize].bytes == 0 {
+        let waited = connection.teardown.at.since(connection.first.time);
+        return (waited >= ending::SHORTEST_LIMIT).then_some(WireEvent::GreetingSilent);
+    }
+    let last = exchanges.last().filter(|_| connection.tls.is_none())?;
+    let asked = last.rare.as_ref()?.asked.as_ref()?;
+    (asked.noun == "request for TLS").then_some(WireEvent::TlsNotOffered)
+}
+
+/// The server's close with nothing outstanding. The client's program meets it when it next uses the connection.
+fn unasked(connection: &Connection, met: ClientEvent) -> Option<WireEvent> {
+    let reset = met == ClientEvent::Reset;
+    if connection.sent[Who::Client as usize].bytes == 0 {
+        return Some(match reset {
+            true => WireEvent::RstAfterAccept,
+            false => WireEvent::FinAfterAccept,
+        });
+    }
+    connection.dialogue.as_ref().filter(|it| !it.presumed)?;
+    Some(match reset {
+        true => WireEvent::RaceWriteFails,
+        false => WireEvent::IdleFin,
+    })
+}

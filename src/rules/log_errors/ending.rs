@@ -1,0 +1,99 @@
+//! How a connection ended for each side.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{By, CloseEvent, Connection, How, ResetKind, Who};
+use crate::knowledge::WireEvent;
+use crate::protocol::http::{Exchange, MessageProgress};
+
+/// No time limit is set below this; a client that closes sooner did not wait in vain.
+pub(super) const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
+/// Round trip assumed where the handshake was not captured.
+pub(super) const USUAL_ROUND_TRIP: Duration = Duration::from_millis(100);
+/// Unanswered repetitions that are more than packet loss.
+const REPEATED: u32 = 3;
+
+/// How the connection ended for the client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClientEvent {
+    /// The server's FIN came first.
+    Fin,
+    /// A RST from the server, or forged in its name.
+    Reset,
+    /// The client closed first.
+    Left,
+    /// Nothing came, and the client waits.
+    Silence,
+    /// The capture ends before the connection.
+    Open,
+}
+
+/// How it ended for the client.
+pub(super) fn met(connection: &Connection) -> ClientEvent {
+    let teardown = &connection.teardown;
+    let server = Who::Server as usize;
+    let effective = |event: &CloseEvent| event.kind != Some(ResetKind::Stale);
+    let reset = connection.reset[server].filter(effective);
+    let first = match (connection.fin[server], reset) {
+        (Some(fin), Some(reset)) if reset.frame_ref < fin.frame_ref => ClientEvent::Reset,
+        (Some(_), _) => ClientEvent::Fin,
+        (None, Some(_)) => ClientEvent::Reset,
+        (None, None) => ClientEvent::Silence,
+    };
+    match (teardown.by, teardown.how) {
+        (_, How::Open) => ClientEvent::Open,
+        (_, How::Silence) => ClientEvent::Silence,
+        // The server's `close_notify` had come first, and the client read it.
+        (By::Client, _) if teardown.close_notify_seen.is_some() => ClientEvent::Fin,
+        (By::Client | By::Both, _) => ClientEvent::Left,
+        _ => first,
+    }
+}
+
+/// What a client meets on a connection that ends in silence.
+pub(super) fn silence(
+    connection: &Connection,
+    exchanges: &[Exchange],
+    owed: Option<usize>,
+) -> Option<WireEvent> {
+    let sent = &connection.sent[Who::Client as usize];
+    if sent.bytes > sent.acknowledged && sent.retransmitted >= REPEATED {
+        return Some(WireEvent::RetransmissionsExhausted);
+    }
+    if sent.keep_alives >= REPEATED {
+        return Some(WireEvent::KeepAliveUnanswered);
+    }
+    let exchange = exchanges.get(owed?)?;
+    match exchange.response.as_ref().map(|it| it.message.progress) {
+        None | Some(MessageProgress::Head) => Some(WireEvent::ServerSilent),
+        Some(MessageProgress::Body) => Some(WireEvent::BodyStalled),
+        Some(_) => None,
+    }
+}
+
+/// How the client closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClientDeparture {
+    Fin,
+    Reset,
+}
+
+/// How the client closed; `None` if it did not close first.
+pub(super) fn leaving(connection: &Connection) -> Option<ClientDeparture> {
+    let forged = connection.reset[Who::Client as usize]
+        .is_some_and(|event| event.kind == Some(ResetKind::Foreign));
+    match (connection.teardown.by, connection.teardown.how) {
+        (By::Client, How::Fin) => Some(ClientDeparture::Fin),
+        (By::Client, How::Reset(_)) => Some(ClientDeparture::Reset),
+        (By::Middlebox, _) if forged => Some(ClientDeparture::Reset),
+        _ => None,
+    }
+}
+
+/// The connection ended in silence while the server repeated what the client did not acknowledge.
+pub(super) fn stopped_reading(connection: &Connection) -> bool {
+    let sent = &connection.sent[Who::Server as usize];
+    connection.teardown.how == How::Silence
+        && sent.bytes > sent.acknowledged
+        && sent.retransmitted >= REPEATED
+}
