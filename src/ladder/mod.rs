@@ -37,7 +37,7 @@
 //! | `200 "body"`, `200 data 1000` | a response, complete with its length; the body as text or as filler |
 //! | `data 1000` | this many bytes of filler |
 //! | `"raw\r\n\x00"` | these bytes |
-//! | `ClientHello [sni=a]` | TLS 1.3 by default, or `version=1.2` (`ssl3`, `1.0`, `1.1`); `alpn=h2` |
+//! | `ClientHello [sni=a]` | TLS 1.3 by default, or `version=1.2` (`ssl3`, `1.0`, `1.1`); `alpn=h2,http/1.1` |
 //! | `ServerHello [version=1.3]` | TLS 1.2 by default |
 //! | `Certificate [name=a expired]` | in the clear: one with `name=`, `expired`, `early`, `self-signed`, or `none` |
 //! | `CertificateRequest` `ServerHelloDone` `KeyExchange` | the other handshake messages in the clear |

@@ -16,7 +16,7 @@ pub struct TlsCell {
 /// The messages and records that have words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsWord {
-    /// `[sni= version= alpn=]`, TLS 1.3 by default.
+    /// `[sni= version= alpn=]`, TLS 1.3 by default; of several protocols with commas between them.
     ClientHello,
     /// `[version=]`, TLS 1.2 by default.
     ServerHello,
@@ -152,8 +152,10 @@ impl TlsCell {
             let entry = [&[0][..], &vector(2, name)].concat();
             extension(0, &vector(2, &entry), &mut extensions);
         }
-        if let Some(name) = self.value("alpn") {
-            extension(16, &vector(2, &vector(1, name)), &mut extensions);
+        if let Some(names) = self.value("alpn") {
+            let names = names.split(|byte| *byte == b',');
+            let list: Vec<u8> = names.flat_map(|name| vector(1, name)).collect();
+            extension(16, &vector(2, &list), &mut extensions);
         }
         if version == 0x304 {
             extension(43, &vector(1, &[3, 4, 3, 3]), &mut extensions);

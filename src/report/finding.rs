@@ -401,7 +401,7 @@ fn cost(connection_summary: &ConnectionSummary) -> u64 {
             let lasted = connection_summary.last.since(connection_summary.first.time);
             u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX)
         }
-        Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody => {
+        Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody | Phase::Opaque => {
             connection_summary.waited.into()
         }
         _ => 0,

@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::classify::round_trip;
 use crate::analysis::connection::tls_close::refused_without_certificate;
 pub(super) use crate::analysis::connection::tls_close::{
-    close, is_unanswered, response_cut, stage_at_close, who,
+    close, cut_while_sending, gave_up, is_unanswered, reset_while_idle, response_cut,
+    stage_at_close, who,
 };
 use crate::analysis::connection::{By, Connection, How, Opening, Who};
 use crate::base::certainty::Certainty;
@@ -412,10 +413,14 @@ mod tests {
         );
         // A reset right after data discards what is in flight.
         check(&format!("{spoke}ACK -->\n<-- RST"), &["reset-mid-response"]);
-        // After a pause it was idle.
+        // After a pause it was idle, whatever made the server reset.
         check(
             &format!("{spoke}ACK -->\n+5s <-- RST"),
-            &["tls-no-close-notify"],
+            &["idle-timeout-close"],
+        );
+        check(
+            &format!("{spoke}ACK -->\n+7.7s <-- RST"),
+            &["reset-after-response"],
         );
         // A client that had said goodbye waits for nothing.
         check(&format!("{spoke}close_notify -->\n<-- RST"), &[]);

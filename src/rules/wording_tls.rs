@@ -2,7 +2,8 @@
 
 use super::Severity;
 use super::classify_tls::{
-    TlsFailure, close, failure, is_unanswered, response_cut, sent_close_notify,
+    TlsFailure, close, cut_while_sending, failure, gave_up, is_unanswered, reset_while_idle,
+    response_cut, sent_close_notify,
 };
 use super::opaque;
 use super::rule::{Rule, Verdict};
@@ -128,11 +129,14 @@ pub(super) fn hidden_request(
     else {
         return opaque::unanswered(rule, connection, closes);
     };
-    let asked = facts.flows[facts.caller.index()].last.unwrap_or_default();
+    let asked = facts.turns_inside.asked_at.unwrap_or_default();
     let close = close(connection);
     let waited = close.time.since(asked.time);
     let notified = sent_close_notify(facts, facts.caller.other());
-    let notify = notified.then_some("It said close_notify before.");
+    let notify = match notified {
+        true => "It said close_notify before.",
+        false => NO_NOTIFY,
+    };
     let message = match closes {
         "FIN" => sentence!(
             "Inside TLS the last word was the client's: the server closed the connection {} after it, without a record of an \
@@ -157,12 +161,15 @@ pub(super) fn hidden_request(
         message,
     )
     .adds(asked_for(facts))
-    .adds(notify)
+    .adds(Some(notify))
     .adds(Some(WITH_KEYS))
     .shows(Some(asked), "the last application data from the client")
     .shows(Some(close), format!("{closes} from the server"))
     .about(connection)
 }
+
+/// Of a server that ended the connection in TCP alone.
+const NO_NOTIFY: &str = "It had not said close_notify.";
 
 /// What would decide where records are not decrypted.
 const WITH_KEYS: &str = "What was asked and answered is hidden; with a key log it could be told.";
@@ -178,32 +185,183 @@ pub(super) fn hidden_response(rule: &'static Rule, connection: &Connection, word
         return not_yet(connection);
     };
     let flow = facts.flows[Who::Server as usize];
+    let sent = connection.sent[Who::Server as usize];
     let last = flow.last.unwrap_or_default();
     let since = cut.at.time.since(last.time);
     let lacking = sentence!(
         "Its last record lacked {} of the length that its header announces.",
         Value::exact_bytes(u64::from(flow.lacking))
     );
-    let lacking = (flow.lacking > 0).then_some(lacking);
-    let message = match cut.word {
-        "FIN" => Sentence::from("The server closed the connection in the middle of a TLS record."),
-        _ => sentence!(
-            "The server reset the connection {} after a record of its response, without close_notify.",
+    let within = flow.lacking > 0;
+    let unread = sent.bytes.saturating_sub(sent.acknowledged);
+    let lost = sentence!(
+        "Of what it had sent, {} had not been acknowledged: the client may not have them.",
+        Value::exact_bytes(unread)
+    );
+    let message = match (cut.word, within) {
+        ("FIN", _) => {
+            Sentence::from("The server closed the connection in the middle of a TLS record.")
+        }
+        (_, true) => sentence!(
+            "The server reset the connection in the middle of a TLS record, {} after its last data.",
+            since
+        ),
+        (_, false) => sentence!(
+            "The server reset the connection {} after its last data, likely in the middle of a response.",
             since
         ),
     };
-    let doubt = (flow.lacking == 0).then_some(
-        "Whether the response was complete is hidden: it may have been, but a RST also takes away what is still under way.",
-    );
-    let summary = match cut.word {
-        "FIN" => "responses inside TLS were cut short by the server's FIN",
-        _ => "responses inside TLS were cut short by the server's RST",
+    let full = facts.turns_inside.full && !within;
+    let full = full.then_some("Its last record was full, as where more follows.");
+    let doubt = (!within).then_some(match cut.lost {
+        true => "Whether the response was complete is hidden; a RST also takes away what is still under way.",
+        false => {
+            "The client had acknowledged all of it. Whether that was a whole response is hidden; with a key log it could be told."
+        }
+    });
+    let silent = facts.flows[Who::Server as usize].close_notify.frame_ref();
+    let notify = (cut.word != "FIN" && silent.is_none()).then_some(NO_NOTIFY);
+    let summary = match (cut.word, cut.lost) {
+        ("FIN", _) => "responses inside TLS were cut short by the server's FIN",
+        (_, true) => "responses inside TLS were cut short by the server's RST",
+        (_, false) => "the server reset soon after it had sent data inside TLS",
     };
-    tell(rule, Severity::Error, cut.certainty, summary, message)
+    let severity = match cut.lost {
+        true => Severity::Error,
+        false => Severity::Warning,
+    };
+    tell(rule, severity, cut.certainty, summary, message)
         .adds(asked_for(facts))
-        .adds(lacking)
+        .adds(within.then_some(lacking))
+        .adds((unread > 0).then_some(lost))
+        .adds(full)
         .adds(doubt)
+        .adds(notify)
         .shows(flow.last, "the last application data")
         .shows(Some(cut.at), format!("{} from the server", cut.word))
         .about(connection)
+}
+
+/// The server reset a connection on which nothing was under way inside TLS: the TLS case of a rule for plain HTTP.
+pub(super) fn hidden_reset(rule: &'static Rule, connection: &Connection) -> Verdict {
+    let Some(last) = reset_while_idle(connection).filter(|_| failure(connection).is_none()) else {
+        return not_yet(connection);
+    };
+    let close = close(connection);
+    tell(
+        rule,
+        Severity::Note,
+        Certainty::Likely,
+        "the server reset when nothing was under way inside TLS",
+        sentence!(
+            "The server ended the connection with a RST {} after its last data, when nothing was under way as far as the turns \
+             show.",
+            close.time.since(last.time)
+        ),
+    )
+    .adds(Some(NO_NOTIFY))
+    .shows(Some(last), "the last application data")
+    .shows(Some(close), "RST from the server")
+    .about(connection)
+}
+
+/// The server reset the connection while the client was sending inside TLS: the TLS case of a rule for plain HTTP.
+pub(super) fn hidden_upload(rule: &'static Rule, connection: &Connection) -> Verdict {
+    let Some((facts, cut)) = connection
+        .tls
+        .as_deref()
+        .zip(cut_while_sending(connection))
+        .filter(|_| failure(connection).is_none())
+    else {
+        return not_yet(connection);
+    };
+    let message = match cut.answer {
+        Some(answer) => sentence!(
+            "Inside TLS the server sent data while the client was still sending, and reset the connection {} later.",
+            cut.reset.time.since(answer.time)
+        ),
+        None => Sentence::from(
+            "The server reset the connection while the client was still sending inside TLS, and answered nothing.",
+        ),
+    };
+    let sign = match cut.lacking {
+        0 => Sentence::from("The client's last record was full, as where more follows."),
+        lacking => sentence!(
+            "The client's last record lacked {} of the length that its header announces.",
+            Value::exact_bytes(u64::from(lacking))
+        ),
+    };
+    tell(
+        rule,
+        Severity::Error,
+        Certainty::Likely,
+        "what clients were sending inside TLS was reset by the server",
+        message,
+    )
+    .adds(asked_for(facts))
+    .adds(Some(sign))
+    .adds(Some(WITH_KEYS))
+    .shows(cut.asked, "the last whole record of the client")
+    .shows(cut.answer, "data of the server")
+    .shows(Some(cut.reset), "RST from the server")
+    .about(connection)
+}
+
+/// The client closed while it waited for an answer inside TLS: the TLS case of a rule for plain HTTP. `whose`: sentences
+/// about the time it waited.
+pub(super) fn hidden_wait(
+    rule: &'static Rule,
+    connection: &Connection,
+    whose: impl Fn(std::time::Duration) -> [Option<Sentence>; 2],
+) -> Option<Verdict> {
+    let facts = connection.tls.as_deref()?;
+    let left = gave_up(connection).filter(|_| failure(connection).is_none())?;
+    let waited = left.waited();
+    let notified = left.left != left.close;
+    let message = sentence!(
+        "Inside TLS the last word was the client's: it closed with a {} after waiting {} for an answer, without a record of one.",
+        left.word,
+        waited
+    );
+    let [client, server] = connection.sent;
+    let taken = match client.acknowledged.saturating_add(1) >= client.bytes {
+        true => "The server's system had acknowledged what was sent.",
+        false => {
+            "The server had not even acknowledged all that was sent: look for what stopped it on the way."
+        }
+    };
+    let answer = facts.flows[Who::Server as usize].last;
+    let late = answer.filter(|at| server.bytes > 0 && *at > left.left);
+    let late = late.map(|at| {
+        sentence!(
+            "Data of the server came {} later, to nobody.",
+            at.time.since(left.left.time)
+        )
+    });
+    let mut telling = tell(
+        rule,
+        Severity::Error,
+        Certainty::Likely,
+        "clients gave up waiting for an answer inside TLS",
+        message,
+    )
+    .adds(asked_for(facts))
+    .adds(Some(taken));
+    for sentence in whose(waited) {
+        telling = telling.adds(sentence);
+    }
+    let verdict = telling
+        .adds(late)
+        .adds(Some(WITH_KEYS))
+        .shows(
+            Some(left.asked),
+            "the last application data from the client",
+        )
+        .shows(
+            notified.then_some(left.left),
+            "close_notify from the client",
+        )
+        .shows(Some(left.close), format!("{} from the client", left.word))
+        .about(connection);
+    Some(verdict)
 }

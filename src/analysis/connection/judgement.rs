@@ -7,7 +7,8 @@ use super::outcome::{ConnectionOutcome, FailedReason, FineReason, UnknownReason}
 use super::record::{Connection, Opening, Roles, SettledBecause, Who};
 use super::teardown::{By, How};
 use super::tls_close::{
-    is_unanswered, left_before_answer, refused_without_certificate, response_cut, stage_at_close,
+    LONGEST_FAREWELL, cut_while_sending, gave_up, is_https, is_unanswered, left_before_answer,
+    refused_without_certificate, response_cut, stage_at_close,
 };
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -17,7 +18,7 @@ use crate::protocol::http::{
     Protocol,
 };
 use crate::protocol::tcp::{CloseEvent, ResetKind};
-use crate::protocol::tls::{CertificateFlaw, HandshakeStage, TlsFacts};
+use crate::protocol::tls::{CertificateFlaw, HandshakeStage, PROMPT, TlsFacts};
 use crate::protocol::websocket::WebSocketFacts;
 
 /// A client whose RST meets the SYN-ACK later than this had given up: a SYN is repeated after a second (RFC 6298 §2.1).
@@ -32,6 +33,8 @@ const REFUSES_WITHIN: Duration = Duration::from_millis(50);
 const GOODBYE: u64 = 32;
 /// The same in a record of TLS, which is too short for a request.
 const TLS_GOODBYE: u64 = 40;
+/// The same where nothing but the server's FIN shows that it was one.
+const TLS_GOODBYE_AT_ONCE: u64 = 30;
 /// The longest goodbye to a side that is gone: an alert of TLS in any cipher, padded.
 const FAREWELL: u64 = 128;
 /// Repetitions and probes without an answer that make a silence.
@@ -403,6 +406,9 @@ fn cut_in_handshake(connection: &Connection, facts: &TlsFacts) -> bool {
 /// What record headers show to be lost, where the records are not decrypted.
 fn lost_in_records(connection: &Connection, facts: &TlsFacts) -> Option<FailedReason> {
     let teardown = &connection.teardown;
+    if gave_up(connection).is_some() {
+        return Some(FailedReason::ClientLeft);
+    }
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     if teardown.phase != Phase::Opaque
         || teardown.by != By::Server
@@ -412,10 +418,15 @@ fn lost_in_records(connection: &Connection, facts: &TlsFacts) -> Option<FailedRe
     {
         return None;
     }
+    if cut_while_sending(connection).is_some() {
+        return Some(FailedReason::RequestCut);
+    }
     if is_unanswered(connection) {
         return Some(FailedReason::NoResponse);
     }
-    response_cut(connection).map(|cut| match cut.word {
+    // Where all had arrived, and the last record was the end of something, the response may have been complete.
+    let cut = response_cut(connection).filter(|cut| cut.lost)?;
+    Some(match cut.word {
         "FIN" => FailedReason::CutShort,
         _ => FailedReason::Reset,
     })
@@ -527,10 +538,24 @@ fn farewell(connection: &Connection, who: Who) -> u64 {
     });
     // Where the capture cut the payload, a goodbye of TLS in answer to a close is not seen as one.
     let unread = connection.turns.cut && connection.fin[who.other() as usize].is_some();
-    match said || unread || connection.fin[who as usize].is_some() {
-        true => FAREWELL,
-        false => 0,
+    if said || unread || connection.fin[who as usize].is_some() {
+        FAREWELL
+    } else if answers_close(connection, who) {
+        LONGEST_FAREWELL
+    } else {
+        0
     }
+}
+
+/// Whether what this side sent last inside TLS answers the close of the other: it is short, and was sent at once by a host
+/// that had acknowledged the FIN. Padded alerts and a GOAWAY do not look like a `close_notify`.
+fn answers_close(connection: &Connection, who: Who) -> bool {
+    let known = connection.fin_acknowledged[who.other() as usize];
+    let last = connection.in_flight[who as usize];
+    connection.tls.is_some()
+        && known.zip(last).is_some_and(|(known, last)| {
+            last.since >= known && last.since.time.since(known.time) < REFUSES_WITHIN
+        })
 }
 
 /// Whether keep-alive probes got no answer, and the connection was given up.
@@ -742,32 +767,57 @@ fn unused(connection: &Connection) -> ConnectionOutcome {
 fn behind_tls(connection: &Connection, facts: &TlsFacts) -> ConnectionOutcome {
     const HIDDEN: ConnectionOutcome = ConnectionOutcome::Unknown(UnknownReason::Encrypted);
     let teardown = &connection.teardown;
+    let turns = &facts.turns_inside;
     let [client, server] = facts.flows;
-    let hello = facts.hello.as_ref().map(|(_, hello)| hello);
+    let said = |who: Who| facts.flows[who as usize].close_notify.frame_ref();
+    let closed = close(connection);
+    let parted = said(Who::Server).filter(|at| *at <= closed);
     // A short record of HTTP/2 may be a stream that the client gives up.
-    let multiplexed =
-        hello.is_none_or(|hello| hello.cut || hello.alpn.iter().any(|it| it == b"h2"));
-    let goodbye = facts.last_word == Some(FlowEnd::A)
-        && facts.last_words <= TLS_GOODBYE
-        && teardown.by == By::Client
+    let goodbye = turns.last == Some(FlowEnd::A)
+        && turns.asked <= TLS_GOODBYE
+        && (teardown.by == By::Client || teardown.by == By::Server && parted.is_some())
         && server.records > 0
-        && !multiplexed;
-    let answered = (facts.last_word == Some(FlowEnd::B) || goodbye) && client.records > 0;
+        && !facts.may_be_multiplexed();
+    // Words that are shorter than any request, and followed by the server's FIN at once, need no answer.
+    let prompt = turns
+        .asked_at
+        .is_some_and(|at| closed.time.since(at.time) < PROMPT);
+    let parting = turns.last == Some(FlowEnd::A)
+        && turns.asked < TLS_GOODBYE_AT_ONCE
+        && turns.taken > 1
+        && (teardown.by, teardown.how) == (By::Server, How::Fin)
+        && prompt
+        && !facts.may_be_http();
+    let goodbye = goodbye || parting;
+    let answered = (turns.last == Some(FlowEnd::B) || goodbye) && client.records > 0;
     if facts.caller != FlowEnd::A || !answered {
         return HIDDEN;
     }
-    let said = |who: Who| facts.flows[who as usize].close_notify.frame_ref();
-    let closed = close(connection);
+    // Words that are shorter than any request of HTTP/1 are those of a WebSocket, which has an end of its own.
+    let upgraded = is_https(connection, facts) && (1..TLS_GOODBYE).contains(&turns.shortest);
+    if upgraded || turns.full || server.lacking > 0 {
+        return HIDDEN;
+    }
+    // A server that closes as soon as it has spoken may have had more to say.
+    let at_once = |at: FrameRef| {
+        server
+            .last
+            .is_some_and(|last| at.time.since(last.time) < AT_ONCE)
+    };
     let left = match teardown.by {
         // A client that leaves in the middle of a response meets more of it.
         By::Client => {
             let more = server.last.is_some_and(|last| last > closed);
             let reset = matches!(teardown.how, How::Reset(_));
-            more || reset && said(Who::Client).is_none_or(|at| at > closed)
+            let follows = parted.is_some_and(|at| !goodbye && at_once(at));
+            more || follows || reset && said(Who::Client).is_none_or(|at| at > closed)
         }
         // Without a close_notify the data may have been cut short (RFC 8446 §6.1).
-        By::Server => said(Who::Server).is_none_or(|at| at > closed),
-        By::Both | By::Middlebox | By::Nobody => Who::BOTH.into_iter().all(|it| said(it).is_none()),
+        By::Server => !parting && parted.is_none_or(|at| !goodbye && at_once(at)),
+        By::Both | By::Middlebox | By::Nobody => {
+            let silent = Who::BOTH.into_iter().all(|it| said(it).is_none());
+            silent || facts.may_be_multiplexed() || at_once(closed)
+        }
     };
     match left {
         true => HIDDEN,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::record::{Connection, Opening, Roles, Who};
 use super::teardown::{By, How};
+use super::tls_close::{gave_up, is_unanswered};
 use super::{Certainty, ConnectionOutcome, Phase, Standing};
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint};
@@ -243,7 +244,7 @@ impl From<&Connection> for ConnectionSummary {
             name: connection.name().map_or(0, ConnectionSummary::digest_name),
             retried: [connection.exchanges.first(), last].map(|it| it.map_or(0, digest_with_body)),
             lost: last.and_then(|last| lost(connection, last)),
-            waited: last.map_or(0, |last| waited(connection, last)),
+            waited: last.map_or_else(|| hidden_wait(connection), |last| waited(connection, last)),
             idle: last.map_or(0, |last| idle(connection, last)),
             gave_way_after: gave_way(connection),
             client_ttl: connection.sent[client].ttl,
@@ -345,6 +346,20 @@ fn waited(connection: &Connection, last: &Exchange) -> u32 {
         (Some(request), _) => micros(connection.teardown.at.since(request.message.last.time)),
         (None, _) => 0,
     }
+}
+
+/// The same inside TLS that is not decrypted, as far as the turns show; 0 if nothing was outstanding.
+fn hidden_wait(connection: &Connection) -> u32 {
+    if let Some(left) = gave_up(connection) {
+        return micros(left.waited());
+    }
+    let asked = connection
+        .tls
+        .as_deref()
+        .and_then(|it| it.turns_inside.asked_at);
+    asked
+        .filter(|_| is_unanswered(connection))
+        .map_or(0, |asked| micros(connection.teardown.at.since(asked.time)))
 }
 
 fn idle(connection: &Connection, last: &Exchange) -> u32 {

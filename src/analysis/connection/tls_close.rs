@@ -4,12 +4,15 @@
 
 use std::time::Duration;
 
-use super::{By, Connection, How, Phase, ResetKind, Roles, Who};
+use super::{By, CloseEvent, Connection, How, Phase, ResetKind, Roles, Who};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
+use crate::knowledge::service;
 use crate::protocol::http::Protocol;
-use crate::protocol::tls::{ClientCertificate, CloseNotify, HandshakeStage, TlsFacts, TlsVersion};
+use crate::protocol::tls::{
+    ClientCertificate, CloseNotify, HandshakeStage, PROMPT, TlsFacts, TlsVersion,
+};
 
 /// Time within which a server that refuses the client's part of the handshake says so or closes, besides the round trip.
 const REFUSES_WITHIN: Duration = Duration::from_secs(2);
@@ -94,21 +97,27 @@ pub(crate) struct ResponseCut {
     pub(crate) at: FrameRef,
     pub(crate) word: &'static str,
     pub(crate) certainty: Certainty,
+    /// Something is known to be lost: there was more to come, or what had been sent had not arrived.
+    pub(crate) lost: bool,
 }
 
 /// A RST this soon after the last data is not caused by an idle timer.
 const UNDER_WAY: Duration = Duration::from_secs(1);
 
+/// The facts, if exchanges are hidden in records that are not decrypted, and it is known which side requests.
+fn hidden(connection: &Connection) -> Option<&TlsFacts> {
+    let facts = connection.tls.as_deref()?;
+    // Decrypted exchanges are reported by the rules for their protocol.
+    let hidden = connection.teardown.phase == Phase::Opaque && connection.protocol == Protocol::Tls;
+    let known = facts.caller == FlowEnd::A && connection.roles != Roles::Ports;
+    (hidden && known).then_some(facts)
+}
+
 /// Whether the server cut off a response whose records are not decrypted: it closed in the middle of a record, or reset
 /// the connection while it was answering, without `close_notify`.
 pub(crate) fn response_cut(connection: &Connection) -> Option<ResponseCut> {
-    let facts = connection.tls.as_deref()?;
+    let facts = hidden(connection)?;
     let server = Who::Server as usize;
-    // Decrypted exchanges are reported by the rules for their protocol.
-    let hidden = connection.teardown.phase == Phase::Opaque && connection.protocol == Protocol::Tls;
-    if !hidden || facts.caller != FlowEnd::A || connection.roles == Roles::Ports {
-        return None;
-    }
     let (event, word) = match (connection.teardown.by, connection.teardown.how) {
         (By::Server, How::Fin) => (connection.fin[server]?, "FIN"),
         (By::Server, How::Reset(ResetKind::Abort)) => (connection.reset[server]?, "RST"),
@@ -128,15 +137,18 @@ pub(crate) fn response_cut(connection: &Connection) -> Option<ResponseCut> {
     if !answers || left || unseen || client.records == 0 || stage < HandshakeStage::Complete {
         return None;
     }
+    if cut_while_sending(connection).is_some() {
+        return None;
+    }
     if flow.lacking > 0 {
-        let certainty = Certainty::Certain;
         return Some(ResponseCut {
             at,
             word,
-            certainty,
+            certainty: Certainty::Certain,
+            lost: true,
         });
     }
-    let answering = facts.last_word == Some(FlowEnd::B) && !facts.only_tickets;
+    let answering = facts.turns_inside.last == Some(FlowEnd::B) && !facts.only_tickets;
     let soon = flow
         .last
         .is_some_and(|last| last <= at && at.time.since(last.time) < UNDER_WAY);
@@ -146,7 +158,95 @@ pub(crate) fn response_cut(connection: &Connection) -> Option<ResponseCut> {
         at,
         word,
         certainty: Certainty::Likely,
+        lost: facts.turns_inside.full || sent.acknowledged < sent.bytes,
     })
+}
+
+/// A RST of the server on a connection where nothing was under way, as far as the turns show: when it had sent its last data.
+pub(crate) fn reset_while_idle(connection: &Connection) -> Option<FrameRef> {
+    let facts = hidden(connection)?;
+    let [client, server] = facts.flows;
+    let reset = (connection.teardown.by, connection.teardown.how)
+        == (By::Server, How::Reset(ResetKind::Abort));
+    let answered = facts.turns_inside.last == Some(FlowEnd::B) && !facts.only_tickets;
+    let quiet = server.lacking == 0 && !facts.turns_inside.full;
+    let said = client.close_notify != CloseNotify::None || server.close_notify != CloseNotify::None;
+    let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+    let last = server.last?;
+    let long = connection.teardown.at.since(last.time) >= UNDER_WAY;
+    (reset && answered && quiet && !said && !missing && !server.unsure && long).then_some(last)
+}
+
+/// A request inside TLS that was still being sent when the server reset the connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SendingCut {
+    /// The client's last whole record, if it sent one.
+    pub(crate) asked: Option<FrameRef>,
+    /// The server's last record, if it spoke after the client had begun.
+    pub(crate) answer: Option<FrameRef>,
+    /// The server's RST.
+    pub(crate) reset: FrameRef,
+    /// Bytes that the client's last record still lacked.
+    pub(crate) lacking: u32,
+}
+
+/// A pause before what is sent that is no rhythm of sending.
+const PAUSE: Duration = Duration::from_millis(190);
+
+/// Whether the server reset the connection while the client was sending, as far as record headers show: its last record
+/// was not complete, or full, as where more follows.
+pub(crate) fn cut_while_sending(connection: &Connection) -> Option<SendingCut> {
+    let facts = hidden(connection)?;
+    let [client, server] = facts.flows;
+    let turns = &facts.turns_inside;
+    let reset = connection.reset[Who::Server as usize]
+        .filter(|event| matches!(event.kind, Some(ResetKind::Abort | ResetKind::NoSocket)))?;
+    // After a pause, a full record was the last one.
+    let full = turns.asks_on
+        && turns.last == Some(FlowEnd::A)
+        && turns
+            .asked_at
+            .is_some_and(|at| connection.teardown.at.since(at.time) < UNDER_WAY);
+    let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+    let spoke = client.records > 0 || client.lacking > 0;
+    let cut = connection.teardown.by == By::Server && (client.lacking > 0 || full) && spoke;
+    let quiet = client.close_notify == CloseNotify::None || client.lacking > 0;
+    // What comes after a pause met a close, or a host that had forgotten the connection.
+    let reused = connection.in_flight[Who::Client as usize].is_some_and(|it| it.idle >= PAUSE);
+    if reused
+        || !cut
+        || missing
+        || client.unsure
+        || !quiet
+        || facts.stage < HandshakeStage::Complete
+    {
+        return None;
+    }
+    let answered = turns.last == Some(FlowEnd::B) && !facts.only_tickets;
+    Some(SendingCut {
+        asked: turns.asked_at,
+        answer: server.last.filter(|_| answered),
+        reset: reset.frame_ref,
+        lacking: client.lacking,
+    })
+}
+
+/// The longest answer of a client to the server's close: alerts in any cipher, a GOAWAY.
+pub(super) const LONGEST_FAREWELL: u64 = 96;
+
+/// Whether the server had all that the client had sent when it closed, but for what answers its close.
+fn had_all(connection: &Connection) -> bool {
+    let client = connection.sent[Who::Client as usize];
+    let server = Who::Server as usize;
+    let received = |event: Option<CloseEvent>| event.map_or(client.bytes, |event| event.received);
+    let had = match (connection.teardown.by, connection.teardown.how) {
+        (By::Server, How::Fin) => received(connection.fin[server]),
+        (By::Server, How::Reset(ResetKind::Abort)) => received(connection.reset[server]),
+        // There was no connection any more when the rest came.
+        (By::Server, How::Reset(ResetKind::NoSocket)) => client.acknowledged,
+        _ => client.bytes,
+    };
+    had.saturating_add(LONGEST_FAREWELL) >= client.bytes
 }
 
 /// Whether a request inside TLS got no response, judging by the encrypted records.
@@ -159,31 +259,109 @@ pub(crate) fn is_unanswered(connection: &Connection) -> bool {
         .filter(|facts| facts.caller == FlowEnd::A);
     // A record that was sent in part is the beginning of a response.
     let unanswered = |facts: &TlsFacts| {
-        facts.is_unanswered(connection.teardown.at) && facts.flows[FlowEnd::B.index()].lacking == 0
+        facts.is_unanswered(left_at(connection, facts, Who::Server).time)
+            && facts.flows[FlowEnd::B.index()].lacking == 0
+            && had_all(connection)
+            && cut_while_sending(connection).is_none()
     };
     hidden && facts.is_some_and(|facts| unanswered(facts) && !may_be_goodbye(connection, facts))
 }
 
+/// When this side showed that it ends the connection: by its `close_notify`, or the close itself.
+fn left_at(connection: &Connection, facts: &TlsFacts, who: Who) -> FrameRef {
+    let close = close(connection);
+    let said = facts.flows[who as usize].close_notify.frame_ref();
+    said.map_or(close, |said| said.min(close))
+}
+
+/// A client that gave up waiting for an answer inside TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GaveUp {
+    /// Its last record.
+    pub(crate) asked: FrameRef,
+    /// Its `close_notify`, FIN or RST, whichever came first.
+    pub(crate) left: FrameRef,
+    /// Its FIN or RST.
+    pub(crate) close: FrameRef,
+    pub(crate) word: &'static str,
+}
+
+impl GaveUp {
+    /// How long it waited.
+    pub(crate) fn waited(&self) -> Duration {
+        self.left.time.since(self.asked.time)
+    }
+}
+
+/// A client of HTTP that closes sooner did not wait.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// In other protocols, what is sent may need no answer: a client that waits stays this long, and has had answers before.
+const LONG_WAIT: Duration = Duration::from_secs(1);
+/// Turns of the client after which it is a habit that it speaks and the server answers.
+const HABIT: u32 = 3;
+
+/// Whether HTTP/1 is spoken inside TLS, as far as the client announces it, or the port shows it.
+pub(super) fn is_https(connection: &Connection, facts: &TlsFacts) -> bool {
+    facts.is_http1() || !facts.may_be_http() && service(connection.server.port) == Some("http")
+}
+
+/// Whether the client closed while it waited for an answer inside TLS, as far as record headers show.
+pub(crate) fn gave_up(connection: &Connection) -> Option<GaveUp> {
+    let facts = hidden(connection)?;
+    let (event, word) = match (connection.teardown.by, connection.teardown.how) {
+        (By::Client, How::Fin) => (connection.fin[Who::Client as usize]?, "FIN"),
+        (By::Client, How::Reset(ResetKind::Abort)) => {
+            (connection.reset[Who::Client as usize]?, "RST")
+        }
+        _ => return None,
+    };
+    let found = GaveUp {
+        asked: facts.turns_inside.asked_at?,
+        left: left_at(connection, facts, Who::Client),
+        close: event.frame_ref,
+        word,
+    };
+    let [client, server] = facts.flows;
+    let unseen = client.unsure || server.unsure;
+    let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+    let within = client.lacking > 0 || server.lacking > 0;
+    let parted = server.close_notify != CloseNotify::None && !goes_unheard(facts, found.left);
+    // A client that closes only its own direction goes on reading.
+    let reads = server.last.is_some_and(|last| last > found.left)
+        && connection.reset[Who::Client as usize].is_none();
+    if unseen || missing || within || parted || reads || !facts.is_unanswered(found.left.time) {
+        return None;
+    }
+    let https = is_https(connection, facts);
+    let least = match facts.is_http1() {
+        true => SHORTEST_WAIT.max(connection.connect_time.unwrap_or_default() * 3),
+        false => LONG_WAIT,
+    };
+    let expects = https || facts.turns_inside.taken >= HABIT;
+    (expects && found.waited() >= least).then_some(found)
+}
+
+/// Whether the server said `close_notify` only after the client had left.
+fn goes_unheard(facts: &TlsFacts, left: FrameRef) -> bool {
+    let said = facts.flows[Who::Server as usize].close_notify.frame_ref();
+    said.is_some_and(|said| said > left)
+}
+
 /// Record length of the longest goodbye: a few bytes (an unbind of LDAP, a `QUIT`) with the padding and code of CBC.
 const LONGEST_GOODBYE: u64 = 80;
-/// What follows a goodbye follows at once.
-const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Whether the client's last record may be a goodbye that has no answer: it is short, the close follows at once, there were
 /// answers before, and nothing says that HTTP is spoken (its clients announce it by ALPN).
 fn may_be_goodbye(connection: &Connection, facts: &TlsFacts) -> bool {
-    let [client, server] = facts.flows;
-    let soon = client
-        .last
-        .is_some_and(|last| connection.teardown.at.since(last.time) < AT_ONCE);
-    let short = facts.last_word == Some(FlowEnd::A) && facts.last_words <= LONGEST_GOODBYE;
-    !may_be_http(facts) && soon && short && server.records > 0 && !facts.only_tickets
-}
-
-/// Whether HTTP may be spoken: its clients announce it by ALPN.
-fn may_be_http(facts: &TlsFacts) -> bool {
-    let hello = facts.hello.as_ref();
-    hello.is_none_or(|(_, hello)| hello.cut || !hello.alpn.is_empty())
+    let server = facts.flows[FlowEnd::B.index()];
+    let turns = &facts.turns_inside;
+    let end = left_at(connection, facts, Who::Server).time;
+    let prompt = PROMPT + connection.connect_time.unwrap_or_default() * 2;
+    let soon = turns
+        .asked_at
+        .is_some_and(|last| end.since(last.time) < prompt);
+    let short = turns.last == Some(FlowEnd::A) && turns.asked <= LONGEST_GOODBYE;
+    !facts.may_be_http() && soon && short && server.records > 0 && !facts.only_tickets
 }
 
 /// The longest answer to a goodbye: a line or two of SMTP or IMAP.
@@ -193,11 +371,12 @@ const LONGEST_REPLY: u64 = 160;
 /// client's last turn and the answer are short, the client has all of it, and both had spoken before.
 fn is_answered_goodbye(connection: &Connection, facts: &TlsFacts) -> bool {
     let [client, server] = facts.flows;
+    let turns = &facts.turns_inside;
     let sent = connection.sent[Who::Server as usize];
-    let short = facts.last_words <= LONGEST_GOODBYE && facts.last_answer <= LONGEST_REPLY;
-    let before = client.bytes > facts.last_words && server.bytes > facts.last_answer;
+    let short = turns.asked <= LONGEST_GOODBYE && turns.answered <= LONGEST_REPLY;
+    let before = client.bytes > turns.asked && server.bytes > turns.answered;
     let arrived = sent.missing == 0 && sent.acknowledged >= sent.bytes;
-    !may_be_http(facts) && short && before && arrived && !facts.only_tickets
+    !facts.may_be_http() && short && before && arrived && !facts.only_tickets
 }
 
 /// A client that closes sooner, and has had no answer, has not run into a time limit.

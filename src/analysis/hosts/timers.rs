@@ -97,6 +97,8 @@ fn kind(summary: &ConnectionSummary) -> Option<(Who, TimerPhase)> {
     let running = match summary.phase {
         Phase::Between if summary.orderly && summary.exchanges > 0 => TimerPhase::Idle,
         Phase::Waiting if summary.status == 0 => TimerPhase::Wait,
+        // Inside TLS that is not decrypted the turns show it.
+        Phase::Opaque if summary.waited > 0 && summary.outcome.is_failed() => TimerPhase::Wait,
         _ => return None,
     };
     (time(summary, running) >= SHORTEST).then_some((who, running))

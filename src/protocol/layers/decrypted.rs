@@ -187,6 +187,7 @@ impl DecryptedLayer {
 
     /// The FIN of one direction.
     pub(super) fn end(&mut self, from: FlowEnd, texts: &mut TextInterner) {
+        self.session.end(from);
         if let DecryptState::Decrypting(decryption) = &mut self.opening {
             match decryption.decryptor {
                 Some(_) => decryption.inner.end(from, texts),

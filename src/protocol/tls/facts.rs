@@ -1,10 +1,12 @@
 //! What is known of one TLS connection.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::alert::Alert;
 use super::certificate::Certificate;
 use super::hello::{ClientHello, ServerHello, TlsVersion};
+use super::turns::HiddenTurns;
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -43,12 +45,10 @@ pub struct TlsFacts {
     pub is_open: bool,
     /// Why nothing was decrypted although there were secrets.
     pub closed: Option<NotDecrypted>,
-    /// Who sent the last record of application data; `None` if there was none.
-    pub last_word: Option<FlowEnd>,
-    /// Bytes of the application data records that the TLS client sent in its last turn, be it answered or not.
-    pub last_words: u64,
-    /// Bytes of the application data records that the TLS server sent in its last turn.
-    pub last_answer: u64,
+    /// TLS 1.3: the server's encrypted extensions are as long as those that choose `http/1.1`, or no protocol.
+    pub without_h2: bool,
+    /// The turns in which application data was sent, up to the first end of a direction.
+    pub turns_inside: HiddenTurns,
     /// TLS 1.3: all that the server has sent may be session tickets (RFC 8446 §4.6.1), which answer no request.
     pub only_tickets: bool,
     /// What the limits left out of all this.
@@ -170,6 +170,10 @@ const CLOCK_IS_SET: Timestamp = Timestamp::new(946_684_800, 0);
 /// Record length of the shortest request on a connection that has served one before: `GET / HTTP/1.1`, a `Host` of one
 /// letter, and what TLS 1.3 adds, which is the least of all versions (RFC 8446 §5.2).
 const SHORTEST_REQUEST: u64 = 27 + 17;
+/// The same in other protocols, where a goodbye is followed by the close at once: longer than `a3 LOGOUT` in any version.
+const SHORTEST_WORDS: u64 = 36;
+/// A server that is told goodbye closes within this time.
+pub(crate) const PROMPT: Duration = Duration::from_millis(300);
 
 /// Whether one side sent `close_notify`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -207,7 +211,7 @@ impl TlsFacts {
         if client == FlowEnd::B {
             self.caller = self.caller.other();
             self.plain = self.plain.map(FlowEnd::other);
-            self.last_word = self.last_word.map(FlowEnd::other);
+            self.turns_inside.last = self.turns_inside.last.map(FlowEnd::other);
             self.flows.swap(0, 1);
             for alert in &mut self.alerts {
                 alert.from = alert.from.other();
@@ -318,23 +322,68 @@ impl TlsFacts {
             .filter(|(at, leaf)| at.time > CLOCK_IS_SET && !leaf.is_valid_at(at.time))
     }
 
+    /// Who sent the last record of application data; `None` if there was none.
+    #[must_use]
+    pub fn last_word(&self) -> Option<FlowEnd> {
+        let [a, b] = self.flows.map(|flow| flow.last);
+        match (a, b) {
+            (None, None) => None,
+            _ if a > b => Some(FlowEnd::A),
+            _ => Some(FlowEnd::B),
+        }
+    }
+
     /// Whether a request was still unanswered at `until`, as far as record headers show: the last application data is
     /// the client's, or the server has sent none, session tickets left out. Where HTTP/2 may be in use, the last sender
     /// means nothing: acknowledgements and window updates are records too.
     #[must_use]
     pub fn is_unanswered(&self, until: Timestamp) -> bool {
-        let asked = self.flows[self.caller.index()];
-        let answered = self.flows[self.caller.other().index()];
-        let in_time = asked.last.is_some_and(|last| last.time <= until);
-        if self.stage < HandshakeStage::Complete || !in_time {
+        let turns = &self.turns_inside;
+        let asked = turns.asked_at.filter(|asked| asked.time <= until);
+        let Some(asked) = asked.filter(|_| self.stage >= HandshakeStage::Complete) else {
+            return false;
+        };
+        // Who speaks on and on waits for nothing, unless it is a request that takes its time to be sent.
+        if turns.goes_on && !self.may_be_http() {
             return false;
         }
+        let answered = self.flows[self.caller.other().index()];
+        // A single record may be an answer as well.
+        let tickets = self.only_tickets && answered.records >= 2;
+        let silent = answered.records == 0 || tickets;
+        // A record that is too short for a request is none: the Close of a WebSocket, for example.
+        let shortest = match self.may_be_http() || until.since(asked.time) < PROMPT {
+            true => SHORTEST_REQUEST,
+            false => SHORTEST_WORDS,
+        };
+        let asks = turns.last == Some(self.caller) && turns.asked >= shortest;
+        silent || asks && !self.may_be_multiplexed()
+    }
+
+    /// Whether HTTP may be spoken: its clients announce it by ALPN.
+    #[must_use]
+    pub fn may_be_http(&self) -> bool {
+        let hello = self.hello.as_ref();
+        hello.is_none_or(|(_, hello)| hello.cut || !hello.alpn.is_empty())
+    }
+
+    /// Whether HTTP/1 is spoken, as the client offers nothing else or the server chose it.
+    #[must_use]
+    pub fn is_http1(&self) -> bool {
+        let hello = self.hello.as_ref();
+        hello.is_some_and(|(_, hello)| hello.alpn.iter().any(|name| name.starts_with(b"http/1.")))
+            && !self.may_be_multiplexed()
+    }
+
+    /// Whether HTTP/2 may be spoken.
+    #[must_use]
+    pub fn may_be_multiplexed(&self) -> bool {
         let hello = self.hello.as_ref().map(|(_, hello)| hello);
         let chosen = self
             .answer
             .as_ref()
             .and_then(|(_, answer)| answer.alpn.as_deref());
-        let multiplexed = match (chosen, hello) {
+        match (chosen, hello) {
             // The list of offered protocols was not captured to its end.
             (None, Some(hello)) if hello.cut => true,
             (Some(chosen), _) => chosen == b"h2",
@@ -342,15 +391,10 @@ impl TlsFacts {
             (None, Some(hello)) => {
                 self.version() >= Some(TlsVersion::TLS_13)
                     && hello.alpn.iter().any(|name| name == b"h2")
+                    && !(self.without_h2 && hello.alpn.iter().any(|name| name == b"http/1.1"))
             }
             (None, None) => true,
-        };
-        // A single record may be an answer as well.
-        let tickets = self.only_tickets && answered.records >= 2;
-        let silent = answered.records == 0 || tickets;
-        // A record that is too short for a request is none: the Close of a WebSocket, for example.
-        let asks = self.last_word == Some(self.caller) && self.last_words >= SHORTEST_REQUEST;
-        silent || asks && !multiplexed
+        }
     }
 
     /// The certificate of the TLS server itself: the first of its chain.

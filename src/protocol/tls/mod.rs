@@ -20,10 +20,12 @@ mod hello;
 mod record;
 pub mod secrets;
 mod session;
+mod turns;
 
 pub use alert::{Alert, name as alert_name};
 pub use certificate::{Certificate, CertificateDate, CertificateKey};
 pub(crate) use certificate::{MAX_CERTIFICATE_NAMES, MAX_CERTIFICATES};
+pub(crate) use facts::PROMPT;
 pub use facts::{
     ApplicationData, CertificateFlaw, ChainEnd, ClientCertificate, CloseNotify, HandshakeStage,
     TlsFacts, TlsLeftOut,
@@ -33,3 +35,4 @@ pub use hello::{ClientHello, ServerHello, TlsVersion};
 pub(crate) use record::MAX_WAITING;
 pub(crate) use session::MAX_ALERTS;
 pub use session::TlsSession;
+pub use turns::HiddenTurns;

@@ -11,6 +11,7 @@ use super::record::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, ENCRYPTED_ALERT_LENGTH,
     ENCRYPTED_EMPTY_CERTIFICATE_LENGTH, EndedRecord, HANDSHAKE, RecordReader,
 };
+use super::turns::{HiddenTurns, TurnCounter};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -26,6 +27,10 @@ const MAX_TICKETS: u64 = 4;
 const TURNS_OF_HANDSHAKE: u32 = 5;
 /// A turn of no more bytes than this may be an alert in any cipher.
 const LONGEST_ALERT: u64 = 96;
+
+/// Record lengths of EncryptedExtensions alone that choose no protocol, or `http/1.1` (RFC 8446 §4.3.1, RFC 7301 §3.1): each
+/// without and with the acknowledgement of the server name. Many servers send each message in a record of its own.
+const EXTENSIONS_WITHOUT_H2: [u16; 4] = [23, 27, 38, 42];
 
 pub(super) const CLIENT_HELLO: u8 = 1;
 pub(super) const SERVER_HELLO: u8 = 2;
@@ -55,12 +60,12 @@ pub struct TlsSession {
     pub(super) alerts: Vec<Alert>,
     /// What decrypted records show, by direction.
     pub(super) inside: [EncryptedHandshake; 2],
-    last_word: Option<FlowEnd>,
-    /// The same, from decrypted records.
+    /// TLS 1.3: the length of the server's first encrypted record.
+    extensions: Option<u16>,
+    /// The turns that the encrypted records show.
+    hidden_turns: TurnCounter,
+    /// Who sent the last decrypted application data.
     pub(super) last_inside: Option<FlowEnd>,
-    /// Bytes of the application data records of the client's last turn, and of the server's.
-    last_words: u64,
-    last_answer: u64,
     /// Length of every application data record of the server, as long as all are the same.
     ticket: Option<u16>,
     not_only_tickets: bool,
@@ -116,6 +121,11 @@ impl TlsSession {
         let cut = u64::from(length).saturating_sub(bytes.len() as u64);
         self.pass_over(from, at, cut);
         self.infer_end_of_handshake(at);
+    }
+
+    /// The FIN of one direction.
+    pub fn end(&mut self, from: FlowEnd) {
+        self.hidden_turns.end(from, true);
     }
 
     /// The next `length` bytes of one direction were never captured.
@@ -271,13 +281,17 @@ impl TlsSession {
             plain: None,
             is_open: false,
             closed: None,
-            last_word: if is_known {
-                self.last_inside
-            } else {
-                self.last_word
+            without_h2: self
+                .extensions
+                .is_some_and(|length| EXTENSIONS_WITHOUT_H2.contains(&length)),
+            turns_inside: match is_known {
+                true => HiddenTurns {
+                    last: self.last_inside,
+                    asked_at: flows[self.caller.unwrap_or(FlowEnd::A).index()].last,
+                    ..self.hidden_turns.at_end()
+                },
+                false => self.hidden_turns.at_end(),
             },
-            last_words: self.last_words,
-            last_answer: self.last_answer,
             left_out,
         }
     }
@@ -337,10 +351,11 @@ impl TlsSession {
         match record.alert {
             Some((_, CLOSE_NOTIFY)) => {
                 self.notified[from.index()].get_or_insert(record.at);
+                self.hidden_turns.end(from, false);
             }
             Some(said) => self.note_alert(from, record.at, Some(said)),
             // Encrypted: what comes after it shows whether it was `close_notify`.
-            None => {}
+            None => self.hidden_turns.end(from, false),
         }
     }
 
@@ -386,6 +401,9 @@ impl TlsSession {
     fn application(&mut self, from: FlowEnd, record: EndedRecord) {
         let is_caller = self.caller == Some(from);
         if self.is_13() && record.in_handshake {
+            if !is_caller {
+                self.extensions.get_or_insert(record.length);
+            }
             match record.length {
                 ENCRYPTED_ALERT_LENGTH if is_caller => self.note_alert(from, record.at, None),
                 ENCRYPTED_EMPTY_CERTIFICATE_LENGTH
@@ -406,23 +424,18 @@ impl TlsSession {
         // So short a record is more likely an alert; what comes after it shows which. The same holds where the version
         // was not seen.
         if (self.is_13() || self.answer.is_none()) && record.length == ENCRYPTED_ALERT_LENGTH {
+            self.hidden_turns.end(from, false);
             return;
         }
         if !is_caller {
             let flow = &self.flows[from.index()];
             let same = *self.ticket.get_or_insert(record.length) == record.length;
             // Tickets come in one flight: what follows words that came between is an answer.
-            let again = flow.records > 0 && self.last_word == self.caller;
+            let again = flow.records > 0 && self.hidden_turns.last() == self.caller;
             self.not_only_tickets |= !same || again || flow.records >= MAX_TICKETS;
         }
         let length = u64::from(record.length);
-        let goes_on = self.last_word == Some(from);
-        let words = match is_caller {
-            true => &mut self.last_words,
-            false => &mut self.last_answer,
-        };
-        *words = if goes_on { *words } else { 0 }.saturating_add(length);
-        self.last_word = Some(from);
+        self.hidden_turns.record(from, is_caller, record.at, length);
         let flow = &mut self.flows[from.index()];
         flow.records = flow.records.saturating_add(1);
         flow.bytes = flow.bytes.saturating_add(length);

@@ -133,7 +133,7 @@ impl<'a> TlsRow<'a> {
             decrypted: facts.is_open,
             not_decrypted: facts.why_closed(),
             application: BothSides::of(|who| FlowRow::new(facts, who)),
-            last_word: facts.last_word.map(side),
+            last_word: facts.last_word().map(side),
         }
     }
 }

@@ -7,8 +7,10 @@ use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{ErrorCode, Protocol};
+use crate::protocol::tls::CloseNotify;
 use crate::rules::Severity;
 use crate::rules::classify::{request, response};
+use crate::rules::classify_tls::reset_while_idle;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, sentence};
@@ -99,6 +101,8 @@ rule! {
 const AT_LEAST: Duration = Duration::from_millis(190);
 /// In a protocol that is not read, a shorter pause may be anything.
 const OPAQUE_AT_LEAST: Duration = Duration::from_secs(1);
+/// A server that closes without `close_notify` may have died in the middle of an answer: only longer pauses are idleness.
+const HIDDEN_AT_LEAST: Duration = Duration::from_secs(2);
 /// How late programs notice that a time is up which they look at now and then.
 const LATE: Duration = Duration::from_millis(350);
 
@@ -167,22 +171,28 @@ fn goaway_pause(connection: &Connection) -> Option<IdleClose> {
     )
 }
 
-/// The same inside TLS, where `close_notify` shows that nothing was outstanding: only likely, as the data is encrypted.
+/// The same inside TLS, where `close_notify` or a longer pause shows that nothing was outstanding: only likely, as the data
+/// is encrypted.
 fn hidden_pause(connection: &Connection) -> Option<IdleClose> {
     let facts = connection.tls.as_deref()?;
-    let server = Who::Server as usize;
-    let closed = matches!(
-        (connection.teardown.by, connection.teardown.how),
-        (By::Server, How::Fin)
-    );
-    let since = facts.flows[server].last?;
-    let said = facts.flows[server].close_notify.frame_ref().is_some();
-    let answered = facts.last_word == Some(FlowEnd::B) && !facts.only_tickets;
+    let server = facts.flows[Who::Server as usize];
+    let since = server.last?;
+    let time = connection.teardown.at.since(since.time);
+    let closed = match (connection.teardown.by, connection.teardown.how) {
+        (By::Server, How::Fin) => match server.close_notify {
+            CloseNotify::Notify(..) => true,
+            CloseNotify::None => time >= HIDDEN_AT_LEAST && server.lacking == 0,
+            CloseNotify::Unclear => false,
+        },
+        _ => reset_while_idle(connection).is_some(),
+    };
+    let turns = &facts.turns_inside;
+    let answered = turns.last == Some(FlowEnd::B) && !turns.full && !facts.only_tickets;
     let opaque = connection.teardown.phase == Phase::Opaque;
-    (opaque && closed && said && answered && facts.caller == FlowEnd::A).then(|| IdleClose {
+    (opaque && closed && answered && facts.caller == FlowEnd::A).then_some(IdleClose {
         who: Who::Server,
         since,
-        time: connection.teardown.at.since(since.time),
+        time,
         promised: None,
         reason: None,
         unread: true,

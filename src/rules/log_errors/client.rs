@@ -5,8 +5,12 @@ use std::time::Duration;
 use super::ending::{ClientEvent, SHORTEST_LIMIT, USUAL_ROUND_TRIP, met, silence};
 use super::program::calls_by_soap;
 use super::{dialogue, h2, http_faults};
-use crate::analysis::connection::tls_close::{refused_without_certificate, response_cut};
-use crate::analysis::connection::{By, Connection, How, Opening, Phase, Who};
+use crate::analysis::connection::tls_close::{
+    gave_up, is_unanswered, refused_without_certificate, response_cut,
+};
+use crate::analysis::connection::{
+    By, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, Who,
+};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Quote;
@@ -200,9 +204,19 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
                 ],
             }
         }
-        ClientEvent::Left if gave_up_inside(connection, facts) => vec![E::ServerSilent],
-        ClientEvent::Left => Vec::new(),
-        _ if facts.is_unanswered(connection.teardown.at) => vec![match met {
+        ClientEvent::Left => match gave_up(connection) {
+            Some(left) if left.waited() >= SHORTEST_LIMIT => vec![E::ServerSilent],
+            Some(_) => vec![E::ClientAbort],
+            None => Vec::new(),
+        },
+        // What was sent last crossed the close, or met a host that knew nothing of it.
+        _ if connection.outcome == ConnectionOutcome::Failed(FailedReason::BytesLost) => {
+            vec![match met {
+                ClientEvent::Reset => E::RaceRst,
+                _ => E::RaceFin,
+            }]
+        }
+        _ if is_unanswered(connection) => vec![match met {
             ClientEvent::Reset => E::TlsRstBeforeResponse,
             _ if server.close_notify.frame_ref().is_some() => E::TlsNotifyBeforeResponse,
             _ => E::TlsFinBeforeResponse,
@@ -213,13 +227,6 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             None => Vec::new(),
         },
     }
-}
-
-/// Whether the client closed after it had waited for an answer to what it sent inside TLS.
-fn gave_up_inside(connection: &Connection, facts: &TlsFacts) -> bool {
-    let at = connection.teardown.at;
-    let spoke = connection.last_data[Who::Client as usize].time;
-    connection.outcome.is_failed() && facts.is_unanswered(at) && at.since(spoke) >= SHORTEST_LIMIT
 }
 
 /// Why the client does not trust the issuer: the certificate is its own issuer, or the chain that was sent leads to none

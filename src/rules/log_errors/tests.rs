@@ -595,3 +595,30 @@ fn the_server_is_quoted() {
         );
     }
 }
+
+/// Inside TLS without its keys the port may say what is spoken; programs that speak another protocol write nothing.
+#[test]
+fn what_is_told_of_tls_without_keys_is_what_fits() {
+    let tls = |port: u16, end: &str| {
+        suspected(&format!(
+            "client server :{port}\nSYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n\
+             <-- ServerHello Certificate [name=a] ServerHelloDone\nKeyExchange Finished -->\n<-- Finished\n\
+             app 300 -->\n{end}"
+        ))
+    };
+    let gone = "<-- ACK\n+900ms <-- FIN\nFIN -->\n<-- ACK";
+    assert!(!tls(443, gone).is_empty());
+    let others = tls(3306, gone);
+    assert!(!others.iter().any(|it| it.contains("curl")), "{others:?}");
+    // A client that gave up, and data that met a RST after a pause.
+    let late = tls(443, "<-- ACK\n+5s FIN -->\n<-- FIN\nACK -->");
+    assert!(late.iter().any(|it| it.contains("timed out")), "{late:?}");
+    let reset = tls(
+        443,
+        "<-- app 900\nACK -->\n+9s app 300 -->\n<-- RST [noack]",
+    );
+    assert!(
+        reset.iter().any(|it| it.contains("ECONNRESET")),
+        "{reset:?}"
+    );
+}

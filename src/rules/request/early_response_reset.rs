@@ -3,10 +3,11 @@
 use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::{Framing, Message};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, is_shut, owns_reset, request, response};
+use crate::rules::classify::{Ending, EndingKind, ending, is_shut, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{asked, named, tell};
+use crate::rules::wording_tls::hidden_upload;
 
 rule! {
     /// # What happened
@@ -14,6 +15,8 @@ rule! {
     /// The request was still on its way when the server gave up: it answered early (413, 401, 302, …) or not at all, closed
     /// its socket with bytes of the request unread, and its kernel sent a RST. The client's *send* fails: `ECONNRESET`,
     /// `EPIPE`, "broken pipe", "An unexpected error occurred on a send".
+    ///
+    /// Inside TLS without its keys, a record that the client had not finished, or a full one, shows that it was still sending.
     ///
     /// # Why it matters
     ///
@@ -93,10 +96,17 @@ rule! {
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.6.1 (SHLD-3: unread data is answered by a RST); RFC 2525 §2.17; RFC 9110
     /// §10.1.1 (`Expect`).
     pub(super) RULE: "early-response-reset", Severity::Error,
-    "the server reset the connection while the request was still being sent", Check::Ending(&[EndingKind::EarlyReset], check)
+    "the server reset the connection while the request was still being sent", Check::Connection(check)
 }
 
-fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+fn check(connection: &Connection) -> Verdict {
+    match ending(connection).filter(|it| it.reading == EndingKind::EarlyReset) {
+        Some(ending) => read(connection, &ending),
+        None => hidden_upload(&RULE, connection),
+    }
+}
+
+fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let sent = ending.exchange.and_then(request);
     let answer = ending.exchange.and_then(response);
     let reset = owns_reset(connection, Who::Server).unwrap_or(ending.close);

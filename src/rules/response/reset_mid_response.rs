@@ -16,6 +16,9 @@ rule! {
     /// came before it, or not even that, and then `ECONNRESET`, "connection reset by peer", curl (56), "An unexpected error
     /// occurred on a receive".
     ///
+    /// Inside TLS without its keys, a RST soon after the server's data is told here: as an error where data was not acknowledged
+    /// or a record was cut, else as a warning, since the response may have been complete.
+    ///
     /// # Why it matters
     ///
     /// The response is lost or a part of it. A RST also throws away what was still on its way or not yet read, so the client

@@ -4,6 +4,7 @@ use crate::analysis::connection::{Connection, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::classify::ending;
+use crate::rules::classify_tls::cut_while_sending;
 use crate::rules::lost_data::{Before, lost_data};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
@@ -81,6 +82,7 @@ fn check(connection: &Connection) -> Verdict {
     // A RST that is not the server's has a rule of its own.
     if lost.reset.kind == Some(ResetKind::Foreign)
         || ending(connection).is_some_and(|it| it.exchange.is_some())
+        || cut_while_sending(connection).is_some()
     {
         return Verdict::Clear;
     }

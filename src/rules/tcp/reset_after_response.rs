@@ -2,15 +2,19 @@
 
 use crate::analysis::connection::{Connection, Who};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, response, round_trip};
+use crate::rules::classify::{Ending, EndingKind, ending, response, round_trip};
+use crate::rules::keep_alive::idle_timeout_close::idle;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::tell;
+use crate::rules::wording_tls::hidden_reset;
 
 rule! {
     /// # What happened
     ///
     /// The response was complete, and the server ended the connection with a RST instead of a FIN.
+    ///
+    /// Inside TLS without its keys, a RST after a pause in which nothing was outstanding is told here.
     ///
     /// # Why it matters
     ///
@@ -80,10 +84,19 @@ rule! {
     ///
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.10.7; RFC 2525 §2.17.
     pub(super) RULE: "reset-after-response", Severity::Error,
-    "the server reset the connection after a complete response", Check::Ending(&[EndingKind::ResetAfterResponse], check)
+    "the server reset the connection after a complete response", Check::Connection(check)
 }
 
-fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+fn check(connection: &Connection) -> Verdict {
+    match ending(connection).filter(|it| it.reading == EndingKind::ResetAfterResponse) {
+        Some(ending) => read(connection, &ending),
+        // A reset of an idle connection is reported by its idle time.
+        None if idle(connection).is_none() => hidden_reset(&RULE, connection),
+        None => Verdict::Clear,
+    }
+}
+
+fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(message) = ending.exchange.and_then(response) else {
         return Verdict::Clear;
     };
@@ -93,7 +106,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let unacknowledged = message.end().saturating_sub(sent.acknowledged);
     let at_risk = unacknowledged > 0 && after <= round_trip(connection) * 2;
     // A reset of an idle connection is reported by its idle time.
-    if !at_risk && crate::rules::keep_alive::idle_timeout_close::idle(connection).is_some() {
+    if !at_risk && idle(connection).is_some() {
         return Verdict::Clear;
     }
     let (severity, rest) = if at_risk {

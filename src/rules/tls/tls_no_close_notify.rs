@@ -6,7 +6,7 @@ use crate::protocol::http::{Exchange, Framing, Outcome, Protocol};
 use crate::protocol::tcp::ResetKind;
 use crate::protocol::tls::{CloseNotify, HandshakeStage};
 use crate::rules::Severity;
-use crate::rules::classify_tls::{failure, is_unanswered, response_cut};
+use crate::rules::classify_tls::{failure, is_unanswered, reset_while_idle, response_cut};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, tell};
@@ -125,6 +125,7 @@ fn check(connection: &Connection) -> Verdict {
         || facts.flows[server].unsure
         || is_unanswered(connection)
         || response_cut(connection).is_some()
+        || reset_while_idle(connection).is_some()
     {
         return Verdict::Clear;
     }

@@ -10,6 +10,7 @@ use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, sentence};
 use crate::rules::wording::{asked, close_word, named, not_yet, tell, waited};
+use crate::rules::wording_tls::hidden_wait;
 
 rule! {
     /// # What happened
@@ -17,6 +18,9 @@ rule! {
     /// The client sent a complete request, waited, and closed the connection (FIN or RST) before the first byte of the final
     /// response. Its log says "The operation has timed out", `ETIMEDOUT`, `context deadline exceeded`, curl (28); the server's
     /// says "client closed request" (nginx 499), "broken pipe", `ClientAbortException`; a load balancer 460.
+    ///
+    /// Inside TLS without its keys the turns of the records show it: the client had the last word, waited, and left. HTTP/2 has
+    /// records that are no requests, so nothing is said of it.
     ///
     /// # Why it matters
     ///
@@ -105,7 +109,15 @@ rule! {
 fn check(connection: &Connection) -> Verdict {
     let read = ending(connection).filter(|it| it.reading == EndingKind::GaveUp);
     let Some(ending) = &read else {
-        return cancelled(connection).unwrap_or_else(|| not_yet(connection));
+        let whose = |time| {
+            [
+                round(time),
+                measured_time::wait(connection, time, Who::Client),
+            ]
+        };
+        return hidden_wait(&RULE, connection, whose)
+            .or_else(|| cancelled(connection))
+            .unwrap_or_else(|| not_yet(connection));
     };
     let Some(exchange) = ending.exchange else {
         return Verdict::Clear;

@@ -122,7 +122,9 @@ fn check(connection: &Connection) -> Verdict {
         if reset && let Some(found) = one_sided(connection) {
             return found;
         }
-        return match reset {
+        let gone = (By::Server, How::Reset(ResetKind::NoSocket));
+        let gone = (connection.teardown.by, connection.teardown.how) == gone;
+        return match reset || gone && connection.tls.is_some() {
             true => hidden_request(&RULE, connection, "RST"),
             false => not_yet(connection),
         };

@@ -4,7 +4,9 @@ use crate::base::format::duration;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::analysis::connection::{By, ConnectionSummary, How, Phase, ResetKind, Who};
+use crate::analysis::connection::{
+    By, ConnectionOutcome, ConnectionSummary, FailedReason, How, Phase, ResetKind, Who,
+};
 use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
@@ -116,10 +118,15 @@ fn gave_up(it: &ConnectionSummary) -> bool {
         How::Fin | How::Reset(ResetKind::Abort | ResetKind::NoSocket)
     );
     let closed = it.by == By::Server && own && it.phase == Phase::Waiting && it.status == 0;
+    // Inside TLS that is not decrypted the turns show it.
+    let hidden = it.by == By::Server
+        && own
+        && it.phase == Phase::Opaque
+        && it.outcome == ConnectionOutcome::Failed(FailedReason::NoResponse);
     // A response after the client had closed shows the client's patience, not the server's.
     let left = it.by == By::Client && it.phase == Phase::Waiting;
     let failed = matches!(it.status, 408 | 500 | 503) && !left;
-    it.exchanges > 0 && (closed || failed) && !it.missing && wait(it) >= SHORTEST
+    (hidden || it.exchanges > 0 && (closed || failed)) && !it.missing && wait(it) >= SHORTEST
 }
 
 fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
@@ -176,5 +183,28 @@ fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
             .map(|it| shows(it.close, format!("after {}", duration(wait(it)))))
             .collect(),
         remedies: RULE.remedies(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::ladder_check;
+
+    /// Inside TLS without keys the turns show what was not answered.
+    #[test]
+    fn requests_inside_tls_are_given_up_by_the_same_limit() {
+        let fires = |end: &str| {
+            let text = format!(
+                "client [times=4 every=15s] server\nSYN -->\n<-- SYN\nClientHello [sni=a alpn=http/1.1 version=1.2] -->\n\
+                 <-- ServerHello Certificate [name=a] ServerHelloDone\nKeyExchange Finished -->\n<-- Finished\n{end}"
+            );
+            let proof = ladder_check::run(&text.parse().expect("a ladder"));
+            proof.rules().contains(&RULE.name)
+        };
+        let close = "<-- FIN\nFIN -->\n<-- ACK";
+        assert!(fires(&format!("app 300 -->\n<-- ACK\n+6.5s {close}")));
+        assert!(fires("app 300 -->\n<-- ACK\n+6.5s <-- RST"));
+        assert!(!fires(&format!("app 300 -->\n<-- app 900\n+6.5s {close}")));
     }
 }

@@ -221,7 +221,22 @@ fn in_tls_the_records_tell() {
             "failed cut-short",
         ),
         (&asked, "<-- FIN\nFIN -->\n<-- ACK", "failed no-response"),
-        (&answered, "<-- RST", "failed reset"),
+        // All had arrived, and whether it was a whole response is hidden.
+        (&answered, "<-- RST", "unknown encrypted"),
+        (&asked, "<-- app 900\n<-- RST", "failed reset"),
+        (&asked, "<-- app 16408\nACK -->\n<-- RST", "failed reset"),
+        // The client gave up, or went at once.
+        (
+            &asked,
+            "<-- ACK\n+2s FIN -->\n<-- FIN\nACK -->",
+            "failed client-left",
+        ),
+        (
+            &format!("{answered}app 300 -->\n<-- app 900\napp 300 -->\n"),
+            "<-- ACK\n+2s FIN -->\n<-- FIN\nACK -->",
+            "failed client-left",
+        ),
+        (&asked, "FIN -->\n<-- FIN\nACK -->", "unknown encrypted"),
         (
             &answered,
             "close_notify FIN -->\n<-- FIN\nACK -->",
@@ -234,10 +249,16 @@ fn in_tls_the_records_tell() {
             "app 22 -->\nclose_notify FIN -->\n<-- FIN\nACK -->",
             "fine answered",
         ),
-        // What is harmless after a close_notify of either side.
+        // A server that closes as soon as it has spoken may have had more to say, whatever it said at the end.
         (
             &answered,
             "<-- close_notify FIN\nclose_notify FIN -->\n<-- RST [noack]",
+            "unknown encrypted",
+        ),
+        // What is harmless after a close_notify of either side.
+        (
+            &answered,
+            "+5s <-- close_notify FIN\nclose_notify FIN -->\n<-- RST [noack]",
             "fine answered",
         ),
         (

@@ -1,0 +1,158 @@
+//! Whose turn it is inside TLS, as far as the headers of records tell: counters, no more.
+//!
+//! In: the records of application data that are left when the handshake, session tickets and alerts are taken out. Out: how
+//! it stood when the first side ended its direction, since a client that is told of a close answers it in records too.
+
+use std::time::Duration;
+
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
+
+/// A side that sends again after this pause, without an answer, does not wait for one.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Record length of the longest answer to the close of the other side: alerts in any cipher, a GOAWAY.
+const LONGEST_FAREWELL: u64 = 96;
+/// The shortest payload of a record that is full (RFC 8446 §5.1): what filled it goes on in the next.
+const FULL: u64 = 1 << 14;
+
+/// The turns of both sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HiddenTurns {
+    /// Who spoke last; `None` if nobody has.
+    pub last: Option<FlowEnd>,
+    /// Bytes of the records in the last turn of the TLS client, be it answered or not.
+    pub asked: u64,
+    /// Bytes of the records in the last turn of the TLS server.
+    pub answered: u64,
+    /// The last record of the TLS client.
+    pub asked_at: Option<FrameRef>,
+    /// How many turns the TLS client took.
+    pub taken: u32,
+    /// The least bytes of a turn of the TLS client that was over; 0 without one.
+    pub shortest: u64,
+    /// The TLS client also spoke on without waiting for an answer: after a pause within one of its turns.
+    pub goes_on: bool,
+    /// The last record of the TLS server was full: there was more to say.
+    pub full: bool,
+    /// The same of the TLS client.
+    pub asks_on: bool,
+}
+
+/// The turns up to now, and those at the first end of a direction.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TurnCounter {
+    now: HiddenTurns,
+    /// At the end of a direction: whose it was, and whether a FIN shows it.
+    ended: Option<(HiddenTurns, FlowEnd, bool)>,
+}
+
+impl TurnCounter {
+    /// A record of application data. `asks`: from the TLS client.
+    pub(super) fn record(&mut self, from: FlowEnd, asks: bool, at: FrameRef, length: u64) {
+        // What looked like a close_notify was none, if more comes than the answer to one.
+        if let Some((_, by, false)) = self.ended
+            && (by == from || !asks || length > LONGEST_FAREWELL)
+        {
+            self.ended = None;
+        }
+        let turns = &mut self.now;
+        let goes_on = turns.last == Some(from);
+        if asks {
+            match goes_on {
+                true => {
+                    let since = turns.asked_at.unwrap_or(at);
+                    turns.goes_on |= at.time.since(since.time) >= PAUSE;
+                }
+                false => turns.taken = turns.taken.saturating_add(1),
+            }
+            turns.asked = if goes_on { turns.asked } else { 0 }.saturating_add(length);
+            turns.asked_at = Some(at);
+            turns.asks_on = length >= FULL;
+        } else {
+            if !goes_on && turns.taken > 0 {
+                turns.shortest = match turns.shortest {
+                    0 => turns.asked,
+                    before => before.min(turns.asked),
+                };
+            }
+            turns.answered = if goes_on { turns.answered } else { 0 }.saturating_add(length);
+            turns.full = length >= FULL;
+        }
+        turns.last = Some(from);
+    }
+
+    /// One direction ends, by its FIN or by what is likely its `close_notify`.
+    pub(super) fn end(&mut self, from: FlowEnd, fin: bool) {
+        match &mut self.ended {
+            Some((_, by, by_fin)) => *by_fin |= fin && *by == from,
+            ended => *ended = Some((self.now, from, fin)),
+        }
+    }
+
+    /// Who spoke last, up to now.
+    pub(super) const fn last(&self) -> Option<FlowEnd> {
+        self.now.last
+    }
+
+    /// The turns when the first side ended its direction, or all of them.
+    pub(super) fn at_end(&self) -> HiddenTurns {
+        self.ended.map_or(self.now, |(turns, ..)| turns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::frame_ref::FrameNumber;
+    use crate::base::time::Timestamp;
+
+    const CLIENT: FlowEnd = FlowEnd::A;
+    const SERVER: FlowEnd = FlowEnd::B;
+
+    fn at(millis: i64) -> FrameRef {
+        FrameRef {
+            frame: FrameNumber(1),
+            time: Timestamp::new(millis / 1000, (millis % 1000) as u32 * 1_000_000),
+        }
+    }
+
+    #[test]
+    fn what_answers_a_close_is_no_turn() {
+        let mut turns = TurnCounter::default();
+        turns.record(CLIENT, true, at(0), 300);
+        turns.record(SERVER, false, at(10), 900);
+        turns.record(CLIENT, true, at(20), 38);
+        turns.end(SERVER, false);
+        turns.record(CLIENT, true, at(21), 35);
+        turns.record(CLIENT, true, at(22), 35);
+        let end = turns.at_end();
+        assert_eq!((end.last, end.asked, end.taken), (Some(CLIENT), 38, 2));
+        assert_eq!((end.shortest, end.asked_at), (300, Some(at(20))));
+    }
+
+    #[test]
+    fn what_looked_like_a_close_was_none_if_more_comes() {
+        let mut turns = TurnCounter::default();
+        turns.record(CLIENT, true, at(0), 300);
+        turns.end(SERVER, false);
+        turns.record(CLIENT, true, at(10), 400);
+        assert_eq!(turns.at_end().asked, 700);
+        turns.end(CLIENT, false);
+        turns.record(SERVER, false, at(20), 50);
+        assert_eq!(turns.at_end().last, Some(SERVER));
+        // After a FIN nothing more counts.
+        turns.end(CLIENT, true);
+        turns.record(SERVER, false, at(30), 16_401);
+        assert_eq!((turns.at_end().answered, turns.at_end().full), (50, false));
+    }
+
+    #[test]
+    fn who_speaks_again_after_a_pause_waits_for_nothing() {
+        let mut turns = TurnCounter::default();
+        turns.record(CLIENT, true, at(0), 300);
+        turns.record(CLIENT, true, at(50), 300);
+        assert!(!turns.at_end().goes_on);
+        turns.record(CLIENT, true, at(1050), 300);
+        assert!(turns.at_end().goes_on);
+    }
+}
