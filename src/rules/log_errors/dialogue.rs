@@ -135,7 +135,7 @@ fn at_login(facts: &DialogueFacts, complaint: &Complaint) -> bool {
     let words = asked.words.as_ref().map_or(&b""[..], |it| it.as_bytes());
     let first = words.split(|byte| *byte == b' ').next().unwrap_or_default();
     let named = |it: &&str| first.eq_ignore_ascii_case(it.as_bytes());
-    OPENING.contains(&asked.noun) || LOGIN.iter().any(|it| named(&it))
+    OPENING.contains(&asked.noun) || LOGIN.iter().any(named)
 }
 
 /// Whether no request was answered after the error, apart from a goodbye.
