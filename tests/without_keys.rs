@@ -443,3 +443,65 @@ fn a_farewell_is_no_lost_data() {
         assert_eq!(proof.connections[0].outcome.is_failed(), lost, "{said}");
     }
 }
+
+/// Captures below `captures/protocols`, the rules that find an error on their first connection, and its outcome.
+const RECORDED: &[(&str, &[&str], &str)] = &[
+    (
+        "https-client-timeout-curl",
+        &["client-gave-up-waiting"],
+        "failed",
+    ),
+    (
+        "https-client-timeout-java",
+        &["client-gave-up-waiting"],
+        "failed",
+    ),
+    (
+        "https-forgotten-rst-requests",
+        &["reuse-of-forgotten-connection"],
+        "failed",
+    ),
+    ("https-keepalive-timeout-go", &[], "fine"),
+    (
+        "https-killed-waiting-curl",
+        &["closed-before-response"],
+        "failed",
+    ),
+    (
+        "mysql-tls-killed-mysql",
+        &["closed-before-response"],
+        "failed",
+    ),
+    ("mysql-tls-orderly-mysql", &[], "fine"),
+    (
+        "postgresql-tls-killed-pgjdbc",
+        &["closed-before-response"],
+        "failed",
+    ),
+    // The server resets, as the client's alerts come after its goodbye.
+    ("postgresql-tls-orderly-pgjdbc", &[], "fine"),
+    (
+        "redis-tls-killed-redis-py",
+        &["closed-before-response"],
+        "failed",
+    ),
+    ("redis-tls-orderly-redis-cli", &[], "fine"),
+    ("ldap-starttls-ldapsearch", &[], "fine"),
+    ("smtp-starttls", &[], "unknown"),
+    // A GOAWAY meets a server that is gone: nothing is lost.
+    ("grpc-max-idle-grpc-js", &[], "unknown"),
+    ("grpc-orderly-grpc-js", &[], "unknown"),
+];
+
+#[test]
+fn sessions_inside_tls_come_out_as_they_went() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures/protocols");
+    for (name, rules, outcome) in RECORDED {
+        let path = folder.join(format!("{name}.pcap"));
+        let analysis = Analysis::of_files([path]).unwrap();
+        let errors = findings(&analysis, 1).filter(|it| it.severity == Severity::Error);
+        let errors: Vec<_> = errors.map(|it| it.rule).collect();
+        let got = analysis.connection(1).unwrap().outcome;
+        assert_eq!((&*errors, got.name()), (*rules, *outcome), "{name}");
+    }
+}
