@@ -1,9 +1,10 @@
 //! The application protocol that a server's port is known for.
 
 /// The words of `timers.tsv`, and the ports that the protocol is usually served at: registered, or its product's default.
-const SERVICES: [(&str, &[u16]); 18] = [
+const SERVICES: [(&str, &[u16]); 19] = [
     ("http", &[80, 443, 8080, 8443]),
     ("postgresql", &[5432, 6432]),
+    ("fastcgi", &[]),
     ("mysql", &[3306, 33_060]),
     ("sqlserver", &[1433]),
     ("oracle", &[1521]),

@@ -172,7 +172,7 @@ fn reported(connection: &Connection) -> Option<FailedReason> {
     let at = close(connection);
     let soon = at.time.since(complaint.at.time) < AT_ONCE;
     let parted = facts.goodbyes[by.other() as usize].is_some_and(|goodbye| goodbye < at);
-    let last = connection.last_data[by as usize] <= complaint.at;
+    let last = complaint.fatal || connection.last_data[by as usize] <= complaint.at;
     let asked = connection.last_data[by.other() as usize] > complaint.at;
     let owed = asked && facts.exchanges.last().is_some_and(|it| !it.is_complete());
     let closer = match connection.teardown.by {
@@ -182,6 +182,8 @@ fn reported(connection: &Connection) -> Option<FailedReason> {
     };
     // A client that leaves after a refusal has not been sent away.
     let ends = complaint.fatal || complaint.answers.is_none() || closer == Some(by);
+    // After an error that ends the session a goodbye is only polite.
+    let parted = parted && !complaint.fatal;
     (ends && is_closed(connection) && soon && last && !parted && !owed)
         .then_some(FailedReason::ReportedError)
 }

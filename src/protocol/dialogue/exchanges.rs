@@ -34,6 +34,8 @@ pub(super) struct Exchanges {
     asking: bool,
     goodbyes: [Option<(u64, FrameRef)>; 2],
     complaint: Option<Complaint>,
+    /// The present message of each direction is the one that reports that error.
+    complains: [bool; 2],
     /// Requests that were answered by an error.
     refused: u32,
     /// Offset of a message of each direction that is not told yet.
@@ -61,6 +63,7 @@ impl Default for Exchanges {
             asking: false,
             goodbyes: [None; 2],
             complaint: None,
+            complains: [false; 2],
             refused: 0,
             waiting: [None; 2],
             presumed: false,
@@ -71,7 +74,7 @@ impl Default for Exchanges {
 
 fn message(at: FrameRef, start: u64, length: u64) -> Message {
     Message {
-        framing: Framing::Length,
+        framing: Framing::Messages,
         amount: length,
         progress: MessageProgress::Body,
         ..Message::begun(at, start)
@@ -164,9 +167,24 @@ impl Exchanges {
                     .get_or_insert((start, first));
                 None
             }
+            Role::Withdraws => {
+                self.withdraw();
+                None
+            }
         };
-        if let Some((code, text)) = &unit.error {
+        let fatal = self.complaint.as_ref().is_some_and(|it| it.fatal);
+        let answered = matches!(unit.role, Role::Answer { ends: true }) && current.is_some();
+        // What is refused after an error that ends the session is refused for the same reason.
+        let follows = fatal && !unit.fatal;
+        *from.of_mut(&mut self.complains) = unit.error.is_some() && !follows;
+        if unit.settles || unit.error.is_none() && answered && fatal {
+            // Whatever it was, the conversation went on.
+            self.complaint = None;
+        }
+        if unit.error.is_some() {
             self.refused = self.refused.saturating_add(u32::from(current.is_some()));
+        }
+        if let Some((code, text)) = unit.error.as_ref().filter(|_| !follows) {
             self.complaint = Some(Complaint {
                 by: from,
                 at: first,
@@ -254,6 +272,12 @@ impl Exchanges {
 
     /// More bytes of the present message of one direction. `ends`: its last ones.
     pub(super) fn extend(&mut self, from: FlowEnd, bytes: u64, at: FrameRef, ends: bool) {
+        if ends
+            && std::mem::take(from.of_mut(&mut self.complains))
+            && let Some(complaint) = &mut self.complaint
+        {
+            complaint.at = at;
+        }
         let Some(current) = *from.of(&self.current) else {
             return;
         };
@@ -276,12 +300,21 @@ impl Exchanges {
                 message.progress = MessageProgress::Complete;
             }
         }
-        if let Some(complaint) = &mut self.complaint
-            && complaint.by == from
-            && ends
-            && complaint.at <= at
-        {
-            complaint.at = at;
+    }
+
+    /// The oldest open request gets no answer any more.
+    fn withdraw(&mut self) {
+        let open = |exchange: &Exchange| !exchange.is_complete();
+        let Some(place) = self.list.iter().position(open) else {
+            return;
+        };
+        match self.list.get_mut(place).map(|it| &mut it.response) {
+            Some(Some(response)) => response.message.progress = MessageProgress::Complete,
+            // Those before it are complete.
+            _ => {
+                self.list.drain(..=place);
+                self.dropped += place as u64 + 1;
+            }
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) enum Role {
     Notice,
     /// The sender is done: it expects nothing but the close.
     Goodbye,
+    /// The sender takes back its oldest open request, which gets no answer any more.
+    Withdraws,
 }
 
 /// A message, or as much of it as has a meaning of its own.
@@ -41,6 +43,8 @@ pub(super) struct Unit {
     pub(super) error: Option<(Vec<u8>, Vec<u8>)>,
     /// By the protocol the session is over with this error.
     pub(super) fatal: bool,
+    /// It settles what was complained of before.
+    pub(super) settles: bool,
 }
 
 impl Unit {
@@ -53,6 +57,7 @@ impl Unit {
             words: Vec::new(),
             error: None,
             fatal: false,
+            settles: false,
         }
     }
 
@@ -76,6 +81,12 @@ impl Unit {
     /// With this error the session is over, by the protocol.
     pub(super) const fn fatal(mut self) -> Self {
         self.fatal = true;
+        self
+    }
+
+    /// The end of an answer in which complaints were no failure.
+    pub(super) const fn settling(mut self) -> Self {
+        self.settles = true;
         self
     }
 }

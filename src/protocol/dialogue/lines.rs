@@ -50,3 +50,31 @@ pub(super) fn reply(line: &[u8], length: u64, refuses: u8) -> Step {
         false => unit,
     })
 }
+
+/// The text of a statement in SQL on one line, without what follows the words that announce a password.
+pub(super) fn statement(text: &[u8]) -> Vec<u8> {
+    let lower = text.to_ascii_lowercase();
+    let secret = [&b"password"[..], b"identified"]
+        .iter()
+        .filter_map(|word| memchr::memmem::find(&lower, word))
+        .min();
+    let quotes = |at: &usize| {
+        let rest = text.get(*at..).unwrap_or_default();
+        memchr::memchr2(b'\'', b'"', rest).is_some() || rest.len() + *at >= MAX_STATEMENT
+    };
+    let told = text
+        .get(..secret.filter(quotes).unwrap_or(text.len()))
+        .unwrap_or_default();
+    let mut line = Vec::with_capacity(told.len());
+    for byte in told.trim_ascii() {
+        match (byte.is_ascii_whitespace(), line.last()) {
+            (true, Some(b' ')) => {}
+            (true, _) => line.push(b' '),
+            (false, _) => line.push(*byte),
+        }
+    }
+    line
+}
+
+/// A statement that may go on beyond what is looked at.
+const MAX_STATEMENT: usize = 190;

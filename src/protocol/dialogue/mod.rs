@@ -24,7 +24,14 @@ mod protocols;
 mod reader;
 mod turns;
 
+mod fastcgi;
+mod kafka;
+mod ldap;
+mod memcached;
+mod mongodb;
+mod mysql;
 mod postgresql;
+mod redis;
 mod smtp;
 
 pub use facts::{Complaint, DialogueFacts};

@@ -1,6 +1,9 @@
 //! PostgreSQL's frontend/backend protocol 3.0 (PostgreSQL documentation, "Frontend/Backend Protocol").
 
+use std::collections::VecDeque;
+
 use super::grammar::{Messages, Opening, Rest, Role, Side, Step, Unit};
+use super::lines::statement;
 
 /// The codes in the first message.
 const STARTUP: u32 = 196_608;
@@ -12,6 +15,8 @@ const MAX_LENGTH: u32 = 1 << 30;
 /// Bytes that are waited for of an error, and of a query.
 const MAX_ERROR: u64 = 1500;
 const MAX_WORDS: u64 = 200;
+/// Batches that are followed at once.
+const MAX_BATCHES: usize = 4096;
 
 /// The grammar.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +25,23 @@ pub(super) struct Grammar {
     starts: bool,
     /// The server answers by one byte.
     one_byte: bool,
+    /// Parts of the present batch of the extended protocol.
+    parts: u32,
+    /// The batches that are not answered yet.
+    batches: VecDeque<Batch>,
+    /// The last query was one of the simple protocol.
+    simple: bool,
+    /// Both sides stream, as in replication.
+    streams: bool,
+}
+
+/// What the server answers as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Batch {
+    /// It ends with "ready for query".
+    Synced,
+    /// The client flushed so many parts and goes on without a Sync.
+    Flushed { left: u32 },
 }
 
 fn number(bytes: &[u8]) -> Option<u32> {
@@ -51,7 +73,7 @@ impl Messages for Grammar {
     fn new(opening: &Opening<'_>) -> Self {
         Self {
             starts: !opening.midstream,
-            one_byte: false,
+            ..Self::default()
         }
     }
 
@@ -82,14 +104,14 @@ impl Messages for Grammar {
             .unwrap_or_default();
         let telling = match (from, kind) {
             (Side::Client, b'Q' | b'P') => MAX_WORDS,
-            (Side::Server, b'E') => MAX_ERROR,
+            (Side::Server, b'E' | b'N') => MAX_ERROR,
             _ => 5,
         };
         let had = body.len() as u64 + 5;
         match from {
             _ if had < whole.min(telling) && rest == Rest::MayCome => Step::More,
-            Side::Client => client(kind, whole, body),
-            Side::Server => server(kind, whole, body),
+            Side::Client => self.client(kind, whole, body),
+            Side::Server => self.server(kind, whole, body),
         }
     }
 }
@@ -118,59 +140,144 @@ impl Grammar {
             }
         })
     }
+
+    fn client(&mut self, kind: u8, whole: u64, body: &[u8]) -> Step {
+        let ask = |ends| Unit::new(whole, Role::Ask { ends });
+        let text = |body: &'_ [u8]| {
+            body.split(|byte| *byte == 0)
+                .next()
+                .map(statement)
+                .unwrap_or_default()
+        };
+        if matches!(kind, b'P' | b'B' | b'D' | b'E' | b'C') {
+            self.parts = self.parts.saturating_add(1);
+            self.simple = false;
+        }
+        Step::Message(match kind {
+            b'Q' => {
+                self.simple = true;
+                self.begin(Batch::Synced);
+                ask(true).named("query", &text(body))
+            }
+            // The name of the statement, then its text.
+            b'P' => {
+                let after = memchr::memchr(0, body).and_then(|end| body.get(end + 1..));
+                ask(false).named("query", &text(after.unwrap_or_default()))
+            }
+            b'B' | b'D' | b'E' | b'C' => ask(false).named("query", b""),
+            b'H' if self.parts == 0 => Unit::new(whole, Role::Notice),
+            b'H' => {
+                let left = std::mem::take(&mut self.parts);
+                self.begin(Batch::Flushed { left });
+                ask(true).named("query", b"")
+            }
+            b'S' => {
+                self.parts = 0;
+                self.begin(Batch::Synced);
+                ask(true).named("query", b"")
+            }
+            b'F' => {
+                self.begin(Batch::Synced);
+                ask(true).named("function call", b"")
+            }
+            b'p' => ask(true).named("authentication", b""),
+            b'd' | b'c' | b'f' if self.streams => {
+                self.streams = kind == b'd';
+                Unit::new(whole, Role::Notice)
+            }
+            b'd' => ask(false).named("COPY data", b""),
+            // In the extended protocol a Sync follows, which is answered.
+            b'c' | b'f' => ask(self.simple).named("COPY data", b""),
+            b'X' => Unit::new(whole, Role::Goodbye),
+            _ => return Step::Broken,
+        })
+    }
+
+    fn begin(&mut self, batch: Batch) {
+        if self.batches.len() < MAX_BATCHES {
+            self.batches.push_back(batch);
+        }
+    }
+
+    /// Whether a part of the answer is the last one to what the client flushed.
+    fn flushed(&mut self) -> bool {
+        match self.batches.front_mut() {
+            Some(Batch::Flushed { left }) => {
+                *left = left.saturating_sub(1);
+                let all = *left == 0;
+                if all {
+                    self.batches.pop_front();
+                }
+                all
+            }
+            _ => false,
+        }
+    }
+
+    fn server(&mut self, kind: u8, whole: u64, body: &[u8]) -> Step {
+        let answer = |ends| Unit::new(whole, Role::Answer { ends });
+        Step::Message(match kind {
+            b'Z' => {
+                // What was flushed behind an error is answered no more.
+                while matches!(self.batches.pop_front(), Some(Batch::Flushed { .. })) {}
+                answer(true)
+            }
+            // Codes 0 and 12 say that the authentication is over; all others ask for more of it.
+            b'R' => answer(!matches!(number(body), Some(0 | 12))),
+            // The client sends data now, and what it sent behind the query is ignored.
+            b'G' => {
+                self.batches.pop_front();
+                if self.simple {
+                    self.begin(Batch::Synced);
+                }
+                answer(true)
+            }
+            // Both sides send data now.
+            b'W' => {
+                self.streams = true;
+                answer(true)
+            }
+            b'd' | b'c' if self.streams => Unit::new(whole, Role::Notice),
+            b'E' => {
+                let (code, severity, text) = report(body);
+                match severity {
+                    b"FATAL" | b"PANIC" => answer(true).complaining(code, &text).fatal(),
+                    _ => {
+                        let front = self.batches.front();
+                        let ends = matches!(front, Some(Batch::Flushed { .. }));
+                        if ends {
+                            self.batches.pop_front();
+                        }
+                        answer(ends).complaining(code, &text)
+                    }
+                }
+            }
+            b'N' => {
+                let (code, _, text) = report(body);
+                let notice = Unit::new(whole, Role::Notice);
+                // The server is stopped at once, or another of its processes crashed: it says so and closes.
+                match code.starts_with(b"57P0") {
+                    true => notice.complaining(code, &text).fatal(),
+                    false => notice,
+                }
+            }
+            b'A' => Unit::new(whole, Role::Notice),
+            b'1' | b'2' | b'3' | b'C' | b'I' | b'T' | b'n' | b's' => answer(self.flushed()),
+            b'D' | b'H' | b'K' | b'S' | b'V' | b'c' | b'd' | b't' | b'v' => answer(false),
+            _ => return Step::Broken,
+        })
+    }
 }
 
-fn client(kind: u8, whole: u64, body: &[u8]) -> Step {
-    let ask = |ends| Unit::new(whole, Role::Ask { ends });
-    let text = |body: &'_ [u8]| {
+/// The SQLSTATE, the severity and the text of an error or a notice.
+fn report(body: &[u8]) -> (&[u8], &[u8], Vec<u8>) {
+    let field = |name: u8| {
         body.split(|byte| *byte == 0)
-            .next()
-            .unwrap_or_default()
-            .to_vec()
+            .find_map(|field| field.strip_prefix(&[name]))
     };
-    Step::Message(match kind {
-        b'Q' => ask(true).named("query", &text(body)),
-        // The name of the statement, then its text.
-        b'P' => {
-            let after = memchr::memchr(0, body).and_then(|end| body.get(end + 1..));
-            ask(false).named("query", &text(after.unwrap_or_default()))
-        }
-        b'B' | b'D' | b'E' | b'C' | b'H' => ask(false).named("query", b""),
-        b'S' => ask(true).named("query", b""),
-        b'F' => ask(true).named("function call", b""),
-        b'p' => ask(true).named("authentication", b""),
-        b'd' => ask(false).named("COPY data", b""),
-        b'c' | b'f' => ask(true).named("COPY data", b""),
-        b'X' => Unit::new(whole, Role::Goodbye),
-        _ => return Step::Broken,
-    })
-}
-
-fn server(kind: u8, whole: u64, body: &[u8]) -> Step {
-    let answer = |ends| Unit::new(whole, Role::Answer { ends });
-    Step::Message(match kind {
-        b'Z' => answer(true),
-        // Codes 0 and 12 say that the authentication is over; all others ask for more of it.
-        b'R' => answer(!matches!(number(body), Some(0 | 12))),
-        // The client sends data now.
-        b'G' => answer(true),
-        b'E' => {
-            let field = |name: u8| {
-                body.split(|byte| *byte == 0)
-                    .find_map(|field| field.strip_prefix(&[name]))
-            };
-            let severity = field(b'V').or_else(|| field(b'S')).unwrap_or_default();
-            let fatal = matches!(severity, b"FATAL" | b"PANIC");
-            let text = field(b'M').unwrap_or_default();
-            let text = [severity, b": ", text].concat();
-            let unit = answer(fatal).complaining(field(b'C').unwrap_or_default(), &text);
-            if fatal { unit.fatal() } else { unit }
-        }
-        b'N' | b'A' => Unit::new(whole, Role::Notice),
-        b'1' | b'2' | b'3' | b'C' | b'D' | b'H' | b'I' | b'K' | b'S' | b'T' | b'V' | b'W'
-        | b'c' | b'd' | b'n' | b's' | b't' | b'v' => answer(false),
-        _ => return Step::Broken,
-    })
+    let severity = field(b'V').or_else(|| field(b'S')).unwrap_or_default();
+    let text = [severity, b": ", field(b'M').unwrap_or_default()].concat();
+    (field(b'C').unwrap_or_default(), severity, text)
 }
 
 #[cfg(test)]
@@ -207,6 +314,59 @@ mod tests {
                 "B: 57P01 FATAL: terminating connection; between",
             ),
             (&[(">", b"X\0\0\0\x04")], "goodbye; after"),
+            // The extended protocol: a flush, then the rest.
+            (
+                &[
+                    (">", b"P\0\0\0\x0c\0a=$1\0\0\0D\0\0\0\x06S\0H\0\0\0\x04"),
+                    ("<", b"1\0\0\0\x04t\0\0\0\x06\0\0n\0\0\0\x04"),
+                ],
+                "query a=$1: answered; between",
+            ),
+            (
+                &[
+                    (">", b"P\0\0\0\x0c\0a=$1\0\0\0D\0\0\0\x06S\0H\0\0\0\x04"),
+                    ("<", b"1\0\0\0\x04t\0\0\0\x06\0\0n\0\0\0\x04"),
+                    (">", b"E\0\0\0\x09\0\0\0\0\0S\0\0\0\x04"),
+                ],
+                "query a=$1: answered; query: unanswered; waiting",
+            ),
+            (
+                &[
+                    (
+                        ">",
+                        b"P\0\0\0\x0c\0a=$1\0\0\0E\0\0\0\x09\0\0\0\0\0S\0\0\0\x04",
+                    ),
+                    ("<", b"1\0\0\0\x04C\0\0\0\x0aCOPY\0\0Z\0\0\0\x05I"),
+                ],
+                "query a=$1: answered; between",
+            ),
+            // Data of the client, in the simple protocol.
+            (
+                &[
+                    (">", QUERY),
+                    ("<", b"G\0\0\0\x07\0\0\0"),
+                    (">", b"d\0\0\0\x05xc\0\0\0\x04"),
+                    ("<", b"C\0\0\0\x0aCOPY\0\0Z\0\0\0\x05I"),
+                ],
+                "query select 1: answered; COPY data: answered; between",
+            ),
+            // Replication.
+            (
+                &[
+                    (">", QUERY),
+                    ("<", b"W\0\0\0\x07\0\0\0"),
+                    ("<", b"d\0\0\0\x05x"),
+                    (">", b"d\0\0\0\x05x"),
+                ],
+                "query select 1: answered; between",
+            ),
+            (
+                &[
+                    (">", QUERY),
+                    ("<", b"N\0\0\0\x1bSWARNING\0C57P02\0Mgone\0\0"),
+                ],
+                "query select 1: unanswered; B: 57P02 WARNING: gone; waiting",
+            ),
         ];
         for (said, expected) in cases {
             let all = [&open[..], said].concat();

@@ -1,7 +1,7 @@
 //! The table of the protocols that are recognised.
 
 use super::grammar::{Messages, Opening, Rest, Side, Step};
-use super::{postgresql, smtp};
+use super::{fastcgi, kafka, ldap, memcached, mongodb, mysql, postgresql, redis, smtp};
 
 /// Lists the protocols: the name in the code, the module, the name for people. The order is that in which they are tried.
 macro_rules! grammars {
@@ -54,5 +54,12 @@ macro_rules! grammars {
 
 grammars! {
     PostgreSql postgresql "PostgreSQL",
+    MySql mysql "MySQL",
+    Redis redis "Redis",
+    Memcached memcached "memcached",
+    MongoDb mongodb "MongoDB",
+    Ldap ldap "LDAP",
+    FastCgi fastcgi "FastCGI",
+    Kafka kafka "Kafka",
     Smtp smtp "SMTP",
 }

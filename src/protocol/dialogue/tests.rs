@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::base::frame_ref::FrameNumber;
 use crate::protocol::http::Exchange;
 
 /// What both sides say: `>` for the client or `<` for the server, and bytes.
@@ -188,4 +189,55 @@ proptest! {
         }
         let _ = dialogue.into_facts();
     }
+}
+
+#[test]
+fn the_first_bytes_of_other_protocols_are_recognised_as_none_of_these() {
+    let hello = [
+        &b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03"[..],
+        &[0x5a; 60],
+    ]
+    .concat();
+    let random = [
+        0x9c, 0x01, 0x42, 0xe7, 0x10, 0x33, 0x80, 0xfe, 0x02, 0x00, 0x71, 0x5d, 0xaa, 0x0b, 0x64,
+        0x39, 0xc1, 0x08, 0x77, 0x2e, 0x90, 0xd4, 0x16, 0x4b,
+    ];
+    let said: &[&[u8]] = &[
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"get / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"stats of the day\r\n",
+        b"USER a\r\n",
+        b"+OK POP3 ready\r\n",
+        b"-ERR too many connections\r\n",
+        b"* OK IMAP4rev1 ready\r\n",
+        &hello,
+        &random,
+        &[0; 64],
+        &[0xff; 64],
+    ];
+    for port in [1, 389, 3306, 6379, 9000, 9092, 27017] {
+        for bytes in said {
+            for who in [">", "<"] {
+                let told = told(port, &[(who, bytes)]);
+                assert!(told.starts_with('?'), "{told}: port {port}, {bytes:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_error_is_told_where_its_last_byte_came() {
+    let mut texts = TextInterner::new();
+    let mut dialogue = Dialogue::new([50_000, 6379], [0; 2], false);
+    let at = |frame| FrameRef {
+        frame: FrameNumber(frame),
+        ..FrameRef::default()
+    };
+    dialogue.data(FlowEnd::B, at(4), b"-DENIED Redis", 13, &mut texts);
+    dialogue.data(FlowEnd::B, at(5), b" is not for you\r\n", 17, &mut texts);
+    dialogue.data(FlowEnd::A, at(6), b"*1\r\n$4\r\nPING\r\n", 14, &mut texts);
+    let complaint = dialogue.into_facts().complaint;
+    assert_eq!(complaint.map(|it| it.at), Some(at(5)));
 }

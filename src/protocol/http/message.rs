@@ -139,6 +139,8 @@ pub enum Framing {
     UntilClose,
     /// What follows is another protocol: 101, or a CONNECT's 2xx.
     Tunnel,
+    /// Messages of a protocol other than HTTP, until the one that ends it.
+    Messages,
 }
 
 /// How much of a message was sent.

@@ -271,7 +271,9 @@ impl HttpConversation {
             Framing::Length => HttpReadState::Body { left: body.length },
             Framing::Chunked => HttpReadState::Chunks(Chunks::new()),
             Framing::UntilClose => HttpReadState::UntilClose,
-            Framing::Unknown | Framing::Streamed => return self.break_off(from),
+            Framing::Unknown | Framing::Streamed | Framing::Messages => {
+                return self.break_off(from);
+            }
         };
         self.direction_mut(from).state = state;
     }

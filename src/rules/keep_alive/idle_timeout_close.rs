@@ -117,6 +117,8 @@ pub(in crate::rules) struct IdleClose {
     reason: Option<Sentence>,
     /// What is exchanged is not read.
     unread: bool,
+    /// The protocol is read after all, and nothing was under way in it.
+    spoken: bool,
     /// The GOAWAY that ended it, before whoever closed then.
     goaway: Option<FrameRef>,
 }
@@ -144,6 +146,7 @@ pub(in crate::rules) fn pause(connection: &Connection) -> Option<IdleClose> {
         promised: answer.keep_alive.timeout(),
         reason: None,
         unread: false,
+        spoken: false,
         goaway: None,
     })
 }
@@ -166,6 +169,7 @@ fn goaway_pause(connection: &Connection) -> Option<IdleClose> {
             promised: None,
             reason: None,
             unread: false,
+            spoken: false,
             goaway: Some(goaway.at),
         },
     )
@@ -196,12 +200,18 @@ fn hidden_pause(connection: &Connection) -> Option<IdleClose> {
         promised: None,
         reason: None,
         unread: true,
+        spoken: false,
         goaway: None,
     })
 }
 
 /// The same in a protocol that is not read: the server had the last word, and what the client had said had arrived.
 fn unread_pause(connection: &Connection) -> Option<IdleClose> {
+    let dialogue = connection.dialogue.as_deref();
+    let spoken = dialogue.is_some_and(|it| it.protocol.is_some() && !it.presumed);
+    if spoken && connection.teardown.phase != Phase::Between {
+        return None;
+    }
     let [client, server] = connection.last_data;
     let teardown = &connection.teardown;
     let asked = connection.sent[Who::Client as usize];
@@ -224,6 +234,7 @@ fn unread_pause(connection: &Connection) -> Option<IdleClose> {
         promised: None,
         reason: None,
         unread: true,
+        spoken,
         goaway: None,
     })
 }
@@ -289,6 +300,12 @@ fn check(connection: &Connection) -> Verdict {
         _ if idle.goaway.is_some() => sentence!(
             "The {} sent GOAWAY (NO_ERROR) after {} without a stream.",
             who,
+            idle.time
+        ),
+        true if idle.spoken => sentence!(
+            "The {} closed with a {} {} after its last data, when nothing was under way.",
+            who,
+            word,
             idle.time
         ),
         true => sentence!(

@@ -5,7 +5,7 @@ use crate::protocol::http::{Framing, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Statement, sentence};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{close_word, named, tell};
 
 rule! {
@@ -106,6 +106,10 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             "{} of {} body bytes had been sent.",
             message.received(),
             message.expected().unwrap_or(0)
+        ),
+        (_, Framing::Messages) => sentence!(
+            "{} of it had been sent, without its end.",
+            Value::exact_bytes(message.received())
         ),
         _ => sentence!(
             "{} body bytes had been sent, without the last chunk.",

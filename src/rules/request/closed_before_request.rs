@@ -105,6 +105,9 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                     message.received(),
                     message.expected().unwrap_or(0)
                 ),
+                Some(message) if message.framing == Framing::Messages => {
+                    sentence!("{} of it had come.", Value::exact_bytes(message.received()))
+                }
                 _ => sentence!(
                     "{} of it had come.",
                     Value::exact_bytes(ending.close.received)

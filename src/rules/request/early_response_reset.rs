@@ -170,6 +170,10 @@ fn far(message: &Message) -> Sentence {
             message.received(),
             message.expected().unwrap_or(0)
         ),
+        Framing::Messages => sentence!(
+            "{} of it had been sent, without its end.",
+            Value::exact_bytes(message.received())
+        ),
         Framing::Unknown => sentence!(
             "{} of it had been sent; the capture does not show how long it was to be.",
             Value::exact_bytes(message.end().saturating_sub(message.start))

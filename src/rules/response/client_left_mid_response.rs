@@ -126,6 +126,10 @@ fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> Senten
             "It had {} of what the capture does not show the end of.",
             Value::exact_bytes(got)
         ),
+        (_, Framing::Messages) => sentence!(
+            "It had {} of it, without the message that ends it.",
+            Value::exact_bytes(got)
+        ),
         _ => sentence!(
             "It had {} of a body without an announced length.",
             Value::exact_bytes(got)

@@ -176,6 +176,16 @@ pub(in crate::rules) fn how_far(exchange: &Exchange, message: &Message) -> Sente
             "{} of chunked data had been sent, and no last chunk.",
             Value::exact_bytes(received)
         ),
+        (_, Framing::Messages) => match received < message.amount {
+            true => sentence!(
+                "{} of it had been sent, and the last message was not whole.",
+                Value::exact_bytes(received)
+            ),
+            false => sentence!(
+                "{} of it had been sent, without the message that ends it.",
+                Value::exact_bytes(received)
+            ),
+        },
         (MessageProgress::Unseen, _) => sentence!(
             "{} had been sent after the captured part of its head, and more was due: the server probed a window that was shut.",
             Value::exact_bytes(received)
