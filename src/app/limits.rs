@@ -14,7 +14,10 @@ use crate::packet::capture::{
 use crate::packet::decode::{MAX_CONTEXTS, MAX_DATAGRAMS, MAX_FRAGMENT_BYTES, MAX_PIECES};
 use crate::protocol::dns::{MAX_ADDRESSES, MAX_IN_SEGMENT, MAX_LOOKUPS, MAX_RECORDS};
 use crate::protocol::h2::{MAX_GOAWAYS, MAX_OPEN, MAX_STREAMS, MAX_WEBSOCKETS};
-use crate::protocol::http::{MAX_EXCHANGES, MAX_FAULTS, MAX_FIELDS, MAX_INTERIM, MAX_TEXT_KEPT};
+use crate::protocol::http::{
+    MAX_CODED, MAX_DECODED, MAX_DECODERS, MAX_EXCHANGES, MAX_FAULTS, MAX_FIELDS, MAX_INTERIM,
+    MAX_TEXT_KEPT,
+};
 use crate::protocol::layers::{MAX_EARLY, MAX_HELD, MAX_PLACES, MAX_TUNNELS};
 use crate::protocol::tcp::{MAX_GAPS, MAX_HELD_BYTES, MAX_HELD_PIECES};
 use crate::protocol::tls::secrets::{KeyStoreCounts, MAX_LOST, MAX_SESSIONS, MAX_TIMES};
@@ -37,7 +40,7 @@ pub struct Limit {
 
 /// All limits at which something is lost that a reader could miss. Left out are those of a page or a screen, which say
 /// themselves what they leave out, and those that no valid input reaches.
-pub const LIMITS: [Limit; 34] = [
+pub const LIMITS: [Limit; 35] = [
     Limit {
         name: "open-connections",
         values: &[(MAX_LIVE * PARTITIONS, "connections")],
@@ -172,6 +175,16 @@ pub const LIMITS: [Limit; 34] = [
         line: "faults of messages and frames were not kept, after the first few of each",
     },
     Limit {
+        name: "content-codings",
+        values: &[
+            (MAX_DECODERS * PARTITIONS, "bodies at once"),
+            (MAX_CODED as usize, "bytes of one body"),
+            (MAX_DECODED as usize, "bytes that it stands for"),
+        ],
+        line: "bodies with a content coding were not checked to their end, because they were too long, or too many came at \
+               once",
+    },
+    Limit {
         name: "fragments",
         values: &[
             (MAX_FRAGMENT_BYTES, "bytes"),
@@ -298,6 +311,7 @@ impl Beyond<'_> {
             "header-fields" => bounds.fields,
             "informational-responses" => bounds.interim,
             "faults" => bounds.faults,
+            "content-codings" => bounds.codings,
             "file-descriptions" => self.files.iter().map(|it| it.left_out).sum(),
             "dns-answers" => self.stats.lookups.unread(),
             "goaways" => bounds.goaways,
@@ -349,6 +363,7 @@ mod tests {
             certificates: 30,
             offers: 31,
             vlans: 32,
+            codings: 34,
         };
         let stats = EngineStats {
             bounds,

@@ -189,7 +189,9 @@ events! {
     Client Packets StatusError "status-error" "a complete response whose status many programs report as an error: nothing was cut or closed" []
     Client Packets SoapEncoded "soap-encoded" "the response to a SOAP call is compressed" []
     Client Packets SoapMediaType "soap-media-type" "the response to a SOAP call is no XML" []
-    Client Packets BadContentEncoding "bad-content-encoding" "the body is not in the coding that Content-Encoding names" []
+    Client Packets NotInContentEncoding "not-in-content-encoding" "the body does not begin as the coding does that Content-Encoding names" ["undecodable-body"]
+    Client Packets BadContentEncoding "bad-content-encoding" "the body is not in the coding that Content-Encoding names" ["undecodable-body"]
+    Client Packets ContentEncodingCut "content-encoding-cut" "the body is complete, and ends before the data in its coding do" ["undecodable-body"]
 
     // TLS.
     Client Packets TlsFinAfterHello "tls-fin-after-hello" "the server closes after the ClientHello" ["tls-handshake-cut"]
@@ -373,6 +375,7 @@ impl WireEvent {
             Self::ChunkedNotLast => Self::RepeatedTransferEncoding,
             Self::BadChunkEnd | Self::ChunkSizeTooLarge | Self::ChunkBareLf => Self::BadChunkSize,
             Self::BodyOn304 => Self::BodyOn204,
+            Self::NotInContentEncoding => Self::BadContentEncoding,
             Self::TlsIssuerUnknown => Self::TlsCertUntrusted,
             Self::TlsFinInBody => Self::FinInBodyLength,
             Self::TlsRstInBody => Self::RstInBodyLength,
@@ -435,7 +438,6 @@ mod tests {
                 &WireEvent::StatusError,
                 &WireEvent::SoapEncoded,
                 &WireEvent::SoapMediaType,
-                &WireEvent::BadContentEncoding,
                 &WireEvent::ClientLeftWithoutGoodbye,
             ],
             "TCP and the protocol are well there"

@@ -204,6 +204,9 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
         if unasked || is_no_request(exchange) || is_not_followed(connection, exchange) || unseen {
             return None;
         }
+        if exchange.coding_fault().is_some() {
+            return Some(FailedReason::Malformed);
+        }
         match exchange.outcome(ending)? {
             Outcome::Complete if answered_unread(connection, exchange) => {
                 Some(FailedReason::RequestCut)

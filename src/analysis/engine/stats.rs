@@ -8,6 +8,7 @@ use crate::base::net::Skip;
 use crate::base::time::Timestamp;
 use crate::packet::decode::{Decoder, Segment};
 use crate::protocol::dns::Lookups;
+use crate::protocol::http::CodingFault;
 
 /// How often each limit on what is kept was hit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct LimitCount {
     pub faults: u64,
     /// Targets and other texts of which only the beginning is kept.
     pub texts: u64,
+    /// Bodies whose content coding was not checked to the end.
+    pub codings: u64,
     /// HTTP/2 streams that were not followed, because too many of one connection were open.
     pub streams: u64,
     /// Tunnels inside tunnels that were not looked into.
@@ -83,6 +86,8 @@ impl LimitCount {
                 .rare
                 .as_ref()
                 .map_or(0, |it| it.more_interim.into());
+            let coding = exchange.rare.as_ref().and_then(|it| it.coding);
+            self.codings += u64::from(coding.is_some_and(|it| it.1 == CodingFault::Unchecked));
             for head in exchange
                 .rare
                 .iter()
@@ -203,6 +208,7 @@ impl EngineStats {
         self.bounds.fields += other.bounds.fields;
         self.bounds.interim += other.bounds.interim;
         self.bounds.faults += other.bounds.faults;
+        self.bounds.codings += other.bounds.codings;
         self.bounds.texts += other.bounds.texts;
         self.bounds.streams += other.bounds.streams;
         self.bounds.inner_tunnels += other.bounds.inner_tunnels;

@@ -89,6 +89,7 @@ fn request(message: Message) -> Request {
         user_agent: None,
         method: Method::Unknown,
         forwarded: false,
+        accepts_coding: false,
     }
 }
 

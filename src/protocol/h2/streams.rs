@@ -160,6 +160,7 @@ impl H2Conversation {
                     user_agent: None,
                     method: Method::Unknown,
                     forwarded: false,
+                    accepts_coding: false,
                 };
                 let exchange = Exchange {
                     request: Some(request),

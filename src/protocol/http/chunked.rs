@@ -1,4 +1,4 @@
-//! Finds where a chunked body ends (RFC 9112 §7.1). Chunk data is counted, never read; extensions and trailers are
+//! Finds where a chunked body ends (RFC 9112 §7.1). Chunk data is counted, and read only where it is checked; extensions and trailers are
 //! skipped.
 
 use memchr::memchr;
@@ -108,6 +108,17 @@ impl Chunks {
 
     /// Skips bytes and adds the number of data bytes among them to `data`. Returns how many were used, and the result.
     pub(super) fn feed(&mut self, bytes: &[u8], data: &mut u64) -> (usize, ChunkStep) {
+        self.feed_to(bytes, data, |_| {})
+    }
+
+    /// As [`Chunks::feed`]; `read` gets the data.
+    #[inline]
+    pub(super) fn feed_to(
+        &mut self,
+        bytes: &[u8],
+        data: &mut u64,
+        mut read: impl FnMut(&[u8]),
+    ) -> (usize, ChunkStep) {
         let mut used = 0;
         while let Some(&byte) = bytes.get(used) {
             match self.part {
@@ -159,6 +170,7 @@ impl Chunks {
                 ChunkPart::Data => {
                     let take = self.size.min((bytes.len() - used) as u64);
                     self.take_data(take, data);
+                    read(bytes.get(used..used + take as usize).unwrap_or_default());
                     used += take as usize;
                     continue;
                 }

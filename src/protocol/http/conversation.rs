@@ -6,6 +6,7 @@
 //! gap, after broken framing and in data that is not HTTP, only a slice that begins with a proven start line is
 //! accepted.
 
+use super::coding::CodingCheck;
 use super::direction::{HeadCut, HttpDirection, HttpReadState, NONE, PendingHead};
 use super::exchange::Exchange;
 use super::fault::FaultRule;
@@ -150,6 +151,7 @@ impl HttpConversation {
     /// The connection is over: incomplete heads are parsed as far as they go, and the working memory is freed.
     pub fn finish(&mut self, texts: &mut TextInterner) {
         for end in FlowEnd::BOTH {
+            self.direction_mut(end).coding = CodingCheck::NONE;
             self.give_up_head(end, HeadCut::Sender, texts);
             if let HttpReadState::Chunks(chunks) = self.direction(end).state
                 && !chunks.between()
@@ -264,6 +266,10 @@ impl HttpConversation {
                     return self.boundary(from, at, bytes, texts);
                 }
                 let take = left.min(bytes.len() as u64);
+                if self.direction(from).coding.is_some() {
+                    let body = bytes.get(..take as usize).unwrap_or_default();
+                    self.check_coding(from, body);
+                }
                 self.take_body(from, at, take);
                 take as usize
             }
@@ -276,6 +282,9 @@ impl HttpConversation {
             HttpReadState::Boundary => self.boundary(from, at, bytes, texts),
             HttpReadState::Head { proven } => self.more_of_head(from, at, bytes, proven, texts),
             HttpReadState::UntilClose => {
+                if self.direction(from).coding.is_some() {
+                    self.check_coding(from, bytes);
+                }
                 self.extend(from, at, bytes.len() as u64, 0);
                 bytes.len()
             }
@@ -602,6 +611,8 @@ impl HttpConversation {
         texts: &mut TextInterner,
     ) {
         let mut left_over = length;
+        // Without them the rest cannot be decoded.
+        self.direction_mut(from).coding = CodingCheck::NONE;
         if let HttpReadState::Body { left } = self.direction(from).state {
             let take = left.min(length);
             self.missing(from, if lost { take } else { 0 });

@@ -1,6 +1,7 @@
 //! The parser state of one direction: its offset, and what the next byte belongs to.
 
 use super::chunked::Chunks;
+use super::coding::CodingCheck;
 use crate::base::frame_ref::FrameRef;
 
 /// The index that means no exchange.
@@ -69,6 +70,8 @@ pub(super) struct HttpDirection {
     pub(super) clean: bool,
     /// The beginning of the body that comes next is kept.
     pub(super) quotes: bool,
+    /// Checks the body that this direction is in, if it has a content coding.
+    pub(super) coding: CodingCheck,
 }
 
 impl HttpDirection {
@@ -86,7 +89,16 @@ impl HttpDirection {
             guess: None,
             clean: true,
             quotes: false,
+            coding: CodingCheck::NONE,
         }
+    }
+
+    /// Whether the next byte belongs to a body.
+    pub(super) const fn is_in_body(&self) -> bool {
+        matches!(
+            self.state,
+            HttpReadState::Body { .. } | HttpReadState::Chunks(_) | HttpReadState::UntilClose
+        )
     }
 
     pub(super) fn advance(&mut self, bytes: u64) {
@@ -105,5 +117,6 @@ impl HttpDirection {
         self.clean = false;
         self.pending = None;
         self.guess = None;
+        self.coding = CodingCheck::NONE;
     }
 }

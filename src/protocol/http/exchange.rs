@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::coding::{CodingFault, ContentCoding};
 use super::fault::Fault;
 use super::fields::{Field, FieldName};
 use super::message::{Message, MessageProgress, Method};
@@ -24,6 +25,8 @@ pub struct Request {
     pub method: Method,
     /// A field says that it was made for somebody else: `X-Forwarded-For`, `Forwarded` (RFC 7239), `X-Real-IP`.
     pub forwarded: bool,
+    /// `Accept-Encoding` names gzip or deflate, or any coding.
+    pub accepts_coding: bool,
 }
 
 /// A final response.
@@ -87,6 +90,8 @@ pub struct RareParts {
     /// The beginning of the body of an answer 400, 502, 503 or 504 of HTTP/1, as far as one segment holds it: it shows
     /// whether a gateway wrote it, or a server that wants TLS.
     pub body_start: Option<SharedText>,
+    /// The body of the response has a content coding, and this is wrong with it.
+    pub coding: Option<(ContentCoding, CodingFault)>,
 }
 
 /// A request of a protocol other than HTTP.
@@ -263,6 +268,13 @@ impl Exchange {
     #[must_use]
     pub fn response_faults(&self) -> &[Fault] {
         self.rare.as_ref().map_or(&[], |rare| &rare.response.faults)
+    }
+
+    /// What is wrong with the body of the response, which is not in the coding that its `Content-Encoding` names.
+    #[must_use]
+    pub fn coding_fault(&self) -> Option<(ContentCoding, CodingFault)> {
+        let found = self.rare.as_ref()?.coding?;
+        (found.1 != CodingFault::Unchecked).then_some(found)
     }
 
     /// Whether the response is complete, and nothing of the request is known to be outstanding. A body that was

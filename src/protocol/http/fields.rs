@@ -2,6 +2,7 @@
 //!
 //! Credentials are never kept: of `Authorization` and its siblings only the scheme is.
 
+use super::coding::ContentCoding;
 use super::message::ConnectionOptions;
 use super::text::{SharedText, TextInterner};
 
@@ -157,6 +158,9 @@ pub(super) struct FieldFacts<'a> {
     pub(super) server: Option<&'a [u8]>,
     content_type: Option<&'a [u8]>,
     content_encoding: Option<&'a [u8]>,
+    /// There is more than one `Content-Encoding`.
+    codings: bool,
+    pub(super) accepts_coding: bool,
     pub(super) kept: Vec<Field>,
     pub(super) more: u32,
     /// Field lines, of all names.
@@ -188,6 +192,9 @@ impl<'a> FieldFacts<'a> {
             7 if is("upgrade") => self.upgrade(value, texts),
             9 if is("forwarded") || is("x-real-ip") => self.forwarded = true,
             15 if is("x-forwarded-for") => self.forwarded = true,
+            15 if is("accept-encoding") => {
+                self.accepts_coding |= tokens_of(value).any(accepts_coding);
+            }
             10 if is("connection") => self.connection(value, texts),
             10 if is("user-agent") => self.user_agent = self.user_agent.or(Some(value)),
             10 if is("keep-alive") => self.keep_alive(value, texts),
@@ -202,6 +209,7 @@ impl<'a> FieldFacts<'a> {
             13 if is("authorization") => self.keep_scheme(FieldName::Authorization, value, texts),
             14 if is("content-length") => self.content_length(value, texts),
             16 if is("content-encoding") => {
+                self.codings |= self.content_encoding.is_some();
                 self.content_encoding = self.content_encoding.or(Some(value));
             }
             16 if is("proxy-connection") => self.keep(FieldName::ProxyConnection, value, texts),
@@ -233,6 +241,14 @@ impl<'a> FieldFacts<'a> {
         } else if name.eq_ignore_ascii_case(b"server") {
             self.server = self.server.or(whole);
         }
+    }
+
+    /// The only content coding of the body, if it is one that can be checked.
+    pub(super) fn content_coding(&self) -> Option<ContentCoding> {
+        let value = self.content_encoding.filter(|_| !self.codings)?;
+        // A transfer coding comes between.
+        let coded = |field: &Field| field.name == FieldName::TransferEncoding;
+        ContentCoding::named(value).filter(|_| !self.kept.iter().any(coded))
     }
 
     /// Keeps the fields that are needed to read the body.
@@ -439,6 +455,15 @@ fn is_answer(scheme: &[u8], credentials: &[u8]) -> bool {
 
 /// Bytes of the longest registered authentication scheme, plus a margin.
 const MAX_SCHEME: usize = 24;
+
+/// Whether a member of `Accept-Encoding` (RFC 9110 §12.5.3) accepts gzip or deflate.
+fn accepts_coding(member: &[u8]) -> bool {
+    let mut parts = member.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let name = parts.next().unwrap_or_default();
+    let known = name == b"*" || ContentCoding::named(name).is_some();
+    let refused = |it: &[u8]| matches!(it, b"q=0" | b"q=0.0" | b"q=0.00" | b"q=0.000");
+    known && !parts.any(refused)
+}
 
 /// The members of a comma-separated list (RFC 9110 §5.6.1), empty ones left out.
 fn tokens_of(value: &[u8]) -> impl Iterator<Item = &[u8]> {

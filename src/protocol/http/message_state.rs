@@ -1,6 +1,7 @@
 //! Follows a message that was proven to begin: its head, its body, its end, and what they mean for the exchange.
 
 use super::chunked::{ChunkStep, Chunks};
+use super::coding::{CodingCheck, CodingFault, ContentCoding};
 use super::conversation::{HttpConversation, Protocol};
 use super::direction::HttpReadState;
 use super::exchange::{Interim, RareHead, RareParts};
@@ -128,6 +129,7 @@ impl HttpConversation {
         request.host = read.facts.host.map(|host| texts.beginning(host));
         request.user_agent = read.facts.user_agent.map(|agent| texts.beginning(agent));
         request.forwarded = read.facts.forwarded;
+        request.accepts_coding = read.facts.accepts_coding;
         let version = request.message.version;
         if method == Method::Other {
             exchange.rare_mut().method = Some(texts.text(read.method));
@@ -201,9 +203,16 @@ impl HttpConversation {
         response.server = read.facts.server.map(|server| texts.beginning(server));
         let body = framing::of_response(&read.facts, response.message.version, status, method);
         let upgrade = read.facts.upgrade;
+        // A part of a representation is no whole of its coding (RFC 9110 §14.4). Without the request it is not known
+        // whether a body comes at all.
+        let coding = read.facts.content_coding();
+        let coding = coding.filter(|_| whole && status != 206 && method.is_some());
         self.keep(from, read, split.then_some(at));
         self.direction_mut(from).quotes = is_quoted;
         self.begin_body(from, body, whole);
+        if let Some(coding) = coding {
+            self.begin_check(from, coding, texts);
+        }
         if whole {
             self.release(from, body.framing, status, upgrade);
         }
@@ -316,10 +325,7 @@ impl HttpConversation {
     /// Keeps the beginning of a body that shows who wrote it.
     pub(super) fn quote(&mut self, from: FlowEnd, bytes: &[u8], texts: &mut TextInterner) {
         let direction = self.direction_mut(from);
-        if !matches!(
-            direction.state,
-            HttpReadState::Body { .. } | HttpReadState::Chunks(_) | HttpReadState::UntilClose
-        ) {
+        if !direction.is_in_body() {
             return;
         }
         direction.quotes = false;
@@ -327,6 +333,32 @@ impl HttpConversation {
         let index = direction.exchange as usize;
         if let Some(exchange) = self.exchanges.get_mut(index) {
             exchange.rare_mut().body_start = Some(texts.text(start));
+        }
+    }
+
+    /// The body that comes has a content coding.
+    fn begin_check(&mut self, from: FlowEnd, coding: ContentCoding, texts: &TextInterner) {
+        if !self.direction(from).is_in_body() {
+            return;
+        }
+        match texts.decoder() {
+            Some(permit) => self.direction_mut(from).coding = CodingCheck::of(coding, permit),
+            None => self.coding_found(from, Some((coding, CodingFault::Unchecked))),
+        }
+    }
+
+    /// Body bytes that were captured, of a body whose coding is checked.
+    pub(super) fn check_coding(&mut self, from: FlowEnd, bytes: &[u8]) {
+        let found = self.direction_mut(from).coding.feed(bytes);
+        self.coding_found(from, found);
+    }
+
+    fn coding_found(&mut self, from: FlowEnd, found: Option<(ContentCoding, CodingFault)>) {
+        let index = self.direction(from).exchange as usize;
+        if found.is_some()
+            && let Some(exchange) = self.exchanges.get_mut(index)
+        {
+            exchange.rare_mut().coding = found;
         }
     }
 
@@ -350,7 +382,18 @@ impl HttpConversation {
         mut chunks: Chunks,
     ) -> usize {
         let mut data = 0;
-        let (used, step) = chunks.feed(bytes, &mut data);
+        let (used, step) = if self.direction(from).coding.is_some() {
+            let mut check = std::mem::take(&mut self.direction_mut(from).coding);
+            let mut found = None;
+            let read = chunks.feed_to(bytes, &mut data, |bytes| {
+                found = found.take().or(check.feed(bytes));
+            });
+            self.direction_mut(from).coding = check;
+            self.coding_found(from, found);
+            read
+        } else {
+            chunks.feed(bytes, &mut data)
+        };
         self.extend(from, at, used as u64, data);
         self.direction_mut(from).state = HttpReadState::Chunks(chunks);
         if chunks.trailers() > 0
@@ -411,6 +454,10 @@ impl HttpConversation {
     pub(super) fn complete(&mut self, from: FlowEnd) {
         if let Some(message) = self.message_mut(from) {
             message.progress = MessageProgress::Complete;
+        }
+        if self.direction(from).coding.is_some() {
+            let found = self.direction_mut(from).coding.finish();
+            self.coding_found(from, found);
         }
         self.direction_mut(from).state = HttpReadState::Boundary;
         if self.role(from) == Some(HeadKind::Response) {

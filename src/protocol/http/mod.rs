@@ -7,6 +7,7 @@
 //! Read `conversation.rs` first: it follows each byte. `message_state.rs` follows a message, `pairing.rs` assigns it to
 //! an exchange, and `loss.rs` handles broken and lost bytes. `recognition.rs` states what proves the start of a
 //! message, `head.rs` parses heads, `framing.rs` and `chunked.rs` find where a body ends (RFC 9112 §6–7),
+//! `coding.rs` checks whether a body is in its content coding,
 //! `persistence.rs` determines what was announced about the connection (§9), and `phase.rs` derives the phase.
 //!
 //! Left out: HTTP/2, WebSocket frames, TLS and everything inside a tunnel. This dissector finds where they begin and
@@ -14,6 +15,7 @@
 
 mod chunk_resync;
 mod chunked;
+mod coding;
 mod conversation;
 mod direction;
 mod exchange;
@@ -34,6 +36,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use coding::{CodingFault, ContentCoding};
+pub(crate) use coding::{MAX_CODED, MAX_DECODED, MAX_DECODERS};
 pub(crate) use conversation::MAX_EXCHANGES;
 pub use conversation::{HttpConversation, Protocol};
 pub use exchange::{

@@ -37,6 +37,7 @@ impl HttpConversation {
                     user_agent: None,
                     method: Method::Unknown,
                     forwarded: false,
+                    accepts_coding: false,
                 };
                 let exchange = Exchange {
                     request: Some(request),

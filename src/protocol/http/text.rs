@@ -8,6 +8,8 @@ use std::fmt;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
+use super::coding::{DecoderPermit, MAX_DECODERS};
+
 /// Slots of the cache. A busy capture has some hundred hosts, agents and paths at a time; a collision is chance, and
 /// costs no more than storing a string twice. A string is cached from its second occurrence on, so that the many that
 /// never recur evict nothing.
@@ -63,6 +65,8 @@ pub struct TextInterner {
     hasher: foldhash::fast::FixedState,
     /// Bytes allocated so far.
     allocated: usize,
+    /// Its copies are the decoders of bodies that are alive: what the parsers of a partition share is here.
+    decoders: DecoderPermit,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -82,6 +86,11 @@ impl TextInterner {
     #[must_use]
     pub(crate) const fn allocated(&self) -> usize {
         self.allocated
+    }
+
+    /// Permission to have one more decoder; `None` if there are too many.
+    pub(super) fn decoder(&self) -> Option<DecoderPermit> {
+        (DecoderPermit::strong_count(&self.decoders) <= MAX_DECODERS).then(|| self.decoders.clone())
     }
 
     /// The first bytes of a long string, as much as is kept of it, and `…`.

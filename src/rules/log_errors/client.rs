@@ -278,6 +278,7 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
         if !taken {
             events.extend(http_faults::beyond_limits(exchange));
         }
+        events.extend(http_faults::coding(exchange));
         events.extend(answered(exchange));
     }
     if events.is_empty() && rules::uncaptured_excess(connection).is_some() {

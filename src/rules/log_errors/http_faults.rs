@@ -1,7 +1,7 @@
 //! The wire events that a malformed HTTP/1 message is to its receiver.
 
 use crate::knowledge::WireEvent;
-use crate::protocol::http::{Exchange, Fault, FaultRule, FieldName};
+use crate::protocol::http::{CodingFault, Exchange, Fault, FaultRule, FieldName};
 
 /// The registered transfer codings (RFC 9112 §7).
 const CODINGS: [&[u8]; 7] = [
@@ -24,6 +24,23 @@ const MODEST_FIELDS: u16 = 100;
 pub(super) fn beyond_limits(exchange: &Exchange) -> Option<WireEvent> {
     let lines = exchange.rare.as_ref()?.response.field_lines;
     (lines > MODEST_FIELDS).then_some(WireEvent::TooManyFields)
+}
+
+/// What a client that decodes meets in a body that is not in its content coding. One that has not asked for a coding
+/// takes the bytes as they are.
+pub(super) fn coding(exchange: &Exchange) -> Option<WireEvent> {
+    let (_, fault) = exchange.coding_fault()?;
+    let cut = exchange.rare.as_ref().is_some_and(|it| it.request.head_cut);
+    let asked = exchange.request.as_ref().is_none_or(|it| it.accepts_coding);
+    if !asked && !cut {
+        return None;
+    }
+    Some(match fault {
+        CodingFault::NotCoded => WireEvent::NotInContentEncoding,
+        CodingFault::Damaged(_) | CodingFault::Checksum => WireEvent::BadContentEncoding,
+        CodingFault::EndsEarly(_) => WireEvent::ContentEncodingCut,
+        CodingFault::Unchecked => return None,
+    })
 }
 
 /// The faults the client meets in a response, in byte order. Clients differ in which they report.

@@ -10,7 +10,7 @@
 //!
 //! Only what one side *met* counts, which may differ from what happened: a server that closes in order causes an error
 //! for a client that was just writing. A connection on which nothing was outstanding has no events. Left out, because
-//! the record does not hold them: the contents of bodies.
+//! the record does not hold them: the contents of bodies, except whether they are in their content coding.
 
 mod client;
 mod dialogue;
@@ -153,10 +153,14 @@ impl TextQuery {
         if own && by.is_none() {
             return Rc::default();
         }
-        // Whether a status is an error, or a valid head too long, is for the program to say: one that is not known by
-        // its request is not guessed.
-        let may_be_fine =
-            |it: &WireEvent| matches!(it, WireEvent::StatusError | WireEvent::TooManyFields);
+        // Whether a status is an error, a valid head too long, or an end of coded data missing, is for the program to
+        // say: one that is not known by its request is not guessed.
+        let may_be_fine = |it: &WireEvent| {
+            matches!(
+                it,
+                WireEvent::StatusError | WireEvent::TooManyFields | WireEvent::ContentEncodingCut
+            )
+        };
         let fine = |it: &Vec<WireEvent>| it.iter().all(may_be_fine);
         if self.program == Program::Unknown && self.stories.iter().all(fine) {
             return Rc::default();

@@ -622,3 +622,63 @@ fn what_is_told_of_tls_without_keys_is_what_fits() {
         "{reset:?}"
     );
 }
+
+#[test]
+fn who_decodes_reports_a_body_that_cannot_be_decoded() {
+    let answered = |agent: &str, asks: &str, body: &str| {
+        first(&format!(
+            "{OPEN}GET / [user-agent={agent} {asks}] -->\n<-- 200 \"{body}\" [content-encoding=gzip]\nACK -->\nFIN -->\n<-- FIN"
+        ))
+    };
+    let head = r"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03";
+    let (none, damaged, cut) = (
+        "<p>hello</p>".to_owned(),
+        format!(r"{head}\xff\xff\xff\xff"),
+        format!(r"{head}\xcbH\xcd\xc9"),
+    );
+    let (go, requests) = ("Go-http-client/1.1", "python-requests/2.34.2");
+    let asks = "accept-encoding=gzip";
+    let cases = [
+        (go, asks, &none, "go: gzip: invalid header"),
+        (
+            go,
+            asks,
+            &damaged,
+            "go: flate: corrupt input before offset …",
+        ),
+        (go, asks, &cut, "go: unexpected EOF"),
+        (
+            requests,
+            asks,
+            &damaged,
+            "python-requests: ('Received response with content-encoding: …, but failed to decode it.', …",
+        ),
+        // It takes what came for the whole.
+        (requests, asks, &cut, "python-requests: -"),
+        // Who has not asked for a coding does not decode.
+        ("curl/8.1", "accept=text/*", &damaged, "-"),
+        ("curl/8.1", "accept-encoding=identity", &damaged, "-"),
+        (
+            "curl/8.1",
+            asks,
+            &none,
+            "curl: curl: (61) Error while processing content unencoding: …",
+        ),
+    ];
+    for (agent, asks, body, text) in cases {
+        assert_eq!(
+            answered(agent, asks, body)[0],
+            text,
+            "{agent} {asks} {body}"
+        );
+    }
+    // An end that is missing is a fault to few: nobody is suspected of it.
+    let unnamed = |body: &str| {
+        let text = format!(
+            "{OPEN}GET / [{asks}] -->\n<-- 200 \"{body}\" [content-encoding=gzip]\nACK -->\nFIN -->\n<-- FIN"
+        );
+        first(&text)[0].clone()
+    };
+    assert_ne!(unnamed(&damaged), "-");
+    assert_eq!(unnamed(&cut), "-");
+}

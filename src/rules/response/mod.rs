@@ -13,5 +13,6 @@ rules! {
     response_after_client_left,
     response_cut_short,
     response_end_unknown,
+    undecodable_body,
     unsolicited_response,
 }

@@ -276,3 +276,18 @@ fn in_tls_the_records_tell() {
         ),
     ]);
 }
+
+#[test]
+fn a_body_that_cannot_be_decoded_is_lost() {
+    let packed = |body: &str| {
+        format!("{OPEN}GET / -->\n<-- 200 \"{body}\" [content-encoding=gzip]\nACK -->")
+    };
+    let head = r"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03";
+    let whole =
+        format!(r"{head}\xcbH\xcd\xc9\xc9\xd7Q\xc8@\xa2\x00\x9f\xa1\xca\x09\x13\x00\x00\x00");
+    check(&[
+        (&packed("hello"), CLOSED, "failed malformed"),
+        (&packed(head), CLOSED, "failed malformed"),
+        (&packed(&whole), CLOSED, "fine complete"),
+    ]);
+}

@@ -1,0 +1,241 @@
+//! A body is not in the coding that its Content-Encoding names.
+
+use crate::analysis::connection::Connection;
+use crate::base::certainty::Certainty;
+use crate::protocol::http::{CodingFault, ContentCoding, Exchange};
+use crate::rules::Severity;
+use crate::rules::classify::response;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Sentence, Value, sentence};
+use crate::rules::wording::{named, not_yet, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The response says `Content-Encoding: gzip` or `deflate`, and its body was decoded here for a test: it does not begin as
+    /// that coding does, its data are damaged, their checksum is wrong, or they end before their own end while the body is
+    /// complete by its length, its last chunk or the close. Only bytes that were captured without a hole are judged.
+    ///
+    /// # Why it matters
+    ///
+    /// A client that decodes drops the response: "gzip: invalid header" (Go), "incorrect header check" (Node, Python, curl),
+    /// `ContentDecodingError` (requests), `ERR_CONTENT_DECODING_FAILED` (Chrome), `ZipException: Not in GZIP format` (Java).
+    /// Data that end early are worse: Python's clients and `fetch` in Node hand over what came as if it were the whole, while
+    /// Go reports "unexpected EOF". A client that does not decode hands the bytes on as they are.
+    ///
+    /// # Remedy
+    ///
+    /// - Request the same address at the server itself and through each proxy before it (`curl --compressed`): the first place
+    ///   where decoding fails is the program that damages the body.
+    /// - Let one program compress and name the coding. What changes a body behind it (filters, text inserted into pages,
+    ///   conversion of characters) must get it uncompressed, or remove `Content-Encoding` when it decodes.
+    /// - Let the program that compresses write the end of the coded data (close or finish the stream) before it ends the response,
+    ///   and compute `Content-Length` from the coded bytes.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [accept-encoding=gzip close] -->
+    ///  0.040                     <--  200 "<p>not compressed</p>" [content-encoding=gzip close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings undecodable-body
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A body that is what its coding says:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [accept-encoding=gzip close] -->
+    ///  0.040                     <--  200 "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcbH\xcd\xc9\xc9\xd7Q\xc8@\xa2\x00\x9f\xa1\xca\x09\x13\x00\x00\x00" [content-encoding=gzip close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// A part of a representation is no whole of its coding:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [accept-encoding=gzip range=bytes=5-9 close] -->
+    ///  0.040                     <--  206 "01234" [content-encoding=gzip close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9110 §8.4 (content coding), §14.4 (ranges); RFC 1950, RFC 1951, RFC 1952.
+    pub(super) RULE: "undecodable-body", Severity::Error,
+    "a body is not in the coding that its Content-Encoding names", Check::Connection(check)
+}
+
+/// What the bytes of the body prove.
+fn told(exchange: &Exchange, coding: ContentCoding, fault: CodingFault) -> Sentence {
+    let (asked, coding) = (named(exchange), coding.name());
+    match fault {
+        CodingFault::NotCoded => sentence!(
+            "The response to {} has Content-Encoding: {}, but its body does not begin as that coding does.",
+            asked,
+            coding
+        ),
+        CodingFault::Checksum => sentence!(
+            "The response to {} has Content-Encoding: {}, but its data do not have the checksum and length that stand behind \
+             them.",
+            asked,
+            coding
+        ),
+        CodingFault::EndsEarly(bytes) => sentence!(
+            "The response to {} has Content-Encoding: {}, and its body is complete with {}, but the coded data do not come to \
+             their end in it.",
+            asked,
+            coding,
+            Value::exact_bytes(bytes)
+        ),
+        CodingFault::Damaged(bytes) => sentence!(
+            "The response to {} has Content-Encoding: {}, but its data are damaged: they cannot be decoded beyond the first {} \
+             of the body.",
+            asked,
+            coding,
+            Value::exact_bytes(bytes)
+        ),
+        CodingFault::Unchecked => sentence!("The body was not checked."),
+    }
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let mut all = connection
+        .exchanges
+        .iter()
+        .filter_map(|it| Some((it, it.coding_fault()?)));
+    let Some((exchange, (coding, fault))) = all.next() else {
+        return not_yet(connection);
+    };
+    let count = 1 + all.count() as u64;
+    let message = response(exchange);
+    let head_seen = exchange.rare.as_ref().is_none_or(|it| !it.request.head_cut);
+    let unasked = exchange
+        .request
+        .as_ref()
+        .is_some_and(|it| !it.accepts_coding)
+        && head_seen;
+    let unasked = unasked.then_some(
+        "The request did not ask for this coding: a client that does not decode by itself hands the bytes on as they are.",
+    );
+    let more =
+        (count > 1).then(|| sentence!("{} responses on this connection are like this.", count));
+    tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Certain,
+        "bodies of responses cannot be decoded",
+        told(exchange, coding, fault),
+    )
+    .adds(unasked)
+    .adds(more)
+    .shows(message.map(|it| it.first), "the response begins")
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    const HELLO: &str = r"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcbH\xcd\xc9\xc9\xd7Q\xc8@\xa2\x00\x9f\xa1\xca\x09\x13\x00\x00\x00";
+
+    fn told(asks: &str, head: &str, body: &str, end: &str) -> Option<String> {
+        let text = format!(
+            "SYN -->\n<-- SYN\nGET / [{asks}] -->\n<-- \"HTTP/1.1 200 OK\\r\\n{head}\\r\\n{body}\"\n{end}"
+        );
+        ladder_check::told_by(&super::RULE, &text)
+    }
+
+    const CLOSE: &str = "<-- FIN\nFIN -->\n<-- ACK";
+    const ASKS: &str = "accept-encoding=gzip";
+    const GZIP: &str = r"Content-Encoding: gzip\r\n";
+
+    #[test]
+    fn each_fault_is_told_by_what_the_bytes_prove() {
+        let begins = &HELLO[..r"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcbH\xcd\xc9".len()];
+        let damaged = HELLO.replace(r"\xcbH", r"\xff\xff");
+        let summed = HELLO.replace(r"\x9f", r"\x00");
+        for (body, words) in [
+            ("hello, hello, hello", "does not begin as that coding does"),
+            (damaged.as_str(), "damaged"),
+            (summed.as_str(), "checksum"),
+            (begins, "is complete with 14 bytes"),
+        ] {
+            // The close ends the body.
+            let text = told(ASKS, GZIP, body, CLOSE).unwrap_or_else(|| panic!("{body}"));
+            assert!(text.contains(words), "{body}: {text}");
+            assert!(!text.contains("did not ask"), "{text}");
+        }
+        let text = told("accept-encoding=identity", GZIP, "hello", CLOSE).expect("found");
+        assert!(text.contains("did not ask"), "{text}");
+    }
+
+    #[test]
+    fn framing_is_not_part_of_what_is_decoded() {
+        let chunked = format!("{GZIP}Transfer-Encoding: chunked\\r\\n");
+        let (one, two) = HELLO.split_at(r"\x1f\x8b\x08\x00".len());
+        let whole = format!(r"4\r\n{one}\r\n19\r\n{two}\r\n0\r\n\r\n");
+        assert_eq!(told(ASKS, &chunked, &whole, "ACK -->"), None);
+        let part = format!(r"4\r\n{one}\r\n0\r\n\r\n");
+        let text = told(ASKS, &chunked, &part, "ACK -->").expect("found");
+        assert!(text.contains("is complete with 4 bytes"), "{text}");
+        let length = format!("{GZIP}Content-Length: 29\\r\\n");
+        assert_eq!(told(ASKS, &length, HELLO, "ACK -->"), None);
+    }
+
+    #[test]
+    fn what_was_not_sent_or_not_captured_proves_nothing() {
+        // The server closes within the body: another rule tells that.
+        let length = format!("{GZIP}Content-Length: 29\\r\\n");
+        assert_eq!(told(ASKS, &length, r"\x1f\x8b\x08", CLOSE), None);
+        // No body at all, another coding, two codings, a transfer coding between.
+        for (head, body) in [
+            (r"Content-Encoding: gzip\r\nContent-Length: 0\r\n", ""),
+            (r"Content-Encoding: br\r\n", "hello"),
+            (r"Content-Encoding: gzip, br\r\n", "hello"),
+            (
+                r"Content-Encoding: gzip\r\nContent-Encoding: br\r\n",
+                "hello",
+            ),
+            (
+                r"Content-Encoding: gzip\r\nTransfer-Encoding: deflate, chunked\r\n",
+                r"5\r\nhello\r\n0\r\n\r\n",
+            ),
+        ] {
+            assert_eq!(told(ASKS, head, body, CLOSE), None, "{head}");
+        }
+        let head = ladder_check::told_by(
+            &super::RULE,
+            "SYN -->\n<-- SYN\nHEAD / -->\n<-- 200 [content-encoding=gzip length=99]\n<-- FIN\nFIN -->\n<-- ACK",
+        );
+        assert_eq!(head, None);
+        // A segment that was not captured: what came before it counts, what comes after it does not.
+        let hole = |first: &str| {
+            let head = format!("HTTP/1.1 200 OK\\r\\n{GZIP}Content-Length: 39\\r\\n\\r\\n");
+            let text = format!(
+                "SYN -->\n<-- SYN\nGET / [{ASKS}] -->\n<-- \"{head}{first}\"\n<~~ data 10\n<-- \"{}\"\nACK -->",
+                "not packed at all".repeat(2)
+            );
+            ladder_check::told_by(&super::RULE, &text)
+        };
+        assert_eq!(hole(r"\x1f\x8b\x08\x00"), None);
+        assert!(hole("html").is_some());
+    }
+}
