@@ -58,7 +58,7 @@ const OUTCOMES: [(&str, &[(&str, u64)]); 16] = [
     ("field/r13-pg-crash-in-query", &[("failed no-response", 1)]),
     (
         "field/r20-mqtt-duplicate-id",
-        &[("unknown opaque", 7), ("unknown still-open", 1)],
+        &[("failed session-cut", 7), ("unknown still-open", 1)],
     ),
     ("field/r27-tls-lb-probe@server", &[("fine unused", 6)]),
     (

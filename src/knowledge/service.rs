@@ -1,8 +1,13 @@
 //! The application protocol that a server's port is known for.
 
 /// The words of `timers.tsv`, and the ports that the protocol is usually served at: registered, or its product's default.
-const SERVICES: [(&str, &[u16]); 19] = [
+const SERVICES: [(&str, &[u16]); 24] = [
     ("http", &[80, 443, 8080, 8443]),
+    ("dns", &[53]),
+    ("rsync", &[873]),
+    ("git", &[9418]),
+    ("rdp", &[3389]),
+    ("bgp", &[179]),
     ("postgresql", &[5432, 6432]),
     ("fastcgi", &[]),
     ("mysql", &[3306, 33_060]),

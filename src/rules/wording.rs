@@ -11,7 +11,7 @@ use crate::analysis::connection::{Connection, ConnectionSummary, Phase, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::{Asked, Exchange};
+use crate::protocol::http::{Asked, Exchange, Message};
 
 /// The caveat of a case on a connection of which the capture lacks a part. Where it was taken makes no difference.
 pub(super) const PARTLY_MISSING: &str =
@@ -39,6 +39,22 @@ pub(super) enum AskedWords {
 /// What was asked in a protocol other than HTTP.
 fn in_other_words(exchange: &Exchange) -> Option<&Asked> {
     exchange.rare.as_ref()?.asked.as_ref()
+}
+
+/// Whether it is no exchange of HTTP.
+pub(super) fn is_of_another_protocol(exchange: &Exchange) -> bool {
+    in_other_words(exchange).is_some()
+}
+
+/// How much of a message was sent, in a protocol in which it has many parts, of which the last announces no other. `None` in
+/// HTTP.
+pub(super) fn sent_in_parts(exchange: &Exchange, message: &Message) -> Option<Sentence> {
+    in_other_words(exchange)?;
+    let sent = message.end().saturating_sub(message.start);
+    Some(sentence!(
+        "{} of it had been sent.",
+        Value::exact_bytes(sent)
+    ))
 }
 
 pub(super) fn asked(exchange: Option<&Exchange>) -> AskedWords {
@@ -101,7 +117,11 @@ const PATH: usize = 60;
 /// Whether the request may be repeated: by its method alone (RFC 9110 §9.2.2).
 pub(super) fn repetition(exchange: &Exchange) -> Sentence {
     let request = exchange.request.as_ref();
-    match request.is_some_and(|it| it.method.is_idempotent()) {
+    let safe = match in_other_words(exchange) {
+        Some(asked) => asked.safe,
+        None => request.is_some_and(|it| it.method.is_idempotent()),
+    };
+    match safe {
         true => sentence!("{} may be sent again.", named(exchange)),
         false => sentence!(
             "{} must not be sent again blindly: it may have taken effect.",

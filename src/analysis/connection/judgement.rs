@@ -12,6 +12,7 @@ use super::tls_close::{
 };
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
+use crate::protocol::dialogue::AppProtocol;
 use crate::protocol::h2::Goaway;
 use crate::protocol::http::{
     ErrorCode, Exchange, FieldName, Framing, Message, MessageProgress, Method, Outcome, Phase,
@@ -108,6 +109,7 @@ fn lost(connection: &Connection) -> Option<FailedReason> {
         .or_else(|| http2(connection))
         .or_else(|| bytes(connection))
         .or_else(|| last_words(connection))
+        .or_else(|| session_cut(connection))
 }
 
 /// Whether a FIN or RST ended it.
@@ -172,7 +174,9 @@ fn reported(connection: &Connection) -> Option<FailedReason> {
     let at = close(connection);
     let soon = at.time.since(complaint.at.time) < AT_ONCE;
     let parted = facts.goodbyes[by.other() as usize].is_some_and(|goodbye| goodbye < at);
-    let last = complaint.fatal || connection.last_data[by as usize] <= complaint.at;
+    // A server that closes an idle session says so, and nothing is lost by it.
+    let idle = facts.goodbyes[by as usize].is_some() && !complaint.fatal;
+    let last = connection.last_data[by as usize] <= complaint.at || complaint.fatal;
     let asked = connection.last_data[by.other() as usize] > complaint.at;
     let owed = asked && facts.exchanges.last().is_some_and(|it| !it.is_complete());
     let closer = match connection.teardown.by {
@@ -184,7 +188,13 @@ fn reported(connection: &Connection) -> Option<FailedReason> {
     let ends = complaint.fatal || complaint.answers.is_none() || closer == Some(by);
     // After an error that ends the session a goodbye is only polite.
     let parted = parted && !complaint.fatal;
-    (ends && is_closed(connection) && soon && last && !parted && !owed)
+    (ends
+        && is_closed(connection)
+        && soon
+        && last
+        && !parted
+        && (!owed || complaint.fatal)
+        && !idle)
         .then_some(FailedReason::ReportedError)
 }
 
@@ -594,6 +604,36 @@ fn is_opaque(connection: &Connection) -> bool {
         && (connection.exchanges.is_empty() || connection.protocol == Protocol::Tunnel)
 }
 
+/// A side ended a session without the words with which its protocol ends one: the server in most, either in BGP.
+fn session_cut(connection: &Connection) -> Option<FailedReason> {
+    let facts = connection.dialogue.as_deref()?;
+    let protocol = facts.protocol.filter(|_| is_read(connection))?;
+    protocol.goodbye_of_server()?;
+    let side = match connection.teardown.by {
+        By::Server => Who::Server,
+        By::Client if protocol == AppProtocol::Bgp => Who::Client,
+        _ => return None,
+    };
+    let said = facts.goodbyes.iter().any(Option::is_some) || facts.complaint.is_some();
+    let asked = connection.sent[Who::Client as usize].bytes > 0;
+    let seen = asked && connection.sent.iter().all(|it| it.missing == 0);
+    let ended = match connection.teardown.how {
+        How::Fin => true,
+        How::Reset(_) => own_reset(connection, side).is_some(),
+        How::Silence | How::Open => false,
+    };
+    let idle = connection.teardown.phase == Phase::Between;
+    (ended && idle && seen && !said).then_some(FailedReason::SessionCut)
+}
+
+/// Whether all that was said in another protocol than HTTP was read.
+fn is_read(connection: &Connection) -> bool {
+    connection
+        .dialogue
+        .as_deref()
+        .is_some_and(|it| it.protocol.is_some() && !it.presumed)
+}
+
 /// The server closed without an answer to the client's last words, though it had answered all before, or reset after a
 /// wait.
 fn last_words(connection: &Connection) -> Option<FailedReason> {
@@ -602,6 +642,7 @@ fn last_words(connection: &Connection) -> Option<FailedReason> {
     let spoke = connection.last_data[Who::Client as usize];
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     if !is_opaque(connection)
+        || is_read(connection)
         || !is_closed(connection)
         || by != By::Server
         || connection.roles != Roles::Handshake
@@ -737,10 +778,15 @@ fn complete(connection: &Connection) -> ConnectionOutcome {
     {
         return behind_tls(connection, facts);
     }
-    let spoken = connection
-        .dialogue
-        .as_deref()
-        .is_some_and(|it| it.protocol.is_some() && !it.presumed);
+    let spoken = is_read(connection);
+    if spoken
+        && connection
+            .dialogue
+            .as_deref()
+            .is_some_and(|it| it.unopened.is_some())
+    {
+        return Unknown(UnknownReason::NotOpened);
+    }
     if !is_opaque(connection) || spoken {
         return Fine(FineReason::Complete);
     }

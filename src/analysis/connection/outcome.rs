@@ -179,6 +179,8 @@ reasons! {
     WebSocketError "websocket-error" "a WebSocket was closed with an error",
     /// A side reported an error in the words of its protocol, and ended the session.
     ReportedError "reported-error" "a side reported an error and ended the session",
+    /// A session of another protocol ended without the words with which its protocol ends one.
+    SessionCut "session-cut" "a session ended without a goodbye",
     /// A side stopped answering.
     Silence "silence" "one side stopped answering",
     /// Bytes were never acknowledged, and a RST ended the connection.
@@ -227,6 +229,8 @@ reasons! {
     Evicted "evicted" "had to be judged early, to make room",
     /// It is encrypted.
     Encrypted "encrypted" "ended inside encryption",
+    /// Its session was never open, and nothing was asked in it.
+    NotOpened "not-opened" "ended before its session was open",
     /// It is in a protocol that is not read.
     Opaque "opaque" "spoke a protocol that is not read",
     /// A message breaks the grammar, and what its receiver made of it is not on the wire.

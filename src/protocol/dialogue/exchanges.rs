@@ -26,6 +26,8 @@ pub(super) struct Exchanges {
     /// The side that asks.
     pub(super) requester: FlowEnd,
     list: VecDeque<Exchange>,
+    /// What pairs each of them with its answers, if it is not their order.
+    keys: VecDeque<Option<u64>>,
     /// Exchanges that were dropped at the front, all complete.
     dropped: u64,
     /// What the present message of each direction belongs to.
@@ -40,6 +42,10 @@ pub(super) struct Exchanges {
     refused: u32,
     /// Offset of a message of each direction that is not told yet.
     waiting: [Option<u64>; 2],
+    /// The last step of the session's opening; empty when it is open.
+    step: &'static str,
+    /// The side that called said something that asks for nothing.
+    stated: bool,
     presumed: bool,
     /// Complete exchanges that are kept.
     kept: usize,
@@ -58,6 +64,7 @@ impl Default for Exchanges {
         Self {
             requester: FlowEnd::A,
             list: VecDeque::new(),
+            keys: VecDeque::new(),
             dropped: 0,
             current: [None; 2],
             asking: false,
@@ -66,6 +73,8 @@ impl Default for Exchanges {
             complains: [false; 2],
             refused: 0,
             waiting: [None; 2],
+            step: "",
+            stated: false,
             presumed: false,
             kept: KEPT,
         }
@@ -121,6 +130,7 @@ impl Exchanges {
                 exchange.rare_mut().asked = Some(Asked {
                     noun: "request",
                     words: None,
+                    safe: false,
                     presumed: true,
                 });
                 all.list.push_back(exchange);
@@ -159,10 +169,20 @@ impl Exchanges {
         texts: &mut TextInterner,
     ) {
         *from.of_mut(&mut self.waiting) = None;
+        self.step = unit.step.unwrap_or(self.step);
         let current = match unit.role {
             Role::Ask { ends } => Some(self.ask(from, &unit, first, start, ends, texts)),
-            Role::Answer { ends } => self.answer(&unit, first, start, ends),
-            Role::Notice => None,
+            Role::Answer { ends } => {
+                let current = self.answer(&unit, first, start, ends);
+                if unit.sweeps && current.is_some() {
+                    self.sweep(&unit, first, start);
+                }
+                current
+            }
+            Role::Notice => {
+                self.stated |= from == self.requester;
+                None
+            }
             Role::Goodbye => {
                 from.of_mut(&mut self.goodbyes)
                     .get_or_insert((start, first));
@@ -224,10 +244,12 @@ impl Exchanges {
             exchange.rare_mut().asked = Some(Asked {
                 noun: unit.noun,
                 words: (!unit.words.is_empty()).then(|| texts.text(&unit.words)),
+                safe: unit.safe,
                 presumed: false,
             });
             self.make_room();
             self.list.push_back(exchange);
+            self.keys.push_back(unit.key);
         }
         self.asking = !ends;
         Current {
@@ -243,6 +265,7 @@ impl Exchanges {
             || self.list.len() >= MAX_OPEN
         {
             self.list.pop_front();
+            self.keys.pop_front();
             self.dropped += 1;
         }
     }
@@ -254,7 +277,8 @@ impl Exchanges {
                 .as_ref()
                 .is_none_or(|response| !response.message.is_complete())
         };
-        let place = self.list.iter().position(owed)?;
+        let mut open = self.list.iter().zip(&self.keys);
+        let place = open.position(|(exchange, key)| *key == unit.key && owed(exchange))?;
         let exchange = self.list.get_mut(place)?;
         match &mut exchange.response {
             Some(response) => {
@@ -269,6 +293,19 @@ impl Exchanges {
             answer: true,
             ends,
         })
+    }
+
+    /// What is still open with the number of this answer is answered by it, too.
+    fn sweep(&mut self, unit: &Unit, first: FrameRef, start: u64) {
+        let each = self.list.iter_mut().zip(&self.keys);
+        for (exchange, _) in
+            each.filter(|(exchange, key)| **key == unit.key && exchange.response.is_none())
+        {
+            let mut said = message(first, start, unit.length);
+            said.body_wire = unit.length;
+            said.progress = MessageProgress::Complete;
+            exchange.response = Some(response(said));
+        }
     }
 
     /// More bytes of the present message of one direction. `ends`: its last ones.
@@ -314,6 +351,7 @@ impl Exchanges {
             // Those before it are complete.
             _ => {
                 self.list.drain(..=place);
+                self.keys.drain(..=place);
                 self.dropped += place as u64 + 1;
             }
         }
@@ -353,6 +391,7 @@ impl Exchanges {
         }
         Some(match (parted, begun > 0 || self.dropped > 0) {
             (true, _) => Phase::After,
+            (false, _) if self.stated => Phase::Between,
             (false, true) => Phase::Between,
             (false, false) => Phase::BeforeRequest,
         })
@@ -376,6 +415,7 @@ impl Exchanges {
             exchanges: self.list.into(),
             presumed: self.presumed,
             before: self.dropped,
+            unopened: (!self.step.is_empty()).then_some(self.step),
             goodbyes: self.goodbyes.map(|it| it.map(|(_, at)| at)),
             complaint,
             refused: self.refused,

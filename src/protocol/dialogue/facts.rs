@@ -18,6 +18,8 @@ pub struct DialogueFacts {
     pub presumed: bool,
     /// Number of complete exchanges before those in `exchanges`.
     pub before: u64,
+    /// The last step of its opening, if the protocol has one and the session was never open.
+    pub unopened: Option<&'static str>,
     /// Where each side said goodbye in the words of the protocol.
     pub goodbyes: [Option<FrameRef>; 2],
     /// The last error that a side reported.

@@ -39,12 +39,20 @@ pub(super) struct Unit {
     pub(super) noun: &'static str,
     /// For a request, its words, as far as they are worth telling; never a secret.
     pub(super) words: Vec<u8>,
+    /// To ask it twice changes no more than to ask it once.
+    pub(super) safe: bool,
+    /// It settles what was complained of before.
+    pub(super) settles: bool,
+    /// The step that the opening of the session has reached with it; empty when the session is open.
+    pub(super) step: Option<&'static str>,
     /// The error that it reports: its code, which may be empty, and its text.
     pub(super) error: Option<(Vec<u8>, Vec<u8>)>,
     /// By the protocol the session is over with this error.
     pub(super) fatal: bool,
-    /// It settles what was complained of before.
-    pub(super) settles: bool,
+    /// What pairs a request with its answers, where they do not come in order: a number of the protocol's own.
+    pub(super) key: Option<u64>,
+    /// It is the last answer to all open requests with its number.
+    pub(super) sweeps: bool,
 }
 
 impl Unit {
@@ -55,9 +63,13 @@ impl Unit {
             role,
             noun: "request",
             words: Vec::new(),
+            safe: false,
+            settles: false,
+            step: None,
             error: None,
             fatal: false,
-            settles: false,
+            key: None,
+            sweeps: false,
         }
     }
 
@@ -68,6 +80,18 @@ impl Unit {
             .get(..words.len().min(MAX_WORDS))
             .unwrap_or(words)
             .to_vec();
+        self
+    }
+
+    /// A request that may be repeated if this holds.
+    pub(super) const fn safe(mut self, safe: bool) -> Self {
+        self.safe = safe;
+        self
+    }
+
+    /// The opening of the session has reached this step.
+    pub(super) const fn at(mut self, step: &'static str) -> Self {
+        self.step = Some(step);
         self
     }
 
@@ -87,6 +111,23 @@ impl Unit {
     /// The end of an answer in which complaints were no failure.
     pub(super) const fn settling(mut self) -> Self {
         self.settles = true;
+        self
+    }
+
+    /// An error after which the session cannot go on, whoever closes.
+    pub(super) fn ending(self, code: &[u8], text: &[u8]) -> Self {
+        self.complaining(code, text).fatal()
+    }
+
+    /// Nothing else with the same number is answered.
+    pub(super) const fn sweeping(mut self) -> Self {
+        self.sweeps = true;
+        self
+    }
+
+    /// A request and its answers have this number in common. An answer to a number that nobody asked with is ignored.
+    pub(super) const fn keyed(mut self, key: u64) -> Self {
+        self.key = Some(key);
         self
     }
 }

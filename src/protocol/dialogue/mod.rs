@@ -24,15 +24,27 @@ mod protocols;
 mod reader;
 mod turns;
 
+mod amqp;
+mod bgp;
+mod dns;
 mod fastcgi;
+mod ftp;
+mod git;
+mod imap;
 mod kafka;
 mod ldap;
 mod memcached;
 mod mongodb;
+mod mqtt;
 mod mysql;
+mod pop3;
 mod postgresql;
+mod rdp;
 mod redis;
+mod rsync;
+mod smb;
 mod smtp;
+mod ssh;
 
 pub use facts::{Complaint, DialogueFacts};
 pub use protocols::AppProtocol;

@@ -1,7 +1,46 @@
 //! The table of the protocols that are recognised.
 
 use super::grammar::{Messages, Opening, Rest, Side, Step};
-use super::{fastcgi, kafka, ldap, memcached, mongodb, mysql, postgresql, redis, smtp};
+use super::lines::says;
+use super::{
+    amqp, bgp, dns, fastcgi, ftp, git, imap, kafka, ldap, memcached, mongodb, mqtt, mysql, pop3,
+    postgresql, rdp, redis, rsync, smb, smtp, ssh,
+};
+
+impl AppProtocol {
+    /// Whether a connection is a session that both sides keep, with signs of life where nothing else is said.
+    #[must_use]
+    pub const fn keeps_session(self) -> bool {
+        matches!(self, Self::Amqp | Self::Mqtt | Self::Bgp)
+    }
+
+    /// The protocol whose servers begin with these bytes, if they show it whatever the client said.
+    #[must_use]
+    pub fn of_server(first: &[u8]) -> Option<Self> {
+        Some(match first {
+            [b'S', b'S', b'H', b'-', ..] => Self::Ssh,
+            [b'A', b'M', b'Q', b'P', ..] => Self::Amqp,
+            [b'*', b' ', b'O', b'K', b' ', ..] => Self::Imap,
+            [b'+', b'O', b'K', b' ', ..] => Self::Pop3,
+            [3, 0, 0, _, _, 0xd0 | 0xf0, ..] => Self::Rdp,
+            [b'2', b'2', b'0', b' ' | b'-', ..] if says(first, b"SMTP") => Self::Smtp,
+            [b'2', b'2', b'0', b' ' | b'-', ..] if says(first, b"FTP") => Self::Ftp,
+            _ => return None,
+        })
+    }
+
+    /// The words with which a server ends a session of this protocol, if it never ends one without them.
+    #[must_use]
+    pub const fn goodbye_of_server(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Amqp => "Connection.Close",
+            Self::Bgp => "NOTIFICATION",
+            Self::Imap => "BYE",
+            Self::Mqtt => "DISCONNECT",
+            _ => return None,
+        })
+    }
+}
 
 /// Lists the protocols: the name in the code, the module, the name for people. The order is that in which they are tried.
 macro_rules! grammars {
@@ -54,6 +93,14 @@ macro_rules! grammars {
 
 grammars! {
     PostgreSql postgresql "PostgreSQL",
+    Amqp amqp "AMQP 0-9-1",
+    Mqtt mqtt "MQTT",
+    Bgp bgp "BGP",
+    Smb smb "SMB",
+    Rdp rdp "RDP",
+    Dns dns "DNS",
+    Imap imap "IMAP",
+    Pop3 pop3 "POP3",
     MySql mysql "MySQL",
     Redis redis "Redis",
     Memcached memcached "memcached",
@@ -62,4 +109,8 @@ grammars! {
     FastCgi fastcgi "FastCGI",
     Kafka kafka "Kafka",
     Smtp smtp "SMTP",
+    Ftp ftp "FTP",
+    Ssh ssh "SSH",
+    Rsync rsync "rsync",
+    Git git "git",
 }

@@ -1,13 +1,15 @@
 //! SMTP (RFC 5321): the server greets, every command gets a reply, and after 354 a message follows that ends with a dot.
 
 use super::grammar::{Messages, Opening, Rest, Role, Side, Step, Unit};
-use super::lines::{begins, is_reply, line, reply};
+use super::lines::{begins, closing, is_reply, line, reply};
 
 /// The grammar.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Grammar {
-    /// `DATA` was sent and not answered yet.
-    asked_data: bool,
+    /// Commands without their reply.
+    open: u32,
+    /// A command was answered.
+    used: bool,
     /// The client sends a message.
     data: bool,
     /// The client's next line is a part of an authentication.
@@ -55,11 +57,16 @@ impl Messages for Grammar {
 
 impl Grammar {
     fn answered(&mut self, line: &[u8], length: u64) -> Step {
-        if self.asked_data && line.get(3) != Some(&b'-') {
-            self.asked_data = false;
-            self.data = line.starts_with(b"354");
-        }
+        // Nothing but the command for a message has this reply, wherever in a pipeline it stands (RFC 5321 §4.3.2).
+        self.data |= line.starts_with(b"354");
         self.authenticates = line.starts_with(b"334");
+        if line.starts_with(b"421") {
+            return closing(length, line, self.used && self.open == 0);
+        }
+        if line.get(3) != Some(&b'-') && self.open > 0 {
+            self.open -= 1;
+            self.used = true;
+        }
         reply(line, length, b'4')
     }
 
@@ -67,17 +74,21 @@ impl Grammar {
         let ask = |ends| Unit::new(length, Role::Ask { ends });
         if self.data {
             self.data = line != b".";
+            self.open = self.open.saturating_add(u32::from(!self.data));
             return Step::Message(ask(!self.data).named("message", b""));
         }
         if self.authenticates {
             self.authenticates = false;
             return Step::Message(ask(true).named("authentication", b""));
         }
+        if !begins(line, b"QUIT") {
+            self.open = self.open.saturating_add(1);
+        }
         if begins(line, b"QUIT") {
             return Step::Message(Unit::new(length, Role::Goodbye));
         }
         if begins(line, b"AUTH") {
-            return Step::Message(ask(true).named("command", b"AUTH"));
+            return Step::Message(ask(true).named("command", b"AUTH").safe(true));
         }
         if begins(line, b"BDAT") {
             // RFC 3030 §2: the size of the chunk follows, and the chunk follows the line.
@@ -87,8 +98,8 @@ impl Grammar {
             let whole = length.saturating_add(size.unwrap_or(0));
             return Step::Message(Unit::new(whole, Role::Ask { ends: true }).named("message", b""));
         }
-        self.asked_data = begins(line, b"DATA");
-        Step::Message(ask(true).named("command", line))
+        // Until a message is complete nothing has an effect.
+        Step::Message(ask(true).named("command", line).safe(true))
     }
 }
 
@@ -130,7 +141,20 @@ mod tests {
                 &[(">", b"QUIT\r\n"), ("<", b"221 bye\r\n")],
                 "goodbye; after",
             ),
-            (&[("<", b"421 idle\r\n")], "B: 421 idle; between"),
+            (&[("<", b"421 idle\r\n")], "B: 421 idle; goodbye; after"),
+            (
+                &[(">", b"NOOP\r\n"), ("<", b"421 overloaded\r\n")],
+                "command NOOP: answered; B: 421 overloaded; between",
+            ),
+            (
+                &[
+                    (">", b"MAIL FROM:<a>\r\nDATA\r\n"),
+                    ("<", b"250 ok\r\n354 go\r\n"),
+                    (">", b"Subject: x\r\n\r\n.\r\n"),
+                    ("<", b"250 taken\r\n"),
+                ],
+                "command MAIL FROM:<a>: answered; command DATA: answered; message: answered; between",
+            ),
         ];
         for (said, expected) in cases {
             let all = [&open[..], said].concat();

@@ -101,6 +101,8 @@ pub struct Asked {
     pub noun: &'static str,
     /// Its words, or the beginning of them, without secrets.
     pub words: Option<SharedText>,
+    /// To ask twice changes no more than to ask once.
+    pub safe: bool,
     /// Only the turns of both sides show that it was a request.
     pub presumed: bool,
 }

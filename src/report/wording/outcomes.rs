@@ -247,7 +247,7 @@ mod tests {
         }
         let told = tally.clause(false);
         assert!(
-            told.ends_with(", 11 cannot be judged for other reasons"),
+            told.ends_with(", 12 cannot be judged for other reasons"),
             "{told}"
         );
     }

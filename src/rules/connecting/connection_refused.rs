@@ -135,12 +135,21 @@ fn distances(hosts: &Hosts<'_>) -> Distances {
     all
 }
 
+/// Hops that a packet has taken, if its sender began with one of the usual values. A program may set the value of its own
+/// socket (BGP does), and the system answers with another one from the same place.
+fn hops(ttl: u8) -> u8 {
+    let first = [64, 128, 255].into_iter().find(|first| ttl <= *first);
+    first.unwrap_or(u8::MAX) - ttl
+}
+
 /// Whether the RST took another path than the server's answers to other connects.
 fn is_foreign(refused: &ConnectionSummary, distances: &Distances) -> bool {
     distances
         .get(&refused.server.ip)
         .is_some_and(|(low, high)| {
             refused.server_ttl > 0
+                && hops(refused.server_ttl).abs_diff(hops(*low)) > 0
+                && hops(refused.server_ttl).abs_diff(hops(*high)) > 0
                 && (refused.server_ttl < low.saturating_sub(HOPS)
                     || refused.server_ttl > high.saturating_add(HOPS))
         })
@@ -266,6 +275,8 @@ mod tests {
         );
         assert_eq!(told.certainty, Certainty::Likely);
         assert_eq!(refused(56).certainty, Certainty::Certain);
+        // The same distance, counted from another first value.
+        assert_eq!(refused(248).certainty, Certainty::Certain);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::analysis::connection::{By, Connection, How, Phase, ResetKind, Roles, 
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
+use crate::protocol::dialogue::AppProtocol;
 use crate::protocol::http::{ErrorCode, Protocol};
 use crate::protocol::tls::CloseNotify;
 use crate::rules::Severity;
@@ -216,6 +217,15 @@ fn unread_pause(connection: &Connection) -> Option<IdleClose> {
     let teardown = &connection.teardown;
     let asked = connection.sent[Who::Client as usize];
     let close = connection.fin[Who::Server as usize]?;
+    let facts = connection.dialogue.as_deref();
+    let read = facts.is_some_and(|it| it.protocol.is_some() && !it.presumed);
+    // Sessions that the server keeps while the client shows signs of life, and the parting words of a server.
+    let kept = facts
+        .and_then(|it| it.protocol)
+        .is_some_and(AppProtocol::keeps_session);
+    if kept || facts.is_some_and(|it| it.complaint.is_some()) {
+        return None;
+    }
     let quiet = connection.protocol == Protocol::Opaque
         && connection.exchanges.is_empty()
         && connection.tls.is_none()
@@ -233,7 +243,7 @@ fn unread_pause(connection: &Connection) -> Option<IdleClose> {
         time,
         promised: None,
         reason: None,
-        unread: true,
+        unread: !read,
         spoken,
         goaway: None,
     })

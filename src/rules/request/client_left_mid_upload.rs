@@ -6,7 +6,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::{close_word, named, tell};
+use crate::rules::wording::{close_word, named, sent_in_parts, tell};
 
 rule! {
     /// # What happened
@@ -100,7 +100,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     };
     let close = ending.close.frame_ref;
     let word = close_word(ending);
-    let far = match (message.progress, message.framing) {
+    let far = || match (message.progress, message.framing) {
         (MessageProgress::Head, _) => "Its head was not complete.".into(),
         (_, Framing::Length) => sentence!(
             "{} of {} body bytes had been sent.",
@@ -116,6 +116,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             message.received()
         ),
     };
+    let far = sent_in_parts(exchange, message).unwrap_or_else(far);
     let stalled = ending.reading == EndingKind::StalledUpload;
     let name = named(exchange);
     let answer = response(exchange).filter(|_| stalled);

@@ -6,7 +6,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::{close_word, named, tell};
+use crate::rules::wording::{close_word, is_of_another_protocol, named, tell};
 
 rule! {
     /// # What happened
@@ -100,6 +100,12 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let (severity, message) = match ending.reading {
         EndingKind::ClosedInRequest => {
             let came = match begun {
+                _ if ending.exchange.is_some_and(is_of_another_protocol) => sentence!(
+                    "{} of it had come.",
+                    Value::exact_bytes(
+                        begun.map_or(0, |it| ending.close.received.saturating_sub(it.start))
+                    )
+                ),
                 Some(message) if message.framing == Framing::Length => sentence!(
                     "{} of {} body bytes had come.",
                     message.received(),
@@ -142,7 +148,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                          for data that did not come, nothing is lost.",
                     ),
                 ),
-                _ if opaque => (
+                _ if opaque && (connection.spoken().is_empty() || connection.is_presumed()) => (
                     Severity::Warning,
                     message.and(sentence!(
                         "The {} that the client then sent met a closed socket; whether they asked for anything is not known, \

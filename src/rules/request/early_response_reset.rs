@@ -1,12 +1,12 @@
 //! The server reset the connection while the request was still being sent, with or without a response.
 
 use crate::analysis::connection::{Connection, Who};
-use crate::protocol::http::{Framing, Message};
+use crate::protocol::http::{Exchange, Framing, Message};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, ending, is_shut, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
-use crate::rules::wording::{asked, named, tell};
+use crate::rules::wording::{asked, named, sent_in_parts, tell};
 use crate::rules::wording_tls::hidden_upload;
 
 rule! {
@@ -151,7 +151,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "uploads were reset by the server",
         message,
     )
-    .adds(sent.map(far))
+    .adds(ending.exchange.and_then(|it| Some(far(it, request(it)?))))
     .adds(shut)
     .adds(delivered)
     .shows(
@@ -163,7 +163,10 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .about(connection)
 }
 
-fn far(message: &Message) -> Sentence {
+fn far(exchange: &Exchange, message: &Message) -> Sentence {
+    if let Some(sent) = sent_in_parts(exchange, message) {
+        return sent;
+    }
     match message.framing {
         Framing::Length => sentence!(
             "{} of {} body bytes had been sent.",

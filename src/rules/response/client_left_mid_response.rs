@@ -9,7 +9,7 @@ use crate::rules::classify::{Ending, EndingKind, is_shut, response};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{close_word, named, tell};
+use crate::rules::wording::{close_word, is_of_another_protocol, named, tell};
 
 rule! {
     /// # What happened
@@ -112,6 +112,11 @@ fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> Senten
                 Value::exact_bytes(got)
             ),
         };
+    }
+    if is_of_another_protocol(exchange) {
+        // Of an answer in several messages it is not known how many are to come.
+        let got = acknowledged.saturating_sub(message.start);
+        return sentence!("It had {} of the answer.", Value::exact_bytes(got));
     }
     let got = acknowledged.saturating_sub(message.head_end());
     let expected = message.expected().unwrap_or(0);

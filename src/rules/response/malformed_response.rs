@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::analysis::connection::{By, Connection, Opening, Who};
 use crate::base::certainty::Certainty;
+use crate::protocol::dialogue::AppProtocol;
 use crate::protocol::http::{Exchange, Fault, FaultRule, Message};
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
@@ -252,6 +253,15 @@ fn check(connection: &Connection) -> Verdict {
     let split = (fault.rule == FaultRule::SecondStartLine).then_some(
         "A second response begins among the fields of the first: response splitting (CWE-113).",
     );
+    let foreign = Some(fault)
+        .filter(|it| it.rule == FaultRule::StartLine)
+        .and_then(|it| AppProtocol::of_server(it.bytes.as_bytes()))
+        .map(|it| {
+            sentence!(
+                "A server of {} begins so: the request was sent to a port where HTTP is not spoken.",
+                it.name()
+            )
+        });
     let more =
         (count > 1).then(|| sentence!("{} responses on this connection are like this.", count));
     tell(
@@ -261,6 +271,7 @@ fn check(connection: &Connection) -> Verdict {
         "responses break the grammar of HTTP",
         told,
     )
+    .adds(foreign)
     .adds(split)
     .adds(left_open(connection, message))
     .adds(more)

@@ -6,7 +6,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{EndingKind, ending, last_word, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{named, tell};
+use crate::rules::wording::{named, sent_in_parts, tell};
 use crate::rules::wording_tls::hidden_response;
 
 rule! {
@@ -142,6 +142,9 @@ rule! {
 
 /// How far a message came, in bytes of its body or in its own framing, as a sentence.
 pub(in crate::rules) fn how_far(exchange: &Exchange, message: &Message) -> Sentence {
+    if let Some(sent) = sent_in_parts(exchange, message) {
+        return sent;
+    }
     // If the head was truncated, the start of the body is unknown.
     let cut = exchange
         .rare

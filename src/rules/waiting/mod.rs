@@ -14,5 +14,7 @@ rules! {
     reset_before_response,
     server_error_status,
     server_time_limit,
+    session_cut,
     session_ended_with_error,
+    session_not_opened,
 }

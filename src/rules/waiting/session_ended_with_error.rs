@@ -1,9 +1,12 @@
 //! One side reported an error in the words of its protocol, and ended the session.
 
-use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason, tls_close::who};
+use crate::analysis::connection::{
+    Connection, ConnectionOutcome, FailedReason, How, tls_close::who,
+};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameRef;
+use crate::protocol::dialogue::Complaint;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
@@ -69,13 +72,23 @@ rule! {
     "one side reported an error and ended the session", Check::Connection(check)
 }
 
+/// The error in quotation marks: its code and its text.
+fn said(complaint: &Complaint) -> String {
+    let text = shortened(complaint.text.as_bytes().trim_ascii(), TEXT);
+    let code = complaint
+        .code
+        .as_ref()
+        .map(|code| shortened(code.as_bytes(), TEXT));
+    let words = match code {
+        Some(code) => format!("{code} {text}"),
+        None => text.into_owned(),
+    };
+    format!("\"{}\"", words.trim_end())
+}
+
 fn check(connection: &Connection) -> Verdict {
-    let reported = connection.outcome == ConnectionOutcome::Failed(FailedReason::ReportedError);
     let facts = connection.dialogue.as_deref();
-    let Some((facts, complaint)) = facts
-        .filter(|_| reported)
-        .and_then(|facts| Some((facts, facts.complaint.as_ref()?)))
-    else {
+    let Some((facts, complaint)) = facts.and_then(|it| Some((it, it.complaint.as_ref()?))) else {
         return not_yet(connection);
     };
     let by = who(complaint.by);
@@ -83,40 +96,40 @@ fn check(connection: &Connection) -> Verdict {
         frame: connection.teardown.frame,
         time: connection.teardown.at,
     };
-    let text = shortened(complaint.text.as_bytes().trim_ascii(), TEXT);
-    let code = complaint
-        .code
-        .as_ref()
-        .map(|code| shortened(code.as_bytes(), TEXT));
-    let message = match code {
-        Some(code) => sentence!(
-            "The {} said \"{} {}\" and the connection was closed {} later.",
-            side(by),
-            code,
-            text,
-            close.time.since(complaint.at.time)
-        ),
-        None => sentence!(
-            "The {} said \"{}\" and the connection was closed {} later.",
-            side(by),
-            text,
-            close.time.since(complaint.at.time)
-        ),
-    };
+    let failed = connection.outcome == ConnectionOutcome::Failed(FailedReason::ReportedError);
+    // A side that parts with such words, when nothing was under way.
+    let parted = facts.goodbyes[complaint.by.index()].is_some()
+        && complaint.answers.is_none()
+        && connection.teardown.how != How::Open
+        && complaint.at <= close;
+    if !failed && !parted {
+        return not_yet(connection);
+    }
+    let message = sentence!(
+        "The {} said {} and the connection was closed {} later.",
+        side(by),
+        said(complaint),
+        close.time.since(complaint.at.time)
+    );
     let asked = complaint
         .answers
         .and_then(|nth| facts.exchanges.get(usize::try_from(nth).ok()?));
     // A session that had served its purpose loses nothing that was asked for.
     let used = facts.before > 0 || facts.exchanges.iter().any(Exchange::is_complete);
     let severity = match used && asked.is_none() {
+        _ if !failed => Severity::Note,
         true => Severity::Warning,
         false => Severity::Error,
+    };
+    let summary = match failed {
+        true => "sessions ended with an error that one side reported",
+        false => "idle sessions were ended with a reason",
     };
     tell(
         &RULE,
         severity,
         Certainty::Certain.max(connection.teardown.certainty),
-        "sessions ended with an error that one side reported",
+        summary,
         message,
     )
     .adds(asked.map(|it| sentence!("It was the answer to {}.", named(it))))
@@ -138,3 +151,31 @@ fn check(connection: &Connection) -> Verdict {
 
 /// Characters of the text that are quoted.
 const TEXT: usize = 120;
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    const USED: &str = "SYN -->\n<-- SYN\nACK -->\n<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n<-- \"250 mx\\r\\n\"\nACK -->\n";
+    const TIMEOUT: &str = "+2s <-- \"421 4.4.2 timeout\\r\\n\"\n<-- FIN\nACK -->\n";
+
+    #[test]
+    fn an_idle_session_that_the_server_ends_with_a_reply_lost_nothing() {
+        let text = format!("{USED}{TIMEOUT}FIN -->\n<-- ACK");
+        let told = ladder_check::told_by(&super::RULE, &text).expect("found");
+        assert!(
+            told.starts_with("The server said \"421 4.4.2 timeout\""),
+            "{told}"
+        );
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        assert!(proof.connections[0].outcome.is_fine());
+    }
+
+    #[test]
+    fn the_reply_is_told_though_a_command_came_too_late() {
+        let text = format!("{USED}{TIMEOUT}+1s \"MAIL FROM:<a>\\r\\n\" -->\n<-- RST");
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        assert!(proof.rules().contains(&"session-ended-with-error"));
+        assert!(proof.connections[0].outcome.is_failed());
+    }
+}

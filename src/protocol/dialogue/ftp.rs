@@ -1,0 +1,168 @@
+//! The control connection of FTP (RFC 959, RFC 4217): the server greets, every command gets replies of which the last one does
+//! not begin with 1.
+
+use super::grammar::{Messages, Opening, Rest, Role, Side, Step, Unit};
+use super::lines::{begins, closing, is_reply, line, may_begin, reply, says};
+
+/// The grammar.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Grammar {
+    /// The code of the reply of several lines that the server is in the middle of.
+    inside: Option<[u8; 3]>,
+    /// Commands without their last reply.
+    open: u32,
+    /// A command was answered.
+    used: bool,
+}
+
+/// Commands with which clients begin.
+const FIRST: [&[u8]; 7] = [
+    b"USER", b"AUTH", b"FEAT", b"SYST", b"OPTS", b"QUIT", b"HOST",
+];
+
+/// The first bytes are those of FTP.
+pub(super) fn recognise(opening: &Opening<'_>) -> bool {
+    let greets = [&b"220"[..], b"120", b"421", b"500", b"530"]
+        .iter()
+        .any(|code| opening.server.starts_with(code));
+    let named = opening.port == 21 || says(opening.server, b"FTP");
+    let calls = !opening.client.is_empty() && !opening.midstream;
+    is_reply(opening.server) && greets && (named || calls) && may_begin(opening.client, &FIRST)
+}
+
+impl Messages for Grammar {
+    fn new(_opening: &Opening<'_>) -> Self {
+        Self::default()
+    }
+
+    fn next(&mut self, from: Side, bytes: &[u8], rest: Rest) -> Step {
+        match (line(bytes, rest), from) {
+            (Ok((line, length)), Side::Server) => self.answered(line, length),
+            (Ok((line, length)), Side::Client) => self.asked(line, length),
+            (Err(step), _) => step,
+        }
+    }
+}
+
+impl Grammar {
+    fn asked(&mut self, line: &[u8], length: u64) -> Step {
+        // Before ABOR clients may send commands of Telnet (RFC 959 §4.1.3).
+        let start = line.iter().position(u8::is_ascii_alphabetic);
+        let line = line.get(start.unwrap_or(0)..).unwrap_or(line);
+        if begins(line, b"QUIT") {
+            return Step::Message(Unit::new(length, Role::Goodbye));
+        }
+        let secret = [&b"PASS"[..], b"ACCT", b"ADAT"]
+            .iter()
+            .any(|word| begins(line, word));
+        let end = memchr::memchr(b' ', line).filter(|_| secret);
+        let told = line.get(..end.unwrap_or(line.len())).unwrap_or(line);
+        self.open = self.open.saturating_add(1);
+        let acts = [
+            &b"STOR"[..],
+            b"STOU",
+            b"APPE",
+            b"DELE",
+            b"RNFR",
+            b"RNTO",
+            b"MKD",
+            b"RMD",
+            b"SITE",
+        ];
+        let safe = !acts.iter().any(|word| begins(line, word));
+        let ask = Unit::new(length, Role::Ask { ends: true });
+        Step::Message(ask.named("command", told).safe(safe))
+    }
+
+    fn answered(&mut self, line: &[u8], length: u64) -> Step {
+        let part = Unit::new(length, Role::Answer { ends: false });
+        if let Some(code) = self.inside {
+            let ends = line.starts_with(&code) && matches!(line.get(3), None | Some(b' '));
+            if !ends {
+                return Step::Message(part);
+            }
+            self.inside = None;
+        } else if line.get(3) == Some(&b'-') {
+            self.inside = line.first_chunk().copied();
+        }
+        match line.first() {
+            // What was asked goes on; its last reply follows.
+            Some(b'1') if is_reply(line) => Step::Message(part),
+            _ if line.starts_with(b"421") => closing(length, line, self.used && self.open == 0),
+            _ => {
+                if self.inside.is_none() && self.open > 0 {
+                    self.open -= 1;
+                    self.used = true;
+                }
+                reply(line, length, b'4')
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::protocol::dialogue::tests::{Said, told};
+
+    #[test]
+    fn whose_turn_it_is() {
+        let open: [(&str, &[u8]); 3] = [
+            ("<", b"220-hello\r\n to you\r\n220 (vsFTPd 3.0.3)\r\n"),
+            (">", b"USER a\r\n"),
+            ("<", b"331 password\r\n"),
+        ];
+        let cases: &[(Said<'_>, &str)] = &[
+            (&[], "between"),
+            (&[(">", b"PASS b\r\n")], "command PASS: unanswered; waiting"),
+            (
+                &[(">", b"PASS b\r\n"), ("<", b"530 no\r\n")],
+                "command PASS: answered; B: 530 no; between",
+            ),
+            (
+                &[(">", b"RETR x\r\n"), ("<", b"150 here\r\n")],
+                "command RETR x: answer begun; response-body",
+            ),
+            (
+                &[(">", b"RETR x\r\n"), ("<", b"150 here\r\n226 done\r\n")],
+                "command RETR x: answered; between",
+            ),
+            (
+                &[
+                    (">", b"FEAT\r\n"),
+                    ("<", b"211-features\r\n UTF8\r\n211 end\r\n"),
+                ],
+                "command FEAT: answered; between",
+            ),
+            (
+                &[
+                    (">", b"RETR x\r\n"),
+                    ("<", b"150 here\r\n"),
+                    (">", b"\xff\xf4\xff\xf2ABOR\r\n"),
+                    ("<", b"426 cut\r\n226 ok\r\n"),
+                ],
+                "command RETR x: answered; command ABOR: answered; B: 426 cut; between",
+            ),
+            (
+                &[("<", b"421 Timeout.\r\n")],
+                "B: 421 Timeout.; goodbye; after",
+            ),
+            (
+                &[(">", b"QUIT\r\n"), ("<", b"221 bye\r\n")],
+                "goodbye; after",
+            ),
+        ];
+        for (said, expected) in cases {
+            let all = [&open[..], said].concat();
+            let begun = "FTP; command USER a: answered; ";
+            assert_eq!(told(21, &all), format!("{begun}{expected}"));
+        }
+    }
+
+    #[test]
+    fn a_server_that_refuses_says_so_first() {
+        assert_eq!(
+            told(21, &[("<", b"421 There are too many connected users.\r\n")]),
+            "FTP; B: 421 There are too many connected users.; before-request"
+        );
+    }
+}

@@ -1,0 +1,146 @@
+//! A session of another protocol ended without the words with which its protocol ends one.
+
+use crate::analysis::connection::{By, Connection, ConnectionOutcome, FailedReason, How, Who};
+use crate::base::frame_ref::FrameRef;
+use crate::protocol::dialogue::AppProtocol;
+use crate::rules::Severity;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::sentence;
+use crate::rules::wording::{not_yet, side, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// A server closed a session that was not under way with anything, without the words with which its protocol ends one:
+    /// Connection.Close of AMQP, BYE of IMAP, DISCONNECT of MQTT 5. In BGP, where both sides send NOTIFICATION, it may have
+    /// been either.
+    ///
+    /// # Why it matters
+    ///
+    /// Such sessions are kept open on purpose, and servers do not end them for being idle. The program ended or was killed,
+    /// it gave up a peer that had shown no sign of life, or it noticed something that it only logs. The other side has to
+    /// connect again; what it was waiting for, it may have missed.
+    ///
+    /// # Remedy
+    ///
+    /// - Look into the log of the side that closed, at the time of the close: a crash, a restart, a missed heartbeat or keep
+    ///   alive, a connection that was taken over by another one.
+    /// - Let the client connect again by itself, after a pause that grows.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    ///  0.030                     <--  "* OK ready\r\n"
+    ///  0.040  "1 NOOP\r\n"       -->
+    ///  0.050                     <--  "1 OK done\r\n"
+    ///  0.060  ACK                -->
+    ///  3.333                     <--  FIN
+    ///  3.340  FIN                -->
+    ///  3.350                     <--  ACK
+    ///  => findings session-cut
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The server says that it closes:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    ///  0.030                     <--  "* OK ready\r\n"
+    ///  0.040  "1 NOOP\r\n"       -->
+    ///  0.050                     <--  "1 OK done\r\n"
+    ///  0.060  "2 LOGOUT\r\n"     -->
+    ///  0.070                     <--  "* BYE bye\r\n2 OK done\r\n"
+    ///  0.071                     <--  FIN
+    ///  0.080  FIN                -->
+    ///  0.090                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// AMQP 0-9-1 §2.2.4; RFC 9051 §7.1.5 (BYE); MQTT 5.0 §3.14, §3.1.2.10 (Keep Alive); RFC 4271 §6 (NOTIFICATION).
+    pub(in crate::rules) RULE: "session-cut", Severity::Warning,
+    "a session ended without the words with which its protocol ends one", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let facts = connection.dialogue.as_deref();
+    let cut = connection.outcome == ConnectionOutcome::Failed(FailedReason::SessionCut);
+    let Some(protocol) = facts.and_then(|it| it.protocol).filter(|_| cut) else {
+        return not_yet(connection);
+    };
+    let Some(goodbye) = protocol.goodbye_of_server() else {
+        return not_yet(connection);
+    };
+    let by = match connection.teardown.by {
+        By::Client => Who::Client,
+        _ => Who::Server,
+    };
+    let close = FrameRef {
+        frame: connection.teardown.frame,
+        time: connection.teardown.at,
+    };
+    let [client, server] = connection.last_data;
+    let spoke = client.max(server).min(close);
+    let word = match connection.teardown.how {
+        How::Fin => "FIN",
+        _ => "RST",
+    };
+    let message = sentence!(
+        "The {} ended the {} session with a {} {} after the last data, without {}.",
+        side(by),
+        protocol.name(),
+        word,
+        close.time.since(spoke.time),
+        goodbye
+    );
+    let more = (protocol == AppProtocol::Mqtt).then_some(
+        "Servers close so after an error, when the client was silent for one and a half times its Keep Alive, or when another \
+         client connects with the same client identifier; those of MQTT 3.1.1 have no words for it.",
+    );
+    tell(
+        &RULE,
+        Severity::Warning,
+        connection.teardown.certainty,
+        "sessions ended without a goodbye",
+        message,
+    )
+    .adds(more)
+    .shows(Some(spoke), "the last data")
+    .shows(Some(close), format!("{word} from the {}", side(by)))
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
+    const MQTT: &str = "\"\\x10\\x0d\\x00\\x04MQTT\\x04\\x02\\x00\\x3c\\x00\\x01a\" -->\n<-- \"\\x20\\x02\\x00\\x00\"\nACK -->\n";
+
+    fn told(text: &str) -> Option<String> {
+        ladder_check::told_by(&super::RULE, &format!("{OPEN}{MQTT}{text}"))
+    }
+
+    #[test]
+    fn a_broker_that_closes_without_a_word_is_told() {
+        let end = "+2s <-- FIN\nFIN -->\n<-- ACK";
+        let said = told(end).expect("found");
+        assert!(
+            said.starts_with("The server ended the MQTT session"),
+            "{said}"
+        );
+        // The client had said goodbye.
+        assert_eq!(told(&format!("\"\\xe0\\x00\" -->\n{end}")), None);
+        // The client went.
+        assert_eq!(told("+2s FIN -->\n<-- FIN\nACK -->"), None);
+    }
+}
