@@ -12,10 +12,19 @@ use crate::knowledge::WireEvent;
 use crate::protocol::dialogue::{Complaint, DialogueFacts};
 use crate::protocol::http::{Exchange, Message};
 
+/// The commands by which a client asks for TLS: SMTP, IMAP and others; FTP.
+const TLS: [&str; 4] = ["AUTH SSL", "AUTH TLS", "STARTTLS", "STLS"];
 /// A connection that was unused for less than this was not left idle.
 const IDLE: Duration = Duration::from_secs(1);
 /// What the protocols call the requests that come before a session.
-const OPENING: [&str; 3] = ["authentication", "login", "startup message"];
+const OPENING: [&str; 6] = [
+    "authentication",
+    "login",
+    "startup message",
+    "Connection.Open",
+    "Connection.StartOk",
+    "SESSION_SETUP",
+];
 /// The commands by which a client says who it is: SMTP, IMAP, POP3, FTP, Redis, MQTT.
 const LOGIN: [&str; 8] = [
     "AUTH",
@@ -37,19 +46,17 @@ pub(super) fn is_spoken(connection: &Connection) -> bool {
 pub(super) fn of_client(connection: &Connection, met: ClientEvent) -> Vec<WireEvent> {
     let facts = connection.dialogue.as_deref();
     let mut events = Vec::new();
+    // An error that other requests came after.
+    let mut earlier = None;
     if let Some((facts, complaint)) = facts.and_then(complaint) {
-        let login = at_login(facts, complaint);
-        if is_over(connection, complaint) {
-            return vec![match login {
-                true => WireEvent::LoginRefused,
-                false => WireEvent::SessionEnded,
-            }];
+        let over = is_over(connection, complaint);
+        let event = said(facts, complaint, over);
+        if over {
+            return vec![event];
         }
-        if is_last(facts, complaint) {
-            events.push(match login {
-                true => WireEvent::LoginRefused,
-                false => WireEvent::ErrorAnswered,
-            });
+        match is_last(facts, complaint) {
+            true => events.push(event),
+            false => earlier = Some(event),
         }
     }
     let exchanges = connection.spoken();
@@ -60,6 +67,9 @@ pub(super) fn of_client(connection: &Connection, met: ClientEvent) -> Vec<WireEv
         (_, ClientEvent::Silence) => {
             let known = ending::silence(connection, exchanges, owed);
             events.extend(known.map(|it| greeting(connection, it)));
+            // A client with a limit of its own gives up before its system does.
+            let silent = greeting(connection, WireEvent::ServerSilent);
+            events.extend(owed.map(|_| silent).filter(|it| !events.contains(it)));
         }
         (Some(at), ClientEvent::Fin | ClientEvent::Reset) => {
             if let Some(exchange) = exchanges.get(at) {
@@ -74,6 +84,7 @@ pub(super) fn of_client(connection: &Connection, met: ClientEvent) -> Vec<WireEv
         (None, ClientEvent::Left) => events.extend(unserved(connection, exchanges)),
         (None, ClientEvent::Fin | ClientEvent::Reset) => events.extend(unasked(connection, met)),
     }
+    events.extend(earlier);
     events
 }
 
@@ -122,20 +133,41 @@ fn is_over(connection: &Connection, complaint: &Complaint) -> bool {
     complaint.fatal || connection.outcome == ended
 }
 
-/// Whether the error refuses what opens a session: it answers one of those requests, or comes instead of a greeting.
-fn at_login(facts: &DialogueFacts, complaint: &Complaint) -> bool {
+/// What an error of the server is to the client, by the request that it answers. `over`: the session ends with it.
+fn said(facts: &DialogueFacts, complaint: &Complaint, over: bool) -> WireEvent {
     let place = complaint.answers.and_then(|it| usize::try_from(it).ok());
-    let Some(exchange) = place.and_then(|it| facts.exchanges.get(it)) else {
-        return complaint.answers.is_none() && facts.before == 0 && facts.exchanges.is_empty();
+    let exchange = place.and_then(|it| facts.exchanges.get(it));
+    let rare = exchange.and_then(|it| it.rare.as_ref());
+    let greeting = complaint.answers.is_none() && facts.before == 0 && facts.exchanges.is_empty();
+    let other = match over {
+        true => WireEvent::SessionEnded,
+        false => WireEvent::ErrorAnswered,
     };
-    let rare = exchange.rare.as_ref();
     let Some(asked) = rare.and_then(|it| it.asked.as_ref()) else {
-        return false;
+        return if greeting {
+            WireEvent::LoginRefused
+        } else {
+            other
+        };
     };
     let words = asked.words.as_ref().map_or(&b""[..], |it| it.as_bytes());
-    let first = words.split(|byte| *byte == b' ').next().unwrap_or_default();
-    let named = |it: &&str| first.eq_ignore_ascii_case(it.as_bytes());
-    OPENING.contains(&asked.noun) || LOGIN.iter().any(named)
+    let begins = |word: &str| {
+        let word = word.as_bytes();
+        let there = words.get(..word.len());
+        let ends = words.get(word.len()).is_none_or(|it| *it == b' ');
+        ends && there.is_some_and(|it| it.eq_ignore_ascii_case(word))
+    };
+    if TLS.iter().any(|it| begins(it)) || asked.noun.eq_ignore_ascii_case("StartTLS") {
+        return WireEvent::TlsNotOffered;
+    }
+    let named = |it: &&str| it.eq_ignore_ascii_case(asked.noun);
+    let login =
+        OPENING.iter().any(|it| named(&it)) || LOGIN.iter().any(|it| named(&it) || begins(it));
+    if login {
+        WireEvent::LoginRefused
+    } else {
+        other
+    }
 }
 
 /// Whether no request was answered after the error, apart from a goodbye.
@@ -250,7 +282,10 @@ fn unasked(connection: &Connection, met: ClientEvent) -> Option<WireEvent> {
             false => WireEvent::FinAfterAccept,
         });
     }
-    connection.dialogue.as_ref().filter(|it| !it.presumed)?;
+    let facts = connection.dialogue.as_ref()?;
+    if facts.presumed && facts.protocol.is_none() {
+        return None;
+    }
     Some(match reset {
         true => WireEvent::RaceWriteFails,
         false => WireEvent::IdleFin,
