@@ -144,6 +144,7 @@ const NOT_PREDICTED: &[(&str, &[&str])] = &[
     (
         "the cause is in no packet, or on another connection",
         &[
+            "smtp-relay-denied",
             "smtp-starttls-refused",
             "git-refused",
             "postgresql-forgotten-drop-pgx",

@@ -71,11 +71,11 @@ enum Placeholder {
     Words,
     /// Both.
     CodeAndWords,
-    /// What follows "due to" in that text.
-    Reason,
+    /// The text of a reply without its first word.
+    Rest,
 }
 
-/// The text before a variable part, the text after it, and its meaning. `^` is the beginning of the text.
+/// The text before a variable part, the text after it, and its meaning. `^` is the beginning of the text, `$` its end.
 const BLANKS: &[(&str, &str, Placeholder)] = &[
     ("^", " \"…\": ", Placeholder::Method),
     ("… \"", "\": ", Placeholder::Url),
@@ -161,9 +161,8 @@ const BLANKS: &[(&str, &str, Placeholder)] = &[
     ("ERROR:  ", "", Placeholder::Words),
     ("^ERROR: ", "", Placeholder::Words),
     ("(SQLSTATE ", ")", Placeholder::Code),
-    ("terminating connection due to ", "", Placeholder::Reason),
-    ("canceling statement due to ", "", Placeholder::Reason),
-    ("^", ": terminating connection", Placeholder::Code),
+    ("^", ": …", Placeholder::Code),
+    ("^…: ", "$", Placeholder::Words),
     ("^error: ", "", Placeholder::Words),
     ("middle of operation: ", "", Placeholder::Words),
     ("^pq: ", "", Placeholder::Words),
@@ -180,15 +179,22 @@ const BLANKS: &[(&str, &str, Placeholder)] = &[
     ("type='master'}. ", "", Placeholder::Words),
     ("^", " (…): …", Placeholder::Code),
     ("^… (…): ", "", Placeholder::Words),
-    ("^(error) ", "", Placeholder::Words),
     ("^ReplyError: ", "", Placeholder::Words),
     ("^ldap_bind: … (", ")", Placeholder::Code),
     ("^(", ", b'…')", Placeholder::Code),
     ("^(…, b'", "')", Placeholder::Words),
     ("with STARTTLS: ", "", Placeholder::CodeAndWords),
+    ("^", "$", Placeholder::Words),
+    (".ConnectionError: ", "$", Placeholder::Rest),
+    (".AuthenticationError: ", "$", Placeholder::Rest),
+    ("^… (", ")$", Placeholder::Code),
+    ("LDAP…Result - ", " - ", Placeholder::Code),
+    ("^fatal: remote error: ", "", Placeholder::Words),
+    ("@ERROR: ", "", Placeholder::Words),
+    (" failed: NT_", "$", Placeholder::Code),
     ("^<** ", " …", Placeholder::Code),
     ("^<** … ", "", Placeholder::Words),
-    ("MAIL failed: ", "", Placeholder::Code),
+    ("(55) … failed: ", "", Placeholder::Code),
     ("Access denied: ", "", Placeholder::Code),
     ("^b'-ERR ", "'", Placeholder::Words),
     ("^b'", "'", Placeholder::Words),
@@ -197,7 +203,7 @@ const BLANKS: &[(&str, &str, Placeholder)] = &[
     ("^… ", "", Placeholder::Words),
     ("Access failed: ", "", Placeholder::CodeAndWords),
     ("Login failed: ", "", Placeholder::CodeAndWords),
-    ("port …:2: ", "", Placeholder::Words),
+    ("port …:…: ", "", Placeholder::Words),
     ("closed: ", " (…) with message", Placeholder::Code),
     ("by server: ", " (…) with message", Placeholder::Code),
     ("with message \"", "\"", Placeholder::Words),
@@ -227,7 +233,11 @@ pub fn filled(text: &'static str, connection: &Connection, who: Who) -> Cow<'sta
                     None => before.ends_with(head),
                 },
             };
-            begins && after.starts_with(tail)
+            let follows = match tail.strip_suffix('$') {
+                Some(whole) => after == whole,
+                None => after.starts_with(tail),
+            };
+            begins && follows
         });
         match known.and_then(|(_, _, blank)| fill(*blank, connection, who)) {
             Some(words) => told += &words,
@@ -300,9 +310,9 @@ fn fill(blank: Placeholder, connection: &Connection, who: Who) -> Option<String>
             let said = complaint(connection)?;
             Some(format!("{} {}", code(said)?, words(said)))
         }
-        Placeholder::Reason => {
+        Placeholder::Rest => {
             let words = words(complaint(connection)?);
-            Some(words.split_once("due to ")?.1.to_owned())
+            Some(words.split_once(' ')?.1.to_owned())
         }
         Placeholder::Status => {
             let mut exchanges = connection.exchanges.iter().rev();
@@ -518,7 +528,7 @@ mod tests {
     #[test]
     fn every_row_stands_for_a_text() {
         for (head, tail, _) in BLANKS {
-            let head = head.trim_start_matches('^');
+            let (head, tail) = (head.trim_start_matches('^'), tail.trim_end_matches('$'));
             let whole = format!("{head}…{tail}");
             let mut texts = FACTS.iter().filter_map(|it| it.text);
             assert!(texts.any(|it| it.contains(&whole)), "{whole}");
