@@ -50,10 +50,10 @@ fn contradictions<'a>(
 
 /// Captures, and the outcomes of their connections with the number of each.
 const OUTCOMES: [(&str, &[(&str, u64)]); 16] = [
-    ("field/r10-redis-idle-timeout", &[("failed bytes-lost", 1)]),
+    ("field/r10-redis-idle-timeout", &[("failed no-response", 1)]),
     (
         "field/r11-redis-azure-idle-rst",
-        &[("failed bytes-lost", 1)],
+        &[("failed no-response", 1)],
     ),
     ("field/r13-pg-crash-in-query", &[("failed no-response", 1)]),
     (

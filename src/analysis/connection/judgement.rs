@@ -13,7 +13,7 @@ use super::tls_close::{
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::dialogue::AppProtocol;
-use crate::protocol::h2::Goaway;
+use crate::protocol::h2::{Goaway, H2Facts};
 use crate::protocol::http::{
     ErrorCode, Exchange, FieldName, Framing, Message, MessageProgress, Method, Outcome, Phase,
     Protocol,
@@ -189,6 +189,7 @@ fn reported(connection: &Connection) -> Option<FailedReason> {
     // After an error that ends the session a goodbye is only polite.
     let parted = parted && !complaint.fatal;
     (ends
+        && !complaint.is_denial()
         && is_closed(connection)
         && soon
         && last
@@ -469,9 +470,22 @@ fn websocket(connection: &Connection) -> Option<FailedReason> {
     abnormal.then_some(FailedReason::WebSocketAbnormal)
 }
 
+/// Whether the server closed on the client's preface without a frame of its own.
+fn is_mute(connection: &Connection, h2: &H2Facts) -> bool {
+    let [client, server] = &h2.halves;
+    let sent = &connection.sent[Who::Server as usize];
+    let partial =
+        h2.upgraded || h2.midstream || server.lost || sent.missing > 0 || sent.packets == 0;
+    connection.teardown.by == By::Server
+        && is_closed(connection)
+        && server.frames == 0
+        && client.frames > 0
+        && !partial
+}
+
 fn http2(connection: &Connection) -> Option<FailedReason> {
     let h2 = connection.h2.as_ref()?;
-    if h2.mismatch.is_some() {
+    if h2.mismatch.is_some() || is_mute(connection, h2) {
         return Some(FailedReason::WrongProtocol);
     }
     // Programs send INTERNAL_ERROR and CANCEL for whatever ends them; what was lost by it the streams show.

@@ -48,6 +48,22 @@ pub struct Complaint {
     pub fatal: bool,
 }
 
+impl Complaint {
+    /// Whether it turns away who asked, and nothing failed: an SQLSTATE of class 28 (invalid authorization) or 3D (no such
+    /// database), in answer to a request.
+    #[must_use]
+    pub fn is_denial(&self) -> bool {
+        let code = self.code.as_ref().map_or(&[][..], SharedText::as_bytes);
+        // MySQL has a number before it.
+        let state = match code.iter().position(|byte| *byte == b'(') {
+            Some(at) => code.get(at + 1..).unwrap_or_default(),
+            None => code,
+        };
+        let is_state = state.strip_suffix(b")").unwrap_or(state).len() == 5;
+        self.answers.is_some() && is_state && (state.starts_with(b"28") || state.starts_with(b"3D"))
+    }
+}
+
 impl DialogueFacts {
     /// The same, with the halves in the order client, server.
     #[must_use]

@@ -3,7 +3,7 @@
 /// The first bytes of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Opening<'a> {
-    /// Those of the side that called; both sides are tried where the capture began later.
+    /// Those of the side that called, or that is presumed to have where the capture began later.
     pub(super) client: &'a [u8],
     /// Those of the other side.
     pub(super) server: &'a [u8],

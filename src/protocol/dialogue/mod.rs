@@ -65,8 +65,8 @@ pub(crate) struct Dialogue {
     ports: [u16; 2],
     /// Offsets at which it begins.
     since: [u64; 2],
-    /// The capture began after the connection.
-    midstream: bool,
+    /// The presumed client, if the capture began after the connection.
+    midstream: Option<FlowEnd>,
     state: State,
     exchanges: Exchanges,
     turns: Turns,
@@ -94,7 +94,7 @@ struct Slice {
 impl Dialogue {
     /// A conversation without a byte yet, whose offsets begin at `since`.
     #[must_use]
-    pub(crate) fn new(ports: [u16; 2], since: [u64; 2], midstream: bool) -> Self {
+    pub(crate) fn new(ports: [u16; 2], since: [u64; 2], midstream: Option<FlowEnd>) -> Self {
         Self {
             ports,
             since,
@@ -172,20 +172,17 @@ impl Dialogue {
         let held: usize = ends.iter().map(Vec::len).sum();
         let [a, b] = &ends;
         let ends: [&[u8]; 2] = [a, b];
-        let callers = match self.midstream {
-            true => &FlowEnd::BOTH[..],
-            false => &FlowEnd::BOTH[..1],
-        };
-        let found = callers.iter().find_map(|caller| {
+        let caller = self.midstream.unwrap_or(FlowEnd::A);
+        let found = {
             let opening = Opening {
                 client: ends[caller.index()],
                 server: ends[caller.other().index()],
                 port: *caller.other().of(&self.ports),
-                midstream: self.midstream,
+                midstream: self.midstream.is_some(),
             };
-            recognise(&opening).map(|protocol| (protocol, Grammar::of(protocol, &opening), *caller))
-        });
-        let Some((protocol, grammar, requester)) = found else {
+            recognise(&opening).map(|protocol| (protocol, Grammar::of(protocol, &opening)))
+        };
+        let Some((protocol, grammar)) = found else {
             if held >= MAX_OPENING || waiting.iter().any(Slice::is_cut) {
                 self.state = State::Unread(None);
             }
@@ -195,8 +192,8 @@ impl Dialogue {
         else {
             return;
         };
-        self.exchanges.requester = requester;
-        let mut reader = Box::new(Reader::new(grammar, requester, self.since));
+        self.exchanges.requester = caller;
+        let mut reader = Box::new(Reader::new(grammar, caller, self.since));
         let read = waiting.iter().all(|slice| {
             let bytes = whole.unwrap_or(&slice.bytes);
             let to = &mut self.exchanges;
@@ -227,8 +224,8 @@ impl Dialogue {
     pub(crate) fn finish(&mut self) {
         if !matches!(self.state, State::Read(..)) {
             self.exchanges = Exchanges::presumed(match self.midstream {
-                true => &[],
-                false => self.turns.pairs(),
+                Some(_) => &[],
+                None => self.turns.pairs(),
             });
         }
     }

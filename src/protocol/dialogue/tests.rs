@@ -35,7 +35,7 @@ struct Script {
 impl Script {
     fn read<'a>(port: u16, said: impl Iterator<Item = (FlowEnd, &'a [u8])>) -> Self {
         let mut texts = TextInterner::new();
-        let mut dialogue = Dialogue::new([50_000, port], [0; 2], false);
+        let mut dialogue = Dialogue::new([50_000, port], [0; 2], None);
         let mut reach = [Reach::default(); 2];
         let at = FrameRef::default();
         for (from, bytes) in said {
@@ -94,7 +94,7 @@ fn turns_of_an_unknown_protocol_are_presumed_to_be_requests_and_answers() {
 #[test]
 fn what_the_capture_cut_off_within_a_message_is_counted() {
     let mut texts = TextInterner::new();
-    let mut dialogue = Dialogue::new([50_000, 5432], [0; 2], false);
+    let mut dialogue = Dialogue::new([50_000, 5432], [0; 2], None);
     let at = FrameRef::default();
     let startup = [&[0, 0, 0, 9, 0, 3, 0, 0, 0][..]].concat();
     dialogue.data(FlowEnd::A, at, &startup, 9, &mut texts);
@@ -182,7 +182,7 @@ proptest! {
         midstream in any::<bool>(),
     ) {
         let mut texts = TextInterner::new();
-        let mut dialogue = Dialogue::new([50_000, port], [0; 2], midstream);
+        let mut dialogue = Dialogue::new([50_000, port], [0; 2], midstream.then_some(FlowEnd::A));
         let at = FrameRef::default();
         dialogue.data(FlowEnd::A, at, &begins, begins.len() as u32, &mut texts);
         let mut reach = [Reach::bytes(begins.len() as u64), Reach::default()];
@@ -250,7 +250,7 @@ fn the_first_bytes_of_other_protocols_are_recognised_as_none_of_these() {
 #[test]
 fn an_error_is_told_where_its_last_byte_came() {
     let mut texts = TextInterner::new();
-    let mut dialogue = Dialogue::new([50_000, 6379], [0; 2], false);
+    let mut dialogue = Dialogue::new([50_000, 6379], [0; 2], None);
     let at = |frame| FrameRef {
         frame: FrameNumber(frame),
         ..FrameRef::default()

@@ -256,7 +256,7 @@ impl ProtocolStack {
 
     fn dialogue(&mut self) -> &mut Dialogue {
         let (ports, since) = (self.ports, self.since);
-        let midstream = self.midstream.is_some();
+        let midstream = self.midstream;
         let shown = self.layer_options.annotator.is_some();
         let new = || {
             let dialogue = Dialogue::new(ports, since, midstream);

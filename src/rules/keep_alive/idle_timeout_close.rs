@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{By, Connection, How, Phase, ResetKind, Roles, Who};
+use crate::analysis::connection::{
+    By, Connection, ConnectionOutcome, FailedReason, How, Phase, ResetKind, Roles, Who,
+};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -218,12 +220,12 @@ fn unread_pause(connection: &Connection) -> Option<IdleClose> {
     let asked = connection.sent[Who::Client as usize];
     let close = connection.fin[Who::Server as usize]?;
     let facts = connection.dialogue.as_deref();
-    let read = facts.is_some_and(|it| it.protocol.is_some() && !it.presumed);
     // Sessions that the server keeps while the client shows signs of life, and the parting words of a server.
     let kept = facts
         .and_then(|it| it.protocol)
         .is_some_and(AppProtocol::keeps_session);
-    if kept || facts.is_some_and(|it| it.complaint.is_some()) {
+    let cut = connection.outcome == ConnectionOutcome::Failed(FailedReason::SessionCut);
+    if kept || cut || facts.is_some_and(|it| it.complaint.is_some()) {
         return None;
     }
     let quiet = connection.protocol == Protocol::Opaque
@@ -243,7 +245,7 @@ fn unread_pause(connection: &Connection) -> Option<IdleClose> {
         time,
         promised: None,
         reason: None,
-        unread: !read,
+        unread: true,
         spoken,
         goaway: None,
     })
