@@ -205,7 +205,7 @@ impl Exchanges {
         if unit.error.is_some() {
             self.refused = self.refused.saturating_add(u32::from(current.is_some()));
         }
-        if let Some((code, text)) = unit.error.as_ref().filter(|_| !follows) {
+        if let Some((code, text)) = unit.error.as_deref().filter(|_| !follows) {
             self.complaint = Some(Complaint {
                 by: from,
                 at: first,

@@ -46,7 +46,7 @@ pub(super) struct Unit {
     /// The step that the opening of the session has reached with it; empty when the session is open.
     pub(super) step: Option<&'static str>,
     /// The error that it reports: its code, which may be empty, and its text.
-    pub(super) error: Option<(Vec<u8>, Vec<u8>)>,
+    pub(super) error: Option<Box<(Vec<u8>, Vec<u8>)>>,
     /// By the protocol the session is over with this error.
     pub(super) fatal: bool,
     /// What pairs a request with its answers, where they do not come in order: a number of the protocol's own.
@@ -98,7 +98,7 @@ impl Unit {
     /// An error with this code and text.
     pub(super) fn complaining(mut self, code: &[u8], text: &[u8]) -> Self {
         let text = text.get(..text.len().min(MAX_WORDS)).unwrap_or(text);
-        self.error = Some((code.to_vec(), text.to_vec()));
+        self.error = Some(Box::new((code.to_vec(), text.to_vec())));
         self
     }
 

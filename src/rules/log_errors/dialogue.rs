@@ -161,7 +161,7 @@ fn said(facts: &DialogueFacts, complaint: &Complaint, over: bool) -> WireEvent {
         return WireEvent::TlsNotOffered;
     }
     let named = |it: &&str| it.eq_ignore_ascii_case(asked.noun);
-    let login = OPENING.iter().any(named) || LOGIN.iter().any(|it| named(&it) || begins(it));
+    let login = OPENING.iter().any(named) || LOGIN.iter().any(|it| named(it) || begins(it));
     if login {
         WireEvent::LoginRefused
     } else {
