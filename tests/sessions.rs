@@ -1,5 +1,5 @@
-//! Sessions of many protocols that were made with real servers and clients (`captures/protocols`): who ended each, and
-//! how. What is expected stands in tables beside the captures; it is what was done
+//! Sessions of many protocols that were made with real servers and clients (`captures/protocols`): who ended each, how,
+//! and that nobody is alarmed by one that went well. What is expected stands in tables beside the captures; it is what was done
 //! when they were recorded.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hangup::{Analysis, By, Certainty, Connection, How, ResetKind};
+use hangup::{Analysis, By, Certainty, Connection, How, ResetKind, Severity};
 
 /// One line of a table.
 struct Expected {
@@ -16,6 +16,7 @@ struct Expected {
     connection: String,
     who: String,
     how: String,
+    outcome: String,
 }
 
 fn folder() -> PathBuf {
@@ -28,7 +29,7 @@ fn tables() -> BTreeMap<String, Vec<Expected>> {
         let text = std::fs::read_to_string(folder().join(table)).unwrap();
         for line in text.lines().skip(1) {
             let cells: Vec<&str> = line.split('\t').collect();
-            let [file, connection, _, who, how, ..] = cells[..] else {
+            let [file, connection, _, who, how, _, outcome, ..] = cells[..] else {
                 panic!("{table}: too few cells: {line}");
             };
             all.entry(file.to_owned()).or_default().push(Expected {
@@ -36,14 +37,15 @@ fn tables() -> BTreeMap<String, Vec<Expected>> {
                 connection: connection.to_owned(),
                 who: who.to_owned(),
                 how: how.to_owned(),
+                outcome: outcome.to_owned(),
             });
         }
     }
     all
 }
 
-/// Calls `look` with every expected connection and its record.
-fn each(mut look: impl FnMut(&Expected, &Connection)) {
+/// Calls `look` with every expected connection, its record, and what was found about it.
+fn each(mut look: impl FnMut(&Expected, &Connection, &[(&'static str, Severity)])) {
     for (file, rows) in tables() {
         let analysis = Analysis::of_files([folder().join(&file)]).unwrap();
         for expected in rows {
@@ -56,7 +58,10 @@ fn each(mut look: impl FnMut(&Expected, &Connection)) {
             });
             let connection = connection
                 .unwrap_or_else(|| panic!("{file}: no connection {}", expected.connection));
-            look(&expected, connection);
+            let about = analysis.findings().iter();
+            let about = about.filter(|finding| finding.connections.contains(&connection.id));
+            let findings: Vec<_> = about.map(|it| (it.rule, it.severity)).collect();
+            look(&expected, connection, &findings);
         }
     }
 }
@@ -93,7 +98,7 @@ const UNSEEN: &[(&str, &str, &str)] = &[
 #[test]
 fn who_ended_it_and_how() {
     let mut wrong = Vec::new();
-    each(|expected, connection| {
+    each(|expected, connection, _| {
         let got = told(connection);
         let called = connection.server.port.to_string() == expected.connection;
         let got = match got {
@@ -120,3 +125,25 @@ fn who_ended_it_and_how() {
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn nobody_is_alarmed_by_what_went_well() {
+    let mut wrong = Vec::new();
+    each(|expected, _, findings| {
+        let orderly = expected.file.contains("-orderly");
+        let well = expected.outcome == "fine" || orderly && expected.outcome != "failed";
+        for (rule, severity) in findings {
+            if well && *severity >= Severity::Warning && !SAID.contains(&(&*expected.file, *rule)) {
+                wrong.push(format!("{} {}: {rule}", expected.file, expected.connection));
+            }
+        }
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is said of sessions that lost nothing, and rightly.
+const SAID: &[(&str, &str)] = &[
+    // The server answered 400: the client spoke plain text on a TLS port.
+    ("https-plain-to-tls-curl.pcap", "tls-plaintext-mismatch"),
+    ("https-plain-to-tls-requests.pcap", "tls-plaintext-mismatch"),
+];

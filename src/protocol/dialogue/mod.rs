@@ -1,11 +1,11 @@
 //! Application protocols other than HTTP, as far as their messages show whose turn it is.
 //!
 //! In: the first bytes of both directions, until they show a protocol, and everything after. Out: [`DialogueFacts`]: the
-//! protocol, the last requests and their answers as [`Exchange`]s, goodbyes, and the last error that a side reported in
+//! protocol, the last requests and their answers as `Exchange`s, goodbyes, and the last error that a side reported in
 //! its own words.
 //!
 //! Each protocol is one file with a grammar: it says how long the next message of a direction is and what it means
-//! ([`Role`]). `reader.rs` cuts the streams into messages by it, `exchanges.rs` pairs requests and answers. Where no
+//! (`Role`). `reader.rs` cuts the streams into messages by it, `exchanges.rs` pairs requests and answers. Where no
 //! grammar applies, or the capture lacks bytes, the turns of both sides are all there is (`turns.rs`): what they show is
 //! presumed.
 //!

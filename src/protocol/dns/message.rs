@@ -64,7 +64,7 @@ pub struct DnsMessage {
     pub records: u16,
     /// The addresses among them; only the first ones if there are many.
     pub addresses: Vec<IpAddr>,
-    /// Records of the answer section that were not read, after [`MAX_ADDRESSES`] addresses or [`MAX_RECORDS`] records.
+    /// Records of the answer section that were not read, because there were too many.
     pub more: u16,
 }
 

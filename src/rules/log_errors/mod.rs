@@ -153,16 +153,16 @@ impl TextQuery {
         if own && by.is_none() {
             return Rc::default();
         }
-        // Whether a status is an error, a valid head too long, or an end of coded data missing, is for the program to
-        // say: one that is not known by its request is not guessed.
-        let may_be_fine = |it: &WireEvent| {
-            matches!(
-                it,
-                WireEvent::StatusError | WireEvent::TooManyFields | WireEvent::ContentEncodingCut
-            )
-        };
+        // Whether a status is an error, or a valid head too long, is for the program to say: one that is not known by
+        // its request is not guessed.
+        let may_be_fine =
+            |it: &WireEvent| matches!(it, WireEvent::StatusError | WireEvent::TooManyFields);
         let fine = |it: &Vec<WireEvent>| it.iter().all(may_be_fine);
-        if self.program == Program::Unknown && self.stories.iter().all(fine) {
+        // Few programs notice that coded data lack their end.
+        let unnoticed = |it: &WireEvent| *it == WireEvent::ContentEncodingCut;
+        if self.program == Program::Unknown && self.stories.iter().all(fine)
+            || by.is_none() && self.stories.iter().flatten().all(unnoticed)
+        {
             return Rc::default();
         }
         let stories = self.stories.iter();

@@ -11,7 +11,7 @@ use super::key_log::Secret;
 use super::key_schedule::{HashAlgorithm, expand_label, prf};
 use super::key_store::ConnectionSecrets;
 use super::record_protection::{RecordFormat, RecordProtection, TrafficKeys, iv_length};
-use super::types::{EarlyData, HEADER, NegotiatedParameters, NotDecrypted, Plaintext};
+use super::types::{EarlyData, HEADER, MAX_LOST, NegotiatedParameters, NotDecrypted, Plaintext};
 
 /// Decrypts the records of one connection.
 #[derive(Clone, Debug)]
@@ -55,8 +55,6 @@ enum KeyStageKind {
     Traffic,
 }
 
-/// Most records that may be lost in a row if those after them are to be decrypted.
-pub(crate) const MAX_LOST: u64 = 64;
 /// For how many records in a row this is tried: each of them costs as much as [`MAX_LOST`] records.
 const MAX_MISSES: u32 = 32;
 

@@ -30,10 +30,10 @@ mod types;
 pub use cipher_suite::CipherSuite;
 #[cfg(feature = "decrypt")]
 pub use decrypt::Decryptor;
-pub(crate) use decrypt::MAX_LOST;
 pub use key_log::{KeyLogLine, KeyLogLineError, Secret, SecretLabel};
 pub use key_store::{ConnectionSecrets, KeyStore, KeyStoreCounts};
 pub(crate) use key_store::{MAX_SESSIONS, MAX_TIMES};
 #[cfg(not(feature = "decrypt"))]
 pub use no_decrypt::Decryptor;
+pub(crate) use types::MAX_LOST;
 pub use types::{EarlyData, NegotiatedParameters, NotDecrypted, Plaintext};

@@ -47,6 +47,11 @@ impl Decryptor {
         match *self {}
     }
 
+    /// In how many directions decryption was given up.
+    pub(crate) const fn given_up(&self) -> u64 {
+        match *self {}
+    }
+
     /// What became of the client's early data.
     #[must_use]
     pub fn early_data(&self) -> EarlyData {

@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// Most records that may be lost in a row if those after them are to be decrypted.
+pub(crate) const MAX_LOST: u64 = 64;
+
 /// Bytes of a record header.
 pub(super) const HEADER: usize = 5;
 
