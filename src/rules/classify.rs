@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::classify_tls::failure;
 use crate::analysis::connection::{
-    By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who,
+    By, CloseEvent, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, ResetKind,
+    Who,
 };
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
@@ -166,6 +167,18 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         (Who::Client, None) => by_client(connection, &close),
     }?;
     let close = told.unwrap_or(close);
+    // The server said why it closed; that no more came follows from it.
+    let reported = connection.outcome == ConnectionOutcome::Failed(FailedReason::ReportedError);
+    let follows = matches!(
+        reading,
+        EndingKind::ClosedBeforeResponse
+            | EndingKind::ResetBeforeResponse
+            | EndingKind::ResetAfterResponse
+            | EndingKind::ClosedInRequest
+    );
+    if reported && follows && who == Who::Server {
+        return None;
+    }
     if exchange.is_some_and(|exchange| {
         is_unreadable(exchange)
             && !has_more(connection, exchange)

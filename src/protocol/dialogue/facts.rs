@@ -50,7 +50,7 @@ pub struct Complaint {
 
 impl Complaint {
     /// Whether it turns away who asked, and nothing failed: an SQLSTATE of class 28 (invalid authorization) or 3D (no such
-    /// database), in answer to a request.
+    /// database), or `invalidCredentials` of LDAP (RFC 4511 §4.1.9), in answer to a request.
     #[must_use]
     pub fn is_denial(&self) -> bool {
         let code = self.code.as_ref().map_or(&[][..], SharedText::as_bytes);
@@ -60,7 +60,9 @@ impl Complaint {
             None => code,
         };
         let is_state = state.strip_suffix(b")").unwrap_or(state).len() == 5;
-        self.answers.is_some() && is_state && (state.starts_with(b"28") || state.starts_with(b"3D"))
+        let denies = is_state && (state.starts_with(b"28") || state.starts_with(b"3D"));
+        let unbound = code == b"49" && self.text.as_bytes().starts_with(b"invalidCredentials");
+        self.answers.is_some() && (denies || unbound)
     }
 }
 

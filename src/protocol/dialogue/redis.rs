@@ -22,6 +22,8 @@ pub(super) struct Grammar {
     subscribed: bool,
     /// The server tells what others ask.
     monitors: bool,
+    /// Commands without an answer so far.
+    open: u64,
     /// Behind the present command there are no requests and answers any more: a replica listens, or the client turned
     /// replies off.
     last: bool,
@@ -100,17 +102,26 @@ impl Messages for Grammar {
     }
 
     fn next(&mut self, from: Side, bytes: &[u8], rest: Rest) -> Step {
-        if self.last && self.arguments == 0 {
+        let owed = from == Side::Server && self.open > 0;
+        if self.last && self.arguments == 0 && !owed {
             return Step::Message(Unit::new(bytes.len() as u64, Role::Notice));
         }
         let (line, length) = match line(bytes, rest) {
             Ok(found) => found,
             Err(step) => return step,
         };
-        match from {
+        let step = match from {
             Side::Client => self.asked(bytes, line, length, rest),
             Side::Server => self.answered(bytes, line, length, rest),
+        };
+        match &step {
+            Step::Message(unit) if unit.role == (Role::Ask { ends: true }) => self.open += 1,
+            Step::Message(unit) if unit.role == (Role::Answer { ends: true }) => {
+                self.open = self.open.saturating_sub(1);
+            }
+            _ => {}
         }
+        step
     }
 }
 
@@ -371,6 +382,15 @@ mod tests {
 
     const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
     const BLPOP: &[u8] = b"*3\r\n$5\r\nBLPOP\r\n$4\r\njobs\r\n$1\r\n0\r\n";
+
+    #[test]
+    fn what_was_asked_before_replies_were_turned_off_is_answered() {
+        let off = b"PING\r\nCLIENT REPLY OFF\r\nPING\r\n";
+        assert_eq!(
+            told(6379, &[(">", off), ("<", b"+PONG\r\n")]),
+            "Redis; command PING: answered; between"
+        );
+    }
 
     #[test]
     fn whose_turn_it_is() {
