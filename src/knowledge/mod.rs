@@ -45,7 +45,7 @@ pub use product::{NamedBy, NamedProduct, PRODUCTS, Product, Role, inside, produc
 pub(crate) use product::{REMEDY_WORDS, identify};
 #[cfg(test)]
 pub(crate) use service::is_service;
-pub(crate) use service::service;
+pub(crate) use service::{greeting_service, service, service_name};
 pub use setting::{Setting, settings};
 pub use socket_error::{AfterReset, ConnectionStage, SocketError, System, UnreadData};
 pub(crate) use socket_error::{

@@ -35,6 +35,17 @@ pub(crate) fn service(port: u16) -> Option<&'static str> {
     found.map(|(name, _)| *name)
 }
 
+/// The protocol that this port is known for, if its servers speak first: they greet whoever calls. Ports on which TLS is
+/// spoken at once are not among them.
+#[must_use]
+pub(crate) fn greeting_service(port: u16) -> Option<&'static str> {
+    const GREET: [&str; 6] = ["mysql", "ssh", "ftp", "smtp", "pop3", "imap"];
+    const TLS: [u16; 4] = [465, 990, 993, 995];
+    const OTHERS: [u16; 2] = [20, 33_060];
+    let name = service(port).filter(|_| !TLS.contains(&port) && !OTHERS.contains(&port))?;
+    GREET.contains(&name).then_some(name)
+}
+
 /// Whether a protocol has this name.
 #[cfg(test)]
 pub(crate) fn is_service(name: &str) -> bool {

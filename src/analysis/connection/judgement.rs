@@ -822,6 +822,9 @@ fn unused(connection: &Connection) -> ConnectionOutcome {
     let teardown = &connection.teardown;
     let aborted = teardown.by == By::Server && matches!(teardown.how, How::Reset(_));
     let soon = teardown.at.since(connection.first.time) <= AT_ONCE;
+    if connection.ungreeted().is_some() {
+        return ConnectionOutcome::Failed(FailedReason::ClientLeft);
+    }
     match aborted && soon {
         true => ConnectionOutcome::Unknown(UnknownReason::Opaque),
         false => ConnectionOutcome::Fine(FineReason::Unused),

@@ -8,7 +8,7 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint, Quote};
 use crate::base::time::Timestamp;
-use crate::knowledge::LogSide;
+use crate::knowledge::{LogSide, greeting_service};
 use crate::protocol::annotations::Annotations;
 use crate::protocol::dialogue;
 use crate::protocol::h2;
@@ -291,6 +291,23 @@ impl Connection {
             Some(it) if self.exchanges.is_empty() && it.requester == FlowEnd::A => &it.exchanges,
             _ => &self.exchanges,
         }
+    }
+
+    /// The protocol that the server's port is known for, if its servers greet whoever calls, and this one did not, until the
+    /// client left after a second or more without a word of its own. The port is a hint and no proof.
+    #[must_use]
+    pub(crate) fn ungreeted(&self) -> Option<&'static str> {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let silent = |sent: &SentTotals| sent.bytes + sent.missing == 0 && sent.packets > 0;
+        let left = self.teardown.by == By::Client
+            && !matches!(self.teardown.how, How::Open | How::Silence)
+            && self.teardown.at.since(self.first.time) >= PATIENCE;
+        let waited = self.opening == Opening::Handshake && self.sent.iter().all(silent) && left;
+        let fin =
+            self.fin[Who::Server as usize].is_none_or(|fin| fin.frame_ref.time >= self.teardown.at);
+        (waited && fin)
+            .then(|| greeting_service(self.server.port))
+            .flatten()
     }
 
     /// Whether only the turns of both sides show what was asked and answered.

@@ -64,6 +64,7 @@ fn check(connection: &Connection) -> Verdict {
     if teardown.phase != Phase::BeforeRequest
         || teardown.how != How::Fin
         || connection.opening != Opening::Handshake
+        || connection.ungreeted().is_some()
         || connection
             .sent
             .iter()

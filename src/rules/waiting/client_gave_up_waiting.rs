@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Who};
+use crate::base::certainty::Certainty;
+use crate::base::frame_ref::FrameRef;
+use crate::knowledge::service_name;
 use crate::protocol::http::{ErrorCode, Party};
 use crate::rules::Severity;
 use crate::rules::classify::{EndingKind, ending, is_open_ended, request, response};
@@ -21,6 +24,9 @@ rule! {
     ///
     /// Inside TLS without its keys the turns of the records show it: the client had the last word, waited, and left. HTTP/2 has
     /// records that are no requests, so nothing is said of it.
+    ///
+    /// Where servers speak first (mail, FTP, SSH, MySQL), the client may have waited for the greeting: the server's system took the
+    /// connection, and its program was busy, stopped or dead.
     ///
     /// # Why it matters
     ///
@@ -117,6 +123,7 @@ fn check(connection: &Connection) -> Verdict {
         };
         return hidden_wait(&RULE, connection, whose)
             .or_else(|| cancelled(connection))
+            .or_else(|| ungreeted(connection))
             .unwrap_or_else(|| not_yet(connection));
     };
     let Some(exchange) = ending.exchange else {
@@ -175,6 +182,42 @@ fn check(connection: &Connection) -> Verdict {
         format!("{word} from the client, 0 bytes of the response received"),
     )
     .about(connection)
+}
+
+/// The client left a server that, by its port, should have greeted it.
+fn ungreeted(connection: &Connection) -> Option<Verdict> {
+    let protocol = service_name(connection.ungreeted()?)?;
+    let opened = connection
+        .first
+        .time
+        .after(connection.connect_time.unwrap_or_default());
+    let time = connection.teardown.at.since(opened);
+    let message = sentence!(
+        "The client waited {} for the server's greeting and closed: servers of {}, which port {} is known for, speak first. The \
+         server's system took the connection, and its program sent nothing.",
+        time,
+        protocol,
+        connection.server.port.to_string()
+    );
+    let close = FrameRef {
+        frame: connection.teardown.frame,
+        time: connection.teardown.at,
+    };
+    let found = tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Likely,
+        "clients gave up waiting for the greeting",
+        message,
+    )
+    .adds(round(time))
+    .shows(
+        connection.last_syn[Who::Server as usize],
+        "the server's system takes the connection",
+    )
+    .shows(Some(close), "the client closes, 0 bytes received")
+    .about(connection);
+    Some(found)
 }
 
 /// A client that cancels a stream sooner did not wait in vain: users and programs change their minds.
@@ -269,6 +312,25 @@ mod tests {
             told.contains("RST 3.40 s") && !told.contains("round"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_server_that_should_greet_and_does_not_is_waited_for() {
+        let told = |port: &str, wait: &str| {
+            let text = format!(
+                "client server :{port}\nSYN -->\n<-- SYN\nACK -->\n+{wait} FIN -->\n<-- ACK\n+5s <-- FIN\nACK -->"
+            );
+            ladder_check::told_by(&super::RULE, &text)
+        };
+        let found = told("3306", "3s").expect("found");
+        assert!(
+            found.contains("3.00 s") && found.contains("MySQL"),
+            "{found}"
+        );
+        // A probe does not wait, and on other ports the client begins.
+        assert_eq!(told("3306", "40ms"), None);
+        assert_eq!(told("8080", "3s"), None);
+        assert_eq!(told("993", "3s"), None);
     }
 
     #[test]
