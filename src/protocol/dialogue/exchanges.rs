@@ -28,8 +28,10 @@ pub(super) struct Exchanges {
     list: VecDeque<Exchange>,
     /// What pairs each of them with its answers, if it is not their order.
     keys: VecDeque<Option<u64>>,
-    /// Exchanges that were dropped at the front, all complete.
+    /// Exchanges that were dropped at the front.
     dropped: u64,
+    /// Those among them whose answer was still to come: there were too many.
+    let_go: u64,
     /// What the present message of each direction belongs to.
     current: [Option<Current>; 2],
     /// The last request is not complete.
@@ -66,6 +68,7 @@ impl Default for Exchanges {
             list: VecDeque::new(),
             keys: VecDeque::new(),
             dropped: 0,
+            let_go: 0,
             current: [None; 2],
             asking: false,
             goodbyes: [None; 2],
@@ -144,6 +147,11 @@ impl Exchanges {
     /// Keeps as many exchanges as there is use for where the connection is shown packet by packet.
     pub(super) const fn keep_to_show(&mut self) {
         self.kept = KEPT_TO_SHOW;
+    }
+
+    /// Exchanges that were dropped without an answer, since there were too many.
+    pub(super) const fn let_go(&self) -> u64 {
+        self.let_go
     }
 
     pub(super) const fn is_presumed(&self) -> bool {
@@ -264,6 +272,7 @@ impl Exchanges {
         while self.list.len() >= self.kept && complete(self.list.front())
             || self.list.len() >= MAX_OPEN
         {
+            self.let_go += u64::from(!complete(self.list.front()));
             self.list.pop_front();
             self.keys.pop_front();
             self.dropped += 1;

@@ -236,6 +236,12 @@ impl Dialogue {
         self.exchanges.bytes()
     }
 
+    /// Requests that were no longer followed, since too many were open.
+    #[must_use]
+    pub(crate) const fn let_go(&self) -> u64 {
+        self.exchanges.let_go()
+    }
+
     /// Bytes that wait.
     #[must_use]
     pub(crate) fn waiting_bytes(&self) -> usize {

@@ -117,6 +117,17 @@ fn what_the_capture_cut_off_within_a_message_is_counted() {
     );
 }
 
+#[test]
+fn requests_that_are_no_longer_followed_are_counted() {
+    let mut texts = TextInterner::new();
+    let mut dialogue = Dialogue::new([50_000, 6379], [0; 2], None);
+    let at = FrameRef::default();
+    for _ in 0..5000 {
+        dialogue.data(FlowEnd::A, at, b"*1\r\n$4\r\nPING\r\n", 14, &mut texts);
+    }
+    assert_eq!(dialogue.let_go(), 5000 - 4096);
+}
+
 /// First bytes of a client that no grammar may take: they belong to HTTP, to TLS, or to nobody.
 const NOBODYS: &[&[u8]] = &[
     b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",

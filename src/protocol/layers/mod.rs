@@ -407,7 +407,10 @@ impl ProtocolStack {
     pub fn let_go(&self) -> u64 {
         let streams = self.http2().map_or(0, h2::H2Conversation::let_go);
         let inside = self.opened().or(self.tunnel()).map_or(0, Self::let_go);
-        self.plain.let_go().saturating_add(streams + inside)
+        let spoken = self.dialogue.as_ref().map_or(0, |it| it.let_go());
+        self.plain
+            .let_go()
+            .saturating_add(streams + inside + spoken)
     }
 
     /// What the limits left out, in all layers.
