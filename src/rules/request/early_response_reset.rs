@@ -1,7 +1,9 @@
 //! The server reset the connection while the request was still being sent, with or without a response.
 
 use crate::analysis::connection::{Connection, Who};
-use crate::protocol::http::{Exchange, Framing, Message};
+use crate::base::escape::shortened;
+use crate::base::flow_end::FlowEnd;
+use crate::protocol::http::{Exchange, Framing, Message, SharedText};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, ending, is_shut, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -106,6 +108,17 @@ fn check(connection: &Connection) -> Verdict {
     }
 }
 
+/// What the server said in a protocol other than HTTP: `with "1153 Got a packet that is too large"`.
+fn quoted(connection: &Connection) -> Option<String> {
+    /// Characters of the text that are quoted.
+    const TEXT: usize = 120;
+    let complaint = connection.dialogue.as_deref()?.complaint.as_ref()?;
+    let text = shortened(complaint.text.as_bytes().trim_ascii(), TEXT);
+    let code = complaint.code.as_ref().map(SharedText::as_bytes);
+    let code = code.map_or_else(String::new, |code| format!("{} ", shortened(code, TEXT)));
+    (complaint.by == FlowEnd::B).then(|| format!("with \"{code}{text}\""))
+}
+
 fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let sent = ending.exchange.and_then(request);
     let answer = ending.exchange.and_then(response);
@@ -113,7 +126,10 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let what = asked(ending.exchange);
     let name = ending.exchange.map(named).unwrap_or_default();
     let status = ending.exchange.and_then(|exchange| exchange.status());
-    let status = status.map_or_else(|| "a response".to_owned(), |status| status.to_string());
+    let status = status.map(|status| status.to_string());
+    let status = status
+        .or_else(|| quoted(connection))
+        .unwrap_or_else(|| "with bytes that name no status".to_owned());
     let fin = connection.fin[Who::Server as usize].filter(|fin| fin.frame_ref < reset.frame_ref);
     let message = match (answer, fin) {
         (Some(answer), None) => sentence!(
