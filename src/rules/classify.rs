@@ -143,7 +143,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     }
     let told = teardown
         .close_notify_seen
-        .filter(|_| is_outstanding(teardown.phase))
+        .filter(|_| teardown.phase.is_outstanding())
         .map(|frame_ref| CloseEvent {
             frame_ref,
             sent: close.received,
@@ -209,14 +209,6 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
             teardown.certainty
         },
     })
-}
-
-/// Whether a message is outstanding in this phase.
-const fn is_outstanding(phase: Phase) -> bool {
-    matches!(
-        phase,
-        Phase::Request | Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody
-    )
 }
 
 /// The event of the server's close: a FIN, or the `close_notify` after which the client closed.

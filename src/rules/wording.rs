@@ -11,6 +11,7 @@ use crate::analysis::connection::{Connection, ConnectionSummary, Phase, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameRef;
+use crate::protocol::dialogue::Complaint;
 use crate::protocol::http::{Asked, Exchange, Message};
 
 /// The caveat of a case on a connection of which the capture lacks a part. Where it was taken makes no difference.
@@ -110,6 +111,23 @@ pub(super) fn named(exchange: &Exchange) -> String {
         (method, None) => format!("the {method} request"),
     }
 }
+
+/// An error that a side reported, in quotation marks: its code and its text.
+pub(super) fn quoted_error(complaint: &Complaint) -> String {
+    let text = shortened(complaint.text.as_bytes().trim_ascii(), ERROR_TEXT);
+    let code = complaint
+        .code
+        .as_ref()
+        .map(|code| shortened(code.as_bytes(), ERROR_TEXT));
+    let words = match code {
+        Some(code) => format!("{code} {text}"),
+        None => text.into_owned(),
+    };
+    format!("\"{}\"", words.trim_end())
+}
+
+/// Characters of an error that are quoted.
+const ERROR_TEXT: usize = 120;
 
 /// Characters of a path in a sentence.
 const PATH: usize = 60;

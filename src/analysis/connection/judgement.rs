@@ -13,6 +13,7 @@ use super::tls_close::{
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::dialogue::AppProtocol;
+use crate::protocol::dialogue::DialogueFacts;
 use crate::protocol::h2::{Goaway, H2Facts};
 use crate::protocol::http::{
     ErrorCode, Exchange, FieldName, Framing, Message, MessageProgress, Method, Outcome, Phase,
@@ -175,8 +176,8 @@ fn reported(connection: &Connection) -> Option<FailedReason> {
     let soon = at.time.since(complaint.at.time) < AT_ONCE;
     let parted = facts.goodbyes[by.other() as usize].is_some_and(|goodbye| goodbye < at);
     // A server that closes an idle session says so, and nothing is lost by it.
-    let idle = facts.goodbyes[by as usize].is_some() && !complaint.fatal;
-    let last = connection.last_data[by as usize] <= complaint.at || complaint.fatal;
+    let idle = facts.goodbyes[by as usize].is_some();
+    let last = connection.last_data[by as usize] <= complaint.at;
     let asked = connection.last_data[by.other() as usize] > complaint.at;
     let owed = asked && facts.exchanges.last().is_some_and(|it| !it.is_complete());
     let closer = match connection.teardown.by {
@@ -186,16 +187,9 @@ fn reported(connection: &Connection) -> Option<FailedReason> {
     };
     // A client that leaves after a refusal has not been sent away.
     let ends = complaint.fatal || complaint.answers.is_none() || closer == Some(by);
-    // After an error that ends the session a goodbye is only polite.
-    let parted = parted && !complaint.fatal;
-    (ends
-        && !complaint.is_denial()
-        && is_closed(connection)
-        && soon
-        && last
-        && !parted
-        && (!owed || complaint.fatal)
-        && !idle)
+    // After an error that ends the session a goodbye is only polite, and nothing more is owed.
+    let over = complaint.fatal || last && !parted && !owed && !idle;
+    (ends && over && soon && is_closed(connection) && !complaint.is_denial())
         .then_some(FailedReason::ReportedError)
 }
 
@@ -645,7 +639,7 @@ fn is_read(connection: &Connection) -> bool {
     connection
         .dialogue
         .as_deref()
-        .is_some_and(|it| it.protocol.is_some() && !it.presumed)
+        .is_some_and(DialogueFacts::is_read)
 }
 
 /// The server closed without an answer to the client's last words, though it had answered all before, or reset after a

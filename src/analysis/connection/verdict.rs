@@ -411,14 +411,6 @@ fn close_notify_seen(
     stack.close_notify(server, close.event.received)
 }
 
-/// Whether a message is outstanding in this phase.
-const fn is_outstanding(phase: Phase) -> bool {
-    matches!(
-        phase,
-        Phase::Request | Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody
-    )
-}
-
 /// All bytes of both sides arrived, and no exchange was left unfinished.
 fn is_orderly(
     live: &ConnectionTracker,
@@ -429,7 +421,7 @@ fn is_orderly(
 ) -> bool {
     let peers = FlowEnd::BOTH.map(|end| live.pair.peer(end));
     let nothing_owed = live.parsed.stack.as_ref().is_none_or(|stack| {
-        let spoken = stack.spoken().is_some() && is_outstanding(phase);
+        let spoken = stack.spoken().is_some() && phase.is_outstanding();
         !spoken && stack.exchanges().all(|exchange| exchange.is_settled())
     });
     // What was sent in the last moment of the capture is presumed to have arrived.

@@ -134,7 +134,6 @@ impl Exchanges {
                     noun: "request",
                     words: None,
                     safe: false,
-                    presumed: true,
                 });
                 all.list.push_back(exchange);
             } else if let Some(last) = all.list.back_mut() {
@@ -253,7 +252,6 @@ impl Exchanges {
                 noun: unit.noun,
                 words: (!unit.words.is_empty()).then(|| texts.text(&unit.words)),
                 safe: unit.safe,
-                presumed: false,
             });
             self.make_room();
             self.list.push_back(exchange);

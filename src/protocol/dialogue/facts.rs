@@ -67,6 +67,19 @@ impl Complaint {
 }
 
 impl DialogueFacts {
+    /// Whether a grammar read all that was said.
+    #[must_use]
+    pub(crate) const fn is_read(&self) -> bool {
+        self.protocol.is_some() && !self.presumed
+    }
+
+    /// The request that the last reported error answers, if it answers one that is kept.
+    #[must_use]
+    pub(crate) fn refused_request(&self) -> Option<&Exchange> {
+        let place = self.complaint.as_ref()?.answers?;
+        self.exchanges.get(usize::try_from(place).ok()?)
+    }
+
     /// The same, with the halves in the order client, server.
     #[must_use]
     pub(crate) fn seen_from(mut self, client: FlowEnd) -> Self {

@@ -103,8 +103,6 @@ pub struct Asked {
     pub words: Option<SharedText>,
     /// To ask twice changes no more than to ask once.
     pub safe: bool,
-    /// Only the turns of both sides show that it was a request.
-    pub presumed: bool,
 }
 
 /// Parts that few messages have.

@@ -45,6 +45,15 @@ impl Phase {
             Self::Opaque => "opaque",
         }
     }
+
+    /// Whether a message is outstanding: a request or its response is under way.
+    #[must_use]
+    pub(crate) const fn is_outstanding(self) -> bool {
+        matches!(
+            self,
+            Self::Request | Self::Waiting | Self::ResponseHead | Self::ResponseBody
+        )
+    }
 }
 
 impl fmt::Display for Phase {

@@ -227,7 +227,9 @@ impl ProtocolStack {
         let left = self.plain.data(from, at, bytes, length, texts);
         match self.plain.protocol() {
             Protocol::Http1 => self.dialogue = None,
-            Protocol::Unknown | Protocol::Opaque => self.speak(from, at, bytes, length, texts),
+            Protocol::Unknown | Protocol::Opaque => {
+                self.dialogue().data(from, at, bytes, length, texts);
+            }
             _ => {}
         }
         if left > 0 {
@@ -267,18 +269,6 @@ impl ProtocolStack {
             })
         };
         self.dialogue.get_or_insert_with(new)
-    }
-
-    /// Bytes that are not HTTP, or not yet known to be.
-    fn speak(
-        &mut self,
-        from: FlowEnd,
-        at: FrameRef,
-        bytes: &[u8],
-        length: u32,
-        texts: &mut TextInterner,
-    ) {
-        self.dialogue().data(from, at, bytes, length, texts);
     }
 
     /// The innermost conversation in another protocol than HTTP.

@@ -8,7 +8,7 @@ use crate::analysis::connection::{
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::dialogue::AppProtocol;
+use crate::protocol::dialogue::{AppProtocol, DialogueFacts};
 use crate::protocol::http::{ErrorCode, Protocol};
 use crate::protocol::tls::CloseNotify;
 use crate::rules::Severity;
@@ -210,8 +210,8 @@ fn hidden_pause(connection: &Connection) -> Option<IdleClose> {
 
 /// The same in a protocol that is not read: the server had the last word, and what the client had said had arrived.
 fn unread_pause(connection: &Connection) -> Option<IdleClose> {
-    let dialogue = connection.dialogue.as_deref();
-    let spoken = dialogue.is_some_and(|it| it.protocol.is_some() && !it.presumed);
+    let facts = connection.dialogue.as_deref();
+    let spoken = facts.is_some_and(DialogueFacts::is_read);
     if spoken && connection.teardown.phase != Phase::Between {
         return None;
     }
@@ -219,7 +219,6 @@ fn unread_pause(connection: &Connection) -> Option<IdleClose> {
     let teardown = &connection.teardown;
     let asked = connection.sent[Who::Client as usize];
     let close = connection.fin[Who::Server as usize]?;
-    let facts = connection.dialogue.as_deref();
     // Sessions that the server keeps while the client shows signs of life, and the parting words of a server.
     let kept = facts
         .and_then(|it| it.protocol)

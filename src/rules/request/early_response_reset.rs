@@ -1,14 +1,13 @@
 //! The server reset the connection while the request was still being sent, with or without a response.
 
 use crate::analysis::connection::{Connection, Who};
-use crate::base::escape::shortened;
 use crate::base::flow_end::FlowEnd;
-use crate::protocol::http::{Exchange, Framing, Message, SharedText};
+use crate::protocol::http::{Exchange, Framing, Message};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, ending, is_shut, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
-use crate::rules::wording::{asked, named, sent_in_parts, tell};
+use crate::rules::wording::{asked, named, quoted_error, sent_in_parts, tell};
 use crate::rules::wording_tls::hidden_upload;
 
 rule! {
@@ -110,13 +109,8 @@ fn check(connection: &Connection) -> Verdict {
 
 /// What the server said in a protocol other than HTTP: `with "1153 Got a packet that is too large"`.
 fn quoted(connection: &Connection) -> Option<String> {
-    /// Characters of the text that are quoted.
-    const TEXT: usize = 120;
     let complaint = connection.dialogue.as_deref()?.complaint.as_ref()?;
-    let text = shortened(complaint.text.as_bytes().trim_ascii(), TEXT);
-    let code = complaint.code.as_ref().map(SharedText::as_bytes);
-    let code = code.map_or_else(String::new, |code| format!("{} ", shortened(code, TEXT)));
-    (complaint.by == FlowEnd::B).then(|| format!("with \"{code}{text}\""))
+    (complaint.by == FlowEnd::B).then(|| format!("with {}", quoted_error(complaint)))
 }
 
 fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {

@@ -2,12 +2,11 @@
 
 use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason};
 use crate::base::certainty::Certainty;
-use crate::base::escape::shortened;
 use crate::base::flow_end::FlowEnd;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
-use crate::rules::wording::{named, not_yet, tell};
+use crate::rules::wording::{named, not_yet, quoted_error, tell};
 
 rule! {
     /// # What happened
@@ -67,9 +66,6 @@ rule! {
     "the server answered a request with an error", Check::Connection(check)
 }
 
-/// Characters of the text that are quoted.
-const TEXT: usize = 120;
-
 fn check(connection: &Connection) -> Verdict {
     let ended = connection.outcome == ConnectionOutcome::Failed(FailedReason::ReportedError);
     let facts = connection.dialogue.as_deref().filter(|_| !ended);
@@ -80,27 +76,21 @@ fn check(connection: &Connection) -> Verdict {
     else {
         return not_yet(connection);
     };
-    let text = shortened(complaint.text.as_bytes().trim_ascii(), TEXT);
-    let said = match &complaint.code {
-        Some(code) => format!("{} {text}", shortened(code.as_bytes(), TEXT)),
-        None => text.into_owned(),
-    };
-    let asked = complaint
-        .answers
-        .and_then(|nth| facts.exchanges.get(usize::try_from(nth).ok()?));
+    let said = quoted_error(complaint);
+    let asked = facts.refused_request();
     let message = match asked {
         Some(asked) => sentence!(
-            "The server answered {} with the error \"{}\".",
+            "The server answered {} with the error {}.",
             named(asked),
             said
         ),
-        None => sentence!("The server answered a request with the error \"{}\".", said),
+        None => sentence!("The server answered a request with the error {}.", said),
     };
     let more = facts.refused.saturating_sub(1);
     let more = (more > 0).then(|| {
         sentence!(
             "{} on the connection got an error before.",
-            Value::count(more.into(), "request more", "requests more")
+            Value::count(more.into(), "more request", "more requests")
         )
     });
     tell(

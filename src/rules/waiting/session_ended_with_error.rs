@@ -4,14 +4,12 @@ use crate::analysis::connection::{
     Connection, ConnectionOutcome, FailedReason, How, tls_close::who,
 };
 use crate::base::certainty::Certainty;
-use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::dialogue::Complaint;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
-use crate::rules::wording::{named, not_yet, side, tell};
+use crate::rules::wording::{named, not_yet, quoted_error, side, tell};
 
 rule! {
     /// # What happened
@@ -72,20 +70,6 @@ rule! {
     "one side reported an error and ended the session", Check::Connection(check)
 }
 
-/// The error in quotation marks: its code and its text.
-fn said(complaint: &Complaint) -> String {
-    let text = shortened(complaint.text.as_bytes().trim_ascii(), TEXT);
-    let code = complaint
-        .code
-        .as_ref()
-        .map(|code| shortened(code.as_bytes(), TEXT));
-    let words = match code {
-        Some(code) => format!("{code} {text}"),
-        None => text.into_owned(),
-    };
-    format!("\"{}\"", words.trim_end())
-}
-
 fn check(connection: &Connection) -> Verdict {
     let facts = connection.dialogue.as_deref();
     let Some((facts, complaint)) = facts.and_then(|it| Some((it, it.complaint.as_ref()?))) else {
@@ -108,12 +92,10 @@ fn check(connection: &Connection) -> Verdict {
     let message = sentence!(
         "The {} said {} and the connection was closed {} later.",
         side(by),
-        said(complaint),
+        quoted_error(complaint),
         close.time.since(complaint.at.time)
     );
-    let asked = complaint
-        .answers
-        .and_then(|nth| facts.exchanges.get(usize::try_from(nth).ok()?));
+    let asked = facts.refused_request();
     // A session that had served its purpose loses nothing that was asked for.
     let used = facts.before > 0 || facts.exchanges.iter().any(Exchange::is_complete);
     let severity = match used && asked.is_none() {
@@ -148,9 +130,6 @@ fn check(connection: &Connection) -> Verdict {
     .shows(Some(close), "the close")
     .about(connection)
 }
-
-/// Characters of the text that are quoted.
-const TEXT: usize = 120;
 
 #[cfg(test)]
 mod tests {
