@@ -186,7 +186,12 @@ mod tests {
                 .iter()
                 .map(|section| section.heading())
                 .collect();
-            assert_eq!(headings, wanted[..headings.len().max(5)], "{}", rule.name);
+            let optional = [Section::TellItBy, Section::References].map(Section::heading);
+            let wanted: Vec<_> = wanted
+                .into_iter()
+                .filter(|it| headings.contains(it) || !optional.contains(it))
+                .collect();
+            assert_eq!(headings, wanted, "{}", rule.name);
             assert!(
                 !rule.remedies().is_empty(),
                 "{}: the remedy names something to change",

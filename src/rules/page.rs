@@ -2,7 +2,7 @@
 
 use super::Rule;
 
-/// The sections of a page, in order; the last is optional.
+/// The sections of a page, in order; how to tell the cause from others, and the references, are optional.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     /// What was observed.
@@ -11,6 +11,8 @@ pub enum Section {
     WhyItMatters,
     /// What to change.
     Remedy,
+    /// The sign in a capture that tells it from what has the same error.
+    TellItBy,
     /// A ladder that fires this rule and no other.
     Example,
     /// A similar ladder that does not fire it.
@@ -21,10 +23,11 @@ pub enum Section {
 
 impl Section {
     /// All of them, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::WhatHappened,
         Self::WhyItMatters,
         Self::Remedy,
+        Self::TellItBy,
         Self::Example,
         Self::NotThis,
         Self::References,
@@ -37,6 +40,7 @@ impl Section {
             Self::WhatHappened => "What happened",
             Self::WhyItMatters => "Why it matters",
             Self::Remedy => "Remedy",
+            Self::TellItBy => "Tell it by",
             Self::Example => "Example",
             Self::NotThis => "Not this",
             Self::References => "References",

@@ -35,6 +35,11 @@ rule! {
     /// - Once the counters have shown it, raise the backlog of `listen()` and with it `net.core.somaxconn`, which caps
     ///   it.
     ///
+    /// # Tell it by
+    ///
+    /// Other connections to the same port open at the same time. On this one the server ignores the SYN, or repeats its
+    /// SYN-ACK although the client has acknowledged it.
+    ///
     /// # Example
     ///
     /// ```ladder

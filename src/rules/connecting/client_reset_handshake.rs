@@ -27,6 +27,10 @@ rule! {
     /// - *If the SYN was not repeated:* Find out which program on the client's host probes. Where none does, look at
     ///   that host's firewall, and whether the answers reach another host than the one that asked.
     ///
+    /// # Tell it by
+    ///
+    /// The client sends a RST directly after the server's SYN-ACK.
+    ///
     /// # Example
     ///
     /// ```ladder

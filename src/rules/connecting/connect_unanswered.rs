@@ -37,6 +37,10 @@ rule! {
     /// - *If the server sent no SYN-ACK:* Check that the address is right and its host is up.
     /// - Give the program a connect timeout of a few seconds, and let it try another address.
     ///
+    /// # Tell it by
+    ///
+    /// The SYN is repeated at growing intervals, and nothing comes back: no SYN-ACK, no RST, no ICMP error.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -36,6 +36,10 @@ rule! {
     ///   that meets a RST although something listens, by the firewall of its host (iptables `REJECT --reject-with
     ///   tcp-reset`).
     ///
+    /// # Tell it by
+    ///
+    /// A RST follows the SYN, often within one round trip, and no data was ever sent.
+    ///
     /// # Example
     ///
     /// ```ladder

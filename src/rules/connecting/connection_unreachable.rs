@@ -34,6 +34,10 @@ rule! {
     ///   for others, or for nobody (`nft list ruleset`, `iptables -nvL`).
     /// - Check the address that the client uses, and the route and mask of the client itself.
     ///
+    /// # Tell it by
+    ///
+    /// An ICMP error that quotes the SYN comes back, often from a router's address.
+    ///
     /// # Example
     ///
     /// ```ladder

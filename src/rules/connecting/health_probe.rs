@@ -28,6 +28,10 @@ rule! {
     /// - Where the server's log fills up, let it ignore connections without a request (HAProxy `option http-ignore-probes`,
     ///   `option dontlognull`).
     ///
+    /// # Tell it by
+    ///
+    /// The same host connects at a constant interval, and sends nothing or one short request.
+    ///
     /// # Example
     ///
     /// ```ladder

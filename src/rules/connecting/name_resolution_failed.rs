@@ -38,6 +38,11 @@ rule! {
     /// - On REFUSED, ask a server that serves this host; check its list of allowed clients.
     /// - On silence, check the address of the name server and the way there (UDP and TCP port 53).
     ///
+    /// # Tell it by
+    ///
+    /// No SYN goes to the server. The last packets before the error are a DNS query, and a reply without an address or none
+    /// at all.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -22,6 +22,10 @@ rule! {
     ///
     /// - Nothing; do not count such connections as failed requests.
     ///
+    /// # Tell it by
+    ///
+    /// The handshake completes, and the client sends no byte before one side closes.
+    ///
     /// # Example
     ///
     /// ```ladder

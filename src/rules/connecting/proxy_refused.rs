@@ -30,6 +30,10 @@ rule! {
     /// - On 403, let the proxy's rules allow this host and port, or take the host out of the proxy's reach (`NO_PROXY`).
     /// - On 502, 503 and 504, look why the proxy cannot reach the host: its name resolution, its route, the server itself.
     ///
+    /// # Tell it by
+    ///
+    /// The request is a `CONNECT` or names a whole URL, and the response is 403, 407, 502, 503 or 504.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -29,6 +29,10 @@ rule! {
     ///   `nstat TcpExtListenOverflows`); raise `listen()`'s backlog and `net.core.somaxconn` together.
     /// - *If the request may be repeated:* Let the client repeat the request on a new connection.
     ///
+    /// # Tell it by
+    ///
+    /// The server's RST follows the handshake at once, before the server has acknowledged a byte of a request.
+    ///
     /// # Example
     ///
     /// ```ladder

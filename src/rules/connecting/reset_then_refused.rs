@@ -33,6 +33,10 @@ rule! {
     ///   ends (hand over the listening socket, `SO_REUSEPORT`, take it out of the load balancer before).
     /// - Let clients try again with growing pauses; a refused connect took no effect.
     ///
+    /// # Tell it by
+    ///
+    /// Several live connections are reset at one moment, and every later SYN to that port is refused.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -32,6 +32,10 @@ rule! {
     ///   one that fits, or let the client send PINGs more often than that.
     /// - *If the request may be repeated:* Let the client retry requests whose method is idempotent.
     ///
+    /// # Tell it by
+    ///
+    /// The FIN or RST comes while HTTP/2 streams are open, and no GOAWAY frame comes before it.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -44,6 +44,10 @@ rule! {
     /// - *If the GOAWAY said NO_ERROR and the server sent the GOAWAY:* To have fewer of them, raise what limits the
     ///   connection (nginx `keepalive_requests`, `keepalive_time`, `keepalive_timeout`; gRPC `MAX_CONNECTION_AGE`).
     ///
+    /// # Tell it by
+    ///
+    /// A GOAWAY frame comes before the close. Its code is NO_ERROR for a planned end, anything else is a complaint.
+    ///
     /// # Example
     ///
     /// ```ladder

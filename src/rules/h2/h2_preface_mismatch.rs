@@ -33,6 +33,10 @@ rule! {
     ///   port on which the server speaks HTTP/1.1.
     /// - *If TLS was used:* Let ALPN decide, and offer `h2` only where it is spoken.
     ///
+    /// # Tell it by
+    ///
+    /// The client begins with `PRI * HTTP/2.0` and gets HTTP/1, or begins with HTTP/1 and gets HTTP/2 frames.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -34,6 +34,10 @@ rule! {
     /// - *If the server did not reset the stream:* Find out who the client is. Against strangers, see that the server
     ///   is new enough to count resets and to close then.
     ///
+    /// # Tell it by
+    ///
+    /// Dozens of RST_STREAM frames from one side come within a second.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -39,6 +39,10 @@ rule! {
     ///   from the proxy in front of it.
     /// - *If the client reset the stream:* Look into the client's log: it names what it objected to in the response.
     ///
+    /// # Tell it by
+    ///
+    /// A RST_STREAM frame ends one stream, and the other streams of the connection go on.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -35,6 +35,10 @@ rule! {
     /// - *If the client closed first:* Let the client send a Close and wait for the server's before it closes the connection;
     ///   a browser tab or a process that is killed cannot.
     ///
+    /// # Tell it by
+    ///
+    /// A 101 response opened the WebSocket. A FIN or RST ends it, and neither side sent a Close frame before.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -30,6 +30,10 @@ rule! {
     /// - *If the close code was 1007:* Look at what the other side sent as text: it is not UTF-8.
     /// - Look into the log of the side that closed at that moment.
     ///
+    /// # Tell it by
+    ///
+    /// A Close frame comes before the FIN, and its code is neither 1000 nor 1001.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -35,6 +35,10 @@ rule! {
     /// - Compare the idle time with the limits of what stands on the way: load balancers, NAT gateways and firewalls forget
     ///   after 4 minutes to an hour.
     ///
+    /// # Tell it by
+    ///
+    /// After a long idle time the first data is retransmitted again and again. Neither an ACK nor a RST comes.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -34,6 +34,10 @@ rule! {
     ///
     /// - Compare the limit with the idle limit of whatever stands in front: that one should be shorter by some seconds.
     ///
+    /// # Tell it by
+    ///
+    /// Every request has its response. The FIN comes a round number of seconds after the last one.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -41,6 +41,11 @@ rule! {
     ///   `headersTimeout` above 60 s behind an AWS ALB, gunicorn `--keep-alive`, Kestrel `KeepAliveTimeout`).
     /// - Let the client repeat requests that are idempotent on a new connection when this happens (RFC 9112 §9.3.1).
     ///
+    /// # Tell it by
+    ///
+    /// The connection carried a response before, and was idle for about the server's keep-alive timeout. The server's FIN or
+    /// RST comes within a round trip of the request.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -28,6 +28,10 @@ rule! {
     ///   do) or remove it when the end of the stream is signalled; upgrade a client library that does neither.
     /// - Make the client's idle limit shorter than the server's.
     ///
+    /// # Tell it by
+    ///
+    /// The client acknowledged the server's FIN long before it sent the next request. That request gets a RST.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -36,6 +36,10 @@ rule! {
     /// - Capture at the server as well: if the RST is not in that capture, something on the way sent it.
     /// - *If the request may be repeated:* Let the client repeat it on a new connection (RFC 9112 §9.3.1).
     ///
+    /// # Tell it by
+    ///
+    /// The connection was idle, often for minutes, and no FIN came. The first request after the pause gets a RST.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -29,6 +29,10 @@ rule! {
     ///   the connections over several server addresses, or shorten what is waited (`net.ipv4.tcp_tw_reuse=1` on Linux,
     ///   `TcpTimedWaitDelay` on an old Windows).
     ///
+    /// # Tell it by
+    ///
+    /// Connections still open. Most of the client's ephemeral ports towards one server and port are in use or in TIME-WAIT.
+    ///
     /// # Example
     ///
     /// Ten thousand calls, each on its own connection, which the client closes first:

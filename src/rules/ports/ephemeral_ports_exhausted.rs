@@ -27,6 +27,11 @@ rule! {
     /// - Confirm it at the client: `ss -s` or `netstat -an` while it happens, and the error in its log.
     /// - Widen the range (`net.ipv4.ip_local_port_range`, `netsh int ipv4 set dynamicport tcp`), or let the server close first.
     ///
+    /// # Tell it by
+    ///
+    /// No SYN is sent at the time of the error. Shortly before, the client used nearly every ephemeral port towards one
+    /// server and port.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -29,6 +29,11 @@ rule! {
     ///   (NAT gateway, more public addresses), or reach the server without it (private endpoint, peering).
     /// - Look at the translator's metrics for failed translations at that time; they settle it.
     ///
+    /// # Tell it by
+    ///
+    /// SYNs to this server get no answer after very many connections to it within minutes. SYNs to other servers are
+    /// answered.
+    ///
     /// # Example
     ///
     /// ```ladder

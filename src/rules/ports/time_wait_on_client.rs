@@ -27,6 +27,10 @@ rule! {
     /// - Where a connection has to serve one request only, let the server close first, as HTTP servers do after a
     ///   response that says `Connection: close`; a client that closes sooner takes the TIME-WAIT on itself.
     ///
+    /// # Tell it by
+    ///
+    /// The client sends the first FIN on most of its many short connections to one server.
+    ///
     /// # Example
     ///
     /// ```ladder

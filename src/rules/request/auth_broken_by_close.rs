@@ -26,6 +26,10 @@ rule! {
     /// - Let proxies and load balancers keep one client's connection to one server's connection (NTLM affinity), or use a
     ///   scheme that does not need it (Kerberos in one leg, tokens).
     ///
+    /// # Tell it by
+    ///
+    /// A 401 or 407 with an NTLM or Negotiate token is followed by a close instead of the client's next step.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -29,6 +29,10 @@ rule! {
     /// - *If the request announced its length:* Compare `Content-Length` with what the client meant to send; with one
     ///   that is too large the server waits for what never comes.
     ///
+    /// # Tell it by
+    ///
+    /// The client closes or stops sending before the body is as long as the request's head announces.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -29,6 +29,10 @@ rule! {
     /// - *If the client had sent something:* Let the client repeat the request on a new connection; what the server had not
     ///   received whole it cannot have carried out.
     ///
+    /// # Tell it by
+    ///
+    /// The server's FIN comes on a new connection, before the server has acknowledged a whole request.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -34,6 +34,10 @@ rule! {
     /// - *If the server had not answered:* Look into the server's log at the moment of the RST for what ended the handler while
     ///   the request was coming: a limit of size or time, a crash, a worker that was given up.
     ///
+    /// # Tell it by
+    ///
+    /// The client is still sending the request body when the server's RST comes, often after a complete 4xx response.
+    ///
     /// # Example
     ///
     /// ```ladder

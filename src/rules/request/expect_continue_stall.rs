@@ -27,6 +27,10 @@ rule! {
     /// - Let the server or proxy answer `100 Continue`, or pass the field on to a server that does.
     /// - Or let the client not ask (.NET `ServicePointManager.Expect100Continue = false`, curl `-H 'Expect:'`).
     ///
+    /// # Tell it by
+    ///
+    /// The request says `Expect: 100-continue`. Its body follows only after a pause with no packet from the server.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -26,6 +26,10 @@ rule! {
     ///   with the library's own functions.
     /// - Let the first proxy refuse such requests, which strangers send as well.
     ///
+    /// # Tell it by
+    ///
+    /// The request's bytes break the grammar of HTTP, and the server answers 400 or closes directly after them.
+    ///
     /// # Example
     ///
     /// ```ladder

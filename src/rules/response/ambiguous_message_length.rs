@@ -29,6 +29,10 @@ rule! {
     ///   `Transfer-Encoding` of a response that is passed on.
     /// - Let every proxy refuse such messages, and close the connection after them (RFC 9112 §6.3).
     ///
+    /// # Tell it by
+    ///
+    /// One head has two lengths: two `Content-Length` values that differ, or `Content-Length` beside `Transfer-Encoding`.
+    ///
     /// # Example
     ///
     /// ```ladder

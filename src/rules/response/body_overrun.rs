@@ -27,6 +27,10 @@ rule! {
     /// - Correct the announced length: it must count the bytes that are sent, after compression and re-encoding.
     /// - Send no body with 204 and 304, nor in the answer to a HEAD.
     ///
+    /// # Tell it by
+    ///
+    /// The response is complete by its own length, and more bytes follow it.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -35,6 +35,10 @@ rule! {
     /// - Look for a place in the client that closes without reading to the end: let it read the body or cancel it on
     ///   purpose.
     ///
+    /// # Tell it by
+    ///
+    /// The client's FIN or RST comes while the server is sending the body, before its end.
+    ///
     /// # Example
     ///
     /// ```ladder

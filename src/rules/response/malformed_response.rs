@@ -33,6 +33,10 @@ rule! {
     /// - Until then, let the client tolerate it where that is safe (.NET Framework `useUnsafeHeaderParsing`, Node
     ///   `insecureHTTPParser`).
     ///
+    /// # Tell it by
+    ///
+    /// The response arrives, and the client closes directly after it. Its bytes break the grammar of HTTP.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -23,6 +23,10 @@ rule! {
     ///
     /// - Read the text: it says what the server did not accept.
     ///
+    /// # Tell it by
+    ///
+    /// The server replies with an error of its protocol, and the connection stays open.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -35,6 +35,10 @@ rule! {
     /// - *If the client's window had gone to zero:* Let the client read faster, or raise the server's send time limit (nginx
     ///   `send_timeout`).
     ///
+    /// # Tell it by
+    ///
+    /// The server's RST comes after a part of the response. With a FIN instead it is `response-cut-short`.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -27,6 +27,10 @@ rule! {
     ///   and log it quietly: no user is waiting.
     /// - Look for a probe or a warm-up job that sends requests without reading the answers, and let it read them.
     ///
+    /// # Tell it by
+    ///
+    /// The client closes first. The response comes afterwards, and the client's host meets it with RSTs.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -34,6 +34,10 @@ rule! {
     ///   always the same number of missing bytes means that the announced `Content-Length` is wrong, as one counted
     ///   before compression or a rewrite is.
     ///
+    /// # Tell it by
+    ///
+    /// The server's FIN comes after a part of the response, before `Content-Length` or the last chunk.
+    ///
     /// # Example
     ///
     /// ```ladder

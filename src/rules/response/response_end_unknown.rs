@@ -24,6 +24,10 @@ rule! {
     ///   the end of the connection.
     /// - Let the server end the connection with a FIN: read what the client sent before closing, and do not use `SO_LINGER` 0.
     ///
+    /// # Tell it by
+    ///
+    /// The response has neither `Content-Length` nor chunks, and it ends with a RST instead of a FIN.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -32,6 +32,10 @@ rule! {
     /// - Let the program that compresses write the end of the coded data (close or finish the stream) before it ends the response,
     ///   and compute `Content-Length` from the coded bytes.
     ///
+    /// # Tell it by
+    ///
+    /// Every byte of the body arrives, and the body does not decompress as its `Content-Encoding` says.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -23,6 +23,10 @@ rule! {
     /// - Let the server close idle connections without a word (HAProxy `option http-ignore-probes`, `errorfile 408 /dev/null`).
     /// - Make the client's idle limit shorter than the server's, so that it does not come to this.
     ///
+    /// # Tell it by
+    ///
+    /// The server sends a status line, often 408, while no request is outstanding.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -27,6 +27,10 @@ rule! {
     ///   and read response bodies to their end; the last request on these connections tells where to look.
     /// - Set an idle limit at the side that leaks, so that forgotten connections go.
     ///
+    /// # Tell it by
+    ///
+    /// One side's FIN is acknowledged, and the other side sends no FIN for more than a minute.
+    ///
     /// # Example
     ///
     /// ```ladder

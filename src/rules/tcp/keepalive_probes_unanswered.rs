@@ -24,6 +24,10 @@ rule! {
     /// - Probe earlier than the way forgets a connection (`TCP_KEEPIDLE` below the idle limit of firewalls and load
     ///   balancers on the way): a host that is there answers then.
     ///
+    /// # Tell it by
+    ///
+    /// An idle connection carries keep-alive probes of at most one byte at a constant interval, and none is acknowledged.
+    ///
     /// # Example
     ///
     /// ```ladder

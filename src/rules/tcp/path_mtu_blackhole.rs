@@ -28,6 +28,10 @@ rule! {
     /// - Let ICMP type 3 code 4 (IPv6: type 2) through all firewalls on the way.
     /// - Switch on `net.ipv4.tcp_mtu_probing` at the sender, which finds a size by itself.
     ///
+    /// # Tell it by
+    ///
+    /// Small segments are acknowledged. A full-sized segment is retransmitted and never acknowledged.
+    ///
     /// # Example
     ///
     /// ```ladder

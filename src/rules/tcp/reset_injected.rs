@@ -32,6 +32,11 @@ rule! {
     ///   idle time that the finding has), or give the box a longer idle timeout.
     /// - Let the operator of the box look into its log.
     ///
+    /// # Tell it by
+    ///
+    /// The RST has another TTL than the server's other segments, or lacks their TCP timestamps. The server may go on sending
+    /// after it.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -26,6 +26,10 @@ rule! {
     /// - Find out what happened to the other host and to the way there at the moment of its last segment.
     /// - Let the sender notice sooner: a request timeout, `TCP_USER_TIMEOUT`.
     ///
+    /// # Tell it by
+    ///
+    /// The same bytes are retransmitted at growing intervals, and no ACK, FIN or RST comes back.
+    ///
     /// # Example
     ///
     /// ```ladder

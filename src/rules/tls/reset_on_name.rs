@@ -31,6 +31,11 @@ rule! {
     /// - Look for the name in the lists of the firewall, proxy or content filter between client and server, and let it pass.
     /// - Capture at the server: a RST that it has not sent, or a request that never arrives, is the work of a filter.
     ///
+    /// # Tell it by
+    ///
+    /// Connections that ask for one name are cut. Connections to the same address and port that ask for another name are
+    /// served.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -41,6 +41,11 @@ rule! {
     ///   the server name, which old clients leave out.
     /// - Look at the log of the alert's sender: it knows what it refused.
     ///
+    /// # Tell it by
+    ///
+    /// A fatal alert (record type 21) comes before the close. Its sender is the side that refused, and its code is the
+    /// reason.
+    ///
     /// # Example
     ///
     /// ```ladder

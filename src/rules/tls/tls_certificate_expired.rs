@@ -29,6 +29,11 @@ rule! {
     ///   HOST:PORT`), and compare the client's clock.
     /// - Watch the date of what the server sends, not of the file.
     ///
+    /// # Tell it by
+    ///
+    /// The client leaves after the server's Certificate message, and the dates in that certificate do not include the time
+    /// of the capture.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -30,6 +30,10 @@ rule! {
     /// - *If the certificate is hidden:* Capture with a key log to read the certificate, or look at it with `openssl s_client
     ///   -connect HOST:PORT -showcerts`.
     ///
+    /// # Tell it by
+    ///
+    /// The client sends alert 42, 46 or 48, or closes, directly after the server's Certificate message.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -28,6 +28,11 @@ rule! {
     /// - Turn the demand off where no certificate was meant to be needed (`ssl_verify_client`, `SSLVerifyClient`,
     ///   `clientAuth`).
     ///
+    /// # Tell it by
+    ///
+    /// The server sends a CertificateRequest, and the client's Certificate message is empty. An alert (40, 42 or 116) or a
+    /// close follows.
+    ///
     /// # Example
     ///
     /// ```ladder

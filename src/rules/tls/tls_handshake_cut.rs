@@ -38,6 +38,10 @@ rule! {
     ///   it gave the handshake up without an alert (a crash, a limit, a client certificate that it wanted).
     /// - *If neither side closed first:* Capture on both sides of the path, to find where the connection was ended.
     ///
+    /// # Tell it by
+    ///
+    /// The FIN or RST comes after the ClientHello, before the handshake is complete, and no alert comes before it.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -32,6 +32,11 @@ rule! {
     /// - *If the client sent a server name:* Where one address serves several names, check that the server chooses by SNI and
     ///   what it sends to a name it does not know.
     ///
+    /// # Tell it by
+    ///
+    /// The client leaves after the server's Certificate message. The name in the ClientHello (SNI) is not among the
+    /// certificate's names.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -32,6 +32,10 @@ rule! {
     /// - Announce the length of responses, or send them chunked.
     /// - Look into the server's log at that time: a server that was killed leaves the same sign.
     ///
+    /// # Tell it by
+    ///
+    /// The server's FIN follows its data without a last short alert record (`close_notify`).
+    ///
     /// # Example
     ///
     /// ```ladder

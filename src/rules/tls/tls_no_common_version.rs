@@ -32,6 +32,10 @@ rule! {
     /// - *If the alert was protocol_version and the client sent the alert:* Update the server, or turn its newer versions on;
     ///   where that cannot be, allow its version at the client, knowingly.
     ///
+    /// # Tell it by
+    ///
+    /// The alert is 70 (`protocol_version`) or 86, and it comes directly after the ClientHello or the ServerHello.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -31,6 +31,10 @@ rule! {
     /// - *If the client sent a ClientHello:* Where a proxy stands between, compare what it speaks to the server with what that
     ///   port expects; a missing or unexpected PROXY line looks the same.
     ///
+    /// # Tell it by
+    ///
+    /// A ClientHello (bytes `16 03`) gets readable text such as `HTTP/1.1 400`. Or a plain request gets a TLS alert.
+    ///
     /// # Example
     ///
     /// ```ladder

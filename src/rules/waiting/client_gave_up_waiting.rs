@@ -41,6 +41,11 @@ rule! {
     /// - Set the timeouts from the outside inwards in decreasing order, so that the server gives up before its callers do, and
     ///   let the server stop working when the client has gone (`RequestAborted`, `Response.IsClientConnected`).
     ///
+    /// # Tell it by
+    ///
+    /// The client's FIN or RST comes first, often a round number of seconds after its request, and the server has sent no
+    /// response byte.
+    ///
     /// # Example
     ///
     /// ```ladder

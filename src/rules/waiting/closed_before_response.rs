@@ -38,6 +38,11 @@ rule! {
     /// - *If the wait was under 50 ms:* Let a server that refuses on purpose say so with a status (nginx: `return 403`
     ///   instead of `444`).
     ///
+    /// # Tell it by
+    ///
+    /// The server acknowledges the whole request, then sends its FIN without a response. The connection is new, or the FIN
+    /// comes more than a round trip after the request.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -33,6 +33,10 @@ rule! {
     ///   `ServicePointManager.DefaultConnectionLimit`, `MaxConnectionsPerServer`, the size of the pool).
     /// - Make the slow calls fewer or shorter, and close each response, which gives its connection back.
     ///
+    /// # Tell it by
+    ///
+    /// The client never has more than a few connections to the server. Each next request starts when a response ends.
+    ///
     /// # Example
     ///
     /// ```ladder

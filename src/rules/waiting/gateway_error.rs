@@ -34,6 +34,11 @@ rule! {
     /// - *If the status was 503:* See whether the gateway had a server to send the request to: health checks, a pool or rate
     ///   limit that was reached, a deployment in progress.
     ///
+    /// # Tell it by
+    ///
+    /// This connection carries a complete 502 or 503. The fault is on another connection: between the gateway and the server
+    /// behind it.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -31,6 +31,10 @@ rule! {
     /// - Capture between the gateway and the server behind it at the same time: it shows whether that server had the request, and
     ///   what it did with it.
     ///
+    /// # Tell it by
+    ///
+    /// A complete 504 comes a round number of seconds after the request. That time is the gateway's timeout.
+    ///
     /// # Example
     ///
     /// ```ladder

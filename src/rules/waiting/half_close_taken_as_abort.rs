@@ -25,6 +25,10 @@ rule! {
     /// - Do not half-close: send `Connection: close` instead, and close after the response (`nc` without `-N`).
     /// - Or let the server ignore it (nginx `proxy_ignore_client_abort on`, HAProxy without `option abortonclose`).
     ///
+    /// # Tell it by
+    ///
+    /// The client's FIN follows its request at once, and the server closes as soon as it has that FIN.
+    ///
     /// # Example
     ///
     /// ```ladder

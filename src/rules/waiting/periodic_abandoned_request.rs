@@ -32,6 +32,10 @@ rule! {
     /// - *If both ends are on one host:* Over loopback every 21 minutes: IIS warms up a worker that was stopped after 20 idle minutes; set the idle timeout to
     ///   0 or the start mode to `OnDemand`, or ignore it in the logger.
     ///
+    /// # Tell it by
+    ///
+    /// The same request comes at a constant interval, and its client closes each time before the response.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -37,6 +37,11 @@ rule! {
     /// - Find out whether the server resets on purpose (`SO_LINGER` 0, nginx `reset_timedout_connection`), and let it
     ///   answer with a status or close with a FIN instead.
     ///
+    /// # Tell it by
+    ///
+    /// The server acknowledges the whole request, then sends a RST without a response. Under 50 ms points to a rule or a
+    /// crash, seconds to a timeout or a restart.
+    ///
     /// # Example
     ///
     /// ```ladder

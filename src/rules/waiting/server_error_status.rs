@@ -26,6 +26,10 @@ rule! {
     /// - Look into the server's log at the time of the answer.
     /// - Look also into the log of the proxies in front of the server: it says whether the answer is their own.
     ///
+    /// # Tell it by
+    ///
+    /// The response is complete, its status is 500 or above, and nothing in it names a gateway.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -34,6 +34,10 @@ rule! {
     /// - Or make the call shorter, or answer at once and let the client ask for the result later.
     /// - *If the status was 408:* Find out why the client takes so long to send its request.
     ///
+    /// # Tell it by
+    ///
+    /// Several requests end after the same time each, without a response or with 500, 503 or 408.
+    ///
     /// # Example
     ///
     /// ```ladder

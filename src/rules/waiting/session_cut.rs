@@ -27,6 +27,10 @@ rule! {
     ///   alive, a connection that was taken over by another one.
     /// - Let the client connect again by itself, after a pause that grows.
     ///
+    /// # Tell it by
+    ///
+    /// The server closes while no request is outstanding, without the message with which its protocol ends a session.
+    ///
     /// # Example
     ///
     /// ```ladder

@@ -27,6 +27,10 @@ rule! {
     /// - Read the text: it names the cause better than the close does.
     /// - Look into the log of the side that said it, at the time of the message.
     ///
+    /// # Tell it by
+    ///
+    /// The last message before the close is an error in the words of the protocol, and tcpdump's `-A` shows its text.
+    ///
     /// # Example
     ///
     /// ```ladder
