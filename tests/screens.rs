@@ -553,7 +553,7 @@ fn a_finding_is_copied_and_its_connections_are_listed() {
     all.findings[0].caused_by = None;
     let mut other = all.findings[0].clone();
     other.id = 2;
-    other.summary = "something else".to_owned();
+    other.summary = "something else".into();
     all.findings[0].connections.truncate(7);
     all.findings.push(other);
     shown.take(Arc::new(all), 1, ReadStage::Done);

@@ -82,7 +82,7 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     for section in &harmless {
         let cause = section.cause();
         let lead = StyledLine::default()
-            .strong(cause.summary.clone())
+            .strong(cause.headline())
             .faint(format!("  [{}]", cause.rule));
         let ids = section.connections();
         let ids = match &ids[..] {
@@ -115,7 +115,7 @@ impl FindingWriter<'_, '_> {
         for effect in section.parts.iter().skip(1) {
             let line = StyledLine::default()
                 .plain("→ ")
-                .strong(times(effect))
+                .strong(effect.headline())
                 .plain(format!(": {} ", message(effect)))
                 .faint(format!("[{}]", effect.rule));
             sheet.detail("And so", &line)?;
@@ -333,10 +333,6 @@ impl FindingWriter<'_, '_> {
 /// `1. ERROR  4,812 × requests were answered by a RST  [reset-before-response]`.
 fn headline(place: u32, section: &FindingSection<'_>) -> StyledLine {
     let cause = section.cause();
-    let times = match section.times() {
-        0 | 1 => String::new(),
-        many => format!("{} × ", number(many)),
-    };
     StyledLine::default()
         .plain(format!("{place}. "))
         .with(
@@ -344,7 +340,7 @@ fn headline(place: u32, section: &FindingSection<'_>) -> StyledLine {
             section.severity().name().to_uppercase(),
         )
         .plain("  ")
-        .strong(format!("{times}{}", cause.summary))
+        .strong(cause.summary.over(section.times()))
         .faint(format!("  [{}]", cause.rule))
 }
 
@@ -362,13 +358,6 @@ fn details_gone(gone: u64, all: u64) -> StyledLine {
 fn connections(ids: &[u32]) -> String {
     let all = count(ids.len() as u64, "connection", "connections");
     format!("{all}: {}", ranges(ids, MORE))
-}
-
-fn times(finding: &Finding) -> String {
-    match finding.times {
-        0 | 1 => finding.summary.clone(),
-        many => format!("{} × {}", number(many), finding.summary),
-    }
 }
 
 fn message(finding: &Finding) -> String {

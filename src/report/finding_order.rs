@@ -4,7 +4,7 @@
 use hashbrown::HashMap;
 
 use crate::base::certainty::Certainty;
-use crate::rules::{Finding, Severity};
+use crate::rules::{Finding, Headline, Severity};
 
 /// One section of the page.
 pub(super) struct FindingSection<'a> {
@@ -15,7 +15,7 @@ pub(super) struct FindingSection<'a> {
 }
 
 /// What makes two sections equal.
-type SectionKey<'a> = Vec<(&'a str, Severity, Certainty, &'a str)>;
+type SectionKey<'a> = Vec<(&'a str, Severity, Certainty, &'a Headline)>;
 
 /// The sections, in the order of their worst findings. `findings` are numbered from 1, worst first.
 pub(super) fn sections(findings: &[Finding]) -> Vec<FindingSection<'_>> {
@@ -40,7 +40,7 @@ pub(super) fn sections(findings: &[Finding]) -> Vec<FindingSection<'_>> {
     for parts in stories {
         let key = parts
             .iter()
-            .map(|it| (it.rule, it.severity, it.certainty, it.summary.as_str()));
+            .map(|it| (it.rule, it.severity, it.certainty, &it.summary));
         match known.entry(key.collect()) {
             hashbrown::hash_map::Entry::Occupied(at) => {
                 if let Some(section) = told.get_mut(*at.get()) {
@@ -169,8 +169,8 @@ mod tests {
             client: None,
             server: None,
             caused_by,
-            summary: rule.to_owned(),
-            message: String::new(),
+            summary: rule.into(),
+            message: Default::default(),
             evidence: Vec::new(),
             remedies: Vec::new(),
         }

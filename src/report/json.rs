@@ -659,7 +659,7 @@ struct FindingRow<'a> {
     server: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     caused_by: Option<u32>,
-    summary: Cow<'a, str>,
+    summary: String,
     message: Cow<'a, str>,
     evidence: Vec<EvidenceRow<'a>>,
     remedies: Vec<Cow<'a, str>>,
@@ -687,7 +687,7 @@ impl<'a> FindingRow<'a> {
             client: finding.client,
             server: finding.server.map(|server| server.to_string()),
             caused_by: finding.caused_by,
-            summary: harmless(&finding.summary),
+            summary: harmless(&finding.headline()).into_owned(),
             message: harmless(&finding.message),
             evidence: evidence
                 .map(|evidence| EvidenceRow {

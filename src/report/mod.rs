@@ -127,10 +127,10 @@ mod tests {
             client: Some(endpoint(1, 0).ip),
             server: Some(endpoint(2, 80)),
             caused_by: None,
-            summary: "connections were reset before the response".to_owned(),
+            summary: "connections were reset before the response".into(),
             message: "The server reset the connection after it had the whole request, and sent not a byte of the \
                       response. Its log says \u{1b}[31m why."
-                .to_owned(),
+                .into(),
             evidence: vec![Evidence {
                 frame_ref: frame_ref(9, 41),
                 note: "RST from the server, 0 bytes of the response sent".to_owned(),

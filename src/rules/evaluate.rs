@@ -191,7 +191,7 @@ pub(crate) fn evaluate_with(
             client: key.client,
             server: key.server,
             caused_by: None,
-            summary: cases.summary.text(facts.frames),
+            summary: super::headline::Headline::of(&cases.summary, facts.frames),
             message: cases.message.text(facts.frames),
             evidence: cases.evidence,
             remedies: cases.remedies.shown(cases.count),
@@ -242,7 +242,7 @@ fn name(findings: &mut [Finding], facts: &RuleInput<'_>) {
             let name = shortened(&lookup.name, 80);
             let frame = lookup.answer.map_or(lookup.asked, |answer| answer.at).frame;
             let frame = facts.frames.name(frame);
-            finding.message.push_str(&format!(
+            finding.message.push_happened(&format!(
                 " The client knew {} as {name} ({frame}).",
                 server.ip
             ));
@@ -470,7 +470,9 @@ mod tests {
         let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
         let message = &findings[0].message;
         assert!(
-            message.ends_with("The client knew 10.0.0.2 as shop.example (frame 2)."),
+            message
+                .happened()
+                .ends_with("The client knew 10.0.0.2 as shop.example (frame 2)."),
             "{message}"
         );
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::headline::Headline;
+use super::statement::Message;
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
@@ -71,10 +73,10 @@ pub struct Finding {
     pub server: Option<Endpoint>,
     /// The finding that this one follows from, if any; reports show both as one sequence of events.
     pub caused_by: Option<u32>,
-    /// The phrase after a count: "responses say `Connection: close` twice".
-    pub summary: String,
-    /// What happened here, in a sentence or two.
-    pub message: String,
+    /// The headline, for one case and for many.
+    pub summary: Headline,
+    /// What happened here, and what it means.
+    pub message: Message,
     /// The frames that prove it, of the first case.
     pub evidence: Vec<Evidence>,
     /// What to change.
@@ -82,6 +84,12 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The headline over all cases: "7 requests were reset before the response".
+    #[must_use]
+    pub fn headline(&self) -> String {
+        self.summary.over(self.times)
+    }
+
     /// Connections in all, with those whose details are given up.
     #[must_use]
     pub fn in_all(&self) -> u64 {

@@ -474,8 +474,8 @@ mod tests {
             client: Some(endpoint(last, 0).ip),
             server: Some(endpoint(2, 80)),
             caused_by: None,
-            summary: String::new(),
-            message: String::new(),
+            summary: "".into(),
+            message: Default::default(),
             evidence: Vec::new(),
             remedies: Vec::new(),
         };

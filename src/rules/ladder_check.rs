@@ -89,7 +89,7 @@ pub(super) fn found_by(rule: &super::Rule, ladder: &str) -> Option<Finding> {
 /// The message of this rule's finding in a ladder, if any.
 #[cfg(test)]
 pub(super) fn told_by(rule: &super::Rule, ladder: &str) -> Option<String> {
-    Some(found_by(rule, ladder)?.message)
+    Some(found_by(rule, ladder)?.message.to_string())
 }
 
 /// Compares the engine's output with the ladder.

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::headline::NUMBER;
 use crate::base::format::{bytes, count, duration, exact_bytes, number};
 use crate::base::frame_ref::{FrameNames, FrameNumber, FrameRef};
 
@@ -261,6 +262,38 @@ impl Sentence {
         }
     }
 
+    /// The singular or the plural of a headline, `[one|many]`, with [`NUMBER`] in the place of `#`.
+    pub(super) fn choice(&self, plural: bool, frames: &FrameNames) -> String {
+        let mut text = String::new();
+        let mut values = self.values.iter();
+        // Outside of brackets, in the singular, or in the plural.
+        let mut within = None;
+        let mut rest = self.template;
+        while let Some(next) = rest.chars().next() {
+            let is_shown = within.is_none_or(|it| it == plural);
+            let length = if rest.starts_with("{}") {
+                2
+            } else {
+                next.len_utf8()
+            };
+            match next {
+                '[' => within = Some(false),
+                '|' if within == Some(false) => within = Some(true),
+                ']' if within.is_some() => within = None,
+                '{' if length == 2 => {
+                    if let Some(value) = values.next().filter(|_| is_shown) {
+                        value.write(&mut text, frames);
+                    }
+                }
+                '#' if within == Some(true) && is_shown => text.push(NUMBER),
+                other if is_shown => text.push(other),
+                _ => {}
+            }
+            rest = rest.get(length..).unwrap_or_default();
+        }
+        text
+    }
+
     /// The sentence as text.
     pub(super) fn text(&self, frames: &FrameNames) -> String {
         let mut text = String::new();
@@ -303,8 +336,10 @@ pub(super) use sentence;
 pub struct Statement {
     /// How many cases it is about; 0 counts as one.
     cases: u64,
-    /// The sentences, each with the number of cases that have it.
+    /// What happened: the sentences, each with the number of cases that have it.
     sentences: Vec<(u64, Sentence)>,
+    /// What it means for the user: what is lost, whether a retry is safe, what is not known.
+    meaning: Vec<(u64, Sentence)>,
 }
 
 impl Statement {
@@ -312,6 +347,18 @@ impl Statement {
     pub(super) fn say(&mut self, sentence: impl Into<Sentence>) {
         let sentence = sentence.into();
         self.sentences.push((1, sentence));
+    }
+
+    /// Adds a sentence on what it means for the user.
+    pub(super) fn mean(&mut self, sentence: impl Into<Sentence>) {
+        self.meaning.push((1, sentence.into()));
+    }
+
+    /// Adds a sentence on what it means for the user.
+    #[must_use]
+    pub(super) fn means(mut self, sentence: impl Into<Sentence>) -> Self {
+        self.mean(sentence);
+        self
     }
 
     /// Adds a sentence that holds for all cases so far together.
@@ -329,34 +376,27 @@ impl Statement {
     /// Makes this hold for the other's cases as well.
     pub(super) fn absorb(&mut self, other: Self) {
         self.cases = self.cases.max(1) + other.cases.max(1);
-        let mut place = 0;
-        for (cases, sentence) in other.sentences {
-            let rest = self.sentences.get_mut(place..).unwrap_or_default();
-            let same = |(_, own): &&mut (u64, Sentence)| own.template == sentence.template;
-            let found = rest.iter_mut().enumerate().find_map(|(nth, own)| {
-                let own = Some(own).filter(same)?;
-                Some((nth, own))
-            });
-            match found {
-                Some((nth, (count, own))) => {
-                    *count += cases;
-                    own.absorb(sentence);
-                    place += nth + 1;
-                }
-                None => {
-                    self.sentences.insert(place, (cases, sentence));
-                    place += 1;
-                }
-            }
-        }
+        absorb(&mut self.sentences, other.sentences);
+        absorb(&mut self.meaning, other.meaning);
     }
 
     /// The text. A sentence that only some cases have begins with their number.
     #[must_use]
-    pub(super) fn text(&self, frames: &FrameNames) -> String {
+    pub(super) fn text(&self, frames: &FrameNames) -> Message {
+        let mut text = self.part(&self.sentences, frames);
+        let meaning = self.part(&self.meaning, frames);
+        let happened = text.len();
+        if happened > 0 && !meaning.is_empty() {
+            text.push(' ');
+        }
+        text += &meaning;
+        Message { text, happened }
+    }
+
+    fn part(&self, sentences: &[(u64, Sentence)], frames: &FrameNames) -> String {
         let all = self.cases.max(1);
         let mut text = String::new();
-        for (cases, sentence) in &self.sentences {
+        for (cases, sentence) in sentences {
             if !text.is_empty() {
                 text.push(' ');
             }
@@ -366,6 +406,88 @@ impl Statement {
             text += &sentence.text(frames);
         }
         text
+    }
+}
+
+/// Joins the sentences of other cases: those with the same template become one.
+fn absorb(sentences: &mut Vec<(u64, Sentence)>, others: Vec<(u64, Sentence)>) {
+    let mut place = 0;
+    for (cases, sentence) in others {
+        let rest = sentences.get_mut(place..).unwrap_or_default();
+        let same = |(_, own): &&mut (u64, Sentence)| own.template == sentence.template;
+        let found = rest.iter_mut().enumerate().find_map(|(nth, own)| {
+            let own = Some(own).filter(same)?;
+            Some((nth, own))
+        });
+        match found {
+            Some((nth, (count, own))) => {
+                *count += cases;
+                own.absorb(sentence);
+                place += nth + 1;
+            }
+            None => {
+                sentences.insert(place, (cases, sentence));
+                place += 1;
+            }
+        }
+    }
+}
+
+/// The text of a finding: what happened, then what it means. It can be used like the string of both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Message {
+    text: String,
+    /// Bytes that say what happened.
+    happened: usize,
+}
+
+impl Message {
+    /// What happened.
+    #[must_use]
+    pub fn happened(&self) -> &str {
+        self.text.get(..self.happened).unwrap_or(&self.text)
+    }
+
+    /// What it means for the user; may be empty.
+    #[must_use]
+    pub fn meaning(&self) -> &str {
+        let rest = self.text.get(self.happened..);
+        rest.unwrap_or_default().trim_start()
+    }
+
+    /// Adds to what happened.
+    pub(super) fn push_happened(&mut self, more: &str) {
+        self.text.insert_str(self.happened, more);
+        self.happened += more.len();
+    }
+}
+
+impl std::ops::Deref for Message {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl std::fmt::Display for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl PartialEq<&str> for Message {
+    fn eq(&self, other: &&str) -> bool {
+        self.text == *other
+    }
+}
+
+/// All of it says what happened.
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        let happened = text.len();
+        let text = text.to_owned();
+        Self { text, happened }
     }
 }
 
@@ -480,8 +602,40 @@ mod tests {
             (&["A", "B", "C", "D", "E"], "A, B, C, D or other request"),
         ] {
             let wanted = format!("The server had the whole {told}.");
-            assert_eq!(had(methods), wanted, "{methods:?}");
+            assert_eq!(had(methods).to_string(), wanted, "{methods:?}");
         }
+    }
+
+    #[test]
+    fn a_headline_has_a_singular_and_a_plural() {
+        let frames = FrameNames::default();
+        let of = |sentence: Sentence| crate::rules::Headline::of(&sentence, &frames);
+        let reset = of("[A request was|# requests were] reset".into());
+        assert_eq!(reset.over(1), "A request was reset");
+        assert_eq!(reset.over(1200), "1,200 requests were reset");
+        let told = of(sentence!(
+            "Server [sent {}|sent {} each] at port {}",
+            "one",
+            "two",
+            80u16
+        ));
+        assert_eq!(told.over(2), "Server sent two each at port 80");
+        let bare = of("The capture is not complete".into());
+        assert_eq!(bare.over(3), "The capture is not complete");
+    }
+
+    #[test]
+    fn what_happened_is_told_apart_from_what_it_means() {
+        let case = || Statement::from("It was reset.").means("It may be retried.");
+        let mut both = case().and("It was late.");
+        both.absorb(case());
+        let text = both.text(&FrameNames::default());
+        assert_eq!(text.happened(), "It was reset. 1 of 2: It was late.");
+        assert_eq!(text.meaning(), "It may be retried.");
+        assert_eq!(
+            text,
+            "It was reset. 1 of 2: It was late. It may be retried."
+        );
     }
 
     #[test]

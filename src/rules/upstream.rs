@@ -302,7 +302,7 @@ mod tests {
         let cause = own
             .caused_by
             .and_then(|id| findings.iter().find(|it| it.id == id));
-        (own.message.clone(), cause.map(|it| it.rule))
+        (own.message.to_string(), cause.map(|it| it.rule))
     }
 
     #[test]

@@ -132,7 +132,7 @@ const ERROR_TEXT: usize = 120;
 /// Characters of a path in a sentence.
 const PATH: usize = 60;
 
-/// Whether the request may be repeated: by its method alone (RFC 9110 §9.2.2).
+/// Whether the request is safe to retry: by its method alone (RFC 9110 §9.2.2).
 pub(super) fn repetition(exchange: &Exchange) -> Sentence {
     let request = exchange.request.as_ref();
     let safe = match in_other_words(exchange) {
@@ -140,9 +140,9 @@ pub(super) fn repetition(exchange: &Exchange) -> Sentence {
         None => request.is_some_and(|it| it.method.is_idempotent()),
     };
     match safe {
-        true => sentence!("{} may be sent again.", named(exchange)),
+        true => sentence!("{} is safe to retry.", named(exchange)),
         false => sentence!(
-            "{} must not be sent again blindly: it may have taken effect.",
+            "Do not retry {} blindly: the server may have processed it.",
             named(exchange)
         ),
     }
@@ -217,6 +217,14 @@ impl DiagnosisBuilder {
         self
     }
 
+    /// Adds a sentence on what it means for the user.
+    pub(super) fn means<S: Into<Sentence>>(mut self, sentence: Option<S>) -> Self {
+        if let Some(sentence) = sentence {
+            self.story.message.mean(sentence);
+        }
+        self
+    }
+
     /// Completes a diagnosis that is not about one connection.
     pub(super) fn story(mut self) -> Diagnosis {
         self.story.remedies = self.rule.remedies();
@@ -227,10 +235,10 @@ impl DiagnosisBuilder {
     /// Completes a diagnosis of this connection, with the caveats that apply to all of them.
     pub(super) fn about(mut self, connection: &Connection) -> Verdict {
         if connection.sent.iter().any(|sent| sent.missing > 0) {
-            self.story.message.say(PARTLY_MISSING);
+            self.story.message.mean(PARTLY_MISSING);
         }
         if connection.is_presumed() && connection.teardown.phase != Phase::Opaque {
-            self.story.message.say(PRESUMED);
+            self.story.message.mean(PRESUMED);
         }
         let mut remedies = self.rule.remedies();
         if connection.roles.certainty() != Certainty::Certain {

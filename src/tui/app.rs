@@ -246,7 +246,7 @@ impl App {
                 .known
                 .insert((finding.rule, finding.client, finding.server));
             if is_new && finding.severity >= Severity::Warning {
-                news = Some((finding.severity, finding.summary.clone()));
+                news = Some((finding.severity, finding.headline()));
             }
         }
         if let Some((severity, summary)) = news.filter(|_| live) {

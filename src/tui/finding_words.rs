@@ -4,7 +4,7 @@ use super::help::HelpScreen;
 use super::view_model::FindingGroup;
 use super::{KeyOutcome, Tab, ViewContext};
 use crate::base::certainty::Certainty;
-use crate::base::format::{count, number};
+use crate::base::format::count;
 use crate::report::rich_text::StyledLine;
 use crate::report::rich_text::Tone;
 use crate::rules::{self, Finding};
@@ -35,7 +35,7 @@ pub(super) fn headline(
         format!("{} {:<8}", glyphs.sign(severity), severity.name()),
     );
     let weight = if selected { Tone::Strong } else { Tone::Plain };
-    line = line.with(weight, subject(group, finding, cx));
+    line = line.with(weight, subject(group, finding));
     let rule = StyledLine::default().faint(format!("  {}", finding.rule));
     let beside = line.columns() + rule.columns() <= usize::from(area.width);
     let room = if beside && area.width >= 100 {
@@ -53,17 +53,9 @@ pub(super) fn headline(
     }
 }
 
-/// The headline's text; a group of several findings starts with their number: `12 × responses say …`.
-pub(super) fn subject(group: &FindingGroup, finding: &Finding, cx: &ViewContext<'_>) -> String {
-    match group.times {
-        0 | 1 => finding.summary.clone(),
-        many => format!(
-            "{} {} {}",
-            number(many),
-            cx.look.glyphs.times,
-            finding.summary
-        ),
-    }
+/// The headline over all cases of a group.
+pub(super) fn subject(group: &FindingGroup, finding: &Finding) -> String {
+    finding.summary.over(group.times)
 }
 
 /// The group's hosts: `10.0.0.1 → 10.0.0.2:80, and 3 other pairs`.

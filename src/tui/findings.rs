@@ -3,7 +3,7 @@
 
 use super::finding_words::headline;
 use super::finding_words::hosts;
-use super::finding_words::{connections, rule};
+use super::finding_words::{connections, rule, subject};
 use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -129,7 +129,7 @@ impl Screen for FindingsScreen {
             let finding = findings.get(groups[nth].first);
             finding.is_some_and(|it| {
                 let hosts = hosts(&groups[nth], cx);
-                let texts = [it.summary.as_str(), it.message.as_str(), it.rule, &hosts];
+                let texts = [&subject(&groups[nth], it), &*it.message, it.rule, &hosts];
                 texts.into_iter().any(|text| holds(text, needle))
             })
         });

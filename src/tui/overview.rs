@@ -6,7 +6,7 @@
 
 use super::finding_words::headline;
 use super::finding_words::hedge;
-use super::finding_words::hosts;
+use super::finding_words::{hosts, subject};
 use super::theme::tone;
 use crate::report::rich_text::Tone;
 use crate::report::wording::other_packets::no_tcp;
@@ -118,7 +118,9 @@ impl Screen for OverviewScreen {
         let findings = &cx.snapshot().findings;
         let found = find(cx.model.groups.len(), self.place.selected, seek, |nth| {
             let finding = findings.get(cx.model.groups[nth].first);
-            finding.is_some_and(|it| holds(&it.summary, needle) || holds(it.rule, needle))
+            finding.is_some_and(|it| {
+                holds(&subject(&cx.model.groups[nth], it), needle) || holds(it.rule, needle)
+            })
         });
         found.is_some_and(|nth| self.place.select(nth))
     }

@@ -196,7 +196,7 @@ impl StoryText<'_, '_> {
         let sign = cx.look.glyphs.sign(finding.severity);
         let severity = format!("{sign} {}  ", finding.severity.name());
         let title =
-            StyledLine::of(finding.severity.into(), severity).strong(subject(group, finding, cx));
+            StyledLine::of(finding.severity.into(), severity).strong(subject(group, finding));
         self.page.push(Paragraph::new(0, title).hanging(2));
         self.page.push(Paragraph::new(
             2,
@@ -286,7 +286,7 @@ impl StoryText<'_, '_> {
         };
         let sign = self.cx.look.glyphs.sign(finding.severity);
         let line = StyledLine::of(finding.severity.into(), format!("{sign} "))
-            .plain(subject(group, finding, self.cx));
+            .plain(subject(group, finding));
         let link = self.link(StoryLink::Group(nth));
         self.page
             .push(Paragraph::new(2, line).hanging(4).link(link));

@@ -45,12 +45,11 @@ pub(super) fn page(
         ));
         // The message of a finding about many connections describes the first of them.
         let own = finding.connections.first() == Some(&connection.id);
-        let text = if own {
-            &finding.message
-        } else {
-            &finding.summary
+        let text = match own {
+            true => finding.message.to_string(),
+            false => finding.summary.to_string(),
         };
-        page.push(Paragraph::new(2, text.clone()));
+        page.push(Paragraph::new(2, text));
         if own {
             for evidence in &finding.evidence {
                 let line = StyledLine::default()

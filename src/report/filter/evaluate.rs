@@ -334,7 +334,7 @@ impl TextTest {
             is_numeric: lower.chars().all(numeric),
             findings: findings
                 .iter()
-                .map(|it| is_in(it.rule) || is_in(&it.summary))
+                .map(|it| is_in(it.rule) || is_in(&it.headline()))
                 .collect(),
             by: std::array::from_fn(|at| is_in(By::WORDS[at].1)),
             how: MEANS.map(|how| match how {
@@ -466,8 +466,8 @@ mod tests {
             client: None,
             server: None,
             caused_by: None,
-            summary: "requests crossed the close".to_owned(),
-            message: String::new(),
+            summary: "requests crossed the close".into(),
+            message: Default::default(),
             evidence: Vec::new(),
             remedies: Vec::new(),
         }];

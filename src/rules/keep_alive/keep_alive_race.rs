@@ -229,7 +229,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         message,
     )
     .adds(after)
-    .adds(Some(repetition(exchange)))
+    .means(Some(repetition(exchange)))
     .adds(whose)
     .shows(Some(close), format!("{word} from the server"))
     .shows(
@@ -359,7 +359,7 @@ fn told_of(it: &Suspect<'_>, timer: Option<Measured>, same: Option<Measured>) ->
         .adds(Some(
             "The request lay unread in the server's socket when it closed, hence a RST and no FIN.",
         ))
-        .adds(Some(repetition(it.exchange)))
+        .means(Some(repetition(it.exchange)))
         .shows(Some(sent.first), format!("the {what}"))
         .shows(Some(it.reset), "RST from the server")
         .story(),
@@ -384,7 +384,7 @@ mod tests {
             "{told}"
         );
         assert!(
-            told.contains("Node.js") && told.contains("may be sent again"),
+            told.contains("Node.js") && told.contains("safe to retry"),
             "{told}"
         );
     }

@@ -154,7 +154,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "requests were sent on connections that were known to be closed",
         message,
     )
-    .adds(Some(repetition(exchange)))
+    .means(Some(repetition(exchange)))
     .adds(idle)
     .shows(Some(ending.close.frame_ref), "FIN from the server")
     .shows(known, "the client acknowledges the FIN")

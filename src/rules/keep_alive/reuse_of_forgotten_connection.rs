@@ -234,7 +234,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "requests met a host that knew nothing of the connection",
         message,
     )
-    .adds(Some(repetition(exchange)))
+    .means(Some(repetition(exchange)))
     .adds(Some(origin(connection, &ending.close)))
     .adds(measured_time::forgotten(idle))
     .shows(Some(sent.first), format!("the {what}"))

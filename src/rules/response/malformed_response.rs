@@ -300,7 +300,7 @@ mod tests {
             "SYN -->\n<-- SYN\nGET / [close] -->\n<-- \"{response}\"\n<-- FIN\nFIN -->\n<-- ACK"
         );
         let found = ladder_check::found_by(&super::RULE, &text)?;
-        Some((found.severity, found.message))
+        Some((found.severity, found.message.to_string()))
     }
 
     #[test]

@@ -292,7 +292,7 @@ mod tests {
         let text = format!("SYN -->\n<-- SYN\nGET / -->\n{response}\n<-- FIN\nFIN -->\n<-- ACK");
         let found = ladder_check::found_by(&super::RULE, &text)?;
         assert!(found.evidence.len() > 1);
-        Some(found.message)
+        Some(found.message.to_string())
     }
 
     #[test]

@@ -210,7 +210,7 @@ fn check(connection: &Connection) -> Verdict {
             time
         ),
     };
-    let message = Statement::from(message).and(repetition(exchange));
+    let message = Statement::from(message).means(repetition(exchange));
     tell(
         &RULE,
         Severity::Error,
@@ -255,7 +255,7 @@ fn announced_story(
     };
     let message = sentence!(
         "{} behind a request whose response announced the close of the connection, which the {} then closed {} after it. A \
-         server must not process what comes after (RFC 9112 §9.6), so it may be sent again.",
+         server must not process what comes after (RFC 9112 §9.6), so it safe to retry.",
         Value::count(
             unanswered as u64,
             "pipelined request got no answer",
@@ -292,14 +292,14 @@ mod tests {
         let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}");
         let found = ladder_check::found_by(&super::RULE, &text)?;
         assert_eq!(found.evidence.len(), 2);
-        Some(found.message)
+        Some(found.message.to_string())
     }
 
     #[test]
     fn the_time_waited_is_told_and_held_against_known_limits() {
         let soon = message("GET / -->\n+40ms <-- FIN\nFIN -->\n<-- ACK").expect("found");
         assert!(
-            soon.contains("40.0 ms") && soon.contains("may be sent again"),
+            soon.contains("40.0 ms") && soon.contains("safe to retry"),
             "{soon}"
         );
         let late = message("POST / \"x\" -->\n+110s <-- FIN\nFIN -->\n<-- ACK").expect("found");

@@ -128,7 +128,7 @@ fn check(connection: &Connection) -> Verdict {
         let via = crate::base::escape::shortened(via.value.as_bytes(), 60).into_owned();
         message.say(sentence!("Its `Via` field says {}.", via));
     }
-    message.say(repetition(exchange));
+    message.mean(repetition(exchange));
     let more = all.count();
     let told = tell(
         &RULE,

@@ -99,7 +99,7 @@ fn check(connection: &Connection) -> Verdict {
              answer of another gateway."
         }
     });
-    message.say(repetition(exchange));
+    message.mean(repetition(exchange));
     let more = late.count();
     tell(
         &RULE,

@@ -207,7 +207,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     if kind == ResetKind::NoSocket {
         message.say("Its RST says that there was no socket any more, so it was closed before.");
     }
-    message.say(match announced {
+    message.mean(match announced {
         true => sentence!(
             "{} may be sent again: the response before it had announced the close, so the server must not process what \
              comes after (RFC 9112 §9.6).",
@@ -222,10 +222,10 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         ));
     }
     if missing {
-        message.say(PARTLY_MISSING);
+        message.mean(PARTLY_MISSING);
     }
     if connection.is_presumed() {
-        message.say(PRESUMED);
+        message.mean(PRESUMED);
     }
     let mut remedies = RULE.remedies();
     if let Some(whose) = measured_time::wait(connection, waited, Who::Server) {
