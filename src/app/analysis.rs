@@ -10,6 +10,7 @@ use super::options::{AnalysisError, AnalysisOptions};
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine;
 use crate::packet::capture::{self, OpenOptions};
+use crate::protocol::tls::secrets::KeyStore;
 use crate::report::snapshot::{CaptureSummary, Snapshot};
 use crate::report::{self, Format, ReportOptions};
 use crate::rules::{Finding, Severity};
@@ -32,6 +33,8 @@ use crate::rules::{Finding, Severity};
 pub struct Analysis {
     pub(super) snapshot: Snapshot,
     pub(super) worst: Option<Severity>,
+    /// The secrets that it was read with.
+    pub(super) keys: KeyStore,
 }
 
 impl Analysis {

@@ -296,12 +296,33 @@ pub struct LadderArgs {
     /// Open TLS with the secrets of this key log, to say behind the segments what was said under keys; may be given again
     #[arg(long, value_name = "FILE")]
     pub keylog: Vec<PathBuf>,
+    /// As people read it, or in the notation of the project's tests
+    #[arg(short, long, value_name = "FORMAT", default_value = "picture")]
+    pub format: LadderFormatArg,
+    /// A row for each segment, where runs of data are folded otherwise
+    #[arg(long)]
+    pub all: bool,
+    /// Below each segment its sequence numbers, window, TTL and TCP options
+    #[arg(long)]
+    pub headers: bool,
+    /// Columns of a line
+    #[arg(long, value_name = "COLUMNS", default_value_t = 100, value_parser = clap::value_parser!(u16).range(60..=400))]
+    pub width: u16,
     /// Leave out addresses, ports and the names of hosts
     #[arg(long)]
     pub hide_addresses: bool,
     /// Leave out payload, request targets, and fields that do not concern the connection
     #[arg(long)]
     pub hide_payload: bool,
+}
+
+/// How `hangup ladder` draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LadderFormatArg {
+    /// Both sides, an arrow for each segment, and the states of TCP
+    Picture,
+    /// The notation of ladders in rules' pages and tests
+    Notation,
 }
 
 /// `hangup explain`.

@@ -245,6 +245,7 @@ pub(super) fn judge(
             ignored,
             drawn: Vec::new(),
         },
+        keys: keys.key_store().clone(),
         worst,
     }
 }

@@ -8,19 +8,21 @@
 //! What the first pass decrypted comes from the connection's record; the second pass decrypts nothing.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
 use super::cli;
 use super::key_logs::{KeyLogs, Presence};
 use super::progress::ProgressLine;
-use crate::analysis::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, ConnectionSummary, Who};
 use crate::analysis::engine::{self, Engine, EngineSettings, Event, Sink};
-use crate::base::frame_ref::FrameNumber;
+use crate::analysis::transcript::ConnectionTranscript;
 use crate::ladder::{Recorder, RecorderNotes, Redaction};
 use crate::packet::capture::{self, Batch, Fill, OpenOptions};
+use crate::protocol::tls::secrets::KeyStore;
 use crate::report;
-use crate::report::snapshot::{DrawnLadder, Snapshot};
+use crate::report::snapshot::Snapshot;
 use crate::report::wording::segment::{self, Detail};
 
 pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
@@ -30,16 +32,56 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };
-    let wanted = find(asked, &options)?;
+    let keys = KeyLogs::read(&asked.keylog, Presence::Required)?;
+    let wanted = find(asked, &keys, &options)?;
+    match asked.format {
+        cli::LadderFormatArg::Picture => picture(asked, &keys, &wanted, &options),
+        cli::LadderFormatArg::Notation => notation(asked, &wanted, &options),
+    }
+}
+
+/// The ladder as people read it.
+fn picture(
+    asked: &cli::LadderArgs,
+    keys: &KeyLogs,
+    wanted: &Connection,
+    options: &OpenOptions,
+) -> Result<String> {
+    let mut source = capture::open(&asked.files, options)?;
+    let summary = ConnectionSummary::from(wanted);
+    let keys = Some(keys.key_store());
+    let read = ConnectionTranscript::read(&mut *source, &summary, keys, || true);
+    let read = read.map_err(anyhow::Error::msg)?;
+    let drawn = report::LadderOptions {
+        width: asked.width.into(),
+        whole: asked.all,
+        headers: asked.headers,
+        omit: Detail {
+            names: asked.hide_addresses || asked.hide_payload,
+            payload: asked.hide_payload,
+        },
+        hide_addresses: asked.hide_addresses,
+        ..report::LadderOptions::default()
+    };
+    let story = report::wording::connection::story(wanted, &read.frames);
+    Ok(format!(
+        "#{}: {story}\n\n{}",
+        wanted.id,
+        report::ladder_text(&read, &drawn)
+    ))
+}
+
+/// The ladder in the notation of the tests.
+fn notation(asked: &cli::LadderArgs, wanted: &Connection, options: &OpenOptions) -> Result<String> {
     let redaction = Redaction {
         addresses: asked.hide_addresses,
         payload: asked.hide_payload,
     };
     let mut painter = LadderRecorder {
-        recorder: recorder(&wanted, redaction),
-        wanted: &wanted,
+        recorder: recorder(wanted, redaction),
+        wanted,
     };
-    let mut source = capture::open(&asked.files, &options)?;
+    let mut source = capture::open(&asked.files, options)?;
     let mut engine = Engine::new();
     let mut batch = Batch::default();
     let mut progress = ProgressLine::new();
@@ -52,59 +94,43 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
         progress.at(frames);
     }
     drop(progress);
-    Ok(painter.recorder.finish(&wanted).to_string())
+    Ok(painter.recorder.finish(wanted).to_string())
 }
 
 /// The maximum number of frames reread for the ladders of a report: a quarter of a second's work. A typical case that
 /// ends later has no ladder in the report; `hangup ladder` draws it.
 const PICTURED: u64 = 200_000;
 
-/// Draws the ladders of a report's typical cases, if the input can be read again.
-pub(super) fn pictures(asked: &cli::ReadArgs, snapshot: &Snapshot) -> Vec<DrawnLadder> {
+/// Rereads a report's typical cases for their ladders, if the input can be read again.
+pub(super) fn pictures(
+    asked: &cli::ReadArgs,
+    keys: &KeyStore,
+    snapshot: &Snapshot,
+) -> Vec<Arc<ConnectionTranscript>> {
     let again = |path: &Path| path.metadata().is_ok_and(|it| it.is_file());
     if !asked.files.iter().all(|it| again(it)) {
         return Vec::new();
     }
     let typical = report::typical(snapshot);
-    let mut wanted: Vec<(&Connection, Recorder)> = typical
-        .iter()
-        .filter_map(|id| snapshot.connection(*id))
-        .filter(|it| it.last.frame.0 <= PICTURED)
-        .map(|it| (it, recorder(it, Redaction::default())))
-        .collect();
-    let last = wanted.iter().map(|(it, _)| it.last.frame).max();
-    let Some(last) = last else {
+    let kept = typical.iter().filter_map(|id| snapshot.connection(*id));
+    let kept: Vec<_> = kept.filter(|it| it.last.frame.0 <= PICTURED).collect();
+    let Some(last) = kept.iter().map(|it| it.last.frame).max() else {
         return Vec::new();
     };
-    // If a file was removed in the meantime, the report has no ladders.
+    let wanted = kept
+        .iter()
+        .filter_map(|it| snapshot.connection_summary(it.id));
+    let wanted: Vec<ConnectionSummary> = wanted.copied().collect();
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };
-    let Ok(mut source) = capture::open(&asked.files, &options) else {
-        return Vec::new();
-    };
-    let mut engine = Engine::new();
-    let mut batch = Batch::default();
-    let mut recorders = LadderRecorders {
-        wanted: &mut wanted,
-    };
-    'reading: while let Ok(Fill::Frames) = source.fill(&mut batch) {
-        for frame in batch.frames() {
-            if frame.number > last {
-                break 'reading;
-            }
-            if recorders.spans(frame.number) {
-                engine.frame(&frame, &mut recorders);
-            }
-        }
-    }
-    let drawn = wanted
-        .into_iter()
-        .map(|(connection, recorder)| DrawnLadder {
-            connection: connection.id,
-            ladder: recorder.finish(connection),
+    // If a file was removed in the meantime, the report has no ladders.
+    let read = capture::open(&asked.files, &options)
+        .ok()
+        .and_then(|mut source| {
+            ConnectionTranscript::read_many(&mut *source, &wanted, Some(keys), last).ok()
         });
-    drawn.collect()
+    read.unwrap_or_default().into_iter().map(Arc::new).collect()
 }
 
 /// A recorder that labels segments with what their bytes do not show: decrypted data and HTTP/2 or WebSocket frames.
@@ -134,48 +160,8 @@ fn recorder(connection: &Connection, redaction: Redaction) -> Recorder {
     recorder.with_notes(frame_notes)
 }
 
-/// Draws several connections from the event stream of all.
-struct LadderRecorders<'g, 'c> {
-    wanted: &'g mut Vec<(&'c Connection, Recorder)>,
-}
-
-impl LadderRecorders<'_, '_> {
-    /// Whether one of the wanted connections spans this frame.
-    fn spans(&self, frame: FrameNumber) -> bool {
-        let mut wanted = self.wanted.iter();
-        wanted.any(|(it, _)| it.first.frame <= frame && frame <= it.last.frame)
-    }
-}
-
-impl Sink for LadderRecorders<'_, '_> {
-    fn event(&mut self, event: Event<'_>) {
-        let Event::Segment {
-            first,
-            from,
-            segment,
-            standings,
-        } = event
-        else {
-            return;
-        };
-        let ends = [segment.source, segment.destination];
-        for (connection, recorder) in self.wanted.iter_mut() {
-            let own = [connection.client, connection.server];
-            let same = ends == own || ends == [own[1], own[0]];
-            if same && first == connection.first && segment.context == connection.context {
-                recorder.segment(from, segment, standings);
-            }
-        }
-    }
-
-    fn wants_segments(&self) -> bool {
-        true
-    }
-}
-
 /// The record of the connection with the requested number.
-fn find(asked: &cli::LadderArgs, options: &OpenOptions) -> Result<Connection> {
-    let keys = KeyLogs::read(&asked.keylog, Presence::Required)?;
+fn find(asked: &cli::LadderArgs, keys: &KeyLogs, options: &OpenOptions) -> Result<Connection> {
     let settings = EngineSettings {
         keys: keys.key_store().clone(),
         ..EngineSettings::default()

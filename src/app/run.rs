@@ -127,7 +127,7 @@ fn report_on(asked: &cli::ReadArgs, format: report::Format, to: Option<&Path>) -
     })?;
     drop(progress);
     if matches!(format, report::Format::Text | report::Format::Markdown) {
-        analysis.snapshot.drawn = ladder::pictures(asked, &analysis.snapshot);
+        analysis.snapshot.drawn = ladder::pictures(asked, &analysis.keys, &analysis.snapshot);
     }
     let options = options(&asked.judging, to.is_none());
     write_report(&analysis.snapshot, format, &options, to)?;

@@ -10,20 +10,19 @@ use std::io;
 use hashbrown::HashMap;
 
 use super::finding_order::{FindingSection, ranges, sections};
-use super::ladder_figure::picture;
+use super::ladder_figure::{LadderOptions, REPORT_ROWS, lines};
 use super::log_lines;
-use super::rich_text::{StyledLine, Tone};
+use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
 use crate::analysis::connection::{Connection, ConnectionSummary, Phase, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::format::duration;
 use crate::base::format::{count, number};
-use crate::base::frame_ref::FrameRef;
 use crate::knowledge::product;
 use crate::protocol::http::{Exchange, SharedText};
 use crate::report::snapshot::Snapshot;
-use crate::report::wording::connection::{self, story};
+use crate::report::wording::connection;
 use crate::rules::log_errors::{self, filled};
 use crate::rules::{Finding, Severity};
 
@@ -70,14 +69,15 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     let (harmless, harmful): (Vec<_>, Vec<_>) = sections(&view.snapshot.findings)
         .into_iter()
         .partition(|it| it.severity() == Severity::Benign);
-    if !harmful.is_empty() {
-        sheet.heading("What was found")?;
+    if harmful.len() > 1 {
+        sheet.heading("Findings")?;
+        sheet.table(&table(&harmful))?;
     }
     for (number, section) in (1..).zip(&harmful) {
         writer.section(number, section, sheet)?;
     }
     if !harmless.is_empty() {
-        sheet.heading("Recognised as harmless")?;
+        sheet.heading("Harmless")?;
     }
     for section in &harmless {
         let cause = section.cause();
@@ -89,7 +89,7 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
             [] => String::new(),
             ids => format!(" {}.", capitalised(&connections(ids))),
         };
-        sheet.item(&lead, &format!("{}{ids}", message(cause)).into())?;
+        sheet.item(&lead, &format!("{}{ids}", happened(cause)).into())?;
     }
     Ok(())
 }
@@ -109,42 +109,38 @@ impl FindingWriter<'_, '_> {
     ) -> io::Result<()> {
         let ids = section.connections();
         let cause = section.cause();
-        let gone = section.gone();
+        let is_note = section.severity() < Severity::Warning;
         sheet.entry(&headline(number, section))?;
-        sheet.detail("", &message(cause).into())?;
+        sheet.detail("", &happened(cause).into())?;
         for effect in section.parts.iter().skip(1) {
             let line = StyledLine::default()
-                .plain("→ ")
                 .strong(effect.headline())
-                .plain(format!(": {} ", message(effect)))
+                .plain(format!(": {} ", happened(effect)))
                 .faint(format!("[{}]", effect.rule));
-            sheet.detail("And so", &line)?;
+            sheet.detail("Then", &line)?;
+        }
+        for part in &section.parts {
+            if !part.message.meaning().is_empty() {
+                sheet.detail("Meaning", &part.message.meaning().into())?;
+            }
         }
         let first = cause.connections.first();
         let first = first.and_then(|id| self.view.snapshot.connection(*id));
         let new = first.is_some_and(|it| self.shown.borrow_mut().insert(it.id));
-        self.places(section, &ids, sheet)?;
-        if let Some(connection) = first {
-            self.case(connection, &ids, new, sheet)?;
-        } else if ids.len() > 1 {
-            sheet.detail("All", &connections(&ids).into())?;
+        if let Some(connection) = first.filter(|_| new) {
+            self.logged(connection, &ids, sheet)?;
         }
+        fixes(section, if is_note { 1 } else { REMEDIES }, sheet)?;
+        self.whereabouts(section, &ids, first, sheet)?;
+        self.worst(cause, &ids, sheet)?;
+        let gone = section.gone();
         if gone > 0 {
             sheet.detail("Limits", &details_gone(gone, ids.len() as u64 + gone))?;
         }
-        self.worst(cause, &ids, sheet)?;
-        if let Some(connection) = first.filter(|_| new) {
-            for (who, label) in [(Who::Client, "Client log"), (Who::Server, "Server log")] {
-                let told = |it: &Connection| self.view.told(it, who);
-                for line in log_lines::of_all(self.view.snapshot, told, connection, &ids, who) {
-                    sheet.detail(label, &line.whole().into())?;
-                }
-            }
-            for line in systems(connection) {
-                sheet.detail("Socket", &line.into())?;
-            }
-        }
         self.evidence(section, sheet)?;
+        if is_note {
+            return Ok(());
+        }
         let filter = match (first, cause.client, cause.server) {
             (Some(_), ..) if !new => None,
             (Some(connection), ..) => Some(connection::filter(connection)),
@@ -154,35 +150,72 @@ impl FindingWriter<'_, '_> {
         if let Some(filter) = filter {
             sheet.detail("Filter", &StyledLine::default().code(filter))?;
         }
-        remedies(section, sheet)?;
-        if let Some(connection) = first.filter(|_| new) {
-            self.picture(connection, section, sheet)?;
+        match first.filter(|_| new) {
+            Some(connection) => self.picture(connection, section, sheet),
+            None => Ok(()),
+        }
+    }
+
+    /// What the programs and the systems at both ends report.
+    fn logged(
+        &self,
+        connection: &Connection,
+        ids: &[u32],
+        sheet: &mut dyn Sheet,
+    ) -> io::Result<()> {
+        for (who, side) in [(Who::Client, "client"), (Who::Server, "server")] {
+            let told = |it: &Connection| self.view.told(it, who);
+            for line in log_lines::of_all(self.view.snapshot, told, connection, ids, who) {
+                let text = StyledLine::from(format!("{side}, {}", line.lead)).strong(line.text);
+                sheet.detail("Logged", &text)?;
+            }
+        }
+        for line in systems(connection) {
+            sheet.detail("Logged", &line.into())?;
         }
         Ok(())
     }
 
-    /// The affected servers and paths, where there is more than one case.
-    fn places(
+    /// Which connections, hosts and requests, and when it was first seen.
+    fn whereabouts(
         &self,
         section: &FindingSection<'_>,
         ids: &[u32],
+        first: Option<&Connection>,
         sheet: &mut dyn Sheet,
     ) -> io::Result<()> {
-        if !section.elsewhere.is_empty() {
-            let between: Vec<String> = section.causes().map(between).collect();
-            let mut told = between
-                .iter()
-                .take(PLACES)
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join("; ");
-            if let Some(more @ 1..) = between.len().checked_sub(PLACES) {
-                told += &format!("; and {} more", number(more as u64));
+        let cause = section.cause();
+        let mut told = match (first, ids) {
+            (Some(connection), [_]) => {
+                let frames = &self.view.snapshot.frames;
+                format!(
+                    "#{}, {}, {}",
+                    connection.id,
+                    connection::route(connection),
+                    frames.span(connection.first.frame, connection.last.frame)
+                )
             }
-            sheet.detail("Between", &told.into())?;
+            (_, []) => between(cause),
+            _ if section.elsewhere.is_empty() => {
+                format!("{}, {}", connections(ids), between(cause))
+            }
+            _ => connections(ids),
+        };
+        if !section.elsewhere.is_empty() {
+            let between: Vec<String> = section.causes().map(counted_between).collect();
+            told += &format!(", {}", listed(&between));
         }
+        let requests = self.requests(ids);
+        if !requests.is_empty() {
+            told += &format!("; {requests}");
+        }
+        sheet.detail("Where", &told.into())
+    }
+
+    /// The affected paths, where there is more than one case.
+    fn requests(&self, ids: &[u32]) -> String {
         if ids.len() < 2 {
-            return Ok(());
+            return String::new();
         }
         let mut paths: HashMap<String, (u64, u32), foldhash::fast::FixedState> = HashMap::default();
         for id in ids.iter().take(LOOKED_AT) {
@@ -196,54 +229,18 @@ impl FindingWriter<'_, '_> {
         }
         let mut paths: Vec<_> = paths.into_iter().collect();
         paths.sort_by_key(|(_, (count, first))| (std::cmp::Reverse(*count), *first));
-        let named: Vec<String> = paths
-            .iter()
-            .take(PLACES)
-            .map(|(path, (times, _))| match times {
-                1 => path.clone(),
-                times => format!("{path} ({}×)", number(*times)),
-            })
-            .collect();
-        if named.is_empty() {
-            return Ok(());
-        }
-        let mut more = match paths.len().checked_sub(PLACES) {
-            Some(more @ 1..) => format!(", and {} more", number(more as u64)),
-            _ => String::new(),
-        };
-        if let Some(rest @ 1..) = ids.len().checked_sub(LOOKED_AT) {
+        let named = paths.iter().map(|(path, (times, _))| match times {
+            1 => path.clone(),
+            times => format!("{path} ({}×)", number(*times)),
+        });
+        let mut told = listed(&named.collect::<Vec<_>>());
+        if let Some(rest @ 1..) = ids.len().checked_sub(LOOKED_AT)
+            && !told.is_empty()
+        {
             let rest = count(rest as u64, "further connection", "further connections");
-            more += &format!("; not counted are those of {rest}");
+            told += &format!(" (not counted: {rest})");
         }
-        sheet.detail("Requests", &format!("{}{more}", named.join(", ")).into())
-    }
-
-    /// The first case in a sentence, and the numbers of the others.
-    fn case(
-        &self,
-        connection: &Connection,
-        ids: &[u32],
-        new: bool,
-        sheet: &mut dyn Sheet,
-    ) -> io::Result<()> {
-        let frames = &self.view.snapshot.frames;
-        let place = format!(
-            "#{}, {}, {}.",
-            connection.id,
-            connection::route(connection),
-            frames.span(connection.first.frame, connection.last.frame)
-        );
-        let label = if ids.len() > 1 { "First" } else { "Case" };
-        let told = if new {
-            format!("{place} {}", story(connection, frames))
-        } else {
-            format!("#{}, told above.", connection.id)
-        };
-        sheet.detail(label, &told.into())?;
-        if ids.len() > 1 {
-            sheet.detail("All", &connections(ids).into())?;
-        }
-        Ok(())
+        told
     }
 
     /// The case that took longest, if it took notably longer than the first.
@@ -267,19 +264,22 @@ impl FindingWriter<'_, '_> {
         }
         let micros = std::time::Duration::from_micros(cost(worst));
         let told = format!(
-            "#{}, {} → {}: {} in vain.",
+            "#{}, {} → {}: {} lost",
             worst.id,
             worst.client,
             worst.server,
             duration(micros)
         );
-        sheet.detail("Worst", &told.into())
+        sheet.detail("Longest", &told.into())
     }
 
     fn evidence(&self, section: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
         let mut named = BTreeSet::new();
         for (nth, part) in section.parts.iter().enumerate() {
-            let most = if nth == 0 { usize::MAX } else { EFFECT_FRAMES };
+            let most = match (nth, part.severity < Severity::Warning) {
+                (0, false) => usize::MAX,
+                _ => EFFECT_FRAMES,
+            };
             for evidence in part.evidence.iter().take(most) {
                 // One frame can show both the cause and its effect; it is listed once.
                 if !named.insert(evidence.frame_ref.frame) && nth > 0 {
@@ -288,7 +288,7 @@ impl FindingWriter<'_, '_> {
                 let told = format!(
                     "{}, {}: {}",
                     self.view.snapshot.frames.name(evidence.frame_ref.frame),
-                    self.view.at(evidence.frame_ref.time),
+                    self.view.time(evidence.frame_ref.time),
                     evidence.note
                 );
                 sheet.detail("Evidence", &told.into())?;
@@ -303,30 +303,71 @@ impl FindingWriter<'_, '_> {
         section: &FindingSection<'_>,
         sheet: &mut dyn Sheet,
     ) -> io::Result<()> {
-        let drawn = &self.view.snapshot.drawn;
-        let Some(drawn) = drawn.iter().find(|it| it.connection == connection.id) else {
-            if section.severity() < Severity::Warning {
-                return Ok(());
-            }
-            let line = StyledLine::default()
-                .code(format!("hangup ladder FILE --connection {}", connection.id))
-                .plain(" draws it.");
-            return sheet.detail("Ladder", &line);
+        let mut drawn = self.view.snapshot.drawn.iter();
+        let Some(drawn) = drawn.find(|it| it.connection.id == connection.id) else {
+            let told = format!(
+                "hangup ladder {} --connection {}",
+                self.view.files(),
+                connection.id
+            );
+            return sheet.detail("Ladder", &StyledLine::default().code(told));
         };
         // Frames of other connections are in none of its rows.
         let own = |it: &&&Finding| it.connections.contains(&connection.id);
         let parts = section.parts.iter().filter(own);
-        let evidence = parts.flat_map(|it| &it.evidence);
-        let frame_refs: Vec<FrameRef> = evidence.map(|it| it.frame_ref).collect();
-        sheet.figure(
-            "Ladder",
-            &picture(
-                &drawn.ladder,
-                connection.first,
-                &frame_refs,
-                &self.view.snapshot.frames,
-            ),
-        )
+        let marked: Vec<_> = parts
+            .flat_map(|it| {
+                let evidence = it.evidence.iter();
+                evidence.map(|one| (one.frame_ref.frame, it.severity))
+            })
+            .collect();
+        let options = LadderOptions {
+            rows: Some(REPORT_ROWS),
+            marked: &marked,
+            ..LadderOptions::default()
+        };
+        sheet.figure(&lines(drawn, &options))
+    }
+}
+
+/// `a, b, c, d, and 3 more`.
+fn listed(all: &[String]) -> String {
+    let mut told = all
+        .iter()
+        .take(PLACES)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    if let Some(more @ 1..) = all.len().checked_sub(PLACES) {
+        told += &format!(", and {} more", number(more as u64));
+    }
+    told
+}
+
+/// A row for each section: its number, severity, headline and place.
+fn table(sections: &[FindingSection<'_>]) -> RichTable {
+    let rows = (1_u32..).zip(sections).map(|(nth, section)| {
+        let severity = section.severity();
+        let place = match section.elsewhere.len() as u64 {
+            0 => between(section.cause()),
+            more => format!("{} pairs of hosts", number(more + 1)),
+        };
+        vec![
+            nth.to_string().into(),
+            StyledLine::of(severity.into(), severity.name()),
+            section.cause().summary.over(section.times()).into(),
+            place.into(),
+        ]
+    });
+    RichTable {
+        columns: vec![
+            ("#", true),
+            ("Severity", false),
+            ("Finding", false),
+            ("Where", false),
+        ],
+        spares_last: true,
+        rows: rows.collect(),
     }
 }
 
@@ -354,33 +395,44 @@ fn details_gone(gone: u64, all: u64) -> StyledLine {
     StyledLine::of(Tone::Warning, told)
 }
 
-/// `60 connections: #1–#60`.
+/// `60 connections (#1–#60)`.
 fn connections(ids: &[u32]) -> String {
-    let all = count(ids.len() as u64, "connection", "connections");
-    format!("{all}: {}", ranges(ids, MORE))
+    match ids {
+        [only] => format!("connection #{only}"),
+        _ => format!(
+            "{} connections ({})",
+            number(ids.len() as u64),
+            ranges(ids, MORE)
+        ),
+    }
 }
 
-fn message(finding: &Finding) -> String {
+/// What happened, marked if it is not certain.
+fn happened(finding: &Finding) -> String {
     let hedge = match finding.certainty {
         Certainty::Certain => "",
         Certainty::Likely => "Likely: ",
         Certainty::Possible => "Possibly: ",
     };
-    format!("{hedge}{}", finding.message)
+    format!("{hedge}{}", finding.message.happened())
 }
 
-/// `10.0.0.2 → 10.0.0.9:80 (33,750)`.
+/// `10.0.0.2 → 10.0.0.9:80`.
 fn between(finding: &Finding) -> String {
-    let mut told = match (finding.client, finding.server) {
+    match (finding.client, finding.server) {
         (Some(client), Some(server)) => format!("{client} → {server}"),
         (Some(client), None) => client.to_string(),
         (None, Some(server)) => format!("→ {server}"),
         (None, None) => "several hosts".to_owned(),
-    };
-    if finding.in_all() > 1 {
-        told += &format!(" ({})", number(finding.in_all()));
     }
-    told
+}
+
+/// `10.0.0.2 → 10.0.0.9:80 (33,750)`.
+fn counted_between(finding: &Finding) -> String {
+    match finding.in_all() {
+        0 | 1 => between(finding),
+        many => format!("{} ({})", between(finding), number(many)),
+    }
 }
 
 /// What a case cost the user, in microseconds: the wait, or the time that connecting took.
@@ -413,14 +465,14 @@ fn touched(connection: &Connection) -> Option<String> {
     ))
 }
 
-fn remedies(section: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
+fn fixes(section: &FindingSection<'_>, most: usize, sheet: &mut dyn Sheet) -> io::Result<()> {
     let mut told: Vec<&str> = Vec::new();
     let own = section.cause().remedies.iter();
     // A remedy for the effect alone is second best: only the first is listed.
     let effects = section.parts.iter().skip(1);
     let others: Vec<_> = effects.filter_map(|it| it.remedies.first()).collect();
-    let room = REMEDIES - others.len().min(1);
-    for remedy in own.take(room).chain(others).take(REMEDIES) {
+    let room = most.saturating_sub(others.len().min(1)).max(1);
+    for remedy in own.take(room).chain(others).take(most) {
         if !told.contains(&remedy.as_str()) {
             told.push(remedy);
         }
@@ -430,7 +482,7 @@ fn remedies(section: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<(
             1 => (*remedy).to_owned(),
             _ => format!("{nth}. {remedy}"),
         };
-        sheet.detail("Remedy", &numbered.into())?;
+        sheet.detail("Fix", &numbered.into())?;
     }
     Ok(())
 }
@@ -440,7 +492,7 @@ fn systems(connection: &Connection) -> Vec<String> {
     let sides = [(Who::Client, "client"), (Who::Server, "server")];
     let told = sides.into_iter().filter_map(|(who, side)| {
         let outcome = log_errors::socket(connection, who, log_errors::system(connection, who))?;
-        Some(format!("the {side}'s system says {}", outcome.told()?))
+        Some(format!("{side}'s socket: {}", outcome.told()?))
     });
     told.collect()
 }

@@ -104,7 +104,7 @@ impl Sheet for MarkdownSheet<'_> {
         if label.is_empty() {
             writeln!(self.out, "{}\n", marked(line))
         } else {
-            writeln!(self.out, "- {label}: {}", marked(line))
+            writeln!(self.out, "- **{label}:** {}", marked(line))
         }
     }
 
@@ -112,12 +112,13 @@ impl Sheet for MarkdownSheet<'_> {
         writeln!(self.out, "- {}\\\n  {}", marked(lead), marked(body))
     }
 
-    fn figure(&mut self, label: &'static str, lines: &[String]) -> io::Result<()> {
-        writeln!(self.out, "- {label}:\n\n  ```text")?;
+    fn figure(&mut self, lines: &[StyledLine]) -> io::Result<()> {
+        writeln!(self.out, "\n```text")?;
         for line in lines {
-            writeln!(self.out, "  {}", harmless(line).replace("```", "'''"))?;
+            let text = line.text().replace("```", "'''");
+            writeln!(self.out, "{}", text.trim_end())?;
         }
-        writeln!(self.out, "  ```\n")
+        writeln!(self.out, "```")
     }
 
     fn table(&mut self, table: &RichTable) -> io::Result<()> {

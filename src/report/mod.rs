@@ -11,7 +11,7 @@ mod finding;
 mod finding_order;
 mod groups;
 mod json;
-mod ladder_figure;
+pub(crate) mod ladder_figure;
 pub(crate) mod log_lines;
 mod markdown;
 mod options;
@@ -29,6 +29,7 @@ use std::io::{self, Write};
 
 pub use crate::report::wording::moment::Zone;
 pub use explain::{explanation, not_known};
+pub use ladder_figure::{LadderOptions, ladder_text};
 pub use options::{Format, ReportOptions, Shown, shows_all};
 pub use overview::overview;
 
@@ -189,9 +190,9 @@ mod tests {
     #[test]
     fn a_healthy_capture_is_a_line() {
         let told = text(&snapshot(vec![connection()]));
-        let line = told.lines().nth(2);
+        let line = told.lines().nth(1);
         assert_eq!(line, Some("Nothing is wrong: the one connection is fine."));
-        assert!(!told.contains("deserve a look"));
+        assert!(!told.contains("Notable"));
     }
 
     #[test]
@@ -295,13 +296,15 @@ mod tests {
         other.times = 1;
         all.findings.push(other);
         let told = text(&all);
-        assert!(told.contains("1. ERROR  3 × connections"), "{told}");
+        assert!(told.contains("1. ERROR  connections"), "{told}");
         let flat = told.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
-            flat.contains("Between 10.0.0.1 → 10.0.0.2:80 (2); 10.0.0.7 → 10.0.0.2:80"),
+            flat.contains(
+                "Where 3 connections (#2–#4), 10.0.0.1 → 10.0.0.2:80 (2), 10.0.0.7 → 10.0.0.2:80"
+            ),
             "{told}"
         );
-        assert_eq!(told.matches("Remedy").count(), 1);
+        assert_eq!(told.matches("Fix ").count(), 1);
     }
 
     #[test]
@@ -310,7 +313,7 @@ mod tests {
         all.findings[0].times = 1;
         let told = text(&all);
         assert!(told.contains("1. ERROR  connections"), "{told}");
-        assert!(told.contains("2 connections: #2, #3"), "{told}");
+        assert!(told.contains("2 connections (#2, #3)"), "{told}");
     }
 
     #[test]

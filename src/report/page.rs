@@ -47,15 +47,17 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
         sheet.paragraph(&page.verdict())?;
     }
     page.ignored(sheet)?;
-    sheet.heading("The capture")?;
-    page.capture(sheet)?;
+    page.doubts(sheet)?;
     finding::write(view, sheet)?;
     // In a report narrowed to an error, the overall statistics would be misleading.
     if view.snapshot.narrowed.is_none() {
         page.endings(sheet)?;
         page.sockets(sheet)?;
     }
-    page.connections(sheet)
+    page.connections(sheet)?;
+    sheet.heading("Capture")?;
+    page.capture(sheet)?;
+    page.more(sheet)
 }
 
 struct Page<'v, 'a> {
@@ -159,18 +161,13 @@ impl<'v, 'a> Page<'v, 'a> {
         }
     }
 
-    fn capture(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
+    /// What the capture lacks, which bounds all that is said of it.
+    fn doubts(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
         let summary = &self.view.snapshot.summary;
-        for input in summary.inputs.iter().take(FILES) {
-            sheet.detail("Read", &file(input))?;
-        }
-        if let Some(more @ 1..) = summary.inputs.len().checked_sub(FILES) {
-            sheet.detail("Read", &format!("and {} more", number(more as u64)).into())?;
-        }
         for input in &summary.inputs {
             if let Some(damage) = &input.damage {
                 let told = format!(
-                    " at byte {}: {}. The rest was read as far as it goes.",
+                    " at byte {}: {}. The rest was read as far as possible.",
                     number(damage.offset),
                     escape(damage.reason.trim_end_matches('.').as_bytes())
                 );
@@ -180,6 +177,24 @@ impl<'v, 'a> Page<'v, 'a> {
                     &StyledLine::default().code(path).with(Tone::Warning, told),
                 )?;
             }
+        }
+        if let Some(line) = self.losses() {
+            sheet.detail("Lost", &line)?;
+        }
+        for limit in &summary.limits {
+            let told = format!("{} {}", number(limit.count), limit.meaning);
+            sheet.detail("Limits", &StyledLine::default().with(Tone::Warning, told))?;
+        }
+        Ok(())
+    }
+
+    fn capture(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
+        let summary = &self.view.snapshot.summary;
+        for input in summary.inputs.iter().take(FILES) {
+            sheet.detail("File", &file(input))?;
+        }
+        if let Some(more @ 1..) = summary.inputs.len().checked_sub(FILES) {
+            sheet.detail("File", &format!("and {} more", number(more as u64)).into())?;
         }
         if let Some((first, last)) = summary.span {
             let zone = &self.view.options.zone;
@@ -196,13 +211,25 @@ impl<'v, 'a> Page<'v, 'a> {
             );
             sheet.detail("Time", &told.into())?;
         }
-        sheet.detail("Packets", &self.packets())?;
-        if let Some(line) = self.losses() {
-            sheet.detail("Lost", &line)?;
+        match summary.segments == summary.frames && summary.frames > 0 {
+            true => Ok(()),
+            false => sheet.detail("Packets", &self.packets()),
         }
-        for limit in &summary.limits {
-            let told = format!("{} {}", number(limit.count), limit.meaning);
-            sheet.detail("Limits", &StyledLine::default().with(Tone::Warning, told))?;
+    }
+
+    /// The commands that show more.
+    fn more(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
+        let findings = &self.view.snapshot.findings;
+        let Some(worst) = findings.first().filter(|it| it.severity > Severity::Benign) else {
+            return Ok(());
+        };
+        let mut commands = vec![format!("hangup explain {}", worst.rule)];
+        if let Some(first) = worst.connections.first().filter(|_| self.view.has_files()) {
+            let files = self.view.files();
+            commands.push(format!("hangup ladder {files} --connection {first}"));
+        }
+        for command in commands {
+            sheet.detail("More", &StyledLine::default().code(command))?;
         }
         Ok(())
     }
@@ -344,6 +371,7 @@ impl<'v, 'a> Page<'v, 'a> {
                 ("Outcome", false),
                 ("First", true),
             ],
+            spares_last: false,
             rows: Vec::new(),
         };
         for ((by, how, phase, outcome), (count, first)) in kinds {
@@ -356,7 +384,11 @@ impl<'v, 'a> Page<'v, 'a> {
                 first.map_or_else(String::new, |id| format!("#{id}")).into(),
             ]);
         }
-        if table.rows.is_empty() {
+        let summary = &self.view.snapshot.summary;
+        let gone = summary.let_go.saturating_add(given_up.records);
+        // One row says no more than the verdict and the findings do.
+        let is_told = !self.view.snapshot.findings.is_empty();
+        if table.rows.is_empty() || table.rows.len() == 1 && is_told && gone == 0 {
             return Ok(());
         }
         if table.rows.len() > 1 {
@@ -368,8 +400,6 @@ impl<'v, 'a> Page<'v, 'a> {
         }
         sheet.heading("How the connections ended")?;
         sheet.table(&table)?;
-        let summary = &self.view.snapshot.summary;
-        let gone = summary.let_go.saturating_add(given_up.records);
         if gone > 0 {
             let found = match summary.given_up_with_findings {
                 0 => String::new(),
@@ -397,7 +427,7 @@ impl<'v, 'a> Page<'v, 'a> {
         }
         let more = rows.len().saturating_sub(SOCKETS) as u64;
         rows.truncate(SOCKETS);
-        sheet.heading("Sockets that clients spend")?;
+        sheet.heading("Ports in use")?;
         for row in &rows {
             let lead = StyledLine::default().strong(format!("{} → {}", row.client, row.server));
             sheet.item(&lead, &spent(row).into())?;
@@ -457,9 +487,9 @@ impl<'v, 'a> Page<'v, 'a> {
             return Ok(());
         }
         sheet.heading(match (asked, &self.view.snapshot.narrowed) {
-            (true, _) => "Connections that deserve a look",
-            (false, Some(_)) => "What these connections show",
-            (false, None) => "Connections that no finding explains",
+            (true, _) => "Notable connections",
+            (false, Some(_)) => "These connections",
+            (false, None) => "Connections without a finding",
         })?;
         for group in groups.iter().take(MOST) {
             let body = StyledLine::from(story(group.first, &self.view.snapshot.frames))

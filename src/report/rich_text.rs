@@ -81,6 +81,11 @@ impl StyledLine {
         self.with(Tone::Code, text)
     }
 
+    /// The text without its tones.
+    pub(crate) fn text(&self) -> String {
+        self.0.iter().map(|(_, text)| text.as_str()).collect()
+    }
+
     /// Width in characters, which equals columns for all but East Asian text.
     pub(crate) fn width(&self) -> usize {
         self.0.iter().map(|(_, text)| text.chars().count()).sum()
@@ -104,5 +109,7 @@ impl From<String> for StyledLine {
 pub(super) struct RichTable {
     /// Each column's name, and whether it holds numbers.
     pub(super) columns: Vec<(&'static str, bool)>,
+    /// The last column is left out where a line is too short for it.
+    pub(super) spares_last: bool,
     pub(super) rows: Vec<Vec<StyledLine>>,
 }

@@ -17,6 +17,6 @@ pub(super) trait Sheet {
     /// A short lead and a text about it.
     fn item(&mut self, lead: &StyledLine, body: &StyledLine) -> io::Result<()>;
     fn table(&mut self, table: &RichTable) -> io::Result<()>;
-    /// Lines to be shown verbatim, below a detail.
-    fn figure(&mut self, label: &'static str, lines: &[String]) -> io::Result<()>;
+    /// Lines to be shown verbatim.
+    fn figure(&mut self, lines: &[StyledLine]) -> io::Result<()>;
 }

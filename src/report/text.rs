@@ -94,8 +94,7 @@ impl<'o> TextSheet<'o> {
 
 impl Sheet for TextSheet<'_> {
     fn title(&mut self, line: &StyledLine) -> io::Result<()> {
-        self.wrap(line, 0, 0)?;
-        writeln!(self.out)
+        self.wrap(line, 0, 0)
     }
 
     fn heading(&mut self, text: &str) -> io::Result<()> {
@@ -111,10 +110,7 @@ impl Sheet for TextSheet<'_> {
     }
 
     fn entry(&mut self, line: &StyledLine) -> io::Result<()> {
-        // A blank line separates entries, but not the first from its heading.
-        if self.label.is_some() {
-            writeln!(self.out)?;
-        }
+        writeln!(self.out)?;
         self.label = Some("");
         self.wrap(line, 0, 3)
     }
@@ -145,13 +141,17 @@ impl Sheet for TextSheet<'_> {
         self.wrap(body, BODY, BODY)
     }
 
-    fn figure(&mut self, label: &'static str, lines: &[String]) -> io::Result<()> {
-        self.label = Some(label);
-        write!(self.out, "{:INDENT$}", "")?;
-        self.tone(Tone::Faint, label)?;
+    fn figure(&mut self, lines: &[StyledLine]) -> io::Result<()> {
         writeln!(self.out)?;
         for line in lines {
-            writeln!(self.out, "{:INDENT$}{}", "", harmless(line))?;
+            let end = line.text().trim_end().chars().count();
+            let mut at = 0;
+            for (tone, text) in &line.0 {
+                let rest: String = text.chars().take(end.saturating_sub(at)).collect();
+                at += text.chars().count();
+                self.tone(*tone, &rest)?;
+            }
+            writeln!(self.out)?;
         }
         Ok(())
     }
@@ -167,10 +167,15 @@ impl Sheet for TextSheet<'_> {
             let cells = lines().filter_map(|row| row.get(column));
             cells.map(StyledLine::width).max().unwrap_or(0)
         };
-        let widths: Vec<usize> = (0..table.columns.len()).map(width).collect();
+        let mut widths: Vec<usize> = (0..table.columns.len()).map(width).collect();
+        let all: usize = widths.iter().map(|it| it + INDENT).sum();
+        if table.spares_last && all > WIDTH {
+            widths.pop();
+        }
         for row in lines() {
-            let last = row.len().saturating_sub(1);
-            for (nth, (cell, (_, right))) in row.iter().zip(&table.columns).enumerate() {
+            let last = widths.len().min(row.len()).saturating_sub(1);
+            let cells = row.iter().zip(&table.columns).take(widths.len());
+            for (nth, (cell, (_, right))) in cells.enumerate() {
                 let room = widths[nth] - cell.width();
                 let (before, after) = if *right { (room, 0) } else { (0, room) };
                 write!(self.out, "{:before$}", "", before = before + INDENT)?;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::{ReportOptions, Shown};
 use crate::analysis::connection::{Connection, Who};
+use crate::base::escape::escape;
 use crate::base::time::Timestamp;
 use crate::report::snapshot::{FindingsIndex, Snapshot};
 use crate::report::wording::moment;
@@ -66,7 +67,8 @@ impl<'a> View<'a> {
         format!("{} {}", self.time(at), self.offset(at))
     }
 
-    fn time(&self, at: Timestamp) -> String {
+    /// `01:40:16.041`, with the date unless it is that of the capture's start.
+    pub(super) fn time(&self, at: Timestamp) -> String {
         let zone = &self.options.zone;
         let start = self.snapshot.summary.span.map_or(at, |(first, _)| first);
         let time = zone.time_of_day(at);
@@ -83,6 +85,19 @@ impl<'a> View<'a> {
         format!("({})", moment::offset(at, start, end))
     }
 
+    /// Whether the input can be named on a command line.
+    pub(super) fn has_files(&self) -> bool {
+        let inputs = &self.snapshot.summary.inputs;
+        !inputs.is_empty() && inputs.iter().all(|it| it.path != "-")
+    }
+
+    /// The input files, quoted for a shell.
+    pub(super) fn files(&self) -> String {
+        let inputs = self.snapshot.summary.inputs.iter();
+        let quoted = inputs.map(|it| quoted(&escape(it.path.as_bytes())));
+        quoted.collect::<Vec<_>>().join(" ")
+    }
+
     /// The findings that name a connection, worst first.
     pub(super) fn findings(&self, connection: &Connection) -> impl Iterator<Item = &'a Finding> {
         self.findings_index.findings(self.snapshot, connection.id)
@@ -91,5 +106,14 @@ impl<'a> View<'a> {
     /// The numbers of those findings.
     pub(super) fn finding_numbers(&self, id: u32) -> &[u32] {
         self.findings_index.numbers(id)
+    }
+}
+
+/// A word of a command line, in quotes if a shell needs them.
+fn quoted(word: &str) -> String {
+    let is_plain = |it: char| it.is_alphanumeric() || "._-/+@:,=%".contains(it);
+    match word.chars().all(is_plain) && !word.is_empty() {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
     }
 }

@@ -17,14 +17,15 @@ use super::text_layout::{ListPosition, holds, scroll_bar, width};
 use super::{Action, Look, TextSeek, ViewContext};
 use crate::analysis::connection::{Connection, Standing, State, Who};
 use crate::analysis::transcript::{
-    ConnectionTranscript, SegmentKind, TlsRecordHead, TranscriptRow, TranscriptRows, TranscriptStep,
+    ConnectionTranscript, SegmentKind, TranscriptRow, TranscriptRows, TranscriptStep,
 };
 use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
 use crate::report::rich_text::StyledLine;
-use crate::report::wording::segment::{self, Detail};
+use crate::report::wording::segment::Detail;
+use crate::report::wording::step;
 use crate::rules::{Finding, Severity};
 
 /// Width of a state's name, the longest being `SYN-RECEIVED`.
@@ -410,68 +411,9 @@ pub(super) fn flags(flags: Flags) -> String {
     }
 }
 
-/// Describes a segment: control bits, then HTTP or TLS, else the payload length.
+/// Describes a segment.
 pub(super) fn said(step: &TranscriptStep, reread: &ConnectionTranscript) -> String {
-    let has = |flag| step.flags.has(flag);
-    let mut words = Vec::new();
-    match step.kind {
-        SegmentKind::Again => words.push("again:".to_owned()),
-        SegmentKind::Probe => words.push("keep-alive probe".to_owned()),
-        _ => {}
-    }
-    for (flag, name) in [
-        (Flags::SYN, "SYN"),
-        (Flags::FIN, "FIN"),
-        (Flags::RST, "RST"),
-    ] {
-        if has(flag) {
-            words.push(name.to_owned());
-        }
-    }
-    if has(Flags::SYN) && has(Flags::ACK) {
-        words.push("ACK".to_owned());
-    }
-    let frame_notes: Vec<_> = reread.transcript.frame_notes(step).collect();
-    let notes: Vec<_> = reread.transcript.notes(step).collect();
-    let all = Detail::default();
-    let told = segment::words(&reread.connection, step.from, &frame_notes, &notes, all);
-    let bare = words.is_empty();
-    if !told.is_empty() && step.kind != SegmentKind::Again {
-        words.push(told.join("; "));
-    } else if let Some(tls) = step.tls {
-        words.push(format!("{}, {}", tls_words(tls), bytes(step.length.into())));
-    } else if step.length > 0 && step.kind != SegmentKind::Probe {
-        words.push(bytes(step.length.into()));
-    }
-    if words.is_empty() || bare && step.length == 0 && step.kind == SegmentKind::Bare {
-        words.push("ACK".to_owned());
-    }
-    if step.window == 0 && !has(Flags::RST) {
-        words.push("(window full)".to_owned());
-    }
-    let missing = step.missing[0].saturating_add(step.missing[1]);
-    if missing > 0 {
-        words.push(format!("({} never captured)", bytes(missing)));
-    } else if let SegmentKind::Ahead(hole) = step.kind {
-        words.push(format!("(after a hole of {})", bytes(hole)));
-    }
-    if step.captured < step.length {
-        words.push(format!("({} captured)", bytes(step.captured.into())));
-    }
-    words.join(" ")
-}
-
-/// Record and handshake types of RFC 8446 §5.1 and §4.
-fn tls_words(TlsRecordHead(kind, message): TlsRecordHead) -> &'static str {
-    match (kind, message) {
-        (0x14, _) => "TLS change cipher spec",
-        (0x15, _) => "TLS alert",
-        (0x16, 1) => "TLS ClientHello",
-        (0x16, 2) => "TLS ServerHello",
-        (0x16, 11) => "TLS certificate",
-        (0x16, _) => "TLS handshake",
-        _ => "TLS data",
-    }
+    step::said(step, reread, Detail::default())
 }
 
 /// The column of each part of a row.

@@ -43,7 +43,7 @@ pub(crate) use partition::{
     MAX_WAITING as MAX_WAITING_BYTES,
 };
 pub use progress::{EngineView, NextStep, Observer, PendingView};
-pub use reread::{RereadConnection, RereadSegment, reread_connection};
+pub use reread::{RereadConnection, RereadSegment, reread_connection, reread_connections};
 pub(crate) use retention::{ALL_RECORD_BYTES, RECORD_BYTES, SUMMARY_BYTES};
 pub use retention::{Concern, Judge, Judgement, SharedJudge, Stay, StoreBudget};
 pub use settings::EngineSettings;

@@ -14,7 +14,7 @@ use super::partition::Partition;
 use super::{EngineStats, Event, Sink};
 use crate::analysis::connection::{Connection, ConnectionSummary, How, State, Who};
 use crate::base::flow_end::FlowEnd;
-use crate::base::frame_ref::FrameRef;
+use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::base::time::Timestamp;
 use crate::packet::capture::{Batch, CaptureError, Fill, Frame, LinkType, Source};
 use crate::packet::decode::{Decoder, Segment};
@@ -105,14 +105,30 @@ pub fn reread_connection(
     source: &mut dyn Source,
     wanted: &ConnectionSummary,
     keys: &KeyStore,
-    mut goes_on: impl FnMut() -> bool,
+    goes_on: impl FnMut() -> bool,
 ) -> Result<Option<RereadConnection>, CaptureError> {
-    let flow = FlowKey::new(wanted.client, wanted.server, wanted.context);
-    let until = until(wanted);
+    let end = FrameNumber(u64::MAX);
+    let found = reread_connections(source, &[*wanted], keys, end, goes_on)?;
+    Ok(found.into_iter().next().flatten())
+}
+
+/// The same for several connections in one pass, in the order of `wanted`; nothing is read beyond the frame `last`.
+///
+/// # Errors
+/// When the source cannot be read.
+pub fn reread_connections(
+    source: &mut dyn Source,
+    wanted: &[ConnectionSummary],
+    keys: &KeyStore,
+    last: FrameNumber,
+    mut goes_on: impl FnMut() -> bool,
+) -> Result<Vec<Option<RereadConnection>>, CaptureError> {
+    let mut each: Vec<_> = wanted
+        .iter()
+        .map(|it| WantedConnection::new(it, keys))
+        .collect();
     let mut decoder = Decoder::new();
     let mut stats = EngineStats::default();
-    let mut partition = Partition::new(keys).with_annotations();
-    let mut found = RereadSoFar::new(wanted.first, until);
     let mut batch = Batch::default();
     'reading: loop {
         match source.fill(&mut batch)? {
@@ -121,38 +137,69 @@ pub fn reread_connection(
             Fill::End => break,
         }
         if !goes_on() {
-            return Ok(None);
+            return Ok(wanted.iter().map(|_| None).collect());
         }
         for frame in batch.frames() {
-            if frame.time > until && frame.number > wanted.first.frame {
+            if frame.number > last || each.iter().all(|it| it.is_over(&frame)) {
                 break 'reading;
             }
-            let mut hand = SegmentSink {
-                frame: &frame,
-                found: &mut found,
-            };
             decode(&mut decoder, &mut stats, &frame, |decoded| {
-                if key(decoded) == flow {
-                    partition.take(&flow, decoded, &mut hand);
+                let flow = key(decoded);
+                let own = each
+                    .iter_mut()
+                    .filter(|it| it.flow == flow && !it.is_over(&frame));
+                for own in own {
+                    let mut hand = SegmentSink {
+                        frame: &frame,
+                        found: &mut own.found,
+                    };
+                    own.partition.take(&flow, decoded, &mut hand);
                 }
             });
         }
     }
     let end = stats.end();
-    let nothing = Frame {
-        number: wanted.first.frame,
-        time: end,
-        link: LinkType(0),
-        interface: 0,
-        length: 0,
-        data: &[],
-    };
-    let mut hand = SegmentSink {
-        frame: &nothing,
-        found: &mut found,
-    };
-    let _ = partition.finish(end, &mut hand);
-    Ok(found.finish(wanted))
+    let each = each.into_iter().zip(wanted);
+    Ok(each.map(|(own, wanted)| own.finish(end, wanted)).collect())
+}
+
+/// A connection that is looked for.
+struct WantedConnection {
+    flow: FlowKey,
+    partition: Partition,
+    found: RereadSoFar,
+}
+
+impl WantedConnection {
+    fn new(wanted: &ConnectionSummary, keys: &KeyStore) -> Self {
+        Self {
+            flow: FlowKey::new(wanted.client, wanted.server, wanted.context),
+            partition: Partition::new(keys).with_annotations(),
+            found: RereadSoFar::new(wanted.first, until(wanted)),
+        }
+    }
+
+    /// Whether neither this frame nor a later one belongs to it.
+    fn is_over(&self, frame: &Frame<'_>) -> bool {
+        frame.time > self.found.until && frame.number > self.found.wanted.frame
+    }
+
+    fn finish(mut self, end: Timestamp, wanted: &ConnectionSummary) -> Option<RereadConnection> {
+        let nothing = Frame {
+            number: wanted.first.frame,
+            time: end,
+            link: LinkType(0),
+            interface: 0,
+            length: 0,
+            data: &[],
+        };
+        let mut hand = SegmentSink {
+            frame: &nothing,
+            found: &mut self.found,
+        };
+        let _ = self.partition.finish(end, &mut hand);
+        self.found.finish(wanted)
+    }
 }
 
 /// The time up to which frames may belong to a connection.

@@ -158,6 +158,28 @@ impl ConnectionTranscript {
         Ok(read)
     }
 
+    /// Rereads several connections in one pass, up to the frame `last`. Those that are not found are left out.
+    ///
+    /// # Errors
+    /// When the input cannot be read any more; a sentence for the user.
+    pub fn read_many(
+        source: &mut dyn Source,
+        wanted: &[ConnectionSummary],
+        keys: Option<&KeyStore>,
+        last: FrameNumber,
+    ) -> Result<Vec<Self>, String> {
+        let none = KeyStore::default();
+        let keys = keys.unwrap_or(&none);
+        let found = engine::reread_connections(source, wanted, keys, last, || true);
+        let found = found.map_err(|error| error.to_string())?;
+        let frames = Arc::new(frame_names(source.files()));
+        let of = |found: &RereadConnection| Self {
+            frames: Arc::clone(&frames),
+            ..Self::of(found)
+        };
+        Ok(found.iter().flatten().map(of).collect())
+    }
+
     /// The transcript of a reread connection.
     #[must_use]
     pub fn of(close: &RereadConnection) -> Self {

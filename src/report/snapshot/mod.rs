@@ -16,11 +16,11 @@ use std::sync::Arc;
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine::GivenUp;
 use crate::analysis::hosts::Sockets;
+use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::frame_ref::FrameNames;
 use crate::base::net::Loss;
 use crate::base::net::Skip;
 use crate::base::time::Timestamp;
-use crate::ladder::Ladder;
 use crate::rules::Finding;
 use crate::rules::ignore::Ignored;
 use crate::rules::log_errors::SearchResult;
@@ -111,17 +111,8 @@ pub struct Snapshot {
     pub narrowed: Option<SearchResult>,
     /// What the user's ignore list left out; connections and findings are the rest.
     pub ignored: Ignored,
-    /// The ladders of typical cases.
-    pub drawn: Vec<DrawnLadder>,
-}
-
-/// The ladder of a connection.
-#[derive(Clone, Debug)]
-pub struct DrawnLadder {
-    /// The connection's number.
-    pub connection: u32,
-    /// Its ladder.
-    pub ladder: Ladder,
+    /// Typical cases, reread for their ladders.
+    pub drawn: Vec<Arc<ConnectionTranscript>>,
 }
 
 impl Snapshot {

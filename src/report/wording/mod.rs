@@ -9,5 +9,6 @@ pub mod moment;
 pub(crate) mod other_packets;
 pub mod outcomes;
 pub mod segment;
+pub mod step;
 pub mod terms;
 pub mod tls;

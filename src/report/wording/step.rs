@@ -1,0 +1,73 @@
+//! One segment of a transcript in a few words: `SYN-ACK`, `again: GET /x`, `RST`, `1.2 kB (window full)`.
+
+use super::segment::{self, Detail};
+use crate::analysis::transcript::{
+    ConnectionTranscript, SegmentKind, TlsRecordHead, TranscriptStep,
+};
+use crate::base::format::bytes;
+use crate::base::net::Flags;
+
+/// Describes a segment: control bits, then what its payload says, else how long that is.
+#[must_use]
+pub fn said(step: &TranscriptStep, reread: &ConnectionTranscript, omit: Detail) -> String {
+    let has = |flag| step.flags.has(flag);
+    let mut words = Vec::new();
+    match step.kind {
+        SegmentKind::Again => words.push("again:".to_owned()),
+        SegmentKind::Probe => words.push("keep-alive probe".to_owned()),
+        _ => {}
+    }
+    for (flag, name) in [
+        (Flags::SYN, "SYN"),
+        (Flags::FIN, "FIN"),
+        (Flags::RST, "RST"),
+    ] {
+        if has(flag) {
+            let name = match flag == Flags::SYN && has(Flags::ACK) {
+                true => "SYN-ACK",
+                false => name,
+            };
+            words.push(name.to_owned());
+        }
+    }
+    let frame_notes: Vec<_> = reread.transcript.frame_notes(step).collect();
+    let notes: Vec<_> = reread.transcript.notes(step).collect();
+    let told = segment::words(&reread.connection, step.from, &frame_notes, &notes, omit);
+    let bare = words.is_empty();
+    if !told.is_empty() && step.kind != SegmentKind::Again {
+        words.push(told.join("; "));
+    } else if let Some(tls) = step.tls {
+        words.push(format!("{}, {}", tls_words(tls), bytes(step.length.into())));
+    } else if step.length > 0 && step.kind != SegmentKind::Probe {
+        words.push(bytes(step.length.into()));
+    }
+    if words.is_empty() || bare && step.length == 0 && step.kind == SegmentKind::Bare {
+        words.push("ACK".to_owned());
+    }
+    if step.window == 0 && !has(Flags::RST) {
+        words.push("(window full)".to_owned());
+    }
+    let missing = step.missing[0].saturating_add(step.missing[1]);
+    if missing > 0 {
+        words.push(format!("({} never captured)", bytes(missing)));
+    } else if let SegmentKind::Ahead(hole) = step.kind {
+        words.push(format!("(after a hole of {})", bytes(hole)));
+    }
+    if step.captured < step.length {
+        words.push(format!("({} captured)", bytes(step.captured.into())));
+    }
+    words.join(" ")
+}
+
+/// Record and handshake types of RFC 8446 §5.1 and §4.
+const fn tls_words(TlsRecordHead(kind, message): TlsRecordHead) -> &'static str {
+    match (kind, message) {
+        (0x14, _) => "TLS change cipher spec",
+        (0x15, _) => "TLS alert",
+        (0x16, 1) => "TLS ClientHello",
+        (0x16, 2) => "TLS ServerHello",
+        (0x16, 11) => "TLS certificate",
+        (0x16, _) => "TLS handshake",
+        _ => "TLS data",
+    }
+}
