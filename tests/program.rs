@@ -221,17 +221,18 @@ fn a_ladder_shows_the_packets_and_hides_what_it_is_asked_to() {
         let output = run(&arguments).stdout;
         text(&output).to_owned()
     };
-    let open = drawn(&[]);
-    assert!(open.contains("10.77.0.2") && open.contains("RST"), "{open}");
-    assert!(
-        open.contains("=> teardown server reset abort waiting"),
-        "{open}"
-    );
-    let hidden = drawn(&["--hide-addresses", "--hide-payload"]);
-    assert!(
-        !hidden.contains("10.77") && hidden.contains("RST"),
-        "{hidden}"
-    );
+    let facts = "=> teardown server reset abort waiting";
+    for (format, known) in [("picture", "SYN-ACK"), ("notation", facts)] {
+        let open = drawn(&["--format", format]);
+        for known in ["10.77.0.2", "/order", "RST", known] {
+            assert!(open.contains(known), "{known}: {open}");
+        }
+        let hidden = drawn(&["-f", format, "--hide-addresses", "--hide-payload"]);
+        assert!(hidden.contains("RST"), "{hidden}");
+        for secret in ["10.77", "/order", "50746"] {
+            assert!(!hidden.contains(secret), "{secret}: {hidden}");
+        }
+    }
 }
 
 #[test]

@@ -63,12 +63,13 @@ fn picture(
         hide_addresses: asked.hide_addresses,
         ..report::LadderOptions::default()
     };
+    let ladder = report::ladder_text(&read, &drawn);
+    // The sentence names hosts and requests.
+    if asked.hide_addresses || asked.hide_payload {
+        return Ok(format!("#{}\n\n{ladder}", wanted.id));
+    }
     let story = report::wording::connection::story(wanted, &read.frames);
-    Ok(format!(
-        "#{}: {story}\n\n{}",
-        wanted.id,
-        report::ladder_text(&read, &drawn)
-    ))
+    Ok(format!("#{}: {story}\n\n{ladder}", wanted.id))
 }
 
 /// The ladder in the notation of the tests.
