@@ -10,17 +10,18 @@ use crate::rules::{CaptureQuality, Severity};
 rule! {
     /// # What happened
     ///
-    /// Packets were longer than what the capture kept of them: it was taken with a snapshot length.
+    /// The capture was taken with a snapshot length: it kept only the first bytes of longer packets.
     ///
     /// # Why it matters
     ///
-    /// How much was sent, who closed, and when, is known all the same: lengths are in the headers. But a message whose head
-    /// was cut cannot be read, nor can the sizes of chunks, so that the end of some messages is unknown. Findings that need
-    /// them are left out.
+    /// Packet lengths are in the headers, so the amount of data, who closed and when are known. The content is not. A message
+    /// whose head was cut cannot be read, and the end of some messages stays unknown. Findings that need the missing bytes are
+    /// left out.
     ///
     /// # Remedy
     ///
-    /// - Where heads were cut, capture with a larger snapshot length (`tcpdump -s 2048` keeps nearly every head, `-s 0` all).
+    /// - Where heads were cut, capture with a larger snapshot length: `tcpdump -s 2048` keeps nearly every head, `-s 0`
+    ///   everything.
     ///
     /// # Example
     ///
@@ -60,9 +61,9 @@ fn check(capture_quality: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Certain,
-        summary: "packets were cut".into(),
+        summary: "The capture kept only the first bytes of packets".into(),
         message: sentence!(
-            "Of {} of {} segments the capture kept less than was sent. Lengths are known; contents are not.",
+            "The capture kept only a part of {} of {} segments. Their lengths are known, their contents are not.",
             capture_quality.cut,
             capture_quality.segments
         )

@@ -10,17 +10,17 @@ use crate::rules::{CaptureQuality, Severity};
 rule! {
     /// # What happened
     ///
-    /// The same packets were captured more than once: on several interfaces of one host (`-i any`, a bridge, containers), or
-    /// by a mirror port that copies what comes in and what goes out.
+    /// The same packets were captured more than once: on several interfaces of one host (`-i any`, a bridge, containers), or by
+    /// a mirror port that copies both incoming and outgoing packets.
     ///
     /// # Why it matters
     ///
-    /// Nothing was sent twice. Second sightings are recognised by all that stays the same on the way, and left out; tools that
-    /// do not do so report retransmissions and duplicate acknowledgements.
+    /// Nothing was sent twice. Copies are recognised by everything that stays the same on the way, and left out. Tools that do
+    /// not do this report retransmissions and duplicate acknowledgements.
     ///
     /// # Remedy
     ///
-    /// - Capture on one interface, or mirror one direction of each port; or leave it: it was taken into account.
+    /// - Capture on one interface, or mirror one direction of each port. Or leave it: the copies were left out.
     ///
     /// # Example
     ///
@@ -70,7 +70,7 @@ rule! {
     ///
     /// tcpdump(1), `-i any`; editcap(1), `-d`.
     pub(super) RULE: "capture-duplicated", Severity::Note,
-    "the capture has packets twice", Check::Capture(check)
+    "the capture holds packets twice", Check::Capture(check)
 }
 
 fn check(capture_quality: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
@@ -80,14 +80,14 @@ fn check(capture_quality: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Likely,
-        summary: "packets were captured twice".into(),
+        summary: "The capture holds packets twice".into(),
         message: sentence!(
-            "{} of {} frames are second sightings of packets that the capture has already; they were left out.",
+            "{} of {} frames are copies of packets that the capture holds already. They were left out.",
             capture_quality.duplicates,
             capture_quality.frames
         )
         .into(),
-        evidence: vec![shows(first, "the first second sighting")],
+        evidence: vec![shows(first, "the first copy")],
         remedies: RULE.remedies(),
     }))
 }

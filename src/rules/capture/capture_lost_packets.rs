@@ -10,18 +10,18 @@ use crate::rules::{CaptureQuality, Severity};
 rule! {
     /// # What happened
     ///
-    /// The capture is not complete: it says itself that packets were dropped, or one side acknowledged bytes that were never
-    /// seen.
+    /// The capture is not complete. Either it says itself that packets were dropped, or one side acknowledged bytes that were
+    /// never captured.
     ///
     /// # Why it matters
     ///
-    /// What was lost by the capture was not lost on the wire. A request without an answer may have had one, a body that stops
-    /// may have gone on. On connections with holes, findings are weakened or left out.
+    /// A packet that the capture lost was not lost on the wire. A request without a response may have had one, and a body that
+    /// stops may have gone on. On connections with holes, findings are weakened or left out.
     ///
     /// # Remedy
     ///
-    /// - Capture again with a larger buffer (`tcpdump -B 65536`), a filter for the hosts in question, and only the first bytes
-    ///   of each packet (`-s 256`) if bodies do not matter.
+    /// - Capture again with a larger buffer (`tcpdump -B 65536`) and a filter for the hosts in question.
+    /// - Keep only the first bytes of each packet (`-s 256`) if bodies do not matter.
     /// - Write to a fast disk, or capture on a host that is not busy itself.
     ///
     /// # Example
@@ -56,7 +56,7 @@ rule! {
     ///
     /// pcapng, interface statistics block; tcpdump(1).
     pub(super) RULE: "capture-lost-packets", Severity::Warning,
-    "the capture has not got all there was", Check::Capture(check)
+    "the capture lacks packets that were sent", Check::Capture(check)
 }
 
 fn check(capture_quality: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
@@ -78,17 +78,17 @@ fn check(capture_quality: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
     let mut message = Statement::default();
     if capture_quality.dropped > 0 {
         message.say(sentence!(
-            "{} dropped while capturing.",
+            "{} dropped during the capture.",
             Value::count(capture_quality.dropped, "packet was", "packets were")
         ));
     }
     if count > 0 {
         message.say(sentence!(
-            "{} bytes that were acknowledged and never seen.",
+            "{} bytes that were acknowledged but not captured.",
             Value::count(count as u64, "connection has", "connections have")
         ));
     }
-    message.say("Claims about what was not answered are weaker on the connections concerned.");
+    message.mean("What seems unanswered on these connections may have been answered.");
     Verdict::Found(Box::new(Diagnosis {
         severity: if capture_quality.dropped > 0 {
             Severity::Warning
@@ -96,7 +96,7 @@ fn check(capture_quality: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
             Severity::Note
         },
         certainty: Certainty::Certain,
-        summary: "the capture is not complete".into(),
+        summary: "The capture lacks packets".into(),
         message,
         evidence: vec![shows(
             first.first,

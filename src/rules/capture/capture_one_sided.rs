@@ -11,13 +11,13 @@ use crate::rules::{CaptureQuality, Severity};
 rule! {
     /// # What happened
     ///
-    /// Of most connections the capture has the packets of one side only, though that side went on as if it had heard the
-    /// other.
+    /// Of most connections the capture holds the packets of one side only, though that side went on as if it had received the
+    /// other's.
     ///
     /// # Why it matters
     ///
-    /// The other direction takes another way past the point of capture, or a filter leaves it out. Nothing can be said about
-    /// missing answers; who closed first is known only where acknowledgements tell.
+    /// The other direction takes another path past the point of capture, or a filter leaves it out. Missing responses prove
+    /// nothing here. Who closed first is known only where acknowledgements show it.
     ///
     /// # Remedy
     ///
@@ -53,7 +53,7 @@ rule! {
     ///
     /// RFC 9293 §3.8 (what acknowledgements prove).
     pub(super) RULE: "capture-one-sided", Severity::Note,
-    "the capture sees one direction only", Check::Capture(check)
+    "the capture shows one direction only", Check::Capture(check)
 }
 
 fn check(_: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
@@ -67,9 +67,9 @@ fn check(_: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Likely,
-        summary: "one direction is missing".into(),
+        summary: "The capture shows one direction only".into(),
         message: sentence!(
-            "Of {} one side only was captured, of {} both. Nothing is said about answers that are missing.",
+            "Of {} only one side was captured, of {} both. Missing responses prove nothing here.",
             Value::count(halves.half.into(), "connection", "connections"),
             halves.whole
         )

@@ -12,18 +12,18 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// The client closed a connection first, and so held the TIME-WAIT, and opened another one from the same port to the same
-    /// server before that can have been over.
+    /// The client closed a connection first and so held its TIME-WAIT. It then opened another connection from the same port to
+    /// the same server before that TIME-WAIT can have been over.
     ///
     /// # Why it matters
     ///
-    /// TIME-WAIT keeps old segments from being taken for new ones, and sees to it that the last acknowledgement arrives. A
-    /// client that cuts it short has a reason: ports are scarce. Timestamps and growing sequence numbers make it safe on
-    /// most systems (`tcp_tw_reuse`, RFC 6191); without them old data can get into the new connection (RFC 1337).
+    /// TIME-WAIT keeps old segments out of a new connection, and makes sure that the last acknowledgement arrives. A client
+    /// that cuts it short usually lacks ports. Timestamps and growing sequence numbers make this safe on most systems
+    /// (`tcp_tw_reuse`, RFC 6191). Without them, old data can get into the new connection (RFC 1337).
     ///
     /// # Remedy
     ///
-    /// - Look for what does it: `net.ipv4.tcp_tw_reuse`, a program that binds a fixed port with `SO_REUSEADDR`, `SO_LINGER` 0,
+    /// - Look for the cause: `net.ipv4.tcp_tw_reuse`, a program that binds a fixed port with `SO_REUSEADDR`, `SO_LINGER` 0, or
     ///   a very small range of ephemeral ports.
     /// - Let the program keep its connections, and leave the choice of ports to the system.
     ///
@@ -82,7 +82,7 @@ rule! {
     ///
     /// RFC 9293 §3.4.2, §3.6.1; RFC 6191; RFC 1337.
     pub(super) RULE: "early-tuple-reuse", Severity::Note,
-    "a client used a port again while it held its TIME-WAIT", Check::Connection(check)
+    "a client reused a port while it held the TIME-WAIT", Check::Connection(check)
 }
 
 /// The shortest TIME-WAIT in use (Linux).
@@ -99,14 +99,14 @@ fn check(connection: &Connection) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Likely,
-        summary: "ports were used again while the client held their TIME-WAIT".into(),
+        summary: "[Client reused a port|Client reused # ports] in TIME-WAIT".into(),
         message: sentence!(
-            "The client used the port again {} after a connection that it had closed first itself.",
+            "The client reused the port {} after a connection that it had closed first.",
             gap
         )
         .into(),
         evidence: vec![
-            shows(before.last, "the last of the old connection"),
+            shows(before.last, "last segment of the old connection"),
             shows(connection.first, "SYN on the same addresses and ports"),
         ],
         remedies: RULE.remedies(),

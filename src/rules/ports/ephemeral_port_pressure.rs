@@ -10,24 +10,24 @@ use crate::rules::{Evidence, Severity};
 rule! {
     /// # What happened
     ///
-    /// A client has used up most of the ports that its system hands out for connections to one server and port. A port is
-    /// spent while its connection is open, and for the TIME-WAIT after it if the client closed first (RFC 9293 §3.4.2: four
-    /// minutes; Linux has one, Windows one to four).
+    /// A client has used most of its ephemeral ports towards one server and port. A port is taken while its connection is open.
+    /// If the client closed first, it stays taken during the TIME-WAIT (RFC 9293 §3.4.2: four minutes; Linux uses one, Windows
+    /// one to four).
     ///
     /// # Why it matters
     ///
-    /// When the last port is gone, the next connect fails at once and without a packet: "Only one usage of each socket
-    /// address" (10048), `EADDRNOTAVAIL` (99), "Cannot assign requested address". It then works again as often as one of
-    /// the old ports is set free. The number of new connections that can be kept up is the size of the range divided by the
-    /// length of TIME-WAIT: 470 a second on Linux (28 232 ports, 60 s), 136 a second on Windows (16 384 ports, 120 s).
+    /// When the last port is taken, the next connection attempt fails at once and without a packet. The log says "Only one
+    /// usage of each socket address" (10048), `EADDRNOTAVAIL` (99) or "Cannot assign requested address". Attempts succeed again
+    /// as old ports are freed. The rate that can be sustained is the size of the range divided by the TIME-WAIT. That is 470
+    /// connections a second on Linux (28 232 ports, 60 s), 136 on Windows (16 384 ports, 120 s).
     ///
     /// # Remedy
     ///
-    /// - Use each connection for many requests: one shared client object, its pool large enough, responses read to their
-    ///   end, and keep-alive not switched off by `Connection: close` from either side.
-    /// - As second best, widen the range (`net.ipv4.ip_local_port_range`; `netsh int ipv4 set dynamicport tcp`), spread
-    ///   the connections over several server addresses, or shorten what is waited (`net.ipv4.tcp_tw_reuse=1` on Linux,
-    ///   `TcpTimedWaitDelay` on an old Windows).
+    /// - Use each connection for many requests: share one client object, make its pool large enough, read responses to their
+    ///   end. Do not switch keep-alive off on either side.
+    /// - As second best, widen the range (`net.ipv4.ip_local_port_range`; `netsh int ipv4 set dynamicport tcp`) or spread the
+    ///   connections over several server addresses.
+    /// - On Linux, `net.ipv4.tcp_tw_reuse=1` frees ports sooner; on old Windows versions `TcpTimedWaitDelay` does.
     ///
     /// # Tell it by
     ///
@@ -92,7 +92,7 @@ rule! {
     ///
     /// RFC 9293 §3.4.2, RFC 6056 §3.2 (ephemeral port ranges), RFC 6191 (reusing them earlier).
     pub(super) RULE: "ephemeral-port-pressure", Severity::Error,
-    "a client is about to run out of ports for connections to one server", Check::Sockets(check)
+    "a client is about to run out of ports towards one server", Check::Sockets(check)
 }
 
 /// Percentage of the range in use from which a warning is due.
@@ -117,12 +117,12 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
 fn story(sockets: &Sockets, connections: &[&ConnectionSummary], percent: f64) -> Diagnosis {
     let (low, high) = sockets.range;
     let basis = match sockets.basis {
-        RangeBasis::Told => "as told",
-        RangeBasis::Default => "a system's default that the ports seen fit",
-        RangeBasis::Observed => "the lowest and highest port seen",
+        RangeBasis::Told => "the range given",
+        RangeBasis::Default => "a system default that fits",
+        RangeBasis::Observed => "as seen",
     };
     let mut message = Statement::from(sentence!(
-        "{} of the {} ports {} ({}) were open or in TIME-WAIT at once, {} %; {} of them in TIME-WAIT at the worst moment.",
+        "The client had {} of {} ports ({}, {}) open or in TIME-WAIT at once: {} %. {} were in TIME-WAIT at the peak.",
         sockets.used_peak,
         sockets.range_size(),
         format!("{low}-{high}"),
@@ -132,19 +132,19 @@ fn story(sockets: &Sockets, connections: &[&ConnectionSummary], percent: f64) ->
     ));
     if let Some(port_exhaustion) = &sockets.port_exhaustion {
         message.say(sentence!(
-            "A TIME-WAIT lasts {} there, as measured.",
+            "A TIME-WAIT lasts {} on this client, as measured.",
             port_exhaustion.time_wait.median
         ));
     }
     if let (Some(out), Some(peak)) = (sockets.runs_out_at, sockets.peak_at) {
         message.say(match (out > peak, sockets.rate) {
             (true, Some(rate)) => sentence!(
-                "At this rate ({} connections a second) the range runs out {} after that.",
+                "At {} connections a second, the range runs out {} later.",
                 rate.round() as u64,
                 out.since(peak)
             ),
             (true, None) => sentence!(
-                "At this rate the range runs out {} after that.",
+                "At this rate, the range runs out {} later.",
                 out.since(peak)
             ),
             (false, _) => sentence!("Then no port was left."),
@@ -158,8 +158,8 @@ fn story(sockets: &Sockets, connections: &[&ConnectionSummary], percent: f64) ->
     let all = connections.len();
     if all > 0 {
         message.say(sentence!(
-            "The client closed {} of {} connections first; {} carried one request, and on {} the server said `Connection: \
-             close`.",
+            "The client closed {} of {} connections first. {} carried one request, and on {} the server sent \
+             `Connection: close`.",
             by_client,
             all,
             single,
@@ -170,7 +170,7 @@ fn story(sockets: &Sockets, connections: &[&ConnectionSummary], percent: f64) ->
     if refused * 2 > all {
         remedies.insert(
             0,
-            "Find out why the server answers `Connection: close`, and switch keep-alive on there."
+            "Find out why the server sends `Connection: close`, and enable keep-alive there."
                 .into(),
         );
     }
@@ -186,7 +186,7 @@ fn story(sockets: &Sockets, connections: &[&ConnectionSummary], percent: f64) ->
             RangeBasis::Observed => Certainty::Possible,
         },
         summary: sentence!(
-            "connections to one server, which spent {} % of the client's ports",
+            "Client used {} % of its ports towards one server",
             percent.round() as u64
         ),
         message,
@@ -212,9 +212,7 @@ fn evidence(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Vec<Eviden
     };
     let mut evidence = Vec::new();
     evidence.extend(first.map(|connection| note(connection, "the first connection")));
-    evidence.extend(
-        last.map(|connection| note(connection, "the last one before the most ports were spent")),
-    );
+    evidence.extend(last.map(|connection| note(connection, "the last one before the peak")));
     let waiting = last.and_then(|connection| connection.client_time_wait);
     evidence.extend(waiting.map(|frame_ref| Evidence {
         frame_ref,

@@ -11,19 +11,19 @@ use crate::rules::{Evidence, Severity};
 rule! {
     /// # What happened
     ///
-    /// A client used practically every port that its system hands out, all of them open or in TIME-WAIT at once towards one
-    /// server. From then on `connect` fails before a packet is sent: this capture cannot show the failure itself, only what
-    /// leads to it.
+    /// A client used practically every ephemeral port of its system, all of them open or in TIME-WAIT at once towards one
+    /// server. From then on `connect` fails before a packet is sent. The capture cannot show that failure, only what leads to
+    /// it.
     ///
     /// # Why it matters
     ///
     /// The client's log says "Only one usage of each socket address (protocol/network address/port) is normally permitted",
-    /// 10048, `EADDRNOTAVAIL`, "Cannot assign requested address", while network and server are in perfect order. It works
-    /// again as soon as the oldest TIME-WAITs are over, and fails again: in waves of a minute or so.
+    /// 10048, `EADDRNOTAVAIL` or "Cannot assign requested address". Network and server are healthy. Attempts succeed again when
+    /// the oldest TIME-WAITs end, and fail again soon after: in waves of about a minute.
     ///
     /// # Remedy
     ///
-    /// - Use each connection for many requests; find what keeps that from happening, which is mostly a finding of its own.
+    /// - Use each connection for many requests. What prevents that is mostly a finding of its own.
     /// - Confirm it at the client: `ss -s` or `netstat -an` while it happens, and the error in its log.
     /// - Widen the range (`net.ipv4.ip_local_port_range`, `netsh int ipv4 set dynamicport tcp`), or let the server close first.
     ///
@@ -147,10 +147,13 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         )),
     };
     let message = message.and(sentence!(
-        "Whoever connects then fails without a packet (10048, EADDRNOTAVAIL); the capture cannot show that, the client's log \
-         can. {} in all.",
+        "There were {} in all.",
         Value::count(connections.len() as u64, "connection", "connections")
-    ));
+    ))
+    .means(
+        "Further connection attempts fail without a packet (10048, EADDRNOTAVAIL). The capture cannot show that; the \
+         client's log can.",
+    );
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Error,
         certainty: match sockets.basis {
@@ -158,7 +161,7 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
             RangeBasis::Told => Certainty::Likely,
             _ => Certainty::Possible,
         },
-        summary: "connections to one server, which used every port of the client".into(),
+        summary: "Client ran out of ports towards one server".into(),
         message,
         evidence: evidence(sockets, connections),
         remedies: RULE.remedies(),
@@ -169,15 +172,17 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
 fn collapsed(port_exhaustion: &PortExhaustion, ports: String) -> Statement {
     let wait = &port_exhaustion.time_wait;
     Statement::from(sentence!(
-        "The client took the ports {} one after the other, {} a second, until it had had every one of them.",
+        "The client took the ports {} one after the other, {} a second, until it had used all of them.",
         ports,
         port_exhaustion.rate_before.round() as u64
     ))
     .and(sentence!(
-        "Then it opened nothing for {}, and after that {} a second in the mean, each from a port that had been out of use for \
-         {} ({}, from {}): it goes on only as fast as its TIME-WAITs end.",
+        "Then it opened nothing for {}, and {} connections a second after that.",
         port_exhaustion.silence,
-        port_exhaustion.rate_after.round() as u64,
+        port_exhaustion.rate_after.round() as u64
+    ))
+    .and(sentence!(
+        "Each came from a port that had been unused for {} ({}, from {}): it goes on only as fast as TIME-WAITs end.",
         wait.median,
         Value::count(wait.count as u64, "time", "times"),
         Value::Duration(wait.range.0, wait.range.1)
@@ -189,7 +194,11 @@ fn evidence(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Vec<Eviden
         shows(it.first, format!("{what}, from port {}", it.client.port))
     };
     let mut evidence = Vec::new();
-    evidence.extend(connections.first().map(|it| from(it, "the first")));
+    evidence.extend(
+        connections
+            .first()
+            .map(|it| from(it, "the first connection")),
+    );
     if let Some(port_exhaustion) = &sockets.port_exhaustion {
         let place = connections.partition_point(|it| it.first.time <= port_exhaustion.since);
         let last = place.checked_sub(1).and_then(|it| connections.get(it));
@@ -200,7 +209,7 @@ fn evidence(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Vec<Eviden
                 .map(|it| from(it, "the first after it")),
         );
     }
-    evidence.extend(connections.last().map(|it| from(it, "the last")));
+    evidence.extend(connections.last().map(|it| from(it, "the last connection")));
     evidence.sort_by_key(|it| it.frame_ref);
     evidence.dedup_by_key(|it| it.frame_ref);
     evidence

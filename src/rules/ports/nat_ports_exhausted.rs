@@ -13,21 +13,21 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// A client had made very many connections to one server within a few minutes; then new connects to that server got no
-    /// answer, while connects to others did.
+    /// A client made very many connections to one server within a few minutes. Then new connection attempts to that server got
+    /// no answer, while those to other servers did.
     ///
     /// # Why it matters
     ///
-    /// An address translator on the way (a cloud's outbound gateway, a firewall) gives each client a number of ports for each
-    /// destination, often 64, 128 or 1024. When they are used up it drops SYNs without a word. It clears some four minutes
-    /// after the load ends. The client's log says "connection timed out", the server sees nothing.
+    /// A NAT on the way (a cloud's outbound gateway, a firewall) gives each client a number of ports for each destination,
+    /// often 64, 128 or 1024. When they are used up, it drops SYNs silently. It recovers about four minutes after the load
+    /// ends. The client's log says "connection timed out"; the server sees nothing.
     ///
     /// # Remedy
     ///
-    /// - Use each connection for many requests, which is cheaper than any of the below.
-    /// - Find out whether an address translator stands on the way, and give it more ports or addresses for this client
-    ///   (NAT gateway, more public addresses), or reach the server without it (private endpoint, peering).
-    /// - Look at the translator's metrics for failed translations at that time; they settle it.
+    /// - Use each connection for many requests: it is cheaper than anything below.
+    /// - Find out whether a NAT stands on the way, and give it more ports or addresses for this client. Or reach the server
+    ///   without it (private endpoint, peering).
+    /// - Look at the NAT's metrics for failed translations at that time; they settle it.
     ///
     /// # Tell it by
     ///
@@ -97,7 +97,7 @@ rule! {
     ///
     /// RFC 6888 (limits of carrier-grade translators); RFC 5382 REQ-5; RFC 4787 §4.
     pub(super) RULE: "nat-ports-exhausted", Severity::Error,
-    "connects to one server get no answer once very many were made, while others work", Check::Hosts(check)
+    "connection attempts to one server get no answer after very many, while others work", Check::Hosts(check)
 }
 
 /// The smallest number of ports that NATs allot.
@@ -164,26 +164,29 @@ fn exhausted(hosts: &Hosts<'_>, host_pairs: &HostPair<'_>) -> Option<HostDiagnos
 
 fn story(silent: &[&ConnectionSummary], held: usize, server_fine: bool) -> Diagnosis {
     let mut message = Statement::from(sentence!(
-        "{} got no answer after {} to the same server for which a translator would still hold ports, while the client's \
-         connects to other servers were answered.",
-        Value::count(silent.len() as u64, "connect", "connects"),
+        "{} got no answer after {} to the same server, for which a NAT would still hold ports. The client's attempts to \
+         other servers were answered.",
+        Value::count(
+            silent.len() as u64,
+            "connection attempt",
+            "connection attempts"
+        ),
         Value::count(held as u64, "connection", "connections")
     ));
     if server_fine {
         message.say("The server answered other clients at that time.");
     }
-    message.say(
-        "What the client sends looks the same when the server is overloaded, and nothing here shows that there is a \
-         translator; its metrics settle it.",
+    message.mean(
+        "An overloaded server would look the same, and nothing here shows that a NAT exists. Its metrics settle it.",
     );
     Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Possible,
-        summary: "connects got no answer after very many to the same server".into(),
+        summary: "[Connection attempt|# connection attempts] unanswered after very many".into(),
         message,
         evidence: vec![
-            shows(silent[0].first, "the first SYN without an answer"),
-            shows(silent[silent.len() - 1].first, "the last one"),
+            shows(silent[0].first, "first SYN without an answer"),
+            shows(silent[silent.len() - 1].first, "last SYN without an answer"),
         ],
         remedies: RULE.remedies(),
     }

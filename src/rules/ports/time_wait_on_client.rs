@@ -11,21 +11,21 @@ use crate::rules::wording::{rate, shows};
 rule! {
     /// # What happened
     ///
-    /// The client opened many connections to one server and closed most of them first. Who closes first holds the TIME-WAIT,
-    /// one to four minutes for each connection, and with it a port.
+    /// The client opened many connections to one server and closed most of them first. The side that closes first holds the
+    /// TIME-WAIT, one to four minutes for each connection, and with it a port.
     ///
     /// # Why it matters
     ///
-    /// A client has some ten thousand ports for each server. If it spends them faster than TIME-WAIT gives them back, connects
-    /// begin to fail without a packet: "Only one usage of each socket address" (10048), `EADDRNOTAVAIL`. At the server the
-    /// same TIME-WAITs would cost no port.
+    /// A client has about ten thousand ports or more towards each server. If it uses them faster than TIME-WAIT frees them,
+    /// connection attempts fail without a packet: "Only one usage of each socket address" (10048), `EADDRNOTAVAIL`. At the
+    /// server the same TIME-WAITs would cost no port.
     ///
     /// # Remedy
     ///
-    /// - Keep connections: one shared client object, its pool large enough, responses read to their end, nobody saying
-    ///   `Connection: close`. One connection would carry all the requests of one after the other.
-    /// - Where a connection has to serve one request only, let the server close first, as HTTP servers do after a
-    ///   response that says `Connection: close`; a client that closes sooner takes the TIME-WAIT on itself.
+    /// - Keep connections: share one client object, make its pool large enough, read responses to their end, and do not send
+    ///   `Connection: close`.
+    /// - Where a connection must serve one request only, let the server close first, as HTTP servers do after a response with
+    ///   `Connection: close`.
     ///
     /// # Tell it by
     ///
@@ -64,7 +64,7 @@ rule! {
     ///
     /// RFC 9293 §3.4.2, §3.6; RFC 9112 §9.6.
     pub(super) RULE: "time-wait-on-client", Severity::Warning,
-    "the client closes most of its connections first, and collects their TIME-WAITs", Check::Sockets(check)
+    "the client closes most of its connections first and collects TIME-WAITs", Check::Sockets(check)
 }
 
 /// Connections per second at which TIME-WAITs of one minute accumulate to more than a thousand.
@@ -110,22 +110,24 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     ));
     if let Some(port_exhaustion) = &sockets.port_exhaustion {
         message.say(sentence!(
-            "A TIME-WAIT lasts {} there, as measured.",
+            "A TIME-WAIT lasts {} on this client, as measured.",
             port_exhaustion.time_wait.median
         ));
     }
     message.say(match () {
         () if asked * 2 > all => "It closes first because it asks for the close itself.",
         () if refused * 2 > all => {
-            "It closes first because the server says `Connection: close` and leaves the closing to it."
+            "It closes first because the server sends `Connection: close` and does not close."
         }
-        () if single * 2 > all => "It uses each connection for one request, though both sides would go on.",
+        () if single * 2 > all => {
+            "It uses each connection for one request, though both sides would keep it."
+        }
         () => "Nobody announces the close.",
     });
     message.say(sentence!("{} connections carried one request.", single));
     if let (Some(out), Some(start)) = (sockets.runs_out_at, connections.first()) {
         message.say(sentence!(
-            "At this rate the ports run out {} after the first of them.",
+            "At this rate, the ports run out {} after the first connection.",
             out.since(start.first.time)
         ));
     }
@@ -140,7 +142,7 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Certain,
-        summary: "connections to one server, mostly closed by the client first, which holds their TIME-WAITs".into(),
+        summary: "Client closes most connections first and holds TIME-WAIT".into(),
         message,
         evidence,
         remedies: RULE.remedies(),

@@ -14,19 +14,19 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// The server closed most of its connections first, at more than a hundred a second, and holds the TIME-WAIT of each.
+    /// The server closed most of its connections first, more than a hundred a second, and holds the TIME-WAIT of each.
     ///
     /// # Why it matters
     ///
-    /// A server with one listening port does not run out of ports by this; it costs memory, a few hundred bytes for each. It
-    /// shows that connections are not kept: each request pays for a handshake. Where one proxy is the only client, the same
-    /// addresses and ports come round while they are still waiting.
+    /// A server with one listening port does not run out of ports; each TIME-WAIT costs a few hundred bytes of memory. But
+    /// connections are not kept, so each request pays for a handshake. Where one proxy is the only client, the same addresses
+    /// and ports return while they are still in TIME-WAIT.
     ///
     /// # Remedy
     ///
     /// - Keep connections between proxy and server (`proxy_http_version 1.1` and an upstream `keepalive` in nginx, `http-reuse`
-    ///   in HAProxy), and look for what says `Connection: close`.
-    /// - Do not shorten TIME-WAIT for this; it does no harm here.
+    ///   in HAProxy), and find what sends `Connection: close`.
+    /// - Do not shorten TIME-WAIT because of this; it does no harm here.
     ///
     /// # Tell it by
     ///
@@ -115,10 +115,10 @@ fn story(connections: &[&ConnectionSummary], all: usize, rate: f64) -> Diagnosis
     Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Certain,
-        summary: "connections were closed by the server first, which holds their TIME-WAITs".into(),
+        summary: "Server closes most connections first and holds TIME-WAIT".into(),
         message: Statement::from(sentence!(
-            "The server closed {} of {} connections first, {} a second; if it goes on, and holds each TIME-WAIT for {}, it \
-             has about {} of them.",
+            "The server closed {} of {} connections first, {} a second. With a TIME-WAIT of {}, it holds about {} of them \
+             at this rate.",
             connections.len(),
             all,
             rate.round() as u64,
@@ -126,7 +126,7 @@ fn story(connections: &[&ConnectionSummary], all: usize, rate: f64) -> Diagnosis
             (rate * TIME_WAIT.as_secs_f64()).round() as u64
         ))
         .and(sentence!(
-            "{} carried no more than one request, on {} the server said `Connection: close`.",
+            "{} carried no more than one request. On {} the server sent `Connection: close`.",
             single,
             says
         )),

@@ -12,22 +12,22 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// The client opened a connection from a port whose last connection the server had closed a moment before. The server
-    /// still held that one in TIME-WAIT and did not let the SYN through: it answered with an acknowledgement of the old
-    /// numbers, or not at all.
+    /// The client opened a connection from a port whose last connection the server had closed shortly before. The server still
+    /// held that one in TIME-WAIT and did not accept the SYN. It answered with an acknowledgement of the old numbers, or not at
+    /// all.
     ///
     /// # Why it matters
     ///
-    /// The connect takes one or three seconds longer, or fails with a timeout, now and then, and mostly for clients behind an
-    /// address translator. A host takes a SYN on a TIME-WAIT only if its sequence number or timestamp is higher than the last
-    /// of the old connection (RFC 6191); many clients behind one address cannot promise that.
+    /// The connection attempt takes one or three seconds longer, or times out, now and then, mostly for clients behind a NAT. A
+    /// host accepts a SYN in TIME-WAIT only if its sequence number or timestamp is higher than the last of the old connection
+    /// (RFC 6191). Many clients behind one address cannot promise that.
     ///
     /// # Remedy
     ///
-    /// - See that `net.ipv4.tcp_tw_recycle` is not set on the server (Linux before 4.12 has it).
-    /// - Look for an address translator between clients and server: give it more addresses or ports, and let it not
-    ///   reuse one within a minute.
-    /// - Keep connections, so that fewer are closed; and let clients close first, so that the TIME-WAIT is theirs.
+    /// - Make sure that `net.ipv4.tcp_tw_recycle` is not set on the server (Linux before 4.12 has it).
+    /// - Look for a NAT between clients and server: give it more addresses or ports, and do not let it reuse one within a
+    ///   minute.
+    /// - Keep connections, so that fewer are closed; and let clients close first, so that they hold the TIME-WAIT.
     ///
     /// # Example
     ///
@@ -51,7 +51,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A TIME-WAIT that gave way:
+    /// A TIME-WAIT that accepted the SYN:
     ///
     /// ```ladder
     ///         client                  server
@@ -84,7 +84,7 @@ rule! {
     ///
     /// RFC 6191; RFC 7323 §5; RFC 1337; RFC 9293 §3.6.1, MAY-2.
     pub(super) RULE: "time-wait-reuse-refused", Severity::Error,
-    "a SYN met a TIME-WAIT that would not give way", Check::Connection(check)
+    "a SYN met a TIME-WAIT that did not accept it", Check::Connection(check)
 }
 
 /// Delay of a connect that a user notices.
@@ -112,7 +112,7 @@ fn check(connection: &Connection) -> Verdict {
         {
             (
                 Certainty::Possible,
-                "The server answered the SYN and its repetitions not at all, which may have other reasons.",
+                "The server did not answer the SYN and its retransmissions; other causes are possible.",
             )
         }
         None => return Verdict::Clear,
@@ -124,11 +124,11 @@ fn check(connection: &Connection) -> Verdict {
     ))
     .and(how)
     .and(match time {
-        Some(time) => sentence!("The connect took {}.", time),
+        Some(time) => sentence!("The connection attempt took {}.", time),
         None => sentence!("The connection was not opened."),
     });
     let mut evidence = vec![
-        shows(before.last, "the last of the old connection"),
+        shows(before.last, "last segment of the old connection"),
         shows(connection.first, "SYN on the same addresses and ports"),
     ];
     evidence.extend(
@@ -143,7 +143,7 @@ fn check(connection: &Connection) -> Verdict {
             Severity::Error
         },
         certainty,
-        summary: "SYNs met a TIME-WAIT that would not give way".into(),
+        summary: "[A SYN|# SYNs] not accepted: port still in TIME-WAIT".into(),
         message,
         evidence,
         remedies: RULE.remedies(),

@@ -13,17 +13,17 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// The client opened a connection from the same address and port, to the same server and port, as one that the server
-    /// had closed first a short while ago. The server's TIME-WAIT gave way, as RFC 6191 allows.
+    /// The client opened a connection from the same address and port, to the same server and port, as one that the server had
+    /// closed first shortly before. The server accepted it in TIME-WAIT, as RFC 6191 allows.
     ///
     /// # Why it matters
     ///
-    /// Nothing was lost. It shows that the server closes first, and that the client's ports, or those of the address
-    /// translator between, come round within a minute: there are few of them, or many connections.
+    /// Nothing was lost. It shows that the server closes first. It also shows that the ports of the client, or of a NAT
+    /// between, return within a minute: there are few of them, or many connections.
     ///
     /// # Remedy
     ///
-    /// - Where it happens often, keep connections alive, or give the client or its address translator more ports.
+    /// - Where it happens often, keep connections alive, or give the client or its NAT more ports.
     ///
     /// # Example
     ///
@@ -63,7 +63,7 @@ rule! {
     ///
     /// RFC 6191 §2; RFC 9293 §3.6.1, MAY-2.
     pub(super) RULE: "time-wait-reused", Severity::Note,
-    "a port was used again while the server held its TIME-WAIT", Check::Hosts(check)
+    "a port was reused while the server held the TIME-WAIT", Check::Hosts(check)
 }
 
 /// The longest TIME-WAIT in use (RFC 9293 §3.4.2, Windows).
@@ -90,11 +90,11 @@ fn gap(it: &ConnectionSummary) -> Option<Duration> {
 fn story(again: &[&ConnectionSummary], gaps: Measured) -> Diagnosis {
     let message = match gaps.count {
         1 => sentence!(
-            "The port was used again {} after its last connection, whose TIME-WAIT the server held; it gave way.",
+            "The port was reused {} after its last connection. The server accepted it in TIME-WAIT.",
             gaps.median
         ),
         count => sentence!(
-            "Ports were used again {} times, {} after their last connections, whose TIME-WAIT the server held; it gave way.",
+            "Ports were reused {} times, {} after their last connections. The server accepted them in TIME-WAIT.",
             count,
             Value::Duration(gaps.range.0, gaps.range.1)
         ),
@@ -106,7 +106,7 @@ fn story(again: &[&ConnectionSummary], gaps: Measured) -> Diagnosis {
         } else {
             Certainty::Likely
         },
-        summary: "ports were used again while the server held their TIME-WAIT".into(),
+        summary: "[Port|# ports] reused while the server held the TIME-WAIT".into(),
         message: message.into(),
         evidence: vec![shows(again[0].first, "SYN on the same addresses and ports")],
         remedies: RULE.remedies(),
