@@ -76,8 +76,8 @@ pub(super) fn describe(facts: &TlsFacts) -> Vec<Sentence> {
         told.push_str(&format!(" and {} more", more + leaf.more_names as usize));
     }
     let mut sentences = vec![match (leaf.self_issued, told.is_empty()) {
-        (true, true) => Sentence::from("The certificate names nobody and was issued by itself."),
-        (true, false) => sentence!("The certificate is for {}, issued by itself.", told),
+        (true, true) => Sentence::from("The certificate names nobody and is self-signed."),
+        (true, false) => sentence!("The certificate is for {} and self-signed.", told),
         (false, empty) => {
             let issuer = shortened(leaf.issuer.as_bytes(), SHORT_NAME);
             match empty {
@@ -134,18 +134,16 @@ pub(super) fn hidden_request(
     let waited = close.time.since(asked.time);
     let notified = sent_close_notify(facts, facts.caller.other());
     let notify = match notified {
-        true => "It said close_notify before.",
+        true => "It sent close_notify before.",
         false => NO_NOTIFY,
     };
     let message = match closes {
         "FIN" => sentence!(
-            "Inside TLS the last word was the client's: the server closed the connection {} after it, without a record of an \
-             answer.",
+            "Inside TLS the client spoke last. The server closed the connection {} later, without a record of a response.",
             waited
         ),
         _ => sentence!(
-            "Inside TLS the last word was the client's: the server reset the connection {} after it, without a record of an \
-             answer.",
+            "Inside TLS the client spoke last. The server reset the connection {} later, without a record of a response.",
             waited
         ),
     };
@@ -157,7 +155,7 @@ pub(super) fn hidden_request(
         rule,
         Severity::Error,
         certainty,
-        "requests inside TLS were not answered",
+        "[A request|# requests] inside TLS got no response",
         message,
     )
     .adds(asked_for(facts))
@@ -169,10 +167,10 @@ pub(super) fn hidden_request(
 }
 
 /// Of a server that ended the connection in TCP alone.
-const NO_NOTIFY: &str = "It had not said close_notify.";
+const NO_NOTIFY: &str = "It had not sent close_notify.";
 
 /// What would decide where records are not decrypted.
-const WITH_KEYS: &str = "What was asked and answered is hidden; with a key log it could be told.";
+const WITH_KEYS: &str = "The content is encrypted; a key log would show it.";
 
 /// The server ended the connection in the middle of a response inside TLS: the TLS case of a rule for plain HTTP.
 pub(super) fn hidden_response(rule: &'static Rule, connection: &Connection, word: &str) -> Verdict {
@@ -212,11 +210,11 @@ pub(super) fn hidden_response(rule: &'static Rule, connection: &Connection, word
         ),
     };
     let full = facts.turns_inside.full && !within;
-    let full = full.then_some("Its last record was full, as where more follows.");
+    let full = full.then_some("Its last record was full, as when more follows.");
     let doubt = (!within).then_some(match cut.lost {
-        true => "Whether the response was complete is hidden; a RST also takes away what is still under way.",
+        true => "Whether the response was complete is encrypted. A RST also discards data in transit.",
         false => {
-            "The client had acknowledged all of it. Whether that was a whole response is hidden; with a key log it could be told."
+            "The client had acknowledged all of it. Whether that was a whole response is encrypted; a key log would show it."
         }
     });
     let silent = facts.flows[Who::Server as usize].close_notify.frame_ref();

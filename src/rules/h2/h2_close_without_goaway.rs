@@ -12,24 +12,24 @@ use crate::rules::wording_tls::adding;
 rule! {
     /// # What happened
     ///
-    /// The server closed the connection with a FIN or a RST while streams were open, and had not sent a GOAWAY. All streams
-    /// on the connection died at once. The client's log says "The response ended prematurely while waiting for the next
-    /// frame from the server", "HTTP/2 stream 1 was not closed cleanly before end of the underlying stream", "server closed
-    /// the stream without sending trailers", `UNAVAILABLE`.
+    /// The server closed the connection with a FIN or a RST while streams were open, and had not sent a GOAWAY. All streams on
+    /// the connection ended at once. The client's log says "The response ended prematurely while waiting for the next frame
+    /// from the server" or "HTTP/2 stream 1 was not closed cleanly before end of the underlying stream". Others say "server
+    /// closed the stream without sending trailers" or `UNAVAILABLE`.
     ///
     /// # Why it matters
     ///
-    /// GOAWAY names the last stream that may have been processed, so that a client can send everything above it again, even
-    /// what must not be done twice (RFC 9113 §6.8, §8.7). Without it the client knows of no stream whether it took effect:
-    /// only idempotent requests may be repeated. An orderly server never ends so; a process that was killed or crashed does,
-    /// and a proxy, load balancer or firewall that cuts the connection after a timer.
+    /// GOAWAY names the last stream that may have been processed: everything above it is safe to retry (RFC 9113 §6.8, §8.7).
+    /// Without it the client does not know which requests took effect, so only idempotent ones may be retried. A server that
+    /// shuts down cleanly never ends so. A killed or crashed process does, and so does a proxy, load balancer or firewall that
+    /// cuts the connection after a timeout.
     ///
     /// # Remedy
     ///
-    /// - Look into the server's log and the system's at that moment: a crash, an out-of-memory kill, a deployment that kills
-    ///   instead of draining. Let it shut down gracefully and wait longer than its longest request before it is killed.
-    /// - Compare the time since the last frame with the timers of the server and of the proxies in between; raise the
-    ///   one that fits, or let the client send PINGs more often than that.
+    /// - Look into the server's and the system's log at that moment: a crash, an out-of-memory kill, a deployment that kills
+    ///   instead of draining. Let the server shut down gracefully, and wait longer than its longest request.
+    /// - Compare the time since the last frame with the timeouts of the server and of the proxies between. Raise the one that
+    ///   fits, or let the client send PINGs more often.
     /// - *If the request may be repeated:* Let the client retry requests whose method is idempotent.
     ///
     /// # Tell it by
@@ -141,14 +141,14 @@ fn check(connection: &Connection) -> Verdict {
         Some(_) => (
             "RST",
             sentence!(
-                "The server reset the connection while {} open, and had sent no GOAWAY.",
+                "The server reset the connection while {} open, without a GOAWAY.",
                 open
             ),
         ),
         None => (
             "FIN",
             sentence!(
-                "The server closed with a FIN while {} open, and had sent no GOAWAY.",
+                "The server closed with a FIN while {} open, without a GOAWAY.",
                 open
             ),
         ),
@@ -179,7 +179,7 @@ fn check(connection: &Connection) -> Verdict {
     let blind = match unsafe_ones.count() {
         0 => None,
         count => Some(sentence!(
-            "No GOAWAY says which requests were processed: {} must not be sent again blindly.",
+            "Do not retry {} blindly: no GOAWAY says which requests were processed.",
             Value::count(count as u64, "of them", "of them")
         )),
     };
@@ -194,18 +194,18 @@ fn check(connection: &Connection) -> Verdict {
     );
     let first = lost.first().and_then(|it| it.request.as_ref());
     let summary = match unsure {
-        true => "HTTP/2 connections were closed with streams of which no end was seen",
-        false => "HTTP/2 connections were closed with streams open and no GOAWAY",
+        true => "HTTP/2 closed, the end of some streams not captured",
+        false => "HTTP/2 closed with open streams and no GOAWAY",
     };
     adding(tell(&RULE, severity, certainty, summary, message), fates)
-        .adds(blind)
+        .means(blind)
         .adds(silent)
         .adds(hidden)
         .shows(
             first.map(|it| it.message.first),
-            "the oldest stream that was open begins",
+            "oldest open stream begins",
         )
-        .shows(server.last, "the last frame of the server begins")
+        .shows(server.last, "last frame of the server begins")
         .shows(
             Some(close.frame_ref),
             format!("{word} from the server, without GOAWAY"),
@@ -279,7 +279,7 @@ mod tests {
             told.contains("POST / on stream 3 had got no byte"),
             "{told}"
         );
-        assert!(told.contains("1 of them must not be sent again"), "{told}");
+        assert!(told.contains("Do not retry 1 of them"), "{told}");
     }
 
     /// What the snap length cut may have been a GOAWAY or the end of the stream.

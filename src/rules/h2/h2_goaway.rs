@@ -15,17 +15,17 @@ use crate::rules::wording::{side, tell};
 rule! {
     /// # What happened
     ///
-    /// One side sent a GOAWAY: no new streams on this connection. With NO_ERROR that is how HTTP/2 connections end in order:
-    /// after a number of requests, an age, an idle time, before a shutdown. With any other code the sender says that the
-    /// other side broke the protocol (PROTOCOL_ERROR), or does something too often (ENHANCE_YOUR_CALM: too many PINGs or
-    /// resets), or that TLS is too weak (INADEQUATE_SECURITY). The client's log says "The server shut down the connection",
-    /// "GOAWAY received", `http2: server sent GOAWAY and closed the connection`.
+    /// One side sent a GOAWAY: no new streams on this connection. With NO_ERROR, HTTP/2 connections end cleanly: after a number
+    /// of requests, an age, an idle time, or before a shutdown. Other codes blame the other side. It broke the protocol
+    /// (PROTOCOL_ERROR), does something too often (ENHANCE_YOUR_CALM: PINGs or resets), or uses weak TLS (INADEQUATE_SECURITY).
+    /// The client's log says "The server shut down the connection", "GOAWAY received" or `http2: server sent GOAWAY and closed
+    /// the connection`.
     ///
     /// # Why it matters
     ///
-    /// A GOAWAY names the last stream that may have been processed. Streams above it were not, and are safe to send again,
-    /// whatever their method (RFC 9113 §6.8, §8.7). Streams up to it may still be answered; those that are not when the
-    /// connection closes were lost, and may have taken effect.
+    /// A GOAWAY names the last stream that may have been processed. Streams above it were not processed and are safe to retry,
+    /// whatever their method (RFC 9113 §6.8, §8.7). Streams up to it may still be answered. Those without an answer when the
+    /// connection closes are lost, and may have taken effect.
     ///
     /// # Remedy
     ///
@@ -149,14 +149,14 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     let (summary, message) = match who {
         Who::Server => (
             sentence!(
-                "HTTP/2 connections were ended by the server's GOAWAY ({})",
+                "Server ended [an HTTP/2 connection|# HTTP/2 connections]: GOAWAY ({})",
                 &code
             ),
             sentence!("The server sent GOAWAY with the code {}.", &code),
         ),
         Who::Client => (
             sentence!(
-                "HTTP/2 connections were ended by the client's GOAWAY ({})",
+                "Client ended [an HTTP/2 connection|# HTTP/2 connections]: GOAWAY ({})",
                 &code
             ),
             sentence!("The client sent GOAWAY with the code {}.", &code),
@@ -177,7 +177,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     };
     let safe = (!refused.is_empty()).then(|| {
         sentence!(
-            "{} above that: not processed, safe to send again, whatever the method.",
+            "{} above that: not processed, safe to retry whatever the method.",
             Value::count(refused.len() as u64, "stream lies", "streams lie")
         )
     });
@@ -189,14 +189,14 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
                 count
             ),
             false => sentence!(
-                "{} not over when the connection ended: lost, and may have taken effect.",
+                "{} not complete when the connection ended: lost, and may have taken effect.",
                 count
             ),
         }
     });
     let cancelled = (!cancelled.is_empty()).then(|| {
         sentence!(
-            "The other side then gave up {} with the same code.",
+            "The other side then ended {} with the same code.",
             Value::count(cancelled.len() as u64, "stream", "streams")
         )
     });
@@ -210,7 +210,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     .adds(said)
     .adds(blamed)
     .adds(Some(last))
-    .adds(safe)
+    .means(safe)
     .adds(cancelled)
     .adds(gone)
     .adds(idle_for(connection, goaway))
@@ -250,7 +250,7 @@ const fn offence(code: ErrorCode) -> Option<&'static str> {
         0x3 => "sent more than flow control allows",
         0x4 => "left SETTINGS unacknowledged for too long",
         0x5 => "sent on a stream that was closed",
-        0x6 => "sent a frame of a length that may not be",
+        0x6 => "sent a frame of a forbidden length",
         0x9 => "sent fields that cannot be decoded",
         0xb => "does something too often",
         0xc => "uses TLS that is too weak",
@@ -279,7 +279,7 @@ mod tests {
             found.message
         );
         assert!(
-            found.message.contains("1 stream was not over"),
+            found.message.contains("1 stream was not complete"),
             "{}",
             found.message
         );
@@ -307,7 +307,7 @@ mod tests {
         for part in [
             "The server sent GOAWAY with the code ENHANCE_YOUR_CALM",
             "As the server sees it, the client does something too often.",
-            "gave up 1 stream with the same code",
+            "ended 1 stream with the same code",
         ] {
             assert!(found.message.contains(part), "{}", found.message);
         }

@@ -14,14 +14,14 @@ rule! {
     /// # What happened
     ///
     /// The client began with the preface of HTTP/2 (`PRI * HTTP/2.0`), and the server answered in HTTP/1 or closed without a
-    /// frame; or the client sent a request of HTTP/1, and the server answered with frames of HTTP/2. Without TLS nothing
-    /// negotiates the version: both must be told the same. The log says "An HTTP/2 connection could not be established
-    /// because the server did not complete the HTTP/2 handshake", "malformed HTTP response", `ERR_HTTP2_PROTOCOL_ERROR`,
-    /// "http2: frame too large", "invalid method PRI" at the server.
+    /// frame. Or the client sent an HTTP/1 request, and the server answered with HTTP/2 frames. Without TLS nothing negotiates
+    /// the version: both must be configured alike. The log says "An HTTP/2 connection could not be established because the
+    /// server did not complete the HTTP/2 handshake" or "malformed HTTP response". Others say `ERR_HTTP2_PROTOCOL_ERROR`,
+    /// "http2: frame too large", or "invalid method PRI" at the server.
     ///
     /// # Why it matters
     ///
-    /// No request will ever get through on such a connection. It looks like a broken server and is a wrong setting.
+    /// No request will ever succeed on such a connection. It looks like a broken server, but it is a wrong setting.
     ///
     /// # Remedy
     ///
@@ -90,7 +90,7 @@ pub(in crate::rules) fn answered_in_frames(connection: &Connection) -> Option<(&
 }
 
 fn check(connection: &Connection) -> Verdict {
-    const SUMMARY: &str = "connections had one side speak HTTP/2 and the other not";
+    const SUMMARY: &str = "[Connection|# connections]: one side speaks HTTP/2, the other does not";
     if let Some((exchange, _)) = answered_in_frames(connection) {
         // An answer to the request's `Upgrade: h2c` may be among what was not captured (RFC 7540 §3.2).
         let upgrades = exchange.request_fields(FieldName::Upgrade).next().is_some();
@@ -105,9 +105,9 @@ fn check(connection: &Connection) -> Verdict {
         return tell(&RULE, Severity::Error, Certainty::Certain, SUMMARY, told)
             .shows(
                 exchange.request.as_ref().map(|it| it.message.first),
-                "the request in HTTP/1",
+                "request in HTTP/1",
             )
-            .shows(response, "frames of HTTP/2 from the server")
+            .shows(response, "HTTP/2 frames from the server")
             .about(connection);
     }
     let Some(h2) = &connection.h2 else {

@@ -13,21 +13,21 @@ use crate::rules::wording::tell;
 rule! {
     /// # What happened
     ///
-    /// Within one second one side reset dozens of streams of one connection. Resets of the client (CANCEL) come from
-    /// timeouts that all fire together, from a caller that is cancelled with all it had asked for, or from somebody who opens
-    /// and resets streams to exhaust the server. Resets of the server with REFUSED_STREAM say that more streams were opened
-    /// than it allows.
+    /// Within one second, one side reset dozens of streams of one connection. Resets by the client (CANCEL) come from timeouts
+    /// that fire together, or from a caller that is cancelled with all its requests. They may also come from an attacker who
+    /// opens and resets streams. Resets by the server with REFUSED_STREAM mean that the client opened more streams than
+    /// allowed.
     ///
     /// # Why it matters
     ///
-    /// Each reset stream was work for nothing: the server may have begun it. Opening and resetting without end is the "rapid
-    /// reset" attack (CVE-2023-44487), against which servers close the connection with GOAWAY (ENHANCE_YOUR_CALM) and take
-    /// well-meaning clients down with it.
+    /// Each reset stream was wasted work: the server may have begun it. Endless opening and resetting is the "rapid reset"
+    /// attack (CVE-2023-44487). Against it, servers close the connection with GOAWAY (ENHANCE_YOUR_CALM), which also hits
+    /// well-behaved clients.
     ///
     /// # Remedy
     ///
     /// - *If the stream was reset with REFUSED_STREAM:* Let the client heed SETTINGS_MAX_CONCURRENT_STREAMS, or raise it;
-    ///   refused streams may be sent again.
+    ///   refused streams are safe to retry.
     /// - *If the server reset the stream:* Look into the server's log at that moment: something ended many requests at once.
     /// - *If the server did not reset the stream:* Compare the times that the streams had waited: equal and round ones
     ///   are a timeout of the client, which is too short, or the server too slow. Limit how much is asked at a time.
@@ -142,7 +142,7 @@ fn check(connection: &Connection) -> Verdict {
         match burst.by {
             Party::Requester => (
                 "client",
-                "connections had many streams reset by the client within a second",
+                "Client reset many HTTP/2 streams within a second",
                 sentence!(
                     "The client reset {} streams within {}, the first with {}.",
                     count,
@@ -152,7 +152,7 @@ fn check(connection: &Connection) -> Verdict {
             ),
             Party::Responder => (
                 "server",
-                "connections had many streams reset by the server within a second",
+                "Server reset many HTTP/2 streams within a second",
                 sentence!(
                     "The server reset {} streams within {}, the first with {}.",
                     count,
@@ -169,7 +169,7 @@ fn check(connection: &Connection) -> Verdict {
         .filter(|_| burst.reset.code == ErrorCode::REFUSED_STREAM)
         .map(|limit| {
             sentence!(
-                "The server allows {} at a time; what it refused was not processed and may be sent again.",
+                "The server allows {} at a time. What it refused was not processed and is safe to retry.",
                 limit
             )
         });
@@ -183,13 +183,13 @@ fn check(connection: &Connection) -> Verdict {
     .adds(limit)
     .shows(
         burst.first.request.as_ref().map(|it| it.message.first),
-        "the first of these streams begins",
+        "first of these streams begins",
     )
     .shows(
         Some(burst.reset.at),
         format!("RST_STREAM ({}) from the {who}", burst.reset.code),
     )
-    .shows(Some(burst.last), "the last of them")
+    .shows(Some(burst.last), "last reset")
     .about(connection)
 }
 

@@ -13,17 +13,16 @@ use crate::rules::wording::{named, repetition, tell, waited};
 rule! {
     /// # What happened
     ///
-    /// One stream was ended by RST_STREAM before it was complete, while its connection went on. The code says why:
-    /// INTERNAL_ERROR when the handler failed, REFUSED_STREAM when the server did not even begin, PROTOCOL_ERROR when it did
-    /// not like the request, CANCEL when a proxy's own backend is gone. The client's log says "The HTTP/2 server reset the
-    /// stream", `stream error: stream ID 1; INTERNAL_ERROR`, curl (92), `ERR_HTTP2_PROTOCOL_ERROR`, Envoy's flag `UR`.
-    /// A server that was kept from sending by flow control (RFC 9113 §5.2) until it gave up is told as such: the client did
-    /// not read.
+    /// RST_STREAM ended one stream before it was complete, while its connection went on. The code says why. INTERNAL_ERROR: the
+    /// handler failed. REFUSED_STREAM: the server did not begin. PROTOCOL_ERROR: it objected to the request. CANCEL: a proxy
+    /// lost its own backend. The client's log says "The HTTP/2 server reset the stream", `stream error: stream ID 1;
+    /// INTERNAL_ERROR`, curl (92), `ERR_HTTP2_PROTOCOL_ERROR`, or Envoy's flag `UR`. If flow control (RFC 9113 §5.2) kept the
+    /// server from sending until it stopped, the finding says so: the client did not read.
     ///
     /// # Why it matters
     ///
-    /// The exchange is lost. After REFUSED_STREAM it is certain that nothing was done, so that the request may be sent again,
-    /// whatever its method (RFC 9113 §8.7). After any other code it may have taken effect.
+    /// The exchange is lost. After REFUSED_STREAM nothing was done, so the request is safe to retry, whatever its method (RFC
+    /// 9113 §8.7). After any other code it may have taken effect.
     ///
     /// # Remedy
     ///
@@ -126,11 +125,17 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
     let code = reset.code.to_string();
     let (summary, message) = match reset.by {
         Party::Requester => (
-            sentence!("streams of HTTP/2 were reset by the client with {}", &code),
+            sentence!(
+                "Client reset [an HTTP/2 stream|# HTTP/2 streams] with {}",
+                &code
+            ),
             sentence!("The client reset stream {} with {}.", id, &code),
         ),
         Party::Responder => (
-            sentence!("streams of HTTP/2 were reset by the server with {}", &code),
+            sentence!(
+                "Server reset [an HTTP/2 stream|# HTTP/2 streams] with {}",
+                &code
+            ),
             sentence!("The server reset stream {} with {}.", id, &code),
         ),
     };
@@ -140,7 +145,7 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
             waited(Some(exchange), reset.at),
             named(exchange)
         ),
-        None => "The capture does not have its request.".into(),
+        None => "Its request was not captured.".into(),
     };
     let how_far = match &exchange.response {
         None => "No byte of the response had come.".into(),
@@ -158,7 +163,7 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
     };
     let retry = match refused {
         true => sentence!(
-            "{} was not processed and may be sent again.",
+            "The server did not process {}: it is safe to retry.",
             named(exchange)
         ),
         false => repetition(exchange),
@@ -173,7 +178,7 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
     });
     let more = (more > 0).then(|| {
         let count = Value::count(more as u64, "more stream", "more streams");
-        sentence!("{} on the connection ended so.", count)
+        sentence!("{} on the connection ended like this.", count)
     });
     let severity = if refused {
         Severity::Warning
@@ -190,7 +195,7 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
     .adds(Some(when))
     .adds(Some(how_far))
     .adds(waiting)
-    .adds(Some(retry))
+    .means(Some(retry))
     .adds(more)
     .shows(
         exchange.request.as_ref().map(|it| it.message.first),
@@ -198,7 +203,7 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
     )
     .shows(
         stall.map(|stall| stall.since),
-        "the flow-control window is used up",
+        "flow-control window used up",
     )
     .shows(
         Some(reset.at),
@@ -234,7 +239,7 @@ mod tests {
             .expect("found");
         assert_eq!(found.severity, Severity::Warning);
         assert!(
-            found.message.contains("was not processed"),
+            found.message.contains("did not process"),
             "{}",
             found.message
         );

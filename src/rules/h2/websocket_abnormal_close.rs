@@ -13,15 +13,14 @@ use crate::rules::wording::{not_yet, side, tell};
 rule! {
     /// # What happened
     ///
-    /// The connection became a WebSocket, and was closed with a FIN or a RST although neither side had sent a Close frame. The
-    /// application is told code 1006, "abnormal closure", which never travels on the wire: "no close frame received or
-    /// sent", `CloseEvent.code 1006`, "WebSocket connection closed unexpectedly", "unexpected EOF".
+    /// The connection became a WebSocket and was closed with a FIN or a RST, although neither side had sent a Close frame. The
+    /// application gets code 1006, "abnormal closure", which is never sent on the wire. Logs say "no close frame received or
+    /// sent", `CloseEvent.code 1006`, "WebSocket connection closed unexpectedly" or "unexpected EOF".
     ///
     /// # Why it matters
     ///
-    /// Messages under way may be lost, and neither side knows what the other had received. If it comes after the same time of
-    /// silence again and again, a proxy's idle timer cuts connections on which nothing was said for a while; that hits every
-    /// quiet user.
+    /// Messages in transit may be lost, and neither side knows what the other received. If it happens after the same silence
+    /// again and again, a proxy's idle timeout cuts quiet connections, and hits every quiet user.
     ///
     /// # Remedy
     ///
@@ -100,28 +99,28 @@ fn check(connection: &Connection) -> Verdict {
     }
     let (summary, message) = match (who, word) {
         (By::Client, "FIN") => (
-            "WebSockets were closed by the client's FIN, without a Close frame",
-            "The client closed the WebSocket with a FIN, and neither side had sent a Close frame: both programs are told 1006.",
+            "Client closed [a WebSocket|# WebSockets] without a Close frame",
+            "The client closed the WebSocket with a FIN, and neither side had sent a Close frame: both programs report 1006.",
         ),
         (By::Client, _) => (
-            "WebSockets were ended by the client's RST, without a Close frame",
-            "The client ended the WebSocket with a RST, and neither side had sent a Close frame: both programs are told 1006.",
+            "Client reset [a WebSocket|# WebSockets] without a Close frame",
+            "The client ended the WebSocket with a RST, and neither side had sent a Close frame: both programs report 1006.",
         ),
         (By::Server, "FIN") => (
-            "WebSockets were closed by the server's FIN, without a Close frame",
-            "The server closed the WebSocket with a FIN, and neither side had sent a Close frame: both programs are told 1006.",
+            "Server closed [a WebSocket|# WebSockets] without a Close frame",
+            "The server closed the WebSocket with a FIN, and neither side had sent a Close frame: both programs report 1006.",
         ),
         (By::Server, _) => (
-            "WebSockets were ended by the server's RST, without a Close frame",
-            "The server ended the WebSocket with a RST, and neither side had sent a Close frame: both programs are told 1006.",
+            "Server reset [a WebSocket|# WebSockets] without a Close frame",
+            "The server ended the WebSocket with a RST, and neither side had sent a Close frame: both programs report 1006.",
         ),
         (By::Both, _) => (
-            "WebSockets were closed by both sides at once, without a Close frame",
-            "Both sides closed the WebSocket at once, and neither had sent a Close frame: both programs are told 1006.",
+            "Both sides closed [a WebSocket|# WebSockets] without a Close frame",
+            "Both sides closed the WebSocket at once, and neither had sent a Close frame: both programs report 1006.",
         ),
         (By::Middlebox | By::Nobody, _) => (
-            "WebSockets were ended by a RST from a box on the path",
-            "A box on the path ended the WebSocket with a RST in the name of one side: both programs are told 1006.",
+            "A box on the path reset [a WebSocket|# WebSockets]",
+            "A box on the path ended the WebSocket with a RST in the name of one side: both programs report 1006.",
         ),
     };
     let closed = connection.teardown.at;
@@ -137,7 +136,7 @@ fn check(connection: &Connection) -> Verdict {
         let known = measured_time::idle(connection, idle, closer);
         known.or_else(|| {
             let round = measured_time::round(idle)?;
-            Some(sentence!("{}: an idle timer, as it seems.", round))
+            Some(sentence!("{}: probably an idle timeout.", round))
         })
     });
     let cut = Who::BOTH
@@ -172,7 +171,7 @@ fn check(connection: &Connection) -> Verdict {
         .exchanges
         .last()
         .and_then(|it| it.response.as_ref());
-    let hidden = unsure.then_some("A Close frame may be among what the capture lacks.");
+    let hidden = unsure.then_some("A Close frame may be among the packets that the capture lacks.");
     tell(&RULE, severity, certainty, summary, message)
         .adds(silent)
         .adds(hidden)
@@ -212,8 +211,7 @@ fn on_streams(connection: &Connection) -> Verdict {
             frame_ref,
             "its stream ended",
             sentence!(
-                "The WebSocket on stream {} was over when its stream ended, and neither side had sent a Close frame: both \
-                 programs are told 1006.",
+                "The WebSocket on stream {} was over when its stream ended, and neither side had sent a Close frame: both programs report 1006.",
                 first.stream
             ),
         ),
@@ -221,8 +219,7 @@ fn on_streams(connection: &Connection) -> Verdict {
             close,
             "the connection ended",
             sentence!(
-                "The WebSocket on stream {} was over when the connection ended, and neither side had sent a Close frame: both \
-                 programs are told 1006.",
+                "The WebSocket on stream {} was over when the connection ended, and neither side had sent a Close frame: both programs report 1006.",
                 first.stream
             ),
         ),
@@ -232,7 +229,7 @@ fn on_streams(connection: &Connection) -> Verdict {
         last.map(|last| sentence!("The last frame came {} before.", end.time.since(last.time)));
     let more = (more > 0).then(|| {
         let count = Value::count(more, "more WebSocket", "more WebSockets");
-        sentence!("{} on the connection ended so.", count)
+        sentence!("{} on the connection ended like this.", count)
     });
     let unsure = first.said.halves.iter().any(|half| half.lost);
     let (severity, certainty) = match unsure {
@@ -243,7 +240,7 @@ fn on_streams(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         certainty,
-        "WebSockets on streams were over without a Close frame",
+        "[A WebSocket|# WebSockets] on HTTP/2 ended without a Close frame",
         told,
     )
     .adds(ago)

@@ -11,13 +11,14 @@ use crate::rules::wording::{side, tell};
 rule! {
     /// # What happened
     ///
-    /// The WebSocket was closed by a Close frame whose code blames somebody: 1002 protocol error, 1003 and 1007 data that was not
-    /// understood, 1008 policy, 1009 a message too big, 1010 an extension missing, 1011 an internal error, 1014 a bad gateway.
+    /// The WebSocket was closed by a Close frame whose code reports a fault. 1002: protocol error. 1003 and 1007: data that was
+    /// not understood. 1008: policy. 1009: message too big. 1010: an extension missing. 1011: internal error. 1014: bad
+    /// gateway.
     ///
     /// # Why it matters
     ///
     /// The program did not mean to end here. The other side reads the code and the reason: "received 1011 (internal error)",
-    /// `CloseEvent.code 1009`, "close 1008". What it sent last may not have been dealt with.
+    /// `CloseEvent.code 1009`, "close 1008". Its last messages may not have been processed.
     ///
     /// # Remedy
     ///
@@ -74,7 +75,7 @@ rule! {
     ///
     /// RFC 6455 §5.5.1, §7.4.1; the registry of WebSocket close codes.
     pub(super) RULE: "websocket-closed-with-error", Severity::Warning,
-    "a WebSocket was closed with a code that says that something went wrong", Check::Connection(check)
+    "a WebSocket was closed with an error code", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -99,11 +100,11 @@ fn check(connection: &Connection) -> Verdict {
     let reason = (!reason.is_empty()).then(|| sentence!("It says \"{}\".", escape(reason)));
     let (summary, message) = match who {
         Who::Client => (
-            sentence!("WebSockets were closed by the client with {}", &named),
+            sentence!("Client closed [a WebSocket|# WebSockets] with {}", &named),
             sentence!("The client closed the WebSocket with the code {}.", &named),
         ),
         Who::Server => (
-            sentence!("WebSockets were closed by the server with {}", &named),
+            sentence!("Server closed [a WebSocket|# WebSockets] with {}", &named),
             sentence!("The server closed the WebSocket with the code {}.", &named),
         ),
     };

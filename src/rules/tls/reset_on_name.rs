@@ -16,20 +16,20 @@ use crate::rules::{RuleInput, Severity};
 rule! {
     /// # What happened
     ///
-    /// Each connection to a server that asks for one name (`Host`, `CONNECT`, or the ClientHello's server name) was cut with its first request, by a RST
-    /// at once or by silence, without a byte from the server. Connections to the same address and port that ask for another
-    /// name are served.
+    /// Every connection to a server that asked for one name was cut at its first request, by a RST or by silence, without a
+    /// byte from the server. The name stands in `Host`, in `CONNECT`, or in the ClientHello. Connections to the same address
+    /// and port that ask for another name are served.
     ///
     /// # Why it matters
     ///
-    /// The server is there and answers, so neither its health nor the route is at fault: somebody decides by the name. Mostly
-    /// that is a filter on the path (a firewall, a content filter, a provider), which reads the name and forges a RST or drops
-    /// what follows. It may be the server's own front end as well.
+    /// The server answers, so neither its health nor the route is at fault: something decides by the name. Mostly that is a
+    /// filter on the path (a firewall, a content filter, a provider), which reads the name and forges a RST or drops the
+    /// packets. It may be the server's own front end as well.
     ///
     /// # Remedy
     ///
-    /// - Look for the name in the lists of the firewall, proxy or content filter between client and server, and let it pass.
-    /// - Capture at the server: a RST that it has not sent, or a request that never arrives, is the work of a filter.
+    /// - Look for the name in the lists of the firewall, proxy or content filter between client and server, and allow it.
+    /// - Capture at the server: a RST that it did not send, or a request that never arrives, comes from a filter.
     ///
     /// # Tell it by
     ///
@@ -155,7 +155,7 @@ rule! {
     ///
     /// RFC 6066 §3 (server name indication); RFC 9110 §7.2 (Host); RFC 7754 (blocking and filtering).
     pub(super) RULE: "reset-on-name", Severity::Warning,
-    "connections for one name are cut at once, and others to the same server are not", Check::All(check)
+    "connections for one name are cut at once, others to the same server are not", Check::All(check)
 }
 
 /// Time after the request, in addition to the round trip, within which a RST can be caused by the name.
@@ -227,7 +227,7 @@ fn tell(facts: &RuleInput<'_>, cut: &[&ConnectionSummary], served: usize) -> Opt
         severity: Severity::Warning,
         certainty: Certainty::Likely,
         summary: sentence!(
-            "connections for {} were cut at once, others to the same server were not",
+            "Connections for {} are cut, others are not",
             name.clone()
         ),
         message: Statement::from(sentence!(
@@ -238,10 +238,10 @@ fn tell(facts: &RuleInput<'_>, cut: &[&ConnectionSummary], served: usize) -> Opt
             name.clone(),
             Value::count(served as u64, "connection", "connections")
         ))
-        .and("Somebody on the way, or the server's front end, decides by the name."),
+        .and("Something on the path, or the server's front end, decides by the name."),
         evidence: vec![
             shows(asked, format!("the name {name} goes by")),
-            shows(first.close, "the end of it"),
+            shows(first.close, "the connection ends"),
         ],
         remedies: RULE.remedies(),
     };

@@ -11,14 +11,14 @@ use crate::rules::wording_tls::{asked_for, called, hello};
 rule! {
     /// # What happened
     ///
-    /// One side ended the TLS handshake with a fatal alert. The alert names the reason, its sender is the side that did not
-    /// like what it was sent. Where the keys hide it (TLS 1.3, after the server's hello), the record's length still says
-    /// that it was an alert, and from whom.
+    /// One side ended the TLS handshake with a fatal alert. The alert names the reason; its sender is the side that objected.
+    /// Where the alert is encrypted (TLS 1.3, after the ServerHello), the record's length still shows that it was one, and from
+    /// whom.
     ///
     /// # Why it matters
     ///
-    /// No request was sent on this connection. The application at the other end sees the alert as an error of its TLS
-    /// library, and its sender usually logs more than it said.
+    /// No request was sent on this connection. The application at the other end reports the alert as an error of its TLS
+    /// library. The sender usually logs more than it sent.
     ///
     /// # Remedy
     ///
@@ -133,9 +133,17 @@ fn check(connection: &Connection) -> Verdict {
         ),
     };
     let summary = match (alert.in_handshake, code) {
-        (true, Some(_)) => sentence!("TLS handshakes ended with the alert {}", &name),
-        (true, None) => Sentence::from("TLS handshakes ended with an encrypted alert"),
-        (false, _) => sentence!("TLS connections ended with the alert {}", &name),
+        (true, Some(_)) => sentence!(
+            "[TLS handshake|# TLS handshakes] ended with the alert {}",
+            &name
+        ),
+        (true, None) => {
+            Sentence::from("[TLS handshake|# TLS handshakes] ended with an encrypted alert")
+        }
+        (false, _) => sentence!(
+            "[TLS connection|# TLS connections] ended with the alert {}",
+            &name
+        ),
     };
     let hint = match code {
         Some(code) => about(code, alert.in_handshake),
@@ -158,16 +166,14 @@ fn check(connection: &Connection) -> Verdict {
 /// What the code means (RFC 8446 §6.2, RFC 5246 §7.2.2). `in_handshake`: the handshake was not complete.
 const fn about(code: u8, in_handshake: bool) -> Option<&'static str> {
     Some(match code {
-        10 => {
-            "A message came that does not belong at this point: the two sides see the handshake differently."
-        }
+        10 => "A message came out of turn: the two sides see the handshake differently.",
         20 | 21 if in_handshake => {
             "A record did not pass its integrity check: the two sides derived different keys, or bytes were changed on the way."
         }
         20 | 21 => {
             "A record did not pass its integrity check: bytes were changed on the way, or one side encrypts wrongly."
         }
-        22 => "A record was longer than TLS allows; bytes that are no TLS look like that.",
+        22 => "A record was longer than TLS allows. Bytes that are not TLS look like that.",
         40 => {
             "No set of parameters suits both: cipher suites, curves, signature algorithms, or a client certificate that was wanted."
         }
@@ -186,7 +192,7 @@ const fn about(code: u8, in_handshake: bool) -> Option<&'static str> {
             "A field of a handshake message has a value that is not allowed, or that does not fit the others."
         }
         48 => "The issuer of the certificate that the other side sent is not trusted there.",
-        49 => "The certificate was in order, and the sender's access rules refuse it.",
+        49 => "The certificate is valid, but the sender's access rules refuse it.",
         50 => {
             "A message could not be parsed: a length in it does not fit. OpenSSL says the same of a connection that ends early."
         }
@@ -194,7 +200,7 @@ const fn about(code: u8, in_handshake: bool) -> Option<&'static str> {
             "A signature or a Finished message did not verify: the key does not belong to the certificate, or messages were changed."
         }
         71 => "The server requires stronger ciphers or keys than the client offers.",
-        80 => "The sender failed by itself; the alert blames nothing that was received.",
+        80 => "The sender itself failed; the alert blames nothing that was received.",
         109 => {
             "The ClientHello or its answer lacks an extension that the sender requires, such as the server name."
         }
@@ -226,7 +232,7 @@ mod tests {
             (50, "decode_error (50)", "parsed"),
             (51, "decrypt_error (51)", "did not verify"),
             (71, "insufficient_security (71)", "stronger"),
-            (80, "internal_error (80)", "failed by itself"),
+            (80, "internal_error (80)", "itself failed"),
             (109, "missing_extension (109)", "lacks an extension"),
         ] {
             let text = format!("{OPEN}<-- alert {code} FIN\nFIN -->\n<-- ACK");

@@ -12,13 +12,13 @@ use crate::rules::wording_tls::{adding, asked_for, describe, hello, sign};
 rule! {
     /// # What happened
     ///
-    /// The server sent a certificate that was not valid at that time: expired, or not yet begun. The time is that of the
+    /// The server sent a certificate that was not valid at that time: expired, or not valid yet. The time is that of the
     /// capture, not of today.
     ///
     /// # Why it matters
     ///
-    /// Clients that check end the handshake: "certificate has expired", `CERT_HAS_EXPIRED`, `ERR_CERT_DATE_INVALID`. Where
-    /// a client went on it does not check, and others will fail.
+    /// Clients that check certificates end the handshake: "certificate has expired", `CERT_HAS_EXPIRED`,
+    /// `ERR_CERT_DATE_INVALID`. A client that went on does not check; others will fail.
     ///
     /// # Remedy
     ///
@@ -91,7 +91,7 @@ fn check(connection: &Connection) -> Verdict {
             at.time.since(leaf.until.time())
         ),
         Some((at, leaf)) => sentence!(
-            "It begins to be valid {} later.",
+            "It becomes valid {} later.",
             leaf.from.time().since(at.time)
         ),
         None => "Its dates are hidden: the client's alert says so.".into(),
@@ -103,7 +103,7 @@ fn check(connection: &Connection) -> Verdict {
         ),
         None => (
             Severity::Warning,
-            "The server sent a certificate that was not valid at that time, and no alert of the client objects to it.",
+            "The server sent a certificate that was not valid at that time. The client did not object with an alert.",
         ),
     };
     let certainty = failed
@@ -113,7 +113,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         certainty,
-        "the certificate was not valid at that time",
+        "Server's certificate was not valid at that time",
         message,
     )
     .adds(asked_for(facts))

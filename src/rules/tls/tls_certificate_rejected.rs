@@ -10,8 +10,8 @@ use crate::rules::wording_tls::{adding, asked_for, describe, hello, sign};
 rule! {
     /// # What happened
     ///
-    /// The client refused the server's certificate: its alert says so (`unknown_ca`, `bad_certificate`,
-    /// `certificate_unknown` and their like), or it left as soon as it had seen a certificate that vouches for itself.
+    /// The client refused the server's certificate. Its alert says so (`unknown_ca`, `bad_certificate`, `certificate_unknown`
+    /// and similar), or it left as soon as it had received a self-signed certificate.
     ///
     /// # Why it matters
     ///
@@ -89,15 +89,14 @@ fn check(connection: &Connection) -> Verdict {
         }
         Some(_) => "The client refused the server's certificate; the alert does not say why.",
         None => {
-            "The client left when it had the server's certificate, without an alert: nobody vouches for the certificate but \
-             itself."
+            "The client left without an alert when it had the server's certificate, which is self-signed."
         }
     };
     let telling = tell(
         &RULE,
         Severity::Error,
         reading.certainty,
-        "clients refused the certificate",
+        "[Client refused|# clients refused] the server's certificate",
         message,
     )
     .adds(asked_for(reading.facts));
@@ -124,7 +123,7 @@ mod tests {
             ladder_check::found_by(&super::RULE, &text).expect("found")
         };
         let own = found("name=a self-signed");
-        assert!(own.message.contains("issued by itself"), "{}", own.message);
+        assert!(own.message.contains("self-signed"), "{}", own.message);
         assert!(
             own.remedies[0].contains("signs itself"),
             "{:?}",

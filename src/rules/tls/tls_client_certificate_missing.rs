@@ -12,14 +12,14 @@ use crate::rules::wording_tls::{asked_for, called, hello, sign};
 rule! {
     /// # What happened
     ///
-    /// The server asked the client for a certificate, the client sent none, and the server refused it with an alert or
-    /// ended the connection at once. Up to TLS 1.2 the client's handshake fails. In TLS 1.3 the client takes the handshake
-    /// for done by then: its first read fails, not its handshake.
+    /// The server asked the client for a certificate and got none. It then refused the client with an alert, or ended the
+    /// connection at once. Up to TLS 1.2 the client's handshake fails. In TLS 1.3 the client already considers the handshake
+    /// complete: its first read fails.
     ///
     /// # Why it matters
     ///
-    /// No request was answered. Clients say `certificate required` or `handshake failure`; a client with a certificate that
-    /// it may not read, or of an issuer that the server did not name, looks the same.
+    /// No request was answered. Clients report `certificate required` or `handshake failure`. A client that may not read its
+    /// certificate, or whose issuer the server did not name, looks the same.
     ///
     /// # Remedy
     ///
@@ -81,7 +81,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let message = match reading.alert.and_then(|alert| alert.code()) {
         Some(code) => sentence!(
-            "The server asked the client for a certificate, the client sent none, and the server refused it with the alert {}.",
+            "The server asked for a client certificate and got none. It refused the client with the alert {}.",
             called(code)
         ),
         None => Sentence::from(
@@ -92,7 +92,7 @@ fn check(connection: &Connection) -> Verdict {
     let late = reading.facts.version() >= Some(TlsVersion::TLS_13);
     let when = match late {
         true => {
-            "In TLS 1.3 the client takes the handshake for complete by then: its first read fails."
+            "In TLS 1.3 the client already considers the handshake complete: its first read fails."
         }
         false => "In TLS 1.2 and before, the client's handshake fails.",
     };
@@ -100,7 +100,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         reading.certainty,
-        "the client had no certificate",
+        "[Client sent|# clients sent] no certificate, and the server requires one",
         message,
     )
     .adds(asked_for(reading.facts))

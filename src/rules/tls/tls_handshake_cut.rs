@@ -17,14 +17,14 @@ use crate::rules::wording_tls::{adding, asked_for, describe, hello, sign};
 rule! {
     /// # What happened
     ///
-    /// The connection was closed or reset before the TLS handshake was complete, and no alert said why; a client that leaves
-    /// at once, before any answer, may just have changed its mind, which is a note. Or a client closed
-    /// as soon as it was, without a word under the keys: some programs check the server's certificate only then.
+    /// The connection was closed or reset before the TLS handshake was complete, and no alert says why. A client that leaves at
+    /// once, before any answer, may just have changed its mind; that is a note. Or a client closed right after the handshake
+    /// without sending data: some programs check the server's certificate only then.
     ///
     /// # Why it matters
     ///
-    /// No request was sent. To the client it is "unexpected eof while reading", `SSL_ERROR_SYSCALL`, "connection reset by
-    /// peer"; .NET Framework says that an unexpected error occurred on a send or receive.
+    /// No request was sent. The client reports "unexpected eof while reading", `SSL_ERROR_SYSCALL` or "connection reset by
+    /// peer". .NET Framework reports an unexpected error on a send or receive.
     ///
     /// # Remedy
     ///
@@ -89,7 +89,7 @@ rule! {
     ///
     /// RFC 8446 §4 (handshake protocol), §6.1 (a connection that is closed without an alert).
     pub(in crate::rules) RULE: "tls-handshake-cut", Severity::Error,
-    "the connection ended within the TLS handshake and no alert said why", Check::Connection(check)
+    "the connection ended during the TLS handshake, and no alert says why", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -110,51 +110,51 @@ fn check(connection: &Connection) -> Verdict {
     let closes = matches!(connection.teardown.how, How::Fin);
     let (summary, message) = match (reading.by, closes, left) {
         (_, _, true) => (
-            "clients left as soon as the TLS handshake was complete",
+            "[Client|# clients] left right after the TLS handshake",
             sentence!(
                 "The client closed the connection {} after the TLS handshake was complete, without any data.",
                 waited
             ),
         ),
         (Some(Who::Client), true, _) => (
-            "clients closed within the TLS handshake, without an alert",
+            "[Client|# clients] closed during the TLS handshake",
             sentence!(
-                "The client closed the connection within the TLS handshake, {} after the last message, and no alert said why.",
+                "The client closed the connection during the TLS handshake, {} after the last message, and no alert says why.",
                 waited
             ),
         ),
         (Some(Who::Client), false, _) => (
-            "clients reset within the TLS handshake, without an alert",
+            "[Client reset|# clients reset] during the TLS handshake",
             sentence!(
-                "The client reset the connection within the TLS handshake, {} after the last message, and no alert said why.",
+                "The client reset the connection during the TLS handshake, {} after the last message, and no alert says why.",
                 waited
             ),
         ),
         (Some(Who::Server), true, _) => (
-            "servers closed within the TLS handshake, without an alert",
+            "[Server closed|Server closed # connections] during the TLS handshake",
             sentence!(
-                "The server closed the connection within the TLS handshake, {} after the last message, and no alert said why.",
+                "The server closed the connection during the TLS handshake, {} after the last message, and no alert says why.",
                 waited
             ),
         ),
         (Some(Who::Server), false, _) => (
-            "servers reset within the TLS handshake, without an alert",
+            "[Server reset|Server reset # connections] during the TLS handshake",
             sentence!(
-                "The server reset the connection within the TLS handshake, {} after the last message, and no alert said why.",
+                "The server reset the connection during the TLS handshake, {} after the last message, and no alert says why.",
                 waited
             ),
         ),
         (None, _, _) if connection.teardown.by == By::Middlebox => (
-            "TLS handshakes were reset by a box on the path",
+            "[TLS handshake|# TLS handshakes] reset by a box on the path",
             sentence!(
-                "A RST in somebody's name, from a box on the path, ended the TLS handshake {} after the last message.",
+                "A forged RST from a box on the path ended the TLS handshake {} after the last message.",
                 waited
             ),
         ),
         (None, _, _) => (
-            "both sides closed within the TLS handshake, without an alert",
+            "Both sides closed during the TLS handshake",
             sentence!(
-                "Both sides closed the connection within the TLS handshake, {} after the last message, and no alert said why.",
+                "Both sides closed the connection during the TLS handshake, {} after the last message, and no alert says why.",
                 waited
             ),
         ),
@@ -175,7 +175,7 @@ fn check(connection: &Connection) -> Verdict {
             false => "A client that checks the certificate only then does so, and so does a probe.",
         })
     } else if early {
-        Some("It did not wait for an answer: it had given up, or no longer needed the connection.")
+        Some("It did not wait for an answer: it timed out, or no longer needed the connection.")
     } else if content {
         Some(
             "It had sent application data before the server had finished, so it accepted the server and left of its own accord.",

@@ -13,14 +13,13 @@ use crate::rules::wording_tls::{adding, describe, hello, sign};
 rule! {
     /// # What happened
     ///
-    /// The client asked for one name and the server sent a certificate for others. The client ended the handshake, or took its
-    /// leave as soon as that was over, as programs do that compare names themselves (curl). A client that calls an address
-    /// sends no name, and wants that address in the certificate. A certificate of TLS 1.3 travels under keys: with a key log
-    /// it is read.
+    /// The client asked for one name, and the server sent a certificate for others. The client ended the handshake, or left
+    /// right after it, as programs do that compare names themselves (curl). A client that connects to an address sends no name,
+    /// and expects that address in the certificate. In TLS 1.3 the certificate is encrypted; a key log makes it readable.
     ///
     /// # Why it matters
     ///
-    /// No request was sent. Clients say "no alternative certificate subject name matches", `ERR_TLS_CERT_ALTNAME_INVALID`,
+    /// No request was sent. Clients report "no alternative certificate subject name matches", `ERR_TLS_CERT_ALTNAME_INVALID`,
     /// `ERR_CERT_COMMON_NAME_INVALID`, or that the remote name does not match.
     ///
     /// # Remedy
@@ -105,7 +104,7 @@ rule! {
     ///
     /// RFC 6125 §6.4 (matching names), RFC 6066 §3 (server name indication).
     pub(super) RULE: "tls-name-mismatch", Severity::Error,
-    "the certificate is for another name than the client asked for", Check::Connection(check)
+    "the certificate is not for the name that the client asked for", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -124,7 +123,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let left = match reading.stage {
         HandshakeStage::Complete => Some(
-            "The client left as soon as the handshake was over, without an alert: the name is the likely reason.",
+            "The client left right after the handshake, without an alert: the name is the likely reason.",
         ),
         _ => None,
     };
@@ -132,7 +131,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         reading.certainty,
-        "the certificate is for another name",
+        "Certificate is for another name",
         message,
     );
     adding(telling, describe(reading.facts))

@@ -14,23 +14,23 @@ use crate::rules::wording::{not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// The server ended a TLS connection by its FIN alone, or reset it. TLS has a word of its own for the end, `close_notify`, so that
-    /// nobody on the path can cut a message short unseen; it was not said, as far as kind and length of the last record
-    /// tell.
+    /// The server ended a TLS connection with a FIN or a RST alone. TLS has a message for the end, `close_notify`, so that
+    /// nobody on the path can truncate data unnoticed. As far as type and length of the last record show, the server did not
+    /// send it.
     ///
     /// # Why it matters
     ///
-    /// Where the end of a message is told by the end of the connection, the client cannot know whether it has all of it:
-    /// OpenSSL 3 reports "unexpected eof while reading". Where the length was announced it does not matter, and many
-    /// servers never say it. A reset while the response is being sent, and a close in the middle of a record, have rules of
-    /// their own (`reset-mid-response`, `response-cut-short`).
+    /// If only the close marks the end of a message, the client cannot know whether it has all of it: OpenSSL 3 reports
+    /// "unexpected eof while reading". If the length was announced it does not matter, and many servers never send it. A reset
+    /// during a response, and a close in the middle of a record, have rules of their own (`reset-mid-response`,
+    /// `response-cut-short`).
     ///
     /// # Remedy
     ///
-    /// - Let the server shut TLS down before it closes (`SSL_shutdown`, `SslStream.ShutdownAsync`,
-    ///   `tls.Conn.CloseWrite`); clients that check for it complain otherwise.
+    /// - Let the server shut TLS down before it closes (`SSL_shutdown`, `SslStream.ShutdownAsync`, `tls.Conn.CloseWrite`): some
+    ///   clients report an error otherwise.
     /// - Announce the length of responses, or send them chunked.
-    /// - Look into the server's log at that time: a server that was killed leaves the same sign.
+    /// - Look into the server's log at that time: a killed server leaves the same sign.
     ///
     /// # Tell it by
     ///
@@ -137,21 +137,20 @@ fn check(connection: &Connection) -> Verdict {
     let (certainty, told) = if facts.is_open {
         (Certainty::Certain, within(connection))
     } else {
-        let hidden =
-            "Whether what it sent was complete is hidden; with a key log that could be told.";
+        let hidden = "Whether its data was complete is encrypted; a key log would show it.";
         (Certainty::Likely, hidden)
     };
     let waited = close.time.since(since.time);
     let (summary, message) = match word {
         "FIN" => (
-            "the server closed without close_notify",
+            "Server closed [a TLS connection|# TLS connections] without close_notify",
             sentence!(
                 "The server sent its FIN {} after its last application data, and no close_notify before it.",
                 waited
             ),
         ),
         _ => (
-            "the server reset without close_notify",
+            "Server reset [a TLS connection|# TLS connections] without close_notify",
             sentence!(
                 "The server sent a RST {} after its last application data, and no close_notify before it.",
                 waited
@@ -174,11 +173,11 @@ fn within(connection: &Connection) -> &'static str {
     };
     let complete = |it: &Exchange| it.outcome(ending) == Some(Outcome::Complete);
     match &*connection.exchanges {
-        [] => "Whether it had said all it wanted to say is not to be known.",
+        [] => "Whether it had sent everything cannot be known.",
         all if all.iter().any(until_close) => {
-            "The body of its answer lasts until the close: nobody can tell whether all of it came."
+            "Its response ends with the close, so nobody can tell whether all of it arrived."
         }
-        all if all.iter().all(complete) => "Every answer was complete all the same.",
-        _ => "Not every answer was complete by then.",
+        all if all.iter().all(complete) => "Every response was complete.",
+        _ => "Not every response was complete by then.",
     }
 }

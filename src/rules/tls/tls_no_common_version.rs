@@ -11,14 +11,14 @@ use crate::rules::wording_tls::{asked_for, hello, sign};
 rule! {
     /// # What happened
     ///
-    /// One side ended the handshake with the alert `protocol_version`: the versions that the client offered, or the one
-    /// that the server chose, are not spoken at the other end. Or the server sent `inappropriate_fallback`: the client had
-    /// fallen back to an older version than both support.
+    /// One side ended the handshake with the alert `protocol_version`: it does not support the versions that the client
+    /// offered, or the one that the server chose. Or the server sent `inappropriate_fallback`: the client had fallen back to an
+    /// older version than both support.
     ///
     /// # Why it matters
     ///
-    /// No request was sent. It befalls old clients at servers that were tightened (TLS 1.0 and 1.1 turned off), and new
-    /// clients at old devices.
+    /// No request was sent. It happens to old clients at hardened servers (TLS 1.0 and 1.1 disabled), and to new clients at old
+    /// devices.
     ///
     /// # Remedy
     ///
@@ -68,7 +68,7 @@ rule! {
     ///
     /// RFC 8446 §4.2.1 (supported versions), §6.2; RFC 8996 (TLS 1.0 and 1.1 are deprecated).
     pub(super) RULE: "tls-no-common-version", Severity::Error,
-    "no TLS version is spoken by both sides", Check::Connection(check)
+    "client and server have no TLS version in common", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -83,17 +83,17 @@ fn check(connection: &Connection) -> Verdict {
     let fallback = reading.alert.and_then(|alert| alert.code()) == Some(FALLBACK);
     let (summary, message) = match (fallback, reading.by) {
         (true, _) => (
-            "the client fell back to an older TLS version than the server supports",
+            "Client fell back to an older TLS version",
             "The server refused a second attempt of the client with an older TLS version (alert inappropriate_fallback): it \
              supports a newer one, so the first attempt failed for another reason.",
         ),
         (false, Some(Who::Client)) => (
-            "no TLS version is spoken by both sides",
+            "Client and server have no TLS version in common",
             "The client ended the TLS handshake with the alert protocol_version: it does not take the version that the server \
              chose.",
         ),
         (false, _) => (
-            "no TLS version is spoken by both sides",
+            "Client and server have no TLS version in common",
             "The server ended the TLS handshake with the alert protocol_version: it takes none of the versions that the \
              client offered.",
         ),

@@ -14,14 +14,13 @@ use crate::rules::wording_tls::{asked_for, hello};
 rule! {
     /// # What happened
     ///
-    /// The client sent a ClientHello and was answered in plain text, usually by a `400 Bad Request`; or it sent a request
-    /// in plain text and was answered by a TLS alert, or by a page that says that this port wants TLS. Either the scheme or
-    /// the port is wrong.
+    /// The client sent a ClientHello and got an answer in plain text, usually a `400 Bad Request`. Or it sent a request in
+    /// plain text and got a TLS alert, or a page that says that this port wants TLS. Either the scheme or the port is wrong.
     ///
     /// # Why it matters
     ///
-    /// Nothing works on such a connection. Clients say `WRONG_VERSION_NUMBER`, `ERR_SSL_PROTOCOL_ERROR`, "packet length too
-    /// long"; servers log an "invalid method" that is the beginning of a hello.
+    /// No request succeeds on such a connection. Clients report `WRONG_VERSION_NUMBER`, `ERR_SSL_PROTOCOL_ERROR` or "packet
+    /// length too long". Servers log an "invalid method", which is the beginning of a ClientHello.
     ///
     /// # Remedy
     ///
@@ -118,12 +117,12 @@ fn check(connection: &Connection) -> Verdict {
             &RULE,
             Severity::Error,
             reading.certainty,
-            "TLS was answered in plain text",
+            "TLS answered in plain text",
             message,
         )
         .adds(asked_for(reading.facts))
         .shows(hello(&reading), "ClientHello")
-        .shows(Some(reading.at), "an answer that is no TLS")
+        .shows(Some(reading.at), "answer that is not TLS")
         .about(connection);
     }
     if let Some(exchange) = answered_by_page(connection) {
@@ -132,7 +131,7 @@ fn check(connection: &Connection) -> Verdict {
             &RULE,
             Severity::Error,
             Certainty::Certain,
-            "plain text was sent to a TLS port",
+            "Plain text sent to a TLS port",
             sentence!(
                 "{} was sent in plain text, and the server's answer {} says that this port speaks TLS.",
                 named(exchange),
@@ -160,7 +159,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         Certainty::Certain,
-        "plain text was sent to a TLS port",
+        "Plain text sent to a TLS port",
         message,
     )
     .shows(

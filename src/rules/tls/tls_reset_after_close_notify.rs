@@ -11,16 +11,17 @@ use crate::rules::wording::{not_yet, side, tell};
 rule! {
     /// # What happened
     ///
-    /// One side said `close_notify` and sent its FIN. After that a RST came: the other side's own `close_notify`, or what
-    /// it still had to send, met a closed socket, or it gave up a connection that was over.
+    /// One side sent `close_notify` and its FIN. After that came a RST. Either the other side's own `close_notify` or remaining
+    /// data met a closed socket, or a side dropped a connection that was over.
     ///
     /// # Why it matters
     ///
-    /// It does not: both sides know that nothing more was to come. It is what most TLS clients and servers leave behind.
+    /// It does not matter: both sides know that nothing more was to come. Most TLS clients and servers leave such resets
+    /// behind.
     ///
     /// # Remedy
     ///
-    /// - None is needed. Counters of resets should leave these out.
+    /// - None is needed. Exclude these from counters of resets.
     ///
     /// # Example
     ///
@@ -61,7 +62,7 @@ rule! {
     ///
     /// RFC 8446 §6.1 (either side may close its write side first); RFC 9293 §3.10.7.1.
     pub(super) RULE: "tls-reset-after-close-notify", Severity::Benign,
-    "a RST after the TLS connection was properly ended", Check::Connection(check)
+    "a RST after the TLS connection was closed cleanly", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -106,23 +107,23 @@ fn check(connection: &Connection) -> Verdict {
     }
     let message = match (who, by) {
         (Who::Client, Who::Client) => {
-            "The client had said close_notify and closed; its RST after that takes nothing away."
+            "The client had sent close_notify and closed. Its RST after that lost nothing."
         }
         (Who::Client, Who::Server) => {
-            "The client had said close_notify and closed; the server's RST after that takes nothing away."
+            "The client had sent close_notify and closed. The server's RST after that lost nothing."
         }
         (Who::Server, Who::Client) => {
-            "The server had said close_notify and closed; the client's RST after that takes nothing away."
+            "The server had sent close_notify and closed. The client's RST after that lost nothing."
         }
         (Who::Server, Who::Server) => {
-            "The server had said close_notify and closed; its RST after that takes nothing away."
+            "The server had sent close_notify and closed. Its RST after that lost nothing."
         }
     };
     tell(
         &RULE,
         Severity::Benign,
         Certainty::Likely,
-        "a RST came after TLS was properly ended",
+        "[Reset|# resets] after TLS was closed cleanly",
         message,
     )
     .shows(Some(said), format!("close_notify from the {}", side(who)))
