@@ -90,6 +90,7 @@ fn sentences(text: &str) -> Vec<String> {
         match (quote, char) {
             (None, '`') => quote = Some('`'),
             (None, '“') => quote = Some('”'),
+            (None, '"') => quote = Some('"'),
             (Some(end), char) if char == end => {
                 quote = None;
                 plain.push('X');

@@ -148,17 +148,11 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     let code = goaway.code.to_string();
     let (summary, message) = match who {
         Who::Server => (
-            sentence!(
-                "Server ended [an HTTP/2 connection|# HTTP/2 connections]: GOAWAY ({})",
-                &code
-            ),
+            sentence!("Server sent GOAWAY ({})[| on # connections]", &code),
             sentence!("The server sent GOAWAY with the code {}.", &code),
         ),
         Who::Client => (
-            sentence!(
-                "Client ended [an HTTP/2 connection|# HTTP/2 connections]: GOAWAY ({})",
-                &code
-            ),
+            sentence!("Client sent GOAWAY ({})[| on # connections]", &code),
             sentence!("The client sent GOAWAY with the code {}.", &code),
         ),
     };

@@ -90,7 +90,7 @@ pub(in crate::rules) fn answered_in_frames(connection: &Connection) -> Option<(&
 }
 
 fn check(connection: &Connection) -> Verdict {
-    const SUMMARY: &str = "[Connection|# connections]: one side speaks HTTP/2, the other does not";
+    const SUMMARY: &str = "One side speaks HTTP/2, the other does not";
     if let Some((exchange, _)) = answered_in_frames(connection) {
         // An answer to the request's `Upgrade: h2c` may be among what was not captured (RFC 7540 §3.2).
         let upgrades = exchange.request_fields(FieldName::Upgrade).next().is_some();
@@ -174,8 +174,7 @@ fn check(connection: &Connection) -> Verdict {
     let since = client.last.zip(close);
     let waited = since.map(|(last, close)| close.time.since(last.time));
     let told = sentence!(
-        "The client began with the preface of HTTP/2, and the server closed {} after the client's last frame, without a single \
-         frame of its own: it does not speak HTTP/2 on this port, or it broke down.",
+        "The client began with the preface of HTTP/2. The server closed {} after the client's last frame, without a frame of its own. It does not speak HTTP/2 on this port, or it failed.",
         waited.unwrap_or_default()
     );
     tell(&RULE, Severity::Error, Certainty::Likely, SUMMARY, told)

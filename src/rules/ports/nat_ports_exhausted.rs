@@ -18,9 +18,9 @@ rule! {
     ///
     /// # Why it matters
     ///
-    /// A NAT on the way (a cloud's outbound gateway, a firewall) gives each client a number of ports for each destination,
-    /// often 64, 128 or 1024. When they are used up, it drops SYNs silently. It recovers about four minutes after the load
-    /// ends. The client's log says "connection timed out"; the server sees nothing.
+    /// A NAT on the way (a cloud's outbound gateway, a firewall) gives each client a number of ports for each destination.
+    /// Often it is 64, 128 or 1024. When they are used up, it drops SYNs silently. It recovers about four minutes after the
+    /// load ends. The client's log says "connection timed out"; the server sees nothing.
     ///
     /// # Remedy
     ///

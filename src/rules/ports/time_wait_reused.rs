@@ -13,8 +13,8 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// The client opened a connection from the same address and port, to the same server and port, as one that the server had
-    /// closed first shortly before. The server accepted it in TIME-WAIT, as RFC 6191 allows.
+    /// The client reused an address and port towards a server that had closed the previous connection first, shortly before.
+    /// The server accepted it in TIME-WAIT, as RFC 6191 allows.
     ///
     /// # Why it matters
     ///

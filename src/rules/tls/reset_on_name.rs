@@ -16,15 +16,15 @@ use crate::rules::{RuleInput, Severity};
 rule! {
     /// # What happened
     ///
-    /// Every connection to a server that asked for one name was cut at its first request, by a RST or by silence, without a
+    /// Every connection to a server that asked for one name was cut at its first request. A RST or silence ended it, without a
     /// byte from the server. The name stands in `Host`, in `CONNECT`, or in the ClientHello. Connections to the same address
     /// and port that ask for another name are served.
     ///
     /// # Why it matters
     ///
     /// The server answers, so neither its health nor the route is at fault: something decides by the name. Mostly that is a
-    /// filter on the path (a firewall, a content filter, a provider), which reads the name and forges a RST or drops the
-    /// packets. It may be the server's own front end as well.
+    /// firewall, a content filter or a provider on the path. It reads the name and forges a RST or drops the packets. It may be
+    /// the server's own front end as well.
     ///
     /// # Remedy
     ///

@@ -100,7 +100,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         reading.certainty,
-        "[Client sent|# clients sent] no certificate, and the server requires one",
+        "[Client sent|# clients sent] no certificate, but the server wants one",
         message,
     )
     .adds(asked_for(reading.facts))

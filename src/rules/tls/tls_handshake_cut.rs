@@ -28,14 +28,14 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the server had not answered the ClientHello and the server closed first:* Check that this port speaks TLS, that
-    ///   the target behind a load balancer is up, and that no filter on the path objects to the name.
-    /// - *If the server had not answered the ClientHello and the client closed first:* Look into the client's log for its time
-    ///   limit or its reason to leave; a capture at the server shows whether the ClientHello arrived.
-    /// - *If the server had answered the ClientHello and the client closed first:* Look into the client's log: it did not
-    ///   accept what the server sent and does not say so on the wire (pinning, an old library), or it left on its own.
-    /// - *If the server had answered the ClientHello and the server closed first:* Look into the server's log at that moment:
-    ///   it gave the handshake up without an alert (a crash, a limit, a client certificate that it wanted).
+    /// - *If the server had not answered the ClientHello and the server closed first:* Check that this port speaks TLS, and
+    ///   that the target behind a load balancer is up. A filter on the path may object to the name.
+    /// - *If the server had not answered the ClientHello and the client closed first:* Look into the client's log for its
+    ///   timeout or its reason to leave. A capture at the server shows whether the ClientHello arrived.
+    /// - *If the server had answered the ClientHello and the client closed first:* Look into the client's log. It did not
+    ///   accept what the server sent without saying so on the wire (pinning, an old library), or left on its own.
+    /// - *If the server had answered the ClientHello and the server closed first:* Look into the server's log at that moment.
+    ///   It ended the handshake without an alert: a crash, a limit, a missing client certificate.
     /// - *If neither side closed first:* Capture on both sides of the path, to find where the connection was ended.
     ///
     /// # Tell it by
