@@ -1,5 +1,5 @@
-//! Data of the client that the server's host did not take, on connections whose exchanges are not read: TLS, and
-//! whatever no layer parses.
+//! Data of the client that the server's host did not accept, on connections whose exchanges are not read: TLS, and
+//! protocols that no layer parses.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ pub(super) fn lost_data(connection: &Connection) -> Option<LostData> {
     let knew = known.filter(|known| sent.since.time.since(known.time) > margin);
     let before = match (knew, fin, reset.kind) {
         (Some(known), Some(_), _) => Before::KnownClosed(known),
-        // A server that closes soon after it spoke ends the conversation; no idle timer fired.
+        // A server that closes soon after it sent data ends the session; no idle timer fired.
         (None, Some(fin), _) if quiet_before(connection, fin) >= PAUSE => Before::Crossed(fin),
         (_, None, Some(ResetKind::NoSocket | ResetKind::Foreign)) if sent.idle >= IDLE => {
             Before::Idle

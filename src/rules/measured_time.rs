@@ -13,8 +13,8 @@ const LATE: Duration = Duration::from_millis(1050);
 const EARLY: Duration = Duration::from_millis(50);
 
 /// That it is a default to close an idle connection of this protocol from this side after this time. A number alone names
-/// no product: the default of the product that the capture names is told as such, others as a match, and of a short time
-/// nothing.
+/// no product: the default of the product that the capture names is called its default, others a match, and a short time
+/// is not compared.
 pub(super) fn idle(connection: &Connection, time: Duration, who: Who) -> Option<Sentence> {
     let protocols = connection.carried();
     default(
@@ -84,7 +84,7 @@ fn default(
 pub(super) fn forgotten(idle: Duration) -> Option<Sentence> {
     let limit = network_limit(idle)?;
     Some(sentence!(
-        "The known idle limit next below that is {} s ({}).",
+        "The next shorter idle timeout that is known is {} s ({}).",
         limit.seconds.to_string(),
         limit.to_string()
     ))
@@ -96,7 +96,7 @@ pub(super) fn default_count(count: u64, what: Counted) -> Option<Sentence> {
     Some(sentence!("That is a common default ({}).", products))
 }
 
-/// A round number of seconds is somebody's setting; timers fire a little late.
+/// A round number of seconds is a setting; timers fire a little late.
 pub(super) fn is_round(time: Duration) -> Option<u64> {
     let seconds = (time + EARLY).as_secs();
     let off = (time + EARLY).subsec_millis();

@@ -8,7 +8,7 @@ use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason, W
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 
-/// The verdict of a rule on a connection whose server closed it without an answer to the client's last words, in a protocol
+/// The verdict of a rule on a connection that the server closed without a reply to the client's last bytes, in a protocol
 /// that is not read. `closes`: "FIN" or "RST".
 pub(super) fn unanswered(
     rule: &'static Rule,
@@ -28,12 +28,12 @@ pub(super) fn unanswered(
     let length = Value::exact_bytes(turns.length);
     let message = match closes {
         "FIN" => sentence!(
-            "The server closed the connection {} after the client's last {}, without a byte of an answer.",
+            "The server closed the connection {} after the client's last {}. It sent no byte of a reply.",
             waited,
             length
         ),
         _ => sentence!(
-            "The server reset the connection {} after the client's last {}, without a byte of an answer.",
+            "The server reset the connection {} after the client's last {}. It sent no byte of a reply.",
             waited,
             length
         ),
@@ -41,7 +41,7 @@ pub(super) fn unanswered(
     let answered = u64::from(turns.taken[Who::Server as usize]);
     let habit = (answered > 0).then(|| {
         sentence!(
-            "It had spoken in answer {} before.",
+            "It had replied {} before.",
             Value::count(answered, "time", "times")
         )
     });
@@ -49,14 +49,14 @@ pub(super) fn unanswered(
         rule,
         Severity::Error,
         Certainty::Likely,
-        "what the client sent was not answered",
+        "Client data got no reply[| on # connections]",
         message,
     )
     .adds(habit)
-    .adds(Some(
-        "The protocol is not read, so that an answer was due is likely, not certain.",
+    .means(Some(
+        "hangup does not read this protocol, so that a reply was due is likely, not certain.",
     ))
-    .shows(Some(asked), "the client's last bytes")
+    .shows(Some(asked), "client's last bytes")
     .shows(Some(close), format!("{closes} from the server"))
     .about(connection)
 }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_answered_before_and_closes_on_the_next_words_lost_them() {
+    fn a_server_that_replied_before_and_closes_at_the_next_request_lost_it() {
         let query = "\"\\x01\\x02select everything from somewhere large\" -->\n<-- ACK\n";
         assert_eq!(
             rules(&format!("{TALK}{query}+1280ms <-- FIN\nFIN -->\n<-- ACK")),
@@ -96,7 +96,7 @@ mod tests {
             ["reset-before-response"]
         );
         let none: [&str; 0] = [];
-        // At once, it may be a goodbye, or bytes that nobody there speaks.
+        // At once, it may be the end of a session, or bytes of a protocol that the server does not speak.
         assert_eq!(rules(&format!("{asked}+2ms <-- RST")), none);
     }
 
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn who_only_sends_waits_for_nothing() {
+    fn a_client_that_only_sends_waits_for_nothing() {
         let none: [&str; 0] = [];
         let log = "\"\\x01\\x02a line of a log that nobody answers\" -->\n<-- ACK\n";
         assert_eq!(rules(&format!("{log}+1s {log}+1s {log}+5s <-- RST")), none);

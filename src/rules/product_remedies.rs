@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_speaks_comes_first() {
+    fn the_settings_of_named_products_come_first() {
         let race = |agent: &str, name: &str| {
             let ladder = format!(
                 "SYN -->\n<-- SYN\nACK -->\nGET / [user-agent={agent}] -->\n<-- 200 \"one\" [server={name}]\nACK -->\n\

@@ -1,8 +1,8 @@
-//! The leg behind a gateway: which failed connection in the same capture is the reason for a gateway's error answer.
+//! The leg behind a gateway: which failed connection in the same capture is the reason for a gateway's error response.
 //!
 //! In: the record of the client's connection and those of all others. A leg is taken for the reason if it failed while
 //! the gateway had the request, and comes from the gateway's address or asks for the same target. One that only fits in
-//! time is told as a presumption, and only if there is no second one.
+//! time is reported as a presumption, and only if there is no second one.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
 use crate::protocol::http::{Exchange, Party, Protocol};
 
-/// A gateway answers within this time after the leg behind it failed, if nothing but the time ties the two together.
+/// A gateway responds within this time after the leg behind it failed, if nothing but the time ties the two together.
 const AT_ONCE: Duration = Duration::from_millis(100);
 /// Clocks of two interfaces, and the order in which they are read.
 const SLACK: Duration = Duration::from_millis(2);
@@ -41,7 +41,7 @@ enum Failure {
     GivenUp,
 }
 
-/// The leg that is the reason for an answer.
+/// The leg that is the reason for a response.
 struct Leg<'a> {
     connection: &'a Connection,
     failure: Failure,
@@ -60,7 +60,7 @@ impl<'a> Legs<'a> {
         Self { failed }
     }
 
-    /// The leg that made the gateway answer this exchange of this connection as it did.
+    /// The leg that made the gateway respond to this exchange of this connection as it did.
     fn behind(
         &self,
         connection: &Connection,
@@ -124,13 +124,13 @@ fn fits<'a>(
     })
 }
 
-/// The first request of a leg that had no whole answer when the leg was closed.
+/// The first request of a leg that had no whole response when the leg was closed.
 fn lost(leg: &Connection) -> Option<&Exchange> {
     let mut exchanges = leg.exchanges.iter();
     exchanges.find(|it| it.request.is_some() && (!it.is_complete() || !began_in_time(leg, it)))
 }
 
-/// Whether there is an answer that began before the close.
+/// Whether there is a response that began before the close.
 fn began_in_time(leg: &Connection, exchange: &Exchange) -> bool {
     let answer = exchange.response.as_ref();
     answer.is_some_and(|it| it.message.first.time < leg.teardown.at)
@@ -163,7 +163,7 @@ fn failure(leg: &Connection) -> Option<Failure> {
     })
 }
 
-/// A sentence for a leg that is tied to the gateway's answer, and for one that fits in time alone.
+/// A sentence for a leg that is tied to the gateway's response, and for one that fits in time alone.
 macro_rules! reason {
     ($leg:expr, $what:literal) => {{
         let leg = $leg;
@@ -171,15 +171,11 @@ macro_rules! reason {
         let (at, id) = (leg.at, leg.connection.id);
         match leg.tied {
             true => Sentence::new(
-                concat!("Behind it, ", $what, " ({}, connection #{})."),
+                concat!("Behind it, ", $what, " ({}, #{})."),
                 vec![server.into(), at.into(), id.into()],
             ),
             false => Sentence::new(
-                concat!(
-                    "Likely the reason: just before, ",
-                    $what,
-                    " ({}, connection #{})."
-                ),
+                concat!("Likely the reason: just before, ", $what, " ({}, #{})."),
                 vec![server.into(), at.into(), id.into()],
             ),
         }
@@ -191,18 +187,18 @@ impl Leg<'_> {
         match self.failure {
             Failure::Refused => reason!(self, "{} refused a connection"),
             Failure::NoAnswer => reason!(self, "{} did not answer a SYN"),
-            Failure::Reset => reason!(self, "{} reset a connection without an answer"),
-            Failure::Closed => reason!(self, "{} closed a connection without an answer"),
-            Failure::CutShort => reason!(self, "{} ended its answer before it was whole"),
+            Failure::Reset => reason!(self, "{} reset a connection without a response"),
+            Failure::Closed => reason!(self, "{} closed a connection without a response"),
+            Failure::CutShort => reason!(self, "{} ended its response before it was complete"),
             Failure::GivenUp => reason!(
                 self,
-                "{} had not answered when that connection was closed from the gateway's side"
+                "{} had not responded when that connection was closed from the gateway's side"
             ),
         }
     }
 }
 
-/// The exchange that a gateway failed, as a finding of this rule tells it first, and when.
+/// The exchange that a gateway failed, as a finding of this rule reports it first, and when.
 fn failed<'c>(rule: &str, connection: &'c Connection) -> Option<(&'c Exchange, Timestamp)> {
     let statuses: &[u16] = match rule {
         _ if rule == gateway_error::RULE.name => &[502, 503],
@@ -226,7 +222,7 @@ fn failed<'c>(rule: &str, connection: &'c Connection) -> Option<(&'c Exchange, T
 /// How the advice begins that is of no use when the leg behind the gateway is in the capture.
 const CAPTURE_NEXT: &str = "Capture between the gateway and the server behind it";
 
-/// Adds the leg behind the gateway to what is said about its answer.
+/// Adds the leg behind the gateway to what is said about its response.
 pub(super) fn explain(rule: &str, story: &mut Diagnosis, connection: &Connection, legs: &Legs<'_>) {
     let Some((exchange, at)) = failed(rule, connection) else {
         return;
@@ -298,7 +294,7 @@ mod tests {
         let text = format!("{ASKS}{between}{TOLD}");
         let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
         let own = findings.iter().find(|it| it.rule == "gateway-error");
-        let own = own.expect("a 502 is told");
+        let own = own.expect("a 502 is reported");
         let cause = own
             .caused_by
             .and_then(|id| findings.iter().find(|it| it.id == id));
@@ -315,12 +311,12 @@ mod tests {
             ),
             (
                 "SYN -->\n<-- SYN\nACK -->\nGET /a -->\n<-- ACK\n+30ms <-- RST",
-                "reset a connection without an answer",
+                "reset a connection without a response",
                 "reset-before-response",
             ),
             (
                 "SYN -->\n<-- SYN\nACK -->\nGET /a -->\n<-- ACK\n+30ms <-- FIN\nFIN -->\n<-- ACK",
-                "closed a connection without an answer",
+                "closed a connection without a response",
                 "closed-before-response",
             ),
         ];
@@ -329,10 +325,7 @@ mod tests {
                 let (told, cause) = told(&format!(
                     "client {from}:50000 server 10.0.0.3:8080\n{leg}\n"
                 ));
-                assert!(
-                    told.contains(words) && told.contains("connection #2"),
-                    "{told}"
-                );
+                assert!(told.contains(words) && told.contains(", #2)"), "{told}");
                 assert_eq!(cause, Some(rule));
                 let sure = from == "10.0.0.2" || leg.contains("GET");
                 assert_eq!(told.contains("Likely the reason"), !sure, "{told}");
@@ -354,11 +347,13 @@ mod tests {
             "client 10.9.0.1:50000 server 10.0.0.3:8080\nSYN -->\n<-- SYN\nACK -->\nGET /other -->\n<-- ACK\n<-- RST\n",
         );
         none(
-            "client 10.9.0.1:50000 server 10.0.0.3:8080\nSYN -->\n<-- RST\nclient 10.0.0.1:1 server 10.0.0.4:9\n+1s SYN -->\n<-- SYN\n",
+            "client 10.9.0.1:50000 server 10.0.0.3:8080\nSYN -->\n<-- RST\nclient 10.0.0.1:1 server 10.0.0.4:9\n+1s \
+             SYN -->\n<-- SYN\n",
         );
         // Two that fit in time alone: neither is named.
         none(
-            "client 10.9.0.1:50000 server 10.0.0.3:8080\nSYN -->\n<-- RST\nclient 10.9.0.1:50001 server 10.0.0.4:80\nSYN -->\n<-- RST\n",
+            "client 10.9.0.1:50000 server 10.0.0.3:8080\nSYN -->\n<-- RST\nclient 10.9.0.1:50001 server \
+             10.0.0.4:80\nSYN -->\n<-- RST\n",
         );
     }
 
@@ -371,9 +366,9 @@ mod tests {
                     client 10.0.0.1:40000 server 10.0.0.2:80\n<-- h2 RST_STREAM 1 INTERNAL_ERROR\nACK -->";
         let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
         let own = findings.iter().find(|it| it.rule == "h2-reset-stream");
-        let own = own.expect("the reset is told");
+        let own = own.expect("the reset is reported");
         assert!(
-            own.message.contains("ended its answer before"),
+            own.message.contains("ended its response before"),
             "{}",
             own.message
         );

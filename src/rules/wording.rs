@@ -14,14 +14,19 @@ use crate::base::frame_ref::FrameRef;
 use crate::protocol::dialogue::Complaint;
 use crate::protocol::http::{Asked, Exchange, Message};
 
-/// The caveat of a case on a connection of which the capture lacks a part. Where it was taken makes no difference.
+/// The caveat of a case on a connection that was not captured whole. Where it was taken makes no difference.
 pub(super) const PARTLY_MISSING: &str =
-    "Part of the connection is missing from the capture; one without gaps would settle it.";
+    "Part of the connection is missing from the capture. A capture without gaps would settle it.";
 
-/// The caveat of a case whose requests and answers are presumed from the turns of both sides.
-pub(super) const PRESUMED: &str = "The protocol is not read: that an answer was due follows from how both sides took turns before.";
+/// The caveat of a case whose requests and replies are presumed from the turns of both sides.
+pub(super) const PRESUMED: &str = "hangup does not read this protocol: that a reply was due follows from how both \
+                                   sides took turns before.";
 
-/// "GET", or "" if the method was not seen.
+/// The remedy where the capture does not show which side is the server.
+pub(super) const UNSURE_SIDES: &str =
+    "Capture from the beginning of the connection to be sure which side is the server.";
+
+/// "GET", or "" if the method was not captured.
 pub(super) fn method(exchange: Option<&Exchange>) -> String {
     exchange
         .and_then(Exchange::method)
@@ -29,7 +34,7 @@ pub(super) fn method(exchange: Option<&Exchange>) -> String {
         .unwrap_or_default()
 }
 
-/// What was asked: "GET request", "query", or "request" if neither was seen. Many are told as one: "GET or POST request".
+/// What was asked: "GET request", "query", or "request" if neither was captured. Many are joined: "GET or POST request".
 pub(super) enum AskedWords {
     /// A method of HTTP, which may be empty.
     Method(String),
@@ -37,7 +42,7 @@ pub(super) enum AskedWords {
     Noun(&'static str),
 }
 
-/// What was asked in a protocol other than HTTP.
+/// What the client asked in a protocol other than HTTP.
 fn in_other_words(exchange: &Exchange) -> Option<&Asked> {
     exchange.rare.as_ref()?.asked.as_ref()
 }
@@ -47,7 +52,7 @@ pub(super) fn is_of_another_protocol(exchange: &Exchange) -> bool {
     in_other_words(exchange).is_some()
 }
 
-/// How much of a message was sent, in a protocol in which it has many parts, of which the last announces no other. `None` in
+/// How much of a message was sent, in a protocol in which it has many parts and the last announces no other. `None` in
 /// HTTP.
 pub(super) fn sent_in_parts(exchange: &Exchange, message: &Message) -> Option<Sentence> {
     in_other_words(exchange)?;
@@ -93,7 +98,7 @@ impl From<&AskedWords> for Value {
     }
 }
 
-/// `POST /order`, shortened; `the query "SELECT 1"`; "the request" if its head was not seen.
+/// `POST /order`, shortened; `the query "SELECT 1"`; "the request" if its head was not captured.
 pub(super) fn named(exchange: &Exchange) -> String {
     if let Some(Asked { noun, words, .. }) = in_other_words(exchange) {
         return match words {
@@ -242,10 +247,7 @@ impl DiagnosisBuilder {
         }
         let mut remedies = self.rule.remedies();
         if connection.roles.certainty() != Certainty::Certain {
-            remedies.push(
-                "Capture from the beginning of the connection, to be sure which side is the server."
-                    .into(),
-            );
+            remedies.push(UNSURE_SIDES.into());
         }
         self.story.remedies = remedies;
         self.story.evidence.sort_by_key(|it| it.frame_ref);
@@ -283,7 +285,7 @@ mod tests {
     use crate::rules::ladder_check;
 
     #[test]
-    fn a_gap_is_no_reason_to_capture_elsewhere() {
+    fn a_gap_is_not_a_reason_to_capture_elsewhere() {
         let ladder = |sent| {
             format!(
                 "SYN -->\n<-- SYN\nPOST / [length=1000] data 400 -->\ndata 200 {sent}\ndata 400 -->\n<-- ACK\n+1s <-- RST"

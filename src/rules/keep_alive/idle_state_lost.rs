@@ -210,6 +210,6 @@ mod tests {
             "{}",
             after("412s")
         );
-        assert!(!after("60s").contains("limit next below"));
+        assert!(!after("60s").contains("next shorter idle timeout"));
     }
 }
