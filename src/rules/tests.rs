@@ -38,7 +38,7 @@ const GUARDS: &[(&str, &str, &str)] = &[
     (
         "client-left-mid-response",
         "the client had all of it",
-        "The client had everything",
+        "The client had received everything",
     ),
     (
         "client-reset-after-response",
@@ -70,7 +70,7 @@ const GUARDS: &[(&str, &str, &str)] = &[
     (
         "closed-before-response",
         "the request came after the FIN",
-        "they crossed",
+        "the two crossed",
     ),
     (
         "closed-before-response",
@@ -80,7 +80,7 @@ const GUARDS: &[(&str, &str, &str)] = &[
     (
         "closed-before-response",
         "G3: one direction only",
-        "only one side was captured",
+        "Only one side was captured",
     ),
     (
         "connect-unanswered",
@@ -95,7 +95,7 @@ const GUARDS: &[(&str, &str, &str)] = &[
     (
         "connection-limit-queueing",
         "a sequential program",
-        "asks one thing after the other",
+        "sends one request after the other",
     ),
     (
         "connection-limit-queueing",
@@ -179,7 +179,7 @@ const GUARDS: &[(&str, &str, &str)] = &[
         "pings of the program",
         "carry payload",
     ),
-    ("malformed-request", "TLS", "TLS is no HTTP"),
+    ("malformed-request", "TLS", "TLS is not HTTP"),
     ("malformed-request", "another protocol", "Another protocol"),
     (
         "malformed-request",
@@ -192,7 +192,7 @@ const GUARDS: &[(&str, &str, &str)] = &[
         "the server speaks first",
         "speaks first",
     ),
-    ("malformed-response", "TLS", "TLS is no HTTP"),
+    ("malformed-response", "TLS", "TLS is not HTTP"),
     ("malformed-response", "another protocol", "Another protocol"),
     (
         "malformed-response",
@@ -287,7 +287,7 @@ const GUARDS: &[(&str, &str, &str)] = &[
     (
         "response-after-client-left",
         "the answer was complete",
-        "has its answer and leaves",
+        "has its response and leaves",
     ),
     ("response-cut-short", "no body to a HEAD", "a HEAD"),
     ("response-cut-short", "no body in a 304", "A 304"),

@@ -41,7 +41,7 @@ fn case_6_requests_that_wait_for_one_of_two_connections() {
         &[
             "never had more than 2 connections",
             "a common default (.NET Framework",
-            "gave up while it waited for the response on 2 connections",
+            "closed 2 connections while it waited for the response",
         ],
         &["DefaultConnectionLimit"],
     );
@@ -96,14 +96,16 @@ fn case_7_both_limits_are_measured() {
         let begin = number * 200_000;
         writeln!(
             text,
-            "client :{} server\n{} SYN -->\n+1ms <-- SYN\n+1ms GET /1 [{DOTNET}] -->\n+20ms <-- 200 \"one\" [server=Microsoft-IIS/6.0]\n+1ms ACK -->",
+            "client :{} server\n{} SYN -->\n+1ms <-- SYN\n+1ms GET /1 [{DOTNET}] -->\n+20ms <-- 200 \"one\" \
+             [server=Microsoft-IIS/6.0]\n+1ms ACK -->",
             40_000 + number,
             at(begin)
         )
         .unwrap();
         match number {
             // One connection is reused successfully 1.2 s before the server's timer expires, and then stays idle.
-            4 => writeln!(text, "+118800ms GET /2 -->\n+20ms <-- 200 \"two\"\n+1ms ACK -->\n+{}ms <-- FIN\n+1ms FIN -->\n+1ms <-- ACK", 120_000 + off).unwrap(),
+            4 => writeln!(text, "+118800ms GET /2 -->\n+20ms <-- 200 \"two\"\n+1ms ACK -->\n+{}ms <-- FIN\n+1ms FIN \
+                                 -->\n+1ms <-- ACK", 120_000 + off).unwrap(),
             // One request crosses the server's FIN.
             3 => writeln!(text, "+{}ms <-- FIN\n+1ms POST /2 \"x\" [{DOTNET} crossed] -->\n+1ms <-- RST [noack]", 120_000 + off).unwrap(),
             _ => writeln!(text, "+{}ms <-- FIN\n+1ms FIN -->\n+1ms <-- ACK", 120_000 + off).unwrap(),
@@ -147,7 +149,8 @@ fn case_7_both_limits_are_measured() {
         ],
         &["idle"],
     );
-    let kept_alive = "The underlying connection was closed: A connection that was expected to be kept alive was closed by the server.";
+    let kept_alive = "The underlying connection was closed: A connection that was expected to be kept alive was closed \
+                      by the server.";
     assert_eq!(
         story.first_line(4, Who::Client),
         format!("dotnet-framework*: {kept_alive}")
@@ -165,7 +168,8 @@ fn case_9_a_request_that_outlives_its_execution_limit() {
         for (number, off) in [0, 120, 260].into_iter().enumerate() {
             writeln!(
                 text,
-                "client :{} server\n{} SYN -->\n+1ms <-- SYN\n+1ms GET /report.aspx [{DOTNET}] -->\n+1ms <-- ACK\n+{}ms <-- FIN\n+1ms FIN -->\n+1ms <-- ACK",
+                "client :{} server\n{} SYN -->\n+1ms <-- SYN\n+1ms GET /report.aspx [{DOTNET}] -->\n+1ms <-- \
+                 ACK\n+{}ms <-- FIN\n+1ms FIN -->\n+1ms <-- ACK",
                 40_000 + number,
                 at(number as u64 * 300_000),
                 limit * 1000 + off
@@ -173,11 +177,11 @@ fn case_9_a_request_that_outlives_its_execution_limit() {
             .unwrap();
         }
         let story = Story::drawn(&text);
-        let measured = format!("after {limit}.1 s (from {limit}.0 s to {limit}.3 s)");
+        let measured = format!("after {limit}.1 s ({limit}.0 s to {limit}.3 s)");
         story.says(
             "server-time-limit",
             Severity::Error,
-            &["3 requests ended without an answer", &measured, said],
+            &["3 requests ended without a response", &measured, said],
             &["executionTimeout", "above the longest call"],
         );
         assert_eq!(story.finding("server-time-limit").connections, [1, 2, 3]);
@@ -205,7 +209,8 @@ fn case_11_a_request_that_is_abandoned_at_a_fixed_period() {
         let jitter = [0, 410, 90, 700, 250, 30, 520, 180][number];
         writeln!(
             text,
-            "client 127.0.0.1:{} server 127.0.0.1:80\n{} SYN -->\n+1ms <-- SYN\n+1ms GET / -->\n+1ms FIN -->\n+1ms <-- ACK\n+800ms <-- 200 \"warm\" [server=Microsoft-IIS/7.5]\n+1ms RST [noack] -->",
+            "client 127.0.0.1:{} server 127.0.0.1:80\n{} SYN -->\n+1ms <-- SYN\n+1ms GET / -->\n+1ms FIN -->\n+1ms <-- \
+             ACK\n+800ms <-- 200 \"warm\" [server=Microsoft-IIS/7.5]\n+1ms RST [noack] -->",
             49_200 + number,
             at(beat * 1_260_000 + jitter)
         )
@@ -218,8 +223,8 @@ fn case_11_a_request_that_is_abandoned_at_a_fixed_period() {
         &[
             "came 8 times",
             "every 21 min",
-            "3 beats were missed",
-            "It comes from the server's own host",
+            "3 requests are missing in between",
+            "on the server's own host",
         ],
         &["idle timeout", "OnDemand", "ignore it in the logger"],
     );

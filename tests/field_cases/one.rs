@@ -16,8 +16,8 @@ fn case_2_a_request_that_is_answered_by_an_end() {
         "reset-before-response",
         Severity::Error,
         &[
-            "had the whole GET or POST request",
-            "without a byte of the response",
+            "received the whole GET or POST request",
+            "sent no byte of the response",
         ],
         &["server's log"],
     );
@@ -59,7 +59,7 @@ fn case_3_a_request_that_is_cut_off_while_it_is_sent() {
     story.says(
         "early-response-reset",
         Severity::Error,
-        &["answered 413", "10,000 of 20,000 body bytes"],
+        &["responded with 413", "10,000 of 20,000 body bytes"],
         &["lingering_close", "Expect: 100-continue"],
     );
     assert_eq!(
@@ -175,10 +175,10 @@ fn case_6_a_client_that_gives_up_after_its_limit() {
         Severity::Error,
         &[
             "2.00 s after the last byte",
-            "2.00 s is a round number: a timeout that was set",
-            "The response came 999.9 ms later, to nobody",
+            "2.00 s is a round number, as of a timeout that somebody set",
+            "The response came 999.9 ms later, too late for the client",
         ],
-        &["compare the time waited with what the server needs"],
+        &["Compare the wait with the time that the server needs"],
     );
     let first = story.first_line(1, Who::Client);
     assert_eq!(
@@ -257,7 +257,8 @@ fn case_10_a_client_that_leaves_while_it_is_answered() {
     );
     for end in ["FIN", "RST"] {
         let story = Story::drawn(&format!(
-            "{OPEN}GET /page.aspx -->\n<-- 200 data 1400 [length=90000 server=Microsoft-IIS/7.5]\nACK -->\n+700ms {end} -->"
+            "{OPEN}GET /page.aspx -->\n<-- 200 data 1400 [length=90000 server=Microsoft-IIS/7.5]\nACK -->\n+700ms \
+             {end} -->"
         ));
         assert_eq!(story.loud(), ["client-left-mid-response"]);
         let log = story.log(1, Who::Server);

@@ -12,19 +12,20 @@ use crate::rules::wording::{not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// The server answered with a challenge of NTLM or Negotiate (401 with a token, or 407 of a proxy), to which the client has
-    /// to reply on the same connection. The connection was closed instead.
+    /// The server sent a challenge of NTLM or Negotiate (401 with a token, or 407 from a proxy), which the client must answer
+    /// on the same connection. The connection was closed instead. The server's log shows 401 after 401, and the user sees
+    /// login windows without end.
     ///
     /// # Why it matters
     ///
-    /// These schemes authenticate the connection, not the request: on a new one everything begins again. The user sees login
-    /// windows without end, and the log 401 after 401.
+    /// These schemes authenticate the connection, not the request. On a new connection the authentication begins again, and
+    /// never ends.
     ///
     /// # Remedy
     ///
-    /// - Switch keep-alive on, at the server and at every proxy before it; `Connection: close` must not stand in a challenge.
-    /// - Let proxies and load balancers keep one client's connection to one server's connection (NTLM affinity), or use a
-    ///   scheme that does not need it (Kerberos in one leg, tokens).
+    /// - Switch keep-alive on, at the server and at every proxy in front of it. A challenge must not say `Connection: close`.
+    /// - Let proxies and load balancers tie one client connection to one server connection (NTLM affinity), or use a scheme
+    ///   that does not need it (Kerberos in one leg, tokens).
     ///
     /// # Tell it by
     ///
@@ -44,7 +45,7 @@ rule! {
     ///  => findings auth-broken-by-close
     /// ```
     ///
-    /// The client answers the challenge, on another connection:
+    /// The client answers the challenge on another connection:
     ///
     /// ```ladder
     /// client :40001 server
@@ -60,7 +61,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A single leg that needs no challenge, as Kerberos has it:
+    /// A single leg that needs no challenge, as in Kerberos:
     ///
     /// ```ladder
     ///         client                  server
@@ -74,7 +75,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// A 401 without a token begins nothing:
+    /// A 401 without a token does not begin a handshake:
     ///
     /// ```ladder
     ///         client                  server
@@ -104,7 +105,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// Other schemes belong to the request:
+    /// Other schemes authenticate the request, not the connection:
     ///
     /// ```ladder
     ///         client                  server
@@ -122,7 +123,7 @@ rule! {
     ///
     /// RFC 4559 §6 (Negotiate over HTTP); RFC 9110 §11.2, §11.7; RFC 9112 §9.3.
     pub(super) RULE: "auth-broken-by-close", Severity::Error,
-    "the connection was closed between the legs of NTLM or Negotiate", Check::Connection(check)
+    "the connection is closed between the legs of NTLM or Negotiate", Check::Connection(check)
 }
 
 /// The scheme of the challenge.
@@ -156,8 +157,8 @@ fn answered_elsewhere(connection: &Connection) -> Option<Verdict> {
     }
     let scheme = crate::base::escape::escape(answer.value.as_bytes()).into_owned();
     let outcome = first.status().map(|status| match status {
-        401 | 407 => sentence!("It was refused with {}.", status.to_string()),
-        _ => sentence!("The answer is {} all the same.", status.to_string()),
+        401 | 407 => sentence!("The server refused it with {}.", status.to_string()),
+        _ => sentence!("The response was {} all the same.", status.to_string()),
     });
     let refused = matches!(first.status(), Some(401 | 407) | None);
     let (severity, certainty) = if refused {
@@ -170,10 +171,10 @@ fn answered_elsewhere(connection: &Connection) -> Option<Verdict> {
             &RULE,
             severity,
             certainty,
-            "the last leg of a handshake came on another connection",
+            "[Authentication step|# authentication steps] came on another connection",
             sentence!(
-                "The first request on this connection carries the {} message that answers a challenge, so the challenge was \
-                 given on another connection, and holds for that one only.",
+                "The first request on this connection carries the {} message that answers a challenge. The server sent \
+                 that challenge on another connection, and it holds only there.",
                 scheme.clone()
             ),
         )
@@ -184,7 +185,7 @@ fn answered_elsewhere(connection: &Connection) -> Option<Verdict> {
         )
         .shows(
             response(first).map(|answer| answer.first),
-            "what the server says to that",
+            "response to these credentials",
         )
         .about(connection),
     )
@@ -212,10 +213,10 @@ fn check(connection: &Connection) -> Verdict {
         By::Server => "server",
         By::Client => "client",
         By::Both => "client and server",
-        By::Middlebox => "box in between",
+        By::Middlebox => "device on the path",
         By::Nobody => return Verdict::Clear,
     };
-    // A client may have given up for other reasons: a user who cancels, a missing password.
+    // A client may have closed for other reasons: a user who cancels, a missing password.
     let (severity, certainty) = match teardown.by {
         By::Client if !announced => (Severity::Warning, Certainty::Possible),
         _ => (Severity::Error, teardown.certainty),
@@ -230,16 +231,16 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         certainty,
-        sentence!("connections were closed within the {} handshake", scheme),
+        sentence!("[Connection|# connections] closed during the {} handshake", scheme),
         sentence!(
-            "The {} carries an {} challenge, which must be answered on this connection; the {} closed it.",
+            "The {} carried a challenge of {}, which the client must answer on this connection. The {} closed it.",
             status.to_string(),
             scheme,
             who
         ),
     )
     .adds(said)
-    .shows(Some(answer.first), format!("{status} with an {scheme} challenge"))
-    .shows(Some(close), format!("the {who} closes"))
+    .shows(Some(answer.first), format!("{status} with a challenge of {scheme}"))
+    .shows(Some(close), format!("close by the {who}"))
     .about(connection)
 }

@@ -11,23 +11,23 @@ use crate::rules::wording::{close_word, named, sent_in_parts, tell};
 rule! {
     /// # What happened
     ///
-    /// The client began a request and closed the connection (FIN or RST) before it had sent all that the request's own head
-    /// announces; or it stopped sending until the server gave it up. The server's log says "unexpected end of stream", `Unexpected EOF`, HAProxy `CR` or `CH`, IIS
-    /// `Timer_EntityBody`, or 400, 408, 499.
+    /// The client began a request and closed the connection (FIN or RST) before it had sent all that the request's head
+    /// announces. Or it stopped sending until the server closed. The server's log says "unexpected end of stream",
+    /// `Unexpected EOF`, HAProxy `CR` or `CH`, IIS `Timer_EntityBody`, or 400, 408, 499.
     ///
     /// # Why it matters
     ///
-    /// The request cannot be executed. A user may have cancelled an upload; or the client's timeout passed while it was
-    /// sending, the program that fed the body failed, or the network swallowed the large segments.
+    /// The request cannot be executed. A user may have cancelled an upload, or the client's timeout expired during sending.
+    /// Or the program that supplied the body failed, or the network lost the large segments.
     ///
     /// # Remedy
     ///
-    /// - Look into the client's log at the moment of the close for a timeout, a cancellation or an error while reading
-    ///   what it uploads.
-    /// - Compare several cases: uploads that stop after the same time met a timeout of the client, for the whole
-    ///   request or for writing, which has to be longer.
-    /// - *If the request announced its length:* Compare `Content-Length` with what the client meant to send; with one
-    ///   that is too large the server waits for what never comes.
+    /// - Look in the client's log at the time of the close for a timeout, a cancellation or an error while reading what it
+    ///   uploads.
+    /// - Compare several cases. Uploads that stop after the same time met a timeout of the client, for the whole request or
+    ///   for writing: make it longer.
+    /// - *If the request announced its length:* Compare `Content-Length` with what the client meant to send. One that is too
+    ///   large makes the server wait for bytes that never come.
     ///
     /// # Tell it by
     ///
@@ -50,7 +50,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// The server had answered before the end, and the client need not go on:
+    /// The server responded before the end, so the client need not go on:
     ///
     /// ```ladder
     ///         client                              server
@@ -64,7 +64,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// The server gave up first:
+    /// The server closed first:
     ///
     /// ```ladder
     ///         client                              server
@@ -74,7 +74,7 @@ rule! {
     ///  0.030                                 <--  RST
     /// ```
     ///
-    /// The capture lost part of it, and shows the answer:
+    /// The capture lost part of the request, and shows the response:
     ///
     /// ```ladder
     ///         client                              server
@@ -92,7 +92,7 @@ rule! {
     ///
     /// RFC 9112 §8 (incomplete messages); RFC 9110 §15.5.9 (408).
     pub(super) RULE: "client-left-mid-upload", Severity::Warning,
-    "the client left, or stopped, before its request was complete", Check::Ending(&[EndingKind::LeftMidUpload, EndingKind::StalledUpload], check)
+    "the client closes, or stops sending, before its request is complete", Check::Ending(&[EndingKind::LeftMidUpload, EndingKind::StalledUpload], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
@@ -105,7 +105,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let close = ending.close.frame_ref;
     let word = close_word(ending);
     let far = || match (message.progress, message.framing) {
-        (MessageProgress::Head, _) => "Its head was not complete.".into(),
+        (MessageProgress::Head, _) => "The head was not complete.".into(),
         (_, Framing::Length) => sentence!(
             "{} of {} body bytes had been sent.",
             message.received(),
@@ -129,13 +129,13 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let quiet = until.time.since(message.last.time);
     let told = match stalled {
         true => sentence!(
-            "The client stopped in the middle of {} and sent nothing for {}; then the server closed with a {}.",
+            "The client stopped in the middle of {} and sent nothing for {}. Then the server closed with a {}.",
             name,
             quiet,
             word
         ),
         false => sentence!(
-            "The client closed with a {} while it was sending {}, {} after the last bytes.",
+            "The client closed with a {} while it was sending {}, {} after its last bytes.",
             word,
             name,
             quiet
@@ -144,7 +144,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let told = Statement::from(told).and(far);
     let stuck = message.end() > connection.sent[Who::Client as usize].acknowledged;
     let stuck = stuck.then_some(
-        "Not all of what it sent had been acknowledged: the network or the server did not take it.",
+        "Not all that it sent was acknowledged: the network or the server did not accept it.",
     );
     let answered =
         exchange
@@ -152,11 +152,11 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             .zip(response(exchange))
             .map(|(status, answer)| match stalled {
                 true => sentence!(
-                    "The server answered {} before it closed.",
+                    "The server responded with {} before it closed.",
                     status.to_string()
                 ),
                 false => sentence!(
-                    "The server answered {} {} later.",
+                    "The server responded with {}, {} later.",
                     status.to_string(),
                     answer.first.time.since(close.time)
                 ),
@@ -166,12 +166,15 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         &RULE,
         Severity::Warning,
         ending.certainty,
-        "clients left or stopped before the request was complete",
+        match stalled {
+            true => "Client stopped sending mid-request[| on # connections]",
+            false => "Client closed [the connection|# connections] mid-request",
+        },
         told,
     )
     .adds(stuck)
     .adds(answered)
-    .shows(Some(message.first), "the request begins")
+    .shows(Some(message.first), "request begins")
     .shows(Some(close), format!("{word} from the {by}"))
     .about(connection)
 }
@@ -185,7 +188,7 @@ mod tests {
     const CLOSE: &str = "<-- FIN\nFIN -->\n<-- ACK";
 
     #[test]
-    fn a_status_after_a_silence_is_the_servers_limit_on_half_a_request() {
+    fn a_status_after_a_silence_is_the_servers_timeout_on_half_a_request() {
         for status in [400, 408] {
             let told = told_by(
                 &super::RULE,
@@ -199,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn whom_a_shut_window_stops_has_not_stalled() {
+    fn a_client_that_a_zero_window_stops_has_not_stalled() {
         let text = "SYN -->\n<-- SYN\nACK -->\nPOST / [length=9000] data 1000 -->\n<-- ACK [win=0]\n+5s <-- RST";
         assert_eq!(told_by(&super::RULE, text), None);
     }

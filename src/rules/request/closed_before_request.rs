@@ -12,22 +12,23 @@ rule! {
     /// # What happened
     ///
     /// The server accepted the connection and closed it before it had read a complete request, without sending a byte. What
-    /// the client sent afterwards met a closed socket. Its log says `ECONNRESET`, `EOF`, "Empty reply from server" (curl 52),
-    /// `ERR_EMPTY_RESPONSE`, `RemoteDisconnected`.
+    /// the client sent afterwards met a closed socket. The client's log says `ECONNRESET`, `EOF`, "Empty reply from server"
+    /// (curl 52), `ERR_EMPTY_RESPONSE` or `RemoteDisconnected`.
     ///
     /// # Why it matters
     ///
-    /// The request was lost, though not by what it says: nobody has read it. The server turned the *connection* away: a list of
-    /// allowed addresses (`hosts.deny`, an ingress rule), a limit of connections, a listener that is shutting down, a program
-    /// that crashed at accept, or one that expected TLS or a PROXY line.
+    /// The request was lost, but not because of its content: nobody read it. The server turned the *connection* away. The
+    /// reason may be a list of allowed addresses (`hosts.deny`, an ingress rule), a limit of connections, a listener that is
+    /// shutting down, or a crash at accept. Or the server expected TLS or a PROXY line.
     ///
     /// # Remedy
     ///
-    /// - Look into the server's log at the moment of the FIN for a refused address, a limit of connections, a shutdown or a
-    ///   crash; that is what to change.
-    /// - *If the client had sent something:* Compare what the port expects with what is sent: TLS, plain HTTP, or a PROXY protocol line before either.
-    /// - *If the client had sent something:* Let the client repeat the request on a new connection; what the server had not
-    ///   received whole it cannot have carried out.
+    /// - Look in the server's log at the time of the FIN for a refused address, a limit of connections, a shutdown or a
+    ///   crash.
+    /// - *If the client had sent something:* Compare what the port expects with what the client sends: TLS, plain HTTP, or a
+    ///   PROXY protocol line before either.
+    /// - *If the client had sent something:* Let the client retry the request on a new connection. The server cannot have
+    ///   executed what it had not received whole.
     ///
     /// # Tell it by
     ///
@@ -49,7 +50,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A connection that was opened in advance and never used is let go after a while:
+    /// A connection that was opened in advance and never used is closed after a while:
     ///
     /// ```ladder
     ///         client                  server
@@ -62,7 +63,7 @@ rule! {
     ///  => teardown server fin before-request
     /// ```
     ///
-    /// With the request read and no answer given it is another story:
+    /// The server received the request and did not respond, which is `closed-before-response`:
     ///
     /// ```ladder
     ///         client                  server
@@ -75,7 +76,7 @@ rule! {
     ///  => teardown server fin waiting
     /// ```
     ///
-    /// A server that speaks first has not closed before anything was said:
+    /// A server that speaks first has sent something before it closes:
     ///
     /// ```ladder
     ///         client                  server
@@ -92,7 +93,7 @@ rule! {
     ///
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.10.7.1 (data to a closed socket draws a RST).
     pub(super) RULE: "closed-before-request", Severity::Error,
-    "the server closed the connection before it had a whole request", Check::Ending(&[EndingKind::ClosedBeforeRequest, EndingKind::ClosedInRequest], check)
+    "the server closes the connection before it has a whole request", Check::Ending(&[EndingKind::ClosedBeforeRequest, EndingKind::ClosedInRequest], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
@@ -101,42 +102,49 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let sent = connection.sent[Who::Client as usize].bytes;
     let begun = ending.exchange.and_then(request);
     let name = ending.exchange.map(named).unwrap_or_default();
-    let (severity, message) = match ending.reading {
+    let (severity, summary, message) = match ending.reading {
         EndingKind::ClosedInRequest => {
             let came = match begun {
                 _ if ending.exchange.is_some_and(is_of_another_protocol) => sentence!(
-                    "{} of it had come.",
+                    "{} of it had arrived.",
                     Value::exact_bytes(
                         begun.map_or(0, |it| ending.close.received.saturating_sub(it.start))
                     )
                 ),
                 Some(message) if message.framing == Framing::Length => sentence!(
-                    "{} of {} body bytes had come.",
+                    "{} of {} body bytes had arrived.",
                     message.received(),
                     message.expected().unwrap_or(0)
                 ),
                 Some(message) if message.framing == Framing::Messages => {
-                    sentence!("{} of it had come.", Value::exact_bytes(message.received()))
+                    sentence!(
+                        "{} of it had arrived.",
+                        Value::exact_bytes(message.received())
+                    )
                 }
                 _ => sentence!(
-                    "{} of it had come.",
+                    "{} of it had arrived.",
                     Value::exact_bytes(ending.close.received)
                 ),
             };
             let idle = begun.map(|message| close.time.since(message.last.time));
             let message = Statement::from(sentence!(
-                "The server closed while {} was still being sent, {} after the last bytes, without a byte of a response.",
+                "The server closed while the client was still sending {}, {} after the last bytes. It sent no byte of \
+                 a response.",
                 name,
                 idle.unwrap_or_default()
             ));
-            (Severity::Error, message.and(came))
+            (
+                Severity::Error,
+                "Server closed [the connection|# connections] mid-request",
+                message.and(came),
+            )
         }
         _ => {
             let opened = connection.connect_time.unwrap_or_default();
             let after = close.time.since(connection.first.time.after(opened));
             let message = Statement::from(sentence!(
-                "The server's {} came {} after the handshake, before a byte from the client had reached it and without a \
-                 byte from it.",
+                "The server's {} came {} after the handshake. It had received no byte from the client and had sent none.",
                 word,
                 after
             ));
@@ -144,45 +152,38 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                 connection.protocol,
                 Protocol::Http1 | Protocol::Http2 | Protocol::Tls
             );
+            let late = sentence!(
+                "The {} that the client then sent met a closed socket.",
+                Value::exact_bytes(sent)
+            );
             match sent {
                 0 => (
                     Severity::Note,
-                    message.and(
-                        "The client had not sent anything either: of a connection that was opened in advance, by a probe or \
-                         for data that did not come, nothing is lost.",
+                    "Server closed [the connection|# connections] before any data",
+                    message.and("The client had sent nothing either.").means(
+                        "Nothing is lost if the connection was opened in advance, by a probe or for data that did not \
+                         come.",
                     ),
                 ),
                 _ if opaque && (connection.spoken().is_empty() || connection.is_presumed()) => (
                     Severity::Warning,
-                    message.and(sentence!(
-                        "The {} that the client then sent met a closed socket; whether they asked for anything is not known, \
-                         as they are not HTTP.",
-                        Value::exact_bytes(sent)
-                    )),
+                    "Server closed [the connection|# connections] before client data came",
+                    message
+                        .and(late)
+                        .means("Whether they asked for anything is not known: they are not HTTP."),
                 ),
                 _ => (
                     Severity::Error,
-                    message.and(sentence!(
-                        "The {} that the client then sent met a closed socket.",
-                        Value::exact_bytes(sent)
-                    )),
+                    "Server closed [the connection|# connections] before the request came",
+                    message.and(late),
                 ),
             }
         }
     };
-    tell(
-        &RULE,
-        severity,
-        ending.certainty,
-        "the server closed before it had a whole request",
-        message,
-    )
-    .shows(
-        Some(close),
-        format!("{word} from the server, which has sent nothing"),
-    )
-    .shows(begun.map(|message| message.first), "the request begins")
-    .about(connection)
+    tell(&RULE, severity, ending.certainty, summary, message)
+        .shows(Some(close), format!("{word} from the server, no byte sent"))
+        .shows(begun.map(|message| message.first), "request begins")
+        .about(connection)
 }
 
 #[cfg(test)]
@@ -197,7 +198,7 @@ mod tests {
     const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
 
     #[test]
-    fn it_is_worse_when_something_was_asked() {
+    fn it_is_worse_when_the_client_asked_for_something() {
         let asked = finding(&format!("{OPEN}<-- FIN\nGET / -->\n<-- RST [noack]")).expect("found");
         assert_eq!(asked.severity, Severity::Error);
         let unasked = finding(&format!("{OPEN}<-- FIN\nFIN -->\n<-- ACK")).expect("found");
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incomplete_request_is_told_with_its_bytes() {
+    fn an_incomplete_request_is_reported_with_its_bytes() {
         let text = format!(
             "{OPEN}POST / [length=9000] data 1000 -->\n<-- ACK\n+200ms <-- FIN\nFIN -->\n<-- ACK"
         );
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_request_begins_is_not_called_one() {
+    fn bytes_that_begin_no_request_are_not_called_one() {
         let found = finding(&format!(
             "{OPEN}<-- FIN\n\"\\xff\\x00\\x01\" -->\n<-- RST [noack]"
         ));

@@ -13,26 +13,27 @@ use crate::rules::wording_tls::hidden_upload;
 rule! {
     /// # What happened
     ///
-    /// The request was still on its way when the server gave up: it answered early (413, 401, 302, …) or not at all, closed
-    /// its socket with bytes of the request unread, and its kernel sent a RST. The client's *send* fails: `ECONNRESET`,
-    /// `EPIPE`, "broken pipe", "An unexpected error occurred on a send".
+    /// The client was still sending the request. The server responded early (413, 401, 302, …) or not at all, and closed its
+    /// socket with bytes of the request unread. Its kernel then sent a RST. The client's *send* fails: `ECONNRESET`, `EPIPE`,
+    /// "broken pipe", "An unexpected error occurred on a send".
     ///
-    /// Inside TLS without its keys, a record that the client had not finished, or a full one, shows that it was still sending.
+    /// Inside TLS without keys, a record that the client had not finished, or a full one, shows that it was still sending.
     ///
     /// # Why it matters
     ///
-    /// The answer that would explain it is often lost: the client is busy writing, sees the error and looks no further, and
-    /// some systems discard what they have received when a RST comes. So a "413 Payload Too Large" turns into a network error.
-    /// RFC 9112 §9.6 therefore asks servers to close in steps: stop sending, read on for a while, then close.
+    /// The response that would explain it is often lost. The client is busy writing, sees the error and looks no further, and
+    /// some systems discard received data when a RST comes. So a "413 Payload Too Large" turns into a network error. RFC 9112
+    /// §9.6 asks servers to close in steps: stop sending, read on for a while, then close.
     ///
     /// # Remedy
     ///
-    /// - *If the server had answered before:* Let the server read on after an early answer (nginx `lingering_close on`, Tomcat `maxSwallowSize`, Apache's linger), or
-    ///   raise the limit that the request hit (`client_max_body_size`, `maxRequestBodySize`).
+    /// - *If the server had answered before:* Let the server read on after an early response (nginx `lingering_close on`,
+    ///   Tomcat `maxSwallowSize`, Apache's linger), or raise the limit that the request hit (`client_max_body_size`,
+    ///   `maxRequestBodySize`).
     /// - Let the client ask first, with `Expect: 100-continue`, before it sends a large body.
     /// - *If the server had answered before:* Let the client look for a response when a write fails: it is often there.
-    /// - *If the server had not answered:* Look into the server's log at the moment of the RST for what ended the handler while
-    ///   the request was coming: a limit of size or time, a crash, a worker that was given up.
+    /// - *If the server had not answered:* Look in the server's log at the time of the RST: a limit of size or time, a crash,
+    ///   a killed worker.
     ///
     /// # Tell it by
     ///
@@ -54,7 +55,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A server that answers early and reads on:
+    /// A server that responds early and reads on:
     ///
     /// ```ladder
     ///         client                              server
@@ -69,7 +70,7 @@ rule! {
     ///  0.060                                 <--  ACK
     /// ```
     ///
-    /// A client that has its answer and stops by itself:
+    /// A client that has its response and stops by itself:
     ///
     /// ```ladder
     ///         client                              server
@@ -82,7 +83,7 @@ rule! {
     ///  => teardown client fin request
     /// ```
     ///
-    /// A body that was held back, and is not owed any more:
+    /// A body that was held back, and need not be sent any more:
     ///
     /// ```ladder
     ///         client                              server
@@ -101,7 +102,7 @@ rule! {
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.6.1 (SHLD-3: unread data is answered by a RST); RFC 2525 §2.17; RFC 9110
     /// §10.1.1 (`Expect`).
     pub(super) RULE: "early-response-reset", Severity::Error,
-    "the server reset the connection while the request was still being sent", Check::Connection(check)
+    "the server resets the connection while the client is still sending the request", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -124,33 +125,33 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let what = asked(ending.exchange);
     let name = ending.exchange.map(named).unwrap_or_default();
     let status = ending.exchange.and_then(|exchange| exchange.status());
-    let status = status.map(|status| status.to_string());
+    let status = status.map(|status| format!("with {status}"));
     let status = status
         .or_else(|| quoted(connection))
         .unwrap_or_else(|| "with bytes that name no status".to_owned());
     let fin = connection.fin[Who::Server as usize].filter(|fin| fin.frame_ref < reset.frame_ref);
     let message = match (answer, fin) {
         (Some(answer), None) => sentence!(
-            "The server answered {} before {} was complete, and reset the connection {} later.",
+            "The server responded {} before {} was complete. It reset the connection {} later.",
             status,
             name,
             reset.frame_ref.time.since(answer.first.time)
         ),
         (Some(answer), Some(fin)) => sentence!(
-            "The server answered {} before {} was complete, closed the connection {} later, and answered what still came with \
-             a RST: it did not read on.",
+            "The server responded {} before {} was complete, and closed the connection {} later. It did not read on, \
+             and reset the connection when more data came.",
             status,
             name,
             fin.frame_ref.time.since(answer.first.time)
         ),
         (None, _) => sentence!(
-            "The server reset the connection while {} was still being sent, and answered nothing.",
+            "The server reset the connection while the client was still sending {}. It sent no response.",
             name
         ),
     };
     let delivered = answer.map(|answer| {
         if connection.sent[Who::Server as usize].acknowledged >= answer.end() {
-            "The client's system had the response; whether the program looked for it cannot be seen."
+            "The client's system received the response. Whether the program read it is not known."
         } else {
             "The client had not acknowledged the whole response: it may be lost."
         }
@@ -162,17 +163,14 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         &RULE,
         Severity::Error,
         ending.certainty,
-        "uploads were reset by the server",
+        "Server reset [the connection|# connections] mid-request",
         message,
     )
     .adds(ending.exchange.and_then(|it| Some(far(it, request(it)?))))
     .adds(shut)
-    .adds(delivered)
-    .shows(
-        sent.map(|message| message.first),
-        format!("the {what} begins"),
-    )
-    .shows(answer.map(|message| message.first), "the response begins")
+    .means(delivered)
+    .shows(sent.map(|message| message.first), format!("{what} begins"))
+    .shows(answer.map(|message| message.first), "response begins")
     .shows(Some(reset.frame_ref), "RST from the server")
     .about(connection)
 }
@@ -192,7 +190,7 @@ fn far(exchange: &Exchange, message: &Message) -> Sentence {
             Value::exact_bytes(message.received())
         ),
         Framing::Unknown => sentence!(
-            "{} of it had been sent; the capture does not show how long it was to be.",
+            "{} of it had been sent. Its full length was not captured.",
             Value::exact_bytes(message.end().saturating_sub(message.start))
         ),
         _ => sentence!("{} body bytes had been sent.", message.received()),
@@ -209,10 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn without_an_answer_too() {
+    fn without_a_response_too() {
         let told = message("POST / [length=9000] data 1000 -->\n<-- ACK\n<-- RST").expect("found");
         assert!(
-            told.contains("1,000 of 9,000") && told.contains("answered nothing"),
+            told.contains("1,000 of 9,000") && told.contains("sent no response"),
             "{told}"
         );
     }
@@ -222,7 +220,7 @@ mod tests {
         let text = "POST / [length=2000] data 1000 -->\n<-- 413 \"no\" [close]\ndata 1000 -->\n+5ms <-- RST";
         let told = message(text).expect("found");
         assert!(
-            told.contains("answered 413") && told.contains("2,000 of 2,000"),
+            told.contains("responded with 413") && told.contains("2,000 of 2,000"),
             "{told}"
         );
     }
@@ -231,7 +229,8 @@ mod tests {
     fn a_shut_window_shows_that_the_request_was_not_whole() {
         for cut in ["", " cut=20"] {
             let told = message(&format!(
-                "POST / [length=3000000{cut}] data 20000 -->\n<-- ACK [win=0]\n+2s probe -->\n<-- ACK [win=0]\n+1s <-- RST"
+                "POST / [length=3000000{cut}] data 20000 -->\n<-- ACK [win=0]\n+2s probe -->\n<-- ACK [win=0]\n+1s <-- \
+                 RST"
             ));
             let told = told.expect("found");
             assert!(told.contains("had stopped reading"), "{told}");
@@ -239,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_closes_behind_its_answer_does_not_read_on() {
+    fn a_server_that_closes_after_its_response_does_not_read_on() {
         let text = "POST / [length=9000] data 1000 -->\n<-- 413 \"no\" [close]\n<-- FIN\ndata 1000 -->\n<-- RST [noack]";
         let told = message(text).expect("found");
         assert!(told.contains("did not read on"), "{told}");

@@ -8,23 +8,24 @@ use crate::protocol::http::{Exchange, FieldName};
 use crate::rules::Severity;
 use crate::rules::classify::response;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::sentence;
+use crate::rules::statement::{Value, sentence};
 use crate::rules::wording::{named, not_yet, tell};
 
 rule! {
     /// # What happened
     ///
-    /// The request says `Expect: 100-continue`: the client holds its body back until the server says so. The server said
-    /// nothing, and after a fixed time (1 s in curl, 350 ms in .NET) the client sent the body all the same.
+    /// The request says `Expect: 100-continue`: the client holds its body back until the server sends `100 Continue`. The
+    /// server sent nothing, and after a fixed time (1 s in curl, 350 ms in .NET) the client sent the body anyway. No error is
+    /// logged; curl's trace says "Done waiting for 100-continue".
     ///
     /// # Why it matters
     ///
-    /// Every such request takes that time longer, for nothing. It is the mark of a server, or of a proxy before it, that does
-    /// not know the field.
+    /// Every such request takes that time longer, without any use. It is the mark of a server, or of a proxy in front of it,
+    /// that does not know the field.
     ///
     /// # Remedy
     ///
-    /// - Let the server or proxy answer `100 Continue`, or pass the field on to a server that does.
+    /// - Let the server or proxy send `100 Continue`, or pass the field on to a server that does.
     /// - Or let the client not ask (.NET `ServicePointManager.Expect100Continue = false`, curl `-H 'Expect:'`).
     ///
     /// # Tell it by
@@ -49,7 +50,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// The server said so:
+    /// The server sent `100 Continue`:
     ///
     /// ```ladder
     ///         client                  server
@@ -84,7 +85,7 @@ rule! {
     ///
     /// RFC 9110 §10.1.1 (`Expect`), §15.2.1 (100).
     pub(super) RULE: "expect-continue-stall", Severity::Warning,
-    "the client waited in vain for `100 Continue`", Check::Connection(check)
+    "the client waits for `100 Continue`, and it does not come", Check::Connection(check)
 }
 
 /// The shortest wait known is .NET's 350 ms.
@@ -115,14 +116,19 @@ fn check(connection: &Connection) -> Verdict {
     }
     let more = found.count();
     let message = sentence!(
-        "The client announced the body of {} with `Expect: 100-continue`, waited {} for a `100 Continue` that did not come, and \
-         sent the body all the same.",
+        "The client announced the body of {} with `Expect: 100-continue` and waited {} for `100 Continue`. None came, \
+         and the client sent the body anyway.",
         named(exchange),
         body.time.since(head.time)
     );
     let whole = exchange.is_complete();
-    let end = whole.then_some("The request was answered: what was lost is this time.");
-    let more = (more > 0).then(|| sentence!("{} more on this connection waited as well.", more));
+    let end = whole.then_some("The request got its response: only this time was lost.");
+    let more = (more > 0).then(|| {
+        sentence!(
+            "{} on this connection waited as well.",
+            Value::count(more as u64, "more request", "more requests")
+        )
+    });
     tell(
         &RULE,
         match whole {
@@ -130,16 +136,13 @@ fn check(connection: &Connection) -> Verdict {
             false => Severity::Warning,
         },
         connection.teardown.certainty,
-        "clients waited in vain for `100 Continue`",
+        "Client waited, no 100 Continue came[| on # connections]",
         message,
     )
-    .adds(end)
+    .means(end)
     .adds(more)
-    .shows(
-        Some(head),
-        "the head is complete, with `Expect: 100-continue`",
-    )
-    .shows(Some(body), "the body begins")
+    .shows(Some(head), "head complete, with `Expect: 100-continue`")
+    .shows(Some(body), "body begins")
     .about(connection)
 }
 
@@ -149,7 +152,7 @@ mod tests {
     use crate::rules::ladder_check::found_by;
 
     #[test]
-    fn what_was_answered_in_the_end_is_a_note() {
+    fn a_request_that_got_its_response_in_the_end_is_a_note() {
         let open = "SYN -->\n<-- SYN\nACK -->\nPOST /up [length=5 expect=100-continue] -->\n<-- ACK\n+1s \"hello\" -->\n";
         let severity =
             |end: &str| found_by(&super::RULE, &format!("{open}{end}")).map(|it| it.severity);

@@ -11,20 +11,21 @@ use crate::rules::wording::{asked, not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// The bytes of a request break the grammar of HTTP/1: a request line that is none, a field name with forbidden bytes or
-    /// white space before the colon, a lone CR or LF, a bad chunk, a length that is no number. The finding says which rule, at
-    /// which byte, and quotes the bytes. Servers answer 400 and close, or close without a word.
+    /// The bytes of a request break the grammar of HTTP/1. It may be a line that is not a request line, or a field name with
+    /// forbidden bytes or white space before the colon. Or it is a lone CR or LF, a bad chunk, or a length that is not a
+    /// number. The finding says which rule, at which byte, and quotes the bytes. Servers respond with 400 and close, or close
+    /// without a response.
     ///
     /// # Why it matters
     ///
-    /// Servers and the proxies before them read such a request differently, and where they do, one can be made to see two
-    /// requests in what the other takes for one (request smuggling). Honest clients fail with a 400 that is hard to explain.
+    /// Servers and the proxies in front of them read such a request differently. Where they do, one of them can see two
+    /// requests where the other sees one (request smuggling). Well-meaning clients fail with a 400 that is hard to explain.
     ///
     /// # Remedy
     ///
-    /// - Correct the program that writes the request: the finding quotes the bytes at fault. Encode targets and field values
+    /// - Correct the program that writes the request: the finding quotes the faulty bytes. Encode targets and field values
     ///   with the library's own functions.
-    /// - Let the first proxy refuse such requests, which strangers send as well.
+    /// - Let the first proxy refuse such requests: attackers send them as well.
     ///
     /// # Tell it by
     ///
@@ -60,7 +61,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// A request with all that is allowed:
+    /// A request that uses all that is allowed:
     ///
     /// ```ladder
     ///         client                  server
@@ -74,7 +75,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// TLS is no HTTP:
+    /// TLS is not HTTP:
     ///
     /// ```ladder
     ///         client                  server
@@ -84,7 +85,7 @@ rule! {
     ///  0.030                     <--  ACK
     /// ```
     ///
-    /// A head of which only the beginning was captured:
+    /// Of the head, only the beginning was captured:
     ///
     /// ```ladder
     ///         client                  server
@@ -94,7 +95,7 @@ rule! {
     ///  0.040                     <--  200 "hello"
     /// ```
     ///
-    /// The capture begins within a body:
+    /// The capture begins inside a body:
     ///
     /// ```ladder
     ///         client                  server
@@ -106,7 +107,7 @@ rule! {
     ///  0.030                     <--  ACK
     /// ```
     ///
-    /// A gap, behind which the middle of a body is taken up:
+    /// A gap, after which the middle of a body is read:
     ///
     /// ```ladder
     ///         client                  server
@@ -138,14 +139,14 @@ fn check(connection: &Connection) -> Verdict {
     );
     let answer = exchange
         .status()
-        .map(|status| sentence!("The server answered {}.", status.to_string()));
+        .map(|status| sentence!("The server responded with {}.", status.to_string()));
     let more =
         (count > 1).then(|| sentence!("{} requests on this connection are like this.", count));
     tell(
         &RULE,
         severity,
         Certainty::Certain,
-        "requests break the grammar of HTTP",
+        "[Request breaks|Requests on # connections break] the grammar of HTTP",
         told,
     )
     .adds(answer)
@@ -154,7 +155,7 @@ fn check(connection: &Connection) -> Verdict {
         message
             .map(|message| message.first)
             .or(Some(connection.first)),
-        format!("the client's message: {}", fault.rule.text()),
+        format!("client's message: {}", fault.rule.text()),
     )
     .about(connection)
 }

@@ -3,7 +3,7 @@
 use super::rule::rules;
 
 rules! {
-    "request", "The request", "what befalls it while it is sent, and who sends it again":
+    "request", "The request", "what happens to it while it is sent, and who retries it":
     auth_broken_by_close,
     client_left_mid_upload,
     closed_before_request,

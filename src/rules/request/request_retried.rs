@@ -1,4 +1,4 @@
-//! A request that got no response was sent again on another connection.
+//! A request that got no response was retried on another connection.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,21 +16,21 @@ use crate::rules::{Evidence, Severity};
 rule! {
     /// # What happened
     ///
-    /// A connection ended before a request had its answer, and moments later the same client sent the same request (method,
+    /// A connection ended before a request had its response. Moments later the same client sent the same request (method,
     /// host, target and length of the body) as the first on another connection to the same server.
     ///
     /// # Why it matters
     ///
-    /// For a request that is idempotent (GET, PUT, DELETE) this is how it should be, and why a user saw no error. A POST that
-    /// the server had received in full may take effect twice: an order, a payment, a message. Many clients repeat requests by
-    /// themselves when a kept connection fails under them, and so do proxies in front of several servers.
+    /// For an idempotent request (GET, PUT, DELETE) this is right, and the reason why a user saw no error. A POST that the
+    /// server had received in full may take effect twice: an order, a payment, a message. Many clients retry by themselves
+    /// when a kept connection fails under them, and so do proxies in front of several servers.
     ///
     /// # Remedy
     ///
-    /// - See to the loss first: what ended the connection is told beside this.
-    /// - Let the client repeat only idempotent requests by itself, or give each request a key by which the server knows a
-    ///   repetition (`Idempotency-Key`).
-    /// - At proxies, switch off repetition of requests that are not idempotent (nginx `proxy_next_upstream` without
+    /// - Fix the loss first: another finding says what ended the connection.
+    /// - Let the client retry only idempotent requests by itself, or give each request a key by which the server recognises a
+    ///   retry (`Idempotency-Key`).
+    /// - At proxies, switch off retries of requests that are not idempotent (nginx `proxy_next_upstream` without
     ///   `non_idempotent`).
     ///
     /// # Example
@@ -74,7 +74,7 @@ rule! {
     ///  0.700                     <--  200 "taken" [close]
     /// ```
     ///
-    /// The same request, when the one before had its answer:
+    /// The same request, after the first one got its response:
     ///
     /// ```ladder
     /// client :40001 server
@@ -114,7 +114,7 @@ rule! {
     ///
     /// RFC 9110 §9.2.2 (idempotent methods); RFC 9112 §9.3.1 (retrying requests).
     pub(super) RULE: "request-retried", Severity::Warning,
-    "a request that lost its answer was sent again on another connection", Check::Hosts(check)
+    "a request that lost its response is retried on another connection", Check::Hosts(check)
 }
 
 /// A program that retries a request automatically does so within this time.
@@ -204,41 +204,41 @@ fn tell(pairs: &[RetryPair<'_>], lost: LostRequest, severity: Severity) -> Optio
     connections.dedup_by_key(|it| it.id);
     let what = match lost {
         LostRequest::Had => {
-            "The server had all of it, and its method does not promise that twice is as good as once: it may have taken effect \
-             twice."
+            "The server had received all of it, and its method is not idempotent: it may have taken effect twice."
         }
         LostRequest::Harmless => {
-            "No harm in that: its method allows it, or the server had not received all of it."
+            "That is safe: its method allows it, or the server had not received all of it."
         }
     };
     let later = second.first.time.since(first.close.time);
     let message = Statement::from(match pairs.len() {
         1 => sentence!(
-            "A request was lost, and sent again on another connection {} later.",
+            "A request was lost when its connection ended. The client retried it on another connection {} later.",
             later
         ),
         more => sentence!(
-            "{} were lost, and sent again on another connection, the first {} later.",
+            "{} were lost when their connections ended. The client retried each on another connection, the first {} \
+             later.",
             Value::count(more as u64, "request", "requests"),
             later
         ),
     })
-    .and(what)
-    .and("That the bodies are the same is concluded from their lengths.");
+    .means(what)
+    .means("That the bodies are the same is concluded from their lengths.");
     let evidence: Vec<Evidence> = vec![
         shows(
             first.close,
-            "the connection ends, and the request on it has no whole answer",
+            "close of the connection, no whole response to the request",
         ),
         shows(
             second.first,
-            "the connection that begins with the same request",
+            "new connection that begins with the same request",
         ),
     ];
     let story = Diagnosis {
         severity,
         certainty: Certainty::Likely,
-        summary: "lost requests were sent again on another connection".into(),
+        summary: "[Lost request was|# lost requests were] retried on another connection".into(),
         message,
         evidence,
         remedies: RULE.remedies(),
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_again_without_harm_is_a_note() {
+    fn a_harmless_retry_is_a_note() {
         let connect = "CONNECT b:443";
         assert_eq!(severity(connect, "<-- ACK"), Some(Severity::Note));
         let grpc = "POST /Shop/Find \"x\" [user-agent=grpc-python/1.51.1]";
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_is_sent_over_and_over_repeats_none() {
+    fn a_request_that_comes_over_and_over_is_no_retry() {
         let one = |port: u16, end: &str| {
             format!("client :{port} server\nSYN -->\n<-- SYN\nPOST /a \"x\" -->\n{end}\n")
         };

@@ -13,19 +13,19 @@ use crate::rules::wording::{named, not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// A message says in two ways where its body ends, and they differ: several `Content-Length` with different numbers,
-    /// `Content-Length` beside `Transfer-Encoding`, or a `Transfer-Encoding` in which `chunked` is not the last coding, or that
-    /// an HTTP/1.0 message may not have.
+    /// A message says in two ways where its body ends, and they differ. It has several `Content-Length` with different
+    /// numbers, or `Content-Length` beside `Transfer-Encoding`. Or it has a `Transfer-Encoding` in which `chunked` is not the
+    /// last coding, or that an HTTP/1.0 message may not have. Careful clients and proxies refuse it: nginx 502 "upstream sent
+    /// duplicate header line", HAProxy `PH`, Node.js `HPE_UNEXPECTED_CONTENT_LENGTH`.
     ///
     /// # Why it matters
     ///
-    /// Two readers may find two ends, and then the rest of one message is the beginning of the next: this is how requests are
-    /// smuggled past a proxy and responses are split. Careful clients and proxies therefore refuse such a message (nginx
-    /// 502 "upstream sent duplicate header line", HAProxy `PH`, Node `HPE_UNEXPECTED_CONTENT_LENGTH`).
+    /// Two readers may find two ends, and then the rest of one message is the beginning of the next. This is how requests are
+    /// smuggled past a proxy and responses are split.
     ///
     /// # Remedy
     ///
-    /// - Let the sender announce one length only: remove the `Content-Length` that the application sets by hand, or the
+    /// - Let the sender announce one length only. Remove the `Content-Length` that the application sets by hand, or the
     ///   `Transfer-Encoding` of a response that is passed on.
     /// - Let every proxy refuse such messages, and close the connection after them (RFC 9112 §6.3).
     ///
@@ -67,7 +67,7 @@ rule! {
     ///
     /// RFC 9112 §6.1, §6.3, §11.1 (response splitting), §11.2 (request smuggling); RFC 9110 §8.6.
     pub(super) RULE: "ambiguous-message-length", Severity::Error,
-    "a message announces its length in contradicting ways", Check::Connection(check)
+    "a message announces its length in contradictory ways", Check::Connection(check)
 }
 
 const fn weight(rule: FaultRule) -> Option<Severity> {
@@ -96,14 +96,13 @@ fn unknown_coding(connection: &Connection) -> Option<Verdict> {
         &RULE,
         Severity::Warning,
         Certainty::Certain,
-        "messages announce their length in contradicting ways",
-        sentence!(
-            "The response to {} says `Transfer-Encoding: {}`, in which `chunked` is not the last coding: only the close tells \
-             where it ends, and many clients refuse it.",
+        "[Response has|Responses on # connections have] no clear length", sentence!(
+            "The response to {} says `Transfer-Encoding: {}`, in which `chunked` is not the last coding.",
             named(exchange),
             value.clone()
         ),
     )
+    .means(Some("Only the close shows where it ends, and many clients refuse it."))
     .shows(exchange.response_head_end(), format!("`Transfer-Encoding: {value}`"))
     .about(connection);
     Some(verdict)
@@ -119,12 +118,12 @@ fn check(connection: &Connection) -> Verdict {
     let message = message_of(exchange, who);
     let told = match who {
         Who::Client => sentence!(
-            "Nobody can say for certain where {} ends: {}.",
+            "It is not clear where {} ends: {}.",
             named(exchange),
             quote(fault, message)
         ),
         Who::Server => sentence!(
-            "Nobody can say for certain where the response to {} ends: {}.",
+            "It is not clear where the response to {} ends: {}.",
             named(exchange),
             quote(fault, message)
         ),
@@ -135,7 +134,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         Certainty::Certain,
-        "messages announce their length in contradicting ways",
+        "[Message has|Messages on # connections have] contradictory lengths",
         told,
     )
     .adds(more)

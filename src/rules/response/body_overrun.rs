@@ -13,19 +13,19 @@ use crate::rules::wording::{named, not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// After a complete response came bytes that begin no other: the body is longer than its `Content-Length`, or there is one
-    /// where none may be (204, 304, the answer to a HEAD).
+    /// After a complete response came bytes that do not begin another one. The body is longer than its `Content-Length`, or
+    /// there is one where none may be (204, 304, the response to a HEAD). Go logs "Unsolicited response received on idle HTTP
+    /// channel", Node.js `HPE_INVALID_CONSTANT`, curl "Excess found".
     ///
     /// # Why it matters
     ///
-    /// The connection is out of step: a client that keeps it would read the rest as the next response. Careful ones throw the
-    /// connection away ("Unsolicited response received on idle HTTP channel" in Go, `HPE_INVALID_CONSTANT` in Node, curl
-    /// "Excess found"), careless ones hand one user's bytes to another.
+    /// The connection is out of step: a client that keeps it would read the rest as the next response. Careful clients drop
+    /// the connection. Careless ones hand one user's bytes to another.
     ///
     /// # Remedy
     ///
     /// - Correct the announced length: it must count the bytes that are sent, after compression and re-encoding.
-    /// - Send no body with 204 and 304, nor in the answer to a HEAD.
+    /// - Send no body with 204 and 304, nor in the response to a HEAD.
     ///
     /// # Tell it by
     ///
@@ -47,7 +47,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// An additional line end after the body is ignored by everybody:
+    /// An additional line end after the body is ignored everywhere:
     ///
     /// ```ladder
     ///         client                  server
@@ -81,7 +81,7 @@ rule! {
     ///
     /// RFC 9112 §6.3 (message body length), §9.2 (a response that matches no request); RFC 9110 §6.4.1, §15.3.5, §15.4.5.
     pub(super) RULE: "body-overrun", Severity::Error,
-    "bytes came after the end of a message that begin no other", Check::Connection(check)
+    "bytes follow a complete response and do not begin another", Check::Connection(check)
 }
 
 /// Number of bytes sent after the last response that the snap length cut off.
@@ -121,16 +121,16 @@ fn uncaptured(connection: &Connection) -> Option<Verdict> {
         &RULE,
         Severity::Error,
         Certainty::Likely,
-        "responses are longer than announced",
+        "[Response is|Responses on # connections are] longer than announced",
         sentence!(
-            "The response to {} announced {} body bytes, and {} more followed, of which nothing was captured.",
+            "The response to {} announced {} body bytes, and {} more followed. None of them was captured.",
             named(last),
             expected,
             excess
         ),
     )
-    .shows(Some(message.first), "the response begins")
-    .shows(Some(connection.last_data[Who::Server as usize]), "the last bytes from the server")
+    .shows(Some(message.first), "response begins")
+    .shows(Some(connection.last_data[Who::Server as usize]), "last bytes from the server")
     .about(connection);
     Some(verdict)
 }
@@ -148,35 +148,35 @@ fn check(connection: &Connection) -> Verdict {
     let expected = message.and_then(|message| message.expected());
     let status = exchange.status().unwrap_or_default().to_string();
     let bytes = quote(fault, message);
-    let told = if message.is_some_and(|message| message.framing == Framing::NoBody) {
-        // Whatever length it announces.
-        sentence!(
-            "The response {} to {} has no body by its status or its request's method, and bytes followed its head: {}.",
-            status,
-            named(exchange),
-            bytes
+    let (summary, told) = if message.is_some_and(|message| message.framing == Framing::NoBody) {
+        // No matter what length it announces.
+        (
+            "Data followed [a response|responses on # connections] without a body",
+            sentence!(
+                "The response {} to {} has no body, by its status or its request's method. Bytes followed its head: {}.",
+                status,
+                named(exchange),
+                bytes
+            ),
         )
     } else {
-        sentence!(
-            "The response {} to {} announced {} body bytes, and more followed: {}.",
-            status,
-            named(exchange),
-            expected.unwrap_or(0),
-            bytes
+        (
+            "[Response is|Responses on # connections are] longer than announced",
+            sentence!(
+                "The response {} to {} announced {} body bytes, and more followed: {}.",
+                status,
+                named(exchange),
+                expected.unwrap_or(0),
+                bytes
+            ),
         )
     };
     let more =
         (count > 1).then(|| sentence!("{} responses on this connection are like this.", count));
-    tell(
-        &RULE,
-        severity,
-        Certainty::Certain,
-        "responses are longer than announced",
-        told,
-    )
-    .adds(more)
-    .shows(message.map(|message| message.first), "the response begins")
-    .about(connection)
+    tell(&RULE, severity, Certainty::Certain, summary, told)
+        .adds(more)
+        .shows(message.map(|message| message.first), "response begins")
+        .about(connection)
 }
 
 #[cfg(test)]
@@ -185,10 +185,11 @@ mod tests {
     use crate::rules::Severity;
 
     #[test]
-    fn line_ends_behind_a_body_are_no_excess() {
+    fn line_ends_after_a_body_are_no_excess() {
         let run = |rest: &str| {
             let text = format!(
-                "SYN -->\n<-- SYN\nGET / -->\n<-- \"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok{rest}\"\nACK -->\nFIN -->\n<-- FIN\nACK -->"
+                "SYN -->\n<-- SYN\nGET / -->\n<-- \"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok{rest}\"\nACK \
+                 -->\nFIN -->\n<-- FIN\nACK -->"
             );
             crate::rules::ladder_check::found_by(&super::RULE, &text).is_some()
         };
@@ -196,12 +197,13 @@ mod tests {
         assert!(run("and more"));
     }
 
-    /// A forged answer comes first, and the real one has the same sequence numbers and more of them.
+    /// A forged response comes first, and the real one has the same sequence numbers and more of them.
     #[test]
     fn two_answers_under_the_same_numbers_are_no_proof() {
         let told = |second: &str| {
             let text = format!(
-                "SYN -->\n<-- SYN\nGET / -->\n<-- \"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\nBANG!\"\n{second}\nRST -->"
+                "SYN -->\n<-- SYN\nGET / -->\n<-- \"HTTP/1.1 200 OK\\r\\nContent-Length: \
+                 5\\r\\n\\r\\nBANG!\"\n{second}\nRST -->"
             );
             let found = crate::rules::ladder_check::found_by(&super::RULE, &text).expect("found");
             (found.severity, found.certainty, found.message)
@@ -218,10 +220,11 @@ mod tests {
         assert_eq!((severity, certainty), (Severity::Error, Certainty::Certain));
     }
 
-    /// A 304 and the answer to a HEAD may announce the length of what they do not carry.
+    /// A 304 and the response to a HEAD may announce the length of what they do not carry.
     #[test]
     fn what_has_no_body_is_not_said_to_announce_none() {
-        let text = "SYN -->\n<-- SYN\nGET / -->\n<-- \"HTTP/1.1 304 Not Modified\\r\\nContent-Length: 8\\r\\n\\r\\nand more\"\nACK -->\nFIN -->\n<-- FIN\nACK -->";
+        let text = "SYN -->\n<-- SYN\nGET / -->\n<-- \"HTTP/1.1 304 Not Modified\\r\\nContent-Length: 8\\r\\n\\r\\nand \
+                    more\"\nACK -->\nFIN -->\n<-- FIN\nACK -->";
         let found = crate::rules::ladder_check::found_by(&super::RULE, text).expect("found");
         assert!(found.message.contains("has no body"), "{}", found.message);
         assert!(!found.message.contains("announced"), "{}", found.message);

@@ -15,24 +15,24 @@ rule! {
     /// # What happened
     ///
     /// The client closed the connection (RST, or FIN and then RSTs) while the server was still sending the response. The
-    /// server's log says `EPIPE`, "broken pipe", `ECONNRESET`, "client prematurely closed connection",
-    /// "The remote host closed the connection. The error code is 0x800704CD"; IIS `Connection_Dropped`, HAProxy `CD`.
+    /// server's log says `EPIPE`, "broken pipe", `ECONNRESET`, "client prematurely closed connection" or "The remote host
+    /// closed the connection. The error code is 0x800704CD"; IIS logs `Connection_Dropped`, HAProxy `CD`.
     ///
     /// # Why it matters
     ///
-    /// Most often nothing is wrong: a user went on to another page, a player jumped, a download was cancelled. It is worth a
-    /// look when it happens after the same time again and again (a client timeout over the whole response), at the same
-    /// number of bytes (a limit of size), or to a program that should have read it all.
+    /// Most often nothing is wrong: a user went on to another page, a player jumped, a download was cancelled. Look closer if
+    /// it happens again and again after the same time (a client timeout for the whole response) or at the same number of
+    /// bytes (a limit of size). Look closer also if the client is a program that should have read it all.
     ///
     /// # Remedy
     ///
-    /// - *If nothing had come for 1 s or more:* Compare the times of several cases: equal and round ones are the
-    ///   client's timeout. Raise it for the whole response, or send that faster.
-    /// - *If the client's window had gone to zero:* Let the client read what comes, or close as soon as it has what it needs: the
-    ///   server was kept waiting.
-    /// - Let the server notice that the client has gone (`Response.IsClientConnected`) and log it quietly: it is no
+    /// - *If nothing had come for 1 s or more:* Compare the times of several cases: equal and round ones are the client's
+    ///   timeout. Raise it for the whole response, or send the response faster.
+    /// - *If the client's window had gone to zero:* Let the client read what comes, or close as soon as it has what it needs:
+    ///   it kept the server waiting.
+    /// - Let the server notice that the client has closed (`Response.IsClientConnected`) and log it quietly: it is not an
     ///   error of the server.
-    /// - Look for a place in the client that closes without reading to the end: let it read the body or cancel it on
+    /// - Look for a place in the client that closes without reading to the end. Let it read the body, or cancel it on
     ///   purpose.
     ///
     /// # Tell it by
@@ -56,7 +56,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// The client had everything:
+    /// The client had received everything:
     ///
     /// ```ladder
     ///         client                  server
@@ -81,7 +81,7 @@ rule! {
     ///  => teardown server fin response-body
     /// ```
     ///
-    /// A client that closes its direction and reads on:
+    /// A client that closes its direction reads on:
     ///
     /// ```ladder
     ///         client                  server
@@ -101,7 +101,7 @@ rule! {
     ///
     /// RFC 9112 §8 (incomplete messages), §9.6; RFC 9293 §3.6.1 (unread data is answered by a RST).
     pub(super) RULE: "client-left-mid-response", Severity::Warning,
-    "the client closed the connection before the response was complete", Check::Ending(&[EndingKind::LeftMidResponse], check)
+    "the client closes the connection before the response is complete", Check::Ending(&[EndingKind::LeftMidResponse], check)
 }
 
 /// How much of a message had reached the client when it closed, as a sentence.
@@ -120,7 +120,7 @@ fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> Senten
     if is_of_another_protocol(exchange) {
         // Of an answer in several messages it is not known how many are to come.
         let got = acknowledged.saturating_sub(message.start);
-        return sentence!("It had {} of the answer.", Value::exact_bytes(got));
+        return sentence!("It had received {} of the reply.", Value::exact_bytes(got));
     }
     let got = acknowledged.saturating_sub(message.head_end());
     let expected = message.expected().unwrap_or(0);
@@ -128,19 +128,23 @@ fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> Senten
         (MessageProgress::Head, _) => "The head was not complete.".into(),
         // If the head was truncated, the start of the body is unknown.
         (MessageProgress::Unseen, Framing::Length) => {
-            sentence!("It had at most {} of {} body bytes.", got, expected)
+            sentence!(
+                "It had received at most {} of {} body bytes.",
+                got,
+                expected
+            )
         }
-        (_, Framing::Length) => sentence!("It had {} of {} body bytes.", got, expected),
+        (_, Framing::Length) => sentence!("It had received {} of {} body bytes.", got, expected),
         (MessageProgress::Unseen, _) => sentence!(
-            "It had {} of what the capture does not show the end of.",
+            "It had received {}. The end of the response was not captured.",
             Value::exact_bytes(got)
         ),
         (_, Framing::Messages) => sentence!(
-            "It had {} of it, without the message that ends it.",
+            "It had received {} of it, without the message that ends it.",
             Value::exact_bytes(got)
         ),
         _ => sentence!(
-            "It had {} of a body without an announced length.",
+            "It had received {} of a body without an announced length.",
             Value::exact_bytes(got)
         ),
     }
@@ -154,7 +158,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         return Verdict::Clear;
     };
     let close = ending.close.frame_ref;
-    // A client to which the server reported an error by GOAWAY did not give up by itself.
+    // A client to which the server reported an error by GOAWAY did not close by itself.
     let told_off = connection.h2.as_ref().is_some_and(|h2| {
         let goaway = h2.halves[Who::Server as usize].goaway();
         goaway.is_some_and(|it| it.code != ErrorCode::NO_ERROR && it.at < close)
@@ -162,7 +166,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     if told_off {
         return Verdict::Clear;
     }
-    // The answer to a request that was not captured may be one to a HEAD, which has no body.
+    // The response to a request that was not captured may be one to a HEAD, which has no body.
     let unknown = exchange.request.is_none() && exchange.stream.is_none();
     if unknown && ending.close.received <= message.head_end() {
         return Verdict::Clear;
@@ -171,7 +175,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let time = close.time.since(message.first.time);
     let quiet = close.time.since(message.last.time);
     let told = Statement::from(sentence!(
-        "The client closed with a {} {} after the response to {} had begun.",
+        "The client closed with a {}, {} after the response to {} had begun.",
         word,
         time,
         named(exchange)
@@ -181,7 +185,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let stalled = (message.last < close && quiet.as_secs() >= 1 && !shut).then(|| {
         match measured_time::is_round(quiet) {
             Some(seconds) => sentence!(
-                "The server had sent nothing for {} before, and {} is a round number: a timeout that was set.",
+                "The server had sent nothing for {} before. {} is a round number, as of a timeout that somebody set.",
                 quiet,
                 Duration::from_secs(seconds)
             ),
@@ -189,7 +193,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         }
     });
     let unread = shut.then_some(
-        "The client's window had gone to zero before: it had not read what came, and the server could not send the rest.",
+        "The client's window had gone to zero: it had not read what came, and the server could not send the rest.",
     );
     // A reader of an endless stream can only end it by closing.
     let endless = ending.exchange.is_some_and(|it| {
@@ -207,12 +211,12 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         &RULE,
         severity,
         ending.certainty,
-        "clients left before the response was complete",
+        "Client closed [the connection|# connections] mid-response",
         told,
     )
     .adds(stalled)
     .adds(unread)
-    .shows(Some(message.first), "the response begins")
+    .shows(Some(message.first), "response begins")
     .shows(Some(close), format!("{word} from the client"))
     .about(connection)
 }
@@ -232,7 +236,7 @@ mod tests {
     fn what_was_delivered_is_counted() {
         let told = finding("<-- 200 data 1000 [length=5000]\nACK -->\n<-- data 1000\n+10s RST -->")
             .message;
-        assert!(told.contains("had 2,000 of 5,000"), "{told}");
+        assert!(told.contains("received 2,000 of 5,000"), "{told}");
         assert!(
             told.contains("nothing for 10.0 s") && told.contains("round"),
             "{told}"
@@ -240,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn whom_a_goaway_told_off_did_not_give_up() {
+    fn a_client_that_got_a_goaway_with_an_error_did_not_close_by_itself() {
         let open = "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS h2 HEADERS 1 GET / END -->\n\
                     <-- h2 SETTINGS h2 HEADERS 1 200 [content-length=4000] h2 DATA 1 500\n";
         let rules = |code: &str| {
@@ -257,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_without_an_end_can_only_be_left() {
+    fn a_stream_without_an_end_can_only_be_closed() {
         let found = finding("<-- 200 data 1000 [no-length]\nACK -->\n+10s RST -->");
         assert_eq!(found.severity, Severity::Note);
         let events = r#"<-- "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n""#;
@@ -281,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_sent_more_than_it_took_has_left() {
+    fn a_client_that_took_less_than_was_sent_has_left() {
         let run = |end: &str| {
             let ladder = format!(
                 "SYN -->\n<-- SYN\nGET / -->\n<-- 200 data 1000 [close cut=30]\nACK -->\n{end}"
@@ -294,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_to_an_unseen_request_may_be_one_to_a_head() {
+    fn the_response_to_an_unseen_request_may_be_one_to_a_head() {
         let found = |body: &str| {
             let text = format!(
                 "<-- 200 {body} [length=3000]\nACK -->\nFIN -->\n<-- ACK\n<-- FIN\nACK -->"

@@ -14,23 +14,23 @@ use crate::rules::wording::{named, not_yet, side, tell};
 rule! {
     /// # What happened
     ///
-    /// The bytes of a response break the grammar of HTTP/1: no status line, a field line without a colon or with forbidden
-    /// bytes, a lone CR or LF, a bad chunk, a length that is no number. The finding says which rule, at which byte, and quotes
-    /// the bytes. Clients say "The server committed a protocol violation", `HPE_INVALID_…` (Node), "malformed HTTP response"
-    /// (Go), `BadStatusLine` (Python), `ERR_INVALID_HTTP_RESPONSE`, curl (1) or (8).
+    /// The bytes of a response break the grammar of HTTP/1. There is no status line, or a field line has no colon or has
+    /// forbidden bytes. Or there is a lone CR or LF, a bad chunk, or a length that is not a number. The finding says which
+    /// rule, at which byte, and quotes the bytes. Clients say "The server committed a protocol violation", `HPE_INVALID_…`
+    /// (Node.js), "malformed HTTP response" (Go), `BadStatusLine` (Python), `ERR_INVALID_HTTP_RESPONSE`, curl (1) or (8).
     ///
     /// # Why it matters
     ///
-    /// Strict clients drop the response, whatever was in it, and tolerant ones disagree about where it ends. A status line or
-    /// a second block of fields among the fields of one response means that somebody could put line ends into a value:
-    /// response splitting (CWE-113), which is a hole and not only a fault.
+    /// Strict clients drop the response, and tolerant ones disagree about where it ends. A status line or a second block of
+    /// fields inside the header of one response means that somebody could put line ends into a value. That is response
+    /// splitting (CWE-113), a security hole and not only a fault.
     ///
     /// # Remedy
     ///
-    /// - Correct the program that writes the response: the finding quotes the bytes at fault. Write header fields with the
-    ///   server's own functions, and never let values with line ends into them.
-    /// - Check that the port speaks HTTP, and that the client uses the address and the scheme that belong to it.
-    /// - Until then, let the client tolerate it where that is safe (.NET Framework `useUnsafeHeaderParsing`, Node
+    /// - Correct the program that writes the response: the finding quotes the faulty bytes. Write header fields with the
+    ///   server's own functions, and let no value with line ends into them.
+    /// - Check that the port speaks HTTP, and that the client uses the right address and scheme.
+    /// - Until then, let the client tolerate it where that is safe (.NET Framework `useUnsafeHeaderParsing`, Node.js
     ///   `insecureHTTPParser`).
     ///
     /// # Tell it by
@@ -53,7 +53,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// Another protocol altogether breaks no rule of HTTP:
+    /// Another protocol breaks no rule of HTTP:
     ///
     /// ```ladder
     ///         client                  server
@@ -70,7 +70,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// A head of which only the beginning was captured:
+    /// Of the head, only the beginning was captured:
     ///
     /// ```ladder
     ///         client                  server
@@ -84,7 +84,7 @@ rule! {
     ///  => findings capture-cut-short
     /// ```
     ///
-    /// The server speaks first, so it is no response:
+    /// The server speaks first, so it is not a response:
     ///
     /// ```ladder
     ///         client                  server
@@ -95,7 +95,7 @@ rule! {
     ///  0.040  "HELO a\r\n"        -->
     /// ```
     ///
-    /// TLS is no HTTP:
+    /// TLS is not HTTP:
     ///
     /// ```ladder
     ///         client                  server
@@ -105,7 +105,7 @@ rule! {
     ///  0.030                     <--  "\x15\x03\x01\x00\x02\x02\x28"
     /// ```
     ///
-    /// A gap, behind which the middle of a body is taken up:
+    /// A gap, after which the middle of a body is read:
     ///
     /// ```ladder
     ///         client                  server
@@ -215,7 +215,7 @@ pub(in crate::rules) fn message_of(exchange: &Exchange, who: Who) -> Option<&Mes
     }
 }
 
-/// A client that is not shown the end of the head waits for it, and does not complain of what came.
+/// A client that does not get the end of the head waits for it, and does not complain of what came.
 fn left_open(connection: &Connection, message: Option<&Message>) -> Option<Sentence> {
     let message = message?;
     let waited = connection.teardown.at.since(message.last.time);
@@ -225,8 +225,8 @@ fn left_open(connection: &Connection, message: Option<&Message>) -> Option<Sente
         && waited >= LEFT_OPEN;
     open.then(|| {
         sentence!(
-            "The server left the connection open, and the client closed it {} later: a program that waits for the rest of \
-             the message runs into its time limit.",
+            "The server left the connection open, and the client closed it {} later. A program that waits for the rest \
+             of the message runs into its timeout.",
             waited
         )
     })
@@ -255,14 +255,14 @@ fn check(connection: &Connection) -> Verdict {
         quote(fault, message)
     );
     let split = (fault.rule == FaultRule::SecondStartLine).then_some(
-        "A second response begins among the fields of the first: response splitting (CWE-113).",
+        "A second response begins inside the header of the first: response splitting (CWE-113).",
     );
     let foreign = Some(fault)
         .filter(|it| it.rule == FaultRule::StartLine)
         .and_then(|it| AppProtocol::of_server(it.bytes.as_bytes()))
         .map(|it| {
             sentence!(
-                "A server of {} begins so: the request was sent to a port where HTTP is not spoken.",
+                "{} servers begin like this: the client sent the request to a port that does not speak HTTP.",
                 it.name()
             )
         });
@@ -272,10 +272,10 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         Certainty::Certain,
-        "responses break the grammar of HTTP",
+        "[Response breaks|Responses on # connections break] the grammar of HTTP",
         told,
     )
-    .adds(foreign)
+    .means(foreign)
     .adds(split)
     .adds(left_open(connection, message))
     .adds(more)
@@ -286,7 +286,7 @@ fn check(connection: &Connection) -> Verdict {
             .or_else(|| Some(exchange.rare.as_ref()?.interim.first()?.at))
             .or_else(|| Some(exchange.request.as_ref()?.message.last))
             .or(Some(connection.last)),
-        format!("the {}'s message: {}", side(Who::Server), fault.rule.text()),
+        format!("{}'s message: {}", side(Who::Server), fault.rule.text()),
     )
     .about(connection)
 }
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_and_the_bytes_are_told() {
+    fn the_rule_and_the_bytes_are_reported() {
         let (severity, told) =
             finding(r"HTTP/1.1 200 OK\r\nBad\x00Name: 1\r\nContent-Length: 0\r\n\r\n")
                 .expect("found");
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_is_no_number_is_quoted() {
+    fn a_length_that_is_not_a_number_is_quoted() {
         let told = ladder_check::told_by(
             &super::RULE,
             r#"SYN -->
@@ -365,7 +365,8 @@ ACK -->"#,
     fn no_chunk_is_missed_in_an_old_version() {
         let found = |version: &str| {
             let text = format!(
-                "SYN -->\n<-- SYN\nGET / -->\n<-- \"HTTP/1.{version} 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\nplain text\"\nFIN -->\n<-- FIN\nACK -->"
+                "SYN -->\n<-- SYN\nGET / -->\n<-- \"HTTP/1.{version} 200 OK\\r\\nTransfer-Encoding: \
+                 chunked\\r\\n\\r\\nplain text\"\nFIN -->\n<-- FIN\nACK -->"
             );
             crate::rules::ladder_check::found_by(&super::RULE, &text).is_some()
         };

@@ -1,4 +1,4 @@
-//! The server answered a request of another protocol with an error, and the session went on.
+//! The server replied to a request of another protocol with an error, and the session went on.
 
 use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason};
 use crate::base::certainty::Certainty;
@@ -11,12 +11,13 @@ use crate::rules::wording::{named, not_yet, quoted_error, tell};
 rule! {
     /// # What happened
     ///
-    /// The server answered a request of a protocol other than HTTP with an error of that protocol, and the session went on
-    /// or was ended in order: a command with a reply 5yz, a query with an SQLSTATE, a search with a result code.
+    /// The server replied with an error to a request of a protocol other than HTTP. It may be a command with a reply 5yz, a
+    /// query with an SQLSTATE or a search with a result code. The session went on, or was closed cleanly. The application's
+    /// log has the text of the error.
     ///
     /// # Why it matters
     ///
-    /// The connection did its part. If the application reports a failure, its reason is in this answer and not in how the
+    /// The connection did its part. If the application reports a failure, the reason is in this reply and not in how the
     /// connection ended.
     ///
     /// # Remedy
@@ -49,7 +50,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// An error by which the server ends the session:
+    /// The server ends the session with an error:
     ///
     /// ```ladder
     ///         client                  server
@@ -67,7 +68,7 @@ rule! {
     ///
     /// RFC 5321 §4.2 (reply codes), RFC 4511 §4.1.9 (result codes).
     pub(in crate::rules) RULE: "request-refused", Severity::Note,
-    "the server answered a request with an error", Check::Connection(check)
+    "the server replies to a request with an error", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -84,16 +85,16 @@ fn check(connection: &Connection) -> Verdict {
     let asked = facts.refused_request();
     let message = match asked {
         Some(asked) => sentence!(
-            "The server answered {} with the error {}.",
+            "The server replied to {} with the error {}.",
             named(asked),
             said
         ),
-        None => sentence!("The server answered a request with the error {}.", said),
+        None => sentence!("The server replied to a request with the error {}.", said),
     };
     let more = facts.refused.saturating_sub(1);
     let more = (more > 0).then(|| {
         sentence!(
-            "{} on the connection got an error before.",
+            "{} on this connection got an error before.",
             Value::count(more.into(), "more request", "more requests")
         )
     });
@@ -101,10 +102,10 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Note,
         Certainty::Certain,
-        "requests were answered with an error",
+        "Server replied with an error[| on # connections]",
         message,
     )
     .adds(more)
-    .shows(Some(complaint.at), "the error")
+    .shows(Some(complaint.at), "error message")
     .about(connection)
 }

@@ -6,33 +6,32 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, ending, is_shut, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, sentence};
-use crate::rules::wording::{named, tell};
+use crate::rules::wording::{named, repetition, tell};
 use crate::rules::wording_tls::hidden_response;
 
 rule! {
     /// # What happened
     ///
-    /// The server began to answer and sent a RST before the response was complete by its own framing. The client reads what
-    /// came before it, or not even that, and then `ECONNRESET`, "connection reset by peer", curl (56), "An unexpected error
-    /// occurred on a receive".
+    /// The server began to respond and sent a RST before the response was complete by its own framing. The client reads what
+    /// came before, or not even that. Then it reports `ECONNRESET`, "connection reset by peer", curl (56) or "An unexpected
+    /// error occurred on a receive".
     ///
-    /// Inside TLS without its keys, a RST soon after the server's data is told here: as an error where data was not acknowledged
-    /// or a record was cut, else as a warning, since the response may have been complete.
+    /// Inside TLS without keys, a RST soon after the server's data is reported here. It is an error where data was not
+    /// acknowledged or a record was cut. Otherwise it is a warning, because the response may have been complete.
     ///
     /// # Why it matters
     ///
-    /// The response is lost or a part of it. A RST also throws away what was still on its way or not yet read, so the client
-    /// may see less than was sent. Servers reset on an error while writing, when they are killed, when a client reads too slowly
-    /// for their send time limit (nginx `reset_timedout_connection`), with `SO_LINGER` 0, or when they hand on the reset of
+    /// The response or a part of it is lost. A RST also discards what was still on the way or not yet read, so the client may
+    /// see less than was sent. Servers reset after an error while writing, when they are killed, when a client reads too
+    /// slowly for their send timeout (nginx `reset_timedout_connection`), or with `SO_LINGER` 0. Proxies pass on the reset of
     /// a server behind them.
     ///
     /// # Remedy
     ///
-    /// - Look into the server's log at the moment of the RST for an error while the response was being written, a killed
-    ///   worker or a send time limit.
-    /// - Find out whether a proxy sent it, and look at its leg to the server behind: it may only hand on what happened
-    ///   there.
-    /// - *If the client's window had gone to zero:* Let the client read faster, or raise the server's send time limit (nginx
+    /// - Look in the server's log at the time of the RST for an error while writing the response, a killed worker or a send
+    ///   timeout.
+    /// - Find out whether a proxy sent the RST. It may only pass on what happened on its connection to the server behind it.
+    /// - *If the client's window had gone to zero:* Let the client read faster, or raise the server's send timeout (nginx
     ///   `send_timeout`).
     ///
     /// # Tell it by
@@ -68,7 +67,7 @@ rule! {
     ///  => teardown server reset abort between
     /// ```
     ///
-    /// The RST bears another time to live than the server's packets; it is not the server's:
+    /// A RST with another time to live than the server's packets does not come from the server:
     ///
     /// ```ladder
     ///         client                  server
@@ -81,7 +80,7 @@ rule! {
     ///  => teardown middlebox reset foreign response-body
     /// ```
     ///
-    /// Without an announced length nobody can tell whether something is missing:
+    /// Without an announced length, it is not known whether something is missing:
     ///
     /// ```ladder
     ///         client                  server
@@ -97,7 +96,7 @@ rule! {
     ///
     /// RFC 9112 §8 (incomplete messages); RFC 9293 §3.5.2 and §3.10.7 (reset generation and processing).
     pub(super) RULE: "reset-mid-response", Severity::Error,
-    "the server reset the connection before its response was complete", Check::Connection(check)
+    "the server resets the connection before its response is complete", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -116,7 +115,7 @@ fn story(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     };
     let close = ending.close.frame_ref;
     let told = Statement::from(sentence!(
-        "The server reset before its response to {} was complete.",
+        "The server reset the connection before its response to {} was complete.",
         named(exchange)
     ))
     .and(how_far(exchange, message))
@@ -129,23 +128,24 @@ fn story(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         .saturating_sub(connection.sent[Who::Server as usize].acknowledged);
     let lost = (unacknowledged > 0).then(|| {
         sentence!(
-            "The last {} bytes were never acknowledged: the client may not have them either.",
+            "The last {} bytes were never acknowledged: the client may not have received them either.",
             unacknowledged
         )
     });
     let slow = is_shut(connection, Who::Client)
-        .then_some("The client's window had gone to zero before: it did not read what had come.");
+        .then_some("The client's window had gone to zero: it did not read what had come.");
     tell(
         &RULE,
         Severity::Error,
         ending.certainty,
-        "responses were cut short by the server's RST",
+        "Server reset [the connection|# connections] mid-response",
         told,
     )
-    .adds(lost)
     .adds(slow)
-    .shows(Some(message.first), "the response begins")
-    .shows(Some(message.last), "its last bytes")
+    .means(lost)
+    .means(Some(repetition(exchange)))
+    .shows(Some(message.first), "response begins")
+    .shows(Some(message.last), "last bytes of the response")
     .shows(Some(close), "RST from the server")
     .about(connection)
 }
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn probes_of_a_shut_window_show_that_more_was_due() {
+    fn probes_of_a_zero_window_show_that_more_was_due() {
         let run = |window: &str| {
             let text = format!(
                 "SYN -->\n<-- SYN\nGET / -->\n<-- 200 data 2000 [length=9000 cut=20]\n<-- data 2000\n{window}+1s <-- RST"
@@ -175,7 +175,7 @@ mod tests {
             ladder_check::found_by(&super::RULE, &text)
         };
         let found = run("ACK [win=0] -->\n+1s <-- probe\nACK [win=0] -->\n").expect("found");
-        assert!(found.message.contains("more was due"), "{}", found.message);
+        assert!(found.message.contains("More was due"), "{}", found.message);
         assert_eq!(found.certainty, crate::base::certainty::Certainty::Likely);
     }
 }

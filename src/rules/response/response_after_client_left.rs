@@ -1,4 +1,4 @@
-//! The server answered a client that had already closed.
+//! The server responded to a client that had already closed.
 
 use crate::analysis::connection::{By, Connection, How, Phase, Who};
 use crate::protocol::http::Exchange;
@@ -6,26 +6,26 @@ use crate::rules::Severity;
 use crate::rules::classify::{EndingKind, ending, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
-use crate::rules::wording::{named, not_yet, tell};
+use crate::rules::wording::{named, not_yet, repetition, tell};
 
 rule! {
     /// # What happened
     ///
-    /// The client closed before the response came. The server sent it all the same; the client's system had no socket for it
-    /// any more and answered with a RST. The server's log says `EPIPE`, "broken pipe", `ECONNRESET`, `ClientAbortException`,
-    /// "The remote host closed the connection. The error code is 0x800704CD".
+    /// The client closed before the response came, and the server sent it all the same. The client's system had no socket for
+    /// it any more and sent a RST. The server's log says `EPIPE`, "broken pipe", `ECONNRESET`, `ClientAbortException` or "The
+    /// remote host closed the connection. The error code is 0x800704CD".
     ///
     /// # Why it matters
     ///
-    /// The error is in the server's log, but the server has done nothing wrong: it worked for a client that had stopped
-    /// waiting, or never waited. Its work is wasted, and a request that is not idempotent has taken effect unseen.
+    /// The error is in the server's log, but the server did nothing wrong. It worked for a client that had stopped waiting,
+    /// or never waited. Its work is wasted, and a request that is not idempotent took effect without the client's knowledge.
     ///
     /// # Remedy
     ///
-    /// - Compare the client's timeout with the time the server needs, and correct the one that is wrong.
-    /// - Let the server notice that the client has gone (`Response.IsClientConnected`, `RequestAborted`, `req.on('close')`)
+    /// - Compare the client's timeout with the time that the server needs, and correct the one that is wrong.
+    /// - Let the server notice that the client has closed (`Response.IsClientConnected`, `RequestAborted`, `req.on('close')`)
     ///   and log it quietly: no user is waiting.
-    /// - Look for a probe or a warm-up job that sends requests without reading the answers, and let it read them.
+    /// - Look for a probe or a warm-up job that sends requests without reading the responses, and let it read them.
     ///
     /// # Tell it by
     ///
@@ -48,7 +48,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A client that closes only its own direction takes the answer:
+    /// A client that closes only its own direction reads the response:
     ///
     /// ```ladder
     ///         client                  server
@@ -63,7 +63,7 @@ rule! {
     ///  1.030  ACK                -->
     /// ```
     ///
-    /// A client that has its answer and leaves:
+    /// A client that has its response and leaves:
     ///
     /// ```ladder
     ///         client                  server
@@ -80,7 +80,7 @@ rule! {
     ///
     /// RFC 9293 §3.10.7.1 (data to a closed socket draws a RST); RFC 9112 §9.6.
     pub(super) RULE: "response-after-client-left", Severity::Error,
-    "the server answered a client that had left", Check::Connection(check)
+    "the server responds to a client that has already closed", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -105,7 +105,7 @@ fn check(connection: &Connection) -> Verdict {
     let (Some(answer), Some(sent)) = (response(exchange), request(exchange)) else {
         return Verdict::Clear;
     };
-    // That a client which waited in vain was answered later is told with its waiting.
+    // A late response to a client that waited and closed is reported with its waiting.
     if ending(connection).is_some_and(|it| it.reading == EndingKind::GaveUp) {
         return Verdict::Clear;
     }
@@ -121,7 +121,7 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     }
     let message = sentence!(
-        "The client closed {} after {}; {} later the server began to answer, and {} of the response went to nobody.",
+        "The client closed {} after {}. The server began to respond {} later, and {} of the response were lost.",
         closed.frame_ref.time.since(sent.last.time),
         named(exchange),
         answer.first.time.since(closed.frame_ref.time),
@@ -131,14 +131,15 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         teardown.certainty,
-        "the server answered clients that had left",
+        "Response came after the client closed[| # connections]",
         message,
     )
-    .shows(Some(closed.frame_ref), "the client closes")
-    .shows(Some(answer.first), "the server begins to answer")
+    .means(Some(repetition(exchange)))
+    .shows(Some(closed.frame_ref), "close by the client")
+    .shows(Some(answer.first), "response begins")
     .shows(
         (refused.frame_ref != closed.frame_ref).then_some(refused.frame_ref),
-        "RST from the client: there is no socket any more",
+        "RST from the client, its socket is closed",
     )
     .about(connection)
 }

@@ -6,33 +6,34 @@ use crate::rules::Severity;
 use crate::rules::classify::{EndingKind, ending, last_word, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{named, sent_in_parts, tell};
+use crate::rules::wording::{named, repetition, sent_in_parts, tell};
 use crate::rules::wording_tls::hidden_response;
 
 rule! {
     /// # What happened
     ///
-    /// The server began to answer and closed the connection with a FIN before the end that its own framing had announced:
-    /// fewer body bytes than `Content-Length`, no last chunk, or an unfinished head. The client's log says `IncompleteRead`,
-    /// "Premature end of Content-Length delimited message body", `unexpected EOF`, curl (18), `ERR_CONTENT_LENGTH_MISMATCH`,
-    /// `ERR_INCOMPLETE_CHUNKED_ENCODING`, "The response ended prematurely, with at least N additional bytes expected".
+    /// The server began to respond and closed the connection with a FIN before the end that its own framing had announced.
+    /// There are fewer body bytes than `Content-Length`, no last chunk, or an unfinished head. The client's log says
+    /// `IncompleteRead`, "Premature end of Content-Length delimited message body", `unexpected EOF` or curl (18). Other
+    /// clients say `ERR_CONTENT_LENGTH_MISMATCH`, `ERR_INCOMPLETE_CHUNKED_ENCODING` or "The response ended prematurely, with
+    /// at least N additional bytes expected".
     ///
     /// # Why it matters
     ///
-    /// What arrived is a part, and the client must not take it for the whole (RFC 9112 §8). A FIN looks polite, but a server
-    /// that fails in the middle has no other way to say so: an exception while writing, a worker killed by a time limit, a
-    /// proxy whose own upstream was cut or whose temporary file is full, a `Content-Length` that was counted before a filter
-    /// changed the body.
+    /// Only a part arrived, and the client must not take it for the whole (RFC 9112 §8). A FIN looks clean, but a server that
+    /// fails during a response has no other way to say so. An exception while writing or a worker killed by a timeout ends
+    /// like this. So does a proxy whose own upstream was cut or whose temporary file is full, or a `Content-Length` that was
+    /// counted before a filter changed the body.
     ///
     /// # Remedy
     ///
-    /// - Look into the server's log at the moment of the FIN for an error while the response was being written: the status
-    ///   had been sent, so the failure can show nowhere else.
-    /// - Find out whether a proxy sent it, and look at its leg to the server behind: limits of time and size (nginx
-    ///   `proxy_read_timeout`, `proxy_max_temp_file_size`) cut there.
-    /// - *If the close came within 1 s of the last bytes and the response announced its length:* Compare several cases:
-    ///   always the same number of missing bytes means that the announced `Content-Length` is wrong, as one counted
-    ///   before compression or a rewrite is.
+    /// - Look in the server's log at the time of the FIN for an error while writing the response. The status had been sent,
+    ///   so the failure shows nowhere else.
+    /// - Find out whether a proxy sent the FIN, and look at its connection to the server behind it. Limits of time and size
+    ///   cut there (nginx `proxy_read_timeout`, `proxy_max_temp_file_size`).
+    /// - *If the close came within 1 s of the last bytes and the response announced its length:* Compare several cases. The
+    ///   same number of missing bytes each time means a wrong `Content-Length`, as one counted before compression or a
+    ///   rewrite.
     ///
     /// # Tell it by
     ///
@@ -55,7 +56,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A body without an announced end is ended by the FIN:
+    /// A body without an announced length ends with the FIN:
     ///
     /// ```ladder
     ///         client                  server
@@ -69,7 +70,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// The length in the answer to a HEAD announces nothing:
+    /// The length in the response to a HEAD announces nothing:
     ///
     /// ```ladder
     ///         client                  server
@@ -98,7 +99,7 @@ rule! {
     ///  => findings capture-lost-packets
     /// ```
     ///
-    /// Or only its beginning was kept:
+    /// The rest was sent, and only its beginning was kept:
     ///
     /// ```ladder
     ///         client                  server
@@ -124,7 +125,7 @@ rule! {
     ///  => teardown client reset abort response-body
     /// ```
     ///
-    /// A 304 has no body, whatever its head announces:
+    /// A 304 has no body, no matter what its head announces:
     ///
     /// ```ladder
     ///         client                  server
@@ -141,7 +142,7 @@ rule! {
     ///
     /// RFC 9112 §6.3 (message body length), §7.1 (chunks), §8 (incomplete messages); RFC 9110 §8.6 (`Content-Length`).
     pub(super) RULE: "response-cut-short", Severity::Error,
-    "the server closed the connection before its response was complete", Check::Connection(check)
+    "the server closes the connection before its response is complete", Check::Connection(check)
 }
 
 /// How far a message came, in bytes of its body or in its own framing, as a sentence.
@@ -156,7 +157,7 @@ pub(in crate::rules) fn how_far(exchange: &Exchange, message: &Message) -> Sente
         .is_some_and(|it| it.response.head_cut);
     let received = message.received();
     match (message.progress, message.framing) {
-        (MessageProgress::Head, _) => "Its head was not complete.".into(),
+        (MessageProgress::Head, _) => "The head was not complete.".into(),
         (_, Framing::Length | Framing::Streamed) if exchange.response_expected().is_some() => {
             let expected = exchange.response_expected().unwrap_or(0);
             let rest = expected.saturating_sub(received);
@@ -194,7 +195,7 @@ pub(in crate::rules) fn how_far(exchange: &Exchange, message: &Message) -> Sente
             ),
         },
         (MessageProgress::Unseen, _) => sentence!(
-            "{} had been sent after the captured part of its head, and more was due: the server probed a window that was shut.",
+            "{} had been sent after the captured part of its head. More was due: the server probed a closed window.",
             Value::exact_bytes(received)
         ),
         _ => sentence!(
@@ -204,7 +205,7 @@ pub(in crate::rules) fn how_far(exchange: &Exchange, message: &Message) -> Sente
     }
 }
 
-/// An HTTP/2 stream that ended in order with fewer bytes than announced (RFC 9113 §8.1.1).
+/// An HTTP/2 stream that ended with END_STREAM and fewer bytes than announced (RFC 9113 §8.1.1).
 fn stream(connection: &Connection, exchange: &Exchange, message: &Message) -> Verdict {
     let told = Statement::from(sentence!(
         "The server ended stream {} before its response to {} was complete.",
@@ -215,10 +216,11 @@ fn stream(connection: &Connection, exchange: &Exchange, message: &Message) -> Ve
         &RULE,
         Severity::Error,
         connection.teardown.certainty,
-        "streams ended with fewer bytes than announced",
-        told.and(how_far(exchange, message)),
+        "Server ended [a stream|streams on # connections] too early",
+        told.and(how_far(exchange, message))
+            .means(repetition(exchange)),
     )
-    .shows(Some(message.first), "the response begins")
+    .shows(Some(message.first), "response begins")
     .shows(Some(message.last), "END_STREAM from the server")
     .about(connection)
 }
@@ -241,12 +243,12 @@ fn check(connection: &Connection) -> Verdict {
     let word = last_word(connection);
     let began = match exchange.status() {
         Some(status) => sentence!(
-            "The server closed before its response {} to {} was complete.",
+            "The server closed the connection before its response {} to {} was complete.",
             status.to_string(),
             named(exchange)
         ),
         None => sentence!(
-            "The server closed before its response to {} was complete.",
+            "The server closed the connection before its response to {} was complete.",
             named(exchange)
         ),
     };
@@ -254,8 +256,8 @@ fn check(connection: &Connection) -> Verdict {
     let unseen = server.fins == 0 && connection.teardown.close_notify_seen.is_none();
     let when = match unseen {
         true => sentence!(
-            "Its FIN is not in the capture, and presumed: {} acknowledges exactly one number more than was captured, and the \
-             client closed then.",
+            "Its FIN was not captured and is presumed: {} acknowledges exactly one number more than was captured, and \
+             the client closed then.",
             close
         ),
         false => sentence!(
@@ -266,20 +268,21 @@ fn check(connection: &Connection) -> Verdict {
         ),
     };
     let shown = match unseen {
-        true => "the client acknowledges one number more".to_owned(),
+        true => "ACK from the client, one number more than was captured".to_owned(),
         false => format!("{word} from the server"),
     };
     tell(
         &RULE,
         Severity::Error,
         ending.certainty,
-        sentence!("responses were cut short by the server's {}", word),
+        "Server closed [the connection|# connections] mid-response",
         Statement::from(began)
             .and(how_far(exchange, message))
-            .and(when),
+            .and(when)
+            .means(repetition(exchange)),
     )
-    .shows(Some(message.first), "the response begins")
-    .shows(Some(message.last), "its last bytes")
+    .shows(Some(message.first), "response begins")
+    .shows(Some(message.last), "last bytes of the response")
     .shows(Some(close), shown)
     .about(connection)
 }

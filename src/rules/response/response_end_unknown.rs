@@ -5,24 +5,25 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
-use crate::rules::wording::{named, tell};
+use crate::rules::wording::{named, repetition, tell};
 
 rule! {
     /// # What happened
     ///
     /// The response announces neither a length nor chunks, so its body lasts until the server closes (RFC 9112 §6.3, item 8).
-    /// It was not closed with a FIN but with a RST. Whether the body was complete cannot be known, by nobody.
+    /// The server ended it with a RST instead of a FIN. Nobody can know whether the body was complete. Clients report
+    /// "connection reset", although the whole body may have arrived.
     ///
     /// # Why it matters
     ///
-    /// A client must treat such a response as incomplete: the RST may stand for a crash in the middle, and it discards what
-    /// was still on its way. Clients report "connection reset" although the whole body may be there.
+    /// A client must treat such a response as incomplete. The RST may come from a crash during the response, and it discards
+    /// what was still on the way.
     ///
     /// # Remedy
     ///
     /// - Let the server send `Content-Length` or `Transfer-Encoding: chunked`, so that the end of the body does not depend on
     ///   the end of the connection.
-    /// - Let the server end the connection with a FIN: read what the client sent before closing, and do not use `SO_LINGER` 0.
+    /// - Let the server close with a FIN: read what the client sent before closing, and do not use `SO_LINGER` 0.
     ///
     /// # Tell it by
     ///
@@ -57,7 +58,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// A RST after the FIN comes too late to leave a doubt:
+    /// A RST after the FIN comes too late to matter:
     ///
     /// ```ladder
     ///         client                  server
@@ -74,7 +75,7 @@ rule! {
     ///
     /// RFC 9112 §6.3 (message body length, item 8), §8 (incomplete messages), §9.8 (TLS closure).
     pub(super) RULE: "response-end-unknown", Severity::Warning,
-    "a body that lasts until the close was ended by a RST", Check::Ending(&[EndingKind::EndUnknown], check)
+    "a response body that lasts until the close ends with a RST", Check::Ending(&[EndingKind::EndUnknown], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
@@ -83,8 +84,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     };
     let close = ending.close.frame_ref;
     let told = sentence!(
-        "The response to {} announces no length, and the server ended it with a RST, {} after the last of {}. Whether that \
-         was all cannot be told.",
+        "The response to {} announced no length. The server ended it with a RST, {} after the last of {}.",
         ending.exchange.map(named).unwrap_or_default(),
         close.time.since(message.last.time),
         Value::exact_bytes(message.received())
@@ -93,10 +93,12 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         &RULE,
         Severity::Warning,
         ending.certainty,
-        "bodies without a length were ended by a RST",
+        "A RST ended [a response|responses on # connections] without length",
         told,
     )
-    .shows(Some(message.first), "the response begins, without a length")
+    .means(Some("Whether the body was complete is not known."))
+    .means(ending.exchange.map(repetition))
+    .shows(Some(message.first), "response begins, without a length")
     .shows(Some(close), "RST from the server instead of a FIN")
     .about(connection)
 }

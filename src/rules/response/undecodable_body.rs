@@ -12,25 +12,26 @@ use crate::rules::wording::{named, not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// The response says `Content-Encoding: gzip` or `deflate`, and its body was decoded here for a test: it does not begin as
-    /// that coding does, its data are damaged, their checksum is wrong, or they end before their own end while the body is
-    /// complete by its length, its last chunk or the close. Only bytes that were captured without a hole are judged.
+    /// The response says `Content-Encoding: gzip` or `deflate`, and hangup tried to decode its body. It does not begin as
+    /// that coding does, its data are damaged, their checksum is wrong, or they end early although the body is complete. Only
+    /// bytes that were captured without a gap are judged. Clients say "gzip: invalid header" (Go), "incorrect header check"
+    /// (Node.js, Python, curl), `ContentDecodingError` (requests), `ERR_CONTENT_DECODING_FAILED` (Chrome) or `ZipException:
+    /// Not in GZIP format` (Java).
     ///
     /// # Why it matters
     ///
-    /// A client that decodes drops the response: "gzip: invalid header" (Go), "incorrect header check" (Node, Python, curl),
-    /// `ContentDecodingError` (requests), `ERR_CONTENT_DECODING_FAILED` (Chrome), `ZipException: Not in GZIP format` (Java).
-    /// Data that end early are worse: Python's clients and `fetch` in Node hand over what came as if it were the whole, while
-    /// Go reports "unexpected EOF". A client that does not decode hands the bytes on as they are.
+    /// A client that decodes drops the response. Data that end early are worse: Python's clients and `fetch` in Node.js pass
+    /// on what came as if it were the whole, while Go reports "unexpected EOF". A client that does not decode passes the
+    /// bytes on as they are.
     ///
     /// # Remedy
     ///
-    /// - Request the same address at the server itself and through each proxy before it (`curl --compressed`): the first place
-    ///   where decoding fails is the program that damages the body.
-    /// - Let one program compress and name the coding. What changes a body behind it (filters, text inserted into pages,
-    ///   conversion of characters) must get it uncompressed, or remove `Content-Encoding` when it decodes.
-    /// - Let the program that compresses write the end of the coded data (close or finish the stream) before it ends the response,
-    ///   and compute `Content-Length` from the coded bytes.
+    /// - Request the same URL from the server itself and through each proxy in front of it (`curl --compressed`). The first
+    ///   place where decoding fails is the program that damages the body.
+    /// - Let one program compress and name the coding. Filters, inserted text and character conversion after it must get the
+    ///   body uncompressed, or remove `Content-Encoding` when they decode.
+    /// - Let the compressing program finish the coded data (close or finish the stream) before it ends the response, and
+    ///   compute `Content-Length` from the coded bytes.
     ///
     /// # Tell it by
     ///
@@ -66,7 +67,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// A part of a representation is no whole of its coding:
+    /// A part of a representation is not a whole coding:
     ///
     /// ```ladder
     ///         client                  server
@@ -84,7 +85,7 @@ rule! {
     ///
     /// RFC 9110 §8.4 (content coding), §14.4 (ranges); RFC 1950, RFC 1951, RFC 1952.
     pub(super) RULE: "undecodable-body", Severity::Error,
-    "a body is not in the coding that its Content-Encoding names", Check::Connection(check)
+    "a response body is not in the coding that its Content-Encoding names", Check::Connection(check)
 }
 
 /// What the bytes of the body prove.
@@ -92,26 +93,26 @@ fn told(exchange: &Exchange, coding: ContentCoding, fault: CodingFault) -> Sente
     let (asked, coding) = (named(exchange), coding.name());
     match fault {
         CodingFault::NotCoded => sentence!(
-            "The response to {} has Content-Encoding: {}, but its body does not begin as that coding does.",
+            "The response to {} has `Content-Encoding: {}`, but its body does not begin as that coding does.",
             asked,
             coding
         ),
         CodingFault::Checksum => sentence!(
-            "The response to {} has Content-Encoding: {}, but its data do not have the checksum and length that stand behind \
+            "The response to {} has `Content-Encoding: {}`, but its data do not match the checksum and length after \
              them.",
             asked,
             coding
         ),
         CodingFault::EndsEarly(bytes) => sentence!(
-            "The response to {} has Content-Encoding: {}, and its body is complete with {}, but the coded data do not come to \
-             their end in it.",
+            "The response to {} has `Content-Encoding: {}`. Its body is complete with {}, but the coded data do not \
+             end in it.",
             asked,
             coding,
             Value::exact_bytes(bytes)
         ),
         CodingFault::Damaged(bytes) => sentence!(
-            "The response to {} has Content-Encoding: {}, but its data are damaged: they cannot be decoded beyond the first {} \
-             of the body.",
+            "The response to {} has `Content-Encoding: {}`, but its data are damaged. They cannot be decoded beyond \
+             the first {} of the body.",
             asked,
             coding,
             Value::exact_bytes(bytes)
@@ -137,7 +138,8 @@ fn check(connection: &Connection) -> Verdict {
         .is_some_and(|it| !it.accepts_coding)
         && head_seen;
     let unasked = unasked.then_some(
-        "The request did not ask for this coding: a client that does not decode by itself hands the bytes on as they are.",
+        "The request did not ask for this coding: a client that does not decode by itself passes the bytes on as they \
+         are.",
     );
     let more =
         (count > 1).then(|| sentence!("{} responses on this connection are like this.", count));
@@ -145,12 +147,12 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         Certainty::Certain,
-        "bodies of responses cannot be decoded",
+        "[Response body|Response bodies on # connections] cannot be decoded",
         told(exchange, coding, fault),
     )
-    .adds(unasked)
     .adds(more)
-    .shows(message.map(|it| it.first), "the response begins")
+    .means(unasked)
+    .shows(message.map(|it| it.first), "response begins")
     .about(connection)
 }
 
@@ -172,7 +174,7 @@ mod tests {
     const GZIP: &str = r"Content-Encoding: gzip\r\n";
 
     #[test]
-    fn each_fault_is_told_by_what_the_bytes_prove() {
+    fn each_fault_is_reported_by_what_the_bytes_prove() {
         let begins = &HELLO[..r"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcbH\xcd\xc9".len()];
         let damaged = HELLO.replace(r"\xcbH", r"\xff\xff");
         let summed = HELLO.replace(r"\x9f", r"\x00");

@@ -10,18 +10,20 @@ use crate::rules::wording::{not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// The server sent a response while no request was open: before the first, or between two. Most often it is a 408 by
-    /// which a server that is tired of an idle connection says goodbye, or a 400 to a connection that was opened in advance.
+    /// The server sent a response while no request was open: before the first, or between two. Most often it is a 408 with
+    /// which a server ends an idle connection, or a 400 on a connection that was opened in advance. Go logs "Unsolicited
+    /// response received on idle HTTP channel".
     ///
     /// # Why it matters
     ///
-    /// A client must not take it for the answer to its next request (RFC 9112 §9.2). One that does answers its user with a 408
-    /// to a request that was never read. Go says "Unsolicited response received on idle HTTP channel".
+    /// A client must not take it for the response to its next request (RFC 9112 §9.2). A client that does gives its user a
+    /// 408 for a request that nobody read.
     ///
     /// # Remedy
     ///
-    /// - Let the server close idle connections without a word (HAProxy `option http-ignore-probes`, `errorfile 408 /dev/null`).
-    /// - Make the client's idle limit shorter than the server's, so that it does not come to this.
+    /// - Let the server close idle connections without a response (HAProxy `option http-ignore-probes`, `errorfile 408
+    ///   /dev/null`).
+    /// - Make the client's idle timeout shorter than the server's, so that the client closes first.
     ///
     /// # Tell it by
     ///
@@ -71,7 +73,7 @@ rule! {
     ///
     /// RFC 9110 §15.5.9 (408); RFC 9112 §9.2 (associating responses with requests).
     pub(super) RULE: "unsolicited-response", Severity::Note,
-    "a response came while no request was open", Check::Connection(check)
+    "a response comes while no request is open", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -103,12 +105,12 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Note,
         connection.teardown.certainty,
-        "responses came unasked",
+        "Server responded without a request[| on # connections]",
         message,
     )
     .shows(
         answer.map(|answer| answer.first),
-        format!("{status}, unasked"),
+        format!("{status} without a request"),
     )
     .about(connection)
 }

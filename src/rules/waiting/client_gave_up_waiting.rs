@@ -11,35 +11,36 @@ use crate::rules::Severity;
 use crate::rules::classify::{EndingKind, ending, is_open_ended, request, response};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Sentence, Statement, sentence};
-use crate::rules::wording::{asked, close_word, named, not_yet, tell, waited};
+use crate::rules::statement::{Sentence, Statement, Value, sentence};
+use crate::rules::wording::{asked, close_word, named, not_yet, repetition, tell, waited};
 use crate::rules::wording_tls::hidden_wait;
 
 rule! {
     /// # What happened
     ///
     /// The client sent a complete request, waited, and closed the connection (FIN or RST) before the first byte of the final
-    /// response. Its log says "The operation has timed out", `ETIMEDOUT`, `context deadline exceeded`, curl (28); the server's
-    /// says "client closed request" (nginx 499), "broken pipe", `ClientAbortException`; a load balancer 460.
+    /// response. Its log says "The operation has timed out", `ETIMEDOUT`, `context deadline exceeded` or curl (28). The
+    /// server's log says "client closed request" (nginx 499), "broken pipe" or `ClientAbortException`; a load balancer's says
+    /// 460.
     ///
-    /// Inside TLS without its keys the turns of the records show it: the client had the last word, waited, and left. HTTP/2 has
-    /// records that are no requests, so nothing is said of it.
+    /// Inside TLS without keys, the order of the records shows it: the client sent last, waited, and closed. HTTP/2 has
+    /// records that are not requests, so nothing is said about it.
     ///
-    /// Where servers speak first (mail, FTP, SSH, MySQL), the client may have waited for the greeting: the server's system took the
-    /// connection, and its program was busy, stopped or dead.
+    /// Where servers speak first (mail, FTP, SSH, MySQL), the client may have waited for the greeting. The server's system
+    /// accepted the connection, but its program was busy, stopped or dead.
     ///
     /// # Why it matters
     ///
-    /// The answer comes too late for a client that has stopped waiting, and the server goes on working for nobody. Whether
-    /// the request took effect the client does not know. A round number of seconds is a timeout that somebody set; another
-    /// one may be a user who left.
+    /// The response comes too late for a client that has stopped waiting, and the server works on for nobody. The client does
+    /// not know whether the request took effect. A round number of seconds is a timeout that somebody set; any other time may
+    /// be a user who left.
     ///
     /// # Remedy
     ///
-    /// - Decide which of the two is wrong: compare the time waited with what the server needs for this request, then raise
-    ///   the client's timeout or make the request faster.
-    /// - Set the timeouts from the outside inwards in decreasing order, so that the server gives up before its callers do, and
-    ///   let the server stop working when the client has gone (`RequestAborted`, `Response.IsClientConnected`).
+    /// - Compare the wait with the time that the server needs for this request. Raise the client's timeout, or make the
+    ///   request faster.
+    /// - Set each timeout shorter than that of the caller in front of it, so that the server times out first.
+    /// - Let the server stop working when the client has closed (`RequestAborted`, `Response.IsClientConnected`).
     ///
     /// # Tell it by
     ///
@@ -62,7 +63,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A client that closes only its own direction and still reads:
+    /// A client that closes only its own direction still reads:
     ///
     /// ```ladder
     ///         client                  server
@@ -100,7 +101,7 @@ rule! {
     ///  => teardown nobody open waiting
     /// ```
     ///
-    /// Only the client's side was captured, which says nothing about an answer:
+    /// Only the client's side was captured, so a response would not be seen:
     ///
     /// ```ladder
     ///         client                  server
@@ -114,7 +115,7 @@ rule! {
     ///
     /// RFC 9110 §9.2.2 (idempotent methods), §15.5.9 (408); RFC 9112 §9.5 (timeouts).
     pub(super) RULE: "client-gave-up-waiting", Severity::Error,
-    "the client closed the connection while it waited for the response", Check::Connection(check)
+    "the client closes the connection while it waits for the response", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -144,26 +145,26 @@ fn check(connection: &Connection) -> Verdict {
         (true, false) => "The server's system had acknowledged the request.",
         (true, true) => "The server's system had acknowledged what was sent of it.",
         (false, _) => {
-            "The server had not even acknowledged the request: look for what stopped it on the way."
+            "The server's system had not acknowledged the request: look for what stopped it on the way."
         }
     };
     let message = Statement::from(sentence!(
-        "The client closed with a {} {} after the last byte of {}, without a byte of the response.",
-        word,
+        "The client waited {} after the last byte of {}, then closed with a {}. It had received no byte of the response.",
         time,
-        named(exchange)
+        named(exchange),
+        word
     ))
     .and(server);
     let round = round(time);
     let late = response(exchange).map(|answer| {
         sentence!(
-            "The response came {} later, to nobody.",
+            "The response came {} later, too late for the client.",
             answer.first.time.since(close.time)
         )
     });
     let usual = usual(connection).map(|usual| {
         sentence!(
-            "The other requests on this connection were answered within {}.",
+            "The other requests on this connection got a response within {}.",
             usual
         )
     });
@@ -171,20 +172,21 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         ending.certainty,
-        "clients gave up waiting for the response",
+        "Client closed [the connection|# connections] before the response",
         message,
     )
     .adds(round)
     .adds(measured_time::wait(connection, time, Who::Client))
     .adds(late)
     .adds(usual)
+    .means(Some(repetition(exchange)))
     .shows(
         request(exchange).map(|message| message.last),
-        format!("the {what} is complete"),
+        format!("{what} complete"),
     )
     .shows(
         Some(close),
-        format!("{word} from the client, 0 bytes of the response received"),
+        format!("{word} from the client, no response byte received"),
     )
     .about(connection)
 }
@@ -198,8 +200,8 @@ fn ungreeted(connection: &Connection) -> Option<Verdict> {
         .after(connection.connect_time.unwrap_or_default());
     let time = connection.teardown.at.since(opened);
     let message = sentence!(
-        "The client waited {} for the server's greeting and closed: servers of {}, which port {} is known for, speak first. The \
-         server's system took the connection, and its program sent nothing.",
+        "The server's system accepted the connection, and its program sent nothing. The client waited {} and closed. \
+         {} servers, for which port {} is known, speak first.",
         time,
         protocol,
         connection.server.port.to_string()
@@ -212,20 +214,20 @@ fn ungreeted(connection: &Connection) -> Option<Verdict> {
         &RULE,
         Severity::Error,
         Certainty::Likely,
-        "clients gave up waiting for the greeting",
+        "Client closed [the connection|# connections] before the greeting",
         message,
     )
     .adds(round(time))
     .shows(
         connection.last_syn[Who::Server as usize],
-        "the server's system takes the connection",
+        "SYN-ACK from the server",
     )
-    .shows(Some(close), "the client closes, 0 bytes received")
+    .shows(Some(close), "close by the client, no byte received")
     .about(connection);
     Some(found)
 }
 
-/// A client that cancels a stream sooner did not wait in vain: users and programs change their minds.
+/// A client that cancels a stream sooner did not wait for it: users and programs change their minds.
 const WAITED: Duration = Duration::from_secs(1);
 
 /// An HTTP/2 stream that the client cancelled while it waited (RFC 9113 §7, CANCEL).
@@ -243,7 +245,7 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
     let more = all.count();
     let what = asked(Some(exchange));
     let told = sentence!(
-        "The client cancelled stream {} {} after the last byte of {}, without a byte of the response.",
+        "The client cancelled stream {}, {} after the last byte of {}. It had received no byte of the response.",
         exchange.stream_id().unwrap_or(0),
         time,
         named(exchange)
@@ -254,32 +256,38 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
     } else {
         Severity::Warning
     };
-    let more = (more > 0).then(|| sentence!("{} more streams on this connection ended so.", more));
+    let more = (more > 0).then(|| {
+        sentence!(
+            "The client cancelled {} on this connection in the same way.",
+            Value::count(more as u64, "more stream", "more streams")
+        )
+    });
     Some(
         tell(
             &RULE,
             severity,
             connection.teardown.certainty,
-            "streams were cancelled while the client waited for the response",
+            "Client cancelled [a stream|streams on # connections] while waiting",
             told,
         )
         .adds(round)
         .adds(measured_time::wait(connection, time, Who::Client))
         .adds(more)
+        .means(Some(repetition(exchange)))
         .shows(
             request(exchange).map(|message| message.last),
-            format!("the {what} is complete"),
+            format!("{what} complete"),
         )
         .shows(Some(reset.at), "RST_STREAM (CANCEL) from the client")
         .about(connection),
     )
 }
 
-/// A round number of seconds is somebody's setting.
+/// A round number of seconds is a setting.
 fn round(time: Duration) -> Option<Sentence> {
     let seconds = measured_time::is_round(time)?;
     Some(sentence!(
-        "{} is a round number: a timeout that was set.",
+        "{} is a round number, as of a timeout that somebody set.",
         Duration::from_secs(seconds)
     ))
 }
@@ -314,13 +322,13 @@ mod tests {
         );
         let told = message("GET / -->\n<-- ACK\n+3.4s RST -->").expect("found");
         assert!(
-            told.contains("RST 3.40 s") && !told.contains("round"),
+            told.contains("waited 3.40 s") && told.contains("a RST") && !told.contains("round"),
             "{told}"
         );
     }
 
     #[test]
-    fn a_server_that_should_greet_and_does_not_is_waited_for() {
+    fn a_server_that_should_greet_and_does_not_is_reported() {
         let told = |port: &str, wait: &str| {
             let text = format!(
                 "client server :{port}\nSYN -->\n<-- SYN\nACK -->\n+{wait} FIN -->\n<-- ACK\n+5s <-- FIN\nACK -->"
@@ -339,15 +347,15 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_needed_before_is_told() {
+    fn what_the_server_needed_before_is_said() {
         let text = "GET /1 -->\n+20ms <-- 200 \"x\"\nGET /2 -->\n<-- ACK\n+2s FIN -->\n<-- ACK";
         let told = message(text).expect("found");
-        assert!(told.contains("answered within 20.0 ms"), "{told}");
+        assert!(told.contains("a response within 20.0 ms"), "{told}");
     }
 
     #[test]
-    fn whether_the_server_had_the_request_is_told() {
+    fn whether_the_server_had_the_request_is_said() {
         let told = message("GET / [lost] -->\n+2s FIN -->").expect("found");
-        assert!(told.contains("not even acknowledged"), "{told}");
+        assert!(told.contains("had not acknowledged"), "{told}");
     }
 }

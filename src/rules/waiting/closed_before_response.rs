@@ -1,4 +1,4 @@
-//! A request arrived in full, and the server closed in order without a byte of the response.
+//! The server closed (FIN) instead of responding to a complete request.
 
 use crate::analysis::connection::{By, Connection, How, Who};
 use crate::protocol::http::{Exchange, Message};
@@ -15,26 +15,27 @@ use crate::rules::wording_tls::hidden_request;
 rule! {
     /// # What happened
     ///
-    /// The client sent a complete request, the server had it, and closed its direction with a FIN without a single byte of the
-    /// final response. The client's log says "Empty reply from server" (curl 52), `ERR_EMPTY_RESPONSE`, `RemoteDisconnected`,
-    /// `EOF`, "The connection was closed unexpectedly"; a gateway says "upstream prematurely closed connection" and answers 502.
+    /// The client sent a complete request, and the server received it. The server closed its direction with a FIN without a
+    /// single byte of the final response. The client's log says "Empty reply from server" (curl 52), `ERR_EMPTY_RESPONSE`,
+    /// `RemoteDisconnected`, `EOF` or "The connection was closed unexpectedly". A gateway's log says "upstream prematurely
+    /// closed connection", and its client gets a 502.
     ///
     /// # Why it matters
     ///
-    /// The answer is lost, and nobody knows whether the request took effect. A FIN is what a kernel sends for a socket that
-    /// was closed with everything read, politely or because the process ended: the handler returned or crashed without
-    /// writing, the worker was killed by a time limit, or a server was told to answer like this (nginx `return 444`).
+    /// The response is lost, and nobody knows whether the request took effect. A kernel sends a FIN for any socket that was
+    /// closed with all data read, also when the process ended. The handler returned or crashed without writing, a timeout
+    /// killed the worker, or the server is set to close like this (nginx `return 444`).
     ///
     /// # Remedy
     ///
-    /// - Look into the server's log at the moment of the FIN: a crash, a worker that was killed or recycled, a handler that
-    ///   returned without writing; what is found there is what to change.
-    /// - *If the wait was under 50 ms:* Look for what refuses such a request without an answer: a rule of the server or of a proxy
-    ///   in front of it (nginx `return 444`), or a crash on this very request. No time limit ran out.
-    /// - *If the wait was 1 s or more:* Compare the time waited with the server's limits (ASP.NET `executionTimeout`, gunicorn `--timeout`), and raise the
-    ///   limit above the longest call or make the call shorter.
-    /// - *If a response before had announced the close:* Let the client send the pipelined rest again on a new connection, and
-    ///   not pipeline past the server's limit of requests (Apache `MaxKeepAliveRequests`, nginx `keepalive_requests`).
+    /// - Look in the server's log at the time of the FIN: for a crash, a killed worker, or a handler that returned without
+    ///   writing.
+    /// - *If the wait was under 50 ms:* Look for what refuses such a request. It may be a rule of the server or of a proxy in
+    ///   front of it (nginx `return 444`), or a crash on this request; no timeout expired.
+    /// - *If the wait was 1 s or more:* Compare the wait with the server's timeouts (ASP.NET `executionTimeout`, gunicorn
+    ///   `--timeout`). Raise the timeout above the longest call, or make the call shorter.
+    /// - *If a response before had announced the close:* Let the client retry the pipelined requests on a new connection. Let
+    ///   it not pipeline past the server's limit of requests (Apache `MaxKeepAliveRequests`, nginx `keepalive_requests`).
     /// - *If the wait was under 50 ms:* Let a server that refuses on purpose say so with a status (nginx: `return 403`
     ///   instead of `444`).
     ///
@@ -57,8 +58,8 @@ rule! {
     ///  => findings closed-before-response
     /// ```
     ///
-    /// Requests that were pipelined behind one whose response announces the close get no answer either. It was said, and the
-    /// server must not process them (RFC 9112 §9.6), so this is a warning:
+    /// Requests that are pipelined behind one whose response announces the close get no response either. The server must not
+    /// process them (RFC 9112 §9.6), so this is a warning:
     ///
     /// ```ladder
     ///         client                  server
@@ -73,7 +74,7 @@ rule! {
     ///  => findings closed-before-response
     /// ```
     ///
-    /// Inside TLS the same shows by the order of records alone, and is likely:
+    /// Inside TLS without keys, only the order of the records shows it, so it is likely and not certain:
     ///
     /// ```ladder
     ///         client                  server
@@ -92,8 +93,8 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A TLS connection that began before the capture, and whose client takes its leave with a record of the length that an alert
-    /// has under the keys:
+    /// The TLS connection began before the capture, and the client's last record has the length of an encrypted alert, so it
+    /// may be a close:
     ///
     /// ```ladder
     ///         client                  server
@@ -103,7 +104,7 @@ rule! {
     ///  0.040                     <--  ACK
     /// ```
     ///
-    /// The FIN was sent before the request came: they crossed.
+    /// The server sent its FIN before the request reached it; the two crossed:
     ///
     /// ```ladder
     ///         client                  server
@@ -118,7 +119,7 @@ rule! {
     ///  => teardown server fin between
     /// ```
     ///
-    /// The client closed first; it was not waiting any more:
+    /// The client closed first, so it was not waiting any more:
     ///
     /// ```ladder
     ///         client                  server
@@ -132,7 +133,7 @@ rule! {
     ///  => teardown client fin waiting
     /// ```
     ///
-    /// The answer is not in the capture, but was acknowledged:
+    /// The response was acknowledged, but not captured:
     ///
     /// ```ladder
     ///         client                  server
@@ -146,7 +147,7 @@ rule! {
     ///  0.070                     <--  ACK
     /// ```
     ///
-    /// Nor can anything be said when only one side was captured:
+    /// Only one side was captured, so nothing can be said:
     ///
     /// ```ladder
     ///         client                  server
@@ -160,7 +161,7 @@ rule! {
     ///
     /// RFC 9110 §9.2.2 (idempotent methods); RFC 9112 §9.3.1 (retrying), §9.6 (tear-down).
     pub(super) RULE: "closed-before-response", Severity::Error,
-    "the server closed the connection instead of answering a complete request", Check::Connection(check)
+    "the server closes the connection instead of responding to a complete request", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -190,8 +191,8 @@ fn check(connection: &Connection) -> Verdict {
         .count();
     let more = (unanswered > 1).then(|| {
         sentence!(
-            "{} more on this connection got no answer either.",
-            unanswered - 1
+            "{} on this connection got no response either.",
+            Value::count(unanswered as u64 - 1, "more request", "more requests")
         )
     });
     let Some(exchange) = ending.exchange else {
@@ -199,23 +200,30 @@ fn check(connection: &Connection) -> Verdict {
     };
     let message = match is_open_ended(exchange) {
         false => sentence!(
-            "The server had the whole {} and closed the connection {} after its last byte, without a byte of the response.",
+            "The server received the whole {} and closed the connection {} after its last byte. It sent no byte of the \
+             response.",
             &what,
             time
         ),
         true => sentence!(
-            "The server had what was sent of the {} and closed the connection {} after its last byte, without a byte of the \
-             response. Whether that was all of the request the capture does not show: its head was not captured whole.",
+            "The server received what was sent of the {} and closed the connection {} after its last byte. It sent no \
+             byte of the response.",
             &what,
             time
         ),
     };
-    let message = Statement::from(message).means(repetition(exchange));
+    let mut message = Statement::from(message);
+    if is_open_ended(exchange) {
+        message.mean(
+            "Whether the request was complete is not known: its head was not captured whole.",
+        );
+    }
+    message.mean(repetition(exchange));
     tell(
         &RULE,
         Severity::Error,
         ending.certainty,
-        "the server closed instead of answering",
+        "Server closed [the connection|# connections] before responding",
         message,
     )
     .adds(more)
@@ -225,12 +233,12 @@ fn check(connection: &Connection) -> Verdict {
             .exchange
             .and_then(request)
             .map(|message| message.last),
-        format!("the {what} is complete"),
+        format!("{what} complete"),
     )
     .shows(
         Some(close),
         format!(
-            "{} from the server, 0 bytes of the response sent",
+            "{} from the server, no response byte sent",
             last_word(connection)
         ),
     )
@@ -254,32 +262,35 @@ fn announced_story(
         _ => "server",
     };
     let message = sentence!(
-        "{} behind a request whose response announced the close of the connection, which the {} then closed {} after it. A \
-         server must not process what comes after (RFC 9112 §9.6), so it safe to retry.",
+        "A response announced the close of the connection, and the {} closed it {} later. {} behind it.",
+        who,
+        ending.close.frame_ref.time.since(answer.last.time),
         Value::count(
             unanswered as u64,
-            "pipelined request got no answer",
-            "pipelined requests got no answer"
-        ),
-        who,
-        ending.close.frame_ref.time.since(answer.last.time)
+            "pipelined request got no response",
+            "pipelined requests got no response"
+        )
+    );
+    let message = Statement::from(message).means(
+        "A server must not process what follows that response (RFC 9112 \
+                                                  §9.6), so it is safe to retry.",
     );
     tell(
         &RULE,
         Severity::Warning,
         ending.certainty,
-        "pipelined requests behind an announced close got no answer",
+        "Pipelined requests lost at a close[| on # connections]",
         message,
     )
     .shows(
         request(exchange).map(|message| message.last),
-        format!("the {} is complete", asked(Some(exchange))),
+        format!("{} complete", asked(Some(exchange))),
     )
     .shows(
         Some(answer.last),
-        "the response before it announces the close, and is complete",
+        "response before it complete, announcing the close",
     )
-    .shows(Some(ending.close.frame_ref), format!("the {who} closes"))
+    .shows(Some(ending.close.frame_ref), format!("close by the {who}"))
     .about(connection)
     .keeps(|remedy| remedy.contains("pipelined"))
 }
@@ -296,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_waited_is_told_and_held_against_known_limits() {
+    fn the_wait_is_compared_with_known_timeouts() {
         let soon = message("GET / -->\n+40ms <-- FIN\nFIN -->\n<-- ACK").expect("found");
         assert!(
             soon.contains("40.0 ms") && soon.contains("safe to retry"),
@@ -313,11 +324,11 @@ mod tests {
     fn all_that_were_pipelined_are_counted() {
         let text = "GET /1 -->\nGET /2 -->\nGET /3 -->\n<-- 200 \"one\"\n<-- FIN\nFIN -->\n<-- ACK";
         let told = message(text).expect("found");
-        assert!(told.contains("1 more on this connection"), "{told}");
+        assert!(told.contains("1 more request on this connection"), "{told}");
     }
 
     #[test]
-    fn what_stands_behind_an_announced_close_is_a_warning_whoever_closes() {
+    fn requests_behind_an_announced_close_are_a_warning_on_either_side() {
         let open = "SYN -->\n<-- SYN\nGET /1 GET /2 GET /3 -->\n<-- 200 \"one\" [close]\nACK -->\n";
         for (close, who) in [
             ("<-- FIN\nFIN -->\n<-- ACK", "server"),

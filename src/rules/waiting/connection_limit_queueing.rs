@@ -16,22 +16,25 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// The client never had more than a certain number of connections open to the server, all of them were busy, and each
+    /// The client never had more than a certain number of connections open to the server. All of them were busy, and each
     /// next request began as soon as a response had ended: requests were waiting for a connection.
     ///
     /// # Why it matters
     ///
-    /// Time spent in that queue counts against the request's timeout: "The operation has timed-out" although the server
-    /// answers each request that it gets. .NET Framework allows two connections to a host outside ASP.NET, browsers six, pools
-    /// what they were given. A pool of workers that each have their own connection looks the same and is in order, which is
-    /// why this is a possibility only. Load generators, which do so on purpose, are left out where they can be recognised.
+    /// Time in that queue counts against the request's timeout. The log says "The operation has timed-out" although the
+    /// server responds to each request that it gets. Outside ASP.NET, .NET Framework allows two connections to a host.
+    /// Browsers allow six, and pools what they were given.
+    ///
+    /// A pool of workers with a connection each looks the same and is fine, so this is only a possibility. Load generators do
+    /// it on purpose; they are left out where they can be recognised.
     ///
     /// # Remedy
     ///
-    /// - Compare the time that the program measures for a call with the server's answers here: calls that take longer
-    ///   have waited for a connection, and the limit is to be raised (.NET Framework
-    ///   `ServicePointManager.DefaultConnectionLimit`, `MaxConnectionsPerServer`, the size of the pool).
-    /// - Make the slow calls fewer or shorter, and close each response, which gives its connection back.
+    /// - Compare the time that the program measures for a call with the server's response time here. Calls that take longer
+    ///   have waited for a connection.
+    /// - Raise the client's limit (.NET Framework `ServicePointManager.DefaultConnectionLimit`, `MaxConnectionsPerServer`,
+    ///   the size of the pool).
+    /// - Make the slow calls fewer or shorter. Close each response, which frees its connection.
     ///
     /// # Tell it by
     ///
@@ -56,7 +59,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// One connection is one program that asks one thing after the other:
+    /// One connection is one program that sends one request after the other:
     ///
     /// ```ladder
     ///         client                  server
@@ -94,7 +97,7 @@ rule! {
     /// 22.000                     <--  200 "six"
     /// ```
     ///
-    /// Answers so quick that nobody notices the wait:
+    /// Responses so quick that nobody notices the wait:
     ///
     /// ```ladder
     ///         client :40000 [times=2 every=1ms] server
@@ -172,7 +175,7 @@ struct Queue {
     prompt: u32,
     /// From the first connection to the last segment, in seconds.
     seconds: f64,
-    /// Connections on which the client gave up while it waited for a response.
+    /// Connections that the client closed while it waited for a response.
     gave_up: usize,
 }
 
@@ -242,16 +245,16 @@ fn story(used: &[&ConnectionSummary], queue: &Queue) -> Diagnosis {
     let waited = Duration::from_secs_f64((queue.seconds - mean).max(0.0));
     let behind = (queue.requests as usize).saturating_sub(queue.limit);
     let mut message = Statement::from(sentence!(
-        "The client never had more than {} open to this server at once.",
+        "The client never had more than {} open to this server.",
         Value::count(queue.limit as u64, "connection", "connections")
     ))
     .and(sentence!(
-        "{} of {} requests on them began within 10 ms of the response before, as if they had waited for it.",
+        "{} of {} requests began within 10 ms of the response before, as if they had waited for it.",
         queue.prompt,
         queue.requests
     ))
     .and(sentence!(
-        "If all were due from the beginning, the queue was {} long, and at {} for each the last one waited {}.",
+        "If all were due from the beginning, the queue was {} long. At {} for each, the last one waited {}.",
         Value::count(behind as u64, "request", "requests"),
         Duration::from_secs_f64(mean),
         waited
@@ -261,23 +264,24 @@ fn story(used: &[&ConnectionSummary], queue: &Queue) -> Diagnosis {
     }
     if queue.gave_up > 0 {
         message.say(sentence!(
-            "The client gave up while it waited for the response on {}.",
+            "The client closed {} while it waited for the response.",
             Value::count(queue.gave_up as u64, "connection", "connections")
         ));
     }
-    message.say("Workers with a connection each, one request after the other, look the same.");
+    message.mean("Workers with a connection each, which send one request after the other, look the same. The client's \
+                  own timings would settle it.");
     Diagnosis {
         severity: match queue.gave_up {
             0 => Severity::Note,
             _ => Severity::Warning,
         },
         certainty: Certainty::Possible,
-        summary: "connections were always busy, and requests may have waited for them".into(),
+        summary: "Requests may have waited for a free connection".into(),
         message,
         evidence: used
             .iter()
             .take(queue.limit.min(4))
-            .map(|it| shows(it.first, "one of the connections"))
+            .map(|it| shows(it.first, "first packet of one of the connections"))
             .collect(),
         remedies: RULE.remedies(),
     }
@@ -300,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_is_told_with_its_length() {
+    fn a_queue_is_reported_with_its_length() {
         let two = told(2, "/N", "400ms", "1ms", "").expect("found");
         assert!(two.contains("6 of 8 requests"), "{two}");
         assert!(two.contains("the queue was 6 requests long"), "{two}");

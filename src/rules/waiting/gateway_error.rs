@@ -1,4 +1,4 @@
-//! A gateway answered with an error of its own: 502, or 503 where the answer shows who wrote it.
+//! A gateway responded with an error of its own: 502, or 503 where the response shows who wrote it.
 
 use crate::analysis::connection::{Author, Connection, author};
 use crate::base::certainty::Certainty;
@@ -8,31 +8,31 @@ use crate::rules::Severity;
 use crate::rules::classify::{request, response};
 use crate::rules::connecting::proxy_refused::is_proxied;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Sentence, Statement, sentence};
+use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{DiagnosisBuilder, named, not_yet, repetition, tell};
 
 rule! {
     /// # What happened
     ///
-    /// The answer is an error of a gateway: 502 (Bad Gateway), or 503 (Service Unavailable) with the words of a proxy or
-    /// load balancer. The client's connection is in order; what failed lies between the gateway and the server behind it,
-    /// or in the gateway's own limits.
+    /// The response is an error of a gateway: 502 (Bad Gateway), or 503 (Service Unavailable) with the text of a proxy or
+    /// load balancer. The client's connection is fine. What failed lies between the gateway and the server behind it, or in
+    /// the gateway's own limits.
     ///
     /// # Why it matters
     ///
-    /// The client sees only that it failed. Whether the server behind the gateway had the request, and whether it took
-    /// effect, this side does not show: a server that closed or reset may have had all of it.
+    /// The client sees only that the request failed. This side does not show whether the server behind the gateway received
+    /// it, or whether it took effect. A server that closed or reset may have had all of it.
     ///
     /// # Remedy
     ///
-    /// - *If the server is not named:* Look into the gateway's log at this time: it names the server behind it and what that did
-    ///   (HAProxy: the termination state, `SC` for no connection, `SH` for no answer).
-    /// - Capture between the gateway and the server behind it at the same time, on all interfaces of the gateway's host: a refusal,
-    ///   a FIN or a RST before the answer shows there.
-    /// - *If the status was 502 and the answer came in under 1 s:* Compare the keep-alive limit of the server behind the
-    ///   gateway with the gateway's: where the server closes idle connections first, requests meet the close.
-    /// - *If the status was 503:* See whether the gateway had a server to send the request to: health checks, a pool or rate
-    ///   limit that was reached, a deployment in progress.
+    /// - *If the server is not named:* Look in the gateway's log at this time: it names the server behind it and what that
+    ///   server did (HAProxy: the termination state, `SC` for no connection, `SH` for no response).
+    /// - Capture between the gateway and the server behind it at the same time, on all interfaces of the gateway's host. A
+    ///   refusal, a FIN or a RST before the response shows there.
+    /// - *If the status was 502 and the answer came in under 1 s:* Compare the idle timeout of the server behind the gateway
+    ///   with the gateway's. Where the server closes idle connections first, requests meet the close.
+    /// - *If the status was 503:* Check whether the gateway had a server for the request: health checks, a full pool, a rate
+    ///   limit, a deployment in progress.
     ///
     /// # Tell it by
     ///
@@ -53,7 +53,7 @@ rule! {
     ///  => findings gateway-error
     /// ```
     ///
-    /// The words of the body name the gateway where no header does:
+    /// The text of the body names the gateway where no header does:
     ///
     /// ```ladder
     ///         client                  server
@@ -69,7 +69,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A 503 in the application's own words says nothing about a gateway, even if it came through one:
+    /// A 503 with the application's own text says nothing about a gateway, even if it came through one:
     ///
     /// ```ladder
     ///         client                  server
@@ -87,10 +87,10 @@ rule! {
     ///
     /// RFC 9110 §15.6.3 (502), §15.6.4 (503), §3.7 (gateways).
     pub(in crate::rules) RULE: "gateway-error", Severity::Error,
-    "a gateway answered with an error of its own", Check::Connection(check)
+    "a gateway responds with an error of its own", Check::Connection(check)
 }
 
-/// Whether the answer is a gateway's error that this rule tells.
+/// Whether the response is a gateway's error that this rule reports.
 fn failed(exchange: &&Exchange) -> bool {
     !is_proxied(exchange)
         && match exchange.status() {
@@ -100,7 +100,7 @@ fn failed(exchange: &&Exchange) -> bool {
         }
 }
 
-/// Whether another rule tells this answer as one of a gateway.
+/// Whether another rule reports this response as one of a gateway.
 pub(in crate::rules) fn is_told(exchange: &Exchange) -> bool {
     exchange.status() == Some(504) || failed(&exchange)
 }
@@ -119,9 +119,10 @@ fn check(connection: &Connection) -> Verdict {
     };
     let mut message = Statement::from(answered(exchange, who, status));
     match author {
-        Author::Gateway(_, meaning) => message.say(sentence!("With it this gateway says: {}.", meaning)),
+        Author::Gateway(_, meaning) => message.say(sentence!("From this gateway, that means: {}.", meaning)),
         Author::Presumed(_) | Author::Unknown => message.say(
-            "By its status a gateway wrote it, who had no usable answer from the server behind it; its words do not name one.",
+            "A gateway sends this status when the server behind it gives no usable response. The text of the body \
+             names no gateway.",
         ),
     }
     if let Some(via) = exchange.response_fields(FieldName::Via).next() {
@@ -134,13 +135,16 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         certainty,
-        sentence!("a gateway answered {}", status.to_string()),
+        sentence!(
+            "Gateway responded {}[| on # connections]",
+            status.to_string()
+        ),
         message,
     );
     shown(told, exchange, more, connection)
 }
 
-/// Completes the case of this answer: how many more there are, and the frames of request and response.
+/// Completes the case of this response: how many more there are, and the frames of request and response.
 pub(in crate::rules) fn shown(
     told: DiagnosisBuilder,
     exchange: &Exchange,
@@ -148,30 +152,35 @@ pub(in crate::rules) fn shown(
     connection: &Connection,
 ) -> Verdict {
     let status = exchange.status().unwrap_or_default();
-    told.adds((more > 0).then(|| sentence!("{} more on the connection got such an answer.", more)))
-        .shows(
-            request(exchange).map(|message| message.last),
-            "the request is complete",
+    told.adds((more > 0).then(|| {
+        sentence!(
+            "{} on this connection got a response like this.",
+            Value::count(more as u64, "more request", "more requests")
         )
-        .shows(
-            response(exchange).map(|message| message.first),
-            status.to_string(),
-        )
-        .about(connection)
+    }))
+    .shows(
+        request(exchange).map(|message| message.last),
+        "request complete",
+    )
+    .shows(
+        response(exchange).map(|message| message.first),
+        status.to_string(),
+    )
+    .about(connection)
 }
 
-/// Who answered what to which request, and when.
+/// Who responded with what to which request, and when.
 pub(in crate::rules) fn answered(exchange: &Exchange, who: &'static str, status: u16) -> Sentence {
     match exchange.waited() {
         Some(waited) => sentence!(
-            "{} answered {} to {}, {} after its last byte.",
+            "{} responded with {} to {}, {} after its last byte.",
             who,
             status.to_string(),
             named(exchange),
             waited
         ),
         None => sentence!(
-            "{} answered {} to {}.",
+            "{} responded with {} to {}.",
             who,
             status.to_string(),
             named(exchange)
@@ -187,7 +196,7 @@ mod tests {
     const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\nPOST /a \"x\" -->\n";
 
     #[test]
-    fn the_words_of_the_body_name_the_gateway_and_what_it_says() {
+    fn the_text_of_the_body_names_the_gateway_and_its_reason() {
         let nginx = "<hr><center>nginx/1.22.1</center>";
         let told = told_by(
             &RULE,
@@ -195,11 +204,11 @@ mod tests {
         );
         let told = told.expect("found");
         assert!(
-            told.starts_with("nginx answered 502 to POST /a, 3.0 ms after"),
+            told.starts_with("nginx responded with 502 to POST /a, 3.0 ms after"),
             "{told}"
         );
         assert!(
-            told.contains("no HTTP") && told.contains("blindly"),
+            told.contains("not HTTP") && told.contains("blindly"),
             "{told}"
         );
         let limit = told_by(
@@ -210,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_502_without_known_words_is_presumed_to_be_a_gateways() {
+    fn a_502_without_known_text_is_presumed_to_be_a_gateways() {
         let found = found_by(&RULE, &format!("{OPEN}<-- 502 \"oops\"")).expect("found");
         assert_eq!(found.certainty, Certainty::Likely);
         let found = found_by(&RULE, &format!("{OPEN}<-- 502 \"\" [server=awselb/2.0]"));
@@ -218,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_applications_own_error_is_no_gateways() {
+    fn an_applications_own_error_is_not_a_gateways() {
         for answer in [
             "503 \"x\"",
             "503 \"x\" [server=envoy]",

@@ -1,4 +1,4 @@
-//! A gateway answered 504: the server behind it was too slow.
+//! A gateway responded with 504: the server behind it was too slow.
 
 use std::time::Duration;
 
@@ -8,28 +8,29 @@ use crate::rules::classify::{request, response};
 use crate::rules::connecting::proxy_refused::is_proxied;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Statement, sentence};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::waiting::gateway_error::answered;
 use crate::rules::wording::{not_yet, repetition, tell};
 
 rule! {
     /// # What happened
     ///
-    /// The answer is 504 (Gateway Timeout): a proxy, load balancer or gateway in front of the server waited for it as long as
-    /// it is set to, and gave up. The time that the client waited is that limit.
+    /// The response is 504 (Gateway Timeout). A proxy, load balancer or gateway waited for the server behind it as long as it
+    /// is set to, and timed out. The time that the client waited is that timeout.
     ///
     /// # Why it matters
     ///
-    /// The server behind may still be working, and may finish: whether the request took effect is not known. The limit is one
-    /// setting at one place, and its value (60 s nginx and ALB, 120 s Cloudflare, 230 s Azure) tells which.
+    /// The server behind the gateway may still be working, and may finish, so nobody knows whether the request took effect.
+    /// The timeout is one setting in one place. Its value (60 s nginx and ALB, 120 s Cloudflare, 230 s Azure) points to
+    /// which.
     ///
     /// # Remedy
     ///
-    /// - *If the answer came after 1 s or more:* Raise the gateway's limit above the longest call (nginx `proxy_read_timeout`, HAProxy `timeout server`, ALB idle
-    ///   timeout), or make the call shorter than it.
-    /// - *If the answer came in under 1 s:* Look into the gateway's log: the server behind it may not have been reached at all.
-    /// - Capture between the gateway and the server behind it at the same time: it shows whether that server had the request, and
-    ///   what it did with it.
+    /// - *If the answer came after 1 s or more:* Raise the gateway's timeout above the longest call (nginx
+    ///   `proxy_read_timeout`, HAProxy `timeout server`, ALB idle timeout), or make the call shorter.
+    /// - *If the answer came in under 1 s:* Look in the gateway's log: it may not have reached the server behind it at all.
+    /// - Capture between the gateway and the server behind it at the same time. That shows whether the server received the
+    ///   request, and what it did with it.
     ///
     /// # Tell it by
     ///
@@ -52,7 +53,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A slow answer is an answer:
+    /// A slow response is a response:
     ///
     /// ```ladder
     ///         client                  server
@@ -71,10 +72,10 @@ rule! {
     ///
     /// RFC 9110 §15.6.5 (504).
     pub(in crate::rules) RULE: "gateway-timeout", Severity::Error,
-    "a gateway gave up waiting for the server behind it", Check::Connection(check)
+    "a gateway times out waiting for the server behind it", Check::Connection(check)
 }
 
-/// Sooner than this nobody waited for an answer.
+/// A sooner response is no timeout.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 fn check(connection: &Connection) -> Verdict {
@@ -92,27 +93,30 @@ fn check(connection: &Connection) -> Verdict {
     };
     let who = gateway.map_or("A gateway", |it| it.title);
     let mut message = Statement::from(answered(exchange, who, 504));
-    message.say(match time.is_some_and(|time| time < AT_ONCE) {
-        false => "It gave up waiting for the server behind it.",
-        true => {
-            "That is soon for a time limit: it may not have reached the server behind it at all, or have passed on the \
-             answer of another gateway."
-        }
-    });
+    match time.is_some_and(|time| time < AT_ONCE) {
+        false => message.say("It timed out waiting for the server behind it."),
+        true => message.mean("That is soon for a timeout: it may not have reached the server behind it, or it passed \
+                              on another gateway's response."),
+    }
     message.mean(repetition(exchange));
     let more = late.count();
     tell(
         &RULE,
         Severity::Error,
         connection.teardown.certainty,
-        "a gateway answered 504",
+        "Gateway responded 504[| on # connections]",
         message,
     )
     .adds(time.and_then(|time| measured_time::wait_of(gateway, time, Who::Server)))
-    .adds((more > 0).then(|| sentence!("{} more on the connection got the same answer.", more)))
+    .adds((more > 0).then(|| {
+        sentence!(
+            "{} on this connection got the same response.",
+            Value::count(more as u64, "more request", "more requests")
+        )
+    }))
     .shows(
         request(exchange).map(|message| message.last),
-        "the request is complete",
+        "request complete",
     )
     .shows(response(exchange).map(|message| message.first), "504")
     .about(connection)
@@ -124,12 +128,12 @@ mod tests {
     use crate::rules::ladder_check::told_by;
 
     #[test]
-    fn an_answer_at_once_is_no_time_limit() {
+    fn a_response_at_once_is_no_timeout() {
         let told = |wait: &str| {
             let text = format!("SYN -->\n<-- SYN\nACK -->\nGET / -->\n+{wait} <-- 504 \"x\"");
             told_by(&RULE, &text).expect("found")
         };
-        assert!(told("60s").contains("gave up waiting"));
-        assert!(!told("3ms").contains("gave up waiting"));
+        assert!(told("60s").contains("timed out waiting"));
+        assert!(!told("3ms").contains("timed out waiting"));
     }
 }

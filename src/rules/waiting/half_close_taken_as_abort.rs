@@ -1,4 +1,4 @@
-//! The client closed its direction right away, and the server took it for an abort.
+//! The client closed its direction at once, and the server took that for an abort.
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
@@ -6,24 +6,25 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
-use crate::rules::wording::{named, tell};
+use crate::rules::wording::{named, repetition, tell};
 
 rule! {
     /// # What happened
     ///
     /// The client sent its request and closed its direction at once. The server closed as soon as it had the FIN, without a
-    /// byte of the response.
+    /// byte of the response. The client reads an end of stream where its response should be, and nginx logs 499.
     ///
     /// # Why it matters
     ///
-    /// A client that half-closes means "that is all I have to say" and waits for the answer; many proxies and servers take it
-    /// for "I am gone" and drop the request (nginx 499, Squid `half_closed_clients off`, Envoy, IPVS). The client reads an end
-    /// of stream where its answer should be. From outside the two cannot be told apart, hence no more than likely.
+    /// A client that half-closes means "that is all I have to send" and waits for the response. Many proxies and servers read
+    /// it as "I am gone" and drop the request (nginx 499, Squid `half_closed_clients off`, Envoy, IPVS). The two look the
+    /// same in a capture, so this is at most likely.
     ///
     /// # Remedy
     ///
     /// - Do not half-close: send `Connection: close` instead, and close after the response (`nc` without `-N`).
-    /// - Or let the server ignore it (nginx `proxy_ignore_client_abort on`, HAProxy without `option abortonclose`).
+    /// - Or let the server ignore the half-close (nginx `proxy_ignore_client_abort on`, HAProxy without `option
+    ///   abortonclose`).
     ///
     /// # Tell it by
     ///
@@ -44,7 +45,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A client that has waited and gives up:
+    /// A client that has waited, and closes:
     ///
     /// ```ladder
     ///         client                  server
@@ -57,7 +58,7 @@ rule! {
     ///  5.040  ACK                -->
     /// ```
     ///
-    /// A server that understands it:
+    /// A server that understands it and responds:
     ///
     /// ```ladder
     ///         client                  server
@@ -75,7 +76,7 @@ rule! {
     ///
     /// RFC 9293 §3.6 (half-closed connections); RFC 9112 §9.6.
     pub(super) RULE: "half-close-taken-as-abort", Severity::Error,
-    "the server took the client's half-close for its departure", Check::Ending(&[EndingKind::HalfCloseTakenAsAbort], check)
+    "the server closes at the client's half-close instead of responding", Check::Ending(&[EndingKind::HalfCloseTakenAsAbort], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
@@ -92,8 +93,8 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         .or(connection.reset[Who::Server as usize])
         .map(|event| event.frame_ref);
     let message = sentence!(
-        "The client's FIN came {} after the last byte of {}, and the server closed {} later without a byte of the response. \
-         If the client was still reading, its request was dropped.",
+        "The client closed its direction {} after the last byte of {}. The server closed {} later, without a byte of \
+         the response.",
         sent.map(|sent| close.time.since(sent.last.time))
             .unwrap_or_default(),
         ending.exchange.map(named).unwrap_or_default(),
@@ -105,10 +106,14 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         &RULE,
         Severity::Error,
         ending.certainty.max(Certainty::Likely),
-        "half-closed requests were dropped",
+        "Server closed [the connection|# connections] after a half-close",
         message,
     )
+    .means(Some(
+        "If the client was still reading, its request was lost.",
+    ))
+    .means(ending.exchange.map(repetition))
     .shows(Some(close), "FIN from the client, right after the request")
-    .shows(answer, "the server closes, 0 bytes of the response sent")
+    .shows(answer, "close by the server, no response byte sent")
     .about(connection)
 }

@@ -3,7 +3,7 @@
 use super::rule::rules;
 
 rules! {
-    "waiting", "Waiting", "a complete request, and no answer yet":
+    "waiting", "Waiting", "a complete request, and no response yet":
     client_gave_up_waiting,
     closed_before_response,
     connection_limit_queueing,

@@ -1,4 +1,4 @@
-//! The same request comes at a fixed period, and its client never waits for the response.
+//! The same request comes at a fixed interval, and its client never waits for the response.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,21 +16,22 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// One client sends the same request at a fixed period, and closes the connection each time before the answer comes.
+    /// One client sends the same request at a fixed interval, and closes the connection each time before the response comes.
+    /// The server logs an error each time: "broken pipe", "client prematurely closed connection", "The remote host closed the
+    /// connection. The error code is 0x800704CD", "An error occurred while communicating with the remote host".
     ///
     /// # Why it matters
     ///
-    /// The server logs an error at each beat: "broken pipe", "client prematurely closed connection", "The remote host closed
-    /// the connection. The error code is 0x800704CD", "An error occurred while communicating with the remote host". Nobody
-    /// is waiting for the answer: it is a probe, a warm-up or a monitor whose timeout is shorter than the answer takes.
+    /// Nobody is waiting for the response, so no user is affected. The client is a probe, a warm-up job or a monitor whose
+    /// timeout is shorter than the response time.
     ///
     /// # Remedy
     ///
-    /// - Find the program on the client's host: the period is the best hint (a scrape interval, an idle timeout and a minute
-    ///   after each recycling of a worker process).
-    /// - Give it a longer timeout, or a cheaper address to ask for.
-    /// - *If both ends are on one host:* Over loopback every 21 minutes: IIS warms up a worker that was stopped after 20 idle minutes; set the idle timeout to
-    ///   0 or the start mode to `OnDemand`, or ignore it in the logger.
+    /// - Find the program on the client's host. The interval is the best hint: a scrape interval, or an idle timeout plus the
+    ///   minute after each recycling of a worker process.
+    /// - Give it a longer timeout, or a cheaper path to request.
+    /// - *If both ends are on one host:* Over loopback every 21 minutes, IIS warms up a worker that it stopped after 20 idle
+    ///   minutes. Set the idle timeout to 0 or the start mode to `OnDemand`, or ignore it in the logger.
     ///
     /// # Tell it by
     ///
@@ -53,7 +54,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// Requests that are answered:
+    /// Requests that get their responses:
     ///
     /// ```ladder
     ///         client [times=4 every=21min] server
@@ -66,7 +67,7 @@ rule! {
     ///  0.070  ACK                -->
     /// ```
     ///
-    /// A client that has its head and comes again for more (long polling, event streams):
+    /// A client that has received the head and comes back for more (long polling, event streams):
     ///
     /// ```ladder
     ///         client [times=4 every=30s] server
@@ -84,7 +85,7 @@ rule! {
     ///
     /// RFC 9112 §9.5, §9.6.
     pub(super) RULE: "periodic-abandoned-request", Severity::Warning,
-    "the same request comes at a fixed period, and its sender never waits for the answer", Check::Hosts(check)
+    "a client repeats a request at a fixed interval and never waits for the response", Check::Hosts(check)
 }
 
 /// Requests that make a period.
@@ -136,8 +137,7 @@ const fn is_loopback(ip: IpAddr) -> bool {
 fn story(cases: &[&ConnectionSummary], period: Period, waited: Measured) -> Diagnosis {
     let beat = period.measured;
     let mut message = Statement::from(sentence!(
-        "The same request came {} times, every {} (from {} to {}), and the client left {} after it each time, without an \
-         answer.",
+        "The same request came {} times, every {} ({} to {}). Each time the client closed {} later, without a response.",
         cases.len(),
         beat.median,
         beat.range.0,
@@ -146,22 +146,22 @@ fn story(cases: &[&ConnectionSummary], period: Period, waited: Measured) -> Diag
     ));
     if period.missed > 0 {
         message.say(sentence!(
-            "{} missed.",
-            Value::count(period.missed as u64, "beat was", "beats were")
+            "{} missing in between.",
+            Value::count(period.missed as u64, "request is", "requests are")
         ));
     }
     if is_loopback(cases[0].client.ip) {
-        message.say("It comes from the server's own host.");
+        message.say("The client is on the server's own host.");
     }
     Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
-        summary: sentence!("a request was abandoned every {}", beat.median),
+        summary: sentence!("Client abandoned the same request every {}", beat.median),
         message,
         evidence: vec![
-            shows(cases[0].first, "the first"),
-            shows(cases[0].close, "the client leaves without the answer"),
-            shows(cases[1].first, "the next"),
+            shows(cases[0].first, "first connection"),
+            shows(cases[0].close, "close by the client, no response"),
+            shows(cases[1].first, "next connection"),
         ],
         remedies: RULE.remedies(),
     }

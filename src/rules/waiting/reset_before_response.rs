@@ -1,4 +1,4 @@
-//! A request arrived in full, and the server reset the connection instead of responding.
+//! The server reset the connection instead of responding to a complete request.
 
 use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Who};
 use crate::base::certainty::Certainty;
@@ -7,35 +7,36 @@ use crate::rules::classify::{EndingKind, announced, ending, is_open_ended};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::{PARTLY_MISSING, PRESUMED, asked, named, not_yet, repetition, tell};
+use crate::rules::wording::{
+    PARTLY_MISSING, PRESUMED, UNSURE_SIDES, asked, named, not_yet, repetition, tell,
+};
 use crate::rules::wording_tls::hidden_request;
 use crate::rules::{Evidence, Severity};
 
 rule! {
     /// # What happened
     ///
-    /// The client sent a complete request. The server did not send a single byte of the final response; it sent a RST.
-    /// The client's log says "connection reset by peer", `ECONNRESET`, `socket hang up`, "An unexpected error occurred on
-    /// a receive", curl (56); a gateway in front answers 502.
+    /// The client sent a complete request. The server reset the connection (RST) without a single byte of the final response.
+    /// The client's log says "connection reset by peer", `ECONNRESET`, `socket hang up`, "An unexpected error occurred on a
+    /// receive" or curl (56). A gateway in front responds with 502.
     ///
     /// # Why it matters
     ///
-    /// The answer is lost, and nobody knows whether the request took effect: the server had it. A client may repeat it by
-    /// itself only if its method is idempotent (RFC 9110 §9.2.2). A server that resets did not end in the ordinary way:
-    /// its process was killed or crashed with the request still unread in its socket, a watchdog gave it up after a time
-    /// limit, or something closes sockets with `SO_LINGER` 0.
+    /// The response is lost, and nobody knows whether the request took effect: the server had received it. A client may retry
+    /// by itself only if the method is idempotent (RFC 9110 §9.2.2).
+    ///
+    /// A server that resets did not close normally. Its process was killed or crashed with unread data in its socket, a
+    /// watchdog stopped it after a timeout, or something closes sockets with `SO_LINGER` 0.
     ///
     /// # Remedy
     ///
-    /// - *If the wait was under 50 ms:* Look for what refuses such a request without an answer: a rule of the server or of a
-    ///   firewall in front of it (nginx `return 444` with `reset_timedout_connection`, a deny list), or a crash on this
-    ///   very request. No time limit ran out.
-    /// - *If the wait was 1 s or more:* Compare the time waited with the server's limits, and raise the limit above the
-    ///   longest call or make the call shorter (gunicorn gives a worker up after `--timeout`, 30 s by default).
-    /// - Look into the server's log and the system's at the moment of the RST: a crash, an out-of-memory kill, a restart or
-    ///   a worker that was given up; what is found there is what to change.
-    /// - Find out whether the server resets on purpose (`SO_LINGER` 0, nginx `reset_timedout_connection`), and let it
-    ///   answer with a status or close with a FIN instead.
+    /// - *If the wait was under 50 ms:* Look for what refuses such a request: a server or firewall rule (nginx `return 444`
+    ///   with `reset_timedout_connection`, a deny list), or a crash. No timeout expired.
+    /// - *If the wait was 1 s or more:* Compare the wait with the server's timeouts (gunicorn `--timeout`, 30 s by default).
+    ///   Raise the timeout above the longest call, or make the call shorter.
+    /// - Look in the server's log and the system log at the time of the RST: for a crash, an out-of-memory kill, a restart.
+    /// - Find out whether the server resets on purpose (`SO_LINGER` 0, nginx `reset_timedout_connection`). Let it respond
+    ///   with a status, or close with a FIN, instead.
     ///
     /// # Tell it by
     ///
@@ -57,7 +58,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A RST with another time to live than all other packets of the server is not the server's:
+    /// A RST with another time to live than the server's other packets does not come from the server:
     ///
     /// ```ladder
     ///         client                  server
@@ -69,7 +70,7 @@ rule! {
     ///  => teardown middlebox reset foreign waiting
     /// ```
     ///
-    /// A request that was not complete was refused, or came too fast:
+    /// The request was not complete: the server refused it, or closed before it came:
     ///
     /// ```ladder
     ///         client                          server
@@ -81,8 +82,8 @@ rule! {
     ///  => teardown server reset abort request
     /// ```
     ///
-    /// A RST that does not acknowledge the request crossed it on the way: the server had not seen it, and gave up an idle
-    /// connection.
+    /// A RST that does not acknowledge the request crossed it on the way. The server had not received the request and reset
+    /// an idle connection:
     ///
     /// ```ladder
     ///         client                  server
@@ -96,7 +97,7 @@ rule! {
     ///  => teardown server reset abort between
     /// ```
     ///
-    /// Nor is it this when the answer had begun, or was complete:
+    /// The response had begun, or was complete:
     ///
     /// ```ladder
     ///         client                  server
@@ -112,9 +113,9 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.5.2 and §3.10.7 (reset generation and processing); RFC 9110 §9.2.2 (idempotent methods), §15.2 (interim
-    /// responses are no answer).
+    /// responses).
     pub(in crate::rules) RULE: "reset-before-response", Severity::Error,
-    "the server reset the connection instead of answering a complete request", Check::Connection(check)
+    "the server resets the connection instead of responding to a complete request", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -145,7 +146,7 @@ fn check(connection: &Connection) -> Verdict {
     Verdict::Found(Box::new(story(connection, kind, exchange, more)))
 }
 
-/// The server's side alone was captured: it took bytes from the client, sent none, and reset.
+/// Only the server's side was captured: it acknowledged bytes from the client, sent none, and reset.
 fn one_sided(connection: &Connection) -> Option<Verdict> {
     let [client, server] = &connection.sent;
     let close = connection.reset[Who::Server as usize]?;
@@ -155,18 +156,20 @@ fn one_sided(connection: &Connection) -> Option<Verdict> {
         return None;
     }
     let message = sentence!(
-        "The server acknowledged {} from the client and reset the connection without a byte of its own. Only its side was \
-         captured, so whether those were a whole request is not known.",
+        "The server acknowledged {} from the client and reset the connection without sending a byte.",
         Value::exact_bytes(taken)
     );
     let verdict = tell(
         &RULE,
         Severity::Error,
         Certainty::Possible,
-        "bytes from the client were answered by a RST",
+        "Server took data, then reset [the connection|# connections]",
         message,
     )
-    .shows(Some(close.frame_ref), "RST from the server, 0 bytes sent")
+    .means(Some(
+        "Only the server's side was captured, so whether it had a whole request is not known.",
+    ))
+    .shows(Some(close.frame_ref), "RST from the server, no byte sent")
     .about(connection);
     Some(verdict)
 }
@@ -193,32 +196,38 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     let open_ended = is_open_ended(exchange);
     let mut message = Statement::from(match open_ended {
         false => sentence!(
-            "The server had the whole {} and reset the connection {} after its last byte, without a byte of the response.",
+            "The server received the whole {} and reset the connection {} after its last byte. It sent no byte of the \
+             response.",
             &asked,
             waited
         ),
         true => sentence!(
-            "The server had what was sent of the {} and reset the connection {} after its last byte, without a byte of the \
-             response. Whether that was all of the request the capture does not show: its head was not captured whole.",
+            "The server received what was sent of the {} and reset the connection {} after its last byte. It sent no \
+             byte of the response.",
             &asked,
             waited
         ),
     });
     if kind == ResetKind::NoSocket {
-        message.say("Its RST says that there was no socket any more, so it was closed before.");
+        message.say("The form of the RST shows that the server had closed its socket before.");
+    }
+    if open_ended {
+        message.mean(
+            "Whether the request was complete is not known: its head was not captured whole.",
+        );
     }
     message.mean(match announced {
         true => sentence!(
-            "{} may be sent again: the response before it had announced the close, so the server must not process what \
-             comes after (RFC 9112 §9.6).",
+            "{} is safe to retry: the response before it announced the close, so the server must not process what \
+             follows (RFC 9112 §9.6).",
             named(exchange)
         ),
         false => repetition(exchange),
     });
     if more > 0 {
         message.say(sentence!(
-            "{} more on the connection got no answer either.",
-            more
+            "{} on this connection got no response either.",
+            Value::count(more as u64, "more request", "more requests")
         ));
     }
     if missing {
@@ -232,23 +241,20 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         message.say(whose);
     }
     if connection.roles.certainty() != Certainty::Certain {
-        remedies.push(
-            "Capture from the beginning of the connection, to be sure which side is the server."
-                .into(),
-        );
+        remedies.push(UNSURE_SIDES.into());
     }
     let mut evidence = Vec::new();
     evidence.extend(request.map(|frame_ref| Evidence {
         frame_ref,
         note: match open_ended {
-            false => format!("the {asked} is complete"),
-            true => format!("the last captured bytes of the {asked}"),
+            false => format!("{asked} complete"),
+            true => format!("last captured byte of the {asked}"),
         },
     }));
     let reset = connection.reset[Who::Server as usize].map(|event| event.frame_ref);
     evidence.extend(reset.map(|frame_ref| Evidence {
         frame_ref,
-        note: "RST from the server, 0 bytes of the response sent".to_owned(),
+        note: "RST from the server, no response byte sent".to_owned(),
     }));
     Diagnosis {
         severity: if announced {
@@ -257,7 +263,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
             Severity::Error
         },
         certainty,
-        summary: "requests were answered by a RST".into(),
+        summary: "Server reset [the connection|# connections] before responding".into(),
         message,
         evidence,
         remedies,
@@ -280,7 +286,7 @@ mod tests {
     const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
 
     #[test]
-    fn the_time_waited_is_held_against_known_limits() {
+    fn the_wait_is_compared_with_known_timeouts() {
         let thirty = finding(&format!("{OPEN}GET / -->\n+30s <-- RST")).expect("found");
         assert!(
             thirty.message.contains("30.0 s") && thirty.message.contains("gunicorn"),
@@ -299,12 +305,12 @@ mod tests {
     }
 
     #[test]
-    fn an_interim_response_is_no_answer() {
+    fn an_interim_response_is_not_the_final_one() {
         assert!(finding(&format!("{OPEN}GET / -->\n<-- 100\nACK -->\n<-- RST")).is_some());
     }
 
     #[test]
-    fn what_the_capture_lost_may_have_been_the_answer() {
+    fn what_the_capture_lost_may_have_been_the_response() {
         let text = format!("{OPEN}GET / -->\n<~~ 200 \"x\"\nACK -->\n<-- RST");
         assert!(finding(&text).is_none_or(|finding| finding.certainty == Certainty::Possible));
     }
@@ -326,14 +332,14 @@ mod tests {
             found.message
         );
         assert!(
-            !found.message.contains("the whole POST"),
+            !found.message.contains("received the whole POST"),
             "{}",
             found.message
         );
     }
 
     #[test]
-    fn of_the_servers_side_alone_what_it_took_is_told() {
+    fn of_the_servers_side_alone_what_it_acknowledged_is_said() {
         let text = "SYN ~~>\n<-- SYN\nACK ~~>\nGET / ~~>\n<-- ACK\n+1s <-- RST";
         let found = finding(text).expect("found");
         assert_eq!(found.certainty, Certainty::Possible);

@@ -1,4 +1,4 @@
-//! The server answered a request with an error of its own.
+//! The server responded to a request with an error of its own.
 
 use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
@@ -13,18 +13,18 @@ use crate::rules::wording::{not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// The connection carried a complete answer, and the answer says that the server failed: a status from 500 on that
-    /// does not show a gateway as its author.
+    /// The connection carried a complete response, and the response says that the server failed. Its status is 500 or above,
+    /// and nothing shows that a gateway wrote it. The client's log names that status.
     ///
     /// # Why it matters
     ///
-    /// Nothing is wrong with the connection. If the request is the one that failed, the reason is in the server's program,
-    /// not in the network, and its log has it.
+    /// Nothing is wrong with the connection. If this is the request that failed, the reason is in the server's program and
+    /// not in the network. The server's log has it.
     ///
     /// # Remedy
     ///
-    /// - Look into the server's log at the time of the answer.
-    /// - Look also into the log of the proxies in front of the server: it says whether the answer is their own.
+    /// - Look in the server's log at the time of the response.
+    /// - Look also in the logs of the proxies in front of the server: they say whether the response is their own.
     ///
     /// # Tell it by
     ///
@@ -46,7 +46,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// What the client asked wrongly is told to the client, not here:
+    /// A 4xx status is about the client's request, not about a failure of the server:
     ///
     /// ```ladder
     ///         client                  server
@@ -64,7 +64,7 @@ rule! {
     ///
     /// RFC 9110 §15.6 (server errors).
     pub(in crate::rules) RULE: "server-error-status", Severity::Note,
-    "the server answered that it failed", Check::Connection(check)
+    "the server responds that it failed", Check::Connection(check)
 }
 
 fn failed(exchange: &&Exchange) -> bool {
@@ -86,7 +86,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Note,
         Certainty::Certain,
-        "the server answered that it failed",
+        "Server responded with an error status[| on # connections]",
         Statement::from(answered(exchange, "The server", status)),
     );
     shown(told, exchange, more, connection)
@@ -98,7 +98,7 @@ mod tests {
     use crate::rules::ladder_check::told_by;
 
     #[test]
-    fn the_status_and_the_time_are_told() {
+    fn the_status_and_the_time_are_reported() {
         let told = told_by(
             &RULE,
             "SYN -->\n<-- SYN\nACK -->\nGET /a -->\n+2500ms <-- 500 \"x\"\nACK -->\nGET /b -->\n<-- 501 \"x\"",
@@ -106,8 +106,8 @@ mod tests {
         assert_eq!(
             told.as_deref(),
             Some(
-                "The server answered 500 to GET /a, 2.50 s after its last byte. 1 more on the connection got such an \
-                 answer."
+                "The server responded with 500 to GET /a, 2.50 s after its last byte. 1 more request on this \
+                 connection got a response like this."
             )
         );
     }

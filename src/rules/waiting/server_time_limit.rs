@@ -19,19 +19,20 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// Several requests ended without an answer, or with a 500, 503 or 408, after the same time each: the server, or something
-    /// in front of it, has a limit and gives up what takes longer.
+    /// Several requests ended without a response, or with a 500, 503 or 408, each after the same time. The server, or
+    /// something in front of it, has a timeout and stops what takes longer. Clients log a closed or reset connection, or that
+    /// status.
     ///
     /// # Why it matters
     ///
-    /// The calls are not failing, they are too long for a setting. What the server was doing for them may go on all the same,
-    /// so a second try doubles the load.
+    /// The calls do not fail, they are too long for a setting. The server may go on working on them all the same, so a retry
+    /// doubles the load.
     ///
     /// # Remedy
     ///
-    /// - Find the setting with the number that the message tells, and raise it above the longest call
-    ///   (ASP.NET `executionTimeout`, 90 or 110 s; gunicorn `--timeout`, 30 s; nginx `proxy_read_timeout`, 60 s).
-    /// - Or make the call shorter, or answer at once and let the client ask for the result later.
+    /// - Find the timeout with the measured value, and raise it above the longest call (ASP.NET `executionTimeout`, 90 or 110
+    ///   s; gunicorn `--timeout`, 30 s; nginx `proxy_read_timeout`, 60 s).
+    /// - Or make the call shorter. Or respond at once, and let the client ask for the result later.
     /// - *If the status was 408:* Find out why the client takes so long to send its request.
     ///
     /// # Tell it by
@@ -54,7 +55,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// Failures that take as long as they happen to:
+    /// Failures that take different times:
     ///
     /// ```ladder
     ///         client :40000           server
@@ -73,7 +74,7 @@ rule! {
     ///
     /// RFC 9110 §15.5.9 (408), §15.6.
     pub(in crate::rules) RULE: "server-time-limit", Severity::Error,
-    "a server gives requests up after the same time each", Check::Hosts(check)
+    "a server ends requests after the same time each, as by a timeout", Check::Hosts(check)
 }
 
 /// How near to each other times caused by one limit are, as a share.
@@ -127,7 +128,7 @@ fn gave_up(it: &ConnectionSummary) -> bool {
         && own
         && it.phase == Phase::Opaque
         && it.outcome == ConnectionOutcome::Failed(FailedReason::NoResponse);
-    // A response after the client had closed shows the client's patience, not the server's.
+    // A response after the client had closed shows the client's timeout, not the server's.
     let left = it.by == By::Client && it.phase == Phase::Waiting;
     let failed = matches!(it.status, 408 | 500 | 503) && !left;
     (hidden || it.exchanges > 0 && (closed || failed)) && !it.missing && wait(it) >= SHORTEST
@@ -142,7 +143,7 @@ fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
     let count = Value::count(limit.count as u64, "request", "requests");
     let mut message = Statement::from(match (statuses.first(), statuses.len() == cases.len()) {
         (Some(status), true) => sentence!(
-            "{} got the answer {} after {} (from {} to {}).",
+            "{} got the response {} after {} ({} to {}).",
             count,
             status.to_string(),
             limit.median,
@@ -150,14 +151,14 @@ fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
             limit.range.1
         ),
         (Some(_), false) => sentence!(
-            "{} got an error or no answer after {} (from {} to {}).",
+            "{} got an error or no response after {} ({} to {}).",
             count,
             limit.median,
             limit.range.0,
             limit.range.1
         ),
         (None, _) => sentence!(
-            "{} ended without an answer after {} (from {} to {}).",
+            "{} ended without a response after {} ({} to {}).",
             count,
             limit.median,
             limit.range.0,
@@ -179,7 +180,10 @@ fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
         } else {
             Certainty::Possible
         },
-        summary: sentence!("requests were given up after {}", limit.median),
+        summary: sentence!(
+            "[A request|# requests] failed after {}[| each]",
+            limit.median
+        ),
         message,
         evidence: cases
             .iter()
@@ -195,9 +199,9 @@ mod tests {
     use super::RULE;
     use crate::rules::ladder_check;
 
-    /// Inside TLS without keys the turns show what was not answered.
+    /// Inside TLS without keys the turns show which request got no response.
     #[test]
-    fn requests_inside_tls_are_given_up_by_the_same_limit() {
+    fn requests_inside_tls_end_by_the_same_timeout() {
         let fires = |end: &str| {
             let text = format!(
                 "client [times=4 every=15s] server\nSYN -->\n<-- SYN\nClientHello [sni=a alpn=http/1.1 version=1.2] -->\n\

@@ -1,4 +1,4 @@
-//! A session of another protocol ended without the words with which its protocol ends one.
+//! A session of another protocol ended without the message with which its protocol ends one.
 
 use crate::analysis::connection::{By, Connection, ConnectionOutcome, FailedReason, How, Who};
 use crate::base::frame_ref::FrameRef;
@@ -11,20 +11,20 @@ use crate::rules::wording::{not_yet, side, tell};
 rule! {
     /// # What happened
     ///
-    /// A server closed a session that was not under way with anything, without the words with which its protocol ends one:
-    /// Connection.Close of AMQP, BYE of IMAP, DISCONNECT of MQTT 5. In BGP, where both sides send NOTIFICATION, it may have
-    /// been either.
+    /// A server closed a session on which nothing was under way. It did not send the message with which its protocol ends a
+    /// session: Connection.Close of AMQP, BYE of IMAP, DISCONNECT of MQTT 5. In BGP both sides send NOTIFICATION, so it may
+    /// have been either. The client's log says that the connection was lost or closed unexpectedly.
     ///
     /// # Why it matters
     ///
-    /// Such sessions are kept open on purpose, and servers do not end them for being idle. The program ended or was killed,
-    /// it gave up a peer that had shown no sign of life, or it noticed something that it only logs. The other side has to
-    /// connect again; what it was waiting for, it may have missed.
+    /// Such sessions stay open on purpose, and servers do not close them for being idle. The program ended or was killed, a
+    /// peer showed no sign of life, or the program had an error that it only logs. The other side must connect again, and may
+    /// have missed what it was waiting for.
     ///
     /// # Remedy
     ///
-    /// - Look into the log of the side that closed, at the time of the close: a crash, a restart, a missed heartbeat or keep
-    ///   alive, a connection that was taken over by another one.
+    /// - Look in the log of the side that closed, at the time of the close. A crash, a restart, a missed heartbeat or
+    ///   keep-alive shows there, and a connection that another one replaced.
     /// - Let the client connect again by itself, after a pause that grows.
     ///
     /// # Tell it by
@@ -50,7 +50,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// The server says that it closes:
+    /// The server announces the close:
     ///
     /// ```ladder
     ///         client                  server
@@ -72,7 +72,7 @@ rule! {
     ///
     /// AMQP 0-9-1 §2.2.4; RFC 9051 §7.1.5 (BYE); MQTT 5.0 §3.14, §3.1.2.10 (Keep Alive); RFC 4271 §6 (NOTIFICATION).
     pub(in crate::rules) RULE: "session-cut", Severity::Warning,
-    "a session ended without the words with which its protocol ends one", Check::Connection(check)
+    "a session ends without the message with which its protocol ends one", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -99,7 +99,7 @@ fn check(connection: &Connection) -> Verdict {
         _ => "RST",
     };
     let message = sentence!(
-        "The {} ended the {} session with a {} {} after the last data, without {}.",
+        "The {} ended the {} session with a {}, {} after the last data. It sent no {} before.",
         side(by),
         protocol.name(),
         word,
@@ -107,18 +107,18 @@ fn check(connection: &Connection) -> Verdict {
         goodbye
     );
     let more = (protocol == AppProtocol::Mqtt).then_some(
-        "Servers close so after an error, when the client was silent for one and a half times its Keep Alive, or when another \
-         client connects with the same client identifier; those of MQTT 3.1.1 have no words for it.",
+        "MQTT servers close like this after an error, when the client was silent for 1.5 times its Keep Alive, or when \
+         another client connects with the same client identifier. MQTT 3.1.1 has no message for it.",
     );
     tell(
         &RULE,
         Severity::Warning,
         connection.teardown.certainty,
-        "sessions ended without a goodbye",
+        "[Session|# sessions] closed without the protocol's end message",
         message,
     )
-    .adds(more)
-    .shows(Some(spoke), "the last data")
+    .means(more)
+    .shows(Some(spoke), "last data")
     .shows(Some(close), format!("{word} from the {}", side(by)))
     .about(connection)
 }
@@ -128,23 +128,24 @@ mod tests {
     use crate::rules::ladder_check;
 
     const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
-    const MQTT: &str = "\"\\x10\\x0d\\x00\\x04MQTT\\x04\\x02\\x00\\x3c\\x00\\x01a\" -->\n<-- \"\\x20\\x02\\x00\\x00\"\nACK -->\n";
+    const MQTT: &str = "\"\\x10\\x0d\\x00\\x04MQTT\\x04\\x02\\x00\\x3c\\x00\\x01a\" -->\n<-- \
+                        \"\\x20\\x02\\x00\\x00\"\nACK -->\n";
 
     fn told(text: &str) -> Option<String> {
         ladder_check::told_by(&super::RULE, &format!("{OPEN}{MQTT}{text}"))
     }
 
     #[test]
-    fn a_broker_that_closes_without_a_word_is_told() {
+    fn a_broker_that_closes_without_a_message_is_reported() {
         let end = "+2s <-- FIN\nFIN -->\n<-- ACK";
         let said = told(end).expect("found");
         assert!(
             said.starts_with("The server ended the MQTT session"),
             "{said}"
         );
-        // The client had said goodbye.
+        // The client had ended the session.
         assert_eq!(told(&format!("\"\\xe0\\x00\" -->\n{end}")), None);
-        // The client went.
+        // The client closed.
         assert_eq!(told("+2s FIN -->\n<-- FIN\nACK -->"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! One side reported an error in the words of its protocol, and ended the session.
+//! One side reported an error in its protocol, and the session ended.
 
 use crate::analysis::connection::{
     Connection, ConnectionOutcome, FailedReason, How, tls_close::who,
@@ -14,18 +14,19 @@ use crate::rules::wording::{named, not_yet, quoted_error, side, tell};
 rule! {
     /// # What happened
     ///
-    /// One side said in the words of the protocol what was wrong, and the session ended by it: an error message of a
-    /// database, a reply 421 of a mail server, a refusal of a broker.
+    /// One side reported an error in the protocol's own terms, and the session ended with it. It may be an error message of a
+    /// database, a reply 421 of a mail server or a refusal of a broker. The program's log has this text, or only that the
+    /// connection was closed.
     ///
     /// # Why it matters
     ///
-    /// The network did its part, and the text says what the program thought. The client's own error may hide it: many
-    /// drivers report only that the connection was closed.
+    /// The network did its part, and the text says what was wrong. The client's own error may hide it: many drivers report
+    /// only that the connection was closed.
     ///
     /// # Remedy
     ///
     /// - Read the text: it names the cause better than the close does.
-    /// - Look into the log of the side that said it, at the time of the message.
+    /// - Look in the log of the side that reported it, at the time of the message.
     ///
     /// # Tell it by
     ///
@@ -47,7 +48,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A command that is refused while the session goes on:
+    /// The server refuses a command, and the session goes on:
     ///
     /// ```ladder
     ///         client                  server
@@ -71,7 +72,7 @@ rule! {
     ///
     /// RFC 5321 §3.8 (a 421 before the close), RFC 4511 §4.4.1 (notice of disconnection), MQTT 3.1.1 §3.2.2.3 (return codes).
     pub(in crate::rules) RULE: "session-ended-with-error", Severity::Error,
-    "one side reported an error and ended the session", Check::Connection(check)
+    "one side reports an error, and the session ends", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -85,7 +86,7 @@ fn check(connection: &Connection) -> Verdict {
         time: connection.teardown.at,
     };
     let failed = connection.outcome == ConnectionOutcome::Failed(FailedReason::ReportedError);
-    // A side that parts with such words, when nothing was under way.
+    // A side that ends the session with such a message, when nothing was under way.
     let parted = facts.goodbyes[complaint.by.index()].is_some()
         && complaint.answers.is_none()
         && connection.teardown.how != How::Open
@@ -94,7 +95,7 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     }
     let message = sentence!(
-        "The {} said {} and the connection was closed {} later.",
+        "The {} reported {}. The connection was closed {} later.",
         side(by),
         quoted_error(complaint),
         close.time.since(complaint.at.time)
@@ -108,8 +109,8 @@ fn check(connection: &Connection) -> Verdict {
         false => Severity::Error,
     };
     let summary = match failed {
-        true => "sessions ended with an error that one side reported",
-        false => "idle sessions were ended with a reason",
+        true => "[Session|# sessions] ended with a reported error",
+        false => "[Idle session|# idle sessions] ended with a stated reason",
     };
     tell(
         &RULE,
@@ -118,7 +119,7 @@ fn check(connection: &Connection) -> Verdict {
         summary,
         message,
     )
-    .adds(asked.map(|it| sentence!("It was the answer to {}.", named(it))))
+    .adds(asked.map(|it| sentence!("It was the reply to {}.", named(it))))
     .adds(
         facts
             .protocol
@@ -128,10 +129,10 @@ fn check(connection: &Connection) -> Verdict {
         asked
             .and_then(|it| it.request.as_ref())
             .map(|request| request.message.last),
-        "the request is complete",
+        "request complete",
     )
-    .shows(Some(complaint.at), "the error")
-    .shows(Some(close), "the close")
+    .shows(Some(complaint.at), "error message")
+    .shows(Some(close), "close")
     .about(connection)
 }
 
@@ -139,7 +140,8 @@ fn check(connection: &Connection) -> Verdict {
 mod tests {
     use crate::rules::ladder_check;
 
-    const USED: &str = "SYN -->\n<-- SYN\nACK -->\n<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n<-- \"250 mx\\r\\n\"\nACK -->\n";
+    const USED: &str = "SYN -->\n<-- SYN\nACK -->\n<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n<-- \"250 \
+                        mx\\r\\n\"\nACK -->\n";
     const TIMEOUT: &str = "+2s <-- \"421 4.4.2 timeout\\r\\n\"\n<-- FIN\nACK -->\n";
 
     #[test]
@@ -147,7 +149,7 @@ mod tests {
         let text = format!("{USED}{TIMEOUT}FIN -->\n<-- ACK");
         let told = ladder_check::told_by(&super::RULE, &text).expect("found");
         assert!(
-            told.starts_with("The server said \"421 4.4.2 timeout\""),
+            told.starts_with("The server reported \"421 4.4.2 timeout\""),
             "{told}"
         );
         let proof = ladder_check::run(&text.parse().expect("a ladder"));
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reply_is_told_though_a_command_came_too_late() {
+    fn the_reply_is_reported_though_a_command_came_too_late() {
         let text = format!("{USED}{TIMEOUT}+1s \"MAIL FROM:<a>\\r\\n\" -->\n<-- RST");
         let proof = ladder_check::run(&text.parse().expect("a ladder"));
         assert!(proof.rules().contains(&"session-ended-with-error"));

@@ -11,20 +11,20 @@ use crate::rules::wording::{not_yet, side, tell};
 rule! {
     /// # What happened
     ///
-    /// Client and server had begun to open a session, and one of them closed the connection before it was open, without a
-    /// word: in SSH, before both had taken their keys into use.
+    /// Client and server had begun to open a session. One of them closed the connection before it was open, without a
+    /// message. In SSH, that is before both sides use their keys.
     ///
     /// # Why it matters
     ///
-    /// After the server's key exchange the client knows the server's host key; a client that does not accept it closes. A side
-    /// that finds no algorithm in common closes after the offers. Programs that only look which version or key a server has
-    /// do the same on purpose, and so do health checks.
+    /// After the server's key exchange the client knows the server's host key, and a client that does not accept it closes. A
+    /// side that finds no algorithm in common closes after the offers. Scanners that only read a server's version or key do
+    /// the same on purpose, and so do health checks.
     ///
     /// # Remedy
     ///
     /// - Read what the client printed: whether it did not accept the host key, or found no algorithm in common.
     /// - Compare the server's host key with the client's list of known hosts (`ssh-keygen -F`, `ssh-keyscan`).
-    /// - Look into the server's log: it names the client's address and the step at which it left.
+    /// - Look in the server's log: it names the client's address and the step at which it left.
     ///
     /// # Example
     ///
@@ -61,7 +61,7 @@ rule! {
     ///
     /// RFC 4253 §4.2 (versions), §7 (key exchange), §8 (the host key).
     pub(in crate::rules) RULE: "session-not-opened", Severity::Note,
-    "a session ended before it was open", Check::Connection(check)
+    "a session ends before it is open", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -93,10 +93,10 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Note,
         connection.teardown.certainty,
-        "sessions ended before they were open",
+        "[Session closed before it was open|# sessions closed before they were open]",
         sentence!(
-            "The {} closed the connection with a {} {} after the last data, before the {} session was open: it had come as \
-             far as {}.",
+            "The {} ended the connection with a {}, {} after the last data. The {} session was not open yet: it had \
+             come as far as {}.",
             side(by),
             word,
             close.time.since(spoke.time),
@@ -104,7 +104,7 @@ fn check(connection: &Connection) -> Verdict {
             step
         ),
     )
-    .shows(Some(spoke), "the last data")
+    .shows(Some(spoke), "last data")
     .shows(Some(close), format!("{word} from the {}", side(by)))
     .about(connection)
 }
