@@ -350,6 +350,7 @@ pub(crate) const REMEDY_WORDS: &[(&str, LogSide, &[&str])] = &[
             "wcf",
         ],
     ),
+    ("Node.js `server", LogSide::Server, &["node-server"]),
     ("Node `server", LogSide::Server, &["node-server"]),
     (
         "Node",

@@ -59,18 +59,18 @@ fn case_7_a_pooled_connection_that_is_reused_as_it_is_closed() {
     story.says(
         "idle-timeout-close",
         Severity::Note,
-        &["closed with a FIN after 2.00 s without a request"],
-        &["idle limit of whatever stands in front"],
+        &["closed the connection (FIN) after 2.00 s without a request"],
+        &["idle timeout of the client or proxy in front"],
     );
     story.says(
         "keep-alive-race",
         Severity::Error,
         &[
-            "27.0 ms before the server's FIN; they crossed",
-            "idle for 2.00 s when the server closed it",
+            "closed the connection (FIN) when it had been idle for 2.00 s",
+            "27.0 ms before that. The two crossed on the way",
         ],
         &[
-            "client's idle limit shorter than the server's",
+            "client's idle timeout some seconds shorter than the server's",
             "MaxServicePointIdleTime",
         ],
     );
@@ -133,19 +133,15 @@ fn case_7_both_limits_are_measured() {
     story.says(
         "keep-alive-race",
         Severity::Error,
-        &[
-            "POST request 1.0 ms after the server's FIN",
-            "idle for 120.0 s",
-            "IIS",
-        ],
+        &["POST request 1.0 ms after that", "idle for 120.0 s", "IIS"],
         &["MaxServicePointIdleTime"],
     );
     story.says(
         "keep-alive-race-risk",
         Severity::Warning,
         &[
-            "idle for 120.1 s (4 closes, from 120.0 s to 120.1 s)",
-            "used 2 connections again after up to 120.0 s",
+            "after 120.1 s of idle time (4 closes, from 120.0 s to 120.1 s)",
+            "reused 2 connections after up to 120.0 s",
         ],
         &["idle"],
     );

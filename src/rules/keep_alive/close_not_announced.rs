@@ -14,17 +14,18 @@ use crate::rules::wording::{not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// The server closed the connection within a second of a complete response. Nothing in it had announced that: both sides
-    /// speak HTTP/1.1, and nobody had said `Connection: close`.
+    /// The server closed the connection within a second after a complete response. No message had announced it: both sides
+    /// use HTTP/1.1, and neither had sent `Connection: close`.
     ///
     /// # Why it matters
     ///
-    /// Nothing was lost here. But a client that sends its next request at once meets the close; a server that knows that it
-    /// will close should say so (RFC 9112 §9.6). It happens at a limit of requests, on a reload, or when a handler closes by itself.
+    /// No request was lost here. But a client that sends its next request at once loses it to such a close. A server that
+    /// knows it will close should announce it (RFC 9112 §9.6). It happens at a limit of requests, on a reload, or when a
+    /// handler closes the connection itself.
     ///
     /// # Remedy
     ///
-    /// - Let the server say `Connection: close` in the last response before it closes.
+    /// - Let the server send `Connection: close` in the last response before it closes.
     ///
     /// # Example
     ///
@@ -42,7 +43,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// Announced:
+    /// The response announced the close:
     ///
     /// ```ladder
     ///         client                  server
@@ -88,7 +89,7 @@ rule! {
     ///
     /// RFC 9112 §9.6 (tear-down).
     pub(super) RULE: "close-not-announced", Severity::Note,
-    "the server closed right after a response that did not say so", Check::Connection(check)
+    "the server closes right after a response that did not announce it", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -110,7 +111,7 @@ fn check(connection: &Connection) -> Verdict {
     let close = connection.fin[Who::Server as usize];
     let count = connection.exchanges.len();
     let message = sentence!(
-        "The server closed {} after response number {} on this connection, which had not announced it.",
+        "The server closed the connection {} after response number {}. That response had not announced it.",
         pause.time,
         count
     );
@@ -118,12 +119,13 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Note,
         connection.teardown.certainty,
-        "the server closed without announcing it",
+        "The server closed [a connection|# connections] without announcing it",
         message,
     )
+    .means(Some("No request was lost."))
     .shows(
         Some(pause.since),
-        "the response is complete, without `Connection: close`",
+        "response complete, without `Connection: close`",
     )
     .shows(close.map(|event| event.frame_ref), "FIN from the server")
     .about(connection)

@@ -14,19 +14,19 @@ use crate::rules::wording::{not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// The response said `Connection: close` (or the request did, which obliges the server as well), and was complete; but the
-    /// server left the connection open for more than a second.
+    /// The response said `Connection: close`, or the request did, which obliges the server too. The response was complete,
+    /// but the server left the connection open for more than a second.
     ///
     /// # Why it matters
     ///
-    /// The server must close after such a response (RFC 9112 §9.6). A client that waits for the close hangs until a timer ends
-    /// it, and one that believes the announcement leaves a connection behind that holds a descriptor at the server.
+    /// The server must close after such a response (RFC 9112 §9.6). A client that waits for the close hangs until a timer
+    /// ends it. A client that moves on leaves a connection behind, which holds a file descriptor at the server.
     ///
     /// # Remedy
     ///
-    /// - Let the server close when it has sent a response that says so, or let it not say so: the field is often added by
-    ///   an application whose server goes on keeping connections.
-    /// - Look for a proxy that adds the field: then it is the proxy that has to close, or to leave the field out.
+    /// - Let the server close after a response with `Connection: close`, or do not send that field. Often an application
+    ///   adds it, and its server goes on keeping connections.
+    /// - Look for a proxy that adds the field. The proxy must then close, or leave the field out.
     ///
     /// # Example
     ///
@@ -45,7 +45,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// The client was quicker:
+    /// The client closed first:
     ///
     /// ```ladder
     ///         client                  server
@@ -89,7 +89,7 @@ rule! {
     ///
     /// RFC 9112 §9.6 (tear-down: a server that sends or receives `close` must close).
     pub(super) RULE: "close-promise-not-kept", Severity::Warning,
-    "the server announced the close and left the connection open", Check::Connection(check)
+    "the server announces the close and leaves the connection open", Check::Connection(check)
 }
 
 /// Time within which a server should have closed.
@@ -127,13 +127,13 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     }
     let end = match (closed(Who::Server), closed(Who::Client)) {
-        (Some(server), Some(client)) if client < server => "It closed only when the client did.",
-        (Some(_), _) => "It closed only then.",
-        (None, Some(_)) => "It was the client that closed.",
-        (None, None) => "It still was open when the capture ended.",
+        (Some(server), Some(client)) if client < server => "It closed only after the client did.",
+        (Some(_), _) => "Then it closed.",
+        (None, Some(_)) => "Then the client closed it.",
+        (None, None) => "It was still open when the capture ended.",
     };
     let message = Statement::from(sentence!(
-        "{} said `Connection: close`, but the server left the connection open for {} after the response.",
+        "{} said `Connection: close`. The server left the connection open for {} after the response.",
         sign,
         open.min(until_client)
     ))
@@ -142,11 +142,11 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Warning,
         connection.teardown.certainty.max(Certainty::Likely),
-        "announced closes did not come",
+        "[A connection|# connections] stayed open after an announced close",
         message,
     )
-    .shows(Some(answer.last), "the last response is complete")
-    .shows(closed(Who::Client), "the client closes")
-    .shows(closed(Who::Server), "the server closes")
+    .shows(Some(answer.last), "last response complete")
+    .shows(closed(Who::Client), "close by the client")
+    .shows(closed(Who::Server), "close by the server")
     .about(connection)
 }

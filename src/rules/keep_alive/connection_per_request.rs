@@ -11,20 +11,20 @@ use crate::rules::wording::{rate, shows};
 rule! {
     /// # What happened
     ///
-    /// One client opened more than twenty connections a second to one server, each for a single request, though neither side
-    /// had asked for the connection to be closed.
+    /// One client opened more than twenty connections a second to one server, each for a single request. Neither side had
+    /// asked to close the connection.
     ///
     /// # Why it matters
     ///
-    /// Each request pays for a handshake, the server accepts and forgets all the time, and TIME-WAITs pile up on the side
-    /// that closes first. At the client's side that ends in "Only one usage of each socket address".
+    /// Each request pays for a handshake, and the server accepts a new connection each time. TIME-WAITs pile up on the side
+    /// that closes first. On the client that ends in "Only one usage of each socket address".
     ///
     /// # Remedy
     ///
-    /// - Share one client object over all calls (.NET `IHttpClientFactory` or a static `HttpClient`, Python
-    ///   `requests.Session`, Go one `http.Transport`, Node an `Agent` with `keepAlive`).
-    /// - Read each response to its end and close it, or its connection cannot go back into the pool.
-    /// - Make the pool as large as the number of calls at once: what does not fit is closed after one use (Go
+    /// - Share one client object among all calls (.NET `IHttpClientFactory` or a static `HttpClient`, Python
+    ///   `requests.Session`, one Go `http.Transport`, a Node.js `Agent` with `keepAlive`).
+    /// - Read each response to its end and close it. Otherwise its connection cannot return to the pool.
+    /// - Make the pool as large as the number of calls at once. What does not fit is closed after one use (Go
     ///   `MaxIdleConnsPerHost` is 2 by default).
     ///
     /// # Example
@@ -42,7 +42,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// The client says so itself:
+    /// The client asks for the close itself:
     ///
     /// ```ladder
     ///         client :40000 [times=40 every=20ms] server
@@ -59,7 +59,7 @@ rule! {
     ///
     /// RFC 9112 §9.3, §9.4.
     pub(super) RULE: "connection-per-request", Severity::Warning,
-    "a client opens a connection for each request, though both sides would keep it", Check::Hosts(check)
+    "a client opens a connection per request, though both sides would keep it open", Check::Hosts(check)
 }
 
 /// Connections per second.
@@ -95,18 +95,18 @@ fn story(single: &[&ConnectionSummary], rate: f64) -> Diagnosis {
     Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
-        summary: "connections carried one request each, though both sides would have gone on".into(),
+        summary: "[A connection|# connections] carried one request each".into(),
         message: Statement::from(sentence!(
-            "{} were opened, {} a second, and closed after one request each, though neither side had said `Connection: \
+            "The client opened {}, {} a second. Each was closed after one request, and neither side had said `Connection: \
              close`.",
             Value::count(single.len() as u64, "connection", "connections"),
             rate.round() as u64
         ))
-        .and("Where many users share this address, each may have had a reason."),
+        .means("If many users share this address, each of them may have needed its own connection."),
         evidence: vec![
-            shows(single[0].first, "the first of these connections"),
-            shows(single[0].close, "it is closed after one request"),
-            shows(single[1].first, "the next one is opened"),
+            shows(single[0].first, "first of these connections"),
+            shows(single[0].close, "closed after one request"),
+            shows(single[1].first, "next connection opened"),
         ],
         remedies: RULE.remedies(),
     }

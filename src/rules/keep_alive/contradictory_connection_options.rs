@@ -12,14 +12,14 @@ use crate::rules::wording::{asked, not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// One message says that the connection will be closed after it and that it will be kept: `Connection: close` and
-    /// `Connection: keep-alive`, on one line or on two, or `Keep-Alive` parameters beside `close`.
+    /// One message says that the connection will be closed, and that it will be kept. It has `Connection: close` and
+    /// `Connection: keep-alive`, on one line or on two, or it has `Keep-Alive` parameters beside `close`.
     ///
     /// # Why it matters
     ///
-    /// `close` wins (RFC 9112 §9.3), but not everybody reads so: one that sees `keep-alive` first keeps the connection in its
-    /// pool and loses the next request on it. It is the sign of two parts that both set the field and do not know of each
-    /// other, as an application and the proxy in front of it.
+    /// `close` wins (RFC 9112 §9.3), but not every program follows that. One that sees `keep-alive` first keeps the
+    /// connection in its pool and loses the next request on it. Usually two parts of the sender set the field without
+    /// knowing of each other, such as an application and the proxy in front of it.
     ///
     /// # Remedy
     ///
@@ -41,7 +41,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// The two sides may well differ:
+    /// The two sides may differ:
     ///
     /// ```ladder
     ///         client                  server
@@ -104,7 +104,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let what = match severity {
         Severity::Note => "`Connection: close` beside `Keep-Alive` parameters",
-        _ => "`close` and `keep-alive` among its Connection options",
+        _ => "both `close` and `keep-alive` among its Connection options",
     };
     let asked = asked(Some(exchange));
     let (told, frame_ref) = match who {
@@ -123,7 +123,7 @@ fn check(connection: &Connection) -> Verdict {
         .position(|other| std::ptr::eq(other, exchange));
     let later = index.is_some_and(|index| index + 1 < connection.exchanges.len());
     let next = if later {
-        "`close` should have won, but the connection was used again."
+        "`close` wins by the standard, but the connection was used again."
     } else {
         "`close` wins, and the connection was not used again."
     };
@@ -131,8 +131,8 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         Certainty::Certain,
-        "messages say both `close` and `keep-alive`",
-        Statement::from(told).and(next),
+        "[A message|Messages on # connections] had both `close` and `keep-alive`",
+        Statement::from(told).means(next),
     )
     .shows(frame_ref, what)
     .about(connection)

@@ -10,23 +10,22 @@ use crate::rules::{Evidence, Severity};
 rule! {
     /// # What happened
     ///
-    /// A message carries `close` among its `Connection` options more than once: on two field lines, or twice on one. The
-    /// lines agree, so nothing is wrong with the message itself: repeated lines are one list (RFC 9110 §5.3), and `close`
-    /// in it means that the connection ends after this exchange (RFC 9112 §9.6).
+    /// A message carries `close` among its `Connection` options more than once: on two field lines, or twice on one line.
+    /// The lines agree, so the message itself is valid. Repeated lines are one list (RFC 9110 §5.3), and `close` in it means
+    /// that the connection ends after this exchange (RFC 9112 §9.6).
     ///
     /// # Why it matters
     ///
-    /// Two parts of the sender add the same field, usually the application and the server or proxy in front of it, and
-    /// neither knows of the other. Whoever set it on purpose has no effect any more, and whoever looks for it will find
-    /// and remove only one of them. Meanwhile no connection is used twice: each exchange costs a handshake, and the side
-    /// that closes first holds a TIME-WAIT for each. Where thousands of calls are made this way, a client runs out of
-    /// ports ("Only one usage of each socket address", 10048; `EADDRNOTAVAIL`).
+    /// Two parts of the sender add the same field, usually the application and the server or proxy in front of it. Neither
+    /// knows of the other, so a person who looks for the cause finds and removes only one of them. Meanwhile no connection
+    /// is used twice. Each exchange costs a handshake, and the side that closes first holds a TIME-WAIT for each. With
+    /// thousands of calls a client runs out of ports ("Only one usage of each socket address", 10048; `EADDRNOTAVAIL`).
     ///
     /// # Remedy
     ///
-    /// - Find both places that add the field, in the application and in the server or proxy in front of it, and remove at
-    ///   least one: a custom header `Connection: close` in the site's or handler's configuration beside keep-alive being
-    ///   switched off (nginx `keepalive_timeout 0` with `add_header`, IIS HTTP keep-alives with a custom header).
+    /// - Find both places that add the field, and remove at least one. Often keep-alive is switched off and a custom header
+    ///   `Connection: close` is set too (nginx `keepalive_timeout 0` with `add_header`; IIS HTTP keep-alives with a custom
+    ///   header).
     /// - Remove both and switch keep-alive on again, unless connections are meant to serve one request.
     ///
     /// # Example
@@ -45,7 +44,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// Said once, by either side, is how it should be:
+    /// Said once by each side, as it should be:
     ///
     /// ```ladder
     ///         client                  server
@@ -59,7 +58,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// `close` beside `keep-alive` is a contradiction, and another story:
+    /// `close` beside `keep-alive` is a contradiction:
     ///
     /// ```ladder
     ///         client                  server
@@ -145,8 +144,8 @@ fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> 
         .filter(|who| connection.time_wait[*who as usize].is_some())
         .collect();
     let price = match held.as_slice() {
-        [Who::Client] => Some("The client holds the TIME-WAIT for it."),
-        [Who::Server] => Some("The server holds the TIME-WAIT for it."),
+        [Who::Client] => Some("The client holds the TIME-WAIT of this connection."),
+        [Who::Server] => Some("The server holds the TIME-WAIT of this connection."),
         _ => None,
     };
     let mut told = Statement::from(sentence!(
@@ -158,20 +157,26 @@ fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> 
     ));
     if count > 1 {
         told.say(sentence!(
-            "There are {} on this connection.",
+            "This connection has {}.",
             Value::count(count, "such message", "such messages")
         ));
     }
-    told.say("The lines agree, so nothing was lost; but two places add the field.");
+    told.mean("The options agree, so nothing was lost. But two places add the field.");
     if let Some(price) = price {
-        told.say(price);
+        told.mean(price);
     }
     Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Certain,
         summary: match who {
-            Who::Server => sentence!("responses say `Connection: close` {}", times.clone()),
-            Who::Client => sentence!("requests say `Connection: close` {}", times.clone()),
+            Who::Server => sentence!(
+                "[A response|Responses on # connections] said `Connection: close` {}",
+                times.clone()
+            ),
+            Who::Client => sentence!(
+                "[A request|Requests on # connections] said `Connection: close` {}",
+                times.clone()
+            ),
         },
         message: told,
         // A truncated head has no end: its captured part shows the lines.

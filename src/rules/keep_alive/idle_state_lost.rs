@@ -15,25 +15,24 @@ use crate::rules::wording::{side, tell};
 rule! {
     /// # What happened
     ///
-    /// A connection was idle for a while. Then one side sent something, repeated it several times, and got no answer: no
-    /// acknowledgement, no RST.
+    /// A connection was idle for a while. Then one side sent data and retransmitted it several times. Nothing came back: no
+    /// acknowledgement and no RST.
     ///
     /// # Why it matters
     ///
-    /// A firewall, an address translator or a load balancer between the two had forgotten the connection and drops what
-    /// belongs to it. The sender hangs until its own timeout, or until the system gives up: about 15 minutes on Linux
+    /// A firewall, a NAT gateway or a load balancer on the way has dropped the state of the connection, and drops its
+    /// packets too. The sender hangs until its own timeout, or until its system stops: about 15 minutes on Linux
     /// (`tcp_retries2`). Then its log says `ETIMEDOUT`, "connection timed out". The first request after a quiet night fails,
-    /// the next one, on a new connection, works.
+    /// and the next one works on a new connection.
     ///
     /// # Remedy
     ///
-    /// - Let one side say something sooner, by TCP keep-alive with an idle time below half of what was measured (Linux
-    ///   waits 7200 s by default), or by a ping of the application: what stands on the way forgets no connection in
-    ///   use.
+    /// - Set a TCP keep-alive time below half of the measured idle time (Linux waits 7200 s by default), or send pings in
+    ///   the application. Devices on the way keep a connection that is in use.
     /// - Let pools drop connections that were idle for longer than that.
-    /// - Let the sender notice sooner: `TCP_USER_TIMEOUT`, a request timeout.
-    /// - Compare the idle time with the limits of what stands on the way: load balancers, NAT gateways and firewalls forget
-    ///   after 4 minutes to an hour.
+    /// - Let the sender notice sooner: set `TCP_USER_TIMEOUT` or a request timeout.
+    /// - Compare the idle time with the limits of the devices on the way. Load balancers, NAT gateways and firewalls forget
+    ///   a connection after 4 minutes to an hour.
     ///
     /// # Tell it by
     ///
@@ -58,7 +57,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// Without idleness before, it is another story:
+    /// The connection was not idle before:
     ///
     /// ```ladder
     ///         client                  server
@@ -72,7 +71,7 @@ rule! {
     ///  9.320  again              -->
     /// ```
     ///
-    /// One that answers in the end:
+    /// The server answers in the end:
     ///
     /// ```ladder
     ///         client                  server
@@ -92,7 +91,7 @@ rule! {
     ///
     /// RFC 5382 REQ-5 (translators should wait for two hours and four minutes); RFC 9293 §3.8.3, §3.8.4.
     pub(super) RULE: "idle-state-lost", Severity::Error,
-    "after a time of idleness nobody answered any more", Check::Connection(check)
+    "after an idle time no answer came any more", Check::Connection(check)
 }
 
 /// No middlebox drops its state after a shorter idle period.
@@ -128,7 +127,7 @@ pub(in crate::rules) fn silence(connection: &Connection) -> Option<(Who, &Unansw
 /// No connection is idle for longer; a clock that was set is.
 const BELIEVABLE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Whether the other side had closed before, with nothing outstanding for it: a late goodbye gets no answer.
+/// Whether the other side had closed before and nothing was outstanding: late data gets no answer then.
 fn had_left(connection: &Connection, who: Who, since: FrameRef) -> bool {
     let owed = matches!(
         connection.teardown.phase,
@@ -147,16 +146,16 @@ fn check(connection: &Connection) -> Verdict {
     };
     let name = side(who);
     let message = Statement::from(sentence!(
-        "After {} of idleness the {} sent {}, repeated it {} over {}, and got no answer of any kind.",
+        "After {} of idle time the {} sent {} and retransmitted it {} over {}. No answer of any kind came.",
         it.idle,
         name,
         Value::bytes(u64::from(it.length)),
         Value::count(it.same.into(), "time", "times"),
         it.until.time.since(it.since.time)
     ))
-    .and(
-        "Something on the way has forgotten the connection, or the other host is gone; whether new connections work tells \
-         the two apart.",
+    .means(
+        "A device on the way has forgotten the connection, or the other host is gone. If new connections work, it is the \
+         device.",
     );
     let missing = connection.sent[who.other() as usize].missing > 0;
     tell(
@@ -166,19 +165,19 @@ fn check(connection: &Connection) -> Verdict {
             true => Certainty::Possible,
             false => Certainty::Likely,
         },
-        "connections got no answer any more after a time of idleness",
+        "[A connection|# connections] got no answer after an idle time",
         message,
     )
     .adds(measured_time::forgotten(it.idle))
-    .shows(
-        Some(it.peer_last_sent),
-        "the last segment from the other side",
-    )
+    .shows(Some(it.peer_last_sent), "last segment from the other side")
     .shows(
         Some(it.since),
-        format!("sent by the {name} after {} of idleness", duration(it.idle)),
+        format!(
+            "data from the {name} after {} of idle time",
+            duration(it.idle)
+        ),
     )
-    .shows(Some(it.until), "sent for the last time")
+    .shows(Some(it.until), "last retransmission")
     .about(connection)
 }
 
@@ -188,7 +187,7 @@ mod tests {
     use crate::rules::ladder_check::told_by;
 
     #[test]
-    fn who_had_left_does_not_answer_a_late_goodbye() {
+    fn a_side_that_had_closed_does_not_answer_late_data() {
         let open = "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"x\"\nACK -->";
         let again = "+400ms <-- again [lost]\n".repeat(4);
         let late = format!("{open}\nFIN -->\n<-- ACK\n+235s <-- \"bye\" FIN [lost]\n{again}");
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limits_on_the_way_are_told_as_far_as_they_were_passed() {
+    fn limits_on_the_way_are_named_if_they_were_passed() {
         let open = "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"x\"\nACK -->";
         let again = "+400ms again [lost] -->\n".repeat(4);
         let after = |idle: &str| {

@@ -22,17 +22,18 @@ use crate::rules::wording::{not_yet, side, tell};
 rule! {
     /// # What happened
     ///
-    /// All requests were answered, the connection was kept, and one side closed it after a while: the time it was idle is a
-    /// round number of seconds, a known default, or what the server had announced with `Keep-Alive: timeout`.
+    /// All requests had their responses, and the connection was kept open. One side closed it after an idle time that is a
+    /// round number of seconds, a known default, or the `Keep-Alive: timeout` that the server had announced.
     ///
     /// # Why it matters
     ///
-    /// That is as it should be, and worth knowing: this is the limit within which a client may reuse a connection. A client
-    /// that reuses connections for as long or longer will lose a request now and then to a close that crosses it.
+    /// This is normal, and it shows the idle timeout: a client may reuse a connection only within it. A client that reuses
+    /// connections after the same time or later loses a request now and then to a close that crosses it.
     ///
     /// # Remedy
     ///
-    /// - Compare the limit with the idle limit of whatever stands in front: that one should be shorter by some seconds.
+    /// - Compare this timeout with the idle timeout of the client or proxy in front: that one should be some seconds
+    ///   shorter.
     ///
     /// # Tell it by
     ///
@@ -55,7 +56,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A close that was announced:
+    /// A response announced the close:
     ///
     /// ```ladder
     ///         client                  server
@@ -69,7 +70,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// A time that is nobody's setting:
+    /// A time that is not a usual setting:
     ///
     /// ```ladder
     ///         client                  server
@@ -84,7 +85,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// A request that was waiting for its answer was not idle:
+    /// A request was waiting for its response, so the connection was not idle:
     ///
     /// ```ladder
     ///         client                  server
@@ -101,7 +102,7 @@ rule! {
     ///
     /// RFC 9112 §9.5 (failures and timeouts); RFC 2068 §19.7.1 (`Keep-Alive`).
     pub(super) RULE: "idle-timeout-close", Severity::Note,
-    "an idle connection was closed after a time that is a setting", Check::Connection(check)
+    "an idle connection is closed after a time that looks like a setting", Check::Connection(check)
 }
 
 /// Shorter pauses are not idleness.
@@ -110,7 +111,7 @@ const AT_LEAST: Duration = Duration::from_millis(190);
 const OPAQUE_AT_LEAST: Duration = Duration::from_secs(1);
 /// A server that closes without `close_notify` may have died in the middle of an answer: only longer pauses are idleness.
 const HIDDEN_AT_LEAST: Duration = Duration::from_secs(2);
-/// How late programs notice that a time is up which they look at now and then.
+/// How late programs notice an expired timer that they check from time to time.
 const LATE: Duration = Duration::from_millis(350);
 
 /// A close of an idle connection.
@@ -126,7 +127,7 @@ pub(in crate::rules) struct IdleClose {
     unread: bool,
     /// The protocol is read after all, and nothing was under way in it.
     spoken: bool,
-    /// The GOAWAY that ended it, before whoever closed then.
+    /// The GOAWAY that ended it, before either side closed.
     goaway: Option<FrameRef>,
 }
 
@@ -158,7 +159,8 @@ pub(in crate::rules) fn pause(connection: &Connection) -> Option<IdleClose> {
     })
 }
 
-/// The same on HTTP/2, where the server's GOAWAY in order ends an idle connection, whoever closes it then (RFC 9113 §6.8).
+/// The same on HTTP/2, where the server's GOAWAY without an error ends an idle connection, and either side closes it then
+/// (RFC 9113 §6.8).
 fn goaway_pause(connection: &Connection) -> Option<IdleClose> {
     let h2 = connection.h2.as_ref()?;
     let server = &h2.halves[Who::Server as usize];
@@ -212,7 +214,7 @@ fn hidden_pause(connection: &Connection) -> Option<IdleClose> {
     })
 }
 
-/// The same in a protocol that is not read: the server had the last word, and what the client had said had arrived.
+/// The same in a protocol that is not read: the server spoke last, and what the client had sent had arrived.
 fn unread_pause(connection: &Connection) -> Option<IdleClose> {
     let facts = connection.dialogue.as_deref();
     let spoken = facts.is_some_and(DialogueFacts::is_read);
@@ -273,7 +275,7 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
     let seconds = (pause.time + LATE).as_secs();
     let reason = if let Some(seconds) = promised {
         sentence!(
-            "The server had announced {} (`Keep-Alive: timeout`).",
+            "The server had announced this timeout: {} (`Keep-Alive: timeout`).",
             Duration::from_secs(seconds.into())
         )
     } else if let Some(default) = measured_time::idle(connection, pause.time, pause.who) {
@@ -289,7 +291,7 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
             <= LATE
     {
         sentence!(
-            "That is a little more than {}, as of a limit that is looked at now and then.",
+            "That is a little more than {}, which fits a timer that is checked from time to time.",
             Duration::from_secs(seconds)
         )
     } else {
@@ -313,38 +315,42 @@ fn check(connection: &Connection) -> Verdict {
     };
     let message = match idle.unread {
         _ if idle.goaway.is_some() => sentence!(
-            "The {} sent GOAWAY (NO_ERROR) after {} without a stream.",
+            "The {} sent GOAWAY (NO_ERROR) after {} without an open stream.",
             who,
             idle.time
         ),
         true if idle.spoken => sentence!(
-            "The {} closed with a {} {} after its last data, when nothing was under way.",
+            "The {} closed the connection ({}) {} after its last data. No reply was outstanding.",
             who,
             word,
             idle.time
         ),
         true => sentence!(
-            "The {} closed with a {} {} after its last data, when nothing was under way as far as the turns show.",
+            "The {} closed the connection ({}) {} after its last data. As far as the direction of the data shows, no reply was \
+             outstanding.",
             who,
             word,
             idle.time
         ),
         false => sentence!(
-            "The {} closed with a {} after {} without a request.",
+            "The {} closed the connection ({}) after {} without a request.",
             who,
             word,
             idle.time
         ),
     };
     let since = match idle.unread {
-        true => "the last data",
-        false => "the last response is complete",
+        true => "last data",
+        false => "last response complete",
     };
     tell(
         &RULE,
         Severity::Note,
         connection.teardown.certainty.max(Certainty::Likely),
-        sentence!("idle connections were closed by the {}'s timer", who),
+        sentence!(
+            "[An idle connection was|# idle connections were] closed by the {}'s timer",
+            who
+        ),
         message,
     )
     .adds(idle.reason)
@@ -367,7 +373,7 @@ mod tests {
         ladder_check::told_by(&super::RULE, &text)
     }
 
-    /// Whoever closes after it: the timer was that of the side which sent the GOAWAY.
+    /// No matter who closes after it: the timer was that of the side that sent the GOAWAY.
     #[test]
     fn a_goaway_ends_an_idle_connection_of_http2() {
         let open = "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\n";
@@ -407,7 +413,7 @@ mod tests {
         assert_eq!(told("2600ms"), None);
     }
 
-    /// The defaults of HTTP servers say nothing of a database's connection.
+    /// The defaults of HTTP servers say nothing about a database's connection.
     #[test]
     fn a_default_is_one_of_the_protocol() {
         let text = |port: u16, pause: &str| {
@@ -449,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_is_told() {
+    fn the_reason_is_given() {
         let hint = message("75s", "x-a=b").expect("a default");
         assert!(
             hint.ends_with(

@@ -13,19 +13,20 @@ use crate::rules::wording::{not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// The server announced how long it keeps an idle connection (`Keep-Alive: timeout=N`) and closed it more than a second
-    /// sooner, with requests left (`max`). If it closed within a second of its response, no idle limit fired: a note.
+    /// The server announced how long it keeps an idle connection (`Keep-Alive: timeout=N`). It closed more than a second
+    /// sooner, and `max` still allowed requests. If it closed within a second of its response, no idle timer expired, and
+    /// this is only a note.
     ///
     /// # Why it matters
     ///
-    /// Clients rely on the number: they reuse a connection up to a second or two before it (undici, Apache HttpClient). When the
-    /// close comes sooner they lose requests to it. Often the number is that of the application and the close that of a proxy
-    /// in front of it; or the server was being restarted.
+    /// Clients rely on the number: they reuse a connection until a second or two before it (undici, Apache HttpClient). If
+    /// the close comes sooner, they lose requests to it. Often an application announces the number and a proxy in front of
+    /// it closes. Or the server was being restarted.
     ///
     /// # Remedy
     ///
-    /// - Let the announced number be that of the program which closes: remove the field at the server behind, or set the
-    ///   proxy's idle limit above it.
+    /// - Announce the timeout of the program that really closes: remove the field at the server behind, or raise the proxy's
+    ///   idle timeout above it.
     ///
     /// # Example
     ///
@@ -44,7 +45,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// Kept as promised:
+    /// Kept as long as announced:
     ///
     /// ```ladder
     ///         client                  server
@@ -58,7 +59,7 @@ rule! {
     /// 30.060                     <--  ACK
     /// ```
     ///
-    /// It was the last request that was promised:
+    /// The announced number of requests was used up:
     ///
     /// ```ladder
     ///         client                  server
@@ -72,7 +73,7 @@ rule! {
     ///  0.080                     <--  ACK
     /// ```
     ///
-    /// The client may close whenever it likes:
+    /// The client closed, which it may do at any time:
     ///
     /// ```ladder
     ///         client                  server
@@ -86,7 +87,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// A response that took its time to arrive: the server counts from its write:
+    /// A response that arrived slowly, because the server counts from its write:
     ///
     /// ```ladder
     ///         client                  server
@@ -102,7 +103,7 @@ rule! {
     /// 15.060                     <--  ACK
     /// ```
     ///
-    /// Packets are missing from the capture, which may be another request:
+    /// Packets are missing from the capture, and may have been another request:
     ///
     /// ```ladder
     ///         client                  server
@@ -122,7 +123,7 @@ rule! {
     ///
     /// RFC 2068 §19.7.1 (`Keep-Alive`); RFC 9112 §9.5 (timeouts).
     pub(super) RULE: "keep-alive-promise-broken", Severity::Warning,
-    "the server closed an idle connection sooner than announced", Check::Connection(check)
+    "the server closes an idle connection sooner than announced", Check::Connection(check)
 }
 
 /// The timeout that the server had announced, in seconds, if it closed an idle connection sooner.
@@ -145,7 +146,7 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let message = sentence!(
-        "The server announced that it keeps an idle connection for {}, and closed {} after the last byte of its response.",
+        "The server announced that it keeps an idle connection for {}. It closed {} after the last byte of its response.",
         Duration::from_secs(promised.into()),
         pause.time
     );
@@ -159,14 +160,14 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         connection.teardown.certainty.max(Certainty::Likely),
-        "idle connections were closed sooner than announced",
+        "The server closed [a connection|# connections] sooner than announced",
         message,
     )
     .shows(
         Some(pause.since),
-        format!("the last response is complete; it says `Keep-Alive: timeout={promised}`"),
+        format!("last response complete, with `Keep-Alive: timeout={promised}`"),
     )
-    .shows(close.map(|event| event.frame_ref), "the server closes")
+    .shows(close.map(|event| event.frame_ref), "close by the server")
     .about(connection)
 }
 

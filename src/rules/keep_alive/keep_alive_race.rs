@@ -13,33 +13,35 @@ use crate::rules::classify::{Ending, EndingKind, ending, request, response};
 use crate::rules::lost_data::{Before, LostData, PAUSE, lost_data};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::statement::{Value, sentence};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{asked, close_word, not_yet, repetition, tell};
 use crate::rules::{RuleInput, Severity};
 
 rule! {
     /// # What happened
     ///
-    /// A connection was kept alive after a response. The server closed it just when the client sent the next request on it:
-    /// neither knew of the other. The request meets a closed socket, draws a RST, and is never answered. The client's log says
-    /// `ECONNRESET`, `socket hang up`, `NoHttpResponseException`, `RemoteDisconnected`, "A connection that was expected to be
-    /// kept alive was closed by the server"; a gateway answers 502 or 503.
+    /// The client kept a connection open for later requests. The server closed it after some idle time, just when the client
+    /// sent its next request. The two crossed on the way. The server's host answers such a request with a RST, and no
+    /// response comes.
+    ///
+    /// The client's log says `ECONNRESET`, `socket hang up`, `NoHttpResponseException`, `RemoteDisconnected`, or "A
+    /// connection that was expected to be kept alive was closed by the server". A gateway answers 502 or 503.
     ///
     /// # Why it matters
     ///
-    /// It comes and goes, hits one request in many, and looks like the network's fault. It is a matter of two timers: the
-    /// server's idle limit is not longer than the client's. Wherever a client may reuse a connection as long as, or longer
-    /// than, the server keeps it, some requests will be sent in that last moment. The server has not read the request, but the
-    /// client cannot know that; by itself it may only repeat idempotent ones.
+    /// The error comes and goes, hits one request in many, and looks like a fault of the network. The cause is two timers:
+    /// the client keeps idle connections as long as the server does, or longer. Some requests are then sent in the last
+    /// moment. The server has not read the request, but the client cannot know that. On its own it may retry only idempotent
+    /// requests.
     ///
     /// # Remedy
     ///
-    /// - Make the client's idle limit shorter than the server's by some seconds (.NET `MaxServicePointIdleTime` or
-    ///   `PooledConnectionIdleTimeout`, Node `keepAliveTimeout` of the agent, the pool's `idleTimeout`, nginx's upstream
+    /// - Make the client's idle timeout some seconds shorter than the server's (.NET `MaxServicePointIdleTime` or
+    ///   `PooledConnectionIdleTimeout`, Node.js `keepAliveTimeout` of the agent, the pool's `idleTimeout`, nginx's upstream
     ///   `keepalive_timeout`).
-    /// - Or make the server's longer than that of everything in front of it (Node `server.keepAliveTimeout` and
-    ///   `headersTimeout` above 60 s behind an AWS ALB, gunicorn `--keep-alive`, Kestrel `KeepAliveTimeout`).
-    /// - Let the client repeat requests that are idempotent on a new connection when this happens (RFC 9112 §9.3.1).
+    /// - Or make the server's idle timeout longer than that of everything in front of it (Node.js `server.keepAliveTimeout`
+    ///   and `headersTimeout` above 60 s behind an AWS ALB, gunicorn `--keep-alive`, Kestrel `KeepAliveTimeout`).
+    /// - Let the client retry idempotent requests on a new connection (RFC 9112 §9.3.1).
     ///
     /// # Tell it by
     ///
@@ -64,7 +66,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// The server had the request when it closed:
+    /// The server already had the request when it closed:
     ///
     /// ```ladder
     ///         client                  server
@@ -80,7 +82,7 @@ rule! {
     ///  => teardown server fin waiting
     /// ```
     ///
-    /// The client had known of the FIN for a long time:
+    /// The client had known of the FIN for seconds:
     ///
     /// ```ladder
     ///         client                  server
@@ -153,6 +155,14 @@ fn check(connection: &Connection) -> Verdict {
     }
 }
 
+/// The verb for a close with this segment.
+fn closed(word: &'static str) -> &'static str {
+    match word {
+        "FIN" => "closed",
+        _ => "reset",
+    }
+}
+
 /// Data whose meaning is not read.
 fn unread(connection: &Connection, close: &CloseEvent, lost: &LostData) -> Verdict {
     let (sent, at) = (lost.sent, close.frame_ref);
@@ -163,28 +173,30 @@ fn unread(connection: &Connection, close: &CloseEvent, lost: &LostData) -> Verdi
     let bytes = Value::bytes(sent.bytes);
     let message = match sent.since >= at {
         true => sentence!(
-            "The client sent {} {} after the server's {}; they crossed, and what was sent was lost.",
+            "The server {} the idle connection ({}). The client sent {} {} after that, and the two crossed.",
+            closed(word),
+            word,
             bytes,
-            sent.since.time.since(at.time),
-            word
+            sent.since.time.since(at.time)
         ),
         false => sentence!(
-            "The client sent {} {} before the server's {}, which does not acknowledge it; they crossed, and what was sent was \
-             lost.",
+            "The client sent {} on an idle connection. The server {} it ({}) {} later, and the two crossed.",
             bytes,
-            at.time.since(sent.since.time),
-            word
+            closed(word),
+            word,
+            at.time.since(sent.since.time)
         ),
     };
     tell(
         &RULE,
         Severity::Error,
         connection.teardown.certainty.max(Certainty::Likely),
-        "data crossed the server's close of an idle connection",
+        "The server closed [an idle connection|# idle connections] as data came",
         message,
     )
+    .means(Some("What the client sent was lost."))
     .shows(Some(at), format!("{word} from the server"))
-    .shows(Some(sent.since), "data that the server never took")
+    .shows(Some(sent.since), "data that was never acknowledged")
     .about(connection)
 }
 
@@ -199,53 +211,56 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let close = ending.close.frame_ref;
     let word = close_word(ending);
     let what = asked(Some(exchange));
-    let message = match sent.first.time >= close.time {
-        true => sentence!(
-            "The client sent a {} {} after the server's {}; they crossed, and the request was never answered.",
-            &what,
-            sent.first.time.since(close.time),
+    let idle = idle_until_close(connection, ending);
+    let mut message = Statement::from(match idle {
+        Some(idle) => sentence!(
+            "The server {} the connection ({}) when it had been idle for {}.",
+            closed(word),
+            word,
+            idle
+        ),
+        None => sentence!(
+            "The server {} the idle connection ({}).",
+            closed(word),
             word
+        ),
+    });
+    if let Some(whose) = idle.and_then(|idle| measured_time::idle(connection, idle, Who::Server)) {
+        message.say(whose);
+    }
+    message.say(match sent.first.time >= close.time {
+        true => sentence!(
+            "The client sent a {} {} after that.",
+            &what,
+            sent.first.time.since(close.time)
         ),
         false => sentence!(
-            "The client sent a {} {} before the server's {}; they crossed, and the request was never answered.",
+            "The client had sent a {} {} before that.",
             &what,
-            close.time.since(sent.first.time),
-            word
+            close.time.since(sent.first.time)
         ),
-    };
-    let idle = idle_until_close(connection, ending);
-    let after = idle.map(|idle| {
-        sentence!(
-            "The connection had been idle for {} when the server closed it.",
-            idle
-        )
     });
-    let whose = idle.and_then(|idle| measured_time::idle(connection, idle, Who::Server));
+    message.say("The two crossed on the way, and no response came.");
     tell(
         &RULE,
         Severity::Error,
         ending.certainty,
-        "requests crossed the server's close of an idle connection",
+        "The server closed [an idle connection as a request|# idle connections as requests] came",
         message,
     )
-    .adds(after)
     .means(Some(repetition(exchange)))
-    .adds(whose)
     .shows(Some(close), format!("{word} from the server"))
-    .shows(
-        Some(sent.first),
-        format!("the {what}, which the server never read"),
-    )
+    .shows(Some(sent.first), format!("{what}, no response"))
     .about(connection)
 }
 
-/// A server that closes with a request unread in its socket resets within this time after the request came.
+/// A server that closes while a request is unread in its socket resets the connection within this time after the request.
 const AT_ONCE: Duration = Duration::from_millis(50);
-/// How near to each other times of the same timer are, as a share and at least.
+/// How much times of the same timer differ at most: this share, or this time if it is more.
 const SHARE: f64 = 0.03;
 const FLOOR: Duration = Duration::from_millis(50);
 
-/// A request that a RST answered at once after a pause.
+/// A request after a pause, and the RST that answered it at once.
 struct Suspect<'a> {
     connection: &'a Connection,
     exchange: &'a Exchange,
@@ -277,9 +292,9 @@ fn suspect(connection: &Connection) -> Option<Suspect<'_>> {
     })
 }
 
-/// Requests that lay unread in the server's socket when its idle timer closed it, so that its system sent a RST instead of
-/// a FIN: the connections, and what is to be said of each. One such RST may have any cause; the time gives it away, if it
-/// is that of other idle closes of the server, of other such RSTs, or was announced.
+/// Requests that were unread in the server's socket when its idle timer closed it, so that its system sent a RST instead of
+/// a FIN: the connections, and the diagnosis of each. One such RST may have any cause. The time shows this cause if it is
+/// that of other idle closes of the server or of other such RSTs, or was announced.
 pub(in crate::rules) fn lay_unread(facts: &RuleInput<'_>) -> BTreeMap<u32, Diagnosis> {
     let suspects: Vec<Suspect<'_>> = facts
         .connections
@@ -323,18 +338,18 @@ fn told_of(it: &Suspect<'_>, timer: Option<Measured>, same: Option<Measured>) ->
         .filter(|seconds| measured_time::fires((*seconds).into(), it.idle));
     let why = if let Some(timer) = timer.filter(|timer| is_of(timer, it.idle)) {
         sentence!(
-            "The server closes idle connections after {} ({} in the capture): its timer ran out as the request came.",
+            "The server closes idle connections after {} ({} in the capture): this timeout expired as the request came.",
             timer.median,
             Value::count(timer.count as u64, "close", "closes")
         )
     } else if let Some(seconds) = announced {
         sentence!(
-            "The server had announced that it keeps an idle connection for {}: its timer ran out as the request came.",
+            "The server had announced an idle timeout of {}, which expired as the request came.",
             Duration::from_secs(seconds.into())
         )
     } else if let Some(same) = same.filter(|same| is_of(same, it.idle)) {
         sentence!(
-            "It went like this after the same time on {}: as it seems, the server's idle timer ran out as the request came.",
+            "The same happened after the same idle time on {}, so the server's idle timeout seems to have expired.",
             Value::count(same.count as u64, "connection", "connections")
         )
     } else {
@@ -347,9 +362,9 @@ fn told_of(it: &Suspect<'_>, timer: Option<Measured>, same: Option<Measured>) ->
             &RULE,
             Severity::Error,
             Certainty::Likely,
-            "requests came just when the server closed an idle connection",
+            "The server reset [an idle connection as a request|# idle connections as requests] came",
             sentence!(
-                "After {} of idleness the client sent a {}, and the server's RST came {} after it.",
+                "The connection was idle for {}. Then the client sent a {}, and the server reset the connection {} later.",
                 it.idle,
                 &what,
                 it.reset.time.since(sent.last.time)
@@ -357,10 +372,10 @@ fn told_of(it: &Suspect<'_>, timer: Option<Measured>, same: Option<Measured>) ->
         )
         .adds(Some(why))
         .adds(Some(
-            "The request lay unread in the server's socket when it closed, hence a RST and no FIN.",
+            "The request was still unread in the server's socket, so its host sent a RST instead of a FIN.",
         ))
         .means(Some(repetition(it.exchange)))
-        .shows(Some(sent.first), format!("the {what}"))
+        .shows(Some(sent.first), what.to_string())
         .shows(Some(it.reset), "RST from the server")
         .story(),
     )
@@ -376,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn both_numbers_are_told() {
+    fn both_times_are_reported() {
         let told =
             message("+5s <-- FIN\n+1ms GET /2 [crossed] -->\n<-- RST [noack]").expect("found");
         assert!(
@@ -390,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_lay_unread_at_the_close_is_a_race_too() {
+    fn a_request_that_was_unread_at_the_close_is_a_race_too() {
         let open = "SYN -->\n<-- SYN\nGET /1 -->\n<-- 200 \"one\"\nACK -->\n";
         let idle =
             |port: u16| format!("client :{port} server\n{open}+1001ms <-- FIN\nFIN -->\n<-- ACK\n");
@@ -436,7 +451,7 @@ mod tests {
     fn a_reset_races_as_well_as_a_fin() {
         let told = message("+5s POST /2 \"x\" -->\n<-- RST [crossed]").expect("found");
         assert!(
-            told.contains("the server's RST") && told.contains("blindly"),
+            told.contains("The server reset the connection (RST)") && told.contains("blindly"),
             "{told}"
         );
     }

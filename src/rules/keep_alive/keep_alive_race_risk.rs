@@ -14,19 +14,19 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// The server closes idle connections after a fixed time, and the client uses connections again that were idle for nearly
-    /// as long. It has gone well so far.
+    /// The server closes idle connections after a fixed time. The client reuses connections that were idle for nearly as
+    /// long. This is a risk, even if no request was lost so far.
     ///
     /// # Why it matters
     ///
-    /// Sooner or later a request meets the server's FIN on the way. It is lost, and the client's log says "connection reset by
-    /// peer", `socket hang up`, "A connection that was expected to be kept alive was closed by the server". It comes and goes,
-    /// at quiet times, and mostly with requests that may not be repeated.
+    /// Sooner or later a request meets the server's FIN on the way and is lost. Then the client's log says "connection reset
+    /// by peer", `socket hang up`, or "A connection that was expected to be kept alive was closed by the server". The error
+    /// comes and goes, at quiet times, and mostly with requests that are not safe to retry.
     ///
     /// # Remedy
     ///
-    /// - Set the client's idle limit a second or more below the server's (the message gives both as measured):
-    ///   `MaxServicePointIdleTime`, `PooledConnectionIdleTimeout`, `keepAliveTimeout` of the pool.
+    /// - Set the client's idle timeout a second or more below the server's (`MaxServicePointIdleTime`,
+    ///   `PooledConnectionIdleTimeout`, `keepAliveTimeout` of the pool). The finding gives both times as measured.
     /// - Or raise the server's keep-alive timeout above the client's.
     ///
     /// # Example
@@ -49,7 +49,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A client that uses connections again at once, or not at all:
+    /// A client that reuses connections soon, or not at all:
     ///
     /// ```ladder
     ///         client [times=3 every=1min] server
@@ -87,7 +87,7 @@ rule! {
     ///
     /// RFC 9112 §9.3, §9.5.
     pub(super) RULE: "keep-alive-race-risk", Severity::Warning,
-    "a client uses connections again that the server is just about to close", Check::Hosts(check)
+    "a client reuses connections that the server is about to close", Check::Hosts(check)
 }
 
 /// Closes that indicate a timer.
@@ -149,24 +149,25 @@ fn story(
         severity: Severity::Warning,
         certainty: Certainty::Likely,
         summary: sentence!(
-            "connections were used again shortly before the server's timer of {}",
+            "[A connection was|# connections were] reused just before a timeout of {}",
             timer.median
         ),
         message: Statement::from(sentence!(
-            "The server closes connections that were idle for {} ({}, from {} to {}).",
+            "The server closes connections after {} of idle time ({}, from {} to {}).",
             timer.median,
             Value::count(timer.count as u64, "close", "closes"),
             timer.range.0,
             timer.range.1
         ))
         .and(sentence!(
-            "The client used {} again after up to {}, so close to that that a request may cross the FIN.",
+            "The client reused {} after up to {} of idle time.",
             Value::count(daring.len() as u64, "connection", "connections"),
             Duration::from_millis(longest.into())
-        )),
+        ))
+        .means("That is so close to the server's timeout that a request may cross the FIN and be lost."),
         evidence: vec![
-            shows(closed[0].close, "the server closes an idle connection"),
-            shows(daring[0].first, "a connection that was used again late"),
+            shows(closed[0].close, "idle connection closed by the server"),
+            shows(daring[0].first, "connection that is reused late"),
         ],
         remedies: RULE.remedies(),
     }

@@ -13,20 +13,20 @@ use crate::rules::wording::{rate, shows};
 rule! {
     /// # What happened
     ///
-    /// The client asked for persistent connections, as HTTP/1.1 does unless it says otherwise, and the server answered
-    /// `Connection: close` on every response.
+    /// The client asked for persistent connections, as HTTP/1.1 does by default. The server sent `Connection: close` in
+    /// every response.
     ///
     /// # Why it matters
     ///
-    /// Each request pays for a handshake of TCP, and of TLS where it is used. NTLM and Kerberos, which authenticate a
-    /// connection, break down. Whoever closes first collects TIME-WAITs; if that is the client, its ports run out.
+    /// Each request pays for a TCP handshake, and for a TLS handshake where TLS is used. NTLM and Kerberos, which
+    /// authenticate a connection, stop working. The side that closes first collects TIME-WAITs. If that is the client, it
+    /// runs out of ports.
     ///
     /// # Remedy
     ///
     /// - Find what refuses: keep-alive switched off in the server (IIS "HTTP Keep-Alives", Apache `KeepAlive Off`, nginx
-    ///   `keepalive_timeout 0`), a custom header `Connection: close` of the application, a proxy that speaks HTTP/1.0 to its
-    ///   backend.
-    /// - Switch keep-alive on there, and let the server's idle timeout be longer than the client's.
+    ///   `keepalive_timeout 0`), a custom header `Connection: close`, or a proxy that uses HTTP/1.0 to its backend.
+    /// - Switch keep-alive on there, and make the server's idle timeout longer than the client's.
     ///
     /// # Example
     ///
@@ -60,7 +60,7 @@ rule! {
     ///
     /// RFC 9112 §9.3, §9.6.
     pub(super) RULE: "keep-alive-refused", Severity::Warning,
-    "the server answers `Connection: close` on every response", Check::Hosts(check)
+    "the server sends `Connection: close` in every response", Check::Hosts(check)
 }
 
 /// Responses from which on it is a setting, not a coincidence.
@@ -99,7 +99,7 @@ fn story(refused: &[&ConnectionSummary]) -> Diagnosis {
         statuses.push(format!("{more} more").into());
     }
     let mut message = Statement::from(sentence!(
-        "On {} the client was ready to go on, and on each the server said `Connection: close`.",
+        "On {} the client wanted to keep the connection. On each of them the server said `Connection: close`.",
         Value::count(refused.len() as u64, "connection", "connections")
     ))
     .and(sentence!(
@@ -108,21 +108,20 @@ fn story(refused: &[&ConnectionSummary]) -> Diagnosis {
     ));
     if let Some(rate) = rate(refused) {
         message.say(sentence!(
-            "A new one was opened every {}, in the mean.",
+            "On average the client opened a new connection every {}.",
             Duration::from_secs_f64(rate.recip())
         ));
     }
-    message.say("One connection could have carried many of these requests.");
+    message.mean("One connection could have carried many of these requests.");
     Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Certain,
-        summary: "responses say `Connection: close` every time, though the client would go on"
-            .into(),
+        summary: "The server refused to keep [a connection|# connections] alive".into(),
         message,
         evidence: vec![
-            shows(refused[0].first, "the first of these connections"),
-            shows(refused[0].close, "it is closed after one response"),
-            shows(refused[1].first, "the next one is opened"),
+            shows(refused[0].first, "first of these connections"),
+            shows(refused[0].close, "closed after one response"),
+            shows(refused[1].first, "next connection opened"),
         ],
         remedies: RULE.remedies(),
     }
@@ -133,7 +132,7 @@ mod tests {
     use crate::rules::ladder_check;
 
     #[test]
-    fn what_was_counted_is_told_in_words_of_its_own() {
+    fn each_count_has_a_sentence_of_its_own() {
         let ladder = |port, status| {
             format!(
                 "client :{port} [times=15 every=100ms] server\nSYN -->\n<-- SYN\nGET / -->\n<-- {status} \"x\" [close]\n\
@@ -144,6 +143,6 @@ mod tests {
         let told = ladder_check::told_by(&super::RULE, &ladder).expect("found");
         assert!(told.contains("On 30 connections the client"), "{told}");
         assert!(told.contains("The status was 200 or 404."), "{told}");
-        assert!(told.contains("A new one was opened every "), "{told}");
+        assert!(told.contains("a new connection every "), "{told}");
     }
 }

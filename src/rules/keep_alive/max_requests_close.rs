@@ -15,18 +15,18 @@ use crate::rules::wording::tell;
 rule! {
     /// # What happened
     ///
-    /// The server closed several connections after the same number of requests: a limit of requests for each connection
+    /// The server closed several connections after the same number of requests. That is a limit of requests per connection
     /// (100 in Apache and Tomcat, 1000 in nginx, 999 in Puma).
     ///
     /// # Why it matters
     ///
-    /// It is a setting, and as it should be where the last response announces the close. A client that sends on without reading
-    /// that, or pipelines, loses a request at each limit; and a low limit makes connections as dear as none kept at all.
+    /// It is a setting, and works well if the last response announces the close. A client that pipelines, or does not read
+    /// the announcement, loses a request at each limit. If the limit is low, keep-alive saves little.
     ///
     /// # Remedy
     ///
-    /// - Let the client obey `Connection: close` in the last response, and repeat idempotent requests that were in flight.
-    /// - Raise the limit where connections are opened often (nginx `keepalive_requests`, Apache `MaxKeepAliveRequests`, Tomcat
+    /// - Let the client obey `Connection: close` in the last response, and retry idempotent requests that were outstanding.
+    /// - Raise the limit if connections are opened often (nginx `keepalive_requests`, Apache `MaxKeepAliveRequests`, Tomcat
     ///   `maxKeepAliveRequests`).
     ///
     /// # Example
@@ -63,7 +63,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// One request each is no limit but another story:
+    /// One request on each connection is not such a limit:
     ///
     /// ```ladder
     ///         client :40001 [times=3 every=1s]  server
@@ -110,7 +110,7 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     }
     let whose = default_count(limit.into(), Counted::Requests);
     let message = sentence!(
-        "The server closed {} after exactly {} each.",
+        "The server closed each of {} after exactly {}.",
         Value::count(list.len() as u64, "connection", "connections"),
         Value::count(limit.into(), "request", "requests")
     );
@@ -120,7 +120,7 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         Severity::Note,
         Certainty::Likely,
         sentence!(
-            "connections to a server that closes after {} requests",
+            "The server closed [a connection|# connections] after {} requests",
             limit
         ),
         message,
@@ -128,7 +128,7 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     .adds(whose)
     .shows(
         first,
-        format!("the first connection that ended after {limit} requests"),
+        format!("first connection that ended after {limit} requests"),
     )
     .story();
     Verdict::Found(Box::new(story))

@@ -3,7 +3,7 @@
 use super::rule::rules;
 
 rules! {
-    "keep_alive", "Keep-alive", "reuse of connections, idle timers, and announcements of a close":
+    "keep_alive", "Keep-alive", "reuse of connections, idle timeouts, and announced closes":
     close_not_announced,
     close_promise_not_kept,
     connection_per_request,

@@ -7,26 +7,26 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, ending, request};
 use crate::rules::lost_data::{Before, LostData, lost_data};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Value, sentence};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{asked, not_yet, repetition, tell};
 
 rule! {
     /// # What happened
     ///
-    /// The server closed an idle connection. The client's system acknowledged the FIN and told the program, which did not
-    /// look, and sent a request on that connection much later. It met a closed socket and drew a RST. The log says
+    /// The server closed an idle connection. The client's system acknowledged the FIN and signalled the end of the stream,
+    /// but the program did not look. Much later it sent a request on that connection and got a RST. The log says
     /// `ECONNRESET`, `EPIPE`, `NoHttpResponseException`, "A connection that was expected to be kept alive was closed".
     ///
     /// # Why it matters
     ///
-    /// Unlike a race this can be avoided: the connection was readable (with the end of the stream) all the time. A pool that
-    /// does not check before it hands a connection out fails whenever a pause is longer than the server's idle limit.
+    /// Unlike a race, this can be avoided: the end of the stream could be read all the time. A pool that does not check a
+    /// connection before it hands it out fails after each pause that is longer than the server's idle timeout.
     ///
     /// # Remedy
     ///
-    /// - Let the pool check a connection before it hands it out (Apache HttpClient `validateAfterInactivity`, OkHttp and urllib3
-    ///   do) or remove it when the end of the stream is signalled; upgrade a client library that does neither.
-    /// - Make the client's idle limit shorter than the server's.
+    /// - Let the pool check a connection before it hands it out (Apache HttpClient `validateAfterInactivity`), or remove it
+    ///   when the end of the stream is signalled. OkHttp and urllib3 check; upgrade a client library that does neither.
+    /// - Make the client's idle timeout shorter than the server's.
     ///
     /// # Tell it by
     ///
@@ -51,7 +51,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A FIN that the client could not have known yet:
+    /// The client could not know of the FIN yet:
     ///
     /// ```ladder
     ///         client                  server
@@ -65,7 +65,7 @@ rule! {
     ///  5.055                     <--  RST [noack]
     /// ```
     ///
-    /// Nor one of which it had only just been told:
+    /// The client had only just been told of the FIN:
     ///
     /// ```ladder
     ///         client                  server
@@ -84,7 +84,7 @@ rule! {
     ///
     /// RFC 9112 §9.5 (clients should watch for the close of idle connections), §9.3.1 (retrying).
     pub(super) RULE: "reuse-of-closed-connection", Severity::Error,
-    "a request was sent on a connection that was known to be closed", Check::Connection(check)
+    "a request was sent on a connection that the client's system knew was closed", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -110,8 +110,8 @@ fn unread(connection: &Connection, known: FrameRef, lost: &LostData) -> Verdict 
     let close = connection.fin[Who::Server as usize];
     let sent = lost.sent;
     let message = sentence!(
-        "The client sent {} {} after its own system had acknowledged the server's FIN; a RST answered, and what was sent was \
-         lost.",
+        "The server closed the connection. The client sent {} {} after its own system had acknowledged that. The server's host \
+         answered with a RST.",
         Value::bytes(sent.bytes),
         sent.since.time.since(known.time)
     );
@@ -119,13 +119,14 @@ fn unread(connection: &Connection, known: FrameRef, lost: &LostData) -> Verdict 
         &RULE,
         Severity::Error,
         connection.teardown.certainty,
-        "data was sent on connections that were known to be closed",
+        "The client sent data on [a closed connection|# closed connections]",
         message,
     )
+    .means(Some("What the client sent was lost."))
     .shows(close.map(|event| event.frame_ref), "FIN from the server")
-    .shows(Some(known), "the client acknowledges the FIN")
-    .shows(Some(sent.since), "data is sent all the same")
-    .shows(Some(lost.reset.frame_ref), "RST")
+    .shows(Some(known), "FIN acknowledged by the client")
+    .shows(Some(sent.since), "data sent after that")
+    .shows(Some(lost.reset.frame_ref), "RST from the server")
     .about(connection)
 }
 
@@ -140,25 +141,29 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let known = connection.fin_acknowledged[Who::Server as usize];
     let knew = known.map(|frame_ref| sent.first.time.since(frame_ref.time));
     let what = asked(Some(exchange));
-    let idle = idle_until_close(connection, ending)
-        .map(|idle| sentence!("The server had closed it after {} without a request.", idle));
-    let message = sentence!(
-        "The client sent a {} {} after its own system had acknowledged the server's FIN; it was never answered.",
+    let mut message = Statement::from(match idle_until_close(connection, ending) {
+        Some(idle) => sentence!(
+            "The server closed the connection after {} without a request.",
+            idle
+        ),
+        None => sentence!("The server closed the connection."),
+    });
+    message.say(sentence!(
+        "The client sent a {} {} after its own system had acknowledged that. No response came.",
         &what,
         knew.unwrap_or_default()
-    );
+    ));
     tell(
         &RULE,
         Severity::Error,
         ending.certainty,
-        "requests were sent on connections that were known to be closed",
+        "[A request was sent on a closed connection|# requests were sent on closed connections]",
         message,
     )
     .means(Some(repetition(exchange)))
-    .adds(idle)
     .shows(Some(ending.close.frame_ref), "FIN from the server")
-    .shows(known, "the client acknowledges the FIN")
-    .shows(Some(sent.first), format!("the {what} is sent all the same"))
+    .shows(known, "FIN acknowledged by the client")
+    .shows(Some(sent.first), format!("{what} sent after that"))
     .about(connection)
 }
 

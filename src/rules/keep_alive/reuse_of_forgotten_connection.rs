@@ -17,24 +17,23 @@ use crate::rules::wording::{asked, not_yet, repetition, tell};
 rule! {
     /// # What happened
     ///
-    /// After a pause the client sent a request on a connection that had never been closed, as far as the capture shows: no FIN
-    /// came. The answer was the RST of a host that has no such connection. The log says `ECONNRESET`, "connection reset by
-    /// peer".
+    /// After a pause the client sent a request on a connection that nobody had closed, as far as the capture shows: no FIN
+    /// came. A host that has no such connection answered with a RST. The log says `ECONNRESET`, "connection reset by peer".
     ///
     /// # Why it matters
     ///
-    /// Somebody forgot the connection without a word: a load balancer or NAT gateway whose idle limit had passed (AWS NLB
-    /// 350 s, Azure 4 min), a server that was restarted or crashed, or a firewall that kept the FIN to itself. The client
-    /// cannot know, and finds out only by losing a request.
+    /// Something forgot the connection silently. It may be a load balancer or NAT gateway whose idle timeout had passed (AWS
+    /// NLB 350 s, Azure 4 min), a server that restarted or crashed, or a firewall that dropped the FIN. The client cannot
+    /// know, and notices only when it loses a request.
     ///
     /// # Remedy
     ///
-    /// - *If the lost data came after an idle time of 30 s or more:* Make the client's idle limit, or the interval of its TCP
-    ///   keep-alive, shorter than the idle time after which this happens; the finding has the measured one.
+    /// - *If the lost data came after an idle time of 30 s or more:* Make the client's idle timeout, or the interval of its
+    ///   TCP keep-alive, shorter than the idle time in this finding.
     /// - *If the lost data came after an idle time of under 30 s:* Look for a restart or a crash of the server at that time,
-    ///   and for anything on the way that was restarted.
+    ///   and of any device on the way.
     /// - Capture at the server as well: if the RST is not in that capture, something on the way sent it.
-    /// - *If the request may be repeated:* Let the client repeat it on a new connection (RFC 9112 §9.3.1).
+    /// - *If the request may be repeated:* Let the client retry it on a new connection (RFC 9112 §9.3.1).
     ///
     /// # Tell it by
     ///
@@ -56,7 +55,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// With a FIN before, the server had not forgotten:
+    /// The server sent a FIN before, so it had not forgotten the connection:
     ///
     /// ```ladder
     ///         client                  server
@@ -70,7 +69,7 @@ rule! {
     ///  5.051                     <--  RST [noack]
     /// ```
     ///
-    /// A request that was acknowledged met a live socket:
+    /// The request was acknowledged, so the server had the connection:
     ///
     /// ```ladder
     ///         client                  server
@@ -104,12 +103,12 @@ rule! {
     ///
     /// RFC 9293 §3.5.1 (half-open connections), §3.10.7.1; RFC 5382 REQ-5 (how long a NAT should remember); RFC 9112 §9.3.1.
     pub(super) RULE: "reuse-of-forgotten-connection", Severity::Error,
-    "a request met a host that knew nothing of the connection", Check::Connection(check)
+    "a request after a pause met a host that did not know the connection", Check::Connection(check)
 }
 
 /// Pauses from which on an idle limit may be the reason.
 const IDLE: Duration = Duration::from_secs(1);
-/// From so long a pause on, a box that answers for the server may have forgotten the connection.
+/// After so long a pause a device that answers for the server may have forgotten the connection.
 const LONG: Duration = Duration::from_secs(30);
 
 fn check(connection: &Connection) -> Verdict {
@@ -150,13 +149,13 @@ fn origin(connection: &Connection, reset: &CloseEvent) -> Sentence {
     let foreign = reset.kind == Some(ResetKind::Foreign);
     match (foreign, low == high) {
         (true, true) if reset.ttl != low => sentence!(
-            "It was not the server that sent it: its time to live is {}, that of all other segments of the server {}.",
+            "The server did not send this RST: its TTL is {}, and all other segments from the server have {}.",
             reset.ttl,
             low
         ),
-        (true, _) => "It was not the server that sent it, but something on the way.".into(),
+        (true, _) => "The server did not send this RST: a device on the way did.".into(),
         (false, _) => {
-            "No FIN of the server was seen. Whether its host or something on the way answered, the capture does not show."
+            "No FIN was seen before. Whether the server's host or a device on the way sent the RST, the capture does not show."
                 .into()
         }
     }
@@ -165,7 +164,7 @@ fn origin(connection: &Connection, reset: &CloseEvent) -> Sentence {
 /// Data whose meaning is not read.
 fn unread(connection: &Connection, sent: InFlight, reset: &CloseEvent) -> Verdict {
     let message = sentence!(
-        "After {} without a segment the client sent {}; a RST from a host that has no such connection answered {} later.",
+        "After {} of idle time the client sent {}. A RST came {} later, from a host that has no such connection.",
         sent.idle,
         Value::bytes(sent.bytes),
         reset.frame_ref.time.since(sent.since.time)
@@ -178,17 +177,17 @@ fn unread(connection: &Connection, sent: InFlight, reset: &CloseEvent) -> Verdic
             true => Certainty::Possible,
             false => Certainty::Likely,
         },
-        "data met a host that knew nothing of the connection",
+        "Data met a host that did not know [a connection|# connections]",
         message,
     )
-    .adds(Some("What was sent was lost."))
-    .adds(Some(origin(connection, reset)))
     .adds(measured_time::forgotten(sent.idle))
+    .means(Some("What the client sent was lost."))
+    .means(Some(origin(connection, reset)))
     .shows(
         Some(sent.since),
-        format!("sent after {} without a segment", duration(sent.idle)),
+        format!("data after {} of idle time", duration(sent.idle)),
     )
-    .shows(Some(reset.frame_ref), "RST: there is no such connection")
+    .shows(Some(reset.frame_ref), "RST: no such connection")
     .about(connection)
 }
 
@@ -211,13 +210,13 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let later = close.time.since(sent.first.time);
     let message = match idle >= IDLE {
         true => sentence!(
-            "After {} without a word the client sent a {}; a RST from a host that has no such connection answered {} later.",
+            "After {} of idle time the client sent a {}. A RST came {} later, from a host that has no such connection.",
             idle,
             &what,
             later
         ),
         false => sentence!(
-            "The client sent a {} {} after the last word; a RST from a host that has no such connection answered {} later.",
+            "The client sent a {} {} after the last data. A RST came {} later, from a host that has no such connection.",
             &what,
             idle,
             later
@@ -231,14 +230,14 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             true => Certainty::Possible,
             false => ending.certainty,
         },
-        "requests met a host that knew nothing of the connection",
+        "[A request|# requests] met a host that did not know the connection",
         message,
     )
-    .means(Some(repetition(exchange)))
-    .adds(Some(origin(connection, &ending.close)))
     .adds(measured_time::forgotten(idle))
-    .shows(Some(sent.first), format!("the {what}"))
-    .shows(Some(close), "RST without ACK: there is no such connection")
+    .means(Some(repetition(exchange)))
+    .means(Some(origin(connection, &ending.close)))
+    .shows(Some(sent.first), what.to_string())
+    .shows(Some(close), "RST without ACK: no such connection")
     .about(connection)
 }
 
@@ -265,21 +264,17 @@ mod tests {
     }
 
     #[test]
-    fn a_box_that_forgot_is_told_with_its_distance() {
+    fn a_device_that_forgot_is_reported_with_its_ttl() {
         let text = format!(
             "{OPEN}\n\"a\" -->\n<-- \"b\"\nACK -->\n+412s \"c\" -->\n<-- RST [noack ttl=250]"
         );
         let found = found_by(&RULE, &text).expect("found");
-        assert!(
-            found.message.contains("time to live is 250"),
-            "{}",
-            found.message
-        );
+        assert!(found.message.contains("TTL is 250"), "{}", found.message);
         assert!(found.message.contains("350 s"), "{}", found.message);
     }
 
     #[test]
-    fn a_listener_that_took_nothing_has_forgotten_nothing() {
+    fn a_listener_that_accepted_nothing_has_forgotten_nothing() {
         for data in ["GET / -->", "\"hello\" -->"] {
             let again = "+1s <-- again\n+300ms again -->";
             let text =
