@@ -10,25 +10,25 @@ use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
-use crate::rules::statement::sentence;
+use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
     ///
-    /// The client sent a SYN to one address, and a SYN-ACK came to the same port from another one. The client's host knows
-    /// nothing of that and reset it; the connect got no answer.
+    /// The client sent a SYN to one address. A SYN-ACK came to the same client port from another address. The client's host
+    /// did not know that connection and reset it, so the connection attempt got no answer.
     ///
     /// # Why it matters
     ///
-    /// The connect times out though server and network are up. Something translates addresses on the way there and not on the
-    /// way back: a server behind a virtual address that answers with its own, a load balancer that the answers pass by, two
-    /// routers of which only one knows the connection.
+    /// The attempt times out although server and network are up. A device translates addresses on the way there and not on
+    /// the way back. Examples are a server behind a virtual address that answers with its own, or a load balancer that the
+    /// replies bypass. Another is a pair of routers if only one of them knows the connection.
     ///
     /// # Remedy
     ///
-    /// - Let the answers go back through the box that translated the request: default gateway of the server, source
-    ///   translation at the load balancer.
+    /// - Route the replies back through the device that translated the request: set the server's default gateway, or use
+    ///   source NAT at the load balancer.
     /// - With direct server return, put the virtual address on the loopback interface of each server and listen on it.
     ///
     /// # Example
@@ -62,7 +62,7 @@ rule! {
     ///
     /// RFC 9293 §3.10.7.1, §3.10.7.3.
     pub(super) RULE: "answer-from-elsewhere", Severity::Warning,
-    "a SYN was answered from another address than the one it was sent to", Check::Hosts(check)
+    "the SYN-ACK comes from another address than the SYN was sent to", Check::Hosts(check)
 }
 
 /// An answer comes within the time a client waits.
@@ -104,13 +104,13 @@ fn story(asked: &ConnectionSummary, answer: &ConnectionSummary) -> Diagnosis {
     Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
-        summary: "SYNs were answered from another address".into(),
-        message: sentence!(
-            "The SYN went to {} and the SYN-ACK came from {}, to the same client port; the client's host does not take it.",
+        summary: "The SYN-ACK to [a SYN|# SYNs] came from another address".into(),
+        message: Statement::from(sentence!(
+            "The client sent a SYN to {}. The SYN-ACK came from {}, to the same client port, and the client's host reset it.",
             asked.server,
             answer.server
-        )
-        .into(),
+        ))
+        .means("The client sent no request on this connection: the attempt is safe to retry."),
         evidence: vec![
             shows(asked.first, format!("SYN to {}", asked.server)),
             shows(answer.first, format!("SYN-ACK from {}", answer.server)),

@@ -10,17 +10,18 @@ use crate::rules::wording::tell;
 rule! {
     /// # What happened
     ///
-    /// The response was complete and the client had it. The client then ended the connection with a RST instead of a FIN, or
-    /// answered the server's FIN with one.
+    /// The client received the complete response. Then it ended the connection with a RST instead of a FIN, or answered the
+    /// server's FIN with a RST.
     ///
     /// # Why it matters
     ///
-    /// It does not: nothing was on its way any more. Browsers, load generators, Windows programs and proxies that want no
-    /// TIME-WAIT (`SO_LINGER` 0, HAProxy to its servers) close like this. Servers may log `ECONNRESET`; that can be ignored.
+    /// It does not matter: nothing was outstanding any more. Browsers, load generators, Windows programs and proxies that
+    /// want no TIME-WAIT (`SO_LINGER` 0, HAProxy to its servers) close this way. Servers may log `ECONNRESET`, which can be
+    /// ignored.
     ///
     /// # Remedy
     ///
-    /// - Nothing has to be changed; if the server's log is noisy, log resets between two requests quietly.
+    /// - Change nothing. In a noisy server log, lower the level for resets between two requests.
     ///
     /// # Example
     ///
@@ -37,7 +38,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// The client had not everything:
+    /// The client had not everything yet:
     ///
     /// ```ladder
     ///         client                  server
@@ -48,7 +49,7 @@ rule! {
     ///  0.050  RST                -->
     /// ```
     ///
-    /// The server's RST is another matter:
+    /// The server sent the RST:
     ///
     /// ```ladder
     ///         client                  server
@@ -64,7 +65,7 @@ rule! {
     ///
     /// RFC 9112 §6.3 (message body length), §9.6; RFC 9293 §3.6.1.
     pub(super) RULE: "client-reset-after-response", Severity::Benign,
-    "the client reset the connection after it had the complete response", Check::Ending(&[EndingKind::ClientResetAfter], check)
+    "the client resets the connection after it has the complete response", Check::Ending(&[EndingKind::ClientResetAfter], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
@@ -78,15 +79,15 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "The client reset the connection {} after the last byte of a complete response.",
         reset.frame_ref.time.since(message.last.time)
     ))
-    .and("Nothing was lost.");
+    .means("Nothing was lost.");
     tell(
         &RULE,
         Severity::Benign,
         ending.certainty,
-        "clients reset after a complete response",
+        "The client reset [a connection|# connections] after the full response",
         told,
     )
-    .shows(Some(message.last), "the response is complete")
+    .shows(Some(message.last), "response complete")
     .shows(Some(reset.frame_ref), "RST from the client")
     .about(connection)
 }

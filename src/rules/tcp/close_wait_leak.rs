@@ -13,19 +13,20 @@ use crate::rules::wording::{not_yet, side, tell};
 rule! {
     /// # What happened
     ///
-    /// One side sent its FIN and the other side's system acknowledged it. For more than a minute nothing followed: no data, no
-    /// FIN, no RST. The socket there stays in CLOSE-WAIT: its program has not closed it.
+    /// One side sent its FIN, and the other side's system acknowledged it. For more than a minute nothing followed: no data,
+    /// no FIN, no RST. The other side's socket stays in CLOSE-WAIT, because its program has not closed it.
     ///
     /// # Why it matters
     ///
-    /// No timer ends a CLOSE-WAIT; each one holds a descriptor until the program ends ("Too many open files", `EMFILE`). It
-    /// happens where an error path forgets to close, a response body is never read to its end, or a thread is blocked.
+    /// No timer ends a CLOSE-WAIT. Each one holds a file descriptor until the program ends ("Too many open files",
+    /// `EMFILE`). Causes are an error path that forgets to close, a response body that is never read to its end, or a
+    /// blocked thread.
     ///
     /// # Remedy
     ///
-    /// - Close the connection on every path of the program that was told of the end of the stream (`finally`, `using`, `defer`),
-    ///   and read response bodies to their end; the last request on these connections tells where to look.
-    /// - Set an idle limit at the side that leaks, so that forgotten connections go.
+    /// - Close the connection on every path of the program that got the end of the stream (`finally`, `using`, `defer`), and
+    ///   read response bodies to their end. The last request on these connections shows where to look.
+    /// - Set an idle timeout on the side that leaks, so that forgotten connections are closed.
     ///
     /// # Tell it by
     ///
@@ -85,7 +86,7 @@ rule! {
     /// 80.030  ACK                -->
     /// ```
     ///
-    /// The capture begins at the last FIN, so that the other one was before it:
+    /// The capture begins at the last FIN, and the other one came before it:
     ///
     /// ```ladder
     ///         client                  server
@@ -125,7 +126,7 @@ rule! {
     ///
     /// RFC 9293 §3.3.2 (CLOSE-WAIT), §3.6.
     pub(super) RULE: "close-wait-leak", Severity::Error,
-    "one side closed, the other never did", Check::Connection(check)
+    "one side closed, and the other side never did", Check::Connection(check)
 }
 
 /// Time a program may take to close.
@@ -138,7 +139,7 @@ const BELIEVABLE: Duration = Duration::from_secs(24 * 3600);
 fn may_have_closed(connection: &Connection, who: Who, known: FrameRef) -> bool {
     let sent = &connection.sent[who as usize];
     let spoke = connection.last_data[who as usize];
-    // A side that is heard of for the first time when it acknowledges a FIN may have sent its own before the capture.
+    // A side that is first seen when it acknowledges a FIN may have sent its own before the capture.
     let before = connection.opening == Opening::Midstream && (spoke.frame.0 == 0 || spoke > known);
     before || connection.sent.iter().any(|sent| sent.missing > 0) || sent.packets == 0
 }
@@ -167,24 +168,24 @@ fn check(connection: &Connection) -> Verdict {
         }
         let (closer, leaker) = (side(who), side(who.other()));
         let message = Statement::from(sentence!(
-            "The {} closed; the {}'s system acknowledged that, but its program did not close for {}, as long as the capture \
-             shows.",
+            "The {} closed the connection, and the {}'s system acknowledged that. Its program did not close for the rest of \
+             the capture, {}.",
             closer,
             leaker,
             open
         ))
-        .and("Its socket was left in CLOSE-WAIT.");
+        .means("The socket stays in CLOSE-WAIT and holds a file descriptor until the program closes it or ends.");
         return tell(
             &RULE,
             Severity::Error,
             Certainty::Likely,
-            sentence!("the {} never closed", leaker),
+            sentence!("The {} never closed [a connection|# connections]", leaker),
             message,
         )
         .shows(Some(fin.frame_ref), format!("FIN from the {closer}"))
         .shows(
             Some(known),
-            format!("the {leaker} acknowledges the FIN, and says nothing more"),
+            format!("FIN acknowledged by the {leaker}, nothing more follows"),
         )
         .about(connection);
     }

@@ -13,18 +13,18 @@ use crate::rules::wording::{not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// The client was sending, in TLS or in a protocol that is not read here, and a RST came from the server's address. What
-    /// the client had sent last was never acknowledged: the server's program did not get it.
+    /// The client was sending data, in TLS or in a protocol that is not read here. Then a RST came from the server. What the
+    /// client had sent last was never acknowledged, so it is lost.
     ///
     /// # Why it matters
     ///
-    /// Data is lost, and only the protocol tells whether it mattered: a request, a part of an upload, a message. The client's
+    /// Only the protocol shows whether the lost data mattered: a request, a part of an upload, or a message. The client's
     /// log says `ECONNRESET`, "connection reset by peer".
     ///
     /// # Remedy
     ///
-    /// - Look into the server's log at the moment of the RST: whether its program ended, gave the client up, or closed with
-    ///   data of the client unread.
+    /// - Look in the server's log at the moment of the RST. Its program may have ended, timed out, or closed while data from
+    ///   the client was unread.
     /// - Capture at the server as well: if the RST is not in that capture, something on the way sent it.
     ///
     /// # Example
@@ -42,7 +42,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// All had been acknowledged:
+    /// All data had been acknowledged:
     ///
     /// ```ladder
     ///         client                  server
@@ -54,7 +54,7 @@ rule! {
     ///  0.050                     <--  RST
     /// ```
     ///
-    /// After a time of idleness the connection had been forgotten:
+    /// The connection had been idle, and was forgotten:
     ///
     /// ```ladder
     ///         client                  server
@@ -72,7 +72,7 @@ rule! {
     ///
     /// RFC 9293 §3.5.2, §3.10.7.
     pub(super) RULE: "data-lost-in-reset", Severity::Error,
-    "a RST took data that had not been acknowledged", Check::Connection(check)
+    "the server resets the connection, and data was not acknowledged", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -94,16 +94,17 @@ fn check(connection: &Connection) -> Verdict {
             true => Certainty::Possible,
             false => Certainty::Likely,
         },
-        "data was lost to a RST of the server",
+        "The server reset [a connection|# connections], and data was lost",
         sentence!(
-            "The client had sent {} that were never acknowledged when a RST of the server came, {} after the first of them.",
+            "The client sent {}. The server reset the connection {} after the first of it, and acknowledged none of it.",
             Value::exact_bytes(lost.sent.bytes),
             lost.reset.frame_ref.time.since(lost.sent.since.time)
         ),
     )
+    .means(Some("What the client sent was lost."))
     .shows(
         Some(lost.sent.since),
-        "the first of the data that was not acknowledged",
+        "first data that was not acknowledged",
     )
     .shows(Some(lost.reset.frame_ref), "RST from the server")
     .about(connection)
@@ -113,10 +114,10 @@ fn check(connection: &Connection) -> Verdict {
 mod tests {
     use crate::rules::ladder_check;
 
-    /// Of a capture with a snap length it is not known whether TLS was spoken, nor what the last bytes were. As few as an
-    /// alert has may be the goodbye in answer to the server's.
+    /// A capture with a snap length does not show whether TLS was used, nor what the last bytes were. If they are as few as in
+    /// an alert, they may be the `close_notify` in answer to the server's.
     #[test]
-    fn short_uncaptured_bytes_behind_a_close_may_be_a_goodbye() {
+    fn short_uncaptured_bytes_after_a_close_may_be_a_close_notify() {
         let lost = |cut: &str, bytes: u32| {
             let text = format!(
                 "SYN -->\n<-- SYN\nACK -->\ndata 300 [{cut}] -->\n<-- data 200 [{cut}]\nACK -->\n<-- FIN\n\

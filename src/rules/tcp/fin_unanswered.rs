@@ -9,20 +9,20 @@ use crate::rules::wording::{not_yet, side, tell};
 rule! {
     /// # What happened
     ///
-    /// One side sent its FIN and repeated it at growing intervals. Nobody acknowledged it: the other side had vanished, or
-    /// something on the way had forgotten the connection and drops its segments.
+    /// One side sent its FIN and retransmitted it at growing intervals. The other side never acknowledged it: that host had
+    /// vanished, or a device on the way had forgotten the connection and drops its packets.
     ///
     /// # Why it matters
     ///
-    /// All data had been acknowledged, so nothing is lost by this. But the path or the host went away while the connection
-    /// was idle: the next request on such a connection would have hung for minutes. If the other side had closed before, it
-    /// may just have forgotten the connection: a note.
+    /// All data had been acknowledged, so nothing was lost here. But the path or the host failed while the connection was
+    /// idle. The next request on such a connection would have hung for minutes. If the other side had closed before, it may
+    /// only have forgotten the connection: then this is a note.
     ///
     /// # Remedy
     ///
-    /// - *If the connection had been idle for 30 s or more:* Look for a firewall or NAT gateway whose idle limit is shorter than
-    ///   the pause before this FIN, and let the program close or probe (TCP keep-alive) sooner.
-    /// - Look whether the other host was switched off or cut off at that time.
+    /// - *If the connection had been idle for 30 s or more:* Look for a firewall or NAT gateway whose idle timeout is
+    ///   shorter than the pause before this FIN. Let the program close, or send TCP keep-alive probes, sooner than that.
+    /// - Find out whether the other host was switched off or disconnected at that time.
     ///
     /// # Example
     ///
@@ -42,7 +42,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// Acknowledged at last:
+    /// The FIN was acknowledged in the end:
     ///
     /// ```ladder
     ///         client                  server
@@ -93,7 +93,7 @@ rule! {
     ///
     /// RFC 9293 §3.8.1 (retransmission), §3.6; RFC 6298 §5.5 (the interval doubles).
     pub(super) RULE: "fin-unanswered", Severity::Warning,
-    "a FIN was repeated and never acknowledged", Check::Connection(check)
+    "a FIN is retransmitted and never acknowledged", Check::Connection(check)
 }
 
 /// This many FINs without an answer are no coincidence.
@@ -129,15 +129,18 @@ fn check(connection: &Connection) -> Verdict {
                 .fold(connection.first.time, std::cmp::max),
         );
         let message = Statement::from(sentence!(
-            "The {} sent its FIN {} within {}, and the {} never acknowledged it.",
+            "The {} sent its FIN {} within {}. The {} never acknowledged it.",
             name,
             Value::count(sent.fins.into(), "time", "times"),
             connection.last.time.since(fin.frame_ref.time),
             side(who.other())
         ))
-        .and(sentence!("No data had been sent for {} before.", idle))
-        .and("All data had been acknowledged: nothing was lost by it.");
-        // Whoever has closed and been acknowledged needs nothing more of this connection, and may forget it.
+        .and(sentence!(
+            "The connection had been idle for {} before.",
+            idle
+        ))
+        .means("All data had been acknowledged, so nothing was lost.");
+        // A side that has closed and got its acknowledgement needs this connection no more, and may forget it.
         let closed = connection.fin[other];
         return tell(
             &RULE,
@@ -146,12 +149,12 @@ fn check(connection: &Connection) -> Verdict {
                 None => Severity::Warning,
             },
             connection.teardown.certainty,
-            "FINs were never acknowledged",
+            "[A FIN was|FINs on # connections were] never acknowledged",
             message,
         )
         .adds(closed.map(|_| sentence!("The {} had closed before.", side(who.other()))))
         .shows(Some(fin.frame_ref), format!("FIN from the {name}"))
-        .shows(Some(connection.last), "the last segment of the connection")
+        .shows(Some(connection.last), "last segment of the connection")
         .about(connection);
     }
     not_yet(connection)

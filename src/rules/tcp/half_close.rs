@@ -10,17 +10,18 @@ use crate::rules::wording::{asked, tell};
 rule! {
     /// # What happened
     ///
-    /// The client closed its direction of the connection after the request (`shutdown(SHUT_WR)`), and the server sent the whole
-    /// response to it afterwards.
+    /// The client closed its direction of the connection after the request (`shutdown(SHUT_WR)`). The server then sent the
+    /// complete response.
     ///
     /// # Why it matters
     ///
-    /// It worked here. It is allowed in TCP and of no use in HTTP/1.1, where the request tells its own end; and servers and
-    /// proxies may take the FIN for the client's departure and give up (nginx logs 499). The same client may fail elsewhere.
+    /// It worked here. TCP allows it, but HTTP/1.1 does not need it, because a request shows its own end. Servers and
+    /// proxies may take the FIN for a client that has left, and stop (nginx logs 499). The same client may fail elsewhere.
     ///
     /// # Remedy
     ///
-    /// - Do not half-close: send `Connection: close` instead, and close after the response (`nc -N` is such a client).
+    /// - Do not half-close: send `Connection: close` instead, and close after the response. `nc -N` is a client that
+    ///   half-closes.
     ///
     /// # Example
     ///
@@ -41,7 +42,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A client that has gone refuses the answer:
+    /// The client had left, and refuses the response:
     ///
     /// ```ladder
     ///         client                  server
@@ -72,7 +73,7 @@ rule! {
     ///
     /// RFC 9293 §3.6 (half-closed connections); RFC 9112 §9.6.
     pub(super) RULE: "half-close", Severity::Benign,
-    "the client closed its direction after the request and read the answer", Check::Ending(&[EndingKind::HalfClose], check)
+    "the client closes its direction after the request and still gets the response", Check::Ending(&[EndingKind::HalfClose], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
@@ -84,7 +85,8 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     };
     let close = ending.close.frame_ref;
     let message = sentence!(
-        "The client sent its FIN {} after the last byte of the {}; the response was complete {} later and was taken.",
+        "The client closed its direction (FIN) {} after the last byte of the {}. The complete response came {} later, and the \
+         client accepted it.",
         close.time.since(sent.last.time),
         asked(ending.exchange),
         answer.last.time.since(close.time)
@@ -93,10 +95,11 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         &RULE,
         Severity::Benign,
         ending.certainty,
-        "clients closed their direction and read the answer",
+        "[A half-closed connection|# half-closed connections] still got the response",
         message,
     )
+    .means(Some("Nothing was lost."))
     .shows(Some(close), "FIN from the client")
-    .shows(Some(answer.last), "the response is complete")
+    .shows(Some(answer.last), "response complete")
     .about(connection)
 }

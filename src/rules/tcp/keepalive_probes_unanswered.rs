@@ -10,19 +10,19 @@ use crate::rules::wording::{side, tell};
 rule! {
     /// # What happened
     ///
-    /// One side's kernel sent keep-alive probes on an idle connection, and the other side did not answer any of them.
+    /// One side's kernel sent keep-alive probes on an idle connection, and the other side answered none of them.
     ///
     /// # Why it matters
     ///
-    /// The other host is gone, or something on the way has forgotten the connection. After the last probe the connection ends
-    /// with `ETIMEDOUT`, and nobody gets to know it at the other end. That the probes were on is good: without them the
-    /// connection would hang until somebody writes.
+    /// The other host is gone, or a device on the way has forgotten the connection. After the last probe the connection ends
+    /// with `ETIMEDOUT`, and the other end does not notice. The probes are useful: without them the connection would hang
+    /// until one side writes.
     ///
     /// # Remedy
     ///
-    /// - Find out what became of the other host at the time of its last segment.
-    /// - Probe earlier than the way forgets a connection (`TCP_KEEPIDLE` below the idle limit of firewalls and load
-    ///   balancers on the way): a host that is there answers then.
+    /// - Find out what happened to the other host at the time of its last segment.
+    /// - Set `TCP_KEEPIDLE` below the idle timeout of firewalls and load balancers on the way. Then a host that is still
+    ///   there answers.
     ///
     /// # Tell it by
     ///
@@ -106,14 +106,14 @@ fn check(connection: &Connection) -> Verdict {
     };
     let between = it.until.time.since(it.since.time) / u32::from(it.probes - 1).max(1);
     let reset = connection.reset[who as usize].filter(|reset| reset.frame_ref >= it.until);
-    let given_up = reset.map(|_| "Then it gave the connection up with a RST.");
+    let given_up = reset.map(|_| sentence!("Then the {} reset the connection.", side(who)));
     tell(
         &RULE,
         Severity::Error,
         Certainty::Likely,
-        "keep-alive probes got no answer",
+        "Keep-alive probes on [a connection|# connections] got no answer",
         sentence!(
-            "After {} of idleness the {} sent {}, {} apart, and none was answered.",
+            "After {} of idle time the {} sent {}, {} apart. None was answered.",
             it.since.time.since(it.peer_last_sent.time),
             side(who),
             Value::count(it.probes.into(), "keep-alive probe", "keep-alive probes"),
@@ -121,12 +121,18 @@ fn check(connection: &Connection) -> Verdict {
         ),
     )
     .adds(given_up)
+    .means(Some(
+        "The other host is gone, or a device on the way has forgotten the connection. Whether new connections work shows which.",
+    ))
     .shows(
         Some(it.peer_last_sent),
-        "the last segment from the other side",
+        "last segment from the other side",
     )
-    .shows(Some(it.since), "the first probe")
-    .shows(Some(it.until), "the last probe")
-    .shows(reset.map(|reset| reset.frame_ref), "given up")
+    .shows(Some(it.since), "first probe")
+    .shows(Some(it.until), "last probe")
+    .shows(
+        reset.map(|reset| reset.frame_ref),
+        format!("RST from the {}", side(who)),
+    )
     .about(connection)
 }

@@ -3,7 +3,7 @@
 use super::rule::rules;
 
 rules! {
-    "tcp", "TCP", "FINs, RSTs and retransmissions by themselves":
+    "tcp", "TCP", "FINs, RSTs and retransmissions, in any protocol":
     answer_from_elsewhere,
     client_reset_after_response,
     close_wait_leak,

@@ -18,23 +18,23 @@ use crate::rules::{RuleInput, Severity};
 rule! {
     /// # What happened
     ///
-    /// The client's host sent a RST that says "there is no such connection", although no FIN of its own had been seen: right
-    /// after a segment of the server that lay outside of what was expected, or after one from an address with which it has
-    /// no connection, while its port had one with another address.
+    /// The client's host sent a RST that means "there is no such connection", although the client had not closed. The RST
+    /// followed a segment from the server that was out of the expected range. Or it followed a segment from an unknown
+    /// address, to a port on which the client has a connection with another address.
     ///
     /// # Why it matters
     ///
-    /// A host that translates addresses for others (a container or Kubernetes node, a router) lets segments that its
-    /// connection tracking finds invalid pass untranslated. They reach the node itself, which has no such connection and
-    /// resets it. Transfers at high rates over lossy ways break now and then with "connection reset by peer", on both ends
-    /// at once.
+    /// Container hosts, Kubernetes nodes and routers translate addresses for others. If connection tracking finds a segment
+    /// invalid, it passes that segment on without translation. The segment reaches the node itself, which has no such
+    /// connection and resets it. Fast transfers over lossy paths then fail now and then with "connection reset by peer", at
+    /// both ends at once.
     ///
     /// # Remedy
     ///
-    /// - Capture inside the container and at the server as well: a segment that arrives with the server's own address where
-    ///   the client knows another, and a RST that the container never sent, are the proof.
-    /// - Where that is proven, set `net.netfilter.nf_conntrack_tcp_be_liberal=1` on the node that translates, or drop
-    ///   what is INVALID in its FORWARD chain.
+    /// - Capture inside the container and at the server too. Proof is a segment with the server's own address where the
+    ///   client knows another one, and a RST that the container never sent.
+    /// - With that proof, set `net.netfilter.nf_conntrack_tcp_be_liberal=1` on the node that translates, or drop what is
+    ///   INVALID in its FORWARD chain.
     ///
     /// # Example
     ///
@@ -52,7 +52,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A program that leaves in the middle resets with an acknowledgement, or closes first:
+    /// A program that leaves in the middle sends a RST with ACK, or closes first:
     ///
     /// ```ladder
     ///         client                  server
@@ -65,7 +65,7 @@ rule! {
     ///  0.061  RST                -->
     /// ```
     ///
-    /// A segment of another server for a port that is not in use:
+    /// A segment from another server for a port that is not in use:
     ///
     /// ```ladder
     ///         client :40000 server 10.0.0.10:80
@@ -82,10 +82,10 @@ rule! {
     ///
     /// RFC 9293 §3.5.2, §3.10.7.4; RFC 5961 §5.
     pub(super) RULE: "nat-invalid-reset", Severity::Error,
-    "a node reset a transfer that its client was in the middle of", Check::All(check)
+    "a node resets a transfer of a client behind it", Check::All(check)
 }
 
-/// A client whose program ended long before is another case, and so is a connection that was over for long.
+/// A client whose program ended long before is another case, and so is a connection that ended long before.
 const RECENT: Duration = Duration::from_secs(1);
 
 fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
@@ -93,7 +93,7 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     alone.chain(untranslated(hosts)).collect()
 }
 
-/// Segments outside of what was expected, and the client's RST for want of a socket right after them.
+/// Segments out of the expected range, and right after them the client's RST because it has no socket.
 fn beside_its_own(connection: &Connection) -> Option<HostDiagnosis> {
     let teardown = &connection.teardown;
     let by_client = (teardown.by, teardown.how) == (By::Client, How::Reset(ResetKind::NoSocket));
@@ -114,17 +114,19 @@ fn beside_its_own(connection: &Connection) -> Option<HostDiagnosis> {
         &RULE,
         Severity::Error,
         Certainty::Possible,
-        "transfers were reset by a node that does not know them",
+        "The client's host reset [a running transfer|# running transfers]",
         sentence!(
-            "The client's host reset the connection in the middle of a response, with a RST for want of a socket, though no \
-             FIN of the client was seen. {} of the server lay outside of what was expected: a translator may have let one \
-             through untranslated.",
+            "The server sent a response, with {} out of the expected range. The client's host reset the connection during that \
+             response. The RST means that it had no such connection, but no FIN from the client was seen.",
             Value::count(odd.into(), "segment", "segments")
         ),
     )
+    .means(Some(
+        "The response was lost. A host that translates addresses may have passed on one of these segments without translating it.",
+    ))
     .shows(
         Some(response.message.last),
-        "the last of the response that was in order",
+        "last of the response that was in sequence",
     )
     .shows(
         Some(reset.frame_ref),
@@ -182,7 +184,7 @@ fn untranslated(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
 fn story(live: &ConnectionSummary, stray: &ConnectionSummary) -> Diagnosis {
     let end = match (live.by, live.how) {
         (By::Server, How::Reset(_)) => Some(sentence!(
-            "{} after the client's RST the connection was reset from the server's side.",
+            "{} after the client's RST the server reset the open connection.",
             live.close.time.since(stray.close.time)
         )),
         _ => None,
@@ -192,23 +194,23 @@ fn story(live: &ConnectionSummary, stray: &ConnectionSummary) -> Diagnosis {
         &RULE,
         Severity::Error,
         Certainty::Likely,
-        "connections shared a port when a segment came through untranslated",
+        "[A segment|# segments] from an unknown address got a RST",
         sentence!(
-            "The client's port had an open connection to {}. A segment of {} came for it, with which the client has no \
-             connection: its host answered with a RST.",
+            "The client's port had an open connection to {}. A segment came for that port from {}, with which the client has \
+             no connection. The client's host answered with a RST.",
             live.server,
             stray.server
         ),
     )
-    .adds(Some(
-        "The addresses belong together: something on the way translates one to the other, and let this segment through as it \
-         was. The RST goes to the true server and ends the connection there.",
-    ))
     .adds(end)
-    .shows(Some(live.first), "the client's own connection begins")
-    .shows(Some(stray.first), format!("a segment from {}", stray.server))
-    .shows(Some(stray.close), format!("the client's host sends a RST to {}", stray.server))
-    .shows(closed.then_some(live.close), "the client's own connection is reset")
+    .means(Some(
+        "The two addresses belong together: a device on the way translates one to the other, and did not translate this segment. \
+         The RST goes to the real server and ends the connection there.",
+    ))
+    .shows(Some(live.first), "start of the client's own connection")
+    .shows(Some(stray.first), format!("segment from {}", stray.server))
+    .shows(Some(stray.close), format!("RST from the client's host to {}", stray.server))
+    .shows(closed.then_some(live.close), "RST on the client's own connection")
     .story()
 }
 

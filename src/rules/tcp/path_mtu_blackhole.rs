@@ -12,21 +12,21 @@ use crate::rules::wording::{side, tell};
 rule! {
     /// # What happened
     ///
-    /// The connection was opened and small segments came through in both directions, but a full-sized one was sent again and
-    /// again without ever being acknowledged, while the other side went on to send.
+    /// The connection was opened, and small segments came through in both directions. A full-sized segment was retransmitted
+    /// and never acknowledged, while the other side went on sending.
     ///
     /// # Why it matters
     ///
-    /// Somewhere on the way is a link with a smaller maximum packet size (a tunnel, PPPoE, a VPN), and the ICMP message that
-    /// would say so does not reach the sender. Logins and short pages work; uploads, long pages and the certificates of a TLS
-    /// handshake hang until a timeout.
+    /// A link on the way has a smaller maximum packet size (a tunnel, PPPoE, a VPN). The ICMP message that would report it
+    /// does not reach the sender. Logins and short pages work. Uploads, long pages and the certificates of a TLS handshake
+    /// hang until a timeout.
     ///
     /// # Remedy
     ///
-    /// - Let routers at the tunnel clamp the maximum segment size (`--clamp-mss-to-pmtu`), or lower the MTU of the sending
+    /// - Clamp the maximum segment size at the tunnel's router (`--clamp-mss-to-pmtu`), or lower the MTU of the sending
     ///   host's interface.
     /// - Let ICMP type 3 code 4 (IPv6: type 2) through all firewalls on the way.
-    /// - Switch on `net.ipv4.tcp_mtu_probing` at the sender, which finds a size by itself.
+    /// - Set `net.ipv4.tcp_mtu_probing` at the sender, so that it finds a size itself.
     ///
     /// # Tell it by
     ///
@@ -67,7 +67,7 @@ rule! {
     ///  4.500                     <--  again [lost]
     /// ```
     ///
-    /// Only the beginnings of segments were kept, and all were acknowledged:
+    /// The capture kept only the beginnings of segments, and all were acknowledged:
     ///
     /// ```ladder
     ///         client                  server
@@ -94,7 +94,7 @@ rule! {
     ///
     /// RFC 2923 §2.1; RFC 1191; RFC 4821; RFC 8201.
     pub(super) RULE: "path-mtu-blackhole", Severity::Error,
-    "small segments come through and large ones do not", Check::Connection(check)
+    "small segments get through and large ones do not", Check::Connection(check)
 }
 
 /// Smaller segments fit through every link that IPv6 may use, less the headers (RFC 8200 §5).
@@ -135,14 +135,15 @@ fn check(connection: &Connection) -> Verdict {
         .filter(|quote| quote.kind == QuoteKind::TooBig);
     let told = quote.map(|quote| {
         sentence!(
-            "{} said that it is too big ({}), and the {} did not hear it or did not heed it.",
+            "{} reported that it is too big ({}). The {} did not get that message, or ignored it.",
             quote.reporter,
             quote.frame,
             name
         )
     });
     let message = sentence!(
-        "The {} sent a segment of {} {} over {} and it was never acknowledged; the largest known to have come through had {}.",
+        "The {} sent a segment of {} {} over {}, and it was never acknowledged. The largest segment known to have come through \
+         had {}.",
         name,
         Value::exact_bytes(it.length.into()),
         Value::count(u64::from(it.same) + 1, "time", "times"),
@@ -153,24 +154,24 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         Certainty::Likely,
-        "large segments do not come through",
+        "[A large segment|Large segments on # connections] did not get through",
         message,
     )
     .adds(Some(
-        "The other side sent segments after the first repetition: it was there.",
+        "The other side sent segments after the first retransmission, so it was still there.",
     ))
     .adds(told)
     .shows(
         Some(it.since),
         format!(
-            "the segment of {}, for the first time",
+            "segment of {}, first transmission",
             exact_bytes(it.length.into())
         ),
     )
     .shows(
         Some(it.peer_last_sent),
-        "the other side is there, and does not acknowledge it",
+        "segment from the other side that does not acknowledge it",
     )
-    .shows(Some(it.until), "for the last time")
+    .shows(Some(it.until), "last retransmission")
     .about(connection)
 }

@@ -10,18 +10,18 @@ use crate::rules::wording::{not_yet, side, tell};
 rule! {
     /// # What happened
     ///
-    /// One side had closed the connection with a FIN, and everything that was sent before had arrived. A RST followed: the
-    /// other side closed with bytes of its peer unread or without waiting, or a host answered a segment that came late.
+    /// One side had closed the connection with a FIN, and everything sent before had arrived. Then a RST followed. Either
+    /// the other side closed with data unread or without waiting, or a host answered a segment that came late.
     ///
     /// # Why it matters
     ///
-    /// It does not: nothing was on its way any more. A program that still reads or writes there may log "connection reset by
-    /// peer", `ECONNRESET`; that can be ignored. A RST also ends a TIME-WAIT early (RFC 1337), which is harmless as long as the
-    /// same addresses and ports are not used again at once.
+    /// It does not matter: nothing was outstanding any more. A program that still reads or writes there may log "connection
+    /// reset by peer", `ECONNRESET`, which can be ignored. A RST also ends a TIME-WAIT early (RFC 1337). That is harmless
+    /// unless the same addresses and ports are reused at once.
     ///
     /// # Remedy
     ///
-    /// - Nothing has to be changed; if a log is noisy, log resets after a close quietly.
+    /// - Change nothing. In a noisy log, lower the level for resets after a close.
     ///
     /// # Example
     ///
@@ -50,7 +50,7 @@ rule! {
     ///  0.051                     <--  RST
     /// ```
     ///
-    /// A client that had not all of the response:
+    /// The client had only a part of the response:
     ///
     /// ```ladder
     ///         client                  server
@@ -67,7 +67,7 @@ rule! {
     ///
     /// RFC 9293 §3.6, §3.10.7; RFC 1337.
     pub(super) RULE: "reset-after-close", Severity::Benign,
-    "a RST came after a FIN, when nothing was under way any more", Check::Connection(check)
+    "a RST comes after a FIN, when nothing is outstanding any more", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -86,7 +86,7 @@ fn check(connection: &Connection) -> Verdict {
     let Some((who, reset)) = resets.min_by_key(|(_, reset)| reset.frame_ref) else {
         return Verdict::Clear;
     };
-    // A client's RST after a response has a rule of its own, and so has one after the goodbye of TLS.
+    // A client's RST after a response has a rule of its own, and so has one after `close_notify`.
     let arrived = connection
         .sent
         .iter()
@@ -96,19 +96,19 @@ fn check(connection: &Connection) -> Verdict {
     }
     let name = side(who);
     let message = Statement::from(sentence!(
-        "A RST of the {} came {} after the first FIN.",
+        "The {} sent a RST {} after the first FIN.",
         name,
         reset.frame_ref.time.since(fin.time)
     ))
-    .and("All that was sent had arrived: nothing was lost.");
+    .means("All data had arrived, so nothing was lost.");
     tell(
         &RULE,
         Severity::Benign,
         connection.teardown.certainty,
-        sentence!("a RST of the {} came after the close", name),
+        sentence!("The {} sent a RST after [the close|# closes]", name),
         message,
     )
-    .shows(Some(fin), "the first FIN")
+    .shows(Some(fin), "first FIN")
     .shows(Some(reset.frame_ref), format!("RST from the {name}"))
     .about(connection)
 }

@@ -14,19 +14,20 @@ rule! {
     ///
     /// The response was complete, and the server ended the connection with a RST instead of a FIN.
     ///
-    /// Inside TLS without its keys, a RST after a pause in which nothing was outstanding is told here.
+    /// In TLS without its keys, this rule reports a RST after a pause in which nothing was outstanding.
     ///
     /// # Why it matters
     ///
-    /// Where everything had been acknowledged nothing is lost: the server had bytes unread (a pipelined request, a stray line
-    /// end), uses `SO_LINGER` 0, or tired of an idle connection. Where the last bytes had not been acknowledged, the RST may
-    /// overtake them or make the client's system discard them: then a complete response is read as "connection reset by peer".
+    /// If everything was acknowledged, nothing is lost. The server had unread bytes (a pipelined request, a stray line end),
+    /// uses `SO_LINGER` 0, or closed an idle connection. If the last bytes were not acknowledged, the RST may overtake them,
+    /// or make the client's system discard them. The client then reads "connection reset by peer" instead of a complete
+    /// response.
     ///
     /// # Remedy
     ///
-    /// - Let the server close in steps: send its FIN, read on for a while, then close (nginx `lingering_close`), and do not use
+    /// - Let the server close in steps: send its FIN, read on for a while, then close (nginx `lingering_close`). Do not use
     ///   `SO_LINGER` 0.
-    /// - Let the client send nothing beyond its request: no additional line end after a body (RFC 9112 §2.2).
+    /// - Let the client send nothing after its request: no additional line end after a body (RFC 9112 §2.2).
     ///
     /// # Example
     ///
@@ -42,7 +43,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A FIN after the response, and a RST that answers what the client sends then:
+    /// A FIN after the response, and a RST that answers what the client sends after that:
     ///
     /// ```ladder
     ///         client                  server
@@ -84,7 +85,7 @@ rule! {
     ///
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.10.7; RFC 2525 §2.17.
     pub(super) RULE: "reset-after-response", Severity::Error,
-    "the server reset the connection after a complete response", Check::Connection(check)
+    "the server resets the connection after a complete response", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -113,7 +114,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         (
             Severity::Error,
             sentence!(
-                "{} of it had not been acknowledged: the client may lose the response.",
+                "{} of it had not been acknowledged, so the client may lose the response.",
                 Value::exact_bytes(unacknowledged)
             ),
         )
@@ -121,24 +122,26 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         (
             Severity::Note,
             Sentence::from(match unacknowledged {
-                0 => "The client had acknowledged all of it, so nothing is lost.",
-                _ => "It came long after, so that the response had arrived if its packets did.",
+                0 => "The client had acknowledged all of it, so nothing was lost.",
+                _ => {
+                    "The RST came so late that the response had arrived, unless its packets were lost."
+                }
             }),
         )
     };
     let told = Statement::from(sentence!(
-        "The server ended the connection with a RST {} after the last byte of a complete response.",
+        "The server reset the connection {} after the last byte of a complete response.",
         after
     ))
-    .and(rest);
+    .means(rest);
     tell(
         &RULE,
         severity,
         ending.certainty,
-        "the server reset after a complete response",
+        "The server reset [a connection|# connections] after the full response",
         told,
     )
-    .shows(Some(message.last), "the response is complete")
+    .shows(Some(message.last), "response complete")
     .shows(Some(close), "RST from the server")
     .about(connection)
 }

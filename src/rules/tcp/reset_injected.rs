@@ -13,24 +13,24 @@ use crate::rules::wording::{side, tell};
 rule! {
     /// # What happened
     ///
-    /// A RST carries the address of one side and is not its own: it comes from another distance, is numbered otherwise, lacks
-    /// the options that all other segments of that side have, or that side goes on as if nothing had happened. A box between
-    /// the two has sent it.
+    /// A RST carries the address of one side, but that side did not send it. It comes from another distance, has another
+    /// numbering, or lacks options that all other segments of that side have. Or that side goes on as if nothing had
+    /// happened. A device between the two sent it.
     ///
     /// # Why it matters
     ///
-    /// Each side believes that the other one has reset the connection, and searches its own log in vain. Firewalls, intrusion
-    /// prevention, content filters and load balancers do this: by policy, by a name or word in the first bytes, or because
-    /// they have forgotten the connection.
+    /// Each side believes that the other one reset the connection, and finds nothing in its own log. Firewalls, intrusion
+    /// prevention, content filters and load balancers do this: by policy, because of a name or word in the first bytes, or
+    /// because they have forgotten the connection.
     ///
     /// # Remedy
     ///
-    /// - Compare a capture at the server: a RST that the client receives and the server never sent is the proof.
-    /// - Look for the box: the hop limit says how far away it is (the sender starts from 64, 128 or 255), and what the
-    ///   connections have in common says why: a name, an address, a time of idleness.
-    /// - *If the lost data came after an idle time of 30 s or more:* Let one side say something sooner (TCP keep-alive below the
-    ///   idle time that the finding has), or give the box a longer idle timeout.
-    /// - Let the operator of the box look into its log.
+    /// - Capture at the server as well: a RST that the client receives and the server never sent is the proof.
+    /// - Look for the device. The TTL shows how far away it is (senders start from 64, 128 or 255). What the connections
+    ///   have in common shows why: a name, an address, an idle time.
+    /// - *If the lost data came after an idle time of 30 s or more:* Set TCP keep-alive below the idle time in the finding,
+    ///   or give the device a longer idle timeout.
+    /// - Ask the operator of the device to look in its log.
     ///
     /// # Tell it by
     ///
@@ -52,7 +52,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A RST with the time to live and the count of the host:
+    /// A RST with the TTL and the numbering of the host:
     ///
     /// ```ladder
     ///         client                  server
@@ -63,7 +63,7 @@ rule! {
     ///  0.040                     <--  RST
     /// ```
     ///
-    /// A time to live that differs by one or two: containers and address translators take that much:
+    /// A TTL that differs by one or two, because containers and NAT gateways count as hops:
     ///
     /// ```ladder
     ///         client                  server
@@ -74,7 +74,7 @@ rule! {
     ///  0.040                     <--  RST [ttl=62]
     /// ```
     ///
-    /// A RST of a closed socket bears no number of its own, on Linux:
+    /// A RST of a closed socket has the IP identification 0 on Linux:
     ///
     /// ```ladder
     ///         client                  server
@@ -87,7 +87,7 @@ rule! {
     ///  0.060                     <--  RST [noack id=0]
     /// ```
     ///
-    /// A whole route that changes: what follows the RST bears the new distance too, as does what came just before:
+    /// A whole route that changes, so that other segments just before or after the RST have the new distance too:
     ///
     /// ```ladder
     ///         client                  server
@@ -102,7 +102,7 @@ rule! {
     ///
     /// RFC 9293 §3.10.7 (what a host sends); RFC 7323 §3.2 (timestamps on RST); RFC 3360 (inappropriate resets).
     pub(super) RULE: "reset-injected", Severity::Error,
-    "a RST that is not the work of the host whose address it carries", Check::Connection(check)
+    "a RST does not come from the host whose address it carries", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -114,7 +114,7 @@ fn check(connection: &Connection) -> Verdict {
             && !matches!(event.kind, Some(ResetKind::Stale | ResetKind::Refusal));
         (foreign || scored).then_some((who, event))
     });
-    // A side that had already closed lost nothing by it.
+    // A side that had already closed lost nothing.
     match foreign {
         Some((who, event))
             if connection
@@ -129,7 +129,7 @@ fn check(connection: &Connection) -> Verdict {
     }
 }
 
-/// A pause from which on a box may have forgotten the connection.
+/// After a pause this long, a device may have forgotten the connection.
 const LONG: Duration = Duration::from_secs(30);
 
 /// How the RST differs, a sentence for each sign.
@@ -141,13 +141,13 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
     if signs.has(ResetSigns::DISTANCE) || event.ttl < low || event.ttl > high {
         all.push(match low == high {
             true => sentence!(
-                "Its time to live is {}, that of all other segments of the {} {}.",
+                "Its TTL is {}; all other segments from the {} have {}.",
                 event.ttl,
                 name,
                 low
             ),
             false => sentence!(
-                "Its time to live is {}, those of all other segments of the {} lie between {} and {}.",
+                "Its TTL is {}; all other segments from the {} have {} to {}.",
                 event.ttl,
                 name,
                 low,
@@ -157,19 +157,19 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
     }
     if signs.has(ResetSigns::NUMBERING) {
         all.push(sentence!(
-            "Its IP identification is far from the {}'s count.",
+            "Its IP identification does not fit the {}'s numbering.",
             name
         ));
     }
     if signs.has(ResetSigns::OPTIONS) {
         all.push(sentence!(
-            "It has no timestamp option; all other segments of the {} have one.",
+            "It has no timestamp option; all other segments from the {} have one.",
             name
         ));
     }
     if signs.has(ResetSigns::GOES_ON) {
         all.push(sentence!(
-            "The {} went on after it, as a host that has reset a connection cannot.",
+            "The {} went on after it, which a host that has reset a connection does not do.",
             name
         ));
     }
@@ -186,8 +186,16 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
         _ => (Severity::Error, Certainty::Likely),
     };
     let mut message = Statement::from(match certainty {
-        Certainty::Possible => sentence!("A RST in the {}'s name may not be its own.", name),
-        _ => sentence!("A RST in the {}'s name is not its own.", name),
+        Certainty::Possible => sentence!(
+            "A RST came with the {}'s address, but the {} may not have sent it.",
+            name,
+            name
+        ),
+        _ => sentence!(
+            "A RST came with the {}'s address, but the {} did not send it.",
+            name,
+            name
+        ),
     });
     for difference in differences(connection, who, &event) {
         message.say(difference);
@@ -205,30 +213,30 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
     let flight = connection.in_flight[who.other() as usize];
     if let Some(sent) = flight.filter(|it| it.idle >= LONG && it.since < event.frame_ref) {
         message.say(sentence!(
-            "It answered the first data after {} of idleness: what sent it may have forgotten the connection.",
+            "It answered the first data after {} of idle time: the device that sent it may have forgotten the connection.",
             sent.idle
         ));
         if let Some(limit) = measured_time::forgotten(sent.idle) {
             message.say(limit);
         }
     }
-    message.say("A capture on the other side of the suspected box would prove it.");
+    message.mean("A capture on the other side of the suspected device would settle it.");
     tell(
         &RULE,
         severity,
         certainty,
-        "connections were reset by a box on the way",
+        "[A reset|# resets] may come from a device on the way",
         message,
     )
     .shows(
         flight
             .map(|it| it.since)
             .filter(|since| *since < event.frame_ref),
-        "the data that it answers",
+        "data that the RST answers",
     )
     .shows(
         Some(event.frame_ref),
-        format!("RST in the {name}'s name, time to live {}", event.ttl),
+        format!("RST with the {name}'s address, TTL {}", event.ttl),
     )
     .story()
 }
@@ -285,17 +293,17 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_told_with_its_values() {
+    fn each_difference_is_reported_with_its_values() {
         let text = format!("{OPEN}<-- RST [ttl=47]\n<-- 200");
         let told = ladder_check::told_by(&RULE, &text).expect("found");
         assert!(
-            told.contains("Its time to live is 47, that of all other segments of the server 64."),
+            told.contains("Its TTL is 47; all other segments from the server have 64."),
             "{told}"
         );
     }
 
     #[test]
-    fn after_the_close_it_takes_nothing() {
+    fn after_the_close_nothing_is_lost() {
         assert_eq!(
             severity(&format!("{OPEN}<-- 200 [close] FIN\n<-- RST [ttl=249]")),
             None

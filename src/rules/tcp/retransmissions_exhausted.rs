@@ -12,19 +12,19 @@ use crate::rules::wording::{side, tell};
 rule! {
     /// # What happened
     ///
-    /// One side sent the same bytes again and again, at growing distances, and the other side did not answer any more: no
+    /// One side retransmitted the same bytes at growing intervals. The other side did not answer any more: no
     /// acknowledgement, no FIN, no RST.
     ///
     /// # Why it matters
     ///
-    /// The other host has vanished in the middle of a connection (crashed, suspended, unplugged, moved), or the way to it
-    /// broke. The sender hangs until its own timeout or the system's (about 15 minutes on Linux, `tcp_retries2`;
-    /// `TCP_USER_TIMEOUT` where a program has set it), then its log says `ETIMEDOUT`, "connection timed out".
+    /// The other host vanished during the connection (crashed, suspended, unplugged, moved), or the path to it broke. The
+    /// sender hangs until its own timeout or the system's: about 15 minutes on Linux (`tcp_retries2`), or `TCP_USER_TIMEOUT`
+    /// if a program has set it. Then its log says `ETIMEDOUT`, "connection timed out".
     ///
     /// # Remedy
     ///
-    /// - Find out what happened to the other host and to the way there at the moment of its last segment.
-    /// - Let the sender notice sooner: a request timeout, `TCP_USER_TIMEOUT`.
+    /// - Find out what happened to the other host, and to the path to it, at the moment of its last segment.
+    /// - Let the sender notice sooner: set a request timeout or `TCP_USER_TIMEOUT`.
     ///
     /// # Tell it by
     ///
@@ -47,7 +47,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// Loss that was made good:
+    /// A loss that was repaired in the end:
     ///
     /// ```ladder
     ///         client                  server
@@ -62,7 +62,7 @@ rule! {
     ///  3.050  ACK                -->
     /// ```
     ///
-    /// A capture of one direction shows no answers:
+    /// Only one direction was captured, so answers are not visible:
     ///
     /// ```ladder
     ///         client                  server
@@ -79,12 +79,12 @@ rule! {
     ///
     /// RFC 9293 §3.8.3 (R1, R2); RFC 6298 §5.
     pub(super) RULE: "retransmissions-exhausted", Severity::Error,
-    "the same bytes were sent again and again, without an answer", Check::Connection(check)
+    "the same bytes are retransmitted, and no answer comes", Check::Connection(check)
 }
 
-/// Repetitions of the oldest bytes among them: the last ones are sent again first, to probe (RFC 8985 §7).
+/// Retransmissions of the oldest bytes among them: a probe repeats the last bytes first (RFC 8985 §7).
 const SAME: u16 = 2;
-/// Repetitions; fewer at the end of a short capture may still be answered.
+/// Retransmissions; fewer at the end of a short capture may still be answered.
 const REPETITIONS: u16 = 3;
 
 /// The longest close_notify, in any cipher.
@@ -112,12 +112,12 @@ fn check(connection: &Connection) -> Verdict {
     let others = it.count.saturating_sub(it.same);
     let others = (others > 0).then(|| {
         sentence!(
-            "It repeated {} that came after these bytes as well.",
+            "It also retransmitted {} that came after these bytes.",
             Value::count(others.into(), "segment", "segments")
         )
     });
     let left_before = left.then_some("The other side had closed before.");
-    // A goodbye of TLS that a side did not wait for tells it nothing.
+    // A side that did not wait for `close_notify` does not need it.
     let goodbye = connection.tls.as_deref().is_some_and(|facts| {
         let mut flows = facts.flows.iter();
         it.length <= GOODBYE && flows.any(|flow| flow.close_notify.frame_ref().is_some())
@@ -130,9 +130,10 @@ fn check(connection: &Connection) -> Verdict {
             false => Severity::Error,
         },
         certainty,
-        "bytes were sent again and again, without an answer",
+        "Retransmissions on [a connection|# connections] got no answer",
         sentence!(
-            "The {} sent the same {} {} more over {}; the other side, last heard of {} before that, did not answer.",
+            "The {} retransmitted the same {} {} over {}. The other side did not answer: its last segment had come {} before \
+             the last of these.",
             side(who),
             Value::exact_bytes(it.length.into()),
             Value::count(it.same.into(), "time", "times"),
@@ -144,10 +145,10 @@ fn check(connection: &Connection) -> Verdict {
     .adds(left_before)
     .shows(
         Some(it.peer_last_sent),
-        "the last segment from the other side",
+        "last segment from the other side",
     )
-    .shows(Some(it.again), "repeated for the first time")
-    .shows(Some(it.until), "sent for the last time")
+    .shows(Some(it.again), "first retransmission")
+    .shows(Some(it.until), "last retransmission")
     .about(connection)
 }
 
@@ -164,7 +165,7 @@ mod tests {
              +600ms <-- 200 data 1000 [length=2000 seq=1 lost]\n+900ms <-- again [lost]\n+1800ms <-- again [lost]"
         );
         let told = ladder_check::told_by(&RULE, &text).unwrap_or_default();
-        assert!(told.contains(" 4 times more"), "{told}");
+        assert!(told.contains(" 4 times over"), "{told}");
         let tail = format!(
             "SYN -->\n<-- SYN\nACK -->\n{two}\n+300ms <-- again [lost]\n+600ms <-- again [lost]\n+900ms <-- again [lost]"
         );
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_closed_and_left_lost_nothing() {
+    fn a_side_that_has_closed_and_left_lost_nothing() {
         for (last, severity) in [
             ("GET / -->", Severity::Error),
             ("GET / FIN -->", Severity::Warning),
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_goodbye_that_nobody_waited_for_is_a_note() {
+    fn a_close_notify_that_nobody_waited_for_is_a_note() {
         let again = "+400ms <-- again [lost]\n".repeat(5);
         let text = format!(
             "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n<-- ServerHello Certificate [name=a] ServerHelloDone\n\

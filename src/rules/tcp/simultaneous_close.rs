@@ -8,16 +8,16 @@ use crate::rules::wording::tell;
 rule! {
     /// # What happened
     ///
-    /// Both sides sent a FIN before they had the other's: the FINs crossed on the way.
+    /// Both sides sent a FIN before they had the other's FIN: the two crossed on the way.
     ///
     /// # Why it matters
     ///
-    /// It is in order. Both sides go through CLOSING, and both hold a TIME-WAIT, which counts where ports are scarce. Nobody
-    /// was first, so nobody is to blame.
+    /// This is a normal close. Both sides go through CLOSING, and both hold a TIME-WAIT, which counts if ports are scarce.
+    /// Neither side closed first.
     ///
     /// # Remedy
     ///
-    /// - Nothing; where it happens regularly, two timers are set to the same time, and one of them might as well be shorter.
+    /// - Change nothing. If it happens regularly, two timers are set to the same time: shorten one of them.
     ///
     /// # Example
     ///
@@ -54,7 +54,7 @@ rule! {
     ///
     /// RFC 9293 §3.6, Figure 13.
     pub(super) RULE: "simultaneous-close", Severity::Note,
-    "both sides closed at the same time", Check::Connection(check)
+    "both sides close at the same time", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -69,10 +69,10 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Note,
         connection.teardown.certainty,
-        "connections were closed by both sides at once",
-        "Neither side had the other's FIN when it sent its own: they crossed.",
+        "Both sides closed [a connection|# connections] at the same time",
+        "Each side sent its FIN before it had the other's: the two crossed on the way.",
     )
-    .adds(waits.then_some("Both hold a TIME-WAIT."))
+    .means(waits.then_some("Both sides hold a TIME-WAIT."))
     .shows(
         Some(client.frame_ref),
         "FIN from the client, which does not acknowledge the server's",

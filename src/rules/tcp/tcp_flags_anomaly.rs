@@ -11,21 +11,22 @@ use crate::rules::wording::{side, tell};
 rule! {
     /// # What happened
     ///
-    /// A segment is not what a TCP may send: SYN and FIN at once, a FIN without ACK, bytes behind the sender's own FIN, other bytes
-    /// under sequence numbers that were sent before, a FIN or a RST with a number that fits nothing. Or a RST carries text, which TCP allows and hardly anybody uses: what it says is
-    /// shown, as it may say why the connection was reset.
+    /// A segment is not what a TCP may send: SYN and FIN at once, a FIN without ACK, or new bytes after the sender's own
+    /// FIN. Or it has other bytes under sequence numbers that were sent before, or it is a FIN or RST with a number that
+    /// fits nothing. Or a RST carries text, which TCP allows and hardly any program uses. The text is shown, because it may
+    /// give the reason for the reset.
     ///
     /// # Why it matters
     ///
-    /// Ordinary systems do not send such segments. They come from scanners that look for how a system answers, from boxes on the
-    /// path that write RSTs or change numbers, and from TCPs of small devices with faults. A receiver ignores most of them: it
-    /// answers a RST outside its window with an acknowledgement (RFC 5961 §3), so whoever meant to end the connection has not.
+    /// Ordinary systems do not send such segments. They come from scanners that test how a system answers, or from devices
+    /// on the way that send RSTs or change numbers. Some come from faulty TCPs of small devices. A receiver ignores most of
+    /// them. It answers a RST outside its window with an acknowledgement (RFC 5961 §3), so the connection goes on.
     ///
     /// # Remedy
     ///
-    /// - Find out which device sends it: compare its time to live and hardware address with those of the host's other packets,
-    ///   or capture nearer to it.
-    /// - Where a small device sends it, look for an update of its network software.
+    /// - Find the device that sends it: compare its TTL and hardware address with those of the host's other packets, or
+    ///   capture nearer to it.
+    /// - Update the network software of a small device that sends it.
     ///
     /// # Example
     ///
@@ -43,7 +44,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A FIN that is sent again, with the bytes before it:
+    /// A FIN that is retransmitted with the bytes before it:
     ///
     /// ```ladder
     ///         client                  server
@@ -57,7 +58,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// A keep-alive probe after a FIN, which lies at its number:
+    /// A keep-alive probe after a FIN, which has the same sequence number:
     ///
     /// ```ladder
     ///         client                  server
@@ -73,7 +74,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// RSTs that answer what still comes in after a connection is over:
+    /// RSTs that answer segments which still arrive after the connection ended:
     ///
     /// ```ladder
     ///         client                  server
@@ -94,10 +95,10 @@ rule! {
     /// RFC 9293 §3.1 (control bits), §3.5.3 (text in a RST), §3.6 (closing); RFC 5961 §3 (challenge); RFC 1644 had SYN and FIN
     /// together for transactions, which is history.
     pub(super) RULE: "tcp-flags-anomaly", Severity::Warning,
-    "a segment's control bits or numbers contradict TCP", Check::Connection(check)
+    "a segment has control bits or numbers that TCP does not expect", Check::Connection(check)
 }
 
-/// Severity, certainty, what it is in a few words, and the sentence, with the text that a RST carries.
+/// Severity, certainty, the evidence note, and the sentence, with the text that a RST carries.
 fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sentence) {
     let side = side(who);
     let times = Value::count(odd.count.into(), "segment", "segments");
@@ -109,7 +110,7 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
             certain,
             "SYN and FIN in one segment",
             sentence!(
-                "The {} sent SYN and FIN in one segment, which opens and closes at once ({}).",
+                "The {} sent SYN and FIN in one segment, which would open and close at once ({}).",
                 side,
                 times
             ),
@@ -117,9 +118,9 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
         Oddity::FinWithoutAck => (
             warning,
             certain,
-            "a FIN without ACK",
+            "FIN without ACK",
             sentence!(
-                "The {} sent a FIN without ACK, which every segment after the first has ({}).",
+                "The {} sent a FIN without ACK. Every segment after the first SYN must have ACK ({}).",
                 side,
                 times
             ),
@@ -127,9 +128,9 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
         Oddity::DataAfterFin => (
             warning,
             likely,
-            "new bytes behind the sender's own FIN",
+            "new bytes after the sender's own FIN",
             sentence!(
-                "The {} sent new bytes behind its own FIN, which had said that there were no more ({}).",
+                "The {} sent new bytes after its own FIN, although a FIN means that no more follow ({}).",
                 side,
                 times
             ),
@@ -137,10 +138,10 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
         Oddity::OtherBytes => (
             warning,
             certain,
-            "sequence numbers sent before, with other bytes",
+            "other bytes under sequence numbers sent before",
             sentence!(
-                "Sequence numbers of the {} were sent again with other bytes, which no TCP does: another device sends in its \
-                 name, or changes bytes on the path ({}).",
+                "Sequence numbers of the {} came a second time with other bytes, which no TCP does. Another device sends with \
+                 its address, or changes bytes on the way ({}).",
                 side,
                 times
             ),
@@ -148,7 +149,7 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
         Oddity::FinOutOfRange => (
             warning,
             likely,
-            "a FIN far from everything that was sent",
+            "FIN far from everything that was sent",
             sentence!(
                 "The {} sent a FIN with a sequence number far from everything it had sent ({}).",
                 side,
@@ -158,9 +159,9 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
         Oddity::ResetOutOfWindow => (
             note,
             likely,
-            "a RST outside the window",
+            "RST outside the window",
             sentence!(
-                "A RST in the name of the {} lies outside what its peer takes, so it has no effect but an acknowledgement ({}).",
+                "A RST with the {}'s address is outside its peer's window, so its only effect is an acknowledgement ({}).",
                 side,
                 times
             ),
@@ -168,9 +169,9 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
         Oddity::ResetWithText => (
             note,
             certain,
-            "a RST that carries text",
+            "RST that carries text",
             sentence!(
-                "The RST of the {} carries text: \"{}\" ({}).",
+                "The {}'s RST carries text: \"{}\" ({}).",
                 side,
                 escape(&odd.text),
                 times
@@ -198,7 +199,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         *severity,
         *certainty,
-        "segments contradict TCP",
+        "[A connection has|# connections have] unusual TCP segments",
         message,
     );
     for ((_, _, what, _), first) in &all {
@@ -215,7 +216,7 @@ mod tests {
     const OPEN: &str = "SYN -->\n<-- SYN\nGET / -->\n<-- 200 data 1000\nACK -->\n";
 
     #[test]
-    fn each_oddity_is_told() {
+    fn each_oddity_is_reported() {
         let cases = [
             ("SYN FIN -->\n<-- RST", Severity::Warning, "SYN and FIN"),
             (
@@ -226,7 +227,7 @@ mod tests {
             (
                 "<-- FIN\nACK -->\n<-- \"more\"",
                 Severity::Warning,
-                "behind its own FIN",
+                "after its own FIN",
             ),
             (
                 "<-- \"another answer under these numbers\" [seq=1]",
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn padding_behind_a_fin_is_no_data() {
+    fn padding_after_a_fin_is_no_data() {
         let found = |bytes: &str| {
             let text = format!("{OPEN}<-- FIN\nACK -->\n<-- \"{bytes}\"");
             ladder_check::found_by(&RULE, &text).is_some()
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_bytes_again_contradict_nothing() {
+    fn the_same_bytes_again_are_no_oddity() {
         let found = |text: &str| {
             let text = format!("SYN -->\n<-- SYN\nGET / -->\n{text}");
             ladder_check::found_by(&RULE, &text).is_some()
