@@ -23,7 +23,7 @@ pub struct RuleInput<'a> {
     pub sockets: &'a [Sockets],
     /// The DNS lookups captured.
     pub lookups: &'a Lookups,
-    /// Who was asked for by ARP.
+    /// The addresses that ARP asked for.
     pub neighbours: &'a Neighbours,
     /// The quality of the capture.
     pub capture_quality: CaptureQuality,

@@ -1,4 +1,4 @@
-//! Failures of one cause that are told once: of one client with many servers, of many clients with one server, and of
+//! Failures with one cause that are one finding: of one client with many servers, of many clients with one server, and of
 //! scanners.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,11 +11,11 @@ use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 
-/// Number of servers (address and port) from which on a client that fails with most of them is scanning.
+/// A client that tries at least so many servers (address and port) and fails with most of them is scanning.
 const A_SCAN: usize = 20;
-/// Number of ports of one server from which on a client that uses none of them is scanning it.
+/// A client that tries at least so many ports of one server and uses none of them is scanning it.
 const A_PORT_SCAN: usize = 10;
-/// Clients or servers from which on equal failures are one finding.
+/// With at least so many clients or servers, equal failures are one finding.
 const ALIKE: usize = 3;
 
 /// The connections of one client with one server that failed in one way.
@@ -51,14 +51,14 @@ pub(super) fn failures<'a, K: Copy + Ord>(
     all
 }
 
-/// Failures that are told as one.
+/// Failures that are one finding.
 pub(super) struct FailureGroup<'a, K> {
     pub(super) kind: K,
     /// In order of first frame.
     pub(super) connections: Vec<&'a ConnectionSummary>,
     clients: BTreeSet<IpAddr>,
     servers: BTreeSet<Endpoint>,
-    /// Nobody expected these connects to succeed.
+    /// These attempts were not expected to succeed.
     is_scan: bool,
 }
 
@@ -127,7 +127,7 @@ pub(super) fn group<'a, K: Copy + Ord>(
 struct Habits {
     /// Servers tried and used.
     by_client: BTreeMap<IpAddr, (usize, usize)>,
-    /// Clients and the servers' addresses of which they used a connection.
+    /// Clients, and addresses of servers with which they used a connection.
     used: BTreeSet<(IpAddr, IpAddr)>,
 }
 
@@ -148,7 +148,7 @@ impl Habits {
         habits
     }
 
-    /// Whether these clients try what is there, rather than need it.
+    /// Whether these clients only try what is there, and do not need it.
     fn is_scan(&self, clients: &BTreeSet<IpAddr>, servers: &BTreeSet<Endpoint>) -> bool {
         let tries_everything = |client: &IpAddr| {
             let (all, used) = self.by_client.get(client).copied().unwrap_or_default();
@@ -175,11 +175,11 @@ impl<K> FailureGroup<'_, K> {
         match (self.clients.len(), self.servers.len()) {
             (1, 1) => {}
             (1, servers) => story.message.say(sentence!(
-                "They went to {}, from one client.",
+                "They came from one client and went to {}.",
                 Value::count(servers as u64, "address and port", "addresses and ports")
             )),
             (clients, 1) => story.message.say(sentence!(
-                "They came from {}, all to the same address and port.",
+                "They came from {} and went to the same address and port.",
                 Value::count(clients as u64, "client", "clients")
             )),
             (clients, servers) => {
@@ -204,12 +204,12 @@ impl<K> FailureGroup<'_, K> {
         if self.is_scan && story.severity > Severity::Note {
             story.severity = Severity::Note;
             story.certainty = Certainty::Likely;
-            story.message.say(
-                "Of these addresses and ports hardly any was ever used: that is how a scanner works, or a program that \
-                 tries what is there. Each failure by itself says little.",
+            story.message.mean(
+                "Hardly any of these addresses and ports was ever used. A scanner does this, or a program that tries what is \
+                 there. A single failure among them means little.",
             );
             story.remedies = vec![
-                "Find out which program does this, and whether it should; from the internet it is to be expected.".into(),
+                "Find out which program does this, and whether it should. From the internet it is to be expected.".into(),
             ];
         }
         let only = |all: &BTreeSet<IpAddr>| all.first().copied().filter(|_| all.len() == 1);

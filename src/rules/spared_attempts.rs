@@ -1,6 +1,6 @@
-//! Attempts to connect that failed and cost nothing, because another connection took their place.
+//! Connection attempts that failed and cost nothing, because another connection took their place.
 //!
-//! One record does not show that: a refused connect is lost, as far as its own segments tell. In: all summaries and the
+//! One record does not show that: a refused attempt is a failure, as far as its own segments show. In: all summaries and the
 //! findings. Out: the numbers of the attempts whose outcome is fine after all.
 
 use super::{Finding, Severity};
@@ -9,7 +9,7 @@ use crate::analysis::connection::{
 };
 use crate::analysis::hosts::fallback;
 
-/// What came of an attempt that another connection replaced.
+/// The outcome of an attempt that another connection replaced.
 pub(crate) const SPARED: ConnectionOutcome = ConnectionOutcome::Fine(FineReason::NotNeeded);
 
 /// The numbers of these attempts, ascending. `summaries` are in order of first frame.

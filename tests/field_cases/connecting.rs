@@ -47,7 +47,7 @@ fn case_1_a_syn_that_is_refused() {
             ("connection-refused", Severity::Error)
         );
         assert!(
-            finding.message.contains("answered by a RST"),
+            finding.message.contains("refused with a RST"),
             "{}",
             finding.message
         );

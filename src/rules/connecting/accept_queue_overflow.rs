@@ -15,25 +15,24 @@ use crate::rules::{RuleInput, Severity};
 rule! {
     /// # What happened
     ///
-    /// The server's host answered connects and did not hand them to its program: within a few seconds one listener let
-    /// several wait while it completed others (SYNs were ignored and only a repetition got through, or the first segment
-    /// after the handshake drew a RST from a host that had no socket for it); or it repeated its SYN-ACK although the client
-    /// had acknowledged it, and took nothing of what the client sent. That is what a full accept queue looks like.
+    /// The server's host answered connection attempts and did not hand them to its program. Within a few seconds one
+    /// listener delayed several attempts while it served others. It ignored SYNs until they were retransmitted, or it
+    /// answered the first segment after the handshake with a RST because it had no socket. Or it repeated its SYN-ACK
+    /// although the client had acknowledged it, and acknowledged no data. This is what a full accept queue looks like.
     ///
     /// # Why it matters
     ///
-    /// The kernel completes handshakes by itself, up to the number that the program gave to `listen()`; beyond that it drops
-    /// the last leg of the handshake. Clients see connects that take 1, 3 or 7 s, time out, or end in "connection reset by
-    /// peer" on the first read. The server's log shows nothing: its program never had those connections, nor what was sent on
-    /// them.
+    /// The kernel completes handshakes by itself, up to the number that the program gave to `listen()`. Beyond that it drops
+    /// the end of the handshake. Clients see connection attempts that take 1, 3 or 7 s, time out, or end in "connection
+    /// reset by peer" on the first read. The server's log shows nothing, because its program never got those connections or
+    /// their data.
     ///
     /// # Remedy
     ///
-    /// - Confirm it at the server: `nstat -az TcpExtListenOverflows TcpExtListenDrops`, and `ss -ltn`, where Recv-Q near
+    /// - Confirm it at the server: `nstat -az TcpExtListenOverflows TcpExtListenDrops`, and `ss -ltn`. There a Recv-Q near
     ///   Send-Q is a full queue.
     /// - Find out why the program does not accept: a blocked accept loop, all workers busy, a pause for garbage collection.
-    /// - Once the counters have shown it, raise the backlog of `listen()` and with it `net.core.somaxconn`, which caps
-    ///   it.
+    /// - When the counters confirm it, raise the backlog of `listen()`, and `net.core.somaxconn`, which caps it.
     ///
     /// # Tell it by
     ///
@@ -55,8 +54,8 @@ rule! {
     ///  => findings accept-queue-overflow connect-delayed
     /// ```
     ///
-    /// A single connection shows it, too, if the SYN-ACK comes again after the client has acknowledged it, and nothing of
-    /// what the client sends is ever acknowledged:
+    /// A single connection shows it too: the SYN-ACK comes again after the client has acknowledged it, and no data from the
+    /// client is acknowledged:
     ///
     /// ```ladder
     ///         client                  server
@@ -75,7 +74,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A server that waits for the request before it accepts (`TCP_DEFER_ACCEPT`) repeats its SYN-ACK, too:
+    /// A server that waits for the request before it accepts (`TCP_DEFER_ACCEPT`) repeats its SYN-ACK too:
     ///
     /// ```ladder
     ///         client                  server
@@ -105,7 +104,7 @@ rule! {
     ///  1.120  ACK                -->
     /// ```
     ///
-    /// A server that answers nobody is not overloaded but gone:
+    /// A server that answers no client is not overloaded but gone:
     ///
     /// ```ladder
     ///         client :40001 [times=4 every=10ms] server
@@ -120,18 +119,18 @@ rule! {
     ///
     /// RFC 9293 §3.9.2 (passive open), RFC 6298 §5.7; listen(2), tcp(7).
     pub(super) RULE: "accept-queue-overflow", Severity::Error,
-    "a listener left connects waiting, or took nothing of what was sent on them", Check::All(check)
+    "a listener delays connection attempts, or accepts none of their data", Check::All(check)
 }
 
-/// Delayed connects that are more than packet loss.
+/// Delayed connection attempts that are more than packet loss.
 const SUSPECTS: usize = 3;
-/// A RST right after a handshake for lack of a socket is not packet loss, so that fewer suffice.
+/// A RST right after a handshake because there is no socket is not packet loss, so fewer suffice.
 const REFUSED: usize = 2;
 /// All within this time.
 const WINDOW: Duration = Duration::from_secs(5);
-/// A connect counts as served at the same time if it came no earlier than this before the burst.
+/// An attempt counts as served at the same time if it came no earlier than this before the burst.
 const AROUND: Duration = Duration::from_secs(1);
-/// Microseconds. A SYN is first repeated after a second; a connect that took less was not ignored.
+/// Microseconds. A SYN is first retransmitted after a second; an attempt that took less was not ignored.
 const STEP: u32 = 900_000;
 /// A RST that refuses a handshake after the fact comes within this time.
 const SOON: Duration = Duration::from_secs(1);
@@ -174,7 +173,7 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     found
 }
 
-/// The suspects of one burst, and the number of connects that the listener served at that time; `None` if it was not a
+/// The suspects of one burst, and the number of attempts that the listener served at that time; `None` if it was not a
 /// burst, or the path loses segments.
 fn served_beside<'a>(
     hosts: &Hosts<'a>,
@@ -197,7 +196,7 @@ fn served_beside<'a>(
     (served > 0 && lossy * 2 < burst.len()).then_some((burst, served))
 }
 
-/// A connect that the listener delayed.
+/// An attempt that the listener delayed.
 fn waited(it: &ConnectionSummary) -> bool {
     match it.opening {
         Opening::Unanswered => it.syn_retries > 0,
@@ -208,7 +207,7 @@ fn waited(it: &ConnectionSummary) -> bool {
     }
 }
 
-/// Whether the SYN-ACK came again although the client had gone on, and nothing of what it sent was taken.
+/// Whether the SYN-ACK came again although the client had gone on, and none of its data was accepted.
 fn is_ignored(it: &ConnectionSummary) -> bool {
     it.opening == Opening::Handshake
         && it.client_syn()
@@ -219,7 +218,7 @@ fn is_ignored(it: &ConnectionSummary) -> bool {
         && it.last.since(it.first.time) >= Duration::from_micros(STEP.into())
 }
 
-/// Whether it ended with a RST for want of a socket.
+/// Whether it ended with a RST because there was no socket.
 fn no_socket(it: &ConnectionSummary) -> bool {
     it.by == By::Server && it.how == How::Reset(ResetKind::NoSocket)
 }
@@ -271,13 +270,13 @@ fn ignored(
     let mut message = Statement::default();
     if all.len() > 1 {
         message.say(sentence!(
-            "It went like this on {}.",
+            "This happened on {}.",
             Value::count(all.len() as u64, "connection", "connections")
         ));
     }
     message.say(sentence!(
-        "The client acknowledged the SYN-ACK and sent {}; the server's host acknowledged none of it and sent its SYN-ACK again, \
-         {} in all.",
+        "The client acknowledged the SYN-ACK and sent {}. The server's host acknowledged none of it, and sent its SYN-ACK {} in \
+         all.",
         Value::ExactBytes(few, many),
         Value::Count(least, most, "time", "times")
     ));
@@ -287,33 +286,34 @@ fn ignored(
         let lasted = Measured::of(lasted.collect());
         let (least, most) = lasted.map_or_else(Default::default, |it| it.range);
         message.say(sentence!(
-            "A RST without ACK came {} after the SYN: the kernel had dropped the connection.",
+            "The server reset the connection {} after the SYN. That RST has no ACK: the kernel had dropped the connection.",
             Value::Duration(least, most)
         ));
     }
-    message.say(match reset {
+    message.mean(match reset {
         0 => {
-            "If it arrived there, the accept queue is full, and the server's program has not got it; it looks the same if the \
-             client's packets are lost on the way to it. The server's own counters tell which."
+            "Either the accept queue is full and the server's program never got the connection, or the client's packets are \
+             lost on the way. The server's own counters show which."
         }
-        _ => "The server's program never had it, nor what was sent: that takes no effect, and may be sent again.",
+        _ => "The server's program never got the connection or its data: what was sent is safe to retry.",
     });
     let record = facts.record(first.id);
-    let mut evidence = vec![shows(first.first, "the client's SYN")];
+    let mut evidence = vec![shows(first.first, "SYN")];
     let unanswered = record.and_then(|it| it.unanswered.as_deref());
     let since = unanswered.map(|[client, _]| client.since);
-    evidence.extend(
-        since
-            .filter(|since| since.frame.0 > 0)
-            .map(|since| shows(since, "the client sends, and has acknowledged the SYN-ACK")),
-    );
+    evidence.extend(since.filter(|since| since.frame.0 > 0).map(|since| {
+        shows(
+            since,
+            "data from the client, which acknowledges the SYN-ACK",
+        )
+    }));
     evidence.extend(
         record
             .and_then(|it| it.last_syn[1])
             .map(|at| shows(at, format!("SYN-ACK, number {}", first.syn_acks))),
     );
     if is_reset(&&first) {
-        evidence.push(shows(first.close, "RST without ACK: there is no socket"));
+        evidence.push(shows(first.close, "RST without ACK: no socket"));
     }
     evidence.sort_by_key(|it| it.frame_ref);
     Diagnosis {
@@ -322,7 +322,7 @@ fn ignored(
             true => Certainty::Likely,
             false => Certainty::Possible,
         },
-        summary: "connects were answered, and nothing of what was sent on them was taken".into(),
+        summary: "[A connection was|# connections were] opened, but no data was accepted".into(),
         message,
         evidence,
         remedies: RULE.remedies(),
@@ -343,9 +343,13 @@ fn among_others(facts: &RuleInput<'_>, burst: &[&ConnectionSummary], served: usi
             .collect(),
     );
     let mut message = Statement::from(sentence!(
-        "Within {} {} had to wait at a listener that served {} around the same time.",
+        "Within {} {} had to wait. The same listener served {} at about that time.",
         over,
-        Value::count(burst.len() as u64, "connect", "connects"),
+        Value::count(
+            burst.len() as u64,
+            "connection attempt",
+            "connection attempts"
+        ),
         Value::count(served as u64, "other", "others")
     ));
     if never > 0 {
@@ -353,33 +357,36 @@ fn among_others(facts: &RuleInput<'_>, burst: &[&ConnectionSummary], served: usi
     }
     if let Some(slow) = slow {
         message.say(sentence!(
-            "{} got through on a repetition, after {}.",
+            "{} got through with a retransmitted SYN, after {}.",
             slow.count,
             Value::Duration(slow.range.0, slow.range.1)
         ));
     }
     if reset > 0 {
         message.say(sentence!(
-            "{} met a RST for want of a socket right after the handshake.",
+            "{} got a RST right after the handshake, because the server's host had no socket.",
             reset
         ));
     }
     if ignored > 0 {
         message.say(sentence!(
-            "{} got the SYN-ACK again although the client had acknowledged it, and nothing of what it sent was taken.",
+            "{} got the SYN-ACK again after the client had acknowledged it, and none of the data was acknowledged.",
             ignored
         ));
     }
+    message.mean(
+        "A full accept queue looks like this. The server's own counters show whether it is one.",
+    );
     let first = burst[0];
-    let mut evidence = vec![shows(first.first, "the first SYN that had to wait")];
+    let mut evidence = vec![shows(first.first, "first SYN that had to wait")];
     let again = facts.record(first.id).and_then(|it| it.last_syn[0]);
     evidence.extend(
         again
             .filter(|at| *at != first.first)
-            .map(|at| shows(at, format!("its repetition, number {}", first.syn_retries))),
+            .map(|at| shows(at, format!("its retransmission {}", first.syn_retries))),
     );
     let last = burst[burst.len() - 1];
-    evidence.push(shows(last.first, "the last SYN that had to wait"));
+    evidence.push(shows(last.first, "last SYN that had to wait"));
     evidence.sort_by_key(|it| it.frame_ref);
     Diagnosis {
         severity: Severity::Error,
@@ -388,7 +395,8 @@ fn among_others(facts: &RuleInput<'_>, burst: &[&ConnectionSummary], served: usi
         } else {
             Certainty::Possible
         },
-        summary: "connects had to wait at a listener that served others".into(),
+        summary: "[A connection attempt|# connection attempts] waited while others were served"
+            .into(),
         message,
         evidence,
         remedies: RULE.remedies(),
@@ -425,7 +433,7 @@ mod tests {
         +400ms again -->\n+2s <-- again [ack=1]\n+2s again -->\n";
 
     #[test]
-    fn one_connection_of_which_nothing_was_taken_is_enough() {
+    fn one_connection_without_accepted_data_is_enough() {
         for (sent, end, certainty) in [
             ("GET /", "+4s again -->\n<-- RST [noack]", Certainty::Likely),
             (
@@ -459,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_late_was_taken() {
+    fn data_that_was_accepted_late_was_accepted() {
         assert!(!fires(&format!("{IGNORED}<-- 200 \"late\"\nACK -->")));
     }
 }

@@ -15,20 +15,20 @@ use crate::rules::{RuleInput, Severity};
 rule! {
     /// # What happened
     ///
-    /// A host asked its network several times who has an address (ARP), and nobody answered.
+    /// A host asked its network several times which hardware address an IP address has (ARP), and no reply came.
     ///
     /// # Why it matters
     ///
-    /// Without the hardware address no packet can be sent to that neighbour, or through it if it is the router: a connect
-    /// fails without a SYN. The client's log says "No route to host", `EHOSTUNREACH`, or a timeout; a capture shows no TCP
-    /// at all. The neighbour is off, has another address, or is in another network or VLAN. That networks are asked for
-    /// addresses that nobody has is common; it matters where the asker needs that host.
+    /// Without the hardware address no packet can be sent to that neighbour, or through it if it is the router. A connection
+    /// attempt then fails without a SYN. The client's log says "No route to host", `EHOSTUNREACH`, or a timeout, and a
+    /// capture shows no TCP at all. The neighbour is off, has another address, or is in another network or VLAN. Requests
+    /// for unused addresses are common. It matters if the asking host needs that neighbour.
     ///
     /// # Remedy
     ///
-    /// - Check that the host with this address is up and in the same network and VLAN, and that the address and the mask of
-    ///   the asker are right: what is outside its network it must send to its router.
-    /// - Check whether the address is that of the asker's router: then its default route is wrong, or the router is
+    /// - Check that the host with this address is up, and in the same network and VLAN. Check the address and the network
+    ///   mask of the asking host too: it must send packets for other networks to its router.
+    /// - Check whether the address is that of the asking host's router. Then its default route is wrong, or the router is
     ///   down.
     ///
     /// # Example
@@ -42,7 +42,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// It answers:
+    /// The neighbour answers:
     ///
     /// ```ladder
     ///         client                  server
@@ -59,7 +59,7 @@ rule! {
     ///  0.000  who-has 10.0.0.9   -->
     /// ```
     ///
-    /// The answers to another host may have passed by where this was captured:
+    /// The replies to another host may not have reached the point of capture:
     ///
     /// ```ladder
     ///         client 10.0.0.1:40000   server 10.0.0.2:80
@@ -76,14 +76,14 @@ rule! {
     ///
     /// RFC 826; RFC 1122 §2.3.2.2; RFC 5227 (probes with no address of their own).
     pub(super) RULE: "arp-unanswered", Severity::Warning,
-    "a neighbour was asked for by ARP, and did not answer", Check::All(check)
+    "a neighbour does not answer ARP requests", Check::All(check)
 }
 
-/// Systems ask three times or more before they give up.
+/// Systems ask three times or more before they stop.
 const TIMES: u32 = 3;
 /// Over at least this time.
 const LONG_ENOUGH: Duration = Duration::from_millis(900);
-/// Who asks for so many absent hosts is a scanner, or a router that somebody scans through.
+/// A host that asks for so many absent hosts is a scanner, or a router through which a host scans.
 const A_SCAN: usize = 10;
 
 fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
@@ -105,14 +105,14 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         alive.extend(it.seen[1].then_some(it.server.ip));
         clients.insert(it.client.ip);
     }
-    // Where nobody else asks, and nothing else goes on, the capture was taken at the asker.
+    // If no other host asks, and there is no other traffic, the capture was taken at the asker.
     let alone = hosts.connections.is_empty() && facts.neighbours.askers() == 1;
     let mut found = Vec::new();
     for (asker, mut questions) in by_asker {
         questions.retain(|it| !alive.contains(&it.target.into()));
         questions.sort_by_key(|it| it.first);
         let knows = clients.contains(&asker.into());
-        // Answers go to the asker alone: where others' connections were captured, its own may not have been.
+        // Replies go to the asker alone: in a capture of others' connections they may be missing.
         if !knows && !hosts.connections.is_empty() {
             continue;
         }
@@ -131,7 +131,7 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     found
 }
 
-/// `knows`: an answer to the asker would be in the capture; `alone`: there is nothing else in it.
+/// `knows`: a reply to the asker would be in the capture; `alone`: there is nothing else in it.
 fn story(questions: &[NeighbourQuestion], knows: bool, alone: bool) -> Diagnosis {
     let asker = questions.first().map(|it| IpAddr::from(it.asker));
     let asker = asker.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -148,42 +148,40 @@ fn story(questions: &[NeighbourQuestion], knows: bool, alone: bool) -> Diagnosis
     let over = until.unwrap_or_default().since(from.unwrap_or_default());
     let mut message = Statement::from(match questions {
         [only] => sentence!(
-            "{} does not answer ARP: {} asked for it {} over {}.",
-            IpAddr::from(only.target),
+            "{} asked for {} by ARP {} over {}. No reply came.",
             asker,
+            IpAddr::from(only.target),
             Value::Count(least, most, "time", "times"),
             over
         ),
         [first, ..] => sentence!(
-            "{} do not answer ARP, {} the first: {} asked for each {} over {}.",
-            Value::count(questions.len() as u64, "address", "addresses"),
-            IpAddr::from(first.target),
+            "{} asked for {} by ARP, each {} over {}. The first was {}. No reply came.",
             asker,
+            Value::count(questions.len() as u64, "address", "addresses"),
             Value::Count(least, most, "time", "times"),
-            over
+            over,
+            IpAddr::from(first.target)
         ),
-        [] => sentence!("Nobody answers ARP."),
+        [] => sentence!("No reply to ARP came."),
     });
     let many = questions.len() >= A_SCAN;
-    message.say(match many {
-        true => sentence!("That many is how a scan looks, or a router through which somebody scans."),
+    message.mean(match many {
+        true => sentence!("So many addresses point to a scan, or to a router through which a host scans."),
         false => sentence!(
-            "Nothing can be sent there without it: {} sends no SYN, and its programs are told that there is no route to the \
-             host.",
+            "Without a reply {} can send nothing to that address: no SYN goes out, and its programs get \"No route to host\".",
             asker
         ),
     });
     if !knows {
-        message.say(
-            "An answer goes to the asker alone, and may have passed by where this was captured; a capture at the asker \
-             settles it.",
+        message.mean(
+            "A reply goes to the asking host alone, so this capture may have missed it. A capture at that host would settle it.",
         );
     }
     let mut evidence = Vec::new();
     if let Some(first) = questions.first() {
         let note = |what: &str| format!("{what}: who has {}?", first.target);
-        evidence.push(shows(first.first, note("the first question")));
-        evidence.push(shows(first.last, note("the last one")));
+        evidence.push(shows(first.first, note("first request")));
+        evidence.push(shows(first.last, note("last request")));
     }
     Diagnosis {
         severity: match alone && !many {
@@ -194,7 +192,7 @@ fn story(questions: &[NeighbourQuestion], knows: bool, alone: bool) -> Diagnosis
             true => Certainty::Likely,
             false => Certainty::Possible,
         },
-        summary: "a neighbour does not answer ARP".into(),
+        summary: "A neighbour did not answer ARP requests".into(),
         message,
         evidence,
         remedies: RULE.remedies(),
@@ -221,9 +219,9 @@ mod tests {
     fn the_address_is_named_and_what_the_capture_could_see_decides() {
         let alone = ladder_check::found_by(&RULE, &asked(9..10)).expect("found");
         assert!(
-            alone.message.starts_with(
-                "10.0.0.9 does not answer ARP: 10.0.0.1 asked for it 3 times over 3.0"
-            ),
+            alone
+                .message
+                .starts_with("10.0.0.1 asked for 10.0.0.9 by ARP 3 times over 3.0"),
             "{}",
             alone.message
         );
@@ -253,11 +251,11 @@ mod tests {
             panic!("{} findings", all.len())
         };
         assert_eq!(told.severity, Severity::Note);
-        assert!(told.message.starts_with("30 addresses"), "{}", told.message);
+        assert!(told.message.contains("30 addresses"), "{}", told.message);
     }
 
     #[test]
-    fn who_takes_part_in_tcp_is_there() {
+    fn a_host_that_uses_tcp_is_there() {
         let text = format!(
             "{}client :1 server 10.0.0.9:80\nSYN -->\n<-- RST\n",
             asked(9..10)

@@ -11,21 +11,21 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// The server answered the SYN, and the client's host answered that with a RST: it has no socket (any more) that wants
-    /// the connection.
+    /// The server answered the SYN, and the client's host answered that with a RST. No socket there wants the connection, or
+    /// no socket wants it any more.
     ///
     /// # Why it matters
     ///
-    /// Mostly it does not: this is how half-open health checks and port scans work. But when the SYN-ACK took long, the
-    /// client had given up before: its connect timeout is shorter than the server's answer took, and its log says "connection
-    /// timed out" while the server looks healthy.
+    /// Mostly it does not matter: half-open health checks and port scans work this way. But if the SYN-ACK took long, the
+    /// client had timed out before. Its connect timeout is shorter than the server's answer took. Its log says "connection
+    /// timed out", while the server looks healthy.
     ///
     /// # Remedy
     ///
-    /// - *If the SYN was repeated:* Find out why the SYN-ACK was late (loss on the way, a full queue at the server), or give
-    ///   the client more time to connect.
-    /// - *If the SYN was not repeated:* Find out which program on the client's host probes. Where none does, look at
-    ///   that host's firewall, and whether the answers reach another host than the one that asked.
+    /// - *If the SYN was repeated:* Find out why the SYN-ACK was late (loss on the way, a full queue at the server), or
+    ///   raise the client's connect timeout.
+    /// - *If the SYN was not repeated:* Find out which program on the client's host probes. Without such a program, check
+    ///   that host's firewall, and whether the SYN-ACKs reach another host than the one that sent the SYN.
     ///
     /// # Tell it by
     ///
@@ -69,10 +69,10 @@ rule! {
     ///
     /// RFC 9293 §3.10.7.1, §3.5.2.
     pub(super) RULE: "client-reset-handshake", Severity::Warning,
-    "the client reset a connection that the server had just accepted", Check::Connection(check)
+    "the client resets a connection that the server has just accepted", Check::Connection(check)
 }
 
-/// Time before which no common program gives up a connect.
+/// No common program has a shorter connect timeout.
 const LATE: Duration = Duration::from_millis(900);
 
 fn check(connection: &Connection) -> Verdict {
@@ -91,15 +91,17 @@ fn check(connection: &Connection) -> Verdict {
     let late = after >= LATE;
     let message = Statement::from(match late {
         true => sentence!(
-            "The client's host answered the SYN-ACK with a RST, {} after the first SYN: whoever wanted the connection had \
-             given up before.",
+            "The client's host answered the SYN-ACK with a RST, {} after the first SYN.",
             after
         ),
         false => sentence!(
-            "The client's host answered the SYN-ACK with a RST {} after its SYN, as half-open probes and scans do. No byte \
-             was exchanged.",
+            "The client's host answered the SYN-ACK with a RST, {} after its SYN. No data was sent.",
             after
         ),
+    })
+    .means(match late {
+        true => "The program that wanted the connection had timed out before. No request was sent: it is safe to retry.",
+        false => "Half-open health checks and port scans do this. Nothing was lost.",
     });
     Verdict::Found(Box::new(Diagnosis {
         severity: if late {
@@ -108,14 +110,11 @@ fn check(connection: &Connection) -> Verdict {
             Severity::Benign
         },
         certainty: connection.teardown.certainty,
-        summary: "connections were reset by the client as soon as they were accepted".into(),
+        summary: "The client reset [a connection|# connections] during the handshake".into(),
         message,
         evidence: vec![
             shows(connection.first, "SYN"),
-            shows(
-                reset.frame_ref,
-                "RST from the client instead of the last leg of the handshake",
-            ),
+            shows(reset.frame_ref, "RST from the client instead of an ACK"),
         ],
         remedies: RULE.remedies(),
     }))

@@ -12,21 +12,21 @@ use crate::rules::wording::tell;
 rule! {
     /// # What happened
     ///
-    /// The connection was opened, but late: the client had to send its SYN more than once, or the server its SYN-ACK.
+    /// The connection was opened late: the client had to send its SYN more than once, or the server its SYN-ACK.
     ///
     /// # Why it matters
     ///
-    /// Each repetition costs twice as long as the one before: 1, 3, 7, 15 s in all. A program with a connect timeout gives up
-    /// before; one without it takes that long for its first request, while the server's log shows a quick answer. A single
-    /// repetition is an ordinary loss. More of them come from a path that drops, a listener that does not accept, or a rate
-    /// limit on SYNs.
+    /// Each retransmission waits twice as long as the one before: 1, 3, 7, 15 s in all. A program with a shorter connect
+    /// timeout fails. One without a timeout waits that long for its first request, while the server's log shows a quick
+    /// response. A single retransmission is an ordinary loss. More of them come from a path that drops packets, a listener
+    /// that does not accept, or a rate limit on SYNs.
     ///
     /// # Remedy
     ///
-    /// - Capture at both ends: what is missing at one of them was dropped between; what arrived and got no answer was
-    ///   dropped by that host (full queue: `nstat TcpExtListenOverflows`; rules of a local firewall).
-    /// - Give the program a connect timeout of a few seconds and let it try again, or keep connections open, so that fewer
-    ///   are opened.
+    /// - Capture at both ends. What is missing at one end was dropped on the way. What arrived and got no answer was dropped
+    ///   by that host (full queue: `nstat TcpExtListenOverflows`; rules of a local firewall).
+    /// - Set a connect timeout of a few seconds and let the program try again, or keep connections open so that fewer are
+    ///   opened.
     ///
     /// # Example
     ///
@@ -41,7 +41,7 @@ rule! {
     ///  3.050  ACK                -->
     /// ```
     ///
-    /// The server's program got it late, although the client had acknowledged the first SYN-ACK:
+    /// The server accepted the data late, although the client had acknowledged the first SYN-ACK:
     ///
     /// ```ladder
     ///         client                  server
@@ -60,7 +60,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A long way, and nothing repeated:
+    /// A long path, and nothing retransmitted:
     ///
     /// ```ladder
     ///         client                  server
@@ -89,14 +89,14 @@ rule! {
     ///
     /// RFC 6298 §2.1, §5.5 to §5.7; RFC 9293 §3.8.3.
     pub(super) RULE: "connect-delayed", Severity::Warning,
-    "a connection was open only after SYN or SYN-ACK had been repeated", Check::Connection(check)
+    "a connection opens only after SYN or SYN-ACK was retransmitted", Check::Connection(check)
 }
 
-/// The first repetition comes after a second (RFC 6298 §2.1); timers may be a little early.
+/// The first retransmission comes after a second (RFC 6298 §2.1); timers may be a little early.
 const REPEATED: Duration = Duration::from_millis(900);
-/// From the second repetition on it is no chance loss.
+/// From the second retransmission on it is no chance loss.
 const LONG: Duration = Duration::from_millis(2900);
-/// No system repeats a SYN for longer; the clock of the capture has jumped.
+/// No system retransmits a SYN for longer; the clock of the capture has jumped.
 const LONGEST: Duration = Duration::from_secs(600);
 
 fn check(connection: &Connection) -> Verdict {
@@ -116,10 +116,10 @@ fn check(connection: &Connection) -> Verdict {
     let taken = connection
         .taken
         .map(|at| at.time.since(connection.first.time));
-    // The client's payload was repeated, too: a server that only waits for it has no need of that.
+    // The client's data was retransmitted too: a server that only waits for it would have acknowledged it.
     let ignored = client.bytes > 0 && u64::from(client.retransmitted) > again && answers > 0;
     let late = taken.filter(|taken| ignored && connected < REPEATED && *taken >= REPEATED);
-    // A single repetition that came when the connection was open has not delayed it: the round trip is that long.
+    // A single retransmission that came when the connection was open has not delayed it: the round trip is that long.
     let opened = connection.first.time.after(connected);
     let crossed = connection.last_syn[1].is_some_and(|last| last.time > opened);
     let answers = match (late, answers) {
@@ -133,47 +133,54 @@ fn check(connection: &Connection) -> Verdict {
     let times = |count| Value::count(count, "time", "times");
     let mut message = Statement::from(match late {
         Some(late) => sentence!(
-            "The client had acknowledged the SYN-ACK after {}, but the server's host took nothing of what it sent before {} \
-             after the first SYN.",
+            "The client acknowledged the SYN-ACK after {}. The server's host acknowledged none of its data until {} after the \
+             first SYN.",
             connected,
             late
         ),
         None => sentence!("The connection was open {} after the first SYN.", connected),
     });
     if again > 0 {
-        message.say(sentence!("The client repeated its SYN {}.", times(again)));
+        message.say(sentence!(
+            "The client retransmitted its SYN {}.",
+            times(again)
+        ));
     }
     if answers > 0 {
         message.say(sentence!(
-            "The server repeated its SYN-ACK {}.",
+            "The server retransmitted its SYN-ACK {}.",
             times(answers)
         ));
     }
-    message.say(match (late, again, answers) {
+    message.mean(match (late, again, answers) {
         (Some(_), ..) => {
-            "So the SYNs arrived, and the last leg of the handshake was lost or ignored: a full accept queue does that."
+            "The SYNs arrived, and the end of the handshake was lost or ignored. A full accept queue does that."
         }
-        (None, _, 0) => "The SYNs before were lost or ignored, or their answers were.",
-        (None, 0, _) => "The SYN arrived; the SYN-ACKs before, or the client's acknowledgements of them, did not.",
-        (None, ..) => "Some of the SYNs arrived; the SYN-ACKs before, or the client's acknowledgements of them, did not.",
+        (None, _, 0) => "The earlier SYNs, or the answers to them, were lost or ignored.",
+        (None, 0, _) => {
+            "The SYN arrived. The earlier SYN-ACKs, or the client's acknowledgements of them, did not."
+        }
+        (None, ..) => {
+            "Some of the SYNs arrived. The earlier SYN-ACKs, or the client's acknowledgements of them, did not."
+        }
     });
     let severity = match delay >= LONG {
         true => Severity::Warning,
         false => Severity::Note,
     };
     let [last_syn, last_answer] = connection.last_syn;
-    let mut frames = vec![(connection.first, "the first SYN".to_owned())];
+    let mut frames = vec![(connection.first, "first SYN".to_owned())];
     if again > 0 {
-        frames.extend(last_syn.map(|at| (at, format!("its repetition, number {again}"))));
+        frames.extend(last_syn.map(|at| (at, format!("SYN, retransmission {again}"))));
     }
     if answers > 0 {
-        frames.extend(last_answer.map(|at| (at, format!("SYN-ACK, repetition number {answers}"))));
+        frames.extend(last_answer.map(|at| (at, format!("SYN-ACK, retransmission {answers}"))));
     }
     if late.is_some() {
         frames.extend(
             connection
                 .taken
-                .map(|at| (at, "the server takes what the client sent".to_owned())),
+                .map(|at| (at, "server acknowledges the client's data".to_owned())),
         );
     }
     frames.sort();
@@ -181,7 +188,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         Certainty::Certain,
-        "connects took long, with SYN or SYN-ACK repeated",
+        "[A connection|# connections] opened late, after retransmissions",
         message,
     );
     let told = frames
@@ -200,12 +207,14 @@ mod tests {
     }
 
     #[test]
-    fn the_delay_decides_and_is_told() {
+    fn the_delay_decides_and_is_reported() {
         let late = "SYN -->\n+1s again -->\n+2s again -->\n+4s again -->\n<-- SYN\nACK -->\nGET / -->\n<-- 200";
         let told = finding(late).expect("found");
         assert_eq!(told.severity, Severity::Warning);
         assert!(
-            told.message.starts_with("The connection was open 7.00 s after the first SYN. The client repeated its SYN 3 times."),
+            told.message.starts_with(
+                "The connection was open 7.00 s after the first SYN. The client retransmitted its SYN 3 times."
+            ),
             "{}",
             told.message
         );
@@ -218,10 +227,10 @@ mod tests {
     fn repeated_syn_acks_count_as_well() {
         let text = "SYN -->\n<-- SYN\n+1s <-- again\n+2s <-- again\n+4s <-- again\nACK -->\nGET / -->\n<-- 200";
         let told = finding(text).expect("found").message;
-        assert!(told.contains("repeated its SYN-ACK 3 times"), "{told}");
+        assert!(told.contains("retransmitted its SYN-ACK 3 times"), "{told}");
     }
 
-    /// The path takes longer than the server's timer: its repetition crosses the acknowledgement and delays nothing.
+    /// The path takes longer than the server's timer: its retransmission crosses the acknowledgement and delays nothing.
     #[test]
     fn a_syn_ack_repeated_after_the_opening_delayed_nothing() {
         let end = "+120ms <-- ACK\n+200ms <-- 200\nACK -->";

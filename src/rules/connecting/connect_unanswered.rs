@@ -15,27 +15,27 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// The client sent its SYN several times and got nothing: no SYN-ACK, no RST, no ICMP error. Or the server answered,
-    /// sent its SYN-ACK several times, and heard no more of the client. The client's log says "connection timed out",
+    /// The client sent its SYN several times and got nothing: no SYN-ACK, no RST, no ICMP error. Or the server sent its
+    /// SYN-ACK several times, and nothing came from the client any more. The client's log says "connection timed out",
     /// `ETIMEDOUT`, 10060, "Unable to connect to the remote server", curl (28).
     ///
     /// # Why it matters
     ///
-    /// No request was sent, so nothing took effect. Silence is what a firewall makes that drops, a security group, a host
-    /// that is down, an address that nobody has, a full accept queue, or an address translator without free ports. How long
-    /// the client tries is up to it: Linux gives up after about two minutes (`tcp_syn_retries`), Windows after 21 s; a
-    /// program's own limit is mostly shorter.
+    /// No request was sent, so nothing took effect. A firewall or security group may drop the packets, the host may be down,
+    /// or no host has the address. A full accept queue and a NAT gateway without free ports look the same. The client
+    /// decides how long it tries: Linux stops after about two minutes (`tcp_syn_retries`), Windows after 21 s, and a
+    /// program's own timeout is mostly shorter.
     ///
     /// # Remedy
     ///
-    /// - *If the server sent no SYN-ACK:* Capture at the server, to see whether the SYNs arrive. Those that do are
-    ///   dropped by its host: local firewall, full accept queue (`nstat TcpExtListenOverflows`), reverse path filter.
-    ///   Those that do not are lost on the way: firewall, security group, route.
-    /// - *If the server sent a SYN-ACK:* Follow the way back from the server to the client: its route, an asymmetric path
-    ///   with a firewall that has not seen the SYN, a security group, an address translator. Capture at the client: the
-    ///   SYN-ACKs do not arrive there, or its own firewall drops them.
+    /// - *If the server sent no SYN-ACK:* Capture at the server. SYNs that arrive there are dropped by its host: local
+    ///   firewall, full accept queue (`nstat TcpExtListenOverflows`), reverse path filter. SYNs that do not arrive are lost
+    ///   on the way: firewall, security group, route.
+    /// - *If the server sent a SYN-ACK:* Follow the path from the server back to the client: its route, a firewall that has
+    ///   not seen the SYN, a security group, a NAT gateway. Capture at the client: the SYN-ACKs do not arrive, or its own
+    ///   firewall drops them.
     /// - *If the server sent no SYN-ACK:* Check that the address is right and its host is up.
-    /// - Give the program a connect timeout of a few seconds, and let it try another address.
+    /// - Set a connect timeout of a few seconds, and let the program try another address.
     ///
     /// # Tell it by
     ///
@@ -53,7 +53,7 @@ rule! {
     ///  => opening unanswered
     /// ```
     ///
-    /// Seen at the server, whose answers do not arrive:
+    /// Captured at the server, whose SYN-ACKs do not arrive:
     ///
     /// ```ladder
     ///         client                  server
@@ -70,7 +70,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A SYN at the end of the capture: its answer may have come after.
+    /// A SYN at the end of the capture, whose answer may have come later:
     ///
     /// ```ladder
     ///         client                  server
@@ -78,7 +78,7 @@ rule! {
     ///  1.000  again              -->
     /// ```
     ///
-    /// A capture that sees one direction only cannot tell:
+    /// The capture has one direction only, so answers are not visible:
     ///
     /// ```ladder
     ///         client :40000           server
@@ -98,10 +98,10 @@ rule! {
     ///
     /// RFC 9293 §3.8.3 (R1 and R2 of SYNs); RFC 6298 §2.1, §5.7.
     pub(super) RULE: "connect-unanswered", Severity::Error,
-    "a connect was tried repeatedly and got no answer, or its answer got none", Check::Hosts(check)
+    "a SYN is repeated and gets no answer, or its SYN-ACK gets none", Check::Hosts(check)
 }
 
-/// Repetitions, over all attempts, from which on it is not packet loss.
+/// Retransmissions, over all attempts, from which on it is not packet loss.
 const REPETITIONS: u32 = 3;
 /// Over at least this time.
 const LONG_ENOUGH: Duration = Duration::from_secs(3);
@@ -168,7 +168,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         .collect()
 }
 
-/// Whether there were repetitions enough, over long enough, and the capture goes on long enough after them.
+/// Whether there were enough retransmissions, over long enough, and the capture goes on long enough after them.
 fn is_enough(
     hosts: &Hosts<'_>,
     attempts: &[&ConnectionSummary],
@@ -209,8 +209,8 @@ fn unanswered(hosts: &Hosts<'_>, silent: &[&ConnectionSummary]) -> Diagnosis {
             until.since(from)
         ),
         more => sentence!(
-            "{} sent {} SYNs over {} and got no answer; the longest tried for {}.",
-            Value::count(more as u64, "connect", "connects"),
+            "{} sent {} SYNs over {} and got no answer. The longest tried for {}.",
+            Value::count(more as u64, "connection attempt", "connection attempts"),
             syns,
             until.since(from),
             longest
@@ -235,30 +235,37 @@ fn unanswered(hosts: &Hosts<'_>, silent: &[&ConnectionSummary]) -> Diagnosis {
     }
     if meanwhile > 0 {
         message.say(sentence!(
-            "{} between the two got one at that time, so the address is right and the way is open: think of a full accept \
-             queue, a limit on connections, or an address translator out of ports.",
-            Value::count(meanwhile, "other connect", "other connects")
+            "{} between the same two hosts got an answer at that time, so the address is right and the path works.",
+            Value::count(
+                meanwhile,
+                "other connection attempt",
+                "other connection attempts"
+            )
         ));
+        message.mean(
+            "Possible causes are a full accept queue, a limit on connections, or a NAT gateway without free ports.",
+        );
     } else if before > 0 {
         message.say(sentence!(
-            "{} between the two had got one before: something has changed since.",
-            Value::count(before, "connect", "connects")
+            "{} between the same two hosts got an answer before, so something has changed after that.",
+            Value::count(before, "connection attempt", "connection attempts")
         ));
     }
+    message.mean(UNSENT);
     let mut evidence = Vec::new();
     if let Some(first) = silent.first() {
-        evidence.push(shows(first.first, "the first SYN"));
+        evidence.push(shows(first.first, "first SYN"));
         if first.close != first.first {
             evidence.push(shows(
                 first.close,
-                format!("its last repetition, number {}", first.syn_retries),
+                format!("its last retransmission, number {}", first.syn_retries),
             ));
         }
     }
     Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Likely,
-        summary: "connects got no answer".into(),
+        summary: "[A connection attempt|# connection attempts] got no answer".into(),
         message,
         evidence,
         remedies: RULE.remedies(),
@@ -271,37 +278,36 @@ fn unheard(attempts: &[&ConnectionSummary]) -> Diagnosis {
     let again: u64 = attempts.iter().map(|it| u64::from(it.syn_retries)).sum();
     let mut message = Statement::from(match attempts.len() {
         1 => sentence!(
-            "The server answered the SYN and sent its SYN-ACK {} over {}, and nothing acknowledged it.",
+            "The server answered the SYN and sent its SYN-ACK {} over {}. Nothing acknowledged it.",
             Value::count(answers, "time", "times"),
             until.since(from)
         ),
         more => sentence!(
-            "The server answered {} and sent {} SYN-ACKs over {}, and nothing acknowledged them.",
-            Value::count(more as u64, "connect", "connects"),
+            "The server answered {} and sent {} SYN-ACKs over {}. Nothing acknowledged them.",
+            Value::count(more as u64, "connection attempt", "connection attempts"),
             answers,
             until.since(from)
         ),
     });
     if again > 0 {
         message.say(sentence!(
-            "The SYN came again {}, so its sender did not get the answer: the way from the server back to it is broken.",
+            "The SYN came again {}, so its sender did not get the SYN-ACK.",
             Value::count(again, "time", "times")
         ));
+        message.mean("The path from the server back to the client is broken.");
+        message.mean(UNSENT);
     } else {
-        message.say(
-            "The SYN did not come again. Either the answers are lost on the way back, or nobody is there who asked: a \
-             forged address, or a scanner.",
+        message.say("The SYN did not come again.");
+        message.mean(
+            "Either the SYN-ACKs are lost on the way back, or the sender of the SYN is not there: a forged address, or a scanner.",
         );
     }
     let mut evidence = Vec::new();
     if let Some(first) = attempts.first() {
-        evidence.push(shows(first.first, "the first SYN"));
+        evidence.push(shows(first.first, "first SYN"));
         evidence.push(shows(
             first.close,
-            format!(
-                "the last of {} SYN-ACKs, and of what was captured",
-                first.syn_acks
-            ),
+            format!("last of {} SYN-ACKs, nothing follows", first.syn_acks),
         ));
     }
     Diagnosis {
@@ -313,14 +319,16 @@ fn unheard(attempts: &[&ConnectionSummary]) -> Diagnosis {
             0 => Certainty::Possible,
             _ => Certainty::Likely,
         },
-        summary: "SYN-ACKs were never acknowledged".into(),
+        summary: "[A SYN-ACK|SYN-ACKs on # connections] got no acknowledgement".into(),
         message,
         evidence,
         remedies: RULE.remedies(),
     }
 }
 
-/// Failed connects for which others between the same hosts are looked for.
+/// What an attempt means that was not opened.
+const UNSENT: &str = "No request was sent: the attempt is safe to retry.";
+/// Failed attempts for which others between the same hosts are looked for.
 const EXAMINED: usize = 64;
 
 fn span(attempts: &[&ConnectionSummary]) -> (Timestamp, Timestamp) {
@@ -349,7 +357,9 @@ mod tests {
         let attempt = |port: u16| format!("client :{port} server\n+500ms SYN -->\n+1s again -->\n");
         let three = finding(&(1..=3).map(attempt).collect::<String>()).expect("found");
         assert!(
-            three.message.starts_with("3 connects sent 6 SYNs"),
+            three
+                .message
+                .starts_with("3 connection attempts sent 6 SYNs"),
             "{}",
             three.message
         );
@@ -357,28 +367,31 @@ mod tests {
     }
 
     #[test]
-    fn quick_repetitions_are_no_silence() {
+    fn quick_retransmissions_are_no_silence() {
         assert!(finding("SYN -->\n+100ms again -->\n+100ms again -->\n+100ms again -->").is_none());
     }
 
     #[test]
-    fn others_that_are_answered_are_told() {
+    fn others_that_are_answered_are_reported() {
         let text = "client :1 server\nSYN -->\n<-- SYN\nACK -->\nclient :2 server
             SYN -->\n+1s again -->\n+2s again -->\n+4s again -->";
         assert!(
             finding(text)
                 .expect("found")
                 .message
-                .contains("1 connect between the two had got one before")
+                .contains("1 connection attempt between the same two hosts got an answer before")
         );
         let text = "client :2 server\nSYN -->\nclient :1 server\nSYN -->\n<-- SYN\nACK -->
             client :2 server\n+1s again -->\n+2s again -->\n+4s again -->";
         let told = finding(text).expect("found").message;
-        assert!(told.contains("1 other connect between the two"), "{told}");
+        assert!(
+            told.contains("1 other connection attempt between"),
+            "{told}"
+        );
     }
 
     #[test]
-    fn answers_that_nobody_acknowledges_are_told() {
+    fn syn_acks_that_nothing_acknowledges_are_reported() {
         // Its timer and an answer, 60 us apart, are two.
         let twice = "SYN -->\n+60us <-- SYN\n+60us <-- again\n";
         let server_alone = format!("{twice}+1s <-- again\n+1s <-- again\n+2s <-- again\n");
@@ -402,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn one_client_with_many_addresses_is_told_once() {
+    fn one_client_with_many_addresses_is_one_finding() {
         let mut text = String::new();
         for host in 2..8 {
             text.push_str(&format!("client :40000 server 10.0.0.{host}:80\nSYN -->\n"));

@@ -16,24 +16,24 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// The client's SYN was answered by a RST that acknowledges it (RFC 9293 §3.10.7.1): nobody listens on that address and
-    /// port, or a firewall says so in the server's name. Refused connects of one client, or at one server, are told once. The client's log says "connection refused", `ECONNREFUSED`, 10061,
-    /// "Unable to connect to the remote server", "No connection could be made because the target machine actively refused
-    /// it".
+    /// A RST that acknowledges the client's SYN came back (RFC 9293 §3.10.7.1). No program listens on that address and port,
+    /// or a firewall refuses with the server's address. Refused connections of one client, or at one server, are one
+    /// finding. The client's log says "connection refused", `ECONNREFUSED`, 10061, "Unable to connect to the remote server",
+    /// "No connection could be made because the target machine actively refused it".
     ///
     /// # Why it matters
     ///
-    /// No request was sent, so nothing took effect, and trying again is safe. It is also quick: the refusal comes after one
-    /// round trip. A program that waits for long before it says "refused" has tried several times.
+    /// No request was sent, so nothing took effect, and trying again is safe. A refusal is quick: it comes after one round
+    /// trip. A program that waits long before it reports "refused" has tried several times.
     ///
     /// # Remedy
     ///
-    /// - Start the server, or correct address and port: `ss -ltn` (`netstat -an`) on the server shows what listens, and on
-    ///   which address; one bound to 127.0.0.1 or ::1 refuses everybody else.
-    /// - Where it happens while something starts, send no traffic before the server is ready: readiness checks, order of
-    ///   start of a sidecar proxy.
-    /// - Compare with a capture at the server: a SYN that does not arrive was refused by a firewall on the way, and one
-    ///   that meets a RST although something listens, by the firewall of its host (iptables `REJECT --reject-with
+    /// - Start the server, or correct address and port. On the server, `ss -ltn` (`netstat -an`) shows what listens, and on
+    ///   which address. A program that listens on 127.0.0.1 or ::1 refuses other hosts.
+    /// - Send no traffic before the server is ready, if it happens during a start: use readiness checks, or change the start
+    ///   order of a sidecar proxy.
+    /// - Compare with a capture at the server. A SYN that does not arrive was refused by a firewall on the way. A SYN that
+    ///   gets a RST although a program listens was refused by the host's own firewall (iptables `REJECT --reject-with
     ///   tcp-reset`).
     ///
     /// # Tell it by
@@ -51,8 +51,8 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A RST that ends a connection which was open. (Where one address refuses and the client opens another one within a
-    /// second, this is told as benign.)
+    /// A RST that ends a connection which was open. (If one address refuses, and the client opens a connection to another
+    /// address within a second, the finding is benign.)
     ///
     /// ```ladder
     ///         client                  server
@@ -68,13 +68,13 @@ rule! {
     ///
     /// RFC 9293 §3.5.2, §3.10.7.1; RFC 8305 (several addresses).
     pub(super) RULE: "connection-refused", Severity::Error,
-    "a connect was answered by a RST: nobody listens there", Check::Hosts(check)
+    "a RST answers the SYN: no program listens there", Check::Hosts(check)
 }
 
-/// What came of a refusal, and whose it was.
+/// The result of a refusal, and who refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    /// The connect failed.
+    /// The attempt failed.
     Lost,
     /// It failed, and the RST came from somewhere else than the server's answers.
     Foreign,
@@ -110,7 +110,7 @@ fn kind_of(hosts: &Hosts<'_>, it: &ConnectionSummary, distances: &Distances) -> 
     }
 }
 
-/// For each server, the lowest and the highest TTL of its answers to connects that it accepted.
+/// For each server, the lowest and the highest TTL of its answers to attempts that it accepted.
 type Distances = BTreeMap<IpAddr, (u8, u8)>;
 
 /// Hops by which packets of one host may differ: containers and NATs account for one or two.
@@ -146,7 +146,7 @@ fn hops(ttl: u8) -> u8 {
     first.unwrap_or(u8::MAX) - ttl
 }
 
-/// Whether the RST took another path than the server's answers to other connects.
+/// Whether the RST took another path than the server's answers to other attempts.
 fn is_foreign(refused: &ConnectionSummary, distances: &Distances) -> bool {
     distances
         .get(&refused.server.ip)
@@ -165,16 +165,18 @@ fn by_somebody_else(connections: &[&ConnectionSummary], distances: &Distances) -
     if let Some(first) = connections.first() {
         let (low, high) = distances.get(&first.server.ip).copied().unwrap_or_default();
         told.message.say(sentence!(
-            "The RST has a time to live of {}, the server's answers to other connects one of {}: a box on the way refuses \
-             in the server's name.",
+            "The RST has a TTL of {}. The server's answers to other attempts have a TTL of {}, so a device on the way sent \
+             the RST.",
             first.server_ttl,
             Value::Number(low.into(), high.into())
         ));
     }
     told.certainty = Certainty::Likely;
-    told.summary = "connects were refused, and not by the server itself".into();
+    told.summary =
+        "[A connection attempt was|# connection attempts were] refused by a device on the way"
+            .into();
     told.remedies = vec![
-        "Let the firewall between client and server pass this port, or take the client off its list.".into(),
+        "Allow this port in the firewall between client and server, or remove the client from its block list.".into(),
         "Capture at the server: a SYN that does not arrive there was refused on the way.".into(),
     ];
     told
@@ -189,24 +191,24 @@ fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
     let mut message = Statement::from(match connections {
         // The SYN was not captured.
         [only] if !only.client_syn() => sentence!(
-            "The connect was answered by a RST with sequence number 0, as a SYN is that finds nobody. Nothing was sent, and \
-             nothing took effect."
+            "The connection attempt was refused with a RST. Its sequence number 0 shows that it answers a SYN."
         ),
         [_] => sentence!(
-            "The connect was answered by a RST {} after the SYN. Nothing was sent, and nothing took effect.",
+            "The connection attempt was refused with a RST, {} after the SYN.",
             least
         ),
         all => sentence!(
-            "{} were answered by a RST, {} after the SYN. Nothing was sent, and nothing took effect.",
-            Value::count(all.len() as u64, "connect", "connects"),
+            "{} were refused with a RST, {} after the SYN.",
+            Value::count(all.len() as u64, "connection attempt", "connection attempts"),
             Value::Duration(least, most)
         ),
-    });
+    })
+    .means("No request was sent: the attempt is safe to retry.");
     let retried = connections.iter().filter(|it| it.syn_retries > 0).count();
     if retried > 0 {
         message.say(sentence!(
             "{} tried again from the same port.",
-            Value::count(retried as u64, "connect", "connects")
+            Value::count(retried as u64, "attempt", "attempts")
         ));
     }
     let seen = connections.iter().all(|it| it.seen[0]);
@@ -216,7 +218,7 @@ fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
             true => Certainty::Certain,
             false => Certainty::Likely,
         },
-        summary: "connects were refused".into(),
+        summary: "[A connection attempt was|# connection attempts were] refused".into(),
         message,
         evidence: evidence(connections),
         remedies: RULE.remedies(),
@@ -227,9 +229,12 @@ fn fallback(connections: &[&ConnectionSummary]) -> Diagnosis {
     Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Certain,
-        summary: "connects were refused, and another address answered".into(),
-        message: "The connect was refused, and the client opened a connection to another address of the same port within a \
-                  second. Nothing was lost but that round trip.".into(),
+        summary: "[A connection was|# connections were] refused, and another address worked".into(),
+        message: Statement::from(sentence!(
+            "The connection attempt was refused. Within a second the client opened a connection to another address with the \
+             same port."
+        ))
+        .means("Only that round trip was lost."),
         evidence: evidence(connections),
         remedies: vec![
             "Let the server listen on all addresses that its name resolves to (such as ::1 beside 127.0.0.1), if the round \
@@ -244,8 +249,8 @@ fn evidence(connections: &[&ConnectionSummary]) -> Vec<crate::rules::Evidence> {
         .flat_map(|it| {
             let syn = it.seen[0].then(|| shows(it.first, "SYN"));
             let note = match it.seen[0] {
-                true => "RST that acknowledges it",
-                false => "RST and ACK with sequence number 0; its SYN was not captured",
+                true => "RST that acknowledges the SYN",
+                false => "RST, ACK with sequence number 0; its SYN was not captured",
             };
             syn.into_iter().chain([shows(it.close, note)])
         })
@@ -264,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_box_that_refuses_in_the_name_of_a_server_is_told() {
+    fn a_device_that_refuses_with_the_servers_address_is_reported() {
         let open = "client :40000 server 10.0.0.2:80\nSYN -->\n<-- SYN [ttl=57]\nACK -->\n";
         let refused = |ttl: u8| {
             let text =

@@ -14,25 +14,26 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// The client's SYN was answered by an ICMP error that quotes it: a router, a firewall or the server's host says that it
+    /// An ICMP error that quotes the client's SYN came back: a router, a firewall or the server's host reports that it
     /// cannot be delivered. The client's log says `EHOSTUNREACH`, "No route to host", `ENETUNREACH`, 10065, or, for an
-    /// unreachable port, "connection refused". Connects of one client that the same device answers alike are told once.
+    /// unreachable port, "connection refused". If the same device answers several attempts of one client this way, they are
+    /// one finding.
     ///
     /// # Why it matters
     ///
-    /// No request was sent. Unlike a timeout this names the device: the address from which the ICMP error came. While a
-    /// connection is being opened such an error ends the attempt on most systems; on an open one it does not (RFC 5461). A
-    /// host on which nobody listens answers a SYN with a RST; "port unreachable" about TCP is what a firewall says that
+    /// No request was sent. Unlike a timeout, the error names the device: the address that the ICMP error came from. During
+    /// a connection attempt such an error ends the attempt on most systems. On an open connection it does not (RFC 5461). A
+    /// host on which no program listens answers a SYN with a RST. "Port unreachable" for TCP comes from a firewall that
     /// rejects (iptables `REJECT`), on the host itself or on a router before it.
     ///
     /// # Remedy
     ///
-    /// - *If the ICMP error came from another address:* Look at the device that sent the ICMP error: its rules (code 3, 9, 10,
-    ///   13: forbidden by somebody), its route to the server (code 0), its neighbour table (code 1: the server's host does
-    ///   not answer ARP, so it is off or elsewhere).
-    /// - *If the ICMP error came from the server's address:* Look at the firewall of the server's host: it lets this port pass
-    ///   for others, or for nobody (`nft list ruleset`, `iptables -nvL`).
-    /// - Check the address that the client uses, and the route and mask of the client itself.
+    /// - *If the ICMP error came from another address:* Check the device that sent it: its filter rules (code 3, 9, 10, 13),
+    ///   its route to the server (code 0), its neighbour table (code 1: the server's host does not answer ARP, so it is off
+    ///   or elsewhere).
+    /// - *If the ICMP error came from the server's address:* Check the firewall of the server's host: it allows this port
+    ///   for other hosts only, or for none (`nft list ruleset`, `iptables -nvL`).
+    /// - Check the address that the client uses, and the client's own route and network mask.
     ///
     /// # Tell it by
     ///
@@ -49,7 +50,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// An error on the way that did not keep the connection from being opened:
+    /// An error on the way, which did not keep the connection from being opened:
     ///
     /// ```ladder
     ///         client                  server
@@ -69,7 +70,7 @@ rule! {
     ///
     /// RFC 792; RFC 1122 §3.2.2.1, §4.2.3.9; RFC 4443 §3.1; RFC 5461.
     pub(super) RULE: "connection-unreachable", Severity::Error,
-    "a connect was answered by an ICMP error", Check::Hosts(check)
+    "an ICMP error answers a connection attempt", Check::Hosts(check)
 }
 
 /// The ICMP error: its sender, type and code; and whether the client reached another address at once.
@@ -90,14 +91,14 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
 /// The meaning of the ICMP error (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3). `own`: the server's host sent it.
 const fn meaning(version: u8, kind: u8, code: u8, own: bool) -> &'static str {
     match (version, kind, code) {
-        (4, 3, 0) | (6, 1, 0) => "there is no route to that network",
+        (4, 3, 0) | (6, 1, 0) => "no route to the network",
         (4, 3, 1) | (6, 1, 3) => "the host does not answer",
-        (4, 3, 2) => "the host does not speak TCP",
-        (4, 3, 3) | (6, 1, 4) if own => "the host's firewall rejects this port",
-        (4, 3, 3) | (6, 1, 4) => "a firewall between the hosts rejects this port",
-        (4, 3, 9 | 10 | 13) | (6, 1, 1 | 5 | 6) => "somebody has forbidden it",
-        (4, 11, _) | (6, 3, _) => "the packet has gone round in circles",
-        _ => "it cannot be delivered",
+        (4, 3, 2) => "the host does not accept TCP",
+        (4, 3, 3) | (6, 1, 4) if own => "the host's firewall rejects the port",
+        (4, 3, 3) | (6, 1, 4) => "a firewall on the way rejects the port",
+        (4, 3, 9 | 10 | 13) | (6, 1, 1 | 5 | 6) => "a filter rule forbids it",
+        (4, 11, _) | (6, 3, _) => "the TTL ran out on the way",
+        _ => "the packet cannot be delivered",
     }
 }
 
@@ -115,37 +116,40 @@ fn story(all: &[&ConnectionSummary], (benign, icmp): Kind) -> Diagnosis {
     let who = who.map(|who| who.to_string()).unwrap_or_default();
     let mut message = Statement::from(match all.len() {
         1 => sentence!(
-            "The connect was answered by an ICMP error from {} (type {}, code {}): {}.",
+            "{} answered the SYN with an ICMP error (type {}, code {}): {}.",
             &who,
             kind,
             code,
             says
         ),
         more => sentence!(
-            "{} were answered by an ICMP error from {} (type {}, code {}): {}.",
-            Value::count(more as u64, "connect", "connects"),
+            "{} answered {} with an ICMP error (type {}, code {}): {}.",
             &who,
+            Value::count(more as u64, "connection attempt", "connection attempts"),
             kind,
             code,
             says
         ),
     });
     message.say(match own {
-        true => sentence!("It comes from the server's own address."),
+        true => sentence!("That is the server's own address."),
         false => sentence!(
-            "{} is not the server's address: a router or a firewall on the way says so.",
+            "{} is not the server's address: it is a router or a firewall on the way.",
             &who
         ),
     });
-    if benign {
-        message.say("The client reached another address of the same port within a second.");
+    match benign {
+        true => {
+            message.say("Within a second the client reached another address with the same port.")
+        }
+        false => message.mean("No request was sent: the attempt is safe to retry."),
     }
     let mut evidence = Vec::new();
     if let Some(first) = all.first() {
         evidence.push(shows(first.first, "SYN"));
         evidence.push(shows(
             first.close,
-            format!("ICMP type {kind}, code {code} from {who}"),
+            format!("ICMP error from {who}, type {kind}, code {code}"),
         ));
     }
     Diagnosis {
@@ -155,7 +159,7 @@ fn story(all: &[&ConnectionSummary], (benign, icmp): Kind) -> Diagnosis {
             Severity::Error
         },
         certainty: Certainty::Certain,
-        summary: sentence!("connects were answered by an ICMP error: {}", says),
+        summary: sentence!("[A connection|# connections] failed: {}", says),
         message,
         evidence,
         remedies: RULE.remedies(),
@@ -176,7 +180,7 @@ mod tests {
     fn the_device_is_named() {
         let router = finding("SYN -->\n<-- ACK [unreachable=13]").expect("found");
         assert!(
-            router.message.contains("10.0.0.254") && router.message.contains("forbidden"),
+            router.message.contains("10.0.0.254") && router.message.contains("forbids"),
             "{}",
             router.message
         );
@@ -199,11 +203,11 @@ mod tests {
         assert!(!own.message.contains("listens"), "{}", own.message);
         assert_eq!(
             meaning(4, 3, 3, false),
-            "a firewall between the hosts rejects this port"
+            "a firewall on the way rejects the port"
         );
         assert_eq!(
             meaning(6, 1, 4, false),
-            "a firewall between the hosts rejects this port"
+            "a firewall on the way rejects the port"
         );
     }
 
@@ -225,7 +229,7 @@ mod tests {
         );
         assert!(
             told.message
-                .contains("12 addresses and ports, from one client"),
+                .contains("came from one client and went to 12 addresses and ports"),
             "{}",
             told.message
         );

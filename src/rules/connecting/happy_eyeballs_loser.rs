@@ -7,23 +7,23 @@ use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
-use crate::rules::statement::sentence;
+use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
     ///
-    /// A client opened connections to two addresses of the same port at nearly the same time, used the one that was faster,
-    /// and closed the other without a byte.
+    /// A client opened connections to two addresses with the same port at nearly the same time. It used the faster one, and
+    /// closed the other without sending data.
     ///
     /// # Why it matters
     ///
-    /// It does not: that is how programs find out whether IPv6 or IPv4 works better here (Happy Eyeballs). The server's log
+    /// It does not matter: programs find out this way whether IPv6 or IPv4 works better (Happy Eyeballs). The server's log
     /// may show a connection without a request.
     ///
     /// # Remedy
     ///
-    /// - Nothing; count such connections as neither requests nor failures.
+    /// - Change nothing. Count such connections neither as requests nor as failures.
     ///
     /// # Example
     ///
@@ -46,7 +46,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// Two connects of which neither is used:
+    /// Two connections, but neither is used:
     ///
     /// ```ladder
     ///         client 10.0.0.1:40000   server 10.0.0.3:80
@@ -65,12 +65,12 @@ rule! {
     ///
     /// RFC 8305 §5.
     pub(super) RULE: "happy-eyeballs-loser", Severity::Benign,
-    "of two connects to two addresses of a server, the slower one was dropped", Check::Hosts(check)
+    "the client drops the slower of two connections to two addresses", Check::Hosts(check)
 }
 
 /// The next address is tried after 250 ms, 300 ms at most (RFC 8305 §5), plus a margin for the program.
 const APART: Duration = Duration::from_millis(350);
-/// Neighbouring connects that are examined: programs try a handful of addresses.
+/// Neighbouring attempts that are examined: programs try a handful of addresses.
 const NEIGHBOURS: usize = 16;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
@@ -109,21 +109,22 @@ fn won(winner: &ConnectionSummary, loser: &ConnectionSummary) -> bool {
 
 fn story(loser: &ConnectionSummary, winner: &ConnectionSummary) -> Diagnosis {
     let mut evidence = vec![
-        shows(loser.first, "SYN of the one that was dropped"),
-        shows(winner.first, "SYN of the one that was used"),
-        shows(loser.close, "the client drops it"),
+        shows(loser.first, "SYN of the dropped connection"),
+        shows(winner.first, "SYN of the used connection"),
+        shows(loser.close, "close by the client"),
     ];
     evidence.sort_by_key(|it| it.frame_ref);
     Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Likely,
-        summary: "connections lost a race between two addresses".into(),
-        message: sentence!(
-            "The client opened connections to {} and {} at once, used the second, and closed the first without a byte.",
+        summary: "The client dropped [a connection|# connections] to a slower address".into(),
+        message: Statement::from(sentence!(
+            "The client opened connections to {} and {} at nearly the same time. It used the second, and closed the first \
+             without sending data.",
             loser.server,
             winner.server
-        )
-        .into(),
+        ))
+        .means("Nothing was lost."),
         evidence,
         remedies: RULE.remedies(),
     }

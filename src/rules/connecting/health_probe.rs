@@ -14,18 +14,18 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// One host opens a connection to the server at a fixed period, and it is closed or reset at once, without a byte, or
-    /// after one quick answer: a health check of a load balancer, an orchestrator or a monitor.
+    /// One host opens a connection to the server at a fixed interval. The connection is closed or reset at once, without
+    /// data or after one quick response. This is a health check of a load balancer, an orchestrator or a monitor.
     ///
     /// # Why it matters
     ///
-    /// It is harmless, but it looks like failures: connections without requests, resets by the client, entries such as
-    /// "client disconnected" in the server's log at every period.
+    /// It is harmless, but it looks like failures. There are connections without requests, resets by the client, and entries
+    /// such as "client disconnected" in the server's log at each interval.
     ///
     /// # Remedy
     ///
-    /// - Nothing at the prober; a RST instead of a FIN is deliberate, it leaves no TIME-WAIT.
-    /// - Where the server's log fills up, let it ignore connections without a request (HAProxy `option http-ignore-probes`,
+    /// - Change nothing in the health check. A RST instead of a FIN is deliberate: it leaves no TIME-WAIT.
+    /// - Let the server ignore connections without a request, if its log fills up (HAProxy `option http-ignore-probes`,
     ///   `option dontlognull`).
     ///
     /// # Tell it by
@@ -42,7 +42,7 @@ rule! {
     ///  0.021  RST                -->
     /// ```
     ///
-    /// Where the check asks for something, the server may be the one that closes:
+    /// If the check sends a request, the server may be the side that closes:
     ///
     /// ```ladder
     ///         client [times=6 every=5s] server
@@ -57,7 +57,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// Different requests are work, whatever their period:
+    /// Different requests are work, even at a fixed interval:
     ///
     /// ```ladder
     ///         client :40000 [times=3 every=10s] server
@@ -78,7 +78,7 @@ rule! {
     ///  5.050                     <--  ACK
     /// ```
     ///
-    /// Once is no habit:
+    /// A single connection has no interval:
     ///
     /// ```ladder
     ///         client                  server
@@ -88,7 +88,7 @@ rule! {
     ///  0.021  RST                -->
     /// ```
     ///
-    /// Nor is it one when requests get no answer:
+    /// The requests get no answer, so this is not a health check that works:
     ///
     /// ```ladder
     ///         client [times=6 every=2s] server
@@ -104,7 +104,7 @@ rule! {
     ///
     /// The check settings of load balancers; RFC 9293 §3.5.
     pub(super) RULE: "health-probe", Severity::Benign,
-    "connections are opened and closed at a fixed period, to see whether that works", Check::Hosts(check)
+    "a client connects and closes at a fixed interval, as health checks do", Check::Hosts(check)
 }
 
 /// Probes that make a pattern.
@@ -175,7 +175,7 @@ fn kind_of(it: &ConnectionSummary) -> Option<Kind> {
     let answered = it.exchanges == 1 && (200..300).contains(&it.status) && it.bytes[1] <= SHORT;
     let ended = match (it.by, it.how) {
         (By::Client, How::Reset(_)) => true,
-        // The client would have gone on, or said so.
+        // All bytes arrived, and no exchange was left unfinished.
         (By::Server | By::Both, How::Fin) => it.orderly,
         _ => false,
     };
@@ -184,18 +184,18 @@ fn kind_of(it: &ConnectionSummary) -> Option<Kind> {
 
 fn story(probes: &[&ConnectionSummary], beat: Measured) -> Diagnosis {
     let (ends, side) = match (probes[0].by, probes[0].how) {
-        (By::Client, How::Fin) => ("closed", "closed by the client"),
-        (By::Client, _) => ("reset", "reset by the client"),
-        _ => ("closed by the server", "closed by the server"),
+        (By::Client, How::Fin) => ("closed", "close by the client"),
+        (By::Client, _) => ("reset", "RST from the client"),
+        _ => ("closed by the server", "close by the server"),
     };
     let asks = probes[0].spoke[0];
     let what = match probes[0].spoke {
-        [true, _] => "after one answer",
-        [false, true] => "without a byte from the client",
-        [false, false] => "without a byte",
+        [true, _] => "after one response",
+        [false, true] => "without data from the client",
+        [false, false] => "without data",
     };
     let mut message = Statement::from(sentence!(
-        "{} were opened every {} (between {}) and {} {}: a health check.",
+        "The client opened {}, one every {} ({}). Each was {} {}.",
         Value::count(probes.len() as u64, "connection", "connections"),
         beat.median,
         Value::Duration(beat.range.0, beat.range.1),
@@ -205,15 +205,19 @@ fn story(probes: &[&ConnectionSummary], beat: Measured) -> Diagnosis {
     if asks {
         message.say("The request was the same each time.");
     }
+    message.mean("Health checks do this. Nothing was lost.");
     Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Likely,
-        summary: sentence!("probes, {} {}, every {}", ends, what, beat.median),
+        summary: sentence!(
+            "[A health check connected|Health checks connected # times], every {}",
+            beat.median
+        ),
         message,
         evidence: vec![
-            shows(probes[0].first, "the first"),
+            shows(probes[0].first, "first connection"),
             shows(probes[0].close, side),
-            shows(probes[1].first, "the next"),
+            shows(probes[1].first, "next connection"),
         ],
         remedies: RULE.remedies(),
     }

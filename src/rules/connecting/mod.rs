@@ -3,7 +3,7 @@
 use super::rule::rules;
 
 rules! {
-    "connecting", "Connecting", "from the look-up of a name to the first byte on a connection":
+    "connecting", "Connecting", "from the lookup of a name to the first byte on a connection":
     accept_queue_overflow,
     arp_unanswered,
     client_reset_handshake,

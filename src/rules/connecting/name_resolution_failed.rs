@@ -19,24 +19,24 @@ use crate::rules::{RuleInput, Severity};
 rule! {
     /// # What happened
     ///
-    /// A host asked a name server for the address of a name and got none: there is no such name (NXDOMAIN), the server could
-    /// not find out (SERVFAIL) or would not say (REFUSED), or no answer came at all, though the question was sent again. No
+    /// A host asked a name server for the address of a name and got none. The name does not exist (NXDOMAIN), the name
+    /// server failed (SERVFAIL) or refused the query (REFUSED), or no reply came although the query was repeated. No
     /// connection to that name followed. The program says "The remote name could not be resolved", `ENOTFOUND`, `EAI_AGAIN`,
     /// "Name or service not known", "Could not resolve host" (curl 6), `NXDOMAIN`, "no such host".
     ///
     /// # Why it matters
     ///
-    /// Nothing was sent to the server, nor can its log hold anything: the fault lies in the name, in the host's setting, or at
-    /// the name server.
+    /// Nothing was sent to the server, so its log cannot show anything. The fault is in the name, in the host's settings, or
+    /// at the name server.
     ///
     /// # Remedy
     ///
-    /// - On NXDOMAIN, check the spelling of the name in the program's setting, and that the zone has it; inside containers, the
-    ///   search list too (`search` and `ndots` in `/etc/resolv.conf`).
-    /// - On SERVFAIL, look at the name server: its own servers may not answer, or the signatures of the zone may be wrong (`dig
-    ///   +cd` answers then).
-    /// - On REFUSED, ask a server that serves this host; check its list of allowed clients.
-    /// - On silence, check the address of the name server and the way there (UDP and TCP port 53).
+    /// - On NXDOMAIN, check the spelling of the name in the program's settings, and that the zone has it. Inside containers,
+    ///   check the search list too (`search` and `ndots` in `/etc/resolv.conf`).
+    /// - On SERVFAIL, check the name server: its own servers may not answer, or the zone's signatures may be wrong (then
+    ///   `dig +cd` gets an answer).
+    /// - On REFUSED, use a name server that serves this host, or check its list of allowed clients.
+    /// - On silence, check the address of the name server and the path to it (UDP and TCP port 53).
     ///
     /// # Tell it by
     ///
@@ -64,7 +64,7 @@ rule! {
     ///  0.030                     <--  address 10.0.0.2
     /// ```
     ///
-    /// There is no address of IPv6, but one of IPv4:
+    /// There is no address of IPv6, but there is one of IPv4:
     ///
     /// ```ladder
     /// client :5000 server 10.0.0.53:53
@@ -74,7 +74,7 @@ rule! {
     ///  0.030                     <--  address 10.0.0.2
     /// ```
     ///
-    /// Another server knows:
+    /// Another name server knows the name:
     ///
     /// ```ladder
     /// client :5000 server 10.0.0.53:53
@@ -98,7 +98,7 @@ rule! {
     ///  0.140                     <--  200 "hello"
     /// ```
     ///
-    /// Neighbours are asked at other ports (mDNS, LLMNR), and their silence means nothing:
+    /// Neighbours are asked on other ports (mDNS, LLMNR), and their silence means nothing:
     ///
     /// ```ladder
     /// client :5353 server 224.0.0.251:5353
@@ -108,7 +108,7 @@ rule! {
     /// 30.000  lookup printer.local -->
     /// ```
     ///
-    /// The answer may come after the end of the capture:
+    /// The reply may come after the end of the capture:
     ///
     /// ```ladder
     /// client :5000 server 10.0.0.53:53
@@ -120,7 +120,7 @@ rule! {
     ///
     /// RFC 1034 §4.3.1, RFC 1035 §4.1.1 (codes), RFC 2308 (what is not there), RFC 6762 and RFC 4795 (neighbours).
     pub(super) RULE: "name-resolution-failed", Severity::Error,
-    "a name was looked up, and there was no address to be had", Check::All(check)
+    "a name is looked up, and no address is found", Check::All(check)
 }
 
 /// A DNS server that has not answered this long after the last query will not.
@@ -209,7 +209,7 @@ enum LookupFailure {
     Silence,
 }
 
-/// A name that was looked up in vain.
+/// A name for which no address was found.
 #[derive(Clone)]
 struct FailedLookup<'a> {
     /// The most specific lookup.
@@ -218,7 +218,7 @@ struct FailedLookup<'a> {
     /// How often it was asked, and when last.
     tries: u32,
     last: Timestamp,
-    /// The name servers of which this is said, each once.
+    /// The name servers that this is about, each once.
     servers: Vec<IpAddr>,
 }
 
@@ -312,7 +312,7 @@ fn is_search_try(
             one.since(two) <= SEARCH && two.since(one) <= SEARCH
         })
     };
-    // A shorter form is the more specific evidence, whatever its result.
+    // A shorter form is the more specific evidence, with any result.
     let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'.');
     let shorter = ends
         .filter_map(|(at, _)| names.get(&(client, text.get(..at)?)))
@@ -327,7 +327,7 @@ fn is_search_try(
     shorter || longer
 }
 
-/// What the failures of one client have in common, to be told once.
+/// What the failures of one client have in common, for one finding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Kind {
     failure: LookupFailure,
@@ -343,7 +343,7 @@ fn tell_client(failed: Vec<FailedLookup<'_>>, connected: bool) -> Vec<HostDiagno
         let names = it.failure == LookupFailure::NoSuchName;
         let kind = Kind {
             failure: it.failure,
-            // An unresponsive or broken name server is one fault, whatever the query.
+            // An unresponsive or broken name server is one fault, for all queries.
             server: (!names).then_some(it.lookup.server.ip),
             is_expected: names && is_expected(&it.lookup.name),
         };
@@ -398,18 +398,21 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
     let one = how_many == 1;
     message.say(match kind.failure {
         LookupFailure::NoSuchName if one => {
-            sentence!("{} said that there is no such name (NXDOMAIN).", server)
+            sentence!(
+                "{} replied that the name does not exist (NXDOMAIN).",
+                server
+            )
         }
         LookupFailure::NoSuchName => {
             sentence!(
-                "{} said of each that there is no such name (NXDOMAIN).",
+                "{} replied for each that it does not exist (NXDOMAIN).",
                 server
             )
         }
         LookupFailure::ServerFailed => {
-            sentence!("{} said that it could not find out (SERVFAIL).", server)
+            sentence!("{} reported a failure of its own (SERVFAIL).", server)
         }
-        LookupFailure::Refused => sentence!("{} would not say (REFUSED).", server),
+        LookupFailure::Refused => sentence!("{} refused to look it up (REFUSED).", server),
         LookupFailure::Silence => {
             let tries: u32 = names.iter().map(|it| it.tries).sum();
             let until = names.iter().map(|it| it.last).max().unwrap_or_default();
@@ -417,13 +420,13 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
             let tries = Value::count(tries.into(), "query", "queries");
             match several {
                 true => sentence!(
-                    "No answer came from {}, to {} in all within {}.",
+                    "No reply came from {} to {} within {}.",
                     server,
                     tries,
                     until.since(since)
                 ),
                 false => sentence!(
-                    "{} did not answer; it was asked by {} within {}.",
+                    "{} did not reply to {} within {}.",
                     server,
                     tries,
                     until.since(since)
@@ -432,15 +435,15 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
         }
     });
     message.say(match one {
-        true => "No address of it was found in this capture, and no connection to it followed.",
+        true => "This capture shows no address for it, and no connection to it followed.",
         false => {
-            "No address of them was found in this capture, and no connection to them followed."
+            "This capture shows no address for any of them, and no connection to them followed."
         }
     });
     let scan = is_scan(kind, names);
     if scan {
-        message.say(
-            "So many names are how a scanner works, or a server that looks up names for others.",
+        message.mean(
+            "So many names point to a scanner, or to a server that looks up names for others.",
         );
     }
     let severity = match kind.failure {
@@ -456,27 +459,27 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
     let note = match kind.failure {
         LookupFailure::NoSuchName => "NXDOMAIN: no such name",
         LookupFailure::ServerFailed => "SERVFAIL: the name server failed",
-        LookupFailure::Refused => "REFUSED: the name server does not answer this",
+        LookupFailure::Refused => "REFUSED: the name server refused the query",
         LookupFailure::Silence => "",
     };
     let mut evidence = Vec::new();
     if let Some(lookup) = first {
         let name = shortened(&lookup.name, 80);
-        evidence.push(shows(lookup.asked, format!("the question for {name}")));
+        evidence.push(shows(lookup.asked, format!("query for {name}")));
         evidence.extend(lookup.answer.map(|answer| shows(answer.at, note)));
     }
     Diagnosis {
         severity,
         certainty: Certainty::Likely,
         summary: match scan {
-            true => "very many names were looked up in vain by one client".into(),
+            true => "One client looked up very many names that failed".into(),
             false => match kind.failure {
-                LookupFailure::NoSuchName => "names were looked up in vain: there is no such name",
-                LookupFailure::ServerFailed => {
-                    "names were looked up in vain: the name server failed"
+                LookupFailure::NoSuchName => {
+                    "The name server says that [a name does|# names do] not exist"
                 }
-                LookupFailure::Refused => "names were looked up in vain: the name server refused",
-                LookupFailure::Silence => "names were looked up in vain: no answer came",
+                LookupFailure::ServerFailed => "The name server failed to look up [a name|# names]",
+                LookupFailure::Refused => "The name server refused to look up [a name|# names]",
+                LookupFailure::Silence => "The name server did not reply for [a name|# names]",
             }
             .into(),
         },
@@ -503,11 +506,11 @@ mod tests {
     }
 
     #[test]
-    fn each_way_to_fail_is_told() {
+    fn each_way_to_fail_is_reported() {
         for (answer, words) in [
-            ("nxdomain", "no such name"),
-            ("servfail", "could not find out"),
-            ("refused", "would not say"),
+            ("nxdomain", "does not exist"),
+            ("servfail", "a failure of its own"),
+            ("refused", "refused to look it up"),
         ] {
             let text =
                 format!("client :5000 server 10.0.0.53:53\nlookup shop.example -->\n<-- {answer}");
@@ -524,7 +527,7 @@ mod tests {
         let later = "client :40000 server\n+9s SYN -->\n<-- SYN\nACK -->";
         let said = told(&format!("{silence}{later}")).expect("found");
         assert!(
-            said.contains("it was asked by 2 queries within 5.00 s"),
+            said.contains("did not reply to 2 queries within 5.00 s"),
             "{said}"
         );
         assert_eq!(told(silence), None, "its answer may still come");
@@ -533,23 +536,22 @@ mod tests {
     }
 
     #[test]
-    fn each_name_server_is_told_of_what_it_was_asked() {
+    fn each_name_server_is_named_with_its_queries() {
         let text = "lookup shop.example -->\nclient :5001 server 10.0.0.54:53\n+5s lookup shop.example -->\n\
                     client :40000 server\n+9s SYN -->\n<-- SYN\nACK -->";
         let said = told(text).expect("found");
-        let wanted =
-            "No answer came from 10.0.0.53 or 10.0.0.54, to 2 queries in all within 5.00 s.";
+        let wanted = "No reply came from 10.0.0.53 or 10.0.0.54 to 2 queries within 5.00 s.";
         assert!(said.contains(wanted), "{said}");
         let text = "lookup a.example -->\n<-- nxdomain\nclient :5001 server 10.0.0.54:53\nlookup b.example -->\n<-- nxdomain";
         let said = told(text).expect("found");
         assert!(
-            said.contains("10.0.0.53 or 10.0.0.54 said of each"),
+            said.contains("10.0.0.53 or 10.0.0.54 replied for each"),
             "{said}"
         );
     }
 
     #[test]
-    fn other_failures_elsewhere_are_not_told_as_the_same() {
+    fn other_failures_elsewhere_are_other_findings() {
         let text = "client :5000 server 10.0.0.53:53\nlookup a.example -->\n<-- nxdomain\n\
                     client 10.0.0.9:5000 server 10.0.0.53:53\nlookup b.example -->\n<-- servfail";
         let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
@@ -575,7 +577,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_fail_alike_are_told_once() {
+    fn names_that_fail_alike_are_one_finding() {
         let mut text = "client :5000 server 10.0.0.53:53\n".to_owned();
         for name in [
             "a.example",
@@ -606,7 +608,7 @@ mod tests {
     }
 
     #[test]
-    fn one_client_with_very_many_names_is_told_once() {
+    fn one_client_with_very_many_names_is_one_finding() {
         let mut text = "client :5000 server 10.0.0.53:53\n".to_owned();
         for number in 0..30 {
             text.push_str(&format!("lookup a{number}.example -->\n<-- nxdomain\n"));

@@ -5,22 +5,22 @@ use std::time::Duration;
 use crate::analysis::connection::{By, Connection, How, Opening, Phase};
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::statement::sentence;
+use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
     ///
-    /// The client opened a connection and sent nothing; after a while it closed it, or the server did.
+    /// The client opened a connection and sent nothing. After a while it closed the connection, or the server did.
     ///
     /// # Why it matters
     ///
-    /// It does not. Browsers open connections in advance, pools keep some ready, and servers close those on which no request
-    /// comes (Apache after 20 to 40 s, nginx after 60 s), some with a 408 that nobody asked for.
+    /// It does not matter. Browsers open connections in advance, and pools keep some ready. Servers close those on which no
+    /// request comes (Apache after 20 to 40 s, nginx after 60 s), some with a 408 that answers no request.
     ///
     /// # Remedy
     ///
-    /// - Nothing; do not count such connections as failed requests.
+    /// - Change nothing. Do not count such connections as failed requests.
     ///
     /// # Tell it by
     ///
@@ -41,7 +41,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// Closed at once:
+    /// The client closed at once:
     ///
     /// ```ladder
     ///         client                  server
@@ -57,7 +57,7 @@ rule! {
     ///
     /// RFC 9110 §15.5.9 (408).
     pub(super) RULE: "preconnect-unused", Severity::Benign,
-    "a connection was opened in advance and never used", Check::Connection(check)
+    "a connection is opened in advance and never used", Check::Connection(check)
 }
 
 /// A connection that lasts less was not opened in advance.
@@ -92,13 +92,13 @@ fn check(connection: &Connection) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Benign,
         certainty: teardown.certainty,
-        summary: "connections were opened in advance and never used".into(),
-        message: sentence!(
-            "Not a byte was sent; the {} closed the connection after {}.",
+        summary: "[A connection was|# connections were] opened and never used".into(),
+        message: Statement::from(sentence!(
+            "The client opened the connection, and neither side sent data. The {} closed it after {}.",
             who,
             lasted
-        )
-        .into(),
+        ))
+        .means("Nothing was lost: browsers and pools open connections in advance."),
         evidence: vec![
             shows(connection.first, "SYN"),
             shows(frame_ref, format!("FIN from the {who}")),

@@ -14,21 +14,22 @@ use crate::rules::wording::{not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// The client asked a proxy for a tunnel (`CONNECT`) or for a page of another host, and the proxy refused: 403 (not allowed),
-    /// 407 (who are you?), 502, 503 or 504 (the host behind cannot be reached). Or it agreed to a tunnel and closed it at once,
-    /// before a byte had come through. The client says "Unable to connect to the remote
-    /// server", "Proxy CONNECT aborted", "Tunnel connection failed", curl (56).
+    /// The client asked a proxy for a tunnel (`CONNECT`) or for a page of another host, and the proxy refused. It answered
+    /// 403 (not allowed), 407 (credentials needed), or 502, 503 or 504 (it cannot reach the host). Or it opened a tunnel and
+    /// closed it at once, before any data came back. The client says "Unable to connect to the remote server", "Proxy
+    /// CONNECT aborted", "Tunnel connection failed", curl (56).
     ///
     /// # Why it matters
     ///
-    /// To the program it looks as if the server were down, while nobody has asked it. What has to be changed is a setting at
-    /// the proxy, or the proxy's setting at the client.
+    /// To the program it looks as if the server were down, although nothing has asked the server. Change a setting at the
+    /// proxy, or the proxy settings of the client.
     ///
     /// # Remedy
     ///
     /// - On 407, give the client credentials for one of the offered schemes (.NET `useDefaultCredentials`, `proxy-user`).
-    /// - On 403, let the proxy's rules allow this host and port, or take the host out of the proxy's reach (`NO_PROXY`).
-    /// - On 502, 503 and 504, look why the proxy cannot reach the host: its name resolution, its route, the server itself.
+    /// - On 403, allow this host and port in the proxy's rules, or let the client bypass the proxy for it (`NO_PROXY`).
+    /// - On 502, 503 and 504, find out why the proxy cannot reach the host: its name resolution, its route, the server
+    ///   itself.
     ///
     /// # Tell it by
     ///
@@ -66,7 +67,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A tunnel that has served:
+    /// A tunnel that carried data both ways:
     ///
     /// ```ladder
     ///         client                  server
@@ -82,7 +83,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// One that the client leaves unused:
+    /// The client closes the tunnel without using it:
     ///
     /// ```ladder
     ///         client                  server
@@ -96,7 +97,7 @@ rule! {
     ///  => findings none
     /// ```
     ///
-    /// A 407 that is answered with credentials is how it should be:
+    /// A 407 that is answered with credentials, as it should be:
     ///
     /// ```ladder
     ///         client                  server
@@ -130,7 +131,7 @@ rule! {
     ///
     /// RFC 9110 §9.3.6 (CONNECT), §11.7 (proxy authentication), §15.5.8 (407); RFC 9112 §3.2.2 (absolute-form).
     pub(super) RULE: "proxy-refused", Severity::Error,
-    "a proxy refused to pass a request on", Check::Connection(check)
+    "a proxy refuses to forward a request", Check::Connection(check)
 }
 
 /// Whether the request was sent to a proxy.
@@ -185,24 +186,27 @@ fn check(connection: &Connection) -> Verdict {
     if status == 407 && !is_last {
         return Verdict::Clear;
     }
-    let message = Statement::from(sentence!(
+    let mut message = Statement::from(sentence!(
         "The proxy answered {} to the request for {}.",
         status,
         host(last)
     ))
     .and(match status {
-        403 => sentence!("It is not allowed to go there."),
+        403 => sentence!("It does not allow access to that host."),
         407 if credentials => sentence!(
-            "It did not accept the credentials (offered: {}).",
+            "It did not accept the credentials (schemes offered: {}).",
             schemes(last)
         ),
         407 => sentence!(
-            "It wants to know who asks, and no credentials were sent (offered: {}).",
+            "It asks for credentials, and the client sent none (schemes offered: {}).",
             schemes(last)
         ),
         504 => sentence!("The host behind it did not answer in time."),
         _ => sentence!("It could not reach the host."),
     });
+    if matches!(status, 403 | 407) {
+        message.mean("The proxy did not forward the request: it is safe to retry.");
+    }
     // Without credentials the client may return with them, on another connection.
     let severity = if status == 407 && !credentials {
         Severity::Warning
@@ -213,18 +217,21 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         connection.teardown.certainty,
-        sentence!("a proxy refused with {}", status),
+        sentence!(
+            "A proxy refused [a request|requests on # connections] with {}",
+            status
+        ),
         message,
     )
-    .shows(last.request_head_end(), "what the proxy was asked for")
+    .shows(last.request_head_end(), "request to the proxy")
     .shows(
         response(last).map(|answer| answer.first),
-        format!("{status}"),
+        format!("response {status}"),
     )
     .about(connection)
 }
 
-/// A tunnel closed within this time was in effect refused.
+/// A tunnel that is closed within this time was in effect refused.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// The proxy accepted a tunnel and closed it before any byte had come through it.
@@ -252,28 +259,28 @@ fn tunnel_closed(connection: &Connection) -> Option<Verdict> {
         time: teardown.at,
     };
     let message = Statement::from(sentence!(
-        "The proxy agreed to a tunnel to {} and closed it {} later.",
+        "The proxy opened a tunnel to {} and closed it {} later.",
         host(last),
         after
     ))
     .and(match passed {
         0 => sentence!("Nothing was sent through it."),
         passed => sentence!(
-            "{} had come from the client, and nothing came back.",
+            "The client had sent {} through it, and nothing came back.",
             Value::exact_bytes(passed)
         ),
     })
-    .and("It, or the host behind it, would not have it after all.");
+    .means("The proxy, or the host behind it, did not accept the connection after all.");
     Some(
         tell(
             &RULE,
             Severity::Error,
             teardown.certainty.max(Certainty::Likely),
-            "a proxy closed a tunnel as soon as it was open",
+            "A proxy closed [a tunnel|# tunnels] right after opening [it|them]",
             message,
         )
-        .shows(Some(agreed.last), "the proxy agrees to the tunnel")
-        .shows(Some(close), "the proxy closes")
+        .shows(Some(agreed.last), "response that opens the tunnel")
+        .shows(Some(close), "close by the proxy")
         .about(connection),
     )
 }

@@ -13,21 +13,21 @@ use crate::rules::wording::tell;
 rule! {
     /// # What happened
     ///
-    /// The handshake was completed, and the server sent a RST at once, before it had read or sent anything. To the client the
-    /// connect succeeds, and the first read or write fails: `ECONNRESET`, "connection reset by peer".
+    /// The handshake was completed, and the server sent a RST at once, before it had read or sent anything. For the client
+    /// the connection opens, and the first read or write fails: `ECONNRESET`, "connection reset by peer".
     ///
     /// # Why it matters
     ///
-    /// The server's kernel took the connection, and then there was nobody to have it: an accept queue that is full with
-    /// `tcp_abort_on_overflow` set, a load balancer without a healthy target, a limit of connections, an address that is not
-    /// allowed, or an application that closes with the request unread.
+    /// The server's kernel accepted the connection, and then no program took it. The accept queue is full and
+    /// `tcp_abort_on_overflow` is set, or a load balancer has no healthy target. Or a limit of connections is reached, the
+    /// client's address is not allowed, or the application closes while the request is unread.
     ///
     /// # Remedy
     ///
-    /// - Look at the health of the targets behind a load balancer, and at its list of allowed addresses.
-    /// - Compare the number of connections with the server's limit, and the accept queue with the backlog (`ss -ltn`,
-    ///   `nstat TcpExtListenOverflows`); raise `listen()`'s backlog and `net.core.somaxconn` together.
-    /// - *If the request may be repeated:* Let the client repeat the request on a new connection.
+    /// - Check the health of the targets behind a load balancer, and its list of allowed addresses.
+    /// - Compare the number of connections with the server's limit, and the accept queue with the backlog (`ss -ltn`, `nstat
+    ///   TcpExtListenOverflows`). Raise the backlog of `listen()` and `net.core.somaxconn` together.
+    /// - *If the request may be repeated:* Let the client retry the request on a new connection.
     ///
     /// # Tell it by
     ///
@@ -45,9 +45,8 @@ rule! {
     ///  => findings reset-after-handshake
     /// ```
     ///
-    /// A server may also accept, and close without reading the request that has come. From a server that reads it and resets
-    /// at once this cannot be told, so it is a note and possible,
-    /// besides the request that was lost:
+    /// A server may also accept, and close without reading the request. A server that reads the request and resets at once looks
+    /// the same. So this is a note, and only possible, besides the finding on the lost request:
     ///
     /// ```ladder
     ///         client                  server
@@ -60,7 +59,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// The server took its time with the request:
+    /// The server reset later, when it could have read the request:
     ///
     /// ```ladder
     ///         client                  server
@@ -71,7 +70,7 @@ rule! {
     ///  => findings reset-before-response
     /// ```
     ///
-    /// Nobody listens: the SYN itself is refused.
+    /// No program listens, so the SYN itself is refused:
     ///
     /// ```ladder
     ///         client                  server
@@ -80,7 +79,7 @@ rule! {
     ///  => opening refused
     /// ```
     ///
-    /// A probe that connects and resets; here it is the client:
+    /// A probe that connects and resets, so the client sends the RST:
     ///
     /// ```ladder
     ///         client                  server
@@ -91,7 +90,7 @@ rule! {
     ///  => teardown client reset abort before-request
     /// ```
     ///
-    /// A RST that bears another time to live is not the server's:
+    /// A RST with another time to live (TTL) is not the server's:
     ///
     /// ```ladder
     ///         client                  server
@@ -115,7 +114,7 @@ rule! {
     ///
     /// RFC 9293 §3.10.7 (reset processing); Linux `tcp(7)`, `tcp_abort_on_overflow`.
     pub(super) RULE: "reset-after-handshake", Severity::Warning,
-    "the server reset the connection as soon as it was open", Check::Ending(&[EndingKind::ResetAfterHandshake, EndingKind::ResetBeforeResponse], check)
+    "the server resets the connection as soon as it is open", Check::Ending(&[EndingKind::ResetAfterHandshake, EndingKind::ResetBeforeResponse], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
@@ -129,28 +128,30 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         .after(connection.connect_time.unwrap_or_default());
     let sent = connection.sent[Who::Client as usize].bytes;
     let mut message = Statement::from(sentence!(
-        "The server reset the connection {} after the handshake, without having sent a byte.",
+        "The server reset the connection {} after the handshake. It had sent no data.",
         close.time.since(opened)
     ));
     message.say(match sent {
-        0 => sentence!("Nothing had been sent to it."),
+        0 => sentence!("The client had sent no data either."),
         sent => sentence!(
-            "{} from the client were on the way or unread.",
+            "The client had sent {}, still on the way or unread.",
             Value::exact_bytes(sent)
         ),
     });
     if ending.close.kind == Some(ResetKind::NoSocket) {
-        message.say("The RST says that there was no socket: the server's kernel had let the connection go before.");
+        message.say(
+            "The RST means that there was no socket: the server's kernel had dropped the connection before.",
+        );
     }
     tell(
         &RULE,
         Severity::Warning,
         ending.certainty,
-        "the server reset connections as soon as they were open",
+        "The server reset [a connection|# connections] right after the handshake",
         message,
     )
-    .shows(Some(connection.first), "the client's SYN")
-    .shows(Some(close), "RST from the server, which has sent nothing")
+    .shows(Some(connection.first), "SYN")
+    .shows(Some(close), "RST from the server, no data sent before")
     .about(connection)
 }
 
@@ -180,16 +181,18 @@ fn at_first_use(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         // The loss is reported by `reset-before-response`; this is a hypothesis about its cause.
         Severity::Note,
         Certainty::Possible,
-        "the server reset connections at their first request, perhaps without reading it",
+        "The server reset [a connection|# connections] at the first request",
         sentence!(
-            "The server reset the connection {} after the handshake and {} after the first request, without a byte: it may \
-             have closed the connection without reading the request. The server's log, or a trace of its system calls, \
-             would settle it.",
+            "The server reset the connection {} after the handshake and {} after the first request. It had sent no data.",
             close.time.since(opened),
             close.time.since(asked.last.time)
         ),
     )
-    .shows(Some(asked.last), "the first request is complete")
-    .shows(Some(close), "RST from the server, which has sent nothing")
+    .means(Some(
+        "It may have closed the connection without reading the request. The server's log, or a trace of its system calls, would \
+         settle it.",
+    ))
+    .shows(Some(asked.last), "first request complete")
+    .shows(Some(close), "RST from the server, no data sent before")
     .about(connection)
 }

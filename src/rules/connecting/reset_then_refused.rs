@@ -16,22 +16,22 @@ use crate::rules::wording::shows;
 rule! {
     /// # What happened
     ///
-    /// The server reset several connections that were in use, and from then on refused every connect on the same address and
-    /// port: its program was killed, crashed or was restarted, or its host was.
+    /// The server reset several connections that were in use. After that it refused every connection attempt on the same
+    /// address and port. Its program was killed, crashed or restarted, or its host was.
     ///
     /// # Why it matters
     ///
-    /// What was under way on these connections is lost, and clients get "connection reset by peer" first and "connection
-    /// refused" after it. All of it has one cause, at one moment. The kernel closes the sockets of a process that ends: with
-    /// a RST those that hold unread data, with a FIN the others; and until a new process listens, it refuses.
+    /// What was outstanding on these connections is lost. Clients get "connection reset by peer" first, and "connection
+    /// refused" after that. All of it has one cause at one moment. When a process ends, the kernel closes its sockets: with
+    /// a RST those that hold unread data, with a FIN the others. Until a new process listens, it refuses.
     ///
     /// # Remedy
     ///
-    /// - Look into the logs of the server's program and of its system at the moment of the first RST: a crash, an
+    /// - Look in the logs of the server's program and of its system at the moment of the first RST: a crash, an
     ///   out-of-memory kill, a deployment, a restart by a supervisor.
-    /// - Where it was a planned restart, let the program finish its requests first, or start the new one before the old one
-    ///   ends (hand over the listening socket, `SO_REUSEPORT`, take it out of the load balancer before).
-    /// - Let clients try again with growing pauses; a refused connect took no effect.
+    /// - Before a planned restart, let the program finish its requests and take it out of the load balancer. Or start the
+    ///   new program before the old one ends (hand over the listening socket, `SO_REUSEPORT`).
+    /// - Let clients retry with growing pauses. A refused connection attempt took no effect.
     ///
     /// # Tell it by
     ///
@@ -54,7 +54,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// Another connection goes on, so the program lives:
+    /// Another connection goes on, so the program is still running:
     ///
     /// ```ladder
     ///         client :40000 [times=3 every=10ms] server 10.0.0.2:5432
@@ -94,7 +94,7 @@ rule! {
     ///
     /// RFC 9293 §3.5.2, §3.10.7.1; RFC 1122 §4.2.2.13 (closing with unread data).
     pub(super) RULE: "reset-then-refused", Severity::Error,
-    "the server reset its live connections, and then refused every connect", Check::Hosts(check)
+    "the server resets its live connections, and then refuses new ones", Check::Hosts(check)
 }
 
 /// Resets that are no coincidence.
@@ -110,7 +110,7 @@ struct Outage<'a> {
     reset: Vec<&'a ConnectionSummary>,
     /// Connections that it closed with a FIN at that moment.
     closed: Vec<&'a ConnectionSummary>,
-    /// Connects that were refused after that.
+    /// Attempts that were refused after that.
     refused: Vec<&'a ConnectionSummary>,
     /// When it accepted again.
     back: Option<Timestamp>,
@@ -121,7 +121,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     outages.iter().map(diagnosis).collect()
 }
 
-/// The connections that this rule tells of.
+/// The refused connections that this rule reports.
 pub(super) fn told(hosts: &Hosts<'_>) -> HashSet<u32> {
     let outages = outages(hosts);
     let refused = outages.iter().flat_map(|it| it.refused.iter());
@@ -223,7 +223,7 @@ fn diagnosis(outage: &Outage<'_>) -> HostDiagnosis {
         .into_iter()
         .flatten()
         .copied()
-        // Where nothing was under way, nothing was lost.
+        // If nothing was outstanding, nothing was lost.
         .filter(|it| !it.outcome.is_fine())
         .collect();
     all.sort_by_key(|it| it.first);
@@ -253,12 +253,12 @@ fn story(outage: &Outage<'_>) -> Diagnosis {
     ));
     if !closed.is_empty() {
         message.say(sentence!(
-            "It closed {} more with a FIN at that moment.",
+            "At that moment it closed {} more with a FIN.",
             closed.len()
         ));
     }
     message.say(sentence!(
-        "From {} after the first of these on it refused every connect: {} over {}.",
+        "From {} after the first reset, it refused every connection attempt: {} within {}.",
         since.since(from),
         refused.len(),
         until.since(since)
@@ -268,28 +268,30 @@ fn story(outage: &Outage<'_>) -> Diagnosis {
             "It accepted again {} after the first RST.",
             back.since(from)
         ),
-        None => sentence!("It did not accept again while the capture lasted."),
+        None => sentence!("It did not accept again in this capture."),
     });
     let gone = |it: &&ConnectionSummary| it.how == How::Reset(ResetKind::NoSocket);
-    message.say(match reset.iter().all(gone) {
+    message.mean(match reset.iter().all(gone) {
         true => {
-            "The RSTs say that there were no such sockets any more: the program had ended before, or the host was restarted."
+            "The RSTs mean that these sockets no longer existed: the program had ended before, or the host was restarted."
         }
-        false => "That is a program that was killed, crashed or was restarted: its kernel closes what it had open.",
+        false => {
+            "A program that is killed, crashes or restarts does this: its kernel closes what it had open."
+        }
     });
     let mut evidence = Vec::new();
-    evidence.extend(reset.first().map(|it| shows(it.close, "the first RST")));
+    evidence.extend(reset.first().map(|it| shows(it.close, "first RST")));
     let last = reset.last().filter(|_| reset.len() > 1);
-    evidence.extend(last.map(|it| shows(it.close, "the last RST on a live connection")));
+    evidence.extend(last.map(|it| shows(it.close, "last RST on a live connection")));
     evidence.extend(
         refused
             .first()
-            .map(|it| shows(it.close, "the first connect that is refused")),
+            .map(|it| shows(it.close, "first refused connection attempt")),
     );
     Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Likely,
-        summary: "a server reset its connections in use, and then refused new ones".into(),
+        summary: "The server reset its connections and then refused new ones".into(),
         message,
         evidence,
         remedies: RULE.remedies(),
@@ -305,7 +307,7 @@ mod tests {
         SYN -->\n<-- SYN\n\"Q1\" -->\n<-- \"R1\"\nACK -->\n+10s <-- RST\n";
 
     #[test]
-    fn the_refusals_are_not_told_again() {
+    fn the_refusals_are_not_reported_twice() {
         let text = format!("{LIVE}client :41000 server 10.0.0.2:5432\n+500ms SYN -->\n<-- RST\n");
         let told = ladder_check::found_by(&RULE, &text).expect("found");
         assert_eq!(told.connections.len(), 4);
@@ -324,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn when_it_is_back_is_told() {
+    fn the_time_until_it_is_back_is_reported() {
         let text = format!(
             "{LIVE}client :41000 server 10.0.0.2:5432\n+500ms SYN -->\n<-- RST
             client :42000 server 10.0.0.2:5432\n+4s SYN -->\n<-- SYN\nACK -->"

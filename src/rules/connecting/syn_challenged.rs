@@ -11,20 +11,19 @@ rule! {
     /// # What happened
     ///
     /// The client opened a connection from a port on which the server still had an older one. The server answered the SYN
-    /// with an acknowledgement of the old numbers (a challenge, RFC 5961 §4), the client's host reset that, and only the
+    /// with an acknowledgement of the old numbers (a challenge, RFC 5961 §4). The client's host reset that, and only the
     /// next SYN was answered.
     ///
     /// # Why it matters
     ///
-    /// The connect takes a second longer, and the program that held the old connection at the server gets "connection reset
-    /// by peer". The old one was half-open: the client's host crashed or was restarted, a RST was lost, or an address
-    /// translator gave the port to somebody else. Where a firewall on the way drops the challenge or its RST, the connect
-    /// hangs.
+    /// The connection opens a second late, and the program that held the old connection at the server gets "connection reset
+    /// by peer". The old connection was half-open: the client's host crashed or restarted, a RST was lost, or a NAT gateway
+    /// gave the port to another client. If a firewall on the way drops the challenge or its RST, the attempt hangs.
     ///
     /// # Remedy
     ///
-    /// - Let the server notice that clients are gone: TCP keep-alive or an idle timeout on its connections.
-    /// - Let the address translator choose ports at random and wait before it gives one out again.
+    /// - Let the server notice that clients are gone: set TCP keep-alive or an idle timeout on its connections.
+    /// - Let the NAT gateway choose ports at random, and wait before it reuses one.
     /// - Let firewalls pass acknowledgements on connections that are being opened.
     ///
     /// # Example
@@ -44,7 +43,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// The capture lacks the SYN-ACK and the request; what the server acknowledges is the new connection:
+    /// The capture lacks the SYN-ACK and the request, so the server acknowledges the new connection:
     ///
     /// ```ladder
     ///         client                  server
@@ -70,7 +69,7 @@ rule! {
     ///
     /// RFC 5961 §4; RFC 9293 §3.5.1 (half-open connections), §3.10.7.4.
     pub(super) RULE: "syn-challenged", Severity::Warning,
-    "a SYN met the remains of an older connection, and had to be sent again", Check::Connection(check)
+    "a SYN meets an older connection on the same ports, and is retransmitted", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -82,16 +81,16 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     }
     let opened = connection.opening == Opening::Handshake;
-    // Nothing but the acknowledgement itself speaks of an older connection.
+    // Nothing but the acknowledgement itself points to an older connection.
     let alone = connection.predecessor.is_none() && connection.syn_retries == 0;
     let mut message = Statement::from(match connection.predecessor {
         Some(before) => sentence!(
-            "The server still had a connection on these addresses and ports, last heard of {} before, and answered the SYN \
-             in its name.",
+            "The server still had a connection on these addresses and ports, last active {} before. It answered the SYN for \
+             that old connection.",
             connection.first.time.since(before.last.time)
         ),
         None => sentence!(
-            "The server answered the SYN with an acknowledgement of other numbers, as if it still had a connection on these \
+            "The server answered the SYN with an acknowledgement of other numbers. It seems to have a connection on these \
              addresses and ports from before the capture."
         ),
     });
@@ -99,7 +98,7 @@ fn check(connection: &Connection) -> Verdict {
         .filter(|reset| reset.frame_ref > challenge && connection.predecessor.is_none());
     if let Some(reset) = reset {
         message.say(sentence!(
-            "The client's RST ({}) ended that one.",
+            "The client's RST ({}) ended that old connection.",
             reset.frame_ref
         ));
     }
@@ -109,12 +108,12 @@ fn check(connection: &Connection) -> Verdict {
             time
         ),
         _ => sentence!(
-            "The new connection was not opened: the acknowledgement, or the RST that should answer it, may have been \
+            "The new connection was not opened. The acknowledgement, or the RST that should answer it, may have been \
              dropped on the way."
         ),
     });
     if alone {
-        message.say("The capture may have missed what explains this.");
+        message.mean("The capture may have missed what explains this.");
     }
     let told = tell(
         &RULE,
@@ -127,18 +126,18 @@ fn check(connection: &Connection) -> Verdict {
             () if opened => Certainty::Certain,
             () => Certainty::Likely,
         },
-        "SYNs met the remains of an older connection",
+        "[A SYN|# SYNs] met an older connection on the same ports",
         message,
     );
     told.shows(
         connection.predecessor.map(|it| it.last),
-        "the last of the old connection",
+        "last segment of the old connection",
     )
     .shows(Some(connection.first), "SYN")
     .shows(Some(challenge), "acknowledgement with other numbers")
     .shows(
         reset.map(|it| it.frame_ref),
-        "the client's RST at these numbers",
+        "RST from the client with these numbers",
     )
     .about(connection)
 }
@@ -151,11 +150,11 @@ mod tests {
     const BEFORE: &str = "SYN -->\n<-- SYN\nACK -->\n+10s SYN [isn=9000000] -->\n<-- ACK\n";
 
     #[test]
-    fn what_was_captured_decides_what_is_told() {
+    fn what_was_captured_decides_what_is_reported() {
         let opened = format!("{BEFORE}RST [noack] -->\n+1s again -->\n<-- SYN\nACK -->");
         let told = ladder_check::found_by(&RULE, &opened).expect("found");
         assert_eq!(told.certainty, Certainty::Certain);
-        assert!(told.message.contains("last heard of"), "{}", told.message);
+        assert!(told.message.contains("last active"), "{}", told.message);
         let alone = "SYN -->\n<-- ACK [seq=4000000 ack=-4000000]";
         let told = ladder_check::found_by(&RULE, alone).expect("found");
         assert_eq!(
