@@ -70,7 +70,7 @@ fn case_7_a_pooled_connection_that_is_reused_as_it_is_closed() {
             "27.0 ms before that. The two crossed on the way",
         ],
         &[
-            "client's idle timeout some seconds shorter than the server's",
+            "client's idle timeout shorter than the server's",
             "MaxServicePointIdleTime",
         ],
     );

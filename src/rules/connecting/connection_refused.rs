@@ -18,8 +18,10 @@ rule! {
     ///
     /// A RST that acknowledges the client's SYN came back (RFC 9293 §3.10.7.1). No program listens on that address and port,
     /// or a firewall refuses with the server's address. Refused connections of one client, or at one server, are one
-    /// finding. The client's log says "connection refused", `ECONNREFUSED`, 10061, "Unable to connect to the remote server",
-    /// "No connection could be made because the target machine actively refused it".
+    /// finding.
+    ///
+    /// The client's log says "connection refused", `ECONNREFUSED`, 10061, or "Unable to connect to the remote server".
+    /// Windows says "No connection could be made because the target machine actively refused it".
     ///
     /// # Why it matters
     ///
@@ -172,9 +174,7 @@ fn by_somebody_else(connections: &[&ConnectionSummary], distances: &Distances) -
         ));
     }
     told.certainty = Certainty::Likely;
-    told.summary =
-        "[A connection attempt was|# connection attempts were] refused by a device on the way"
-            .into();
+    told.summary = "[A connection was|# connections were] refused by a device on the way".into();
     told.remedies = vec![
         "Allow this port in the firewall between client and server, or remove the client from its block list.".into(),
         "Capture at the server: a SYN that does not arrive there was refused on the way.".into(),

@@ -21,8 +21,10 @@ rule! {
     ///
     /// A host asked a name server for the address of a name and got none. The name does not exist (NXDOMAIN), the name
     /// server failed (SERVFAIL) or refused the query (REFUSED), or no reply came although the query was repeated. No
-    /// connection to that name followed. The program says "The remote name could not be resolved", `ENOTFOUND`, `EAI_AGAIN`,
-    /// "Name or service not known", "Could not resolve host" (curl 6), `NXDOMAIN`, "no such host".
+    /// connection to that name followed.
+    ///
+    /// The program says "The remote name could not be resolved", `ENOTFOUND`, `EAI_AGAIN`, or "Name or service not known".
+    /// Others say "Could not resolve host" (curl 6), `NXDOMAIN`, or "no such host".
     ///
     /// # Why it matters
     ///

@@ -16,7 +16,7 @@ rule! {
     /// # Why it matters
     ///
     /// It does not matter. Browsers open connections in advance, and pools keep some ready. Servers close those on which no
-    /// request comes (Apache after 20 to 40 s, nginx after 60 s), some with a 408 that answers no request.
+    /// request comes (Apache after 20 to 40 s, nginx after 60 s). Some send a 408 first, which answers no request.
     ///
     /// # Remedy
     ///

@@ -131,7 +131,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         Certainty::Certain,
-        "[A message|Messages on # connections] had both `close` and `keep-alive`",
+        "[A message|Messages on # connections] said `close` and `keep-alive`",
         Statement::from(told).means(next),
     )
     .shows(frame_ref, what)

@@ -22,8 +22,9 @@ use crate::rules::wording::{not_yet, side, tell};
 rule! {
     /// # What happened
     ///
-    /// All requests had their responses, and the connection was kept open. One side closed it after an idle time that is a
-    /// round number of seconds, a known default, or the `Keep-Alive: timeout` that the server had announced.
+    /// All requests had their responses, and the connection was kept open. One side closed it after an idle time that looks
+    /// like a setting: a round number of seconds, a known default, or the `Keep-Alive: timeout` that the server had
+    /// announced.
     ///
     /// # Why it matters
     ///

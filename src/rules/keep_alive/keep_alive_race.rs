@@ -36,11 +36,11 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Make the client's idle timeout some seconds shorter than the server's (.NET `MaxServicePointIdleTime` or
+    /// - Make the client's idle timeout shorter than the server's (.NET `MaxServicePointIdleTime` or
     ///   `PooledConnectionIdleTimeout`, Node.js `keepAliveTimeout` of the agent, the pool's `idleTimeout`, nginx's upstream
-    ///   `keepalive_timeout`).
-    /// - Or make the server's idle timeout longer than that of everything in front of it (Node.js `server.keepAliveTimeout`
-    ///   and `headersTimeout` above 60 s behind an AWS ALB, gunicorn `--keep-alive`, Kestrel `KeepAliveTimeout`).
+    ///   `keepalive_timeout`). Some seconds are enough.
+    /// - Or make the server's longer than any in front (Node.js `server.keepAliveTimeout` and `headersTimeout` above
+    ///   60 s behind an AWS ALB, gunicorn `--keep-alive`, Kestrel `KeepAliveTimeout`).
     /// - Let the client retry idempotent requests on a new connection (RFC 9112 §9.3.1).
     ///
     /// # Tell it by

@@ -149,7 +149,7 @@ fn story(
         severity: Severity::Warning,
         certainty: Certainty::Likely,
         summary: sentence!(
-            "[A connection was|# connections were] reused just before a timeout of {}",
+            "[A connection was|# connections were] reused just before {} of idle time",
             timer.median
         ),
         message: Statement::from(sentence!(

@@ -25,7 +25,7 @@ rule! {
     /// # Remedy
     ///
     /// - Let the pool check a connection before it hands it out (Apache HttpClient `validateAfterInactivity`), or remove it
-    ///   when the end of the stream is signalled. OkHttp and urllib3 check; upgrade a client library that does neither.
+    ///   at the end of the stream. OkHttp and urllib3 check; upgrade a client library that does neither.
     /// - Make the client's idle timeout shorter than the server's.
     ///
     /// # Tell it by

@@ -22,9 +22,9 @@ rule! {
     ///
     /// # Why it matters
     ///
-    /// Something forgot the connection silently. It may be a load balancer or NAT gateway whose idle timeout had passed (AWS
-    /// NLB 350 s, Azure 4 min), a server that restarted or crashed, or a firewall that dropped the FIN. The client cannot
-    /// know, and notices only when it loses a request.
+    /// Something forgot the connection silently. The idle timeout of a load balancer or NAT gateway may have passed (AWS NLB
+    /// 350 s, Azure 4 min). Or the server restarted or crashed, or a firewall dropped the FIN. The client cannot know, and
+    /// notices only when it loses a request.
     ///
     /// # Remedy
     ///

@@ -24,8 +24,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Close the connection on every path of the program that got the end of the stream (`finally`, `using`, `defer`), and
-    ///   read response bodies to their end. The last request on these connections shows where to look.
+    /// - Close the connection on every path of the program that got the end of the stream (`finally`, `using`, `defer`).
+    ///   Read response bodies to their end. The last request on these connections shows where to look.
     /// - Set an idle timeout on the side that leaks, so that forgotten connections are closed.
     ///
     /// # Tell it by
