@@ -17,7 +17,7 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Change nothing. If it happens regularly, two timers are set to the same time: shorten one of them.
+    /// - Change nothing. Where it happens regularly, two timers have the same time: shorten one of them.
     ///
     /// # Example
     ///
