@@ -16,8 +16,8 @@ use crate::rules::{Evidence, Severity};
 rule! {
     /// # What happened
     ///
-    /// A connection ended before a request had its response. Moments later the same client sent the same request (method,
-    /// host, target and length of the body) as the first on another connection to the same server.
+    /// A connection ended before a request had its response. Moments later the same client sent the same request as the first
+    /// on another connection to the same server. Method, host, target and length of the body are the same.
     ///
     /// # Why it matters
     ///
