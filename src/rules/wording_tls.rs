@@ -139,7 +139,8 @@ pub(super) fn hidden_request(
     };
     let message = match closes {
         "FIN" => sentence!(
-            "Inside TLS the client spoke last. The server closed the connection {} later, without a record of a response.",
+            "Inside TLS the client spoke last. The server closed the connection {} later, without a record of a \
+             response.",
             waited
         ),
         _ => sentence!(
@@ -160,8 +161,8 @@ pub(super) fn hidden_request(
     )
     .adds(asked_for(facts))
     .adds(Some(notify))
-    .adds(Some(WITH_KEYS))
-    .shows(Some(asked), "the last application data from the client")
+    .means(Some(WITH_KEYS))
+    .shows(Some(asked), "last application data from the client")
     .shows(Some(close), format!("{closes} from the server"))
     .about(connection)
 }
@@ -193,7 +194,7 @@ pub(super) fn hidden_response(rule: &'static Rule, connection: &Connection, word
     let within = flow.lacking > 0;
     let unread = sent.bytes.saturating_sub(sent.acknowledged);
     let lost = sentence!(
-        "Of what it had sent, {} had not been acknowledged: the client may not have them.",
+        "The client had not acknowledged {} of what the server sent, and may not have received them.",
         Value::exact_bytes(unread)
     );
     let message = match (cut.word, within) {
@@ -212,17 +213,18 @@ pub(super) fn hidden_response(rule: &'static Rule, connection: &Connection, word
     let full = facts.turns_inside.full && !within;
     let full = full.then_some("Its last record was full, as when more follows.");
     let doubt = (!within).then_some(match cut.lost {
-        true => "Whether the response was complete is encrypted. A RST also discards data in transit.",
+        true => "Whether the response was complete is not known: it is encrypted. A RST also discards data in transit.",
         false => {
-            "The client had acknowledged all of it. Whether that was a whole response is encrypted; a key log would show it."
+            "The client had acknowledged all of it. Whether that was a whole response is not known; a key log would \
+             show it."
         }
     });
     let silent = facts.flows[Who::Server as usize].close_notify.frame_ref();
     let notify = (cut.word != "FIN" && silent.is_none()).then_some(NO_NOTIFY);
     let summary = match (cut.word, cut.lost) {
-        ("FIN", _) => "responses inside TLS were cut short by the server's FIN",
-        (_, true) => "responses inside TLS were cut short by the server's RST",
-        (_, false) => "the server reset soon after it had sent data inside TLS",
+        ("FIN", _) => "Server closed [the connection|# connections] mid-record inside TLS",
+        (_, true) => "Server reset [the connection|# connections] with data under way",
+        (_, false) => "Server reset [the connection|# connections] after data inside TLS",
     };
     let severity = match cut.lost {
         true => Severity::Error,
@@ -233,9 +235,9 @@ pub(super) fn hidden_response(rule: &'static Rule, connection: &Connection, word
         .adds(within.then_some(lacking))
         .adds((unread > 0).then_some(lost))
         .adds(full)
-        .adds(doubt)
         .adds(notify)
-        .shows(flow.last, "the last application data")
+        .means(doubt)
+        .shows(flow.last, "last application data")
         .shows(Some(cut.at), format!("{} from the server", cut.word))
         .about(connection)
 }
@@ -250,15 +252,14 @@ pub(super) fn hidden_reset(rule: &'static Rule, connection: &Connection) -> Verd
         rule,
         Severity::Note,
         Certainty::Likely,
-        "the server reset when nothing was under way inside TLS",
+        "Server reset [an idle connection|# idle connections] inside TLS",
         sentence!(
-            "The server ended the connection with a RST {} after its last data, when nothing was under way as far as the turns \
-             show.",
+            "The server reset the connection {} after its last data. The turns of both sides show nothing under way.",
             close.time.since(last.time)
         ),
     )
     .adds(Some(NO_NOTIFY))
-    .shows(Some(last), "the last application data")
+    .shows(Some(last), "last application data")
     .shows(Some(close), "RST from the server")
     .about(connection)
 }
@@ -275,15 +276,15 @@ pub(super) fn hidden_upload(rule: &'static Rule, connection: &Connection) -> Ver
     };
     let message = match cut.answer {
         Some(answer) => sentence!(
-            "Inside TLS the server sent data while the client was still sending, and reset the connection {} later.",
+            "Inside TLS the server sent data while the client was still sending. It reset the connection {} later.",
             cut.reset.time.since(answer.time)
         ),
         None => Sentence::from(
-            "The server reset the connection while the client was still sending inside TLS, and answered nothing.",
+            "The server reset the connection while the client was still sending inside TLS. It sent no response.",
         ),
     };
     let sign = match cut.lacking {
-        0 => Sentence::from("The client's last record was full, as where more follows."),
+        0 => Sentence::from("The client's last record was full, as when more follows."),
         lacking => sentence!(
             "The client's last record lacked {} of the length that its header announces.",
             Value::exact_bytes(u64::from(lacking))
@@ -293,13 +294,13 @@ pub(super) fn hidden_upload(rule: &'static Rule, connection: &Connection) -> Ver
         rule,
         Severity::Error,
         Certainty::Likely,
-        "what clients were sending inside TLS was reset by the server",
+        "Server reset [the connection|# connections] mid-request inside TLS",
         message,
     )
     .adds(asked_for(facts))
     .adds(Some(sign))
-    .adds(Some(WITH_KEYS))
-    .shows(cut.asked, "the last whole record of the client")
+    .means(Some(WITH_KEYS))
+    .shows(cut.asked, "last whole record of the client")
     .shows(cut.answer, "data of the server")
     .shows(Some(cut.reset), "RST from the server")
     .about(connection)
@@ -317,7 +318,8 @@ pub(super) fn hidden_wait(
     let waited = left.waited();
     let notified = left.left != left.close;
     let message = sentence!(
-        "Inside TLS the last word was the client's: it closed with a {} after waiting {} for an answer, without a record of one.",
+        "Inside TLS the client spoke last. It closed with a {} after it had waited {} for a response, without a record \
+         of one.",
         left.word,
         waited
     );
@@ -325,14 +327,14 @@ pub(super) fn hidden_wait(
     let taken = match client.acknowledged.saturating_add(1) >= client.bytes {
         true => "The server's system had acknowledged what was sent.",
         false => {
-            "The server had not even acknowledged all that was sent: look for what stopped it on the way."
+            "The server's system had not acknowledged all that was sent: look for what stopped it on the way."
         }
     };
     let answer = facts.flows[Who::Server as usize].last;
     let late = answer.filter(|at| server.bytes > 0 && *at > left.left);
     let late = late.map(|at| {
         sentence!(
-            "Data of the server came {} later, to nobody.",
+            "Data of the server came {} later, too late for the client.",
             at.time.since(left.left.time)
         )
     });
@@ -340,7 +342,7 @@ pub(super) fn hidden_wait(
         rule,
         Severity::Error,
         Certainty::Likely,
-        "clients gave up waiting for an answer inside TLS",
+        "Client closed [the connection|# connections] while waiting in TLS",
         message,
     )
     .adds(asked_for(facts))
@@ -350,11 +352,8 @@ pub(super) fn hidden_wait(
     }
     let verdict = telling
         .adds(late)
-        .adds(Some(WITH_KEYS))
-        .shows(
-            Some(left.asked),
-            "the last application data from the client",
-        )
+        .means(Some(WITH_KEYS))
+        .shows(Some(left.asked), "last application data from the client")
         .shows(
             notified.then_some(left.left),
             "close_notify from the client",
