@@ -336,10 +336,10 @@ fn case_12_ports_that_a_client_spends_on_calls_of_their_own() {
         "ephemeral-port-pressure",
         Severity::Error,
         &[
-            "15,000 of the 16,384 ports 49152-65535",
-            "15,000 of them in TIME-WAIT",
+            "15,000 of 16,384 ports (49152-65535",
+            "15,000 were in TIME-WAIT",
             "client closed 15,000 of 15,000 connections first",
-            "on 15,000 the server said `Connection: close`",
+            "on 15,000 the server sent `Connection: close`",
         ],
         &["keep-alive", "widen the range", "TcpTimedWaitDelay"],
     );
