@@ -7,7 +7,7 @@ use super::{Finding, Severity};
 use crate::analysis::connection::{
     ConnectionOutcome, ConnectionSummary, FineReason, Opening, UnknownReason,
 };
-use crate::analysis::hosts::fallback;
+use crate::analysis::hosts::Fallbacks;
 
 /// The outcome of an attempt that another connection replaced.
 pub(crate) const SPARED: ConnectionOutcome = ConnectionOutcome::Fine(FineReason::NotNeeded);
@@ -36,9 +36,10 @@ pub(crate) fn spared_attempts(summaries: &[ConnectionSummary], findings: &[Findi
         last.filter(|(other, _)| *other == id)
             .map(|(_, worst)| *worst)
     };
+    let fallbacks = Fallbacks::new(summaries);
     let spared = |it: &&ConnectionSummary| match worst(it.id) {
         Some(severity) => severity == Severity::Benign,
-        None => fallback(summaries, it).is_some(),
+        None => fallbacks.of(it).is_some(),
     };
     failed.into_iter().filter(spared).map(|it| it.id).collect()
 }

@@ -1,19 +1,18 @@
 //! The connections of each client with each server, and how much of them the capture contains.
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use super::Sockets;
+use super::{Alternatives, Sockets};
 use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
 
 /// A program with another address to try does so at once.
 const FALLS_BACK_WITHIN: Duration = Duration::from_secs(1);
-/// Connections examined for each failed one, so that a flood of failures does not cost quadratic time.
-const MAX_LOOK_AHEAD: usize = 64;
 
 /// Evidence that takes many connections.
 #[derive(Debug)]
@@ -25,8 +24,13 @@ pub struct Hosts<'a> {
     /// When the capture ends.
     pub end: Timestamp,
     pairs: Vec<PairIndex>,
+    /// The place in `pairs` of each client with each server.
+    places: Places,
     halves: OneSided,
+    fallbacks: OnceLock<Fallbacks<'a>>,
 }
+
+type Places = HashMap<(IpAddr, Endpoint, Context), u32, foldhash::fast::FixedState>;
 
 /// One client and one server, and the indexes of their connections.
 #[derive(Debug)]
@@ -72,8 +76,7 @@ impl<'a> Hosts<'a> {
         sockets: &'a [Sockets],
         end: Timestamp,
     ) -> Self {
-        let mut places: HashMap<(IpAddr, Endpoint, Context), usize, foldhash::fast::FixedState> =
-            HashMap::default();
+        let mut places = Places::default();
         let mut pairs: Vec<PairIndex> = Vec::new();
         let mut halves = OneSided::default();
         for (index, summary) in (0..).zip(connections) {
@@ -84,9 +87,9 @@ impl<'a> Hosts<'a> {
                     server: summary.server,
                     members: Vec::new(),
                 });
-                pairs.len() - 1
+                pairs.len() as u32 - 1
             });
-            pairs[place].members.push(index);
+            pairs[place as usize].members.push(index);
             match summary.seen {
                 [true, true] => halves.whole += 1,
                 _ if is_half(summary) => halves.half += 1,
@@ -98,7 +101,9 @@ impl<'a> Hosts<'a> {
             sockets,
             end,
             pairs,
+            places,
             halves,
+            fallbacks: OnceLock::new(),
         }
     }
 
@@ -124,10 +129,34 @@ impl<'a> Hosts<'a> {
         }
     }
 
-    /// The connection that the client opened instead of this one ([`fallback`]).
+    /// The connection that the client opened instead of this one ([`Fallbacks`]).
     #[must_use]
     pub(crate) fn fallback(&self, failed: &ConnectionSummary) -> Option<&'a ConnectionSummary> {
-        fallback(self.connections, failed)
+        let all = self
+            .fallbacks
+            .get_or_init(|| Fallbacks::new(self.connections));
+        all.of(failed)
+    }
+
+    /// All connections between the hosts of these ones: each client with each of its servers.
+    pub(crate) fn beside(
+        &self,
+        some: &[&ConnectionSummary],
+    ) -> impl Iterator<Item = &'a ConnectionSummary> {
+        let key = |it: &ConnectionSummary| (it.client.ip, it.server, it.context);
+        let mut own: Vec<u32> = some
+            .iter()
+            .filter_map(|it| self.places.get(&key(it)).copied())
+            .collect();
+        own.sort_unstable();
+        own.dedup();
+        let pairs = own.into_iter().filter_map(|at| self.pairs.get(at as usize));
+        let all = self.connections;
+        pairs.flat_map(move |pair| {
+            pair.members
+                .iter()
+                .filter_map(move |at| all.get(*at as usize))
+        })
     }
 
     /// How many connections the capture has from one side only.
@@ -137,30 +166,34 @@ impl<'a> Hosts<'a> {
     }
 }
 
-/// The connection that the client opened to the same port of another address when this one failed: another address of
-/// the server, or the other IP version (RFC 8305). The connections must be in order of first frame.
-#[must_use]
-pub(crate) fn fallback<'a>(
+/// The connections that clients opened to the same port of another address when one had failed: another address of the
+/// server, or the other IP version (RFC 8305).
+#[derive(Debug)]
+pub(crate) struct Fallbacks<'a> {
     connections: &'a [ConnectionSummary],
-    failed: &ConnectionSummary,
-) -> Option<&'a ConnectionSummary> {
-    let from = connections.partition_point(|it| it.first.frame <= failed.first.frame);
-    let until = failed
-        .close
-        .time
-        .max(failed.first.time)
-        .after(FALLS_BACK_WITHIN);
-    connections[from..]
-        .iter()
-        .take(MAX_LOOK_AHEAD)
-        .take_while(|it| it.first.time <= until)
-        .find(|it| {
-            let host = it.client.ip == failed.client.ip
-                || it.client.ip.is_ipv4() != failed.client.ip.is_ipv4();
-            host && it.server.port == failed.server.port
-                && it.server.ip != failed.server.ip
-                && it.opening == Opening::Handshake
-        })
+    opened: Alternatives<'a>,
+}
+
+impl<'a> Fallbacks<'a> {
+    /// Those among the connections, which must be in order of first frame.
+    #[must_use]
+    pub(crate) fn new(connections: &'a [ConnectionSummary]) -> Self {
+        let opened = |it: &ConnectionSummary| it.opening == Opening::Handshake;
+        Self {
+            connections,
+            opened: Alternatives::new(connections, opened),
+        }
+    }
+
+    /// The one that was opened instead of this one.
+    #[must_use]
+    pub(crate) fn of(&self, failed: &ConnectionSummary) -> Option<&'a ConnectionSummary> {
+        let before = |it: &ConnectionSummary| it.first.frame <= failed.first.frame;
+        let from = self.connections.partition_point(before);
+        let until = failed.close.time.max(failed.first.time);
+        self.opened
+            .first(failed, from, until.after(FALLS_BACK_WITHIN))
+    }
 }
 
 /// One side continued as if the other had answered, but the answers are not in the capture.
@@ -186,6 +219,27 @@ mod tests {
         let counts: Vec<_> = hosts.host_pairs().map(|it| it.connections.len()).collect();
         assert_eq!(counts, [2, 1]);
         assert_eq!(hosts.busy(2).count(), 1);
+    }
+
+    #[test]
+    fn a_flood_of_failures_hides_no_fallback() {
+        let mut failed = ConnectionSummary::from(&sample::connection());
+        failed.opening = Opening::Refused;
+        let mut all = vec![failed; 1000];
+        let mut other = failed;
+        other.opening = Opening::Handshake;
+        // To the same address, before the one to another.
+        all.extend(vec![other; 200]);
+        other.server.ip = [10, 9, 8, 7].into();
+        all.push(other);
+        for (frame, it) in (1..).zip(&mut all) {
+            it.first.frame.0 = frame;
+        }
+        let fallbacks = Fallbacks::new(&all);
+        let found = fallbacks.of(&all[0]).map(|it| it.server.ip);
+        assert_eq!(found, Some(other.server.ip));
+        let later = fallbacks.of(all.last().expect("one"));
+        assert!(later.is_none());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! In: the summary of each connection. Out: tables and measured values, each computed on request.
 
+mod alternatives;
 mod concurrency;
 mod host_pairs;
 mod measured;
@@ -17,8 +18,9 @@ mod timers;
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub(crate) use alternatives::Alternatives;
 pub use concurrency::Concurrency;
-pub(crate) use host_pairs::fallback;
+pub(crate) use host_pairs::Fallbacks;
 pub use host_pairs::{HostPair, Hosts, OneSided};
 pub use measured::{Measured, Period};
 pub use periodic::PeriodicRequest;

@@ -216,17 +216,8 @@ fn unanswered(hosts: &Hosts<'_>, silent: &[&ConnectionSummary]) -> Diagnosis {
             longest
         ),
     });
-    // Others between the same two.
-    let same = |it: &&ConnectionSummary| {
-        it.seen[1]
-            && matches!(it.opening, Opening::Handshake | Opening::Midstream)
-            && silent
-                .iter()
-                .any(|own| own.client.ip == it.client.ip && own.server == it.server)
-    };
     let (mut before, mut meanwhile) = (0, 0);
-    let close = silent.len() <= EXAMINED;
-    for it in hosts.connections.iter().filter(|it| close && same(it)) {
+    for it in hosts.beside(silent).filter(|it| is_answered(it)) {
         match it.first.time {
             at if at < from => before += 1,
             at if at <= until => meanwhile += 1,
@@ -328,8 +319,10 @@ fn unheard(attempts: &[&ConnectionSummary]) -> Diagnosis {
 
 /// What an attempt means that was not opened.
 const UNSENT: &str = "No request was sent: the attempt is safe to retry.";
-/// Failed attempts for which others between the same hosts are looked for.
-const EXAMINED: usize = 64;
+
+fn is_answered(it: &ConnectionSummary) -> bool {
+    it.seen[1] && matches!(it.opening, Opening::Handshake | Opening::Midstream)
+}
 
 fn span(attempts: &[&ConnectionSummary]) -> (Timestamp, Timestamp) {
     let from = attempts.first().map(|it| it.first.time);
@@ -386,6 +379,19 @@ mod tests {
         let told = finding(text).expect("found").message;
         assert!(
             told.contains("1 other connection attempt between"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn others_are_reported_however_many_were_not_answered() {
+        let mut text = String::from("client :1 server\nSYN -->\n<-- SYN\nACK -->\n");
+        for port in 2..200 {
+            text += &format!("client :{port} server\nSYN -->\n+1s again -->\n");
+        }
+        let told = finding(&text).expect("found").message;
+        assert!(
+            told.contains("1 connection attempt between the same two hosts got an answer before"),
             "{told}"
         );
     }

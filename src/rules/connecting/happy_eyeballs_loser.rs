@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::analysis::connection::{By, ConnectionSummary, Opening};
-use crate::analysis::hosts::Hosts;
+use crate::analysis::hosts::{Alternatives, Hosts};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
@@ -70,41 +70,26 @@ rule! {
 
 /// The next address is tried after 250 ms, 300 ms at most (RFC 8305 §5), plus a margin for the program.
 const APART: Duration = Duration::from_millis(350);
-/// Neighbouring attempts that are examined: programs try a handful of addresses.
-const NEIGHBOURS: usize = 16;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let all = hosts.connections;
+    let used = Alternatives::new(all, |it| it.spoke[0]);
     let mut found = Vec::new();
-    for (index, loser) in all.iter().enumerate() {
+    for loser in all {
         if loser.spoke != [false; 2]
             || loser.by != By::Client
             || !matches!(loser.opening, Opening::Handshake | Opening::Rejected)
         {
             continue;
         }
-        let low = index.saturating_sub(NEIGHBOURS);
-        let near = all[low..].iter().take(2 * NEIGHBOURS);
-        let winner = near.into_iter().find(|winner| won(winner, loser));
+        let began = |it: &ConnectionSummary| it.first.time.after(APART) < loser.first.time;
+        let from = all.partition_point(began);
+        let winner = used.first(loser, from, loser.first.time.after(APART));
         if let Some(winner) = winner {
             found.push(HostDiagnosis::of(story(loser, winner), &[loser]));
         }
     }
     found
-}
-
-fn won(winner: &ConnectionSummary, loser: &ConnectionSummary) -> bool {
-    let apart = winner
-        .first
-        .time
-        .since(loser.first.time)
-        .max(loser.first.time.since(winner.first.time));
-    let host = winner.client.ip == loser.client.ip
-        || winner.client.ip.is_ipv4() != loser.client.ip.is_ipv4();
-    host && winner.server.port == loser.server.port
-        && winner.server.ip != loser.server.ip
-        && winner.spoke[0]
-        && apart <= APART
 }
 
 fn story(loser: &ConnectionSummary, winner: &ConnectionSummary) -> Diagnosis {
@@ -127,5 +112,23 @@ fn story(loser: &ConnectionSummary, winner: &ConnectionSummary) -> Diagnosis {
         .means("Nothing was lost."),
         evidence,
         remedies: RULE.remedies(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn others_in_between_hide_no_winner() {
+        let mut text = String::from("client 10.0.0.1:40000 server 10.0.0.3:80\nSYN -->\n");
+        for port in 1..100 {
+            text += &format!(
+                "client 10.0.0.9:{port} server 10.0.0.8:80\nSYN -->\n<-- SYN\nGET / -->\n"
+            );
+        }
+        text += "client 10.0.0.1:40001 server 10.0.0.2:80\nSYN -->\n<-- SYN\nGET / -->\n\
+                 client 10.0.0.1:40000 server 10.0.0.3:80\n<-- SYN\nACK -->\nRST -->";
+        assert!(ladder_check::found_by(&super::RULE, &text).is_some());
     }
 }
