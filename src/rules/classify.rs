@@ -201,7 +201,10 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         exchange,
         close,
         // A client that leaves may have said something that has no answer.
-        certainty: if missing || connection.is_presumed() && who == Who::Client {
+        certainty: if missing
+            || connection.is_presumed() && who == Who::Client
+            || exchange.is_some_and(|it| may_have_more(connection, it, &close))
+        {
             Certainty::Possible
         } else if hidden || connection.is_presumed() {
             teardown.certainty.max(Certainty::Likely)
@@ -367,6 +370,12 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
             let exchange = exchanges.last().filter(|it| has_more(connection, it))?;
             Some((EndingKind::ResetMidResponse, Some(exchange)))
         }
+        Phase::Opaque => {
+            let exchange = exchanges
+                .last()
+                .filter(|it| may_have_more(connection, it, close))?;
+            Some((EndingKind::CutShort, Some(exchange)))
+        }
         _ => None,
     }
 }
@@ -379,6 +388,27 @@ pub(super) fn has_more(connection: &Connection, exchange: &Exchange) -> bool {
     last.is_some_and(|last| std::ptr::eq(last, exchange))
         && server.window_probes > 0
         && response(exchange).is_some_and(|answer| answer.progress == MessageProgress::Unseen)
+}
+
+/// Probes of a shut window that take longer than a second: the first comes after a fifth of one, and each waits twice as
+/// long as the last (RFC 9293 §3.8.6.1).
+const PATIENT_PROBES: u32 = 3;
+
+/// Whether the server may have cut a response short whose end was not captured: it had waited for the client's shut window,
+/// and closed at once after what it could still send.
+pub(super) fn may_have_more(
+    connection: &Connection,
+    exchange: &Exchange,
+    close: &CloseEvent,
+) -> bool {
+    let [_, server] = connection.sent;
+    let at_once = response(exchange)
+        .is_some_and(|answer| close.frame_ref.time.since(answer.last.time) <= NO_WAIT);
+    close.kind.is_none()
+        && server.window_probes >= PATIENT_PROBES
+        && at_once
+        && has_more(connection, exchange)
+        && exchange.closes().is_none()
 }
 
 /// Whether the server's side alone was captured, and shows that it ended within a response of its own: one with a body, so

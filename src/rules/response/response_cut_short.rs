@@ -1,9 +1,10 @@
 //! The server closed with a FIN before its response was complete.
 
 use crate::analysis::connection::{Connection, Who};
+use crate::base::certainty::Certainty;
 use crate::protocol::http::{Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
-use crate::rules::classify::{EndingKind, ending, last_word, response};
+use crate::rules::classify::{Ending, EndingKind, ending, last_word, may_have_more, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{named, repetition, sent_in_parts, tell};
@@ -239,6 +240,9 @@ fn check(connection: &Connection) -> Verdict {
     else {
         return Verdict::Clear;
     };
+    if may_have_more(connection, exchange, &ending.close) {
+        return after_shut_window(connection, ending, exchange, message);
+    }
     let close = ending.close.frame_ref;
     let word = last_word(connection);
     let began = match exchange.status() {
@@ -284,6 +288,41 @@ fn check(connection: &Connection) -> Verdict {
     .shows(Some(message.first), "response begins")
     .shows(Some(message.last), "last bytes of the response")
     .shows(Some(close), shown)
+    .about(connection)
+}
+
+/// The server waited for a shut window, and closed at once when it had opened. Where the head was not captured, its end of
+/// the response may be the whole or what a timeout left of it.
+fn after_shut_window(
+    connection: &Connection,
+    ending: &Ending<'_>,
+    exchange: &Exchange,
+    message: &Message,
+) -> Verdict {
+    let close = ending.close.frame_ref;
+    let probes = connection.sent[Who::Server as usize].window_probes;
+    tell(
+        &RULE,
+        Severity::Note,
+        Certainty::Possible,
+        "[A response was|# responses were] possibly cut short",
+        sentence!(
+            "The server's response to {} was possibly cut short. The client's window was shut, and the server probed it {}. When \
+             it opened, the server sent the rest of {} and closed the connection.",
+            named(exchange),
+            Value::count(probes.into(), "time", "times"),
+            Value::exact_bytes(message.received())
+        ),
+    )
+    .adds(Some(
+        "Servers close so when a timeout for sending expires (nginx `send_timeout`, Apache httpd `Timeout`).",
+    ))
+    .adds(Some(
+        "The snap length cut the head of the response, so its length is not known: the server's log shows whether a timeout \
+         expired.",
+    ))
+    .shows(Some(message.first), "the response begins")
+    .shows(Some(close), "FIN from the server")
     .about(connection)
 }
 
@@ -374,6 +413,30 @@ mod tests {
         };
         assert!(run("").contains(&super::RULE.name));
         assert!(!run(r"0\r\n\r\n").contains(&super::RULE.name));
+    }
+
+    #[test]
+    fn a_server_that_waited_for_a_shut_window_may_have_cut_the_response() {
+        let probe = "+600ms <-- probe\nACK [win=0] -->\n";
+        let run = |probes: usize, more: &str, wait: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- 200 data 900 [length=9000 cut=20]\nACK [win=0] -->\n{}\
+                 ACK -->\n<-- data 900 [cut=20]\nACK -->\n{wait}{more}\nFIN -->\n<-- ACK",
+                probe.repeat(probes)
+            );
+            ladder_check::found_by(&super::RULE, &text)
+        };
+        let found = run(3, "<-- FIN", "").expect("found");
+        assert_eq!(found.severity, super::Severity::Note);
+        assert_eq!(found.certainty, crate::base::certainty::Certainty::Possible);
+        assert!(
+            found.message.contains("probed it 3 times"),
+            "{}",
+            found.message
+        );
+        // A short stall, and a pause before the close.
+        assert!(run(1, "<-- FIN", "").is_none());
+        assert!(run(3, "<-- FIN", "+5s ").is_none());
     }
 
     #[test]
