@@ -207,6 +207,7 @@ events! {
     Client Packets TlsCertUntrusted "tls-cert-untrusted" "the client rejects the certificate: issuer not trusted" ["tls-certificate-rejected"]
     Client Packets TlsIssuerUnknown "tls-issuer-unknown" "the client rejects the certificate: its chain leads to no issuer that the client has" ["tls-certificate-rejected"]
     Client Packets TlsCertNameMismatch "tls-cert-name-mismatch" "the client rejects the certificate: another name" ["tls-name-mismatch" "tls-certificate-rejected"]
+    Client Packets TlsCertOtherAddress "tls-cert-other-address" "the client rejects the certificate: it connects by address, and the certificate is for another" ["tls-name-mismatch" "tls-certificate-rejected"]
     Client Packets TlsClientCertRequired "tls-client-cert-required" "the server wants a client certificate" ["tls-client-certificate-missing" "tls-alert"]
     Client Packets TlsTruncation "tls-truncation" "a body that the close ends has no close_notify" ["tls-no-close-notify" "response-end-unknown"]
     Client Packets TlsFinInBody "tls-fin-in-body" "the server closes in the body, inside TLS" ["response-cut-short" "tls-no-close-notify"]
@@ -377,6 +378,7 @@ impl WireEvent {
             Self::BodyOn304 => Self::BodyOn204,
             Self::NotInContentEncoding => Self::BadContentEncoding,
             Self::TlsIssuerUnknown => Self::TlsCertUntrusted,
+            Self::TlsCertOtherAddress => Self::TlsCertNameMismatch,
             Self::TlsFinInBody => Self::FinInBodyLength,
             Self::TlsRstInBody => Self::RstInBodyLength,
             Self::TlsRstInChunk => Self::RstInChunk,

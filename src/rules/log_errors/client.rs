@@ -172,6 +172,12 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             (FlowEnd::B, Some(_)) => vec![E::TlsAlertOther],
             (FlowEnd::A, Some(45)) => vec![E::TlsCertExpired],
             (FlowEnd::A, Some(48)) => vec![untrusted(facts)],
+            // OpenSSL has other alerts for an issuer that is not trusted and for a certificate that is out of date.
+            (FlowEnd::A, Some(42))
+                if facts.flaw(connection.server.ip) == Some(CertificateFlaw::OtherAddress) =>
+            {
+                vec![E::TlsCertOtherAddress]
+            }
             (FlowEnd::A, Some(42..=44 | 46) | None) => refused(connection, facts),
             _ => Vec::new(),
         };
@@ -246,7 +252,7 @@ fn refused(connection: &Connection, facts: &TlsFacts) -> Vec<WireEvent> {
         Some(CertificateFlaw::OtherName) => vec![E::TlsCertNameMismatch],
         // Hardly any certificate is for an address.
         Some(CertificateFlaw::OtherAddress) => {
-            vec![E::TlsCertNameMismatch, untrusted(facts), E::TlsCertExpired]
+            vec![E::TlsCertOtherAddress, untrusted(facts), E::TlsCertExpired]
         }
         Some(CertificateFlaw::SelfIssued) => vec![E::TlsCertUntrusted],
         None => vec![untrusted(facts), E::TlsCertNameMismatch, E::TlsCertExpired],
@@ -286,11 +292,17 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
         events.push(http_faults::excess(status));
     }
     let broken = !events.is_empty();
+    // A program that expects XML looks at the first bytes before it meets the end; a reset takes them away.
+    let unfit = exchanges.iter().flat_map(unfit_for_soap);
+    let unfit: Vec<WireEvent> = unfit.collect();
+    let at_once = met != ClientEvent::Reset;
+    events.extend(unfit.iter().filter(|_| at_once));
     match owed {
         Some(at) => events.extend(cut_off(connection, at, met)),
         None if exchanges.is_empty() => events.extend(unasked(connection, met)),
         None => {}
     }
+    events.extend(unfit.iter().filter(|_| !at_once));
     // A reader that did not notice the fault waits for an end that does not come.
     let waited = connection.teardown.at.since(last_byte(connection).time);
     let misread = events.iter().any(|it| http_faults::hides_the_end(*it));
@@ -299,9 +311,6 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     }
     if let Some(at) = owed {
         events.extend(stray_end(events, exchanges.get(at), met));
-    }
-    for exchange in exchanges {
-        events.extend(unfit_for_soap(exchange));
     }
     events.extend(exchanges.iter().find_map(refusing));
     if met == ClientEvent::Silence {
