@@ -62,8 +62,20 @@ pub(crate) fn concern(connection: &Connection) -> Concern {
     }
 }
 
+/// Rules on two sides that do not speak the same protocol.
+const MISMATCHES: [&str; 4] = [
+    "protocol-mismatch",
+    "tls-plaintext-mismatch",
+    "h2-preface-mismatch",
+    "malformed-response",
+];
+
 /// The verdict of one rule on one connection alone.
 pub(super) fn look(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+    // What a server says in another protocol is neither a bad answer nor a late one.
+    if connection.mismatch().is_some() && reads_content(rule) && !MISMATCHES.contains(&rule.name) {
+        return Verdict::Clear;
+    }
     let mut verdict = verdict(rule, connection, ending);
     if let Verdict::Found(story) = &mut verdict {
         doubt(story, rule, connection);
@@ -279,8 +291,12 @@ fn join(findings: &mut [Finding]) {
     }
 }
 
-/// Rules that tell what happened to many connections at one server at once.
-const COLLECTIVE: [&str; 2] = ["reset-then-refused", "accept-queue-overflow"];
+/// Rules whose findings cause all others that are about no other connections.
+const COLLECTIVE: [&str; 3] = [
+    "reset-then-refused",
+    "accept-queue-overflow",
+    "protocol-mismatch",
+];
 
 /// The finding on the server of which this one tells a part: all its connections are among those of the other.
 fn collective_cause(finding: &Finding, wholes: &[(u32, Vec<u32>)]) -> Option<u32> {

@@ -100,7 +100,7 @@ fn lost(connection: &Connection) -> Option<FailedReason> {
     };
     // The server's own page says that it wants TLS.
     let refused = connection.tls.is_none() && connection.exchanges.iter().any(Exchange::wants_tls);
-    if refused {
+    if refused || connection.mismatch().is_some() {
         return Some(FailedReason::WrongProtocol);
     }
     reported(connection)

@@ -13,6 +13,7 @@ use crate::protocol::annotations::Annotations;
 use crate::protocol::dialogue;
 use crate::protocol::h2;
 use crate::protocol::http::{Exchange, Method, Protocol};
+use crate::protocol::layers::FirstWords;
 use crate::protocol::tcp::{CloseEvent, OddSegments, Standing};
 use crate::protocol::tls;
 use crate::protocol::websocket;
@@ -255,6 +256,8 @@ pub struct Connection {
     pub sent: [SentTotals; 2],
     /// The segment that carried each side's last new payload; frame 0 if there was none.
     pub last_data: [FrameRef; 2],
+    /// The protocol that each side's first bytes show by themselves.
+    pub first_words: [Option<FirstWords>; 2],
     /// The turns in which payload was sent.
     pub turns: Turns,
     /// Requests and responses, in order of the requests.
@@ -308,6 +311,14 @@ impl Connection {
         (waited && fin)
             .then(|| greeting_service(self.server.port))
             .flatten()
+    }
+
+    /// The protocols with which client and server began, if they are two that do not fit together.
+    #[must_use]
+    pub fn mismatch(&self) -> Option<(FirstWords, FirstWords)> {
+        let [client, server] = self.first_words;
+        let pair = client.zip(server);
+        pair.filter(|(client, server)| client != server)
     }
 
     /// Whether only the turns of both sides show what was asked and answered.

@@ -494,6 +494,10 @@ impl ConnectionTracker {
             dialogue: layer_facts
                 .dialogue
                 .map(|facts| Box::new(facts.seen_from(verdict.client))),
+            first_words: match verdict.client {
+                FlowEnd::A => layer_facts.first_words,
+                FlowEnd::B => [None; 2],
+            },
             icmp: self.icmp,
             oddities: peers.map(|peer| peer.oddities().into()),
             out_of_range: peers.map(|peer| peer.out_of_range()),

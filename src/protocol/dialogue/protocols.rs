@@ -25,7 +25,26 @@ impl AppProtocol {
             [3, 0, 0, _, _, 0xd0 | 0xf0, ..] => Self::Rdp,
             [b'2', b'2', b'0', b' ' | b'-', ..] if says(first, b"SMTP") => Self::Smtp,
             [b'2', b'2', b'0', b' ' | b'-', ..] if says(first, b"FTP") => Self::Ftp,
-            _ => return None,
+            [b'-', b'E', b'R', b'R', b' ', error @ ..] if is_of_redis(error) => Self::Redis,
+            _ => {
+                return recognise(&Opening {
+                    client: b"",
+                    server: first,
+                    port: 0,
+                    midstream: false,
+                });
+            }
+        })
+    }
+
+    /// The protocol whose clients begin with these bytes, if they show it before the server has said anything.
+    #[must_use]
+    pub(crate) fn of_client(first: &[u8]) -> Option<Self> {
+        recognise(&Opening {
+            client: first,
+            server: b"",
+            port: 0,
+            midstream: false,
         })
     }
 
@@ -40,6 +59,13 @@ impl AppProtocol {
             _ => return None,
         })
     }
+}
+
+/// Whether Redis begins such an error: no other protocol names commands so.
+fn is_of_redis(error: &[u8]) -> bool {
+    [&b"wrong number of arguments for '"[..], b"unknown command "]
+        .iter()
+        .any(|text| error.starts_with(text))
 }
 
 /// Lists the protocols: the name in the code, the module, the name for people. The order is that in which they are tried.

@@ -25,8 +25,10 @@ use crate::protocol::tls::secrets::KeyStore;
 use crate::protocol::websocket;
 
 mod decrypted;
+mod first_words;
 
 pub(crate) use decrypted::{MAX_EARLY, MAX_HELD, MAX_PLACES};
+pub use first_words::FirstWords;
 
 use decrypted::DecryptedLayer;
 
@@ -46,6 +48,10 @@ pub struct ProtocolStack {
     midstream: Option<FlowEnd>,
     /// How many tunnels this is inside of.
     depth: u8,
+    /// The beginning of each direction was seen.
+    begun: [bool; 2],
+    /// The protocol that it shows.
+    first_words: [Option<FirstWords>; 2],
 }
 
 /// Options for parsing a connection.
@@ -96,6 +102,8 @@ pub struct LayerFacts {
     pub websocket: Option<Box<websocket::WebSocketFacts>>,
     /// What was said in another protocol than HTTP.
     pub dialogue: Option<Box<DialogueFacts>>,
+    /// The protocol that each side's first bytes on the connection show.
+    pub first_words: [Option<FirstWords>; 2],
 }
 
 /// What was beyond a limit on what is read.
@@ -205,6 +213,9 @@ impl ProtocolStack {
         length: u32,
         texts: &mut TextInterner,
     ) {
+        if !*from.of(&self.begun) {
+            self.begin(from, bytes);
+        }
         if let Some(taken) = &self.taken
             && taken.guessed
         {
@@ -240,8 +251,20 @@ impl ProtocolStack {
         }
     }
 
+    /// Looks at the first bytes of one direction.
+    fn begin(&mut self, from: FlowEnd, bytes: &[u8]) {
+        *from.of_mut(&mut self.begun) = true;
+        if self.midstream.is_none() {
+            *from.of_mut(&mut self.first_words) = match from {
+                FlowEnd::A => FirstWords::of_client(bytes),
+                FlowEnd::B => FirstWords::of_server(bytes),
+            };
+        }
+    }
+
     /// The next `length` bytes of one direction were never captured.
     pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut TextInterner) {
+        *from.of_mut(&mut self.begun) = true;
         match &mut self.taken {
             Some(taken) if taken.owner[from.index()] != NextBytes::Plain => {
                 taken.owner[from.index()] = NextBytes::Dissector;
@@ -374,9 +397,11 @@ impl ProtocolStack {
     #[must_use]
     pub fn into_layer_facts(self) -> LayerFacts {
         let dialogue = self.dialogue.map(|it| Box::new(it.into_facts()));
+        let first_words = self.first_words;
         match self.taken {
             Some(taken) => {
                 let mut facts = taken.into_layer_facts(self.plain);
+                facts.first_words = first_words;
                 // What went before another protocol says which one this is, and nothing of its end.
                 facts.dialogue = facts.dialogue.or(dialogue.map(|mut it| {
                     it.exchanges.clear();
@@ -387,6 +412,7 @@ impl ProtocolStack {
             None => LayerFacts {
                 exchanges: self.plain.into_exchanges(),
                 dialogue,
+                first_words,
                 ..LayerFacts::default()
             },
         }

@@ -94,6 +94,7 @@ pub(crate) fn connection() -> Connection {
         last_syn: [None; 2],
         taken: None,
         last_data: [frame_ref(6, 20), frame_ref(7, 30)],
+        first_words: [None; 2],
         turns: Turns::default(),
         exchanges: Box::default(),
         tls: None,

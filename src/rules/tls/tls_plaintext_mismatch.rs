@@ -3,8 +3,11 @@
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
+use crate::protocol::dialogue::AppProtocol;
 use crate::protocol::http::Exchange;
+use crate::protocol::layers::FirstWords;
 use crate::rules::Severity;
+use crate::rules::classify::request;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, sentence};
@@ -121,6 +124,7 @@ fn check(connection: &Connection) -> Verdict {
             message,
         )
         .adds(asked_for(reading.facts))
+        .adds(other(connection))
         .shows(hello(&reading), "ClientHello")
         .shows(Some(reading.at), "answer that is not TLS")
         .about(connection);
@@ -148,6 +152,9 @@ fn check(connection: &Connection) -> Verdict {
         )
         .about(connection);
     }
+    if let Some((FirstWords::Other(protocol), FirstWords::Tls)) = connection.mismatch() {
+        return other_to_tls(connection, protocol);
+    }
     let Some((exchange, frame_ref)) = answered_by_alert(connection) else {
         return not_yet(connection);
     };
@@ -167,6 +174,41 @@ fn check(connection: &Connection) -> Verdict {
         "a request in plain text",
     )
     .shows(Some(frame_ref), "a TLS alert")
+    .about(connection)
+}
+
+/// Which protocol the server speaks instead, if its first bytes show it.
+fn other(connection: &Connection) -> Option<Sentence> {
+    match connection.first_words {
+        [Some(FirstWords::Tls), Some(FirstWords::Other(protocol))] => Some(sentence!(
+            "The server speaks {} in plain text on this port.",
+            protocol.name()
+        )),
+        _ => None,
+    }
+}
+
+/// The client spoke another protocol than HTTP in plain text, and the server answered in TLS.
+fn other_to_tls(connection: &Connection, protocol: AppProtocol) -> Verdict {
+    let asked = connection.spoken().first().and_then(request);
+    tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Certain.max(connection.teardown.certainty),
+        "plain text was sent to a TLS port",
+        sentence!(
+            "The client spoke {} in plain text, and the server answered in TLS: this port speaks TLS.",
+            protocol.name()
+        ),
+    )
+    .shows(
+        Some(asked.map_or(connection.first, |it| it.first)),
+        "the connection on which the client speaks in plain text",
+    )
+    .shows(
+        Some(connection.last_data[Who::Server as usize]),
+        "the server's last data, in TLS",
+    )
     .about(connection)
 }
 

@@ -11,6 +11,7 @@ rules! {
     gateway_timeout,
     half_close_taken_as_abort,
     periodic_abandoned_request,
+    protocol_mismatch,
     reset_before_response,
     server_error_status,
     server_time_limit,
