@@ -41,6 +41,10 @@ const TLS_GOODBYE_AT_ONCE: u64 = 30;
 const FAREWELL: u64 = 128;
 /// Repetitions and probes without an answer that make a silence.
 const SILENCE: u16 = 3;
+/// A server that says why it ends a session closes within this time.
+const PARTS_WITHIN: Duration = Duration::from_millis(100);
+/// Turns of a side after which both have agreed on keys: versions, offers, key exchange and the first encrypted words.
+const AGREED: u32 = 4;
 /// Turns after which it is a habit that the client speaks and the server answers.
 const HABIT: u32 = 3;
 
@@ -108,6 +112,7 @@ fn lost(connection: &Connection) -> Option<FailedReason> {
         .or_else(lost_in_tls)
         .or_else(|| websocket(connection))
         .or_else(|| http2(connection))
+        .or_else(|| encrypted_session_cut(connection))
         .or_else(|| bytes(connection))
         .or_else(|| last_words(connection))
         .or_else(|| session_cut(connection))
@@ -634,12 +639,42 @@ fn session_cut(connection: &Connection) -> Option<FailedReason> {
     (ended && idle && seen && !said).then_some(FailedReason::SessionCut)
 }
 
+/// The server closed an encrypted session that its client had not ended: a client that ends one says so and closes, and a
+/// server that ends one for a reason says so before it closes.
+fn encrypted_session_cut(connection: &Connection) -> Option<FailedReason> {
+    let facts = connection.dialogue.as_deref()?;
+    let at = close(connection);
+    let turn = facts.encrypted_turns.iter().rfind(|it| it.first < at)?;
+    let by_server = match connection.teardown.how {
+        How::Fin => true,
+        How::Reset(kind) => kind == ResetKind::Abort,
+        How::Silence | How::Open => false,
+    } && connection.teardown.by == By::Server;
+    let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+    let [client, server] = connection.turns.taken;
+    let begun = client.min(server) >= AGREED && connection.roles == Roles::Handshake;
+    let quiet = match who(turn.from) {
+        Who::Client => AT_ONCE,
+        Who::Server => PARTS_WITHIN,
+    };
+    let silent = turn.last < at && at.time.since(turn.last.time) >= quiet;
+    (by_server && begun && silent && !missing).then_some(FailedReason::SessionCut)
+}
+
 /// Whether all that was said in another protocol than HTTP was read.
 fn is_read(connection: &Connection) -> bool {
     connection
         .dialogue
         .as_deref()
         .is_some_and(DialogueFacts::is_read)
+}
+
+/// Whether its protocol encrypts the session, which then has no requests and answers.
+fn is_encrypted(connection: &Connection) -> bool {
+    connection
+        .dialogue
+        .as_deref()
+        .is_some_and(|it| !it.encrypted_turns.is_empty())
 }
 
 /// The server closed without an answer to the client's last words, though it had answered all before, or reset after a
@@ -651,6 +686,7 @@ fn last_words(connection: &Connection) -> Option<FailedReason> {
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     if !is_opaque(connection)
         || is_read(connection)
+        || is_encrypted(connection)
         || !is_closed(connection)
         || by != By::Server
         || connection.roles != Roles::Handshake
@@ -797,6 +833,9 @@ fn complete(connection: &Connection) -> ConnectionOutcome {
     }
     if !is_opaque(connection) || spoken {
         return Fine(FineReason::Complete);
+    }
+    if is_encrypted(connection) {
+        return Unknown(UnknownReason::Encrypted);
     }
     // Whether a server that closes had said all it wanted cannot be told of bytes that are not read; a client that
     // closes after an answer has what it asked for.

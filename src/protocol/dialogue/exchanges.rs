@@ -427,6 +427,7 @@ impl Exchanges {
             complaint,
             refused: self.refused,
             last_words,
+            encrypted_turns: Vec::new(),
         }
     }
 }

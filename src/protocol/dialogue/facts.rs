@@ -28,6 +28,19 @@ pub struct DialogueFacts {
     pub refused: u32,
     /// The beginning of each side's last turn, if it is printable text.
     pub last_words: [Option<SharedText>; 2],
+    /// The last turns, oldest first, of a session whose protocol encrypts it: all that shows of what was said.
+    pub encrypted_turns: Vec<EncryptedTurn>,
+}
+
+/// A run of encrypted bytes from one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncryptedTurn {
+    /// Who sent them.
+    pub from: FlowEnd,
+    /// Where the first was seen.
+    pub first: FrameRef,
+    /// Where the last was seen.
+    pub last: FrameRef,
 }
 
 /// An error that one side reported in the words of the protocol.
@@ -87,6 +100,9 @@ impl DialogueFacts {
             self.requester = self.requester.other();
             self.goodbyes.reverse();
             self.last_words.reverse();
+            for turn in &mut self.encrypted_turns {
+                turn.from = turn.from.other();
+            }
             if let Some(complaint) = &mut self.complaint {
                 complaint.by = complaint.by.other();
             }

@@ -46,7 +46,7 @@ mod smb;
 mod smtp;
 mod ssh;
 
-pub use facts::{Complaint, DialogueFacts};
+pub use facts::{Complaint, DialogueFacts, EncryptedTurn};
 pub use protocols::AppProtocol;
 
 use exchanges::Exchanges;
@@ -220,14 +220,20 @@ impl Dialogue {
         self.protocol().map(|_| self.exchanges.requester)
     }
 
-    /// The connection is over. What no grammar reads is presumed from the turns.
+    /// The connection is over. What no grammar reads is presumed from the turns, unless its protocol has no requests and
+    /// answers once it is encrypted.
     pub(crate) fn finish(&mut self) {
         if !matches!(self.state, State::Read(..)) {
             self.exchanges = Exchanges::presumed(match self.midstream {
-                Some(_) => &[],
-                None => self.turns.pairs(),
+                None if !self.is_encrypted() => self.turns.pairs(),
+                _ => &[],
             });
         }
+    }
+
+    /// Whether the rest is encrypted by the protocol itself.
+    fn is_encrypted(&self) -> bool {
+        matches!(self.state, State::Unread(Some(protocol)) if protocol.encrypts_itself())
     }
 
     /// Bytes of memory that the exchanges take.
@@ -277,7 +283,12 @@ impl Dialogue {
     #[must_use]
     pub(crate) fn into_facts(self) -> DialogueFacts {
         let protocol = self.protocol();
-        self.exchanges.into_facts(protocol, self.turns.last_words())
+        let encrypted = self.is_encrypted();
+        let mut facts = self.exchanges.into_facts(protocol, self.turns.last_words());
+        if encrypted {
+            facts.encrypted_turns = self.turns.last_ones();
+        }
+        facts
     }
 }
 

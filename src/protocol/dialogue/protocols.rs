@@ -14,6 +14,13 @@ impl AppProtocol {
         matches!(self, Self::Amqp | Self::Mqtt | Self::Bgp)
     }
 
+    /// Whether a session is encrypted by the protocol itself once both sides have agreed on keys. From then on it has no
+    /// requests and answers that could be told apart.
+    #[must_use]
+    pub const fn encrypts_itself(self) -> bool {
+        matches!(self, Self::Ssh)
+    }
+
     /// The protocol whose servers begin with these bytes, if they show it whatever the client said.
     #[must_use]
     pub fn of_server(first: &[u8]) -> Option<Self> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::facts::EncryptedTurn;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::time::Timestamp;
@@ -92,6 +93,16 @@ impl Turns {
             true => &self.kept,
             false => &[],
         }
+    }
+
+    /// The last turns, as far as they tell who spoke when.
+    pub(super) fn last_ones(&self) -> Vec<EncryptedTurn> {
+        let turns = self.kept.iter().map(|turn| EncryptedTurn {
+            from: turn.from,
+            first: turn.first,
+            last: turn.last,
+        });
+        turns.collect()
     }
 
     /// Whether the caller's last words may be a goodbye, when `closer` closes at this time.

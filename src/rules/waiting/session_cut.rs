@@ -1,6 +1,8 @@
 //! A session of another protocol ended without the message with which its protocol ends one.
 
 use crate::analysis::connection::{By, Connection, ConnectionOutcome, FailedReason, How, Who};
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::dialogue::AppProtocol;
 use crate::rules::Severity;
@@ -14,6 +16,9 @@ rule! {
     /// A server closed a session on which nothing was under way. It did not send the message with which its protocol ends a
     /// session: Connection.Close of AMQP, BYE of IMAP, DISCONNECT of MQTT 5. In BGP both sides send NOTIFICATION, so it may
     /// have been either. The client's log says that the connection was lost or closed unexpectedly.
+    ///
+    /// An SSH session is encrypted. There the times show it: the server closed the connection, and neither side had sent
+    /// anything just before that could have ended the session.
     ///
     /// # Why it matters
     ///
@@ -48,7 +53,52 @@ rule! {
     ///  => findings session-cut
     /// ```
     ///
+    /// In SSH:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    ///  0.030                     <--  "SSH-2.0-OpenSSH_9.2\r\n"
+    ///  0.040  "SSH-2.0-OpenSSH_9.2\r\n" -->
+    ///  0.050                     <--  "\x00\x00\x00\x06\x04\x14\x00\x00\x00\x00"
+    ///  0.060  "\x00\x00\x00\x06\x04\x14\x00\x00\x00\x00\x00\x00\x00\x06\x04\x1e\x00\x00\x00\x00" -->
+    ///  0.070                     <--  "\x00\x00\x00\x06\x04\x1f\x00\x00\x00\x00\x00\x00\x00\x06\x04\x15\x00\x00\x00\x00"
+    ///  0.080  "\x00\x00\x00\x06\x04\x15\x00\x00\x00\x00" -->
+    ///  0.090  "\xf1\xd2\xe3"     -->
+    ///  0.100                     <--  "\x9a\x8b\x7c"
+    ///  0.110  "\xc4\xd5\xe6"     -->
+    ///  0.120                     <--  "\x9f\x81\x72"
+    ///  2.120                     <--  FIN
+    ///  2.130  FIN                -->
+    ///  2.140                     <--  ACK
+    ///  => findings session-cut
+    /// ```
+    ///
     /// # Not this
+    ///
+    /// The server closes an SSH session just after the client said something: it may have been the goodbye.
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    ///  0.030                     <--  "SSH-2.0-OpenSSH_9.2\r\n"
+    ///  0.040  "SSH-2.0-OpenSSH_9.2\r\n" -->
+    ///  0.050                     <--  "\x00\x00\x00\x06\x04\x14\x00\x00\x00\x00"
+    ///  0.060  "\x00\x00\x00\x06\x04\x14\x00\x00\x00\x00\x00\x00\x00\x06\x04\x1e\x00\x00\x00\x00" -->
+    ///  0.070                     <--  "\x00\x00\x00\x06\x04\x1f\x00\x00\x00\x00\x00\x00\x00\x06\x04\x15\x00\x00\x00\x00"
+    ///  0.080  "\x00\x00\x00\x06\x04\x15\x00\x00\x00\x00" -->
+    ///  0.090  "\xf1\xd2\xe3"     -->
+    ///  0.100                     <--  "\x9a\x8b\x7c"
+    ///  2.110  "\xc4\xd5\xe6"     -->
+    ///  2.120                     <--  FIN
+    ///  2.130  FIN                -->
+    ///  2.140                     <--  ACK
+    ///  => findings none
+    /// ```
     ///
     /// The server announces the close:
     ///
@@ -70,7 +120,8 @@ rule! {
     ///
     /// # References
     ///
-    /// AMQP 0-9-1 §2.2.4; RFC 9051 §7.1.5 (BYE); MQTT 5.0 §3.14, §3.1.2.10 (Keep Alive); RFC 4271 §6 (NOTIFICATION).
+    /// AMQP 0-9-1 §2.2.4; RFC 9051 §7.1.5 (BYE); MQTT 5.0 §3.14, §3.1.2.10 (Keep Alive); RFC 4271 §6 (NOTIFICATION);
+    /// RFC 4253 §11.1 (disconnection in SSH).
     pub(in crate::rules) RULE: "session-cut", Severity::Warning,
     "a session ends without the message with which its protocol ends one", Check::Connection(check)
 }
@@ -81,6 +132,9 @@ fn check(connection: &Connection) -> Verdict {
     let Some(protocol) = facts.and_then(|it| it.protocol).filter(|_| cut) else {
         return not_yet(connection);
     };
+    if protocol.encrypts_itself() {
+        return encrypted(connection, protocol);
+    }
     let Some(goodbye) = protocol.goodbye_of_server() else {
         return not_yet(connection);
     };
@@ -120,6 +174,54 @@ fn check(connection: &Connection) -> Verdict {
     .means(more)
     .shows(Some(spoke), "last data")
     .shows(Some(close), format!("{word} from the {}", side(by)))
+    .about(connection)
+}
+
+/// The server closed an encrypted session that the client had not ended.
+fn encrypted(connection: &Connection, protocol: AppProtocol) -> Verdict {
+    let close = FrameRef {
+        frame: connection.teardown.frame,
+        time: connection.teardown.at,
+    };
+    let facts = connection.dialogue.as_deref();
+    let turns = facts.map_or(&[][..], |it| &it.encrypted_turns);
+    let Some(last) = turns.iter().rfind(|it| it.first < close) else {
+        return not_yet(connection);
+    };
+    let verb = match connection.teardown.how {
+        How::Fin => "closed",
+        _ => "reset",
+    };
+    let shown = match connection.teardown.how {
+        How::Fin => "FIN from the server",
+        _ => "RST from the server",
+    };
+    tell(
+        &RULE,
+        Severity::Warning,
+        connection.teardown.certainty.max(Certainty::Likely),
+        "[A session was|# sessions were] cut by the server",
+        sentence!(
+            "The server {} the {} connection in the middle of the session, {} after the last data.",
+            verb,
+            protocol.name(),
+            close.time.since(last.last.time)
+        ),
+    )
+    .adds(Some(match last.from {
+        FlowEnd::A => {
+            "The client's last data was no goodbye: a client that ends the session closes the connection at once."
+        }
+        FlowEnd::B => {
+            "The client sent nothing that could have ended the session, and the server nothing that could have said why."
+        }
+    }))
+    .adds(Some(
+        "Servers close so when they are stopped or killed, or when the client does not answer their keep-alive messages \
+         (OpenSSH: `ClientAliveInterval`, `ClientAliveCountMax`).",
+    ))
+    .shows(Some(last.last), "the last data before the close")
+    .shows(Some(close), shown)
     .about(connection)
 }
 
