@@ -1,6 +1,7 @@
 //! Evaluates all rules over all connections; equal cases are merged into one finding.
 
 use super::facts::RuleInput;
+use super::ftp_data::Transfers;
 use super::gathered::{Gathered, GivenUpCases, put};
 use std::cell::LazyCell;
 use std::cmp::Reverse;
@@ -144,6 +145,7 @@ pub(crate) fn evaluate_with(
 ) -> Vec<Finding> {
     let mut gathered = Gathered::default();
     let legs = LazyCell::new(|| Legs::new(facts));
+    let transfers = Transfers::new(facts);
     let mut raced = keep_alive_race::lay_unread(facts);
     let race = CATALOGUE
         .iter()
@@ -152,6 +154,9 @@ pub(crate) fn evaluate_with(
         let ending = ending(connection);
         for (index, rule) in CATALOGUE.iter().enumerate() {
             if let Verdict::Found(mut story) = look(rule, connection, ending.as_ref()) {
+                if transfers.spares(rule, connection) {
+                    continue;
+                }
                 if rule.name == tls_handshake_cut::RULE.name {
                     tls_handshake_cut::temper(&mut story, connection, facts.summaries);
                 }
@@ -216,6 +221,7 @@ pub(crate) fn evaluate_with(
     if findings.iter().any(|it| upstream::is_gateways(it.rule)) {
         upstream::join(&mut findings, facts, &legs);
     }
+    transfers.name(&mut findings);
     name(&mut findings, facts);
     tailor(&mut findings, facts);
     findings

@@ -17,6 +17,7 @@ mod connecting;
 mod evaluate;
 mod facts;
 mod finding;
+mod ftp_data;
 mod gathered;
 #[cfg(test)]
 mod group_tests;

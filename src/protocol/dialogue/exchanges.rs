@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::facts::{Complaint, DialogueFacts};
+use super::facts::{Complaint, DataConnection, DialogueFacts};
 use super::grammar::{Role, Unit};
 use super::protocols::AppProtocol;
 use super::turns::Turn;
@@ -51,6 +51,57 @@ pub(super) struct Exchanges {
     presumed: bool,
     /// Complete exchanges that are kept.
     kept: usize,
+    announced: Announcements,
+}
+
+/// The connections that were announced, the last of many.
+#[derive(Clone, Debug, Default)]
+struct Announcements {
+    list: VecDeque<DataConnection>,
+    /// The number of the exchange that the last one is for.
+    exchange: Option<u64>,
+}
+
+/// Announced connections that are kept.
+const MAX_ANNOUNCED: usize = 1024;
+
+impl Announcements {
+    /// Adds what a message says of them. `current`: the exchange it belongs to. Returns how many were dropped.
+    fn take(
+        &mut self,
+        unit: &Unit,
+        at: FrameRef,
+        current: Option<Current>,
+        texts: &mut TextInterner,
+    ) -> u64 {
+        let mut dropped = 0;
+        if let Some(endpoint) = unit.announces {
+            if self.list.len() >= MAX_ANNOUNCED {
+                self.list.pop_front();
+                dropped = 1;
+            }
+            self.list.push_back(DataConnection {
+                address: endpoint.address,
+                port: endpoint.port,
+                passive: endpoint.passive,
+                at,
+                command: None,
+                succeeded: None,
+            });
+        }
+        let (Some(last), Some(current)) = (self.list.back_mut(), current) else {
+            return dropped;
+        };
+        if unit.transfers && last.command.is_none() {
+            last.command = Some(texts.text(&unit.words));
+            self.exchange = Some(current.exchange);
+        }
+        if current.answer && current.ends && self.exchange == Some(current.exchange) {
+            last.succeeded = Some(unit.error.is_none());
+            self.exchange = None;
+        }
+        dropped
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +131,7 @@ impl Default for Exchanges {
             stated: false,
             presumed: false,
             kept: KEPT,
+            announced: Announcements::default(),
         }
     }
 }
@@ -200,6 +252,7 @@ impl Exchanges {
                 None
             }
         };
+        self.let_go += self.announced.take(&unit, first, current, texts);
         let fatal = self.complaint.as_ref().is_some_and(|it| it.fatal);
         let answered = matches!(unit.role, Role::Answer { ends: true }) && current.is_some();
         // What is refused after an error that ends the session is refused for the same reason.
@@ -428,6 +481,7 @@ impl Exchanges {
             refused: self.refused,
             last_words,
             encrypted_turns: Vec::new(),
+            data_connections: self.announced.list.into(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is known of one conversation.
 
+use std::net::IpAddr;
+
 use super::protocols::AppProtocol;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -30,6 +32,25 @@ pub struct DialogueFacts {
     pub last_words: [Option<SharedText>; 2],
     /// The last turns, oldest first, of a session whose protocol encrypts it: all that shows of what was said.
     pub encrypted_turns: Vec<EncryptedTurn>,
+    /// The connections that were announced on this one, in order.
+    pub data_connections: Vec<DataConnection>,
+}
+
+/// A further connection that one side announced on this one, for one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataConnection {
+    /// The address at which it is waited for, if it was told.
+    pub address: Option<IpAddr>,
+    /// The port.
+    pub port: u16,
+    /// The server of this connection waits for it; otherwise the client does.
+    pub passive: bool,
+    /// Where it was announced.
+    pub at: FrameRef,
+    /// The request that it is for, once there is one.
+    pub command: Option<SharedText>,
+    /// Whether that request was answered by success; `None` without a last answer.
+    pub succeeded: Option<bool>,
 }
 
 /// A run of encrypted bytes from one side.

@@ -1,7 +1,9 @@
 //! The control connection of FTP (RFC 959, RFC 4217): the server greets, every command gets replies of which the last one does
 //! not begin with 1.
 
-use super::grammar::{Messages, Opening, Rest, Role, Side, Step, Unit};
+use std::net::IpAddr;
+
+use super::grammar::{Announced, Messages, Opening, Rest, Role, Side, Step, Unit};
 use super::lines::{begins, closing, is_reply, line, may_begin, reply, says};
 
 /// The grammar.
@@ -18,6 +20,11 @@ pub(super) struct Grammar {
 /// Commands with which clients begin.
 const FIRST: [&[u8]; 7] = [
     b"USER", b"AUTH", b"FEAT", b"SYST", b"OPTS", b"QUIT", b"HOST",
+];
+
+/// Commands that take a data connection.
+const TRANSFERS: [&[u8]; 7] = [
+    b"RETR", b"STOR", b"STOU", b"APPE", b"LIST", b"NLST", b"MLSD",
 ];
 
 /// The first bytes are those of FTP.
@@ -70,7 +77,9 @@ impl Grammar {
             b"SITE",
         ];
         let safe = !acts.iter().any(|word| begins(line, word));
-        let ask = Unit::new(length, Role::Ask { ends: true });
+        let mut ask = Unit::new(length, Role::Ask { ends: true });
+        ask.transfers = TRANSFERS.iter().any(|word| begins(line, word));
+        let ask = ask.announcing(offered(line));
         Step::Message(ask.named("command", told).safe(safe))
     }
 
@@ -88,21 +97,127 @@ impl Grammar {
         match line.first() {
             // What was asked goes on; its last reply follows.
             Some(b'1') if is_reply(line) => Step::Message(part),
-            _ if line.starts_with(b"421") => closing(length, line, self.used && self.open == 0),
-            _ => {
-                if self.inside.is_none() && self.open > 0 {
-                    self.open -= 1;
-                    self.used = true;
+            _ if line.starts_with(b"227 ") || line.starts_with(b"229 ") => {
+                let step = self.replied(line, length);
+                match step {
+                    Step::Message(unit) => Step::Message(unit.announcing(waited_for(line))),
+                    other => other,
                 }
-                reply(line, length, b'4')
             }
+            _ if line.starts_with(b"421") => closing(length, line, self.used && self.open == 0),
+            _ => self.replied(line, length),
         }
     }
+
+    fn replied(&mut self, line: &[u8], length: u64) -> Step {
+        if self.inside.is_none() && self.open > 0 {
+            self.open -= 1;
+            self.used = true;
+        }
+        reply(line, length, b'4')
+    }
+}
+
+/// The endpoint at which the client waits for a data connection (RFC 959 §4.1.2, RFC 2428 §2).
+fn offered(line: &[u8]) -> Option<Announced> {
+    let told = |word: &[u8]| line.get(word.len() + 1..).filter(|_| begins(line, word));
+    let (address, port) = match (told(b"PORT"), told(b"EPRT")) {
+        (Some(numbers), _) => six_numbers(numbers)?,
+        (_, Some(fields)) => extended(fields)?,
+        _ => return None,
+    };
+    Some(Announced {
+        address,
+        port,
+        passive: false,
+    })
+}
+
+/// The endpoint at which the server waits (the replies 227 and 229).
+fn waited_for(line: &[u8]) -> Option<Announced> {
+    let text = line.get(4..)?;
+    let start = memchr::memchr(b'(', text).map(|at| at + 1);
+    let (address, port) = match line.starts_with(b"229") {
+        true => extended(text.get(start?..)?)?,
+        // Some servers leave out the brackets.
+        false => {
+            let digit = || text.iter().position(u8::is_ascii_digit);
+            six_numbers(text.get(start.or_else(digit)?..)?)?
+        }
+    };
+    Some(Announced {
+        address,
+        port,
+        passive: true,
+    })
+}
+
+/// Four numbers of an address and two of a port, with commas between.
+fn six_numbers(text: &[u8]) -> Option<(Option<IpAddr>, u16)> {
+    let end = text
+        .iter()
+        .position(|byte| !byte.is_ascii_digit() && !b", ".contains(byte));
+    let text = std::str::from_utf8(text.get(..end.unwrap_or(text.len()))?).ok()?;
+    let numbers: Vec<u8> = text
+        .split(',')
+        .map(|number| number.trim().parse().ok())
+        .collect::<Option<_>>()?;
+    let [a, b, c, d, high, low] = numbers[..] else {
+        return None;
+    };
+    Some((Some([a, b, c, d].into()), u16::from_be_bytes([high, low])))
+}
+
+/// The fields of EPRT and of the reply 229: family, address and port between delimiters; the first two may be empty.
+fn extended(text: &[u8]) -> Option<(Option<IpAddr>, u16)> {
+    let delimiter = *text.first()?;
+    let mut fields = text.split(|byte| *byte == delimiter).skip(2);
+    let word = |field: Option<&[u8]>| std::str::from_utf8(field?).ok().map(str::to_owned);
+    let address = word(fields.next())?;
+    let port = word(fields.next())?.parse().ok()?;
+    Some((address.parse().ok(), port))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::{offered, waited_for};
     use crate::protocol::dialogue::tests::{Said, told};
+
+    /// A line of either side, and the endpoint that it announces.
+    #[test]
+    fn endpoints_of_data_connections_are_read() {
+        let rows: &[(&str, Option<&str>)] = &[
+            ("PORT 10,79,0,2,141,139", Some("10.79.0.2 36235 active")),
+            ("eprt |2|2001:db8::1|5282|", Some("2001:db8::1 5282 active")),
+            ("PORT 10,79,0,2,141", None),
+            ("PORT 10,79,0,2,999,1", None),
+            ("PORTAL 1,2,3,4,5,6", None),
+            (
+                "227 Entering Passive Mode (10,79,0,1,156,64).",
+                Some("10.79.0.1 40000 passive"),
+            ),
+            ("227 =10,79,0,1,156,64", Some("10.79.0.1 40000 passive")),
+            (
+                "229 Entering Extended Passive Mode (|||34636|)",
+                Some("- 34636 passive"),
+            ),
+            ("229 Entering", None),
+            ("227 (", None),
+        ];
+        for (line, expected) in rows {
+            let bytes = line.as_bytes();
+            let found = match line.starts_with('2') {
+                true => waited_for(bytes),
+                false => offered(bytes),
+            };
+            let told = found.map(|it| {
+                let address = it.address.map_or("-".to_owned(), |it| it.to_string());
+                let mode = if it.passive { "passive" } else { "active" };
+                format!("{address} {} {mode}", it.port)
+            });
+            assert_eq!(told.as_deref(), *expected, "{line}");
+        }
+    }
 
     #[test]
     fn whose_turn_it_is() {

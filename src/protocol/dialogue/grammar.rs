@@ -1,5 +1,7 @@
 //! What a grammar says of a message.
 
+use std::net::IpAddr;
+
 /// The first bytes of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Opening<'a> {
@@ -53,6 +55,20 @@ pub(super) struct Unit {
     pub(super) key: Option<u64>,
     /// It is the last answer to all open requests with its number.
     pub(super) sweeps: bool,
+    /// The endpoint of a further connection that it announces.
+    pub(super) announces: Option<Announced>,
+    /// What was announced last is for this request.
+    pub(super) transfers: bool,
+}
+
+/// The endpoint at which one side waits for a further connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Announced {
+    /// Its address, if it is told.
+    pub(super) address: Option<IpAddr>,
+    pub(super) port: u16,
+    /// The server of this connection waits there.
+    pub(super) passive: bool,
 }
 
 impl Unit {
@@ -70,6 +86,8 @@ impl Unit {
             fatal: false,
             key: None,
             sweeps: false,
+            announces: None,
+            transfers: false,
         }
     }
 
@@ -122,6 +140,12 @@ impl Unit {
     /// Nothing else with the same number is answered.
     pub(super) const fn sweeping(mut self) -> Self {
         self.sweeps = true;
+        self
+    }
+
+    /// It announces this endpoint, if there is one in it.
+    pub(super) const fn announcing(mut self, endpoint: Option<Announced>) -> Self {
+        self.announces = endpoint;
         self
     }
 

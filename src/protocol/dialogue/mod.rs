@@ -46,7 +46,7 @@ mod smb;
 mod smtp;
 mod ssh;
 
-pub use facts::{Complaint, DialogueFacts, EncryptedTurn};
+pub use facts::{Complaint, DataConnection, DialogueFacts, EncryptedTurn};
 pub use protocols::AppProtocol;
 
 use exchanges::Exchanges;

@@ -1,0 +1,311 @@
+//! Data connections of FTP: which command of which control connection each belongs to (RFC 959 §3.2, RFC 2428).
+//!
+//! In: the endpoints that control connections announce, and the summaries of all connections. Out: for a finding on a data
+//! connection the command, for one on a control connection what became of its data connection. A connection that was closed
+//! without a byte is no fault where the server confirmed the command: the file or the list was empty.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use super::Finding;
+use super::facts::RuleInput;
+use super::rule::Rule;
+use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Opening};
+use crate::base::escape::shortened;
+use crate::base::format;
+use crate::base::time::Timestamp;
+use crate::protocol::dialogue::{AppProtocol, DataConnection};
+
+/// Characters of a command that are quoted.
+const QUOTED: usize = 80;
+
+/// A data connection, and the command it was opened for.
+#[derive(Debug)]
+struct Transfer {
+    control: u32,
+    data: u32,
+    /// As it is quoted; empty if there was none.
+    command: String,
+    succeeded: Option<bool>,
+    end: String,
+}
+
+/// The data connections of a capture.
+#[derive(Debug, Default)]
+pub(super) struct Transfers {
+    all: Vec<Transfer>,
+    /// Places in `all`, by data connection.
+    by_data: BTreeMap<u32, usize>,
+    /// The same by control connection, of commands that did not succeed.
+    failed: BTreeMap<u32, Vec<usize>>,
+}
+
+/// The connections that were accepted, or asked for, at the announced endpoints, in order.
+type Accepted<'a> = HashMap<(IpAddr, u16), Vec<&'a ConnectionSummary>>;
+
+impl Transfers {
+    /// Finds the data connections of the control connections whose records are kept.
+    pub(super) fn new(facts: &RuleInput<'_>) -> Self {
+        let controls: Vec<(&Connection, &[DataConnection])> = facts
+            .connections
+            .iter()
+            .filter_map(|it| {
+                let dialogue = it.dialogue.as_deref()?;
+                let is_ftp = dialogue.protocol == Some(AppProtocol::Ftp);
+                let announced = &dialogue.data_connections[..];
+                (is_ftp && !announced.is_empty()).then_some((it.as_ref(), announced))
+            })
+            .collect();
+        let mut found = Self::default();
+        if controls.is_empty() {
+            return found;
+        }
+        let mut accepted = Accepted::new();
+        for (control, announced) in &controls {
+            for it in *announced {
+                for address in addresses(control, it) {
+                    accepted.entry((address, it.port)).or_default();
+                }
+            }
+        }
+        for summary in facts.summaries {
+            if let Some(own) = accepted.get_mut(&(summary.server.ip, summary.server.port)) {
+                own.push(summary);
+            }
+        }
+        for (control, announced) in controls {
+            for (nth, it) in announced.iter().enumerate() {
+                let again = announced.get(nth + 1..).unwrap_or_default().iter();
+                let until = again
+                    .filter(|next| next.port == it.port)
+                    .map(|next| next.at.time);
+                if let Some(data) = of(control, it, until.min(), &accepted) {
+                    found.add(control, it, data);
+                }
+            }
+        }
+        found
+    }
+
+    fn add(&mut self, control: &Connection, announced: &DataConnection, data: &ConnectionSummary) {
+        let place = self.all.len();
+        if self.by_data.contains_key(&data.id) {
+            return;
+        }
+        self.by_data.insert(data.id, place);
+        if announced.succeeded != Some(true) {
+            self.failed.entry(control.id).or_default().push(place);
+        }
+        let command = announced.command.as_ref();
+        self.all.push(Transfer {
+            control: control.id,
+            data: data.id,
+            command: command.map_or_else(String::new, |it| {
+                shortened(it.as_bytes(), QUOTED).into_owned()
+            }),
+            succeeded: announced.succeeded,
+            end: end(data, announced.passive),
+        });
+    }
+
+    /// Whether this rule would take an empty transfer, which the server confirmed, for a fault.
+    pub(super) fn spares(&self, rule: &Rule, connection: &Connection) -> bool {
+        const ON_EMPTY: [&str; 3] = [
+            "closed-before-request",
+            "preconnect-unused",
+            "client-reset-handshake",
+        ];
+        let empty = connection.sent.iter().all(|it| it.bytes + it.missing == 0);
+        let place = self.by_data.get(&connection.id);
+        let confirmed = place.is_some_and(|at| self.all[*at].succeeded == Some(true));
+        empty && confirmed && ON_EMPTY.contains(&rule.name)
+    }
+
+    /// Adds to each finding which command its connections belong to, or what became of the data connection of its own.
+    pub(super) fn name(&self, findings: &mut [Finding]) {
+        if self.all.is_empty() {
+            return;
+        }
+        for finding in findings {
+            let ids = finding.connections.iter();
+            let mut own = ids.filter_map(|id| self.by_data.get(id));
+            if let Some(first) = own.next() {
+                let more = own.count();
+                finding
+                    .message
+                    .push_happened(&self.all[*first].belongs(more));
+                continue;
+            }
+            let ids = finding.connections.iter();
+            let mut failed = ids.filter_map(|id| self.failed.get(id)).flatten();
+            if let Some(last) = failed.next_back() {
+                finding.message.push_happened(&self.all[*last].told());
+            }
+        }
+    }
+}
+
+impl Transfer {
+    /// A sentence for a finding on the data connection.
+    fn belongs(&self, more: usize) -> String {
+        let whose = match self.command.is_empty() {
+            true => "an FTP data connection without a command".to_owned(),
+            false => format!(
+                "the data connection of the FTP command \"{}\"",
+                self.command
+            ),
+        };
+        let others = match more {
+            0 => String::new(),
+            more => format!(
+                " {} too.",
+                format::count(
+                    more as u64,
+                    "other connection is an FTP data connection",
+                    "other connections are FTP data connections"
+                )
+            ),
+        };
+        format!(
+            " Connection #{} is {whose} (connection #{}).{others}",
+            self.data, self.control
+        )
+    }
+
+    /// A sentence for a finding on the control connection.
+    fn told(&self) -> String {
+        let of = match self.command.is_empty() {
+            true => String::new(),
+            false => format!(" of \"{}\"", self.command),
+        };
+        format!(" The data connection{of} is #{}: {}.", self.data, self.end)
+    }
+}
+
+/// The addresses at which a data connection may have been accepted: an address translator does not always change the one
+/// that was told.
+fn addresses(control: &Connection, announced: &DataConnection) -> impl Iterator<Item = IpAddr> {
+    let own = match announced.passive {
+        true => control.server.ip,
+        false => control.client.ip,
+    };
+    let told = announced.address.filter(|it| *it != own);
+    [Some(own), told].into_iter().flatten()
+}
+
+/// The connection that was opened to an announced endpoint, before it was announced again at `until`.
+fn of<'a>(
+    control: &Connection,
+    announced: &DataConnection,
+    until: Option<Timestamp>,
+    accepted: &Accepted<'a>,
+) -> Option<&'a ConnectionSummary> {
+    let caller = match announced.passive {
+        true => control.client.ip,
+        false => control.server.ip,
+    };
+    let fits = |it: &&ConnectionSummary| it.client.ip == caller && it.context == control.context;
+    addresses(control, announced).find_map(|address| {
+        let own = accepted.get(&(address, announced.port))?;
+        let from = own.partition_point(|it| it.first.time < announced.at.time);
+        let later = own.get(from..)?.iter().copied();
+        let mut later = later.take_while(|it| until.is_none_or(|until| it.first.time < until));
+        later.find(fits)
+    })
+}
+
+/// How a data connection ended. `passive`: the FTP client opened it.
+fn end(data: &ConnectionSummary, passive: bool) -> String {
+    let (client, server) = match passive {
+        true => ("client", "server"),
+        false => ("server", "client"),
+    };
+    let bytes = format::count(data.bytes[0] + data.bytes[1], "byte", "bytes");
+    let who = match data.by {
+        By::Client => client,
+        By::Server => server,
+        By::Both => "client and server",
+        By::Middlebox => "a device on the path",
+        By::Nobody => "nobody",
+    };
+    match (data.opening, data.how) {
+        (Opening::Refused, _) => format!("the {server} refused it"),
+        (Opening::Unanswered, _) => format!("the {server} did not answer"),
+        (Opening::Unreachable, _) => format!("the {server} was not reachable"),
+        (_, How::Fin) => format!("the {who} closed it after {bytes}"),
+        (_, How::Reset(_)) if data.by == By::Middlebox => format!("{who} reset it after {bytes}"),
+        (_, How::Reset(_)) => format!("the {who} reset it after {bytes}"),
+        (_, How::Silence) => format!("it went silent after {bytes}"),
+        (_, How::Open) => format!("it was open when the capture ended, after {bytes}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    const CONTROL: &str = "client 10.0.0.1:40000 server 10.0.0.2:21\n";
+    const LOGIN: &str = "SYN -->\n<-- SYN\nACK -->\n<-- \"220 (vsFTPd 3.0.3)\\r\\n\"\n\"USER a\\r\\n\" -->\n\
+                         <-- \"230 in\\r\\n\"\n\"EPSV\\r\\n\" -->\n<-- \"229 Entering (|||5000|)\\r\\n\"\n";
+    const DATA: &str = "client 10.0.0.1:40001 server 10.0.0.2:5000\n";
+    const END: &str = "\"QUIT\\r\\n\" -->\n<-- \"221 bye\\r\\n\"\n<-- FIN\nFIN -->\n<-- ACK\n";
+
+    /// What is found when a transfer goes so on the data connection, and the server replies this.
+    fn told(data: &str, reply: &str) -> Vec<(&'static str, String)> {
+        let text = format!(
+            "{CONTROL}{LOGIN}\"RETR file\\r\\n\" -->\n{DATA}{data}{CONTROL}<-- \"{reply}\\r\\n\"\n{END}"
+        );
+        let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        let told = findings
+            .into_iter()
+            .map(|it| (it.rule, it.message.to_string()));
+        told.collect()
+    }
+
+    #[test]
+    fn a_finding_on_a_data_connection_names_its_command() {
+        let whose = "Connection #2 is the data connection of the FTP command \"RETR file\" (connection #1).";
+        let told_of = |data: &str, rule: &str| {
+            let all = told(data, "425 Failed to establish connection.");
+            let own = all.iter().find(|it| it.0 == rule);
+            own.map(|it| it.1.clone())
+                .unwrap_or_else(|| format!("{all:?}"))
+        };
+        let refused = told_of("SYN -->\n<-- RST\n", "connection-refused");
+        assert!(refused.contains(whose), "{refused}");
+        let reset = told_of(
+            "SYN -->\n<-- SYN\nACK -->\n<-- RST\n",
+            "reset-after-handshake",
+        );
+        assert!(reset.contains(whose), "{reset}");
+        let control = told_of("SYN -->\n<-- RST\n", "request-refused");
+        assert!(
+            control.contains("The data connection of \"RETR file\" is #2: the server refused it."),
+            "{control}"
+        );
+    }
+
+    #[test]
+    fn transfers_that_the_server_confirms_raise_nothing() {
+        let close = "<-- FIN\nFIN -->\n<-- ACK\n";
+        for data in ["", "<-- \"a file\"\nACK -->\n", "+2s "] {
+            let all = told(
+                &format!("SYN -->\n<-- SYN\nACK -->\n{data}{close}"),
+                "226 Transfer complete.",
+            );
+            assert!(all.is_empty(), "{data}: {all:?}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_is_announced_again_belongs_to_the_later_command() {
+        let text = format!(
+            "{CONTROL}{LOGIN}\"LIST\\r\\n\" -->\n<-- \"425 no\\r\\n\"\n\"EPSV\\r\\n\" -->\n\
+             <-- \"229 Entering (|||5000|)\\r\\n\"\n\"RETR b\\r\\n\" -->\n{DATA}SYN -->\n<-- RST\n{CONTROL}{END}"
+        );
+        let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        let own = findings.iter().find(|it| it.rule == "connection-refused");
+        let own = own.expect("a refusal");
+        assert!(own.message.contains("\"RETR b\""), "{}", own.message);
+    }
+}
