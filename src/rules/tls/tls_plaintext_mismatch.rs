@@ -195,7 +195,7 @@ fn other_to_tls(connection: &Connection, protocol: AppProtocol) -> Verdict {
         &RULE,
         Severity::Error,
         Certainty::Certain.max(connection.teardown.certainty),
-        "plain text was sent to a TLS port",
+        "Plain text was sent to a TLS port",
         sentence!(
             "The client spoke {} in plain text, and the server answered in TLS: this port speaks TLS.",
             protocol.name()

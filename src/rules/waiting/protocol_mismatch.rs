@@ -150,7 +150,7 @@ fn check(connection: &Connection) -> Verdict {
             true => Certainty::Certain,
             false => Certainty::Likely,
         },
-        "[A client|# clients] spoke another protocol than the server",
+        "Client and server spoke different protocols",
         message,
     )
     .adds(said.map(|it| sentence!("The server began with \"{}\".", it)))

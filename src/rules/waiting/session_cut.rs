@@ -200,7 +200,7 @@ fn encrypted(connection: &Connection, protocol: AppProtocol) -> Verdict {
         &RULE,
         Severity::Warning,
         connection.teardown.certainty.max(Certainty::Likely),
-        "[A session was|# sessions were] cut by the server",
+        "The server cut [a session|# sessions]",
         sentence!(
             "The server {} the {} connection in the middle of the session, {} after the last data.",
             verb,
