@@ -138,7 +138,6 @@ impl JudgingArgs {
     #[must_use]
     pub fn options(&self, whole: bool) -> AnalysisOptions {
         AnalysisOptions {
-            filter: None,
             records: match whole {
                 true => Records::All,
                 false => Records::Notable,
@@ -156,6 +155,7 @@ impl JudgingArgs {
             ephemeral_ports: self.ephemeral_ports,
             time_wait: Duration::from_secs(self.time_wait.into()),
             threads: self.threads.map(usize::from),
+            ..AnalysisOptions::default()
         }
     }
 }

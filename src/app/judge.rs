@@ -60,6 +60,7 @@ impl ReportSelection {
             })),
             budget,
             keys: self.keys.key_store().clone(),
+            tracking: self.options.tracking,
             ..EngineSettings::default()
         }
     }
@@ -111,6 +112,10 @@ impl Judge for SettlementJudge {
             || lossy()
             || sought();
         Judgement { concern, keep }
+    }
+
+    fn passes_plain(&self) -> bool {
+        !self.all && self.search.is_none() && self.left_out.is_empty()
     }
 
     fn tally(&self) -> Option<Box<dyn Tally>> {

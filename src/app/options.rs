@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::analysis::engine::Tracking;
 use crate::packet::capture::CaptureError;
 use crate::rules::Severity;
 use crate::rules::ignore::IgnoreLineError;
@@ -59,6 +60,9 @@ pub struct AnalysisOptions {
     pub time_wait: Duration,
     /// Threads that analyse; `None`: one for each processor. The result is the same with any number.
     pub threads: Option<usize>,
+    /// When connections are tracked: tests compare the ways.
+    #[doc(hidden)]
+    pub tracking: Tracking,
 }
 
 impl Default for AnalysisOptions {
@@ -75,6 +79,7 @@ impl Default for AnalysisOptions {
             ephemeral_ports: None,
             time_wait: TIME_WAIT,
             threads: None,
+            tracking: Tracking::default(),
         }
     }
 }

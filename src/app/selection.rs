@@ -75,6 +75,11 @@ impl LeftOut {
         }
     }
 
+    /// Whether there is no list.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.list.is_none()
+    }
+
     /// Whether the list leaves a connection out. Records the connection if so.
     pub(super) fn takes(&self, connection: &Connection) -> bool {
         let line = self.list.as_ref().and_then(|it| it.matches(connection));

@@ -10,6 +10,7 @@ mod footprint;
 mod frame_notes;
 mod judgement;
 mod outcome;
+mod plain;
 mod record;
 mod summary;
 mod teardown;
@@ -25,6 +26,7 @@ pub use crate::protocol::tcp::{
 pub use author::{Author, author};
 pub use frame_notes::{FrameNote, FrameNotes};
 pub use outcome::{ConnectionOutcome, FailedReason, FineReason, UnknownReason};
+pub(crate) use plain::{PlainConnection, PlainNotes, PlainStep};
 pub use record::{
     Connection, InFlight, Opening, Predecessor, Roles, SentTotals, SettledBecause, Turns,
     UnansweredSegments, Who,

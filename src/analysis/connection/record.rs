@@ -344,14 +344,7 @@ impl Connection {
             Method::Connect => request.target.as_ref(),
             _ => request.host.as_ref(),
         }?;
-        let bytes = whole.as_bytes();
-        let port = bytes.iter().rposition(|byte| *byte == b':');
-        let digits = port.filter(|at| {
-            let port = bytes.get(at + 1..).unwrap_or_default();
-            port.iter().all(u8::is_ascii_digit)
-        });
-        let name = bytes.get(..digits.unwrap_or(bytes.len()))?;
-        (!name.is_empty()).then_some(name)
+        without_port(whole.as_bytes())
     }
 
     /// Whether the side that closed first did so with a FIN that was not captured, but acknowledged.
@@ -370,4 +363,15 @@ impl Connection {
     pub fn lasted(&self) -> Duration {
         self.last.time.since(self.first.time)
     }
+}
+
+/// A name without the port after it; `None` if nothing is left.
+pub(super) fn without_port(whole: &[u8]) -> Option<&[u8]> {
+    let port = whole.iter().rposition(|byte| *byte == b':');
+    let digits = port.filter(|at| {
+        let port = whole.get(at + 1..).unwrap_or_default();
+        port.iter().all(u8::is_ascii_digit)
+    });
+    let name = whole.get(..digits.unwrap_or(whole.len()))?;
+    (!name.is_empty()).then_some(name)
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::record::{Connection, Opening, Roles, Who};
+use super::record::{Connection, Opening, Predecessor, Roles, Who, without_port};
 use super::teardown::{By, How};
 use super::tls_close::{gave_up, is_unanswered};
 use super::{Certainty, ConnectionOutcome, Phase, Standing};
@@ -13,7 +13,7 @@ use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
 use crate::knowledge::is_load_generator;
 use crate::protocol::http::{
-    Exchange, HttpVersion, Message, MessageProgress, Method, Outcome, Protocol,
+    Exchange, HttpVersion, Message, MessageProgress, Method, Outcome, PlainRequest, Protocol,
 };
 use crate::protocol::tls::HandshakeStage;
 
@@ -61,7 +61,7 @@ pub struct ConnectionSummary {
     /// Number of retransmissions of the SYN.
     pub syn_retries: u8,
     /// What else is known of it, in one byte.
-    marks: Marks,
+    pub(super) marks: Marks,
     /// Number of SYN-ACKs, retransmissions included.
     pub syn_acks: u8,
     /// Requests that began within 10 ms of the end of the response before.
@@ -133,7 +133,7 @@ pub enum LostRequest {
 
 /// Facts that are true or not, a bit for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Marks(u8);
+pub(super) struct Marks(u8);
 
 impl Marks {
     const CLIENT_SYN: u8 = 1;
@@ -157,8 +157,45 @@ impl Marks {
         )
     }
 
+    /// Those of a plain connection.
+    pub(super) const fn of_plain(load_generator: bool) -> Self {
+        let own = if load_generator {
+            Self::LOAD_GENERATOR
+        } else {
+            0
+        };
+        Self(Self::CLIENT_SYN | Self::TAKEN | own)
+    }
+
     const fn has(self, bit: u8) -> bool {
         self.0 & bit != 0
+    }
+}
+
+/// What a summary holds of the texts of a plain request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PlainTexts {
+    pub(super) asked: u32,
+    pub(super) name: u32,
+    pub(super) retried: u32,
+    pub(super) load_generator: bool,
+}
+
+impl PlainTexts {
+    pub(super) fn of(request: &PlainRequest<'_>) -> Self {
+        let method = request.method.name().unwrap_or_default().as_bytes();
+        let host = request.host.unwrap_or_default();
+        let agent = request.user_agent.unwrap_or_default();
+        let asked = digest_asked(method, host, request.target);
+        Self {
+            asked,
+            name: match without_port(host) {
+                Some(name) => ConnectionSummary::digest_name(name),
+                None => 0,
+            },
+            retried: digest_retried(asked, request.message.body, agent),
+            load_generator: is_load_generator(agent),
+        }
     }
 }
 
@@ -271,6 +308,9 @@ impl From<&Connection> for ConnectionSummary {
 pub struct OutcomeSet(u8);
 
 impl OutcomeSet {
+    /// One complete exchange.
+    pub(super) const COMPLETE: Self = Self(1 << Outcome::Complete as u8);
+
     fn of(connection: &Connection) -> Self {
         let ending = connection.teardown.ending();
         let outcomes = connection
@@ -302,7 +342,7 @@ fn responses(connection: &Connection) -> impl Iterator<Item = &Message> {
 }
 
 /// Whether the sender of this message would keep the connection open (RFC 9112 §9.3).
-fn persists(message: &Message) -> bool {
+pub(super) fn persists(message: &Message) -> bool {
     let options = message.connection;
     options.close == 0 && (message.version >= HttpVersion::HTTP_11 || options.keep_alive > 0)
 }
@@ -316,21 +356,28 @@ fn gaps(connection: &Connection) -> impl Iterator<Item = Duration> {
     })
 }
 
-fn micros(time: Duration) -> u32 {
+pub(super) fn micros(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
-fn millis(time: Duration) -> u32 {
+pub(super) fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Milliseconds since the predecessor's last segment, if the server held a TIME-WAIT from it and still accepted the
 /// connection.
 fn gave_way(connection: &Connection) -> Option<NonZeroU32> {
-    let before = connection.predecessor.filter(|before| before.waits[1])?;
     let opened = connection.opening == Opening::Handshake && connection.challenge.is_none();
-    let after = millis(connection.first.time.since(before.last.time)).max(1);
-    NonZeroU32::new(after).filter(|_| opened)
+    gave_way_after(connection.predecessor, connection.first.time).filter(|_| opened)
+}
+
+/// The same of a connection that was opened without a challenge, by its predecessor and its first segment.
+pub(super) fn gave_way_after(
+    predecessor: Option<Predecessor>,
+    first: Timestamp,
+) -> Option<NonZeroU32> {
+    let before = predecessor.filter(|before| before.waits[1])?;
+    NonZeroU32::new(millis(first.since(before.last.time)).max(1))
 }
 
 /// Microseconds from the last request to the start of its response, or to the close if none had started by then.
@@ -382,11 +429,15 @@ fn model(exchange: &Exchange) -> u32 {
         .host
         .as_ref()
         .map_or(&[][..], |host| host.as_bytes());
-    let parts: [&[u8]; 3] = [
+    digest_asked(
         exchange.method().unwrap_or_default(),
         host,
         target.as_bytes(),
-    ];
+    )
+}
+
+fn digest_asked(method: &[u8], host: &[u8], target: &[u8]) -> u32 {
+    let parts: [&[u8]; 3] = [method, host, target];
     fnv(parts
         .into_iter()
         .flat_map(|part| part.iter().chain(b" "))
@@ -402,20 +453,20 @@ fn digest_with_body(exchange: &Exchange) -> u32 {
     // Only its message sets a gRPC call apart: its target is a method, and most calls are equally long.
     let agent = request.user_agent.as_ref();
     let agent = agent.map_or(&[][..], |agent| agent.as_bytes());
-    if agent.starts_with(b"grpc-") {
+    match request.message.progress {
+        MessageProgress::Complete => {
+            digest_retried(model(exchange), request.message.received(), agent)
+        }
+        _ => 0,
+    }
+}
+
+fn digest_retried(asked: u32, body: u64, agent: &[u8]) -> u32 {
+    if asked == 0 || agent.starts_with(b"grpc-") {
         return 0;
     }
-    let asked = model(exchange);
-    let body = request.message.received().to_be_bytes();
-    let whole = request.message.progress == MessageProgress::Complete;
-    match (asked, whole) {
-        (0, _) | (_, false) => 0,
-        _ => fnv(asked
-            .to_be_bytes()
-            .into_iter()
-            .chain(body)
-            .chain(agent.iter().copied())),
-    }
+    let numbers = asked.to_be_bytes().into_iter().chain(body.to_be_bytes());
+    fnv(numbers.chain(agent.iter().copied()))
 }
 
 /// The hash of the server name in the ClientHello.

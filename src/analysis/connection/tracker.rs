@@ -95,7 +95,21 @@ pub struct PredecessorState {
 }
 
 impl PredecessorState {
-    fn before(self, initiator: Endpoint) -> Predecessor {
+    /// That of a plain connection that is over.
+    pub(super) const fn of_plain(
+        last: FrameRef,
+        endpoints: [Endpoint; 2],
+        waits: [bool; 2],
+    ) -> Self {
+        Self {
+            last,
+            endpoints,
+            waits,
+            over: true,
+        }
+    }
+
+    pub(super) fn before(self, initiator: Endpoint) -> Predecessor {
         let [a, b] = self.waits;
         Predecessor {
             last: self.last,

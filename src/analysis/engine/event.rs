@@ -1,6 +1,6 @@
 //! The events that the engine emits while it reads, and the sink that receives them.
 
-use crate::analysis::connection::Connection;
+use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::packet::decode::Segment;
@@ -33,6 +33,17 @@ pub trait Sink {
     /// connections and keep few.
     fn settled(&mut self, connection: Connection) {
         self.event(Event::Settled(Box::new(connection)));
+    }
+
+    /// How many segments of a plain connection are noted, after the first two, before it is tracked. The default is 0:
+    /// the sink wants the record of every connection.
+    fn plain_segments(&self) -> usize {
+        0
+    }
+
+    /// Receives a connection that was plain to its end; `record` makes its record.
+    fn settled_plainly(&mut self, _summary: ConnectionSummary, record: &dyn Fn() -> Connection) {
+        self.settled(record());
     }
 
     /// Whether the sink wants [`Event::Segment`]. The default is `false`, because most sinks do not, and the events

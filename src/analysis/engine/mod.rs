@@ -46,7 +46,7 @@ pub use progress::{EngineView, NextStep, Observer, PendingView};
 pub use reread::{RereadConnection, RereadSegment, reread_connection, reread_connections};
 pub(crate) use retention::{ALL_RECORD_BYTES, RECORD_BYTES, SUMMARY_BYTES};
 pub use retention::{Concern, Judge, Judgement, SharedJudge, Stay, StoreBudget};
-pub use settings::EngineSettings;
+pub use settings::{EngineSettings, Tracking};
 pub use stats::{EngineStats, LimitCount};
 
 /// The engine, fed one frame at a time.

@@ -12,7 +12,8 @@ use hashbrown::HashSet;
 use super::stats::EngineStats;
 use super::{Event, Sink};
 use crate::analysis::connection::{
-    ConnectionTracker, HeldBytes, PredecessorState, SegmentMatch, SettledBecause,
+    ConnectionTracker, HeldBytes, PlainConnection, PlainNotes, PlainStep, PredecessorState,
+    SegmentMatch, SettledBecause,
 };
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -52,6 +53,9 @@ pub(crate) const MAX_LIVE_EXCHANGE_BYTES: usize = 6 << 20;
 /// Tuples of addresses and ports that are used by several connections in several VLANs, in one partition.
 pub(crate) const MAX_SPLIT: usize = 1024;
 
+/// Settled plain connections whose room for notes is kept for others, in one partition: as many as are in the cache.
+const MAX_ROOM: usize = MAX_CLOSED;
+
 /// A settled connection, as kept for late segments and for its successor.
 #[derive(Clone, Copy, Debug)]
 struct ClosedTuple {
@@ -65,7 +69,29 @@ struct ClosedTuple {
 enum TupleState {
     /// A SYN only.
     HalfOpen(Box<HalfOpen>),
+    /// Plain so far.
+    Plain(Box<PlainFlow>),
     Flow(TrackedFlow),
+}
+
+/// A connection that is not tracked, because it is plain so far.
+#[derive(Debug)]
+struct PlainFlow {
+    connection: PlainConnection,
+    share: u64,
+}
+
+impl PlainFlow {
+    /// Turns it into what it would be had it been tracked from its first segment.
+    fn promote(&self, layer_options: LayerOptions, texts: &mut TextInterner) -> TrackedFlow {
+        TrackedFlow {
+            live: self.connection.replay(layer_options, texts),
+            share: self.share,
+            before: None,
+            queued: self.connection.is_over(),
+            vlans: self.connection.vlans(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -76,6 +102,14 @@ struct HalfOpen {
 }
 
 impl HalfOpen {
+    /// The plain connection that the SYN and this segment begin. `room` is taken for it.
+    fn plain(&self, answer: &Segment<'_>, room: &mut PlainNotes) -> Option<PlainFlow> {
+        Some(PlainFlow {
+            connection: PlainConnection::begun(&self.syn, answer, self.predecessor, room)?,
+            share: self.share,
+        })
+    }
+
     /// Turns it into the connection that the SYN begins.
     fn promote(&self, layer_options: LayerOptions, texts: &mut TextInterner) -> TrackedFlow {
         let mut live = Box::new(ConnectionTracker::new(&self.syn, self.predecessor));
@@ -144,6 +178,8 @@ pub(super) struct Partition {
     closed_tuples: Vec<Option<ClosedTuple>>,
     /// Tuples of addresses and ports ([`FlowKey::share`]) that several connections use at once, in several VLANs.
     split: HashSet<u64, foldhash::fast::FixedState>,
+    /// Room for the notes of plain connections.
+    room: Vec<PlainNotes>,
     stats: EngineStats,
 }
 
@@ -182,6 +218,9 @@ impl Partition {
         let Some((slot, is_first)) = self.place(key, segment, sink) else {
             return;
         };
+        if self.take_plainly(slot, segment, sink) {
+            return;
+        }
         let Some(TupleState::Flow(flow)) = self.table.at(slot) else {
             return;
         };
@@ -291,6 +330,68 @@ impl Partition {
         }
     }
 
+    /// Notes the segment of a connection that remains plain with it. Returns false if the connection is tracked, as every
+    /// one is from its first segment on that is not plain.
+    #[inline]
+    fn take_plainly<S: Sink + ?Sized>(
+        &mut self,
+        slot: FlowSlot,
+        segment: &Segment<'_>,
+        sink: &mut S,
+    ) -> bool {
+        let most = sink.plain_segments();
+        let Some(place) = self.table.at(slot) else {
+            return false;
+        };
+        let step = match place {
+            TupleState::Flow(_) => return false,
+            TupleState::Plain(plain) => plain.connection.take(segment, most, &mut self.texts),
+            TupleState::HalfOpen(_) if most == 0 => PlainStep::Unfit,
+            TupleState::HalfOpen(half_open) => {
+                let mut room = self.room.pop().unwrap_or_default();
+                match half_open.plain(segment, &mut room) {
+                    Some(plain) => {
+                        *place = TupleState::Plain(Box::new(plain));
+                        PlainStep::Noted
+                    }
+                    None => PlainStep::Unfit,
+                }
+            }
+        };
+        match (step, place) {
+            (PlainStep::Noted, _) => self.stats.segments += 1,
+            (PlainStep::Over, TupleState::Plain(plain)) => {
+                self.stats.segments += 1;
+                self.closed.push_back((slot, plain.connection.first()));
+                if self.closed.len() > MAX_CLOSED {
+                    self.evict_oldest(segment.time, sink);
+                }
+            }
+            _ => {
+                self.promote(slot);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Tracks the connection from here on.
+    fn promote(&mut self, slot: FlowSlot) {
+        let Some(place) = self.table.at(slot) else {
+            return;
+        };
+        let layer_options = self.tracker_options.layer_options();
+        let flow = match place {
+            TupleState::Flow(_) => return,
+            TupleState::HalfOpen(half_open) => half_open.promote(layer_options, &mut self.texts),
+            TupleState::Plain(plain) => plain.promote(layer_options, &mut self.texts),
+        };
+        let kept = flow.live.kept();
+        self.kept.waiting += kept.waiting;
+        self.kept.exchanges += kept.exchanges;
+        *place = TupleState::Flow(flow);
+    }
+
     /// The slot of the flow of a segment, and whether it was just created. `None` if the segment is done with: it is a
     /// late segment of a settled connection, or a SYN that waits for what follows.
     #[inline]
@@ -306,13 +407,6 @@ impl Partition {
             *key
         };
         if let Some(slot) = self.table.find(&key) {
-            if let Some(place) = self.table.at(slot)
-                && let TupleState::HalfOpen(half_open) = place
-            {
-                *place = TupleState::Flow(
-                    half_open.promote(self.tracker_options.layer_options(), &mut self.texts),
-                );
-            }
             return Some((slot, false));
         }
         let predecessor = self.closed_tuple(key.share());
@@ -360,6 +454,11 @@ impl Partition {
             Some(TupleState::Flow(flow)) if !flow.vlans.contains(&Some(segment.vlan)) => {
                 key.in_vlan(segment.vlan)
             }
+            Some(TupleState::Plain(plain))
+                if !plain.connection.vlans().contains(&Some(segment.vlan)) =>
+            {
+                key.in_vlan(segment.vlan)
+            }
             Some(TupleState::HalfOpen(half_open)) if half_open.syn.vlan != segment.vlan => {
                 key.in_vlan(segment.vlan)
             }
@@ -368,15 +467,9 @@ impl Partition {
     }
 
     fn quote(&mut self, key: &FlowKey, quote: &Quote) {
-        if let Some(slot) = self.table.find(key)
-            && let Some(place) = self.table.at(slot)
-        {
-            if let TupleState::HalfOpen(half_open) = place {
-                *place = TupleState::Flow(
-                    half_open.promote(self.tracker_options.layer_options(), &mut self.texts),
-                );
-            }
-            if let TupleState::Flow(flow) = place {
+        if let Some(slot) = self.table.find(key) {
+            self.promote(slot);
+            if let Some(TupleState::Flow(flow)) = self.table.at(slot) {
                 flow.live.quote(quote);
             }
         }
@@ -387,25 +480,35 @@ impl Partition {
         let Some((slot, first)) = self.closed.pop_front() else {
             return;
         };
-        let Some(TupleState::Flow(flow)) = self.table.at(slot) else {
-            return;
+        let predecessor_state = match self.table.at(slot) {
+            Some(TupleState::Flow(flow)) if flow.live.first() == first && flow.queued => {
+                if !flow.live.is_over() {
+                    flow.queued = false;
+                    return;
+                }
+                flow.live.predecessor_state()
+            }
+            Some(TupleState::Plain(plain))
+                if plain.connection.first() == first && plain.connection.is_over() =>
+            {
+                plain.connection.predecessor_state()
+            }
+            _ => return,
         };
-        if flow.live.first() != first || !flow.queued {
-            return;
-        }
-        if !flow.live.is_over() {
-            flow.queued = false;
-            return;
-        }
-        if let Some(TupleState::Flow(flow)) = self.table.remove(slot) {
+        if let Some(place) = self.table.remove(slot) {
+            let share = match &place {
+                TupleState::Flow(flow) => flow.share,
+                TupleState::Plain(plain) => plain.share,
+                TupleState::HalfOpen(half_open) => half_open.share,
+            };
             if self.closed_tuples.is_empty() {
                 self.closed_tuples.resize(CLOSED_TUPLES, None);
             }
-            self.closed_tuples[closed_tuple_slot(flow.share)] = Some(ClosedTuple {
-                share: flow.share,
-                predecessor_state: flow.live.predecessor_state(),
+            self.closed_tuples[closed_tuple_slot(share)] = Some(ClosedTuple {
+                share,
+                predecessor_state,
             });
-            self.settle_flow(flow, SettledBecause::Forgotten(now), sink);
+            self.settle_place(place, SettledBecause::Forgotten(now), sink);
         }
     }
 
@@ -424,6 +527,7 @@ impl Partition {
         }
         let is_cheap = |place: &TupleState| match place {
             TupleState::HalfOpen(_) => true,
+            TupleState::Plain(_) => false,
             TupleState::Flow(flow) => flow.live.is_half_open(),
         };
         if let Some(slot) = self.table.candidate(is_cheap)
@@ -440,12 +544,32 @@ impl Partition {
         ended: SettledBecause,
         sink: &mut S,
     ) {
+        let options = &self.tracker_options;
         let flow = match place {
-            TupleState::Flow(flow) => flow,
+            TupleState::Flow(flow) => return self.settle_flow(flow, ended, sink),
             TupleState::HalfOpen(half_open) => {
-                half_open.promote(self.tracker_options.layer_options(), &mut self.texts)
+                half_open.promote(options.layer_options(), &mut self.texts)
+            }
+            TupleState::Plain(plain) => {
+                if let Some(summary) = plain.connection.summary() {
+                    let record = || {
+                        let mut texts = TextInterner::new();
+                        let live = plain.connection.replay(options.layer_options(), &mut texts);
+                        live.settle(ended, &mut texts)
+                    };
+                    sink.settled_plainly(summary, &record);
+                    if self.room.len() < MAX_ROOM {
+                        self.room.push(plain.connection.into_room());
+                    }
+                    return;
+                }
+                plain.promote(options.layer_options(), &mut self.texts)
             }
         };
+        // It is settled at once: what it holds does not count any more.
+        let kept = flow.live.kept();
+        self.kept.waiting += kept.waiting;
+        self.kept.exchanges += kept.exchanges;
         self.settle_flow(flow, ended, sink);
     }
 
@@ -495,6 +619,10 @@ impl Partition {
             match place {
                 TupleState::HalfOpen(half_open) => {
                     let flow = half_open.promote(self.tracker_options.layer_options(), texts);
+                    settle(&flow.live, SettledBecause::Capture(now), texts);
+                }
+                TupleState::Plain(plain) => {
+                    let flow = plain.promote(self.tracker_options.layer_options(), texts);
                     settle(&flow.live, SettledBecause::Capture(now), texts);
                 }
                 TupleState::Flow(flow) => {

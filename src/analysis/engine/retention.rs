@@ -49,6 +49,10 @@ pub trait Judge: Send + Sync {
     fn judge(&self, connection: &Connection) -> Judgement;
     /// An empty tally, for the connections whose record is given up.
     fn tally(&self) -> Option<Box<dyn Tally>>;
+    /// Whether plain connections are of no concern to it and their records are not wanted.
+    fn passes_plain(&self) -> bool {
+        false
+    }
 }
 
 /// The judge of an analysis. The default wants every record and knows only whether a connection ended in order.
@@ -190,6 +194,7 @@ pub(super) struct SettledStore {
     record_bytes: usize,
     given_up: GivenUp,
     tally: Option<Box<dyn Tally>>,
+    plain_segments: usize,
 }
 
 impl SettledStore {
@@ -203,6 +208,10 @@ impl SettledStore {
             record_bytes: 0,
             given_up: GivenUp::default(),
             tally: settings.judge.0.tally(),
+            plain_segments: match settings.judge.0.passes_plain() {
+                true => settings.tracking.noted(),
+                false => 0,
+            },
         }
     }
 
@@ -241,6 +250,7 @@ impl SettledStore {
             record_bytes: self.record_bytes,
             given_up: GivenUp::default(),
             tally: self.judge.0.tally(),
+            plain_segments: self.plain_segments,
         }
     }
 
@@ -304,6 +314,31 @@ impl Sink for SettledStore {
         if let Event::Settled(connection) = event {
             self.settled(*connection);
         }
+    }
+
+    fn plain_segments(&self) -> usize {
+        self.plain_segments
+    }
+
+    fn settled_plainly(&mut self, summary: ConnectionSummary, record: &dyn Fn() -> Connection) {
+        if cfg!(debug_assertions) {
+            let record = record();
+            let judgement = Judgement {
+                concern: Concern::Nothing,
+                keep: false,
+            };
+            assert_eq!(self.judge.0.judge(&record), judgement, "{record:#?}");
+            assert_eq!(summary, ConnectionSummary::from(&record), "{record:#?}");
+        }
+        if !self.has_room(Concern::Nothing) {
+            self.given_up.count(&summary);
+            return;
+        }
+        self.summary_bytes += size_of::<KeptConnection>();
+        self.shelves[Concern::Nothing as usize].push(KeptConnection {
+            summary,
+            record: None,
+        });
     }
 
     fn settled(&mut self, connection: Connection) {

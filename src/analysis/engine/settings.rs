@@ -15,4 +15,35 @@ pub struct EngineSettings {
     pub budget: StoreBudget,
     /// Secrets to decrypt TLS records with.
     pub keys: KeyStore,
+    /// When a connection is tracked.
+    #[doc(hidden)]
+    pub tracking: Tracking,
+}
+
+/// When a connection is tracked. The output does not depend on it.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tracking {
+    /// From the first segment on that is not plain.
+    #[default]
+    AsNeeded,
+    /// From its first segment on.
+    FromStart,
+    /// From the first segment on that is not plain, and no later than after so many plain ones.
+    After(usize),
+}
+
+impl Tracking {
+    /// Segments that are noted of one connection after the SYN-ACK: enough for a response of 30 kB. Longer connections
+    /// are tracked, so that the notes stay small.
+    pub(super) const MOST: usize = 32;
+
+    /// How many are noted.
+    pub(super) fn noted(self) -> usize {
+        match self {
+            Self::AsNeeded => Self::MOST,
+            Self::FromStart => 0,
+            Self::After(most) => most.min(Self::MOST),
+        }
+    }
 }

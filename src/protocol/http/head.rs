@@ -88,6 +88,15 @@ pub(super) fn read<'a>(
     }
 }
 
+/// Parses a complete head that follows the grammar in all; `None` if it does not.
+pub(super) fn read_strictly<'a>(
+    head: &'a [u8],
+    kind: HeadKind,
+    texts: &mut TextInterner,
+) -> Option<Head<'a>> {
+    strict(head, kind, texts).filter(|_| !has_bare_lf(head))
+}
+
 /// Parses an incomplete head: its complete lines, a partial start line, and a truncated `User-Agent` or `Server`.
 pub(super) fn read_part<'a>(
     head: &'a [u8],

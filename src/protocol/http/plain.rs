@@ -1,0 +1,158 @@
+//! Heads of the most ordinary kind: whole in one segment, free of faults, without a field that [`super::Exchange`]
+//! keeps apart. All that matters of such a message fits into a few numbers.
+//!
+//! The parsers are those of [`super::HttpConversation`]. What it would treat in any other way than as a head and a body
+//! of known length is not plain here.
+
+use super::fields::{FieldFacts, KeepAlive};
+use super::framing::{self, BodyFraming};
+use super::head::{self, Head, HeadKind};
+use super::message::{ConnectionOptions, Framing, HttpVersion, Message, MessageProgress, Method};
+use super::message_state::FEW_LINES;
+use super::recognition::{FirstBytes, recognise};
+use super::text::{MAX_KEPT, TextInterner};
+use crate::base::frame_ref::FrameRef;
+
+/// What both kinds of messages have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlainMessage {
+    /// Bytes of the head.
+    pub(crate) head_len: u32,
+    /// Bytes of the body.
+    pub(crate) body: u64,
+    framing: Framing,
+    version: HttpVersion,
+    connection: ConnectionOptions,
+    keep_alive: KeepAlive,
+}
+
+/// A request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlainRequest<'a> {
+    pub(crate) message: PlainMessage,
+    pub(crate) method: Method,
+    pub(crate) target: &'a [u8],
+    pub(crate) host: Option<&'a [u8]>,
+    pub(crate) user_agent: Option<&'a [u8]>,
+}
+
+/// A final response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlainResponse {
+    pub(crate) message: PlainMessage,
+    pub(crate) status: u16,
+}
+
+impl PlainMessage {
+    fn of(read: &Head<'_>, head_len: usize, body: BodyFraming) -> Option<Self> {
+        let FieldFacts {
+            connection,
+            keep_alive,
+            ..
+        } = read.facts;
+        let framed = matches!(body.framing, Framing::NoBody | Framing::Length);
+        let clear = body.faults == [None; 3];
+        // Contradicting and repeated options have rules of their own.
+        let one =
+            connection.close.saturating_add(connection.keep_alive) <= 1 && connection.others == 0;
+        let parameters = keep_alive == KeepAlive::default() || connection.close == 0;
+        (framed && clear && one && parameters).then_some(Self {
+            head_len: u32::try_from(head_len).ok()?,
+            body: body.length,
+            framing: body.framing,
+            version: read.version?,
+            connection,
+            keep_alive,
+        })
+    }
+
+    /// Whether it has the option `close`.
+    pub(crate) const fn says_close(&self) -> bool {
+        self.connection.close > 0
+    }
+
+    /// The message, complete.
+    pub(crate) fn complete(&self, first: FrameRef, last: FrameRef) -> Message {
+        Message {
+            last,
+            body_wire: self.body,
+            amount: self.body,
+            head_len: self.head_len,
+            keep_alive: self.keep_alive,
+            connection: self.connection,
+            version: self.version,
+            framing: self.framing,
+            progress: MessageProgress::Complete,
+            ..Message::begun(first, 0)
+        }
+    }
+}
+
+/// The request at the beginning of a segment, if it is plain.
+pub(crate) fn plain_request<'a>(
+    bytes: &'a [u8],
+    texts: &mut TextInterner,
+) -> Option<PlainRequest<'a>> {
+    let (read, end) = plain_head(bytes, HeadKind::Request, texts)?;
+    let method = Method::from_bytes(read.method);
+    // The others change what follows.
+    let usual = matches!(
+        method,
+        Method::Get | Method::Post | Method::Put | Method::Delete | Method::Patch | Method::Options
+    );
+    let target = read.target.filter(|_| usual)?;
+    let FieldFacts {
+        host, user_agent, ..
+    } = read.facts;
+    let body = framing::of_request(&read.facts, read.version?);
+    let whole = |text: Option<&[u8]>| text.is_none_or(|it| it.len() <= MAX_KEPT);
+    (whole(Some(target)) && whole(host) && whole(user_agent)).then_some(PlainRequest {
+        message: PlainMessage::of(&read, end, body)?,
+        method,
+        target,
+        host,
+        user_agent,
+    })
+}
+
+/// The response at the beginning of a segment, if it is plain and answers a plain request with `method`.
+pub(crate) fn plain_response(
+    bytes: &[u8],
+    method: Method,
+    texts: &mut TextInterner,
+) -> Option<PlainResponse> {
+    let (read, end) = plain_head(bytes, HeadKind::Response, texts)?;
+    let status = read.status;
+    let body = framing::of_response(&read.facts, read.version?, status, Some(method));
+    let kept = read.facts.server.is_none_or(|it| it.len() <= MAX_KEPT);
+    let plain = (200..400).contains(&status) && read.facts.content_coding().is_none() && kept;
+    plain.then_some(PlainResponse {
+        message: PlainMessage::of(&read, end, body)?,
+        status,
+    })
+}
+
+/// The head at the beginning of a segment, and where it ends.
+fn plain_head<'a>(
+    bytes: &'a [u8],
+    kind: HeadKind,
+    texts: &mut TextInterner,
+) -> Option<(Head<'a>, usize)> {
+    let wanted = match kind {
+        HeadKind::Request => FirstBytes::Request,
+        HeadKind::Response => FirstBytes::Response,
+    };
+    if recognise(bytes, 0) != wanted {
+        return None;
+    }
+    let end = head::end_of(bytes, &mut 0).filter(|end| *end <= MAX_PLAIN_HEAD)?;
+    let read = head::read_strictly(bytes.get(..end)?, kind, texts)?;
+    let FieldFacts {
+        kept, more, lines, ..
+    } = &read.facts;
+    let few = kept.is_empty() && *more == 0 && *lines <= FEW_LINES;
+    few.then_some((read, end))
+}
+
+/// Longer heads are in more than one segment as a rule.
+const MAX_PLAIN_HEAD: usize = 4 << 10;
