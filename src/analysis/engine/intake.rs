@@ -2,10 +2,10 @@
 
 use super::stats::EngineStats;
 use crate::base::frame_ref::FrameRef;
-use crate::base::net::Skip;
+use crate::base::net::{Context, Skip};
 use crate::packet::capture::Frame;
 use crate::packet::decode::Decoded;
-use crate::packet::decode::Decoder;
+use crate::packet::decode::{Decoder, usual_endpoints};
 use crate::packet::flow::FlowKey;
 
 /// The number of partitions that flows are distributed over. It is fixed, so that limits take effect at the same place
@@ -68,6 +68,15 @@ pub(super) fn decode(
             take(decoded);
         }
     }
+}
+
+/// The flow of the segment in a frame, if it is of the most usual kind: any decoder reads it without state, and it is not
+/// DNS.
+#[inline]
+pub(super) fn usual_flow(frame: &Frame<'_>) -> Option<FlowKey> {
+    let (source, destination) = usual_endpoints(frame)?;
+    let dns = source.port == DNS || destination.port == DNS;
+    (!dns).then(|| FlowKey::new(source, destination, Context(0)))
 }
 
 pub(super) fn key(decoded: &Decoded<'_>) -> FlowKey {

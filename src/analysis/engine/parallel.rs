@@ -1,11 +1,12 @@
-//! The engine on several threads: a reading thread reads and decodes, and each worker processes its share of the
-//! partitions.
+//! The engine on several threads: a reading thread reads, and each worker processes its share of the partitions.
 //!
-//! A batch goes to all workers at once. Each has its own list of segment references, which give the payload's place in
-//! the batch, so that nothing is copied. Payloads of reassembled datagrams are copied to the batch's extra bytes.
-//! Batches are returned to be filled again.
+//! A batch goes to all workers at once. Each has its own list of what in it is for its partitions. Of the most usual
+//! frames that is only their place: at a glance the reading thread sees whose they are, and the worker decodes them. All
+//! others are decoded by the reading thread, since decoding them may need or leave state. Their segments are handed over
+//! with the payload's place in the batch, so that nothing is copied; payloads of reassembled datagrams are copied to the
+//! batch's extra bytes. Batches are returned to be filled again.
 
-use super::intake::{PARTITIONS, decode, key, partition};
+use super::intake::{PARTITIONS, decode, key, partition, usual_flow};
 use super::output::EngineOutput;
 use super::stats::NEVER;
 use crate::packet::decode::Decoded;
@@ -44,11 +45,27 @@ enum QuoteOrSegment {
     Quote(Box<Quote>),
 }
 
+/// What is next for a worker.
+#[derive(Clone, Copy)]
+enum WorkItem {
+    /// The frame with this index, which the worker decodes.
+    Frame(u32),
+    /// The next one that is decoded already.
+    Decoded,
+}
+
+/// What in a batch is for one worker.
+#[derive(Default)]
+struct WorkList {
+    items: Vec<WorkItem>,
+    decoded: Vec<QuoteOrSegment>,
+}
+
 /// A batch, and the work list of each worker.
 struct WorkBatch {
     batch: Batch,
     extra: Vec<u8>,
-    lists: Vec<Vec<QuoteOrSegment>>,
+    lists: Vec<WorkList>,
 }
 
 enum WorkerCommand {
@@ -208,7 +225,10 @@ impl ReadingThread<'_> {
             for work_batch in self.returned {
                 if let Ok(mut work_batch) = Arc::try_unwrap(work_batch) {
                     work_batch.extra.clear();
-                    work_batch.lists.iter_mut().for_each(Vec::clear);
+                    for list in &mut work_batch.lists {
+                        list.items.clear();
+                        list.decoded.clear();
+                    }
                     return work_batch;
                 }
             }
@@ -217,7 +237,7 @@ impl ReadingThread<'_> {
         WorkBatch {
             batch: Batch::default(),
             extra: Vec::new(),
-            lists: self.orders.iter().map(|_| Vec::new()).collect(),
+            lists: self.orders.iter().map(|_| WorkList::default()).collect(),
         }
     }
 
@@ -228,7 +248,13 @@ impl ReadingThread<'_> {
             &mut work_batch.extra,
             &work_batch.batch,
         );
-        for frame in batch.frames() {
+        for (index, frame) in (0..).zip(batch.frames()) {
+            if let Some(flow) = usual_flow(&frame) {
+                self.stats.frame(frame.time);
+                let to = partition(&flow) % threads;
+                lists[to].items.push(WorkItem::Frame(index));
+                continue;
+            }
             decode(&mut self.decoder, &mut self.stats, &frame, |decoded| {
                 let to = partition(&key(decoded)) % threads;
                 let item = match decoded {
@@ -237,7 +263,8 @@ impl ReadingThread<'_> {
                     }
                     Decoded::Quote(quote) => QuoteOrSegment::Quote(Box::new(*quote)),
                 };
-                lists[to].push(item);
+                lists[to].items.push(WorkItem::Decoded);
+                lists[to].decoded.push(item);
             });
         }
     }
@@ -293,6 +320,8 @@ fn run_worker(
         .step_by(threads)
         .map(|_| (Partition::new(&settings.keys), SettledStore::new(settings)))
         .collect();
+    // For frames whose decoding needs and leaves no state.
+    let mut decoder = Decoder::new();
     let mut end = NEVER;
     for order in inbox {
         let work_batch = match order {
@@ -306,14 +335,33 @@ fn run_worker(
                 break;
             }
         };
-        for item in &work_batch.lists[worker] {
-            let decoded = match item {
-                QuoteOrSegment::Segment(parcel) => Decoded::Segment(parcel.open(&work_batch)),
-                QuoteOrSegment::Quote(quote) => Decoded::Quote(**quote),
-            };
-            let key = key(&decoded);
-            let (part, store) = &mut shares[partition(&key) / threads];
-            part.take(&key, &decoded, store);
+        let list = &work_batch.lists[worker];
+        let mut ready = list.decoded.iter();
+        for item in &list.items {
+            match item {
+                WorkItem::Frame(index) => {
+                    let Some(frame) = work_batch.batch.nth(*index as usize) else {
+                        continue;
+                    };
+                    let Some(flow) = usual_flow(&frame) else {
+                        continue;
+                    };
+                    let (part, store) = &mut shares[partition(&flow) / threads];
+                    part.frame(&flow, decoder.decode(&frame), store);
+                }
+                WorkItem::Decoded => {
+                    let decoded = match ready.next() {
+                        Some(QuoteOrSegment::Segment(segment)) => {
+                            Decoded::Segment(segment.open(&work_batch))
+                        }
+                        Some(QuoteOrSegment::Quote(quote)) => Decoded::Quote(**quote),
+                        None => continue,
+                    };
+                    let key = key(&decoded);
+                    let (part, store) = &mut shares[partition(&key) / threads];
+                    part.take(&key, &decoded, store);
+                }
+            }
         }
         let _ = back.send(work_batch);
     }

@@ -17,7 +17,7 @@ use crate::analysis::connection::{
 };
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
-use crate::base::net::{Flags, Quote};
+use crate::base::net::{Flags, Quote, Skip};
 use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
 use crate::packet::flow::{FlowKey, FlowSlot, FlowTable};
@@ -211,6 +211,25 @@ impl Partition {
         match decoded {
             Decoded::Segment(segment) => self.segment(key, segment, sink),
             Decoded::Quote(quote) => self.quote(key, quote),
+        }
+    }
+
+    /// Processes the result of decoding a frame of the most usual kind, and counts it.
+    #[inline]
+    pub(super) fn frame<S: Sink + ?Sized>(
+        &mut self,
+        key: &FlowKey,
+        decoded: Result<Decoded<'_>, Skip>,
+        sink: &mut S,
+    ) {
+        match decoded {
+            Ok(decoded) => {
+                if let Decoded::Segment(segment) = &decoded {
+                    self.stats.segment_kept(segment);
+                }
+                self.take(key, &decoded, sink);
+            }
+            Err(skip) => self.stats.skip(skip),
         }
     }
 

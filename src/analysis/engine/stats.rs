@@ -196,10 +196,13 @@ impl EngineStats {
         for (sum, count) in self.skipped.iter_mut().zip(other.skipped) {
             *sum += count;
         }
-        self.first_duplicate = match (self.first_duplicate, other.first_duplicate) {
+        let earlier = |one: Option<FrameRef>, two: Option<FrameRef>| match (one, two) {
             (Some(one), Some(two)) => Some(one.min(two)),
             (one, two) => one.or(two),
         };
+        self.first_duplicate = earlier(self.first_duplicate, other.first_duplicate);
+        self.cut += other.cut;
+        self.first_cut = earlier(self.first_cut, other.first_cut);
         self.bounds.forgotten += other.bounds.forgotten;
         self.bounds.stragglers += other.bounds.stragglers;
         self.bounds.holes += other.bounds.holes;

@@ -140,6 +140,11 @@ impl Batch {
         &self.bytes[slot.start as usize..][..slot.captured as usize]
     }
 
+    /// The frame with this index.
+    pub(crate) fn nth(&self, index: usize) -> Option<Frame<'_>> {
+        self.slots.get(index).map(|slot| self.frame(slot))
+    }
+
     fn frame(&self, slot: &FrameSlot) -> Frame<'_> {
         Frame {
             number: FrameNumber(self.first + u64::from(slot.nth)),
