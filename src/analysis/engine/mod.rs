@@ -18,6 +18,7 @@ mod reread;
 mod retention;
 mod settings;
 mod stats;
+mod tuple;
 
 use intake::{decode, key, partition};
 

@@ -10,12 +10,12 @@ use std::collections::VecDeque;
 use hashbrown::HashSet;
 
 use super::stats::EngineStats;
+use super::tuple::{HalfOpen, PlainOdds, TrackedFlow, TupleState};
 use super::{Event, Sink};
 use crate::analysis::connection::{
-    ConnectionTracker, HeldBytes, PlainConnection, PlainNotes, PlainStep, PredecessorState,
-    SegmentMatch, SettledBecause,
+    ConnectionTracker, HeldBytes, PlainNotes, PlainStep, PredecessorState, SegmentMatch,
+    SettledBecause,
 };
-use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Flags, Quote, Skip};
 use crate::base::time::Timestamp;
@@ -64,86 +64,6 @@ struct ClosedTuple {
     predecessor_state: PredecessorState,
 }
 
-/// The table's entry for a tuple of addresses and ports.
-#[derive(Debug)]
-enum TupleState {
-    /// A SYN only.
-    HalfOpen(Box<HalfOpen>),
-    /// Plain so far.
-    Plain(Box<PlainFlow>),
-    Flow(TrackedFlow),
-}
-
-/// A connection that is not tracked, because it is plain so far.
-#[derive(Debug)]
-struct PlainFlow {
-    connection: PlainConnection,
-    share: u64,
-}
-
-impl PlainFlow {
-    /// Turns it into what it would be had it been tracked from its first segment.
-    fn promote(&self, layer_options: LayerOptions, texts: &mut TextInterner) -> TrackedFlow {
-        TrackedFlow {
-            live: self.connection.replay(layer_options, texts),
-            share: self.share,
-            before: None,
-            queued: self.connection.is_over(),
-            vlans: self.connection.vlans(),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct HalfOpen {
-    syn: Segment<'static>,
-    share: u64,
-    predecessor: Option<PredecessorState>,
-}
-
-impl HalfOpen {
-    /// The plain connection that the SYN and this segment begin. `room` is taken for it.
-    fn plain(&self, answer: &Segment<'_>, room: &mut PlainNotes) -> Option<PlainFlow> {
-        Some(PlainFlow {
-            connection: PlainConnection::begun(&self.syn, answer, self.predecessor, room)?,
-            share: self.share,
-        })
-    }
-
-    /// Turns it into the connection that the SYN begins.
-    fn promote(&self, layer_options: LayerOptions, texts: &mut TextInterner) -> TrackedFlow {
-        let mut live = Box::new(ConnectionTracker::new(&self.syn, self.predecessor));
-        live.set_layer_options(layer_options);
-        live.segment(FlowEnd::A, &self.syn, texts);
-        TrackedFlow {
-            live,
-            share: self.share,
-            before: None,
-            queued: false,
-            vlans: [Some(self.syn.vlan), None],
-        }
-    }
-}
-
-/// One flow: the connection, and the one before it while segments may still belong to either.
-#[derive(Debug)]
-struct TrackedFlow {
-    live: Box<ConnectionTracker>,
-    share: u64,
-    before: Option<Box<ConnectionTracker>>,
-    /// It is in the queue of closed connections.
-    queued: bool,
-    /// The VLAN of each end's first segment.
-    vlans: [Option<u16>; 2],
-}
-
-impl TrackedFlow {
-    /// Whether a segment of this end in `vlan` is in another VLAN than its first one.
-    fn is_elsewhere(&self, from: FlowEnd, vlan: u16) -> bool {
-        self.vlans[from.index()].is_some_and(|own| own != vlan)
-    }
-}
-
 /// How connections are parsed.
 #[derive(Debug, Default)]
 struct TrackerOptions {
@@ -180,6 +100,7 @@ pub(super) struct Partition {
     split: HashSet<u64, foldhash::fast::FixedState>,
     /// Room for the notes of plain connections.
     room: Vec<PlainNotes>,
+    odds: PlainOdds,
     stats: EngineStats,
 }
 
@@ -365,7 +286,7 @@ impl Partition {
         let step = match place {
             TupleState::Flow(_) => return false,
             TupleState::Plain(plain) => plain.connection.take(segment, most, &mut self.texts),
-            TupleState::HalfOpen(_) if most == 0 => PlainStep::Unfit,
+            TupleState::HalfOpen(_) if most == 0 || !self.odds.favour() => PlainStep::Unfit,
             TupleState::HalfOpen(half_open) => {
                 let mut room = self.room.pop().unwrap_or_default();
                 match half_open.plain(segment, &mut room) {
@@ -403,7 +324,10 @@ impl Partition {
         let flow = match place {
             TupleState::Flow(_) => return,
             TupleState::HalfOpen(half_open) => half_open.promote(layer_options, &mut self.texts),
-            TupleState::Plain(plain) => plain.promote(layer_options, &mut self.texts),
+            TupleState::Plain(plain) => {
+                self.odds.lost();
+                plain.promote(layer_options, &mut self.texts)
+            }
         };
         let kept = flow.live.kept();
         self.kept.waiting += kept.waiting;
@@ -576,12 +500,14 @@ impl Partition {
                         let live = plain.connection.replay(options.layer_options(), &mut texts);
                         live.settle(ended, &mut texts)
                     };
+                    self.odds.won();
                     sink.settled_plainly(summary, &record);
                     if self.room.len() < MAX_ROOM {
                         self.room.push(plain.connection.into_room());
                     }
                     return;
                 }
+                self.odds.lost();
                 plain.promote(options.layer_options(), &mut self.texts)
             }
         };
