@@ -26,10 +26,14 @@ pub(crate) struct FileReader {
     carried: Vec<u8>,
     /// The offset of `carried` from the start of the (decompressed) file.
     offset: u64,
-    /// Bytes to read at once.
+    /// Bytes to read at once; grows to the largest, so that a small file takes a small buffer.
     chunk: usize,
+    largest_chunk: usize,
     state: ReaderState,
 }
+
+/// Bytes to read first: many captures are no larger.
+const FIRST_CHUNK: usize = 64 << 10;
 
 /// The two file formats.
 #[derive(Debug)]
@@ -50,7 +54,7 @@ enum ReaderState {
 }
 
 impl FileReader {
-    /// Determines the format from the first bytes. `chunk` is the number of bytes to read at once.
+    /// Determines the format from the first bytes. `chunk` is the largest number of bytes to read at once.
     pub(crate) fn open(
         input: Input,
         chunk: usize,
@@ -99,7 +103,8 @@ impl FileReader {
             format,
             carried: start,
             offset,
-            chunk: chunk.max(1),
+            chunk: chunk.clamp(1, FIRST_CHUNK),
+            largest_chunk: chunk.max(1),
             state: ReaderState::Reading,
         })
     }
@@ -156,6 +161,7 @@ impl FileReader {
         self.carried.clear();
         self.carried.extend_from_slice(&batch.bytes[at..filled]);
         self.offset += at as u64;
+        self.chunk = (self.chunk * 2).min(self.largest_chunk);
         batch.used = filled;
         summary.packets += batch.len() as u64;
         summary.bytes = self.opened.taken.load(Ordering::Relaxed);
