@@ -6,6 +6,8 @@
 pub mod analysis;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "ui")]
+mod clipboard;
 #[cfg(feature = "cli")]
 mod headless;
 mod judge;

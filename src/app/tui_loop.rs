@@ -6,7 +6,6 @@
 //! threads.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +26,7 @@ use ratatui::crossterm::{cursor, execute, queue};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::flag;
 
+use super::clipboard::Clipboard;
 use super::output::FAILED;
 use super::{cli, session};
 use crate::report::snapshot::{ReadProgress, ReadStage, SnapshotWatch};
@@ -38,8 +38,6 @@ const PACE: Duration = Duration::from_millis(25);
 const CALM: Duration = Duration::from_millis(250);
 /// How long the loop may take to end after a signal, or to show that it is alive.
 const PATIENCE: Duration = Duration::from_millis(400);
-/// The maximum text length that terminals accept by OSC 52, before base64: xterm's limit.
-const CLIPBOARD: usize = 74_994;
 
 type TerminalWriter = BufWriter<io::Stdout>;
 
@@ -57,6 +55,7 @@ pub(super) fn show(
     let digests = ViewModelWorker::begin(Arc::clone(watch), session.time_wait);
     let mut app = App::new(session, look, Tasks::new());
     let mut held = TerminalGuard::take(mouse).context("this terminal cannot be drawn on")?;
+    let mut clipboard = Clipboard::new();
     let begun = Instant::now();
     loop {
         watchdog.heartbeats.fetch_add(1, Ordering::Relaxed);
@@ -84,12 +83,12 @@ pub(super) fn show(
                     watchdog.heartbeats.fetch_add(1, Ordering::Relaxed);
                 }
                 Effect::Copy(text) => {
-                    if let Err(why) = held.copy(&text) {
-                        app.warn(why);
-                    }
+                    let notice = clipboard.copy(text, held.terminal.backend_mut());
+                    app.notice(notice);
                 }
             }
         }
+        app.notice(clipboard.news(held.terminal.backend_mut()));
         if signals.back.swap(false, Ordering::Relaxed) {
             held.terminal.clear()?;
             held.draw(&mut app)?;
@@ -98,7 +97,8 @@ pub(super) fn show(
             watch.progress().stage,
             ReadStage::Done | ReadStage::Failed(_)
         );
-        let pace = if growing || app.is_busy() { PACE } else { CALM };
+        let busy = app.is_busy() || clipboard.is_busy();
+        let pace = if growing || busy { PACE } else { CALM };
         if event::poll(pace)? {
             // Process all pending events before the next draw.
             loop {
@@ -326,24 +326,6 @@ impl TerminalGuard {
         enter(self.mouse)?;
         self.terminal.clear()
     }
-
-    /// Copies by OSC 52, which reaches the user's own machine over ssh; text that is too long is written to a file.
-    fn copy(&mut self, text: &str) -> Result<(), String> {
-        if text.len() > CLIPBOARD {
-            let path = std::env::temp_dir().join("hangup-copied.txt");
-            let place = path.display();
-            return match std::fs::write(&path, text) {
-                Ok(()) => Err(format!(
-                    "too long for the terminal's clipboard: it is in {place}"
-                )),
-                Err(error) => Err(format!("too long to copy, and {place}: {error}")),
-            };
-        }
-        let out = self.terminal.backend_mut();
-        let put = write!(out, "\x1b]52;c;{}\x07", base64(text.as_bytes()));
-        put.and_then(|()| Write::flush(out))
-            .map_err(|error| error.to_string())
-    }
 }
 
 impl Drop for TerminalGuard {
@@ -417,42 +399,4 @@ pub(super) fn report_panics(reading: session::Session, watch: Arc<SnapshotWatch>
             });
         }
     });
-}
-
-/// Base64, RFC 4648 §4.
-fn base64(bytes: &[u8]) -> String {
-    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |nth: usize| u32::from(chunk.get(nth).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for nth in 0..4 {
-            if nth <= chunk.len() {
-                let sign = SIGNS[(bits >> (18 - 6 * nth) & 63) as usize];
-                let _ = write!(text, "{}", char::from(sign));
-            } else {
-                text.push('=');
-            }
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_as_the_rfc_has_it() {
-        for (plain, coded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
-    }
 }

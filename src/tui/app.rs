@@ -200,9 +200,17 @@ impl App {
         std::mem::take(&mut self.effects)
     }
 
-    /// Shows a warning from outside, such as a failed copy to the clipboard.
-    pub(crate) fn warn(&mut self, text: impl Into<String>) {
+    fn warn(&mut self, text: impl Into<String>) {
         self.tell(Tone::Warning, text.into());
+    }
+
+    /// Shows what became of something outside, if there is anything to say: good news or a warning.
+    pub(crate) fn notice(&mut self, notice: Option<Result<String, String>>) {
+        match notice {
+            Some(Ok(text)) => self.tell(Tone::Good, text),
+            Some(Err(text)) => self.warn(text),
+            None => {}
+        }
     }
 
     /// Handles a terminal event.
