@@ -18,7 +18,7 @@ use crate::analysis::engine::{
 use crate::analysis::hosts;
 use crate::base::net::Loss;
 use crate::packet::capture::{FileSummary, Source, frame_names};
-use crate::report::snapshot::{CaptureSummary, InputDamage, InputSummary, Snapshot};
+use crate::report::snapshot::{CaptureSummary, InputDamage, InputSummary, Snapshot, Unnarrowed};
 use crate::rules::log_errors::ErrorSearch;
 use crate::rules::{self, Finding, GivenUpCases, Severity};
 
@@ -206,8 +206,13 @@ pub(super) fn judge(
     let mut found = evaluate(&analysis.connections, Some(&gone));
     let mut connections = std::mem::take(&mut analysis.connections);
     let spared = rules::spared_attempts(&analysis.summaries, &found);
+    let mut unnarrowed = None;
     let narrowed = search.as_ref().map(|search| {
         let span = analysis.stats.span;
+        unnarrowed = Some(Unnarrowed {
+            connections: connections.clone(),
+            findings: found.clone(),
+        });
         let narrowed = search.narrow(&analysis.summaries, &connections, &found, span);
         let shown =
             |id: u32| narrowed.fits.binary_search(&id).is_ok() || narrowed.pointed == Some(id);
@@ -220,6 +225,12 @@ pub(super) fn judge(
     spare(&spared, &mut analysis.summaries, &mut connections);
     left_out.silence(&mut found, &mut ignored);
     let (findings, worst) = select(found, options);
+    let unnarrowed = unnarrowed.map(|mut all| {
+        spare(&spared, &mut [], &mut all.connections);
+        left_out.silence(&mut all.findings, &mut ignored.clone());
+        all.findings = select(all.findings, options).0;
+        Arc::new(all)
+    });
     let counted: u64 = sockets.iter().map(|row| row.connections).sum();
     let limits = limits::hits(&Beyond {
         stats: &analysis.stats,
@@ -247,6 +258,7 @@ pub(super) fn judge(
             frames: Arc::new(frames),
             contexts: analysis.stats.contexts,
             narrowed,
+            unnarrowed,
             ignored,
             drawn: Vec::new(),
         },

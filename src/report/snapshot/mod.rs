@@ -109,10 +109,21 @@ pub struct Snapshot {
     pub contexts: Vec<String>,
     /// The error that the report is narrowed to, if any: connections and findings are those that match it.
     pub narrowed: Option<SearchResult>,
+    /// What narrowing left out, for readers that show all at a key.
+    pub unnarrowed: Option<Arc<Unnarrowed>>,
     /// What the user's ignore list left out; connections and findings are the rest.
     pub ignored: Ignored,
     /// Typical cases, reread for their ladders.
     pub drawn: Vec<Arc<ConnectionTranscript>>,
+}
+
+/// The records and findings of a snapshot before it was narrowed to an error.
+#[derive(Clone, Debug, Default)]
+pub struct Unnarrowed {
+    /// As [`Snapshot::connections`].
+    pub connections: Vec<Arc<Connection>>,
+    /// As [`Snapshot::findings`].
+    pub findings: Vec<Finding>,
 }
 
 impl Snapshot {
