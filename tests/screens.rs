@@ -17,7 +17,10 @@ use hangup::base::frame_ref::FrameNumber;
 use hangup::protocol::tls::secrets::KeyStore;
 use hangup::report::snapshot::{ReadProgress, ReadStage, Snapshot};
 use hangup::report::wording::moment::Zone;
-use hangup::tui::{App, Depth, Effect, Glyphs, Host, Look, ScreenSubject, Tasks, Theme, ViewModel};
+use hangup::tui::{
+    App, Colours, Depth, Effect, Glyphs, Host, KeyTable, Look, ScreenSubject, Tasks, Theme,
+    TimeStyle, ViewModel,
+};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{
@@ -81,13 +84,17 @@ impl Shown {
             zone: Zone::UTC,
             time_wait: TIME_WAIT,
             host: Arc::clone(&host) as Arc<dyn Host>,
+            keys: KeyTable::default(),
+            columns: None,
         };
         let look = Look {
             theme: Theme {
                 depth: Depth::Indexed,
                 light: false,
+                colours: Colours::default(),
             },
             glyphs,
+            times: TimeStyle::default(),
         };
         Self {
             app: App::new(session, look, Tasks::inline()),
@@ -161,10 +168,15 @@ impl Shown {
 }
 
 fn read(name: &str) -> Arc<Snapshot> {
+    read_with(name, &[])
+}
+
+fn read_with(name: &str, options: &[&str]) -> Arc<Snapshot> {
     let path = format!("captures/{name}");
     let log = Path::new(&path).with_extension("keylog");
     let log = log.exists().then(|| format!("--keylog={}", log.display()));
     let words = ["hangup".to_owned(), path].into_iter().chain(log);
+    let words = words.chain(options.iter().map(|it| (*it).to_owned()));
     let cli = Cli::try_parse_from(words).unwrap();
     let reading = session::Session::of_files(&cli.read.files, &cli.read.options(false)).unwrap();
     let watch = reading.watch();
@@ -579,5 +591,109 @@ fn what_is_there_is_written_over_when_that_is_wanted() {
             let wanted: &[PathBuf] = &[PathBuf::from("there.pcapng")];
             assert_eq!(to, if written { wanted } else { &[] }, "{begin} {answer}");
         }
+    }
+}
+
+/// The rows that hold a text.
+fn rows_with<'a>(screen: &'a str, text: &str) -> Vec<&'a str> {
+    screen.lines().filter(|row| row.contains(text)).collect()
+}
+
+#[test]
+fn the_ladder_of_the_selected_finding_stands_beside_or_below() {
+    let mut shown = Shown::capture("keep-alive-race.pcapng", (200, 50));
+    for keys in ["", "2", "enter"] {
+        let screen = shown.press(keys).screen();
+        let right: Vec<String> = screen
+            .lines()
+            .map(|row| row.chars().skip(100).collect())
+            .collect();
+        assert!(
+            right.iter().any(|row| row.contains("client 10.")),
+            "{keys}: {screen}"
+        );
+        assert!(
+            right.iter().any(|row| row.contains('\u{2716}')),
+            "{keys}: {screen}"
+        );
+    }
+    insta::assert_snapshot!("story-beside", shown.screen());
+    let mut shown = Shown::capture("keep-alive-race.pcapng", (120, 40));
+    insta::assert_snapshot!("findings-below", shown.press("2").screen());
+    // Too narrow for both.
+    let mut shown = Shown::capture("keep-alive-race.pcapng", SMALL);
+    let screen = shown.press("2").screen();
+    assert!(rows_with(&screen, "elapsed").is_empty(), "{screen}");
+}
+
+#[test]
+fn a_piece_of_evidence_leads_to_its_frame_and_back() {
+    let mut shown = Shown::capture("keep-alive-race.pcapng", SMALL);
+    let story = shown.press("enter tab").screen();
+    let marked = rows_with(&story, "\u{258c}");
+    let [marked] = marked[..] else {
+        panic!("{story}")
+    };
+    let frame = marked.trim_start_matches([' ', '\u{258c}']);
+    let frame = frame.split("  ").next().unwrap().to_owned();
+    assert!(frame.starts_with("frame "), "{story}");
+    let ladder = shown.press("enter").screen();
+    let detail = rows_with(&ladder, &frame);
+    assert!(!detail.is_empty(), "{frame}: {ladder}");
+    assert_eq!(shown.press("esc").screen(), story);
+}
+
+#[test]
+fn times_are_shown_in_three_ways() {
+    let mut shown = Shown::capture("response-cut-short.pcap", LARGE);
+    let elapsed = shown.press("3 enter").screen();
+    assert!(elapsed.contains("elapsed"), "{elapsed}");
+    let delta = shown.press("d").screen();
+    assert!(delta.contains("delta") && delta.contains("+0.0"), "{delta}");
+    let clock = shown.press("d").screen();
+    assert!(clock.contains("time of day"), "{clock}");
+    let segments = shown.press("h").screen();
+    assert!(segments.contains("time of day"), "{segments}");
+    assert_eq!(shown.press("d l").screen(), elapsed);
+}
+
+#[test]
+fn what_fits_an_error_can_be_lifted() {
+    let mut shown = Shown::nothing_yet(LARGE, Glyphs::UNICODE);
+    let options = ["--error", "Connection reset by peer"];
+    shown.take(read_with("bad-gateway.pcap", &options), 1, ReadStage::Done);
+    let narrow = shown.screen();
+    let banner = rows_with(&narrow, "only what fits");
+    insta::assert_snapshot!("banner", banner.join("\n"));
+    let listed = |screen: &str| rows_with(screen, "10.").len();
+    let few = shown.press("3").screen();
+    let all = shown.press("E").screen();
+    assert!(all.contains("everything is shown"), "{all}");
+    assert!(listed(&few) < listed(&all), "{few}{all}");
+    assert_eq!(shown.press("E").screen(), few);
+    // On the first screen `esc` lifts it too.
+    let lifted = shown.press("esc esc").screen();
+    assert!(lifted.contains("everything is shown"), "{lifted}");
+    // Nothing that fits is not the same as nothing that is wrong.
+    let options = ["--error", "Connection refused"];
+    shown.take(read_with("bad-gateway.pcap", &options), 2, ReadStage::Done);
+    let nothing = shown.press("E").screen();
+    assert!(
+        nothing.contains("No connection fits the error"),
+        "{nothing}"
+    );
+    assert!(!nothing.contains("Nothing is wrong"), "{nothing}");
+}
+
+#[test]
+fn two_connections_are_compared() {
+    for (size, name) in [(SMALL, "compare-small"), ((120, 30), "compare-large")] {
+        let mut shown = Shown::capture("keep-alive-race.pcapng", size);
+        let hint = shown.press("3 m v").screen();
+        assert!(hint.contains("mark two connections"), "{hint}");
+        let screen = shown.press("m v").screen();
+        insta::assert_snapshot!(name, screen);
+        let opened = shown.press("tab enter").screen();
+        assert!(opened.contains("Segments"), "{opened}");
     }
 }

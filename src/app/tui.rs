@@ -23,7 +23,7 @@ use crate::protocol::tls::secrets::KeyStore;
 use crate::report::snapshot::{AnalysisControl, ReadStage, Snapshot, SnapshotWatch};
 use crate::report::{self, Zone};
 use crate::rules::Severity;
-use crate::tui::{self, Host};
+use crate::tui::{self, Host, KeyTable};
 
 /// How long the program waits at exit for recorded packets to be written; no disk takes longer.
 const LAST: Duration = Duration::from_secs(5);
@@ -101,6 +101,8 @@ fn show(
         zone: zone(judging),
         time_wait: Duration::from_secs(judging.time_wait.into()),
         host: Arc::new(host),
+        keys: KeyTable::default(),
+        columns: None,
     };
     let look = tui_loop::look(screen, judging.color);
     let end = {

@@ -30,7 +30,9 @@ use super::clipboard::Clipboard;
 use super::output::FAILED;
 use super::{cli, session};
 use crate::report::snapshot::{ReadProgress, ReadStage, SnapshotWatch};
-use crate::tui::{App, Depth, Effect, Glyphs, Look, ScreenSubject, Tasks, Theme, ViewModel};
+use crate::tui::{
+    App, Colours, Depth, Effect, Glyphs, Look, ScreenSubject, Tasks, Theme, TimeStyle, ViewModel,
+};
 
 /// How often the loop looks for news while there may be some: half of the longest time a key may have to wait.
 const PACE: Duration = Duration::from_millis(25);
@@ -159,8 +161,13 @@ pub(super) fn look(asked: &cli::ScreenArgs, color: cli::ColorArg) -> Look {
         Glyphs::UNICODE
     };
     Look {
-        theme: Theme { depth, light },
+        theme: Theme {
+            depth,
+            light,
+            colours: Colours::default(),
+        },
         glyphs,
+        times: TimeStyle::default(),
     }
 }
 

@@ -25,7 +25,8 @@ use super::connection::ConnectionScreen;
 use super::connections::ConnectionsScreen;
 use super::findings::FindingsScreen;
 use super::help::HelpScreen;
-use super::keys::{self, Action, KeyPress, Scope};
+use super::keys::{Action, KeyBinding, KeyPress, Scope};
+use super::narrowed;
 use super::overview::OverviewScreen;
 use super::prompt::{Prompt, PromptKey};
 use super::sockets::SocketsScreen;
@@ -79,6 +80,8 @@ pub struct App {
     newest: Arc<ViewModel>,
     /// The view model shown instead of the newest one while the display is frozen.
     frozen: Option<Arc<ViewModel>>,
+    /// Everything is shown although the user asked for what fits an error.
+    lifted: bool,
     progress: ReadProgress,
     tabs: [Box<dyn Screen>; Tab::ALL.len()],
     /// The screens from the first one to the current one. Never empty.
@@ -116,6 +119,7 @@ impl App {
             tasks,
             newest: Arc::default(),
             frozen: None,
+            lifted: false,
             progress: ReadProgress::default(),
             tabs: [
                 Box::<OverviewScreen>::default(),
@@ -267,7 +271,7 @@ impl App {
     /// Runs `work` with the current screen and its context.
     fn with_screen<T>(&mut self, work: impl FnOnce(&mut dyn Screen, &ViewContext<'_>) -> T) -> T {
         let cx = ViewContext {
-            model: self.frozen.as_ref().unwrap_or(&self.newest),
+            model: on_show(&self.newest, &self.frozen, self.lifted),
             progress: &self.progress,
             look: &self.look,
             session: &self.session,
@@ -288,13 +292,13 @@ impl App {
     fn key(&mut self, event: KeyEvent) {
         let key = KeyPress::of(event);
         if self.prompt.is_some() {
-            let action = key.and_then(|key| keys::action(Scope::Line, key));
+            let action = key.and_then(|key| self.session.keys.action(Scope::Line, key));
             self.edit(event, action == Some(Action::Complete));
             return;
         }
         let Some(key) = key else { return };
         let scope = self.scope();
-        if let Some(action) = keys::action(scope, key) {
+        if let Some(action) = self.session.keys.action(scope, key) {
             self.act(action);
         }
     }
@@ -369,9 +373,14 @@ impl App {
             Action::SearchNext => self.seek(TextSeek::Next),
             Action::SearchPrevious => self.seek(TextSeek::Previous),
             Action::Light => self.look.theme = self.look.theme.turned(),
-            Action::Worst => match self.newest.snapshot.findings.first() {
+            Action::Times => {
+                self.look.times = self.look.times.next();
+                self.tell(Tone::Plain, self.look.times.meaning().to_owned());
+            }
+            Action::Narrow => self.narrow(),
+            Action::Worst => match self.model().snapshot.findings.first() {
                 Some(_) => {
-                    let model = self.frozen.as_ref().unwrap_or(&self.newest);
+                    let model = on_show(&self.newest, &self.frozen, self.lifted);
                     let story = StoryScreen::new(model, 0);
                     self.apply_outcome(KeyOutcome::Open(Box::new(story)));
                 }
@@ -387,6 +396,10 @@ impl App {
             KeyOutcome::Open(screen) => self.stack.push(Location::On(screen)),
             KeyOutcome::Connection(id) => {
                 let screen = self.with_screen(|_, cx| ConnectionScreen::new(id, cx));
+                self.stack.push(Location::On(Box::new(screen)));
+            }
+            KeyOutcome::Frame(id, frame) => {
+                let screen = self.with_screen(|_, cx| ConnectionScreen::at(id, frame, cx));
                 self.stack.push(Location::On(Box::new(screen)));
             }
             KeyOutcome::Go(tab) => self.go(tab),
@@ -418,9 +431,27 @@ impl App {
     fn back(&mut self) {
         if self.stack.len() > 1 {
             self.stack.pop();
+        } else if self.model().snapshot.narrowed.is_some() {
+            self.narrow();
         } else {
             self.tell(Tone::Plain, "this is where it began; q quits".to_owned());
         }
+    }
+
+    /// Shows everything instead of what fits the error that the user asked for, or the other way round.
+    fn narrow(&mut self) {
+        let base = self.frozen.as_ref().unwrap_or(&self.newest);
+        if base.whole.is_some() {
+            self.lifted = !self.lifted;
+        } else {
+            let text = "all is shown; --error TEXT narrows it to what fits an error".to_owned();
+            self.tell(Tone::Plain, text);
+        }
+    }
+
+    /// The view model on show.
+    fn model(&self) -> &Arc<ViewModel> {
+        on_show(&self.newest, &self.frozen, self.lifted)
     }
 
     fn quit(&mut self) {
@@ -548,7 +579,8 @@ impl App {
             line.draw(&self.look, area, frame.buffer_mut());
             return;
         }
-        let rows = RowBudget::of(area);
+        let narrowed = self.frozen.as_ref().unwrap_or(&self.newest).whole.is_some();
+        let rows = RowBudget::of(area, narrowed);
         self.body = rows.body;
         let body = rows.body;
         self.with_screen(|screen, cx| screen.lay(cx, body));
@@ -556,6 +588,11 @@ impl App {
         self.draw_header(rows.header, buffer);
         self.draw_tabs(rows.tabs, buffer);
         self.draw_path(rows.path, buffer);
+        let scope = self.scope();
+        let base = self.frozen.as_ref().unwrap_or(&self.newest);
+        if let Some(line) = narrowed::banner(base, self.lifted, &self.session.keys, scope) {
+            line.draw(&self.look, inset(rows.banner), buffer);
+        }
         self.with_screen(|screen, cx| screen.draw(cx, body, buffer));
         if let Some((prompt, _)) = &self.prompt {
             prompt.draw_above(&self.look, rows.footer, body, buffer);
@@ -641,7 +678,7 @@ impl App {
         if area.is_empty() {
             return;
         }
-        let model = self.frozen.as_ref().unwrap_or(&self.newest);
+        let model = on_show(&self.newest, &self.frozen, self.lifted);
         let snapshot = &model.snapshot;
         let base = self.stack.iter().rev().find_map(|place| match place {
             Location::Tab(tab) => Some(*tab),
@@ -653,7 +690,7 @@ impl App {
             let counted = match tab {
                 Tab::Overview => 0,
                 Tab::Findings => snapshot.findings.len() as u64,
-                Tab::Connections => snapshot.connections_total(),
+                Tab::Connections => model.connections(),
                 Tab::Sockets => snapshot.sockets.len() as u64,
             };
             let here = base == Some(tab);
@@ -691,7 +728,7 @@ impl App {
         buffer.set_stringn(area.x, area.y, rule, usize::from(area.width), faint);
         let within = self.look.glyphs.within;
         let cx = ViewContext {
-            model: self.frozen.as_ref().unwrap_or(&self.newest),
+            model: on_show(&self.newest, &self.frozen, self.lifted),
             progress: &self.progress,
             look: &self.look,
             session: &self.session,
@@ -737,12 +774,16 @@ impl App {
         }
         let scope = self.scope();
         let mut line = StyledLine::default();
-        let rows: Vec<_> = keys::rows(scope)
+        let rows: Vec<&KeyBinding> = self
+            .session
+            .keys
+            .rows(scope)
             .filter(|row| !row.hint.is_empty())
             .collect();
         // The common keys (back, help, quit) must stay visible; the screen's own keys get the columns that are left.
-        let (own, common): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.scope == scope);
-        let one = |row: &keys::KeyBinding| {
+        let (own, common): (Vec<&KeyBinding>, Vec<&KeyBinding>) =
+            rows.into_iter().partition(|row| row.scope == scope);
+        let one = |row: &KeyBinding| {
             let key = row.keys.first().map(|key| key.name()).unwrap_or_default();
             StyledLine::of(Tone::Key, key)
                 .plain(" ")
@@ -771,6 +812,16 @@ impl App {
     }
 }
 
+/// The view model on show: the frozen one or the newest, and of it what fits an error or everything.
+fn on_show<'a>(
+    newest: &'a Arc<ViewModel>,
+    frozen: &'a Option<Arc<ViewModel>>,
+    lifted: bool,
+) -> &'a Arc<ViewModel> {
+    let base = frozen.as_ref().unwrap_or(newest);
+    base.whole.as_ref().filter(|_| lifted).unwrap_or(base)
+}
+
 /// `area` without one blank column at each side.
 fn inset(area: Rect) -> Rect {
     Rect {
@@ -785,12 +836,14 @@ struct RowBudget {
     header: Rect,
     tabs: Rect,
     path: Rect,
+    /// What the screens are narrowed to.
+    banner: Rect,
     body: Rect,
     footer: Rect,
 }
 
 impl RowBudget {
-    fn of(area: Rect) -> Self {
+    fn of(area: Rect, narrowed: bool) -> Self {
         let mut y = area.y;
         let mut take = |height: u16| {
             let row = Rect { y, height, ..area };
@@ -801,13 +854,15 @@ impl RowBudget {
         let header = take(1);
         let tabs = take(u16::from(tall >= 8));
         let path = take(u16::from(tall >= 10));
-        let above = header.height + tabs.height + path.height;
+        let banner = take(u16::from(narrowed && tall >= 6));
+        let above = header.height + tabs.height + path.height + banner.height;
         let body = take(tall - above - 1);
         let footer = take(1);
         Self {
             header,
             tabs,
             path,
+            banner,
             body,
             footer,
         }

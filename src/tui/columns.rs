@@ -63,6 +63,11 @@ const fn column(
     }
 }
 
+/// The names of all columns.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    COLUMNS.iter().map(|it| it.name)
+}
+
 /// Which columns are shown, and how wide each is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ColumnPlan {

@@ -21,6 +21,7 @@ use super::connections::open_finding;
 use super::keys::{Action, Scope};
 use super::ladder_pane::{LadderPane, evidence_lines};
 use super::menu::{Menu, MenuItem};
+use super::reread::Reread;
 use super::segments_pane::SegmentsPane;
 use super::text_layout::{ListPosition, Pager, find, holds, scroll_bar};
 use super::{
@@ -31,7 +32,7 @@ use crate::analysis::connection::Connection;
 use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::format::duration;
 use crate::base::format::{count, number};
-use crate::base::time::Timestamp;
+use crate::base::frame_ref::FrameNumber;
 use crate::protocol::http::{Exchange, Outcome as Became};
 use crate::report::rich_text::StyledLine;
 use crate::report::snapshot::Snapshot;
@@ -78,11 +79,9 @@ impl ConnectionPane {
 pub(super) struct ConnectionScreen {
     id: u32,
     part: ConnectionPane,
-    reread: Option<Arc<ConnectionTranscript>>,
-    /// Time of the last segment when the account was read; the connection may have grown since.
-    read_until: Option<Timestamp>,
-    under_way: Option<(Timestamp, Task<Result<ConnectionTranscript, String>>)>,
-    failed: Option<String>,
+    reread: Reread,
+    /// The frame to select once the segments are there.
+    wanted: Option<FrameNumber>,
     ladder: LadderPane,
     verdict: Pager,
     /// What the verdict was rendered from.
@@ -104,10 +103,8 @@ impl ConnectionScreen {
         Self {
             id,
             part: ConnectionPane::Ladder,
-            reread: None,
-            read_until: None,
-            under_way: None,
-            failed: None,
+            reread: Reread::of(id),
+            wanted: None,
             ladder: LadderPane::default(),
             verdict: Pager::default(),
             told_of: None,
@@ -124,56 +121,41 @@ impl ConnectionScreen {
         }
     }
 
+    /// The screen at one of the connection's frames.
+    pub(super) fn at(id: u32, frame: FrameNumber, cx: &ViewContext<'_>) -> Self {
+        Self {
+            wanted: Some(frame),
+            ..Self::new(id, cx)
+        }
+    }
+
     /// The connection's record: the one that came with the segments, else the snapshot's.
     fn record<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a Connection> {
-        let own = self.reread.as_deref().map(|it| &it.connection);
+        let own = self.reread.transcript().map(|it| &it.connection);
         own.or_else(|| snapshot.connection(self.id))
     }
 
-    /// Takes the result of rereading, and rereads when the connection has grown.
+    /// Takes the segments that were reread, and shows the frame that the screen was opened at.
     fn load(&mut self, cx: &ViewContext<'_>) {
-        let summary = cx.snapshot().connection_summary(self.id).copied();
-        if let Some((until, task)) = &self.under_way {
-            let until = *until;
-            match task.take() {
-                TaskOutcome::UnderWay => return,
-                TaskOutcome::Done(Ok(reread)) => self.take(reread, until),
-                TaskOutcome::Done(Err(why)) => {
-                    self.failed = Some(why);
-                    self.read_until = Some(until);
-                }
-                TaskOutcome::Gone => self.read_until = Some(until),
-            }
-            self.under_way = None;
-        }
-        let Some(summary) = summary else { return };
-        if self.read_until == Some(summary.last) {
+        if !self.reread.load(cx) {
             return;
         }
-        let host = Arc::clone(&cx.session.host);
-        let task = cx
-            .tasks
-            .spawn(move |cancel| host.reread(&summary, &mut || !cancel.is_wanted()));
-        // Inline tasks have finished already.
-        match task.take() {
-            TaskOutcome::Done(Ok(reread)) => self.take(reread, summary.last),
-            TaskOutcome::Done(Err(why)) => {
-                self.failed = Some(why);
-                self.read_until = Some(summary.last);
-            }
-            TaskOutcome::UnderWay => self.under_way = Some((summary.last, task)),
-            TaskOutcome::Gone => self.read_until = Some(summary.last),
-        }
-    }
-
-    fn take(&mut self, mut reread: ConnectionTranscript, until: Timestamp) {
-        reread.connection.id = self.id;
-        self.failed = None;
-        self.read_until = Some(until);
-        self.ladder.take(&reread);
+        let Some(reread) = self.reread.transcript() else {
+            return;
+        };
+        self.ladder.take(reread);
         self.bytes.take();
-        self.reread = Some(Arc::new(reread));
         self.told_of = None;
+        if let Some(frame) = self.wanted.take() {
+            if reread.transcript.step_of(frame).is_some() {
+                self.ladder.show(frame, reread);
+                self.segments.show(frame, reread);
+            } else {
+                let frame = reread.frames.name(frame);
+                let text = format!("{frame} is not among the segments that are shown");
+                self.note = Some((Tone::Warning, text));
+            }
+        }
     }
 
     /// Moves the focus to another pane. While the verdict is next to the others, it takes no focus of its own.
@@ -197,11 +179,8 @@ impl ConnectionScreen {
             "Wireshark filter",
             connection::filter(record),
         )];
-        if let Some(reread) = &self.reread {
-            items.push(MenuItem::new(
-                "ladder",
-                self.ladder.to_text(reread, cx.look),
-            ));
+        if let Some(reread) = self.reread.transcript() {
+            items.push(MenuItem::new("ladder", self.ladder.to_text(reread, cx)));
         }
         items.push(MenuItem::new(
             "what happened",
@@ -278,7 +257,7 @@ impl Screen for ConnectionScreen {
         if self.wide && self.part == ConnectionPane::Verdict {
             self.part = ConnectionPane::Ladder;
         }
-        let made = (cx.model.version, self.reread.is_some());
+        let made = (cx.model.version, self.reread.transcript().is_some());
         if self.told_of != Some(made)
             && let Some(record) = self.record(cx.snapshot())
         {
@@ -290,7 +269,7 @@ impl Screen for ConnectionScreen {
         }
         let (left, right) = self.left(&body);
         self.verdict.lay(right.unwrap_or(left));
-        if let Some(reread) = &self.reread {
+        if let Some(reread) = self.reread.transcript() {
             self.ladder.lay(left);
             self.bytes.lay(reread, left);
             self.segments.lay(reread, left);
@@ -355,7 +334,7 @@ impl Screen for ConnectionScreen {
             }
             _ => {}
         }
-        let Some(reread) = self.reread.clone() else {
+        let Some(reread) = self.reread.transcript().cloned() else {
             return match self.verdict.act(action) {
                 true => KeyOutcome::Done,
                 false => KeyOutcome::Ignored,
@@ -419,7 +398,7 @@ impl Screen for ConnectionScreen {
     }
 
     fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> bool {
-        let Some(reread) = self.reread.clone() else {
+        let Some(reread) = self.reread.transcript().cloned() else {
             return self.verdict.seek(needle, seek);
         };
         match self.part {
@@ -509,7 +488,7 @@ impl Screen for ConnectionScreen {
             };
             self.verdict.draw(look, inner, buffer);
         }
-        match (&self.reread, self.part) {
+        match (self.reread.transcript(), self.part) {
             (_, ConnectionPane::Verdict) => self.verdict.draw(look, left, buffer),
             (Some(reread), ConnectionPane::Ladder) => {
                 let evidence_lines =
@@ -531,7 +510,7 @@ impl Screen for ConnectionScreen {
 
 impl ConnectionScreen {
     fn tab(&self, part: ConnectionPane) -> String {
-        let many = match (part, &self.reread) {
+        let many = match (part, self.reread.transcript()) {
             (ConnectionPane::Exchanges, Some(reread)) => reread.connection.spoken().len(),
             (ConnectionPane::Segments, Some(reread)) => reread.transcript.steps.len(),
             _ => 0,
@@ -544,12 +523,7 @@ impl ConnectionScreen {
 
     /// Draws the reason why there are no segments, and the verdict.
     fn draw_without(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
-        let line = match &self.failed {
-            Some(why) => {
-                StyledLine::of(Tone::Warning, format!("its packets cannot be shown: {why}"))
-            }
-            None => StyledLine::default().faint("reading its packets once more…"),
-        };
+        let line = self.reread.absence();
         let first = Rect {
             x: area.x + 1.min(area.width),
             width: area.width.saturating_sub(2),
@@ -653,7 +627,7 @@ impl ConnectionScreen {
     }
 }
 
-fn first_frame(exchange: &Exchange) -> Option<crate::base::frame_ref::FrameNumber> {
+fn first_frame(exchange: &Exchange) -> Option<FrameNumber> {
     let request = exchange.request.as_ref().map(|it| it.message.first.frame);
     request.or_else(|| exchange.response.as_ref().map(|it| it.message.first.frame))
 }

@@ -17,6 +17,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::columns::{self, COLUMNS, Column, ColumnPlan, GAP};
+use super::compare::CompareScreen;
 use super::completion::Completions;
 use super::keys::{Action, Scope};
 use super::menu::{Menu, MenuItem};
@@ -213,6 +214,10 @@ impl Screen for ConnectionsScreen {
                 KeyOutcome::Done
             }
             Action::Finding => self.finding(cx),
+            Action::Compare => match self.marked.iter().copied().collect::<Vec<_>>()[..] {
+                [one, two] => KeyOutcome::Open(Box::new(CompareScreen::new([one, two]))),
+                _ => KeyOutcome::Say("mark two connections with m to compare them".to_owned()),
+            },
             Action::Copy => self.copy(cx),
             Action::Export => {
                 self.asking = PromptPurpose::Path;

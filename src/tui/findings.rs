@@ -1,6 +1,7 @@
 //! The list of findings, worst first. Findings with the same summary about different hosts share one row, consequences
 //! follow their cause, and the selected finding is shown in full below the list.
 
+use super::finding_ladder::{FindingLadder, Split};
 use super::finding_words::headline;
 use super::finding_words::hosts;
 use super::finding_words::{connections, rule, subject};
@@ -9,8 +10,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::keys::{Action, Scope};
+use super::narrowed;
 use super::story::{self, StoryScreen};
-use super::text_layout::{ListPosition, Pager, find, holds, scroll_bar};
+use super::text_layout::{ListPosition, Pager, Paragraph, find, holds, scroll_bar};
 use super::view_model::FindingGroup;
 use super::{KeyOutcome, Screen, TextSeek, ViewContext};
 use crate::report::rich_text::StyledLine;
@@ -27,6 +29,7 @@ pub(super) struct FindingsScreen {
     list: Rect,
     below: Option<Rect>,
     story: Pager,
+    ladder: FindingLadder,
     /// The group and view model version from which the text below was made.
     told: Option<(usize, u64)>,
     /// Identity of the selected group, which keeps it selected when it moves to another row.
@@ -45,6 +48,12 @@ fn identity(group: &FindingGroup, findings: &[Finding]) -> Option<Identity> {
 }
 
 impl FindingsScreen {
+    /// The first finding of the selected group.
+    fn finding<'a>(&self, cx: &ViewContext<'a>) -> Option<&'a Finding> {
+        let group = cx.model.groups.get(self.place.selected)?;
+        cx.model.snapshot.findings.get(group.first)
+    }
+
     fn hold(&mut self, cx: &ViewContext<'_>) {
         let group = cx.model.groups.get(self.place.selected);
         self.held = group.and_then(|group| identity(group, &cx.snapshot().findings));
@@ -74,6 +83,13 @@ impl Screen for FindingsScreen {
                 .position(|group| identity(group, findings) == held);
             self.place.selected = again.unwrap_or(self.place.selected);
         }
+        let finding = self.finding(cx);
+        let split = Split::of(finding, body);
+        // To the right the ladder takes the whole height, below only what the list leaves.
+        let (body, beside) = match split {
+            Split::Beside => split.parts(body),
+            Split::Alone | Split::Below => (body, None),
+        };
         let rows = u16::try_from(groups.len()).unwrap_or(u16::MAX);
         let tall = body.height >= TALL;
         let list = if tall {
@@ -85,18 +101,37 @@ impl Screen for FindingsScreen {
             height: list,
             ..body
         };
-        self.below = tall.then(|| Rect {
-            x: body.x + 1,
+        let below = tall.then(|| Rect {
             y: body.y + list + 1,
-            width: body.width.saturating_sub(1),
             height: body.height - list - 1,
+            ..body
+        });
+        let (below, ladder) = match (below, split) {
+            (Some(below), Split::Below) => {
+                let (text, ladder) = Split::of(finding, below).parts(below);
+                (Some(text), ladder)
+            }
+            (below, _) => (below, beside),
+        };
+        self.below = below.map(|it| Rect {
+            x: it.x + 1,
+            width: it.width.saturating_sub(1),
+            ..it
         });
         self.place.lay(groups.len(), usize::from(list));
         let of = (self.place.selected, cx.model.version);
         if self.told != Some(of) {
             self.told = Some(of);
             self.story = match groups.get(self.place.selected) {
-                Some(group) => Pager::new(story::paragraphs(group, cx).0),
+                Some(group) => {
+                    let paragraphs = story::paragraphs(group, cx).0.into_iter();
+                    // The links are for the finding's own screen.
+                    Pager::new(
+                        paragraphs
+                            .map(|it| Paragraph { link: None, ..it })
+                            .collect(),
+                    )
+                }
                 None => Pager::default(),
             };
         }
@@ -104,6 +139,8 @@ impl Screen for FindingsScreen {
             self.story.lay(below);
         }
         self.hold(cx);
+        let finding = self.finding(cx);
+        self.ladder.lay(finding, None, ladder, cx);
     }
 
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
@@ -138,9 +175,9 @@ impl Screen for FindingsScreen {
         found
     }
 
-    fn click(&mut self, _column: u16, row: u16, cx: &ViewContext<'_>) -> KeyOutcome {
+    fn click(&mut self, column: u16, row: u16, cx: &ViewContext<'_>) -> KeyOutcome {
         let nth = self.place.top + usize::from(row);
-        if row >= self.list.height || nth >= cx.model.groups.len() {
+        if row >= self.list.height || column >= self.list.width || nth >= cx.model.groups.len() {
             return KeyOutcome::Ignored;
         }
         if nth == self.place.selected {
@@ -159,7 +196,16 @@ impl Screen for FindingsScreen {
             } else {
                 " Nothing was found: no rule has anything to say about this capture."
             };
-            StyledLine::from(text).draw(cx.look, self.list, buffer);
+            let line = narrowed::nothing_fits(cx);
+            let line = line.map_or_else(
+                || StyledLine::from(text),
+                |it| {
+                    let mut line = StyledLine::from(" ");
+                    line.0.extend(it.0);
+                    line
+                },
+            );
+            line.draw(cx.look, self.list, buffer);
             return;
         }
         let rows = groups.iter().enumerate().skip(self.place.top);
@@ -180,5 +226,6 @@ impl Screen for FindingsScreen {
             buffer.set_stringn(self.list.x, self.list.bottom(), rule, wide, style);
             self.story.draw(cx.look, below, buffer);
         }
+        self.ladder.draw(self.finding(cx), cx, buffer);
     }
 }

@@ -5,7 +5,7 @@ use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::keys::{self, Action, Scope, TABLE};
+use super::keys::{self, Action, Scope};
 use super::text_layout::{Pager, Paragraph};
 use super::view_model::OutcomeClass;
 use super::{KeyOutcome, Screen, TextSeek, ViewContext};
@@ -126,7 +126,7 @@ fn page(from: Scope, cx: &ViewContext<'_>) -> Vec<Paragraph> {
     scopes.extend(Scope::ALL);
     let mut told = Vec::new();
     for scope in scopes {
-        let rows: Vec<_> = TABLE.iter().filter(|row| row.scope == scope).collect();
+        let rows: Vec<_> = cx.session.keys.own(scope).collect();
         if told.contains(&scope) || rows.is_empty() {
             continue;
         }

@@ -1,6 +1,7 @@
 //! The key table. Dispatch, the footer, the help screen and the README are generated from it.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -75,6 +76,61 @@ pub enum Action {
     Mark,
     /// Completes the word being typed.
     Complete,
+    /// Shows everything instead of what fits an error, or the other way round.
+    Narrow,
+    /// Shows the times of segments in another way.
+    Times,
+    /// Shows the two marked connections next to each other.
+    Compare,
+}
+
+impl Action {
+    /// Its name in the configuration file.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Quit => "quit",
+            Self::Suspend => "suspend",
+            Self::Redraw => "redraw",
+            Self::Back => "back",
+            Self::Help => "help",
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::PageUp => "page-up",
+            Self::PageDown => "page-down",
+            Self::First => "first",
+            Self::Last => "last",
+            Self::Left => "left",
+            Self::Right => "right",
+            Self::Next => "next",
+            Self::Previous => "previous",
+            Self::Open => "open",
+            Self::Freeze => "freeze",
+            Self::Search => "search",
+            Self::SearchNext => "search-next",
+            Self::SearchPrevious => "search-previous",
+            Self::Light => "light",
+            Self::Copy => "copy",
+            Self::CopyMore => "copy-more",
+            Self::Export => "export",
+            Self::Filter => "filter",
+            Self::Sort => "sort",
+            Self::Reverse => "reverse",
+            Self::Rule => "rule",
+            Self::Connections => "connections",
+            Self::Worst => "worst",
+            Self::Finding => "finding",
+            Self::Mark => "mark",
+            Self::Complete => "complete",
+            Self::Times => "times",
+            Self::Compare => "compare",
+            Self::Narrow => "narrow",
+            Self::Tab(0) => "overview",
+            Self::Tab(1) => "findings",
+            Self::Tab(2) => "connections",
+            Self::Tab(_) => "sockets",
+        }
+    }
 }
 
 /// Where a binding applies.
@@ -92,6 +148,8 @@ pub enum Scope {
     Connections,
     /// On the screen of one connection.
     Connection,
+    /// On the screen of two connections.
+    Compare,
     /// In the table of sockets.
     Sockets,
     /// On text pages: the help and the rules' pages.
@@ -104,18 +162,37 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes, in the order of the help screen.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Everywhere,
         Self::Overview,
         Self::Findings,
         Self::Story,
         Self::Connections,
         Self::Connection,
+        Self::Compare,
         Self::Sockets,
         Self::Page,
         Self::Menu,
         Self::Line,
     ];
+
+    /// Its name in the configuration file.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Everywhere => "everywhere",
+            Self::Overview => "overview",
+            Self::Findings => "findings",
+            Self::Story => "finding",
+            Self::Connections => "connections",
+            Self::Connection => "connection",
+            Self::Compare => "two-connections",
+            Self::Sockets => "sockets",
+            Self::Page => "page",
+            Self::Menu => "menu",
+            Self::Line => "line",
+        }
+    }
 
     /// The heading in the help.
     #[must_use]
@@ -127,6 +204,7 @@ impl Scope {
             Self::Story => "A finding",
             Self::Connections => "Connections",
             Self::Connection => "A connection",
+            Self::Compare => "Two connections",
             Self::Sockets => "Sockets",
             Self::Page => "Help and rules",
             Self::Menu => "A menu",
@@ -176,27 +254,34 @@ impl KeyPress {
         })
     }
 
+    /// The keys that are not characters, by their printed names.
+    pub const NAMES: [(&'static str, KeyCode); 15] = [
+        ("space", KeyCode::Char(' ')),
+        ("enter", KeyCode::Enter),
+        ("esc", KeyCode::Esc),
+        ("backspace", KeyCode::Backspace),
+        ("tab", KeyCode::Tab),
+        ("shift-tab", KeyCode::BackTab),
+        ("up", KeyCode::Up),
+        ("down", KeyCode::Down),
+        ("left", KeyCode::Left),
+        ("right", KeyCode::Right),
+        ("pgup", KeyCode::PageUp),
+        ("pgdn", KeyCode::PageDown),
+        ("home", KeyCode::Home),
+        ("end", KeyCode::End),
+        ("f1", KeyCode::F(1)),
+    ];
+
     /// The printed name: `esc`, `pgdn`, `^z`, `/`.
     #[must_use]
     pub fn name(self) -> String {
-        let name = match self.code {
-            KeyCode::Char(' ') => "space".to_owned(),
-            KeyCode::Char(it) => it.to_string(),
-            KeyCode::Enter => "enter".to_owned(),
-            KeyCode::Esc => "esc".to_owned(),
-            KeyCode::Backspace => "backspace".to_owned(),
-            KeyCode::Tab => "tab".to_owned(),
-            KeyCode::BackTab => "shift-tab".to_owned(),
-            KeyCode::Up => "up".to_owned(),
-            KeyCode::Down => "down".to_owned(),
-            KeyCode::Left => "left".to_owned(),
-            KeyCode::Right => "right".to_owned(),
-            KeyCode::PageUp => "pgup".to_owned(),
-            KeyCode::PageDown => "pgdn".to_owned(),
-            KeyCode::Home => "home".to_owned(),
-            KeyCode::End => "end".to_owned(),
-            KeyCode::F(n) => format!("f{n}"),
-            _ => "?".to_owned(),
+        let named = Self::NAMES.iter().find(|(_, code)| *code == self.code);
+        let name = match (named, self.code) {
+            (Some((name, _)), _) => (*name).to_owned(),
+            (None, KeyCode::Char(it)) => it.to_string(),
+            (None, KeyCode::F(n)) => format!("f{n}"),
+            (None, _) => "?".to_owned(),
         };
         if self.control {
             format!("^{name}")
@@ -204,10 +289,26 @@ impl KeyPress {
             name
         }
     }
+
+    /// The key with this printed name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let rest = name.strip_prefix('^').filter(|rest| !rest.is_empty());
+        let (control, name) = (rest.is_some(), rest.unwrap_or(name));
+        let named = Self::NAMES.iter().find(|(it, _)| *it == name);
+        let mut chars = name.chars();
+        let code = match (named, chars.next(), chars.as_str()) {
+            (Some((_, code)), ..) => *code,
+            (None, Some(char), "") if !char.is_control() => KeyCode::Char(char),
+            (None, Some('f'), number) => KeyCode::F(number.parse().ok()?),
+            _ => return None,
+        };
+        Some(Self { code, control })
+    }
 }
 
 /// A row of the table.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct KeyBinding {
     /// Where it applies.
     pub scope: Scope,
@@ -246,6 +347,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
     use Scope as S;
     [
         row(S::Overview, &[key(K::Enter)], A::Open, "read more", "open the finding that is selected: what happened, what to change"),
+        row(S::Overview, &[char('d')], A::Times, "", "show times in the ladder since the beginning, since the segment before, or of day"),
         row(S::Overview, &[key(K::Up), char('k')], A::Up, "", "select the finding before"),
         row(S::Overview, &[key(K::Down), char('j')], A::Down, "", "select the finding after"),
 
@@ -253,13 +355,15 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Findings, &[char('c')], A::Connections, "connections", "list the connections that it names"),
         row(S::Findings, &[char('w')], A::Rule, "rule", "read the rule's page: why it matters, what it is not"),
         row(S::Findings, &[char('y')], A::Copy, "copy", "copy the finding as Markdown"),
+        row(S::Findings, &[char('d')], A::Times, "", "show times in the ladder since the beginning, since the segment before, or of day"),
 
-        row(S::Story, &[key(K::Enter)], A::Open, "open", "open what is marked: a connection, the cause, a consequence"),
+        row(S::Story, &[key(K::Enter)], A::Open, "open", "open what is marked: the frame of a piece of evidence, a connection, the cause, a consequence"),
         row(S::Story, &[key(K::Tab)], A::Next, "next link", "mark the next link"),
         row(S::Story, &[key(K::BackTab)], A::Previous, "", "mark the link before"),
         row(S::Story, &[char('c')], A::Connections, "connections", "list the connections that it names"),
         row(S::Story, &[char('w')], A::Rule, "rule", "read the rule's page: why it matters, what it is not"),
         row(S::Story, &[char('y')], A::Copy, "copy", "copy the finding as Markdown"),
+        row(S::Story, &[char('d')], A::Times, "", "show times in the ladder since the beginning, since the segment before, or of day"),
         row(S::Story, &[key(K::Right), char('l')], A::Right, "", "the next finding"),
         row(S::Story, &[key(K::Left), char('h')], A::Left, "", "the finding before"),
 
@@ -271,6 +375,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Connections, &[char('r')], A::Reverse, "", "turn the order round"),
         row(S::Connections, &[char('i')], A::Finding, "finding", "read the worst finding that names it"),
         row(S::Connections, &[char('m')], A::Mark, "", "mark it, or take the mark away"),
+        row(S::Connections, &[char('v')], A::Compare, "", "show the two marked ones next to each other, with the first difference"),
         row(S::Connections, &[char('y')], A::Copy, "copy", "copy its Wireshark filter, its addresses, what happened"),
         row(S::Connections, &[char('e')], A::Export, "export", "write the marked or listed ones to a capture, or the report to a file"),
 
@@ -280,7 +385,13 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Connection, &[char('c')], A::Connections, "the end", "to the segment that ended it"),
         row(S::Connection, &[char('i')], A::Finding, "finding", "read the worst finding that names it"),
         row(S::Connection, &[char('y')], A::Copy, "copy", "copy its Wireshark filter, the ladder, what happened, its findings as Markdown"),
+        row(S::Connection, &[char('d')], A::Times, "times", "show times since the beginning, since the segment before, or of day"),
         row(S::Connection, &[char('e')], A::Export, "export", "write it to a capture"),
+
+        row(S::Compare, &[key(K::Tab), key(K::Right), key(K::Left), char('l'), char('h')], A::Next, "other side", "move in the other ladder"),
+        row(S::Compare, &[char('c')], A::Connections, "difference", "to the first difference"),
+        row(S::Compare, &[key(K::Enter)], A::Open, "open", "open the connection, at the selected segment"),
+        row(S::Compare, &[char('d')], A::Times, "times", "show times since the beginning, since the segment before, or of day"),
 
         row(S::Menu, &[key(K::Enter), char('y')], A::Open, "copy it", "take what is marked"),
 
@@ -295,6 +406,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Everywhere, &[char('n')], A::SearchNext, "", "next place found"),
         row(S::Everywhere, &[char('N')], A::SearchPrevious, "", "place found before"),
         row(S::Everywhere, &[char('!')], A::Worst, "", "read the worst finding"),
+        row(S::Everywhere, &[char('E')], A::Narrow, "", "with --error: show everything, or again only what fits the error"),
         row(S::Everywhere, &[char('?'), key(K::F(1))], A::Help, "help", "this help"),
         row(S::Everywhere, &[char(' ')], A::Freeze, "", "freeze what is shown, or follow again"),
         row(S::Everywhere, &[char('q'), control('c')], A::Quit, "quit", "quit"),
@@ -312,28 +424,75 @@ pub(crate) static TABLE: &[KeyBinding] = &{
     ]
 };
 
-/// The rows that apply in a scope, its own first.
-pub fn rows(scope: Scope) -> impl Iterator<Item = &'static KeyBinding> {
-    let own = TABLE.iter().filter(move |it| it.scope == scope);
-    let common = TABLE.iter().filter(|it| it.scope == Scope::Everywhere);
-    let common = common.filter(move |_| scope != Scope::Everywhere);
-    own.chain(common)
+/// The bindings that apply: those of the table, with the changes of the configuration file.
+#[derive(Clone, Debug)]
+pub struct KeyTable(Arc<[KeyBinding]>);
+
+impl Default for KeyTable {
+    fn default() -> Self {
+        Self(Arc::from(TABLE))
+    }
 }
 
-/// The action of a key in a scope.
-#[must_use]
-pub(crate) fn action(scope: Scope, key: KeyPress) -> Option<Action> {
-    let mut rows = rows(scope);
-    rows.find(|row| row.keys.contains(&key))
-        .map(|row| row.action)
-}
+impl KeyTable {
+    /// The scope's own rows.
+    pub(super) fn own(&self, scope: Scope) -> impl Iterator<Item = &KeyBinding> {
+        self.0.iter().filter(move |it| it.scope == scope)
+    }
 
-/// The key that the footer shows for an action.
-#[must_use]
-pub fn name(scope: Scope, action: Action) -> Option<String> {
-    let mut rows = rows(scope);
-    let row = rows.find(|row| row.action == action)?;
-    row.keys.first().map(|key| key.name())
+    /// The rows that apply in a scope, its own first.
+    pub(super) fn rows(&self, scope: Scope) -> impl Iterator<Item = &KeyBinding> {
+        let common = self.own(Scope::Everywhere);
+        let common = common.filter(move |_| scope != Scope::Everywhere);
+        self.own(scope).chain(common)
+    }
+
+    /// The action of a key in a scope.
+    #[must_use]
+    pub(crate) fn action(&self, scope: Scope, key: KeyPress) -> Option<Action> {
+        let mut rows = self.rows(scope);
+        rows.find(|row| row.keys.contains(&key))
+            .map(|row| row.action)
+    }
+
+    /// The key that the footer shows for an action.
+    #[must_use]
+    pub fn name(&self, scope: Scope, action: Action) -> Option<String> {
+        let mut rows = self.rows(scope);
+        let row = rows.find(|row| row.action == action)?;
+        row.keys.first().map(|key| key.name())
+    }
+
+    /// The names of a scope's own actions.
+    pub fn actions(&self, scope: Scope) -> impl Iterator<Item = &'static str> {
+        self.own(scope).map(|it| it.action.word())
+    }
+
+    /// Gives an action of a scope other keys. Returns whether the scope has such an action.
+    pub fn rebind(&mut self, scope: Scope, action: &str, keys: Vec<KeyPress>) -> bool {
+        let mut rows = self.0.to_vec();
+        let found = rows
+            .iter_mut()
+            .find(|it| it.scope == scope && it.action.word() == action);
+        let Some(row) = found else { return false };
+        // The configuration is read once and applies until the program ends.
+        row.keys = Vec::leak(keys);
+        self.0 = rows.into();
+        true
+    }
+
+    /// A key with two meanings in one scope: the scope, the key's name, and both actions.
+    #[must_use]
+    pub fn clash(&self) -> Option<(Scope, String, &'static str, &'static str)> {
+        let rows = self.0.iter().enumerate();
+        rows.flat_map(|(nth, row)| row.keys.iter().map(move |key| (nth, row, key)))
+            .find_map(|(nth, row, key)| {
+                let mut before = self.0[..nth].iter();
+                let other = before.find(|it| it.scope == row.scope && it.keys.contains(key))?;
+                let names = (other.action.word(), row.action.word());
+                Some((row.scope, key.name(), names.0, names.1))
+            })
+    }
 }
 
 /// The names of a row's keys: `up k`.
@@ -383,6 +542,8 @@ mod tests {
 
     #[test]
     fn a_scope_may_give_a_key_another_meaning() {
+        let table = KeyTable::default();
+        let action = |scope, key| table.action(scope, key);
         assert_eq!(action(Scope::Story, key(KeyCode::Tab)), Some(Action::Next));
         assert_eq!(action(Scope::Story, char('q')), Some(Action::Quit));
         assert_eq!(action(Scope::Page, key(KeyCode::Tab)), None);
@@ -390,7 +551,25 @@ mod tests {
             action(Scope::Findings, key(KeyCode::Right)),
             Some(Action::Open)
         );
-        assert_eq!(name(Scope::Story, Action::Back).as_deref(), Some("esc"));
+        let name = table.name(Scope::Story, Action::Back);
+        assert_eq!(name.as_deref(), Some("esc"));
+        assert_eq!(table.clash(), None);
+    }
+
+    #[test]
+    fn every_key_and_every_action_has_one_name() {
+        for row in TABLE {
+            for key in row.keys {
+                assert_eq!(KeyPress::named(&key.name()), Some(*key), "{}", key.name());
+            }
+            let mut own = TABLE.iter().filter(|it| it.scope == row.scope);
+            let same = |it: &&KeyBinding| it.action.word() == row.action.word();
+            assert_eq!(own.clone().filter(same).count(), 1, "{:?}", row.action);
+            assert!(own.any(|it| it.action == row.action));
+        }
+        for wrong in ["", "hyper", "ab", "f999"] {
+            assert_eq!(KeyPress::named(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

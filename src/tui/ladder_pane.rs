@@ -14,6 +14,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::text_layout::{ListPosition, holds, scroll_bar, width};
+use super::times::{self, TimeStyle};
 use super::{Action, Look, TextSeek, ViewContext};
 use crate::analysis::connection::{Connection, Standing, State, Who};
 use crate::analysis::transcript::{
@@ -30,7 +31,7 @@ use crate::rules::{Finding, Severity};
 
 /// Width of a state's name, the longest being `SYN-RECEIVED`.
 const STATE: u16 = 12;
-/// Width of the time at the left.
+/// Width of the time at the left, if it is no time of day.
 const TIME: u16 = 9;
 /// Width of a frame number.
 const FRAME: u16 = 8;
@@ -105,6 +106,17 @@ impl LadderPane {
         }
     }
 
+    /// Handles a cursor motion where nothing can be unfolded.
+    pub(super) fn act_alone(&mut self, action: Action) -> bool {
+        self.place.act(action)
+    }
+
+    /// The selected frame; of a folded run, its first.
+    pub(super) fn frame(&self, reread: &ConnectionTranscript) -> Option<FrameNumber> {
+        let step = self.step().and_then(|it| reread.transcript.steps.get(it))?;
+        Some(step.frame)
+    }
+
     /// Index of the selected step; of a folded run, its first.
     fn step(&self) -> Option<usize> {
         match self.segment_rows.lines.get(self.place.selected)? {
@@ -149,7 +161,7 @@ impl LadderPane {
     }
 
     /// The whole ladder as text.
-    pub(super) fn to_text(&self, reread: &ConnectionTranscript, look: &Look) -> String {
+    pub(super) fn to_text(&self, reread: &ConnectionTranscript, cx: &ViewContext<'_>) -> String {
         let rows = u16::try_from(self.segment_rows.lines.len().min(MOST_ROWS)).unwrap_or(u16::MAX);
         let area = Rect::new(0, 0, TEXT_WIDTH, rows + 1 + DETAIL);
         let mut whole = Self {
@@ -160,7 +172,7 @@ impl LadderPane {
             .place
             .lay(self.segment_rows.lines.len(), usize::from(rows));
         let mut buffer = Buffer::empty(area);
-        whole.draw_rows(&[], look, reread, area, &mut buffer);
+        whole.draw_rows(&[], cx, reread, area, &mut buffer);
         let lines = (0..=rows).map(|y| {
             let cells = (0..area.width).filter_map(|x| Some(buffer.cell((x, y))?.symbol()));
             cells.collect::<String>().trim_end().to_owned()
@@ -179,7 +191,7 @@ impl LadderPane {
         buffer: &mut Buffer,
     ) {
         let look = cx.look;
-        let rows = self.draw_rows(evidence_lines, look, reread, area, buffer);
+        let rows = self.draw_rows(evidence_lines, cx, reread, area, buffer);
         let selected = self.place.selected.checked_sub(self.place.top);
         if let Some(y) = selected.and_then(|it| u16::try_from(it).ok())
             && y < rows.height
@@ -222,12 +234,13 @@ impl LadderPane {
     fn draw_rows(
         &self,
         evidence_lines: &[EvidenceLine<'_>],
-        look: &Look,
+        cx: &ViewContext<'_>,
         reread: &ConnectionTranscript,
         area: Rect,
         buffer: &mut Buffer,
     ) -> Rect {
-        let columns = LadderColumns::of(area);
+        let look = cx.look;
+        let columns = LadderColumns::of(area, look.times);
         columns.draw_head(reread, look, area, buffer);
         let rows = Rect {
             y: area.y + 1.min(area.height),
@@ -235,12 +248,7 @@ impl LadderPane {
             ..area
         };
         let start = reread.connection.first.time;
-        // For a connection shorter than 10 s, milliseconds are too coarse.
-        let places = if reread.connection.lasted() < Duration::from_secs(10) {
-            6
-        } else {
-            3
-        };
+        let places = times::places(reread);
         for (y, nth) in (rows.top()..rows.bottom()).zip(self.place.top..) {
             let Some(segment_row) = self.segment_rows.lines.get(nth) else {
                 break;
@@ -258,12 +266,10 @@ impl LadderPane {
                     let before = step
                         .checked_sub(1)
                         .and_then(|it| reread.transcript.steps.get(it));
-                    let sign = evidence_lines
-                        .iter()
-                        .filter(|it| it.0 == one.frame)
-                        .map(|it| it.1)
-                        .max();
-                    let time = format!("{:.places$}", one.time.since(start).as_secs_f64());
+                    let sign = cited(evidence_lines, std::slice::from_ref(one));
+                    let earlier = before.map(|it| it.time);
+                    let zone = &cx.session.zone;
+                    let time = look.times.cell(one.time, earlier, start, places, zone);
                     let drawing = LadderDrawing {
                         step: one,
                         before,
@@ -290,6 +296,12 @@ impl LadderPane {
                         text += &format!(", {} of them again", number(*again as u64));
                     }
                     columns.draw_between(&text, ":", look, row, buffer);
+                    let steps = reread.transcript.steps.get(*first..=*last);
+                    if let Some(severity) = cited(evidence_lines, steps.unwrap_or_default()) {
+                        let style = look.theme.style(severity.into());
+                        let sign = look.glyphs.sign(severity);
+                        buffer.set_stringn(row.x + 1, row.y, sign, 1, style);
+                    }
                 }
                 TranscriptRow::Pause(pause) => {
                     let text = format!("{} of silence", duration(*pause));
@@ -381,6 +393,12 @@ impl LadderPane {
     }
 }
 
+/// The severity of the worst finding that cites one of these segments.
+fn cited(evidence_lines: &[EvidenceLine<'_>], steps: &[TranscriptStep]) -> Option<Severity> {
+    let of = |line: &&EvidenceLine<'_>| steps.iter().any(|step| step.frame == line.0);
+    evidence_lines.iter().filter(of).map(|it| it.1).max()
+}
+
 /// The text for the step that ended the connection.
 fn close_of(connection: &Connection, step: &TranscriptStep) -> Option<&'static str> {
     let teardown = &connection.teardown;
@@ -418,6 +436,7 @@ pub(super) fn said(step: &TranscriptStep, reread: &ConnectionTranscript) -> Stri
 
 /// The column of each part of a row.
 struct LadderColumns {
+    times: TimeStyle,
     time: u16,
     frame: Option<u16>,
     states: [u16; 2],
@@ -433,16 +452,18 @@ struct LadderDrawing<'a> {
 }
 
 impl LadderColumns {
-    fn of(area: Rect) -> Self {
+    fn of(area: Rect, times: TimeStyle) -> Self {
+        let wide = times.columns(TIME);
         // Cursor, severity symbol, then the time.
         let time = area.x + 2;
-        let frame = (area.width >= WIDE).then_some(time + TIME + 1);
+        let frame = (area.width >= WIDE).then_some(time + wide + 1);
         let narrow = area.width < 60;
         let state = if narrow { 0 } else { STATE };
-        let first = frame.map_or(time + TIME, |frame| frame + FRAME) + 1;
+        let first = frame.map_or(time + wide, |frame| frame + FRAME) + 1;
         let left = first + state + u16::from(!narrow);
         let right = area.right().saturating_sub(state + 4).max(left + 4);
         Self {
+            times,
             time,
             frame,
             states: [first, right + 2],
@@ -460,6 +481,20 @@ impl LadderColumns {
         let connection = &reread.connection;
         let client = StyledLine::of(Tone::Client, format!("client {}", connection.client));
         let server = StyledLine::of(Tone::Server, format!("server {}", connection.server));
+        let wide = usize::from(self.times.columns(TIME));
+        let heading = format!("{:>wide$}", self.times.heading());
+        let time = Rect {
+            x: self.time.min(area.right()),
+            width: self
+                .times
+                .columns(TIME)
+                .min(area.right().saturating_sub(self.time)),
+            height: 1.min(area.height),
+            ..area
+        };
+        StyledLine::default()
+            .faint(heading)
+            .draw(look, time, buffer);
         let from = self.states[0].min(area.right());
         let room = Rect {
             x: from,
@@ -480,6 +515,7 @@ impl LadderColumns {
         buffer: &mut Buffer,
     ) {
         let (step, y) = (drawing.step, row.y);
+        let wide = self.times.columns(TIME);
         let right = row.right().saturating_sub(1);
         let style = |tone| look.theme.style(tone);
         let mut put = |x: u16, room: u16, text: &str, tone: Tone| {
@@ -492,8 +528,8 @@ impl LadderColumns {
         }
         put(
             self.time,
-            TIME,
-            &format!("{:>w$}", drawing.time, w = usize::from(TIME)),
+            wide,
+            &format!("{:>w$}", drawing.time, w = usize::from(wide)),
             Tone::Faint,
         );
         if let Some(frame) = self.frame {

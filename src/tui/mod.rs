@@ -18,9 +18,11 @@ mod app;
 mod bytes_pane;
 mod chart;
 mod columns;
+mod compare;
 mod completion;
 mod connection;
 mod connections;
+mod finding_ladder;
 mod finding_words;
 mod findings;
 mod glyphs;
@@ -28,8 +30,10 @@ mod help;
 pub mod keys;
 mod ladder_pane;
 mod menu;
+mod narrowed;
 mod overview;
 mod prompt;
+mod reread;
 mod rows;
 mod segments_pane;
 mod sockets;
@@ -38,6 +42,7 @@ mod task;
 mod text_layout;
 mod text_search;
 mod theme;
+mod times;
 mod verdict_pane;
 mod view_model;
 
@@ -49,14 +54,17 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 pub use app::App;
+pub use columns::names as column_names;
 pub use glyphs::Glyphs;
-pub use keys::{Action, Scope};
+pub use keys::{Action, KeyPress, KeyTable, Scope};
 pub use task::{Cancel, Task, TaskOutcome, Tasks};
-pub use theme::{Depth, Theme};
+pub use theme::{Colours, Depth, Theme};
+pub use times::TimeStyle;
 pub use view_model::ViewModel;
 
 use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::transcript::ConnectionTranscript;
+use crate::base::frame_ref::FrameNumber;
 use crate::report::snapshot::{ReadProgress, Snapshot};
 use crate::report::wording::moment::Zone;
 
@@ -71,6 +79,10 @@ pub struct ScreenSubject {
     pub time_wait: Duration,
     /// Does everything that reaches outside the screens.
     pub host: Arc<dyn Host>,
+    /// What the keys mean.
+    pub keys: KeyTable,
+    /// The columns of the table of connections, by their names; `None`: those that fit.
+    pub columns: Option<Vec<&'static str>>,
 }
 
 /// File access and rereading, implemented by `run`. Called from [`Tasks`], never while a key waits.
@@ -113,6 +125,8 @@ pub struct Look {
     pub theme: Theme,
     /// Symbols.
     pub glyphs: Glyphs,
+    /// How the times of segments are shown.
+    pub times: TimeStyle,
 }
 
 /// What every screen can read.
@@ -241,6 +255,8 @@ pub enum KeyOutcome {
     Open(Box<dyn Screen>),
     /// Open the connection with this number.
     Connection(u32),
+    /// The same, at one of its frames.
+    Frame(u32, FrameNumber),
     /// Switch to a tab.
     Go(Tab),
     /// Switch to a tab and pass it what to show, such as a filter.

@@ -4,6 +4,7 @@
 //! The parts are in the order in which a user investigates a fault. In a low terminal the findings keep their rows and
 //! the charts shrink.
 
+use super::finding_ladder::{FindingLadder, Split};
 use super::finding_words::headline;
 use super::finding_words::hedge;
 use super::finding_words::{hosts, subject};
@@ -15,6 +16,7 @@ use ratatui::layout::Rect;
 
 use super::chart::{self, BarPart};
 use super::keys::{Action, Scope};
+use super::narrowed;
 use super::story::StoryScreen;
 use super::text_layout::{LEGIBLE, ListPosition, Paragraph, WrappedRow, find, holds};
 use super::view_model::{FindingGroup, OutcomeClass};
@@ -25,7 +27,7 @@ use crate::base::format::{count, number};
 use crate::base::net::Skip;
 use crate::report::rich_text::StyledLine;
 use crate::report::snapshot::ReadStage;
-use crate::rules::Severity;
+use crate::rules::{Finding, Severity};
 
 /// Columns to the left of a chart.
 const LABEL: u16 = 11;
@@ -40,6 +42,8 @@ const TALL: u16 = 32;
 const FEW: usize = 16;
 /// Limit of columns that share one value.
 const WIDEST: usize = 8;
+/// Rows of the smallest useful ladder below the charts.
+const LADDER_ROWS: u16 = 12;
 /// The highest useful chart.
 const HIGHEST: u16 = 3;
 
@@ -55,9 +59,18 @@ pub(super) struct OverviewScreen {
     /// The facts about the capture, wrapped.
     capture: Vec<WrappedRow>,
     legend: Vec<WrappedRow>,
+    /// What is left of the ladder.
+    left: Rect,
+    ladder: FindingLadder,
 }
 
 impl OverviewScreen {
+    /// The first finding of the selected group.
+    fn finding<'a>(&self, cx: &ViewContext<'a>) -> Option<&'a Finding> {
+        let findings = &cx.model.snapshot.findings;
+        self.selected(cx).and_then(|it| findings.get(it.first))
+    }
+
     fn selected<'a>(&self, cx: &ViewContext<'a>) -> Option<&'a FindingGroup> {
         cx.model.groups.get(self.place.selected)
     }
@@ -73,14 +86,21 @@ impl Screen for OverviewScreen {
     }
 
     fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
+        let groups = cx.model.groups.len();
+        self.place.selected = self.place.selected.min(groups.saturating_sub(1));
+        let finding = self.finding(cx);
+        let split = Split::of(finding, body);
+        let (body, mut ladder) = match split {
+            Split::Beside => split.parts(body),
+            Split::Alone | Split::Below => (body, None),
+        };
+        self.left = body;
         let body = inside(body);
         self.legend = Paragraph::new(0, legend(cx)).rows(body.width);
         self.capture = capture(cx)
             .iter()
             .flat_map(|it| it.rows(body.width))
             .collect();
-        let groups = cx.model.groups.len();
-        self.place.selected = self.place.selected.min(groups.saturating_sub(1));
         self.told = self
             .selected(cx)
             .map_or_else(Vec::new, |group| told(group, cx, body));
@@ -98,6 +118,21 @@ impl Screen for OverviewScreen {
             .filter(|time_row| !time_row.is_flat())
             .count() as u16;
         self.chart = (1 + left / high.max(1)).min(HIGHEST);
+        // Below the charts, if enough rows are left, with low charts if need be.
+        if split == Split::Below && left > LADDER_ROWS {
+            let above = |chart: u16| high * (chart - 1);
+            if left - above(self.chart).min(left) <= LADDER_ROWS {
+                self.chart = 1;
+            }
+            let height = left - above(self.chart).min(left) - 1;
+            self.left.height -= height + 1;
+            ladder = Some(Rect {
+                y: self.left.bottom() + 1,
+                height,
+                ..self.left
+            });
+        }
+        self.ladder.lay(finding, None, ladder, cx);
         let told = self.told.len();
         let rows = usize::from(self.findings).saturating_sub(told).max(1);
         self.place.lay(groups, rows);
@@ -125,7 +160,10 @@ impl Screen for OverviewScreen {
         found.is_some_and(|nth| self.place.select(nth))
     }
 
-    fn click(&mut self, _column: u16, row: u16, cx: &ViewContext<'_>) -> KeyOutcome {
+    fn click(&mut self, column: u16, row: u16, cx: &ViewContext<'_>) -> KeyOutcome {
+        if column >= self.left.width {
+            return KeyOutcome::Ignored;
+        }
         // The findings start below the verdict and a blank row; the selected one has its text below it.
         let Some(row) = usize::from(row).checked_sub(2) else {
             return KeyOutcome::Ignored;
@@ -145,8 +183,9 @@ impl Screen for OverviewScreen {
         KeyOutcome::Done
     }
 
-    fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
-        let mut left = inside(area);
+    fn draw(&self, cx: &ViewContext<'_>, _area: Rect, buffer: &mut Buffer) {
+        self.ladder.draw(self.finding(cx), cx, buffer);
+        let mut left = inside(self.left);
         let mut take = |height: u16| {
             let height = height.min(left.height);
             let part = Rect { height, ..left };
@@ -275,7 +314,7 @@ fn draw_rows(rows: &[WrappedRow], cx: &ViewContext<'_>, area: Rect, buffer: &mut
 /// The summary of all connections in one line.
 fn verdict(cx: &ViewContext<'_>) -> StyledLine {
     let model = cx.model;
-    let all = cx.snapshot().connections_total();
+    let all = cx.model.connections();
     let mut line = StyledLine::default();
     for (severity, one, many) in [
         (Severity::Error, "error", "errors"),
@@ -299,6 +338,9 @@ fn verdict(cx: &ViewContext<'_>) -> StyledLine {
 /// Text for an empty list of findings.
 fn nothing(cx: &ViewContext<'_>) -> StyledLine {
     let summary = &cx.snapshot().summary;
+    if let Some(line) = narrowed::nothing_fits(cx) {
+        return line;
+    }
     match &cx.progress.stage {
         ReadStage::Failed(why) => StyledLine::of(Tone::Error, escape(why.as_bytes())),
         ReadStage::Reading if summary.frames == 0 => StyledLine::of(

@@ -76,6 +76,10 @@ impl TableRows {
         let snapshot = &model.snapshot;
         let chosen = FilterEvaluator::new(&rows_wanted.query, snapshot, &model.naming).chosen();
         let mut places = chosen.rows;
+        if snapshot.narrowed.is_some() {
+            let shown = |place: &u32| snapshot.summaries.get(*place as usize);
+            places.retain(|place| shown(place).is_some_and(|it| model.shows(it.id)));
+        }
         if rows_wanted.by != SortKey::Number {
             let mut keyed: Vec<(Sorting, u32)> = places
                 .iter()

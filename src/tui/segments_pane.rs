@@ -18,6 +18,11 @@ const WIDE: u16 = 100;
 /// Columns from which the IP identification is shown too.
 const WIDER: u16 = 120;
 
+/// Width of the time, if it is no time of day.
+const TIME: u16 = 10;
+/// Decimal places of the time: as captures have it.
+const PLACES: usize = 6;
+
 /// The table's position.
 #[derive(Default)]
 pub(super) struct SegmentsPane {
@@ -41,6 +46,14 @@ impl SegmentsPane {
             .steps
             .get(self.place.selected)
             .map(|it| it.frame)
+    }
+
+    /// Selects the row of a frame.
+    pub(super) fn show(&mut self, frame: FrameNumber, reread: &ConnectionTranscript) {
+        if let Some(step) = reread.transcript.step_of(frame) {
+            self.place.lay(reread.transcript.steps.len(), 1);
+            self.place.select(step);
+        }
     }
 
     pub(super) fn click(&mut self, row: u16) -> bool {
@@ -70,9 +83,15 @@ impl SegmentsPane {
     ) {
         let look = cx.look;
         let wide = area.width >= WIDE;
+        let time = usize::from(look.times.columns(TIME));
         let mut head = format!(
-            "  {:>7} {:>10}  {:<9} {:>8} {:>8} {:>6}",
-            "frame", "time", "flags", "seq", "ack", "len"
+            "  {:>7} {:>time$}  {:<9} {:>8} {:>8} {:>6}",
+            "frame",
+            look.times.heading(),
+            "flags",
+            "seq",
+            "ack",
+            "len"
         );
         if wide {
             head += &format!(" {:>9} {:>3}", "window", "ttl");
@@ -107,11 +126,16 @@ impl SegmentsPane {
                 step.kind,
                 SegmentKind::Again | SegmentKind::Ahead(_) | SegmentKind::Fill | SegmentKind::Probe
             );
+            let earlier = nth
+                .checked_sub(1)
+                .and_then(|it| reread.transcript.steps.get(it));
+            let earlier = earlier.map(|it| it.time);
+            let zone = &cx.session.zone;
+            let at = look.times.cell(step.time, earlier, start, PLACES, zone);
             let mut line = StyledLine::default()
                 .plain(format!(
-                    "  {:>7} {:>10.6}  ",
+                    "  {:>7} {at:>time$}  ",
                     reread.frames.column(step.frame),
-                    step.time.since(start).as_secs_f64()
                 ))
                 .with(tone, format!("{arrow} {:<7}", short(step.flags)))
                 .plain(format!(

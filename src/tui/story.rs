@@ -8,6 +8,7 @@ use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::finding_ladder::{FindingLadder, Split};
 use super::finding_words::{self};
 use super::keys::{Action, Scope};
 use super::text_layout::{Pager, Paragraph};
@@ -15,6 +16,7 @@ use super::view_model::{FindingGroup, ViewModel};
 use super::{KeyOutcome, Screen, TextSeek, ViewContext};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{count, number};
+use crate::base::frame_ref::FrameNumber;
 use crate::report::log_lines;
 use crate::report::rich_text::StyledLine;
 use crate::report::wording::connection;
@@ -30,6 +32,8 @@ const PLACES: usize = 12;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StoryLink {
     Connection(u32),
+    /// A frame that is evidence, and its connection.
+    Frame(u32, FrameNumber),
     Group(usize),
     All,
 }
@@ -43,6 +47,9 @@ pub(super) struct StoryScreen {
     told: Option<(usize, u64)>,
     pager: Pager,
     links: Vec<StoryLink>,
+    /// The area of the text.
+    text: Rect,
+    ladder: FindingLadder,
 }
 
 impl StoryScreen {
@@ -53,12 +60,29 @@ impl StoryScreen {
             told: None,
             pager: Pager::default(),
             links: Vec::new(),
+            text: Rect::default(),
+            ladder: FindingLadder::default(),
+        }
+    }
+
+    /// The first finding of the group.
+    fn finding<'a>(&self, cx: &ViewContext<'a>) -> Option<&'a Finding> {
+        let group = cx.model.groups.get(self.group)?;
+        cx.model.snapshot.findings.get(group.first)
+    }
+
+    /// The frame of the evidence that is marked.
+    fn frame(&self) -> Option<FrameNumber> {
+        match self.links.get(self.pager.marked()?)? {
+            StoryLink::Frame(_, frame) => Some(*frame),
+            _ => None,
         }
     }
 
     fn follow(&self, link: Option<usize>, cx: &ViewContext<'_>) -> KeyOutcome {
         match link.and_then(|nth| self.links.get(nth)) {
             Some(StoryLink::Connection(id)) => KeyOutcome::Connection(*id),
+            Some(StoryLink::Frame(id, frame)) => KeyOutcome::Frame(*id, *frame),
             Some(StoryLink::Group(group)) => {
                 KeyOutcome::Open(Box::new(Self::new(cx.model, *group)))
             }
@@ -97,9 +121,9 @@ fn held(model: &ViewModel, group: usize) -> Option<(&'static str, String)> {
 
 impl Screen for StoryScreen {
     fn name(&self, cx: &ViewContext<'_>) -> String {
-        let group = cx.model.groups.get(self.group);
-        let finding = group.and_then(|it| cx.snapshot().findings.get(it.first));
-        let rule = finding.map_or("finding", |it| it.rule);
+        let Some(rule) = self.finding(cx).map(|it| it.rule) else {
+            return "finding".to_owned();
+        };
         format!("{rule} ({} of {})", self.group + 1, cx.model.groups.len())
     }
 
@@ -110,20 +134,30 @@ impl Screen for StoryScreen {
     fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
         let of = (self.group, cx.model.version);
         if self.told != Some(of) {
-            let groups = 0..cx.model.groups.len();
+            let groups_shown = cx.model.groups.len();
+            let groups = std::iter::once(self.group).chain(0..groups_shown);
             let again = groups
                 .into_iter()
                 .find(|nth| self.held.is_some() && held(cx.model, *nth) == self.held);
-            self.group = again.unwrap_or(self.group);
+            // A finding that is not shown any more gives its place to no other.
+            self.group = again.unwrap_or(groups_shown);
             self.told = Some((self.group, cx.model.version));
             let (paragraphs, links) = match cx.model.groups.get(self.group) {
                 Some(group) => paragraphs(group, cx),
-                None => (vec![Paragraph::new(0, "This finding is gone.")], Vec::new()),
+                None => (
+                    vec![Paragraph::new(0, "This finding is not among those shown.")],
+                    Vec::new(),
+                ),
             };
             self.pager.replace(paragraphs);
             self.links = links;
         }
-        self.pager.lay(inside(body));
+        let finding = self.finding(cx);
+        let (text, ladder) = Split::of(finding, body).parts(body);
+        self.text = inside(text);
+        self.pager.lay(self.text);
+        let frame = self.frame();
+        self.ladder.lay(finding, frame, ladder, cx);
     }
 
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
@@ -144,17 +178,21 @@ impl Screen for StoryScreen {
         self.pager.seek(needle, seek)
     }
 
-    fn click(&mut self, _column: u16, row: u16, cx: &ViewContext<'_>) -> KeyOutcome {
+    fn click(&mut self, column: u16, row: u16, cx: &ViewContext<'_>) -> KeyOutcome {
+        if column >= self.text.width || row >= self.text.height {
+            return KeyOutcome::Ignored;
+        }
         let before = self.pager.marked();
-        match self.pager.click(row) {
+        match self.pager.click(column, row) {
             Some(link) if Some(link) == before => self.follow(Some(link), cx),
             Some(_) => KeyOutcome::Done,
             None => KeyOutcome::Ignored,
         }
     }
 
-    fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
-        self.pager.draw(cx.look, inside(area), buffer);
+    fn draw(&self, cx: &ViewContext<'_>, _area: Rect, buffer: &mut Buffer) {
+        self.pager.draw(cx.look, self.text, buffer);
+        self.ladder.draw(self.finding(cx), cx, buffer);
     }
 }
 
@@ -315,8 +353,25 @@ impl StoryText<'_, '_> {
                 .strong(self.cx.snapshot().frames.name(evidence.frame_ref.frame))
                 .faint(format!("  {}  ", self.offset(evidence.frame_ref.time)))
                 .plain(evidence.note.clone());
-            self.page.push(Paragraph::new(2, line).hanging(6));
+            let mut paragraph = Paragraph::new(2, line).hanging(6);
+            let frame = evidence.frame_ref.frame;
+            if let Some(id) = self.connection_of(frame, finding) {
+                paragraph = paragraph.link(self.link(StoryLink::Frame(id, frame)));
+            }
+            self.page.push(paragraph);
         }
+    }
+
+    /// The connection that a frame of the evidence most likely belongs to: one that it began or ended, else the first
+    /// that the finding names.
+    fn connection_of(&self, frame: FrameNumber, finding: &Finding) -> Option<u32> {
+        let snapshot = self.cx.snapshot();
+        let ids = finding.connections.iter().copied();
+        let ends = |id: &u32| {
+            let summary = snapshot.connection_summary(*id);
+            summary.is_some_and(|it| it.first.frame == frame || it.close.frame == frame)
+        };
+        ids.clone().find(ends).or_else(|| ids.clone().next())
     }
 
     /// The group's other findings: the same fault at other hosts.

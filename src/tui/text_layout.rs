@@ -15,6 +15,9 @@ use crate::report::rich_text::StyledLine;
 /// Width limit for running text: in longer rows the eye loses the next one.
 pub(super) const LEGIBLE: u16 = 110;
 
+/// From this width on, running text stands in two columns next to each other.
+const TWO: u16 = 150;
+
 impl StyledLine {
     /// Width in columns of the terminal.
     pub(super) fn columns(&self) -> usize {
@@ -248,6 +251,9 @@ pub(super) struct Pager {
     rows: Vec<WrappedRow>,
     /// The width that the rows were wrapped for.
     columns: u16,
+    /// In how many columns of text, next to each other, the rows stand.
+    beside: usize,
+    /// How many rows are in sight, in all columns.
     height: usize,
     top: usize,
     marked: usize,
@@ -283,8 +289,13 @@ impl Pager {
     }
 
     pub(super) fn lay(&mut self, area: Rect) {
+        self.beside = match area.width >= TWO {
+            true => 2,
+            false => 1,
+        };
         // One column for the scroll bar, and a blank one before it.
-        let columns = area.width.saturating_sub(2).clamp(1, LEGIBLE);
+        let wide = area.width / self.beside as u16;
+        let columns = wide.saturating_sub(2).clamp(1, LEGIBLE);
         if columns != self.columns {
             let before = self.rows.len();
             self.columns = columns;
@@ -297,7 +308,7 @@ impl Pager {
             let top = (self.top * self.rows.len()).checked_div(before);
             self.top = top.unwrap_or(self.top);
         }
-        self.height = usize::from(area.height);
+        self.height = usize::from(area.height) * self.beside;
         self.top = self.top.min(self.last_top());
     }
 
@@ -364,9 +375,12 @@ impl Pager {
         self.top = self.top.min(self.last_top());
     }
 
-    /// The link at a row of the screen.
-    pub(super) fn click(&mut self, row: u16) -> Option<usize> {
-        let link = self.rows.get(self.top + usize::from(row))?.link?;
+    /// The link at a place of the screen.
+    pub(super) fn click(&mut self, column: u16, row: u16) -> Option<usize> {
+        let tall = self.height / self.beside.max(1);
+        let right = self.beside == 2 && column > self.columns + 2;
+        let row = usize::from(row) + if right { tall } else { 0 };
+        let link = self.rows.get(self.top + row)?.link?;
         self.marked = link;
         Some(link)
     }
@@ -384,11 +398,16 @@ impl Pager {
 
     pub(super) fn draw(&self, look: &Look, area: Rect, buffer: &mut Buffer) {
         let rows = self.rows.iter().enumerate().skip(self.top);
-        for ((nth, row), y) in rows.zip(area.top()..area.bottom()) {
+        let wide = area.width / self.beside.max(1) as u16;
+        let places = (0..self.beside.max(1) as u16).flat_map(|nth| {
+            let x = area.x + nth * wide;
+            (area.top()..area.bottom()).map(move |y| (x, y))
+        });
+        for ((nth, row), (x, y)) in rows.zip(places) {
             let room = Rect {
-                x: area.x,
+                x,
                 y,
-                width: area.width.saturating_sub(1),
+                width: wide.saturating_sub(1),
                 height: 1,
             };
             let marked = row.link.is_some() && row.link == self.marked();
@@ -406,7 +425,12 @@ impl Pager {
                 buffer.set_stringn(room.x, y, look.glyphs.cursor, 1, style);
             }
         }
-        scroll_bar(self.rows.len(), self.top, look, area, buffer);
+        // As if all rows in sight stood in one column.
+        let (rows, top) = match self.beside {
+            2 => (self.rows.len().div_ceil(2), self.top.div_ceil(2)),
+            _ => (self.rows.len(), self.top),
+        };
+        scroll_bar(rows, top, look, area, buffer);
     }
 }
 

@@ -26,12 +26,63 @@ pub struct Theme {
     pub depth: Depth,
     /// Whether the background is light.
     pub light: bool,
+    /// The colours that the user has chosen instead of those of the scheme.
+    pub colours: Colours,
+}
+
+/// Colours that the user has chosen, by what they are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Colours([Option<Color>; Colours::NAMES.len()]);
+
+impl Colours {
+    /// What can be coloured, by its name in the configuration file.
+    pub const NAMES: [(&'static str, Tone); 13] = [
+        ("plain", Tone::Plain),
+        ("strong", Tone::Strong),
+        ("faint", Tone::Faint),
+        ("heading", Tone::Heading),
+        ("key", Tone::Key),
+        ("code", Tone::Code),
+        ("error", Tone::Error),
+        ("warning", Tone::Warning),
+        ("note", Tone::Note),
+        ("good", Tone::Good),
+        ("client", Tone::Client),
+        ("server", Tone::Server),
+        ("selected", Tone::Selected),
+    ];
+
+    /// Chooses a colour; returns whether there is something of that name.
+    pub fn set(&mut self, name: &str, colour: Color) -> bool {
+        let mut names = Self::NAMES.iter().zip(&mut self.0);
+        let found = names.find(|((it, _), _)| *it == name);
+        found.is_some_and(|(_, place)| {
+            *place = Some(colour);
+            true
+        })
+    }
+
+    fn of(&self, tone: Tone) -> Option<Color> {
+        let mut names = Self::NAMES.iter().zip(self.0);
+        names.find(|((_, it), _)| *it == tone)?.1
+    }
 }
 
 impl Theme {
     /// The style of a tone.
     #[must_use]
     pub(crate) fn style(&self, tone: Tone) -> Style {
+        let style = self.usual(tone);
+        match self.colours.of(tone) {
+            Some(_) if self.depth == Depth::Mono => style,
+            // The selected row keeps the colours of what it says.
+            Some(colour) if tone == Tone::Selected => Style::new().bg(colour),
+            Some(colour) => style.remove_modifier(Modifier::DIM).fg(colour),
+            None => style,
+        }
+    }
+
+    fn usual(&self, tone: Tone) -> Style {
         let plain = Style::new();
         let bold = plain.add_modifier(Modifier::BOLD);
         match tone {
@@ -99,6 +150,7 @@ mod tests {
         let theme = Theme {
             depth: Depth::Mono,
             light: false,
+            colours: Colours::default(),
         };
         for tone in [
             Tone::Error,
@@ -111,5 +163,12 @@ mod tests {
             assert_eq!((style.fg, style.bg), (None, None), "{tone:?}");
         }
         assert_ne!(theme.style(Tone::Selected), theme.style(Tone::Plain));
+        let mut colours = Colours::default();
+        assert!(colours.set("error", Color::Red) && !colours.set("here", Color::Red));
+        let mono = Theme { colours, ..theme };
+        assert_eq!(mono.style(Tone::Error).fg, None);
+        let depth = Depth::Sixteen;
+        let coloured = Theme { depth, ..mono };
+        assert_eq!(coloured.style(Tone::Error).fg, Some(Color::Red));
     }
 }

@@ -78,8 +78,10 @@ pub struct ViewModel {
     pub snapshot: Arc<Snapshot>,
     /// Which findings name each connection.
     pub naming: FindingsIndex,
-    /// Grows with every new view model.
+    /// Different in every view model.
     pub version: u64,
+    /// The view model of everything, where this one is narrowed to an error.
+    pub(super) whole: Option<Arc<ViewModel>>,
     /// Which connections proxies opened.
     pub(super) relays: Arc<Relays>,
     /// What came of the connections.
@@ -93,14 +95,38 @@ impl ViewModel {
     /// Computes the view model: some milliseconds per hundred thousand connections.
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>, version: u64, time_wait: Duration) -> Self {
+        let whole = snapshot.unnarrowed.as_ref().map(|unnarrowed| {
+            let whole = Snapshot {
+                connections: unnarrowed.connections.clone(),
+                findings: unnarrowed.findings.clone(),
+                narrowed: None,
+                unnarrowed: None,
+                ..Snapshot::clone(&snapshot)
+            };
+            Arc::new(Self::of(Arc::new(whole), 2 * version + 1, time_wait))
+        });
+        Self {
+            whole,
+            ..Self::of(snapshot, 2 * version, time_wait)
+        }
+    }
+
+    fn of(snapshot: Arc<Snapshot>, version: u64, time_wait: Duration) -> Self {
         let mut outcomes = OutcomeTally::default();
-        for connection_summary in &snapshot.summaries {
+        for connection_summary in snapshot
+            .summaries
+            .iter()
+            .filter(|it| fits(&snapshot, it.id))
+        {
             outcomes.add(connection_summary.outcome);
         }
-        for ((.., outcome), connections) in &snapshot.summary.given_up.endings {
-            outcomes.add_many(*outcome, *connections);
+        if snapshot.narrowed.is_none() {
+            for ((.., outcome), connections) in &snapshot.summary.given_up.endings {
+                outcomes.add_many(*outcome, *connections);
+            }
         }
         Self {
+            whole: None,
             naming: FindingsIndex::new(&snapshot),
             version,
             relays: Arc::new(Relays::new(&snapshot.connections)),
@@ -108,6 +134,19 @@ impl ViewModel {
             histogram: histogram(&snapshot, time_wait),
             groups: groups(&snapshot.findings),
             snapshot,
+        }
+    }
+
+    /// Whether a connection is shown: not if the screens are narrowed to an error that it does not fit.
+    pub(super) fn shows(&self, id: u32) -> bool {
+        fits(&self.snapshot, id)
+    }
+
+    /// How many connections are shown, with those that are only counted.
+    pub(super) fn connections(&self) -> u64 {
+        match &self.snapshot.narrowed {
+            None => self.snapshot.connections_total(),
+            Some(_) => self.outcomes.all(),
         }
     }
 
@@ -134,6 +173,11 @@ impl ViewModel {
     }
 }
 
+fn fits(snapshot: &Snapshot, id: u32) -> bool {
+    let narrowed = snapshot.narrowed.as_ref();
+    narrowed.is_none_or(|it| it.fits.binary_search(&id).is_ok() || it.pointed == Some(id))
+}
+
 fn histogram(snapshot: &Snapshot, time_wait: Duration) -> EventHistogram {
     let Some((first, last)) = snapshot.summary.span else {
         return EventHistogram::default();
@@ -149,7 +193,7 @@ fn histogram(snapshot: &Snapshot, time_wait: Duration) -> EventHistogram {
         let nanos = at.since(first).as_nanos();
         usize::try_from(nanos / step.as_nanos().max(1)).map_or(STEPS - 1, |it| it.min(STEPS - 1))
     };
-    for connection_summary in &snapshot.summaries {
+    for connection_summary in snapshot.summaries.iter().filter(|it| fits(snapshot, it.id)) {
         if connection_summary.opening != Opening::Midstream {
             course.opened[place(connection_summary.first.time)] += 1;
         }
@@ -159,11 +203,9 @@ fn histogram(snapshot: &Snapshot, time_wait: Duration) -> EventHistogram {
             How::Silence | How::Open => {}
         }
     }
-    if let Some(row) = snapshot
-        .sockets
-        .first()
-        .filter(|row| row.time_wait_peak > 0)
-    {
+    // The sockets are those of all connections.
+    let row = snapshot.sockets.first();
+    if let Some(row) = row.filter(|row| row.time_wait_peak > 0 && snapshot.narrowed.is_none()) {
         course.time_wait = time_waits(snapshot, row, time_wait);
     }
     course

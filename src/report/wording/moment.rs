@@ -39,6 +39,12 @@ impl Zone {
         self.show(at, "%H:%M:%S%.3f")
     }
 
+    /// `01:40:16.041000`, to be compared with the times of other segments.
+    #[must_use]
+    pub(crate) fn clock(&self, at: Timestamp) -> String {
+        self.show(at, "%H:%M:%S%.6f")
+    }
+
     /// The date, to decide whether it must be printed again.
     #[must_use]
     pub(crate) fn date(&self, at: Timestamp) -> String {
@@ -83,6 +89,7 @@ mod tests {
         let zone = Zone::of(TimeZone::fixed(jiff::tz::offset(2)));
         assert_eq!(zone.full(at), "2009-07-11 03:40:16.041 +02");
         assert_eq!(zone.time_of_day(at), "03:40:16.041");
+        assert_eq!(zone.clock(at), "03:40:16.041000");
     }
 
     #[test]
