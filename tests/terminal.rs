@@ -137,3 +137,33 @@ fn a_signal_restores_the_terminal() {
     assert!(killed.unwrap().success());
     run.end();
 }
+
+#[test]
+fn a_wrong_configuration_is_refused_before_the_screens() {
+    let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("wrong-configuration");
+    std::fs::create_dir_all(home.join("hangup")).unwrap();
+    let text = "theme = \"dark\"\n[keys.connections]\nmarc = \"x\"\n";
+    std::fs::write(home.join("hangup/config.toml"), text).unwrap();
+    let line = format!(
+        "XDG_CONFIG_HOME='{}' '{}' {RACE}; echo \"status $?\"",
+        home.display(),
+        env!("CARGO_BIN_EXE_hangup")
+    );
+    let script = Command::new("script")
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .env("TERM", "xterm-256color")
+        .env("SHELL", "/bin/sh")
+        .stdin(Stdio::null())
+        .output();
+    let Ok(output) = script else {
+        eprintln!("skipped: there is no `script` to make a pseudo-terminal with");
+        return;
+    };
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("config.toml, line 3"), "{told:?}");
+    assert!(
+        told.contains("\"marc\"") && told.contains("mark"),
+        "{told:?}"
+    );
+    assert!(told.contains("status 2"), "{told:?}");
+}

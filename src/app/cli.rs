@@ -21,7 +21,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     arg_required_else_help = true,
-    after_help = EXIT
+    after_help = EXIT,
+    after_long_help = FILE
 )]
 pub struct Cli {
     /// What to do instead.
@@ -37,6 +38,24 @@ pub struct Cli {
 
 const EXIT: &str = "Exit status: 0 done; 1 a finding was at least as bad as --fail-on; 2 the work could not be done.\n\
     A damaged or cut capture is analysed as far as it goes; the report says so.";
+
+/// After the long help: the configuration file.
+const FILE: &str = concat!(
+    "Exit status: 0 done; 1 a finding was at least as bad as --fail-on; 2 the work could not be done.\n",
+    "A damaged or cut capture is analysed as far as it goes; the report says so.\n\n",
+    "The configuration file of the screens is $XDG_CONFIG_HOME/hangup/config.toml, else ~/.config/hangup/config.toml,\n",
+    "on macOS ~/Library/Preferences/hangup/config.toml, or what --config names. The command line comes first, then the\n",
+    "environment (NO_COLOR), then the file. An entry that is wrong is refused, with its line and what is allowed there.\n\n",
+    "    theme = \"light\"                       # auto, dark, light, none\n",
+    "    [colours]                             # red, lightblue, 208 or #rrggbb, for error, warning, client, server …\n",
+    "    error = \"#d00000\"\n",
+    "    [connections]                         # the columns of the table, in this order\n",
+    "    columns = [\"#\", \"server\", \"ended by\", \"finding\"]\n",
+    "    [keys.connections]                    # the place, the action, its keys\n",
+    "    mark = [\"space\", \"m\"]\n",
+    "    [keys.everywhere]\n",
+    "    quit = [\"q\", \"^c\"]",
+);
 
 /// A command.
 #[derive(Debug, Subcommand)]
@@ -178,12 +197,15 @@ pub struct ScreenArgs {
     /// Draw with ASCII signs only
     #[arg(long)]
     pub ascii: bool,
-    /// What the terminal's background is like; the key t turns it
-    #[arg(long, value_name = "WHAT", default_value = "auto")]
-    pub theme: ThemeArg,
+    /// What the terminal's background is like, or none for no colours; the key t turns it [default: auto]
+    #[arg(long, value_name = "WHAT")]
+    pub theme: Option<ThemeArg>,
     /// Leave the mouse to the terminal, so that it selects text
     #[arg(long)]
     pub no_mouse: bool,
+    /// The configuration file of the screens [default: hangup/config.toml in the user's folder for configuration]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// `--theme`.
@@ -195,6 +217,8 @@ pub enum ThemeArg {
     Dark,
     /// Light
     Light,
+    /// No colours
+    None,
 }
 
 /// `hangup report`.

@@ -13,7 +13,7 @@ use super::output::print;
 use super::session::{FlightRecorder, Session};
 use super::{cli, judge, privileges};
 #[cfg(feature = "ui")]
-use super::{tui, tui_loop};
+use super::{config, tui, tui_loop};
 use crate::base::escape::escape;
 use crate::base::time::Timestamp;
 use crate::packet::capture::{
@@ -26,6 +26,9 @@ const FLIGHT: &str = "hangup.pcapng";
 pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
     let options = asked.judging.options(false);
     judge::check_rules(&options)?;
+    // Before any right is given up, and before the first packet.
+    #[cfg(feature = "ui")]
+    let config = config::read(&asked.screen)?;
     let interface = match &asked.interface {
         Some(name) => name.clone(),
         None => {
@@ -75,7 +78,7 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
     let session = Session::of_source(source, recent, flight, &options)?;
     #[cfg(feature = "ui")]
     if !asked.headless && tui_loop::is_there() {
-        return tui::on_interface(session, &interface, asked);
+        return tui::on_interface(session, &interface, asked, config);
     }
     let until = Until::signal().or_after(asked.duration);
     // If standard error is closed, the message has no reader.

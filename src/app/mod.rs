@@ -8,6 +8,8 @@ pub mod analysis;
 pub mod cli;
 #[cfg(feature = "ui")]
 mod clipboard;
+#[cfg(feature = "ui")]
+mod config;
 #[cfg(feature = "cli")]
 mod headless;
 mod judge;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::cli;
+use super::config::{self, ScreenConfig};
 use super::output::{self, FOUND};
 use super::session::Session;
 use super::tui_loop;
@@ -23,13 +24,14 @@ use crate::protocol::tls::secrets::KeyStore;
 use crate::report::snapshot::{AnalysisControl, ReadStage, Snapshot, SnapshotWatch};
 use crate::report::{self, Zone};
 use crate::rules::Severity;
-use crate::tui::{self, Host, KeyTable};
+use crate::tui::{self, Host};
 
 /// How long the program waits at exit for recorded packets to be written; no disk takes longer.
 const LAST: Duration = Duration::from_secs(5);
 
 /// Opens the screens at once and fills them while the captures are read.
 pub(super) fn on_files(asked: &cli::ReadArgs, screen: &cli::ScreenArgs) -> Result<ExitCode> {
+    let config = config::read(screen)?;
     // Report a file that cannot be opened before the screens appear.
     let reading = Session::reading(asked.files.clone(), asked.follow, &asked.options(false))?;
     let host = ScreenHost {
@@ -39,7 +41,8 @@ pub(super) fn on_files(asked: &cli::ReadArgs, screen: &cli::ScreenArgs) -> Resul
         zone: zone(&asked.judging),
     };
     let worst = reading.worst();
-    show(reading, name(&asked.files), host, &asked.judging, screen)?;
+    let name = name(&asked.files);
+    show(reading, name, host, &asked.judging, screen, config)?;
     Ok(code(&asked.judging, worst()))
 }
 
@@ -49,6 +52,7 @@ pub(super) fn on_interface(
     reading: Session,
     interface: &str,
     asked: &cli::LiveArgs,
+    config: ScreenConfig,
 ) -> Result<ExitCode> {
     let host = ScreenHost {
         keys: reading.keys(),
@@ -65,7 +69,8 @@ pub(super) fn on_interface(
     }
     let (watch, running, worst) = (reading.watch(), reading.control(), reading.worst());
     let name = escape(interface.as_bytes()).into_owned();
-    show(reading, name, host, &asked.judging, &asked.screen)?;
+    let (judging, screen) = (&asked.judging, &asked.screen);
+    show(reading, name, host, judging, screen, config)?;
     // Print the report, because the screens leave nothing on the terminal.
     let options = output::options(&asked.judging, true);
     output::write_report(&watch.snapshot(), report::Format::Text, &options, None)?;
@@ -92,19 +97,20 @@ fn show(
     host: ScreenHost,
     judging: &cli::JudgingArgs,
     screen: &cli::ScreenArgs,
+    config: ScreenConfig,
 ) -> Result<()> {
     let watch = reading.watch();
     let running = reading.control();
     tui_loop::report_panics(reading, Arc::clone(&watch));
+    let look = tui_loop::look(screen, judging.color, &config);
     let session = tui::ScreenSubject {
         name,
         zone: zone(judging),
         time_wait: Duration::from_secs(judging.time_wait.into()),
         host: Arc::new(host),
-        keys: KeyTable::default(),
-        columns: None,
+        keys: config.keys,
+        columns: config.columns,
     };
-    let look = tui_loop::look(screen, judging.color);
     let end = {
         let (running, watch) = (Arc::clone(&running), Arc::clone(&watch));
         move || end(&*running, &watch)

@@ -27,11 +27,12 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::flag;
 
 use super::clipboard::Clipboard;
+use super::config::ScreenConfig;
 use super::output::FAILED;
 use super::{cli, session};
 use crate::report::snapshot::{ReadProgress, ReadStage, SnapshotWatch};
 use crate::tui::{
-    App, Colours, Depth, Effect, Glyphs, Look, ScreenSubject, Tasks, Theme, TimeStyle, ViewModel,
+    App, Depth, Effect, Glyphs, Look, ScreenSubject, Tasks, Theme, TimeStyle, ViewModel,
 };
 
 /// How often the loop looks for news while there may be some: half of the longest time a key may have to wait.
@@ -126,12 +127,14 @@ fn provoke(event: &event::Event) {
     }
 }
 
-/// The screens' colours and glyphs, from the environment and the command line.
-pub(super) fn look(asked: &cli::ScreenArgs, color: cli::ColorArg) -> Look {
+/// The screens' colours and glyphs, from the command line, the environment and the configuration file.
+pub(super) fn look(asked: &cli::ScreenArgs, color: cli::ColorArg, config: &ScreenConfig) -> Look {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let term = variable("TERM").unwrap_or_default();
-    let none = color == cli::ColorArg::Never
-        || (color == cli::ColorArg::Auto && (variable("NO_COLOR").is_some() || term == "dumb"));
+    let theme = asked.theme.or(config.theme);
+    let theme = theme.unwrap_or(cli::ThemeArg::Auto);
+    let unwanted = variable("NO_COLOR").is_some() || term == "dumb" || theme == cli::ThemeArg::None;
+    let none = color == cli::ColorArg::Never || (color == cli::ColorArg::Auto && unwanted);
     let many = variable("COLORTERM").is_some()
         || ["256color", "kitty", "alacritty", "foot", "ghostty"]
             .iter()
@@ -144,8 +147,8 @@ pub(super) fn look(asked: &cli::ScreenArgs, color: cli::ColorArg) -> Look {
     // `15;0`: text and background colour, as rxvt, Konsole and others set it. 7 and 15 are white.
     let background = variable("COLORFGBG");
     let background = background.and_then(|it| it.rsplit(';').next()?.parse::<u8>().ok());
-    let light = match asked.theme {
-        cli::ThemeArg::Auto => matches!(background, Some(7 | 9..=15)),
+    let light = match theme {
+        cli::ThemeArg::Auto | cli::ThemeArg::None => matches!(background, Some(7 | 9..=15)),
         cli::ThemeArg::Light => true,
         cli::ThemeArg::Dark => false,
     };
@@ -164,7 +167,7 @@ pub(super) fn look(asked: &cli::ScreenArgs, color: cli::ColorArg) -> Look {
         theme: Theme {
             depth,
             light,
-            colours: Colours::default(),
+            colours: config.colours,
         },
         glyphs,
         times: TimeStyle::default(),

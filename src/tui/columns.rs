@@ -121,6 +121,32 @@ impl ColumnPlan {
     }
 }
 
+impl ColumnPlan {
+    /// The columns that the configuration names, in its order, as far as they fit.
+    pub(super) fn chosen(names: &[&str], room: usize, wanted: &[usize; COLUMNS.len()]) -> Self {
+        let mut left = room + GAP;
+        let mut shown = Vec::new();
+        for name in names {
+            let Some(at) = COLUMNS.iter().position(|column| column.name == *name) else {
+                continue;
+            };
+            let column = &COLUMNS[at];
+            let wide = wanted[at].max(column.name.len() + 1);
+            let wide = wide.clamp(column.least, column.most);
+            let wide = if at == FINDING_AT {
+                wide.min(left.saturating_sub(GAP)).max(column.least)
+            } else {
+                wide
+            };
+            if wide + GAP <= left {
+                left -= wide + GAP;
+                shown.push((at, wide));
+            }
+        }
+        Self { shown }
+    }
+}
+
 /// Widens the column of findings to `wanted`, as far as there is room. Returns by how much.
 fn widen(shown: &mut [(usize, usize)], wanted: usize, left: usize) -> usize {
     let finding = shown.iter_mut().find(|(at, _)| *at == FINDING_AT);
@@ -246,6 +272,20 @@ pub(super) fn elapsed(at: Timestamp, since: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chosen_columns_are_shown_in_their_order() {
+        let wanted = [3, 15, 11, 8, 8, 10, 7, 11, 20, 1, 3, 6, 30];
+        let names = |room, chosen: &[&str]| -> Vec<_> {
+            let plan = ColumnPlan::chosen(chosen, room, &wanted);
+            let used: usize = plan.shown.iter().map(|(_, wide)| wide + GAP).sum();
+            assert!(used <= room + GAP, "{used} {room}");
+            plan.shown.iter().map(|(at, _)| COLUMNS[*at].name).collect()
+        };
+        let chosen = ["server", "#", "finding"];
+        assert_eq!(names(100, &chosen), chosen);
+        assert_eq!(names(20, &chosen), ["server", "#"]);
+    }
 
     #[test]
     fn what_matters_most_stays_when_there_is_little_room() {

@@ -566,7 +566,11 @@ impl ConnectionsScreen {
             }
         }
         // One column is reserved for the scroll bar.
-        ColumnPlan::new(usize::from(body.width).saturating_sub(EDGE + 1), &wanted)
+        let room = usize::from(body.width).saturating_sub(EDGE + 1);
+        match &cx.session.columns {
+            Some(names) => ColumnPlan::chosen(names, room, &wanted),
+            None => ColumnPlan::new(room, &wanted),
+        }
     }
 
     fn draw_head(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
