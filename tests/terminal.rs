@@ -98,7 +98,7 @@ fn keys_work_and_quitting_restores_the_terminal() {
     let Some(mut run) = Run::begin("quit", "") else {
         return;
     };
-    run.wait_for("requests crossed");
+    run.wait_for("1 error");
     run.press("\r");
     run.wait_for("What to change");
     run.press("q");
@@ -115,7 +115,7 @@ fn a_panic_restores_the_terminal_before_its_message() {
     let Some(mut run) = Run::begin("panic", "HANGUP_PROVOKE_PANIC=1") else {
         return;
     };
-    run.wait_for("requests crossed");
+    run.wait_for("1 error");
     run.press("\x1b[24~");
     let seen = run.end();
     let left = seen.find(LEFT).unwrap();
@@ -131,7 +131,7 @@ fn a_signal_restores_the_terminal() {
     let Some(mut run) = Run::begin("signal", &before) else {
         return;
     };
-    run.wait_for("requests crossed");
+    run.wait_for("1 error");
     let pid = std::fs::read_to_string(pid).unwrap();
     let killed = Command::new("kill").args(["-TERM", pid.trim()]).status();
     assert!(killed.unwrap().success());
