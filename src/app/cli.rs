@@ -111,7 +111,7 @@ pub struct JudgingArgs {
     #[arg(long, value_name = "NAME")]
     pub ignore: Vec<String>,
     /// Report only connections whose story fits this error: a text, a code, or a whole line from a log, whose time,
-    /// addresses and ports help to find the very connection
+    /// addresses and ports narrow it to the connection
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub error: Option<String>,
     /// Leave out the connections and findings that the lines of this file name, such as probes; what they match is

@@ -49,13 +49,12 @@ pub const LIMITS: [Limit; 35] = [
     Limit {
         name: "settled-connections",
         values: &[(SUMMARY_BYTES * PARTITIONS, "bytes")],
-        line: "connections were judged and counted, and are not listed; patterns across connections are judged from \
-               the others",
+        line: "connections were judged and counted but are not listed; patterns across connections come from the others",
     },
     Limit {
         name: "records",
         values: &[(RECORD_BYTES * PARTITIONS, "bytes")],
-        line: "listed connections were judged and counted, and their details are gone",
+        line: "listed connections were judged and counted, but their details are gone",
     },
     Limit {
         name: "older-connections",
@@ -65,13 +64,12 @@ pub const LIMITS: [Limit; 35] = [
     Limit {
         name: "findings-apart",
         values: &[(MAX_GIVEN_UP_CASES * PARTITIONS, "findings")],
-        line: "cases on connections whose details are gone are told without their client and server, because they had too \
-               many",
+        line: "cases on connections without details are reported without client and server, because there were too many",
     },
     Limit {
         name: "late-segments",
         values: &[(MAX_CLOSED * PARTITIONS, "closed connections")],
-        line: "segments came after their connection was closed and judged, and are in none",
+        line: "segments arrived after their connection was judged; they count for none",
     },
     Limit {
         name: "reassembly",
@@ -81,7 +79,7 @@ pub const LIMITS: [Limit; 35] = [
             (MAX_HELD_PIECES, "segments of one direction"),
             (MAX_GAPS, "holes of one direction"),
         ],
-        line: "holes in a byte stream were given up, because too much waited behind them",
+        line: "holes in byte streams were skipped, because too much data waited behind them",
     },
     Limit {
         name: "unfinished",
@@ -98,7 +96,7 @@ pub const LIMITS: [Limit; 35] = [
             (MAX_EXCHANGES, "exchanges of one connection"),
             (MAX_STREAMS, "HTTP/2 streams of one connection"),
         ],
-        line: "exchanges were let go unjudged, the oldest of connections with very many",
+        line: "exchanges were dropped unjudged, the oldest of connections with very many",
     },
     Limit {
         name: "h2-streams",
@@ -113,12 +111,12 @@ pub const LIMITS: [Limit; 35] = [
     Limit {
         name: "websockets",
         values: &[(MAX_WEBSOCKETS, "of one connection")],
-        line: "WebSockets on HTTP/2 streams were not kept, of connections with very many: first those that ended in order",
+        line: "WebSockets on HTTP/2 streams were not kept, of connections with very many: first those that closed cleanly",
     },
     Limit {
         name: "nested-tunnels",
         values: &[(MAX_TUNNELS as usize, "tunnels inside tunnels")],
-        line: "tunnels inside so many tunnels were not looked into: what was spoken in them is not read",
+        line: "tunnels inside so many tunnels were not decoded: their content is not read",
     },
     Limit {
         name: "tls-alerts",
@@ -145,8 +143,7 @@ pub const LIMITS: [Limit; 35] = [
             (MAX_LOST as usize, "lost records in a row"),
             (MAX_EARLY, "records of early data"),
         ],
-        line: "times decryption was given up, because too much waited for keys or too many records were lost, or early \
-               data was read before it was known to be accepted",
+        line: "times decryption stopped, because too much data waited for keys, or too many records were lost",
     },
     Limit {
         name: "record-offsets",
@@ -191,7 +188,7 @@ pub const LIMITS: [Limit; 35] = [
             (MAX_DATAGRAMS, "datagrams"),
             (MAX_PIECES, "fragments of one datagram"),
         ],
-        line: "IP fragments were let go, because too many waited for their siblings",
+        line: "IP fragments were dropped, because too many waited for the rest of their datagram",
     },
     Limit {
         name: "lookups",
@@ -217,12 +214,12 @@ pub const LIMITS: [Limit; 35] = [
     Limit {
         name: "tunnels",
         values: &[(MAX_CONTEXTS, "tunnels")],
-        line: "packets came through tunnels beyond the number that is told apart",
+        line: "packets came through more tunnels than are distinguished",
     },
     Limit {
         name: "vlans",
         values: &[(MAX_SPLIT * PARTITIONS, "pairs of addresses and ports")],
-        line: "packets were not told apart from those with the same addresses and ports in another VLAN",
+        line: "packets were not distinguished from those with the same addresses and ports in another VLAN",
     },
     Limit {
         name: "socket-pairs",
@@ -257,7 +254,7 @@ pub const LIMITS: [Limit; 35] = [
     Limit {
         name: "findings-remembered",
         values: &[(MAX_REMEMBERED, "findings")],
-        line: "findings that had been told while packets came were forgotten: if they came again, they were told again",
+        line: "findings already reported live were forgotten; if they recurred, they were reported again",
     },
 ];
 

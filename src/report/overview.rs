@@ -12,7 +12,7 @@ const WIDTH: usize = 80;
 const FAMILIES: &[(&str, &str)] = &[
     (
         "connection refused · ECONNREFUSED · 10061",
-        "the SYN was answered by a RST",
+        "a RST answered the SYN",
     ),
     (
         "timed out while connecting · ETIMEDOUT · 10060",
@@ -20,11 +20,11 @@ const FAMILIES: &[(&str, &str)] = &[
     ),
     (
         "socket hang up · Empty reply · failed to respond",
-        "the server closed, no answer",
+        "the server closed without a response",
     ),
     (
         "connection reset by peer · ECONNRESET · 10054",
-        "a RST came from the peer",
+        "the peer sent a RST",
     ),
     (
         "expected to be kept alive · idle connection",
@@ -36,7 +36,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ),
     (
         "read timed out · 504 · deadline exceeded",
-        "the answer took too long",
+        "the response took too long",
     ),
     (
         "broken pipe · EPIPE · 499 · 0x800704CD",
@@ -44,15 +44,15 @@ const FAMILIES: &[(&str, &str)] = &[
     ),
     (
         "cannot assign requested address · 10048",
-        "the client's ports ran out",
+        "the client ran out of ports",
     ),
     (
         "protocol violation · Parse Error · malformed",
-        "the response is no valid HTTP",
+        "the response is not valid HTTP",
     ),
     (
         "secure channel · alert handshake failure",
-        "the TLS handshake broke off",
+        "the TLS handshake failed",
     ),
 ];
 
@@ -72,9 +72,9 @@ fn write(page: &mut String) -> std::fmt::Result {
          \x20 hangup explain 0x800704CD\n\
          \x20 hangup explain \"$(tail -1 /var/log/nginx/error.log)\"\n\
          \x20 hangup explain keep-alive-race\n\n\
-         Slips, time stamps, addresses and stack traces do no harm. With a capture at\n\
-         hand, `hangup FILE --error TEXT` finds the connections that fit; a time, an\n\
-         address or a port in the line leads to the very one.\n\n\
+         Typos, timestamps, addresses and stack traces do not matter. With a capture,\n\
+         `hangup FILE --error TEXT` finds the connections that fit; a time, an address\n\
+         or a port in the line narrows them down.\n\n\
          Errors, and what they are on the wire\n",
     );
     for (said, means) in FAMILIES {
@@ -114,7 +114,7 @@ fn write(page: &mut String) -> std::fmt::Result {
         }
         wrapped(page, title, &titles)?;
     }
-    page.push_str("\n`hangup rules` lists what can be found, a line each.\n");
+    page.push_str("\n`hangup rules` lists everything that can be found.\n");
     Ok(())
 }
 

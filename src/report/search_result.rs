@@ -155,7 +155,7 @@ fn line_says(narrowed: &SearchResult) -> Vec<String> {
     }
     if let Some(id) = narrowed.pointed {
         said.push(format!(
-            "The line points to #{id} ({}), whose story is another; it is told below.",
+            "The line points to #{id} ({}), which ended differently; see below.",
             found.join(", ")
         ));
     }

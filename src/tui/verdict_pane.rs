@@ -82,7 +82,7 @@ pub(super) fn page(
             bytes(sent.bytes)
         );
         for (amount, what) in [
-            (u64::from(sent.retransmitted), "sent again"),
+            (u64::from(sent.retransmitted), "retransmitted"),
             (u64::from(sent.zero_windows), "times its window was full"),
             (u64::from(sent.keep_alives), "keep-alive probes"),
         ] {

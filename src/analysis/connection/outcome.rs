@@ -140,37 +140,37 @@ reasons! {
     /// What was lost.
     FailedReason:
     /// A RST answered the SYN.
-    Refused "refused" "the connect was refused",
+    Refused "refused" "the connection was refused",
     /// An ICMP error answered the SYN.
-    Unreachable "unreachable" "the connect was answered by an ICMP error",
+    Unreachable "unreachable" "ICMP reported the server unreachable",
     /// Nothing answered the SYN, or the SYN-ACK.
-    Unanswered "unanswered" "the connect got no answer",
+    Unanswered "unanswered" "the connection attempt got no answer",
     /// The handshake was not completed, or the server had no socket after it.
-    Rejected "rejected" "the connection was gone before it was used",
+    Rejected "rejected" "the connection was reset before it was used",
     /// TLS was not agreed on.
     TlsHandshake "tls-handshake" "the TLS handshake failed",
     /// A fatal TLS alert after the handshake.
     TlsAlert "tls-alert" "a fatal TLS alert ended it",
     /// The two sides do not speak the same protocol.
-    WrongProtocol "wrong-protocol" "the sides spoke different protocols",
+    WrongProtocol "wrong-protocol" "the two sides spoke different protocols",
     /// The server ended without a byte of the response.
     NoResponse "no-response" "a request got no response",
     /// A response ended before its end.
     CutShort "cut-short" "a response was cut short",
     /// The server, or somebody in its name, reset before the end of a response.
-    Reset "reset" "a RST came before the end of a response",
+    Reset "reset" "a response was cut by a RST",
     /// The client left before it had its response.
-    ClientLeft "client-left" "the client left before it had its response",
+    ClientLeft "client-left" "the client left before its response was complete",
     /// A request was never sent or read to its end.
     RequestCut "request-cut" "a request was cut short",
     /// The response breaks the grammar, and where it ends cannot be told.
     Malformed "malformed" "a response cannot be parsed",
     /// A gateway answered for an origin that did not.
-    GatewayError "gateway-error" "a gateway had no answer from behind it",
+    GatewayError "gateway-error" "a gateway got no response from its upstream",
     /// A proxy did not pass on what it was asked for.
-    ProxyRefused "proxy-refused" "a proxy refused",
+    ProxyRefused "proxy-refused" "a proxy refused the request",
     /// The close cut an authentication that is bound to its connection.
-    AuthenticationCut "authentication-cut" "the close cut an authentication in two",
+    AuthenticationCut "authentication-cut" "the close interrupted an authentication",
     /// HTTP/2 ended with an error.
     Http2Error "h2-error" "HTTP/2 ended with an error",
     /// A WebSocket ended without a Close.
@@ -180,28 +180,28 @@ reasons! {
     /// A side reported an error in the words of its protocol, and ended the session.
     ReportedError "reported-error" "a side reported an error and ended the session",
     /// A session of another protocol ended without the words with which its protocol ends one.
-    SessionCut "session-cut" "a session ended without a goodbye",
+    SessionCut "session-cut" "a session was cut in the middle",
     /// A side stopped answering.
     Silence "silence" "one side stopped answering",
     /// Bytes were never acknowledged, and a RST ended the connection.
     BytesLost "bytes-lost" "bytes were lost to a RST",
     /// A box on the path reset the connection while something was outstanding.
-    InjectedReset "injected-reset" "a RST from elsewhere cut it",
+    InjectedReset "injected-reset" "a forged RST cut it",
     /// The server ended without an answer to the client's last words, as it had given to those before.
-    UnansweredWords "unanswered-words" "the client's last words got no answer",
+    UnansweredWords "unanswered-words" "the client's last message got no answer",
 }
 
 reasons! {
     /// Why nothing was lost.
     FineReason:
     /// Every request has its response, and every message its end.
-    Complete "complete" "everything was completed",
+    Complete "complete" "complete",
     /// The client's words were answered, and the client closed.
-    Answered "answered" "all was answered",
+    Answered "answered" "all requests were answered",
     /// Not a byte was sent.
     Unused "unused" "nothing was sent on it",
     /// The client withdrew the attempt as soon as it was answered.
-    Cancelled "cancelled" "the client withdrew its connect",
+    Cancelled "cancelled" "the client cancelled the connection attempt",
     /// Another connection took its place.
     NotNeeded "not-needed" "another connection took its place",
 }
@@ -210,33 +210,33 @@ reasons! {
     /// What keeps it from being judged. The phrases fit one connection and many.
     UnknownReason:
     /// The capture ends before it does, with nothing outstanding.
-    StillOpen "still-open" "had not ended when the capture did",
+    StillOpen "still-open" "was still open when the capture ended",
     /// The capture ends before it does, and something is outstanding.
-    CutOff "cut-off" "still waited for something when the capture ended",
+    CutOff "cut-off" "was still waiting when the capture ended",
     /// One side has closed, and the other has not.
-    HalfClosed "half-closed" "had closed on one side only",
+    HalfClosed "half-closed" "was closed on one side only",
     /// It was begun before the capture.
     BeganBefore "began-before" "began before the capture",
     /// No answer to its SYN or SYN-ACK was captured, and that was not repeated, as it would be without an answer.
-    NoAnswerSeen "no-answer-seen" "got no answer that was captured",
+    NoAnswerSeen "no-answer-seen" "has no captured answer",
     /// One direction was not captured.
-    OneDirection "one-direction" "came with one direction only",
+    OneDirection "one-direction" "was captured in one direction only",
     /// The capture lacks packets of it.
-    LostPackets "lost-packets" "lacked packets in the capture",
+    LostPackets "lost-packets" "lacks packets in the capture",
     /// The snap length cut off what would tell.
-    SnapLength "snap-length" "had bytes that the snap length cut off",
+    SnapLength "snap-length" "lacks bytes beyond the snapshot length",
     /// It was judged before its end, to make room.
-    Evicted "evicted" "had to be judged early, to make room",
+    Evicted "evicted" "was judged before its end, to free memory",
     /// It is encrypted.
-    Encrypted "encrypted" "ended inside encryption",
+    Encrypted "encrypted" "is encrypted up to its end",
     /// Its session was never open, and nothing was asked in it.
     NotOpened "not-opened" "ended before its session was open",
     /// It is in a protocol that is not read.
-    Opaque "opaque" "spoke a protocol that is not read",
+    Opaque "opaque" "used a protocol that is not read",
     /// A message breaks the grammar, and what its receiver made of it is not on the wire.
-    Malformed "malformed" "had a message that breaks the grammar",
+    Malformed "malformed" "has a message that breaks its grammar",
     /// The end of a response cannot be told.
-    EndUnknown "end-unknown" "had a response whose end cannot be told",
+    EndUnknown "end-unknown" "has a response of unknown length",
     /// A RST that its host seems not to have sent, with nothing outstanding.
-    ForeignReset "foreign-reset" "met a RST that seems to be from elsewhere",
+    ForeignReset "foreign-reset" "may have been cut by a forged RST",
 }

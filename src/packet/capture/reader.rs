@@ -90,7 +90,7 @@ impl FileReader {
                 Compression::None => CaptureError::Io { path, error },
                 _ => CaptureError::NotACapture {
                     path,
-                    reason: format!("it is compressed, and nothing of it can be unpacked: {error}"),
+                    reason: format!("it is compressed and cannot be unpacked: {error}"),
                 },
             });
         } else {

@@ -147,7 +147,7 @@ pub(crate) static KEYS: &[FilterKey] = &[
     ),
     key(
         "waited",
-        "for the last response, or in vain",
+        "for the last response, or without one",
         "waited:>1s",
         KeyValues::Amount(Measure::Waited),
     ),

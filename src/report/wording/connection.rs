@@ -96,7 +96,7 @@ const fn actor(by: By) -> &'static str {
         By::Client => "The client",
         By::Server => "The server",
         By::Both => "Both sides",
-        By::Middlebox => "A box in between",
+        By::Middlebox => "A middlebox",
         By::Nobody => "One side",
     }
 }
@@ -126,25 +126,25 @@ fn ending(connection: &Connection, frames: &FrameNames) -> String {
             format!("{actor} refused the connection with RST {at}")
         }
         (_, How::Fin) => match teardown.by {
-            By::Both => format!("Both sides closed with FIN at once {at}, {phase}"),
+            By::Both => format!("Both sides closed at once with FIN {at}, {phase}"),
             By::Client | By::Server if connection.closed_unseen() => format!(
-                "{actor} closed with a FIN that was not captured: it was acknowledged {at}, {phase}"
+                "{actor} closed with a FIN that was not captured but acknowledged {at}, {phase}"
             ),
             _ => format!("{actor} closed with FIN {at}, {phase}"),
         },
         (_, How::Reset(ResetKind::Refusal)) => format!("{actor} refused with RST {at}, {phase}"),
-        (_, How::Reset(ResetKind::Abort)) => format!("{actor} aborted with RST {at}, {phase}"),
+        (_, How::Reset(ResetKind::Abort)) => format!("{actor} reset the connection {at}, {phase}"),
         (_, How::Reset(ResetKind::NoSocket)) => {
-            format!("{actor}'s host had no such connection, as the RST {at} shows, {phase}")
+            format!("{actor}'s host had no such connection: RST {at}, {phase}")
         }
         (_, How::Reset(ResetKind::Foreign)) => {
-            format!("A RST that is not the work of the host it names {at} ended it, {phase}")
+            format!("A forged RST {at} ended it, {phase}")
         }
         (_, How::Reset(ResetKind::Stale)) => {
-            format!("{actor} sent a RST {at}, too late to count, {phase}")
+            format!("{actor} sent a RST {at}, too late to matter, {phase}")
         }
         (_, How::Silence) => format!(
-            "{actor} stopped answering; the last sign of life is {}, {into} in, {phase}",
+            "{actor} stopped responding; its last packet is {}, {into} in, {phase}",
             frames.name(teardown.frame)
         ),
         (_, How::Open) => format!(
@@ -183,12 +183,12 @@ fn phase(connection: &Connection) -> String {
         Phase::BeforeRequest if by_server => "before a request had reached it",
         Phase::BeforeRequest => "before any request",
         Phase::Request if by_server => "before the request was complete",
-        Phase::Request => "in the middle of the request",
+        Phase::Request => "during the request",
         Phase::Waiting if by_server => "without a byte of the response",
-        Phase::Waiting => "while the response was awaited",
-        Phase::ResponseHead => "in the middle of the response head",
-        Phase::ResponseBody => "in the middle of the response body",
-        Phase::Between if connection.spoken().is_empty() => "with nothing under way",
+        Phase::Waiting => "while waiting for the response",
+        Phase::ResponseHead => "during the response head",
+        Phase::ResponseBody => "during the response body",
+        Phase::Between if connection.spoken().is_empty() => "with nothing outstanding",
         Phase::Between | Phase::After if connection.exchanges.is_empty() => {
             "with every request answered"
         }
@@ -215,10 +215,10 @@ fn phase(connection: &Connection) -> String {
             let stack = match connection.protocol {
                 Protocol::Tls => under(connection),
                 Protocol::Http2 => "in HTTP/2".to_owned(),
-                Protocol::Http1 => "in HTTP that could not be followed so far".to_owned(),
+                Protocol::Http1 => "in HTTP that could not be followed".to_owned(),
                 _ => match connection.dialogue.as_ref().and_then(|it| it.protocol) {
                     Some(protocol) => format!("in {}", protocol.name()),
-                    None => "in what is not HTTP".to_owned(),
+                    None => "in a protocol that is not read".to_owned(),
                 },
             };
             return format!("after {client} from the client and {server} from the server {stack}");

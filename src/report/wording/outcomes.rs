@@ -89,14 +89,14 @@ impl OutcomeTally {
         {
             return match only {
                 ConnectionOutcome::Failed(reason) => {
-                    format!("the one connection failed: {}", reason.phrase())
+                    format!("the connection failed: {}", reason.phrase())
                 }
                 ConnectionOutcome::Fine(_) if blamed => {
-                    "the one connection did not fail".to_owned()
+                    "the connection did not fail".to_owned()
                 }
-                ConnectionOutcome::Fine(_) => "the one connection is fine".to_owned(),
+                ConnectionOutcome::Fine(_) => "the connection is fine".to_owned(),
                 ConnectionOutcome::Unknown(reason) => {
-                    format!("the one connection {}", reason.phrase())
+                    format!("the connection {}", reason.phrase())
                 }
             };
         }
@@ -194,17 +194,17 @@ mod tests {
         let open = ConnectionOutcome::Unknown(UnknownReason::StillOpen);
         let before = ConnectionOutcome::Unknown(UnknownReason::BeganBefore);
         let cases: [(&[ConnectionOutcome], bool, &str); 11] = [
-            (&[fine], false, "the one connection is fine"),
-            (&[fine], true, "the one connection did not fail"),
+            (&[fine], false, "the connection is fine"),
+            (&[fine], true, "the connection did not fail"),
             (
                 &[failed],
                 true,
-                "the one connection failed: a request got no response",
+                "the connection failed: a request got no response",
             ),
             (
                 &[open],
                 false,
-                "the one connection had not ended when the capture did",
+                "the connection was still open when the capture ended",
             ),
             (&[fine; 3], false, "all 3 connections are fine"),
             (&[fine; 3], true, "none of 3 connections failed"),
@@ -216,7 +216,7 @@ mod tests {
             (
                 &[open, before, before],
                 false,
-                "of 3 connections 2 began before the capture, 1 had not ended when the capture did",
+                "of 3 connections 2 began before the capture, 1 was still open when the capture ended",
             ),
             (
                 &[fine, before],
