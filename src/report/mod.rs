@@ -191,7 +191,7 @@ mod tests {
     fn a_healthy_capture_is_a_line() {
         let told = text(&snapshot(vec![connection()]));
         let line = told.lines().nth(1);
-        assert_eq!(line, Some("Nothing is wrong: the one connection is fine."));
+        assert_eq!(line, Some("Nothing is wrong: the connection is fine."));
         assert!(!told.contains("Notable"));
     }
 

@@ -20,7 +20,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ),
     (
         "socket hang up · Empty reply · failed to respond",
-        "the server closed without a response",
+        "server closed, no response",
     ),
     (
         "connection reset by peer · ECONNRESET · 10054",

@@ -465,12 +465,12 @@ mod tests {
         check(
             |_| {},
             "The server closed with FIN (frame 9) 41.0 ms in, after 100 B from the client and 100 B from the server \
-             in what is not HTTP.",
+             in a protocol that is not read.",
         );
         check(
             |connection| connection.protocol = Protocol::Http1,
             "The server closed with FIN (frame 9) 41.0 ms in, after 100 B from the client and 100 B from the server \
-             in HTTP that could not be followed so far.",
+             in HTTP that could not be followed.",
         );
         check(
             |it| it.teardown.phase = Phase::Between,

@@ -91,9 +91,7 @@ impl OutcomeTally {
                 ConnectionOutcome::Failed(reason) => {
                     format!("the connection failed: {}", reason.phrase())
                 }
-                ConnectionOutcome::Fine(_) if blamed => {
-                    "the connection did not fail".to_owned()
-                }
+                ConnectionOutcome::Fine(_) if blamed => "the connection did not fail".to_owned(),
                 ConnectionOutcome::Fine(_) => "the connection is fine".to_owned(),
                 ConnectionOutcome::Unknown(reason) => {
                     format!("the connection {}", reason.phrase())
