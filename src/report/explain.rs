@@ -76,7 +76,7 @@ fn write(page: &mut String, told: &Explanation) -> fmt::Result {
     if let Some(program) = told.program.filter(|_| !told.stories.is_empty()) {
         writeln!(
             page,
-            "The text names {program}, of which no such message is known: this is what its other words can mean."
+            "The text names {program}, which has no such known message. This is what its other words can mean."
         )?;
     }
     let common = common_match(told);
@@ -123,7 +123,7 @@ fn write_no_event(page: &mut String, told: &Explanation) -> fmt::Result {
         ),
         _ if told.stories.is_empty() && !told.answers.is_empty() => writeln!(
             page,
-            "The connection carried this in order: a capture shows no fault of TCP for it."
+            "The connection carried this normally: a capture shows no fault of TCP for it."
         ),
         _ => Ok(()),
     }

@@ -36,7 +36,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ),
     (
         "read timed out · 504 · deadline exceeded",
-        "the response took too long",
+        "the response was late",
     ),
     (
         "broken pipe · EPIPE · 499 · 0x800704CD",
@@ -48,7 +48,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ),
     (
         "protocol violation · Parse Error · malformed",
-        "the response is not valid HTTP",
+        "the response is no HTTP",
     ),
     (
         "secure channel · alert handshake failure",

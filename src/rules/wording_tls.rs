@@ -222,9 +222,9 @@ pub(super) fn hidden_response(rule: &'static Rule, connection: &Connection, word
     let silent = facts.flows[Who::Server as usize].close_notify.frame_ref();
     let notify = (cut.word != "FIN" && silent.is_none()).then_some(NO_NOTIFY);
     let summary = match (cut.word, cut.lost) {
-        ("FIN", _) => "Server closed [the connection|# connections] mid-record inside TLS",
-        (_, true) => "Server reset [the connection|# connections] with data under way",
-        (_, false) => "Server reset [the connection|# connections] after data inside TLS",
+        ("FIN", _) => "responses inside TLS were cut short by the server's FIN",
+        (_, true) => "responses inside TLS were cut short by the server's RST",
+        (_, false) => "Server reset [a TLS connection|# TLS connections] soon after its data",
     };
     let severity = match cut.lost {
         true => Severity::Error,
@@ -342,7 +342,7 @@ pub(super) fn hidden_wait(
         rule,
         Severity::Error,
         Certainty::Likely,
-        "Client closed [the connection|# connections] while waiting in TLS",
+        "[Client|# clients] stopped waiting for a response inside TLS",
         message,
     )
     .adds(asked_for(facts))

@@ -88,8 +88,8 @@ fn page(from: Scope, cx: &ViewContext<'_>) -> Vec<Paragraph> {
         heading("How to read this"),
         Paragraph::new(
             2,
-            "Every connection ended somehow: who closed it, how (FIN, RST, silence), and in which phase of which exchange. \
-             What is wrong with that stands under Findings, worst first, each with what both programs will have logged, \
+            "Connections: who closed each, how (FIN, RST, silence) and when (the phase of the exchange). \
+             Faults are under Findings, worst first, each with what both programs will have logged, \
              what to change, and the frames that prove it.",
         ),
         Paragraph::default(),

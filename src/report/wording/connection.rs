@@ -474,7 +474,7 @@ mod tests {
         );
         check(
             |it| it.teardown.phase = Phase::Between,
-            "The server closed with FIN (frame 9) 41.0 ms in, with nothing under way.",
+            "The server closed with FIN (frame 9) 41.0 ms in, with nothing outstanding.",
         );
         check(
             |it| {

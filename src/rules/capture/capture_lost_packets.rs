@@ -40,7 +40,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// What the network lost was sent again:
+    /// What the network lost was retransmitted:
     ///
     /// ```ladder
     ///         client                  server

@@ -75,7 +75,7 @@ fn check(_: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
         )
         .into(),
         evidence: first
-            .map(|it| shows(it.first, "a connection of which one side is missing"))
+            .map(|it| shows(it.first, "a connection with one side missing"))
             .into_iter()
             .collect(),
         remedies: RULE.remedies(),

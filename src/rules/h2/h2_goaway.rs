@@ -23,8 +23,7 @@ rule! {
     ///
     /// # Why it matters
     ///
-    /// A GOAWAY names the last stream that may have been processed. Streams above it were not processed and are safe to retry,
-    /// whatever their method (RFC 9113 §6.8, §8.7). Streams up to it may still be answered. Those without an answer when the
+    /// A GOAWAY names the last stream that may have been processed. Streams above it were not processed and are safe to retry with any method (RFC 9113 §6.8, §8.7). Streams up to it may still be answered. Those without an answer when the
     /// connection closes are lost, and may have taken effect.
     ///
     /// # Remedy
@@ -87,7 +86,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A client that says goodbye has ended in order:
+    /// A client that says goodbye has closed cleanly:
     ///
     /// ```ladder
     ///         client                               server
@@ -148,11 +147,11 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     let code = goaway.code.to_string();
     let (summary, message) = match who {
         Who::Server => (
-            sentence!("Server sent GOAWAY ({})[| on # connections]", &code),
+            sentence!("Server sent GOAWAY {}[| (# connections)]", &code),
             sentence!("The server sent GOAWAY with the code {}.", &code),
         ),
         Who::Client => (
-            sentence!("Client sent GOAWAY ({})[| on # connections]", &code),
+            sentence!("Client sent GOAWAY {}[| (# connections)]", &code),
             sentence!("The client sent GOAWAY with the code {}.", &code),
         ),
     };
@@ -171,7 +170,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     };
     let safe = (!refused.is_empty()).then(|| {
         sentence!(
-            "{} above that: not processed, safe to retry whatever the method.",
+            "{} above that: not processed, safe to retry with any method.",
             Value::count(refused.len() as u64, "stream lies", "streams lie")
         )
     });

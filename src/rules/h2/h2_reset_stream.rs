@@ -21,7 +21,7 @@ rule! {
     ///
     /// # Why it matters
     ///
-    /// The exchange is lost. After REFUSED_STREAM nothing was done, so the request is safe to retry, whatever its method (RFC
+    /// The exchange is lost. After REFUSED_STREAM nothing was done, so the request is safe to retry with any method (RFC
     /// 9113 §8.7). After any other code it may have taken effect.
     ///
     /// # Remedy

@@ -170,11 +170,11 @@ fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> 
         certainty: Certainty::Certain,
         summary: match who {
             Who::Server => sentence!(
-                "[A response|Responses on # connections] said `Connection: close` {}",
+                "[Response|Responses (# connections)] with `Connection: close` {}",
                 times.clone()
             ),
             Who::Client => sentence!(
-                "[A request|Requests on # connections] said `Connection: close` {}",
+                "[Request|Requests (# connections)] with `Connection: close` {}",
                 times.clone()
             ),
         },

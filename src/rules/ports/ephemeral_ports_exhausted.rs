@@ -79,7 +79,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// Ports counted upwards say nothing of where the range ends:
+    /// Ports counted upwards do not show where the range ends:
     ///
     /// ```ladder
     ///         client :40000 [times=200 every=5ms] server

@@ -12,8 +12,7 @@ use crate::rules::wording::{not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// The server sent a challenge of NTLM or Negotiate (401 with a token, or 407 from a proxy). The client must answer it on
-    /// the same connection, but the connection was closed instead. The server's log shows 401 after 401, and the user sees
+    /// The server sent a challenge of NTLM or Negotiate (401 with a token, or 407 from a proxy). The client must answer it on the same connection. The connection was closed instead. The server's log shows 401 after 401, and the user sees
     /// login windows without end.
     ///
     /// # Why it matters
@@ -24,8 +23,7 @@ rule! {
     /// # Remedy
     ///
     /// - Switch keep-alive on, at the server and at every proxy in front of it. A challenge must not say `Connection: close`.
-    /// - Let proxies and load balancers tie one client connection to one server connection (NTLM affinity). Or use a scheme
-    ///   that does not need it (Kerberos in one leg, tokens).
+    /// - Let proxies and load balancers tie one client connection to one server connection (NTLM affinity). Or use a scheme that does not need it (Kerberos in one leg, tokens).
     ///
     /// # Tell it by
     ///

@@ -17,9 +17,8 @@ rule! {
     ///
     /// # Why it matters
     ///
-    /// The request was lost, but not because of its content: nobody read it. The server turned the *connection* away. The
-    /// reason may be a list of allowed addresses (`hosts.deny`, an ingress rule), a limit of connections, or a listener that
-    /// is shutting down. Or the server crashed at accept, or expected TLS or a PROXY line.
+    /// The request was lost, but not because of its content: nobody read it. The server turned the *connection* away. Possible reasons: a list of allowed addresses (`hosts.deny`, an ingress rule), a limit of connections, a listener that is
+    /// shutting down, or a crash at accept. Or the server expected TLS or a PROXY line.
     ///
     /// # Remedy
     ///

@@ -16,8 +16,7 @@ use crate::rules::{Evidence, Severity};
 rule! {
     /// # What happened
     ///
-    /// A connection ended before a request had its response. Moments later the same client sent the same request as the first
-    /// on another connection to the same server. Method, host, target and length of the body are the same.
+    /// A connection ended before a request had its response. Moments later the same client sent the same request first on another connection to the same server. Same means method, host, target and length of the body.
     ///
     /// # Why it matters
     ///

@@ -23,13 +23,12 @@ rule! {
     ///
     /// The response or a part of it is lost. A RST also discards what was still on the way or not yet read, so the client may
     /// see less than was sent. Servers reset after an error while writing, when they are killed, or with `SO_LINGER` 0. They
-    /// also reset when a client reads too slowly for their send timeout (nginx `reset_timedout_connection`). Proxies pass on
+    /// also reset clients that read too slowly for their send timeout (nginx `reset_timedout_connection`). Proxies pass on
     /// the reset of a server behind them.
     ///
     /// # Remedy
     ///
-    /// - Look in the server's log at the time of the RST: an error while writing the response, a killed worker, a send
-    ///   timeout.
+    /// - Look in the server's log at the time of the RST: an error while writing, a killed worker, a send timeout.
     /// - Find out whether a proxy sent the RST. It may only pass on what happened on its connection to the server behind it.
     /// - *If the client's window had gone to zero:* Let the client read faster, or raise the server's send timeout (nginx
     ///   `send_timeout`).

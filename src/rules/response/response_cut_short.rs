@@ -23,8 +23,8 @@ rule! {
     ///
     /// Only a part arrived, and the client must not take it for the whole (RFC 9112 §8). A FIN looks clean, but a server that
     /// fails during a response has no other way to say so. An exception while writing or a worker killed by a timeout ends
-    /// like this. So does a proxy whose own upstream was cut or whose temporary file is full. A `Content-Length` that was
-    /// counted before a filter changed the body looks the same.
+    /// like this. So does a proxy whose upstream was cut or whose temporary file is full. Another cause is a `Content-Length` that was
+    /// counted before a filter changed the body.
     ///
     /// # Remedy
     ///

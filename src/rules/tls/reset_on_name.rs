@@ -99,7 +99,7 @@ rule! {
     ///  1.103                     <--  RST [ttl=250]
     /// ```
     ///
-    /// A server that resets whatever name is asked for:
+    /// A server that resets for every name:
     ///
     /// ```ladder
     ///         client :40001          server

@@ -22,8 +22,7 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the certificate had expired:* Renew the certificate and reload the server: many go on with the old one until they
-    ///   are told.
+    /// - *If the certificate had expired:* Renew the certificate and reload the server: many use the old one until then.
     /// - *If the certificate was not valid yet:* Compare the clocks of the client and of the authority that issued it.
     /// - *If the certificate is hidden:* Look at the dates that the server sends (`openssl s_client -connect
     ///   HOST:PORT`), and compare the client's clock.

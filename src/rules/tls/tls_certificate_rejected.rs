@@ -51,7 +51,7 @@ rule! {
     ///
     /// # Not this
     ///
-    /// A client that goes on has accepted it, whoever signed it:
+    /// A client that goes on has accepted it:
     ///
     /// ```ladder
     ///         client                  server

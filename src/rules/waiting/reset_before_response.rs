@@ -25,8 +25,7 @@ rule! {
     /// The response is lost, and nobody knows whether the request took effect: the server had received it. A client may retry
     /// by itself only if the method is idempotent (RFC 9110 §9.2.2).
     ///
-    /// A server that resets did not close normally. Its process was killed or crashed with unread data in its socket, or a
-    /// watchdog stopped it after a timeout. Or something closes sockets with `SO_LINGER` 0.
+    /// A server that resets did not close normally. Its process was killed or crashed with unread data in its socket, or a watchdog stopped it. Or something closes sockets with `SO_LINGER` 0.
     ///
     /// # Remedy
     ///

@@ -161,8 +161,7 @@ fn check(connection: &Connection) -> Verdict {
         goodbye
     );
     let more = (protocol == AppProtocol::Mqtt).then_some(
-        "MQTT servers close like this after an error, or when the client was silent for 1.5 times its Keep Alive. They \
-         do so also when another client connects with the same client identifier. MQTT 3.1.1 has no message for it.",
+        "MQTT servers close like this after an error, or when the client was silent for 1.5 times its Keep Alive. A second client with the same client identifier causes it too. MQTT 3.1.1 has no message for it.",
     );
     tell(
         &RULE,
