@@ -483,7 +483,7 @@ mod tests {
                 it.teardown.phase = Phase::Waiting;
                 it.teardown.certainty = Certainty::Likely;
             },
-            "Likely: the client aborted with RST (frame 9) 41.0 ms in, while the response was awaited.",
+            "Likely: the client reset the connection (frame 9) 41.0 ms in, while waiting for the response.",
         );
         check(
             |it| {
@@ -510,8 +510,7 @@ mod tests {
                 it.teardown.phase = Phase::ResponseBody;
                 it.roles = Roles::Ports;
             },
-            "Still open when the capture ends, 60.0 ms in, in the middle of the response body. Which side is the client \
-             is judged by the ports.",
+            "Still open when the capture ends, 60.0 ms in, during the response body. Which side is the client is judged by the ports.",
         );
         check(
             |it| {
@@ -519,7 +518,7 @@ mod tests {
                 it.teardown.how = How::Silence;
                 it.teardown.phase = Phase::Waiting;
             },
-            "One side stopped answering; the last sign of life is frame 9, 41.0 ms in, while the response was awaited.",
+            "One side stopped responding; its last packet is frame 9, 41.0 ms in, while waiting for the response.",
         );
     }
 

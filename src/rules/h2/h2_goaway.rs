@@ -147,11 +147,11 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     let code = goaway.code.to_string();
     let (summary, message) = match who {
         Who::Server => (
-            sentence!("Server sent GOAWAY {}[| (# connections)]", &code),
+            sentence!("Server sent GOAWAY ({})", &code),
             sentence!("The server sent GOAWAY with the code {}.", &code),
         ),
         Who::Client => (
-            sentence!("Client sent GOAWAY {}[| (# connections)]", &code),
+            sentence!("Client sent GOAWAY ({})", &code),
             sentence!("The client sent GOAWAY with the code {}.", &code),
         ),
     };

@@ -20,7 +20,7 @@ rule! {
     ///
     /// # Why it matters
     ///
-    /// Most often nothing is wrong: a user went on to another page, a player jumped, a download was cancelled. Look closer if it recurs after the same time (a client timeout for the whole response) or at the same number of bytes (a size limit). Look closer also if the client is a program that should have read it all.
+    /// Most often nothing is wrong: a user went on to another page, a player jumped, a download was cancelled. Look closer if it recurs after the same time (a client timeout) or at the same number of bytes (a size limit). Look closer also if the client is a program that should have read it all.
     ///
     /// # Remedy
     ///
