@@ -355,6 +355,9 @@ pub struct ExplainArgs {
     /// A rule's name, or an error text, a code, a line from a log; nothing: an overview
     #[arg(value_name = "RULE|TEXT", allow_hyphen_values = true)]
     pub text: Vec<String>,
+    /// When to use colour; NO_COLOR is heeded too
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorArg,
 }
 
 /// `--min-severity`, `--fail-on`.

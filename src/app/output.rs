@@ -91,7 +91,7 @@ pub(super) fn refuse_to_overwrite_inputs(inputs: &[PathBuf], output: &Path) -> R
 }
 
 /// `NO_COLOR` counts if it is not empty (<https://no-color.org>); the command line takes precedence.
-fn wants_color(when: cli::ColorArg, to_stdout: bool) -> bool {
+pub(super) fn wants_color(when: cli::ColorArg, to_stdout: bool) -> bool {
     match when {
         cli::ColorArg::Always => true,
         cli::ColorArg::Never => false,

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use super::analysis::Analysis;
 use super::cli::{self, Cli, Command};
@@ -16,7 +16,7 @@ use super::headless::Until;
 #[cfg(feature = "live")]
 use super::live;
 use super::output::{
-    FAILED, FOUND, format_of, options, print, refuse_to_overwrite_inputs, write_report,
+    FAILED, FOUND, format_of, options, print, refuse_to_overwrite_inputs, wants_color, write_report,
 };
 use super::progress::ProgressLine;
 use super::session::Session;
@@ -142,7 +142,7 @@ fn report_on(asked: &cli::ReadArgs, format: report::Format, to: Option<&Path>) -
 
 #[cfg(not(feature = "live"))]
 fn without_libpcap() -> Result<ExitCode> {
-    bail!(
+    anyhow::bail!(
         "this build has no libpcap to capture with (feature \"live\"); capture with another program: \
          tcpdump -U -w - | hangup report --follow -"
     )
@@ -178,18 +178,27 @@ fn explain(asked: &cli::ExplainArgs) -> Result<ExitCode> {
     if let Some(page) = rules::explain(name) {
         return print(page);
     }
+    let color = wants_color(asked.color, true);
     // One word with hyphens is most likely a misspelt rule name; words separated by spaces are first taken as an error
     // text.
     let alike = rules::alike(name);
-    let page = || report::explanation(&knowledge::explain(name));
     let meant = alike.filter(|_| name.contains('-') && !name.contains(' '));
-    if let Some(page) = meant.and_then(rules::explain) {
-        return print(format!(
-            "(No rule is called {name:?}; this one is.)\n\n{page}"
-        ));
-    }
-    if let Some(page) = page().or_else(|| alike.and_then(rules::explain)) {
+    let page = || report::explanation(&knowledge::explain(name), color);
+    let near = |rule: &str| {
+        let page = rules::explain(rule)?;
+        let name = escape(name.as_bytes());
+        Some(format!(
+            "No rule is called \"{name}\". Did you mean `{rule}`? This is its page.\n\n{page}"
+        ))
+    };
+    if let Some(page) = meant
+        .and_then(near)
+        .or_else(page)
+        .or_else(|| alike.and_then(near))
+    {
         return print(page);
     }
-    bail!("{}", report::not_known(name));
+    // If standard error is closed, the exit status is the only report.
+    let _ = io::stderr().write_all(report::not_known(name, false).as_bytes());
+    Ok(ExitCode::from(FAILED))
 }

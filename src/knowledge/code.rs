@@ -149,6 +149,49 @@ pub(crate) fn codes_in(text: &str) -> Vec<&'static Code> {
     found
 }
 
+/// The words of a system for its errors, in lower case.
+const SYSTEM_WORDS: &[(&str, &str)] = &[
+    ("connection reset by peer", "ECONNRESET"),
+    ("connection reset", "ECONNRESET"),
+    (
+        "an existing connection was forcibly closed by the remote host",
+        "ECONNRESET",
+    ),
+    ("broken pipe", "EPIPE"),
+    ("connection timed out", "ETIMEDOUT"),
+    ("connection refused", "ECONNREFUSED"),
+    ("no route to host", "EHOSTUNREACH"),
+    ("network is unreachable", "ENETUNREACH"),
+    ("cannot assign requested address", "EADDRNOTAVAIL"),
+];
+
+/// The error of a system call, where the text is its words and, at most, types before them: nothing in it says which
+/// program it was, or when.
+#[must_use]
+pub(super) fn system_error(text: &str) -> Option<&'static Code> {
+    let mut clauses: Vec<&str> = text.trim().split(": ").collect();
+    let said = clauses.pop()?;
+    if !clauses
+        .iter()
+        .all(|it| !it.trim().contains(char::is_whitespace))
+    {
+        return None;
+    }
+    // `[Errno 104] …`, `… (os error 104)`, `… (Connection refused)`.
+    let said = match said.strip_prefix('[').and_then(|it| it.split_once(']')) {
+        Some((_, rest)) => rest,
+        None => said,
+    };
+    let said = said.split(" (").next()?;
+    let said = said.trim_matches(|it: char| !it.is_alphanumeric());
+    let known = SYSTEM_WORDS
+        .iter()
+        .find(|(words, _)| words.eq_ignore_ascii_case(said));
+    let (_, name) = known?;
+    let errno = |it: &&Code| it.family == Family::Errno && it.code == *name;
+    CODES.iter().find(errno)
+}
+
 /// Words, split where logs split them: `curl: (52)` and `errno=-104` yield their numbers alone, `0x800704CD` and `sD--`
 /// stay whole.
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -201,7 +244,10 @@ impl<'a> WordBefore<'a> {
         let cue = |word: &str| cues.iter().any(|cue| word.eq_ignore_ascii_case(cue));
         cue(self.last)
             || cue(self.last_but_one)
-                && matches!(self.last, "is" | "code" | "number" | "status" | "with")
+                && matches!(
+                    self.last,
+                    "is" | "code" | "error" | "number" | "status" | "with"
+                )
     }
 }
 

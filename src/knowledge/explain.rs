@@ -4,13 +4,17 @@
 //! codes, then known texts that it resembles. A line that names a program of which no text is known is not given another
 //! program's cause. Matches are grouped by wire event; events with the same first rule form one group.
 
-use super::access_log::access_line;
-use super::code::{CODES, Code, Family, codes_in};
-use super::fuzzy_match::{FuzzyMatch, MatchQuality, resembling};
+use super::code::{Code, Family};
+use super::fuzzy_match::{FuzzyMatch, MatchQuality};
 use super::log_line::{LogLineHints, head, hints_in};
-use super::message::{Message, messages_in, program_in, protocols_of};
-use super::product::Product;
+use super::message::{Message, protocols_of};
+use super::pasted::{Pasted, pasted};
+use super::place::{Place, place_in};
+use super::product::{Product, Role};
+use super::question::{Question, question_for};
+use super::reading::Reading;
 use super::service::service_name;
+use super::understood::not_understood;
 use super::wire_event::{EventTrace, WireEvent};
 
 /// Why an event matched.
@@ -78,113 +82,43 @@ const COMMON: &[WireEvent] = &[
     WireEvent::ClientRstInResponse,
 ];
 
-/// What was recognised in a text.
-struct Reading {
-    codes: Vec<&'static Code>,
-    messages: Vec<&'static Message>,
-    texts: Vec<FuzzyMatch>,
-    /// The program that the text names, if no text of it is known.
-    program: Option<&'static str>,
-    /// The status, where the text is a line of an access log.
-    status: Option<u16>,
-}
-
-impl Reading {
-    fn of(text: &str) -> Self {
-        if let Some(line) = access_line(text) {
-            return Self::of_access_line(line.status, &line.rest, line.win32);
-        }
-        let mut messages = messages_in(text);
-        let mut reading = Self {
-            codes: codes_in(text),
-            messages: Vec::new(),
-            texts: resembling(text),
-            program: program_in(text),
-            status: None,
-        };
-        let own = messages.iter().any(|it| it.program.is_some());
-        if let Some(program) = reading.program {
-            // What programs print that speak something else is not meant, nor what only resembles the text.
-            let spoken = protocols_of(program);
-            let meant =
-                |it: &FuzzyMatch| spoken.split(' ').any(|word| it.fact.product.speaks(word));
-            let alike = |it: &FuzzyMatch| it.fit == MatchQuality::Alike;
-            reading.texts.retain(|it| match own {
-                true => spoken.is_empty() || meant(it),
-                false => meant(it) && !alike(it),
-            });
-        }
-        let unnamed = reading.program.is_none();
-        if own {
-            // The system's words beside a program's own add nothing.
-            messages.retain(|it| it.program.is_some());
-        } else if !reading.texts.is_empty() || unnamed && codes_tell(&reading.codes) {
-            messages.clear();
-        }
-        reading.messages = messages;
-        reading
-    }
-
-    fn of_access_line(status: u16, rest: &str, win32: Option<u32>) -> Self {
-        let mut codes = codes_in(rest);
-        // A state or a flag says more than the status beside it.
-        codes.retain(|it| matches!(it.family, Family::Haproxy | Family::Envoy));
-        let of = |family: Family, code: String| {
-            let same = move |it: &&Code| {
-                it.family == family && (it.code == code || it.aliases.split(' ').any(|a| a == code))
-            };
-            CODES.iter().find(same)
-        };
-        if let Some(win32) = win32.map(|it| it.to_string()) {
-            let known =
-                of(Family::Win32, win32.clone()).or_else(|| of(Family::Errno, win32.clone()));
-            codes.extend(known);
-        }
-        codes.extend(of(Family::Status, status.to_string()));
-        Self {
-            codes,
-            messages: messages_in(rest),
-            texts: Vec::new(),
-            program: None,
-            status: Some(status),
-        }
-    }
-
-    /// Whether a program's own message says that this is no event on the wire.
-    fn is_answer(&self) -> bool {
-        let first = self.messages.first();
-        first.is_some_and(|it| it.program.is_some() && it.events.is_empty())
-    }
-
-    /// Whether a known text of several words is in the text as a whole.
-    fn has_sentence(&self) -> bool {
-        self.texts
-            .iter()
-            .any(|it| it.fit == MatchQuality::Whole && it.text.split(' ').nth(2).is_some())
-    }
-
-    /// The events to which a program's own message limits the choice.
-    fn limits(&self) -> Option<Vec<WireEvent>> {
-        let own = self.messages.iter().filter(|it| it.program.is_some());
-        let events: Vec<_> = own.flat_map(|it| it.events.iter().copied()).collect();
-        (!events.is_empty()).then_some(events)
-    }
-}
-
-fn codes_tell(codes: &[&'static Code]) -> bool {
-    codes.iter().any(|it| !it.events.is_empty())
-}
-
 /// The wire events that a text may stand for, likeliest first.
 #[must_use]
 pub fn match_error(text: &str) -> Vec<EventMatch> {
-    matches(&Reading::of(head(text, BYTES)))
+    sharpened(&pasted(head(text, BYTES))).1
 }
+
+/// What is read in a pasted text. Where it is a chain of causes, the events that the innermost cause stands for come
+/// first; if it stands for none that the whole does, it alone is read.
+fn sharpened(text: &Pasted) -> (Reading, Vec<EventMatch>) {
+    let whole = Reading::of(&text.text);
+    let mut all = matches(&whole);
+    let Some(cause) = &text.innermost else {
+        return (whole, all);
+    };
+    let cause = Reading::of(cause);
+    let own = matches(&cause);
+    if own.is_empty() {
+        return (whole, all);
+    }
+    let is_own = |it: &EventMatch| own.iter().any(|one| one.what == it.what);
+    if !all.iter().any(is_own) {
+        return (cause, own);
+    }
+    for one in all.iter_mut().filter(|it| !is_own(it)) {
+        one.score = one.score.min(OUTER);
+    }
+    all.sort_by_key(|it| !is_own(it));
+    (whole, all)
+}
+
+/// The best score of what only the outer causes of a chain stand for.
+const OUTER: u8 = 60;
 
 /// The status that a text is about: that of an access log, or one that the text names.
 #[must_use]
 pub(crate) fn status_in(text: &str) -> Option<u16> {
-    let reading = Reading::of(head(text, BYTES));
+    let reading = Reading::of(&pasted(head(text, BYTES)).text);
     let named = || {
         let status = reading
             .codes
@@ -230,6 +164,7 @@ fn matches(reading: &Reading) -> Vec<EventMatch> {
         let best = match (limits.is_some(), reading.status.is_some() && rank > 0) {
             (true, _) => BESIDE,
             (_, true) => BESIDE - 5,
+            _ if reading.system.is_some() && rank == 0 => 100,
             // A number beside a whole sentence is the weaker evidence.
             _ if reading.has_sentence() && code.family != Family::Status => BESIDE - 20,
             _ => 100,
@@ -264,7 +199,12 @@ fn matches(reading: &Reading) -> Vec<EventMatch> {
             if limits.is_some() {
                 score = score.min(BESIDE);
             }
-            if reading.codes.iter().any(|it| it.events.contains(event)) {
+            let agrees = |it: &&Code| it.events.contains(event);
+            let restates = |it: &&Code| it.family == Family::Status && agrees(it);
+            if reading.system.is_some() || reading.codes.iter().any(|it| restates(&it)) {
+                // A system's words, or a status and its reason, do not say more than the code.
+                score = score.min(ALONE);
+            } else if reading.codes.iter().any(agrees) {
                 score += BOTH;
             }
             let product = one.fact.product;
@@ -303,6 +243,8 @@ fn matches(reading: &Reading) -> Vec<EventMatch> {
 
 /// The best score of what stands beside a better match: another message, or the status beside a flag.
 const BESIDE: u8 = 90;
+/// The best score of a known text that is no more than the words of a system error: below those of the code.
+const ALONE: u8 = 80;
 /// Score added where a text and a code agree.
 const BOTH: u8 = 5;
 
@@ -367,6 +309,16 @@ pub struct Explanation {
     pub protocols: Vec<&'static str>,
     /// The times, addresses and ports in the text, which identify the connection.
     pub hints: LogLineHints,
+    /// The line of the text that says what went wrong.
+    pub line: String,
+    /// Lines of stack traces that were left aside.
+    pub frames: usize,
+    /// The words of that line that are part of nothing known.
+    pub unknown: Vec<String>,
+    /// The question that decides between the causes.
+    pub question: Option<Question>,
+    /// The place on the network that the text names.
+    pub place: Option<Place>,
 }
 
 impl Explanation {
@@ -395,9 +347,13 @@ impl Explanation {
 #[must_use]
 pub fn explain(text: &str) -> Explanation {
     let text = head(text, BYTES);
-    let reading = Reading::of(text);
+    let cleaned = pasted(text);
+    let (reading, mut matched) = sharpened(&cleaned);
+    add_race(&mut matched);
+    let line = telling_line(&cleaned, matched.first().map(|it| it.what));
+    let unknown = not_understood(&line, &reading);
     let mut stories: Vec<EventGroup> = Vec::new();
-    for one in matches(&reading) {
+    for one in matched {
         let lead = one.rules.first();
         match stories.iter_mut().find(|it| it.rules.first() == lead) {
             Some(story) => {
@@ -441,6 +397,15 @@ pub fn explain(text: &str) -> Explanation {
     let own = reading.messages.iter().any(|it| it.program.is_some());
     let answers = reading.messages.iter().copied();
     let protocols = protocols(&reading);
+    let hints = hints_in(text);
+    let leads: Vec<_> = stories
+        .iter()
+        .filter_map(|it| it.rules.first().copied())
+        .collect();
+    let mut sides = stories
+        .iter()
+        .filter_map(|it| Some(it.events.first()?.side()));
+    let side = sides.next().filter(|first| sides.all(|it| it == *first));
     Explanation {
         codes: reading.codes,
         stories,
@@ -449,8 +414,54 @@ pub fn explain(text: &str) -> Explanation {
         status: reading.status,
         program: reading.program.filter(|_| !own && reading.texts.is_empty()),
         protocols,
-        hints: hints_in(text),
+        question: question_for(&leads, side),
+        place: place_in(text, &hints),
+        hints,
+        line,
+        frames: cleaned.frames,
+        unknown,
     }
+}
+
+/// A proxy keeps connections to the servers behind it open. What it logs of a server that closed without a response, it also
+/// logs when the close crossed a request that it must not retry; that case comes second.
+fn add_race(matched: &mut Vec<EventMatch>) {
+    let Some(first) = matched.first() else { return };
+    let race = match first.what {
+        WireEvent::FinBeforeResponse => WireEvent::RaceFinPost,
+        WireEvent::RstBeforeResponse => WireEvent::RaceRstPost,
+        _ => return,
+    };
+    if !first.products.iter().any(|it| it.role == Role::Proxy) {
+        return;
+    }
+    let mut second = first.clone();
+    second.what = race;
+    second.rules = race.rules().to_vec();
+    // A code beside the message may have named it, at the end.
+    let lead = race.rules().first();
+    matched.retain(|it| it.rules.first() != lead);
+    matched.insert(1, second);
+}
+
+/// Lines that are tried alone.
+const TRIED: usize = 12;
+
+/// The line that says what went wrong: of the innermost cause, or the first that by itself stands for the likeliest event.
+fn telling_line(text: &Pasted, likeliest: Option<WireEvent>) -> String {
+    let whole = text.innermost.as_ref().unwrap_or(&text.text);
+    let lines = || whole.lines().map(str::trim).filter(|it| !it.is_empty());
+    let leads = |line: &&str| {
+        likeliest.is_some() && matches(&Reading::of(line)).first().map(|it| it.what) == likeliest
+    };
+    let telling = match text.innermost.is_some() || lines().nth(1).is_none() {
+        true => None,
+        false => lines().take(TRIED).find(leads),
+    };
+    telling
+        .or_else(|| lines().next())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// The protocols of the programs that print what was matched best, unless HTTP is among them.

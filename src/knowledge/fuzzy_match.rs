@@ -182,7 +182,7 @@ fn is_code(text: &str) -> bool {
 }
 
 /// A line of a stack trace that gives a place and no error: Java, .NET, Node, Python, Ruby, Go.
-fn is_frame(line: &str) -> bool {
+pub(super) fn is_frame(line: &str) -> bool {
     let line = line.trim();
     let called = line
         .strip_prefix("at ")

@@ -310,7 +310,7 @@ fn moment_of(
 }
 
 /// An address, with the port if one follows, and the length of both.
-fn address(text: &str) -> Option<(IpAddr, Option<u16>, usize)> {
+pub(super) fn address(text: &str) -> Option<(IpAddr, Option<u16>, usize)> {
     if let Some(rest) = text.strip_prefix('[') {
         let end = rest.find(']')?;
         let address: Ipv6Addr = rest.get(..end)?.parse().ok()?;

@@ -15,13 +15,18 @@ mod limit;
 mod load_generator;
 mod log_line;
 mod message;
+mod pasted;
+mod place;
 mod port_range;
 mod product;
+mod question;
+mod reading;
 mod service;
 pub(crate) mod setting;
 mod socket_error;
 mod table;
 mod timer;
+mod understood;
 mod wire_event;
 
 pub use basis::Basis;
@@ -39,13 +44,15 @@ pub(crate) use load_generator::is_load_generator;
 pub(crate) use log_line::hints_in;
 pub use log_line::{LogLineHints, LogTime};
 pub use message::Message;
+pub use place::Place;
 pub use port_range::PortRange;
 pub(crate) use port_range::port_ranges;
 pub use product::{NamedBy, NamedProduct, PRODUCTS, Product, Role, inside, product};
 pub(crate) use product::{REMEDY_WORDS, identify};
+pub use question::Question;
 #[cfg(test)]
 pub(crate) use service::is_service;
-pub(crate) use service::{greeting_service, service, service_name};
+pub(crate) use service::{greeting_service, service, service_name, usual_ports};
 pub use setting::{Setting, settings};
 pub use socket_error::{AfterReset, ConnectionStage, SocketError, System, UnreadData};
 pub(crate) use socket_error::{

@@ -86,6 +86,15 @@ pub(crate) fn service_name(word: &str) -> Option<&'static str> {
     found.map(|(_, name)| *name)
 }
 
+/// The ports that a protocol is usually served at, by its word or its name for people; none for what is not known.
+#[must_use]
+pub(crate) fn usual_ports(protocol: &str) -> &'static [u16] {
+    let word = NAMES.iter().find(|(_, name)| *name == protocol);
+    let word = word.map_or(protocol, |(word, _)| word);
+    let found = SERVICES.iter().find(|(service, _)| *service == word);
+    found.map_or(&[], |(_, ports)| ports)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -88,9 +88,9 @@ macro_rules! events {
 
 events! {
     // Connecting.
-    Client Packets ConnectRefused "connect-refused" "the SYN is answered by a RST: nobody listens there, or a firewall says so" ["connection-refused"]
-    Client Packets ConnectUnanswered "connect-unanswered" "the SYN is not answered until the client's own limit" ["connect-unanswered" "accept-queue-overflow" "nat-ports-exhausted"]
-    Client Packets ConnectUnansweredToTheEnd "connect-unanswered-os" "the SYN is not answered until the system gives up" ["connect-unanswered" "accept-queue-overflow" "nat-ports-exhausted"]
+    Client Packets ConnectRefused "connect-refused" "the SYN is answered by a RST: nobody listens there, or a firewall refuses in its place" ["connection-refused"]
+    Client Packets ConnectUnanswered "connect-unanswered" "nothing answers the SYN until the client's own timeout" ["connect-unanswered" "accept-queue-overflow" "nat-ports-exhausted"]
+    Client Packets ConnectUnansweredToTheEnd "connect-unanswered-os" "nothing answers the SYN until the system stops trying" ["connect-unanswered" "accept-queue-overflow" "nat-ports-exhausted"]
     Client Packets HostUnreachable "host-unreachable" "ICMP answers the SYN: host unreachable" ["connection-unreachable"]
     Client Packets NetUnreachable "net-unreachable" "ICMP answers the SYN: network unreachable" ["connection-unreachable"]
     Client Packets AdminProhibited "admin-prohibited" "ICMP answers the SYN: administratively prohibited" ["connection-unreachable"]
@@ -107,12 +107,12 @@ events! {
     Client Packets FinWhileSending "fin-while-sending" "the server closes while the request is being sent" ["closed-before-request" "early-response-reset"]
     Client Packets RstWhileSending "rst-while-sending" "the connection is reset while the request is being sent" ["early-response-reset" "reset-before-response"]
     Client Packets EarlyResponseThenRst "early-response-then-rst" "the server answers early, then resets while the client still sends" ["early-response-reset"]
-    Client Packets GreetingSilent "greeting-silent" "the connection opens, and not a byte comes from the server until the client's limit" ["client-gave-up-waiting"]
-    Client Packets ServerSilent "server-silent" "no response until the client's limit" ["client-gave-up-waiting"]
-    Client Packets RetransmissionsExhausted "retransmissions-exhausted" "what is sent is no longer acknowledged, until the system gives up" ["retransmissions-exhausted" "idle-state-lost"]
+    Client Packets GreetingSilent "greeting-silent" "the connection opens, and the server sends no byte until the client's timeout" ["client-gave-up-waiting"]
+    Client Packets ServerSilent "server-silent" "the server sends no response until the client's timeout" ["client-gave-up-waiting"]
+    Client Packets RetransmissionsExhausted "retransmissions-exhausted" "nothing that is sent is acknowledged any more, until the system stops trying" ["retransmissions-exhausted" "idle-state-lost"]
     Client Packets KeepAliveUnanswered "keepalive-unanswered" "TCP keep-alive probes are not answered" ["keepalive-probes-unanswered"]
     Client Packets Expect417 "expect-417" "the server refuses `Expect: 100-continue`" ["expect-continue-stall"]
-    Client Packets ClientAbort "client-abort" "the client's own program gives the request up" ["client-gave-up-waiting" "client-left-mid-response"]
+    Client Packets ClientAbort "client-abort" "the client's own program cancels the request" ["client-gave-up-waiting" "client-left-mid-response"]
 
     // In the response.
     Client Packets FinInStatusLine "fin-in-status-line" "the server closes within the status line" ["response-cut-short"]
@@ -127,7 +127,7 @@ events! {
     Client Packets RstInBodyUntilClose "rst-in-body-until-close" "the connection is reset in a body that the close should have ended" ["response-end-unknown" "reset-mid-response"]
     Client Packets FinInAnswer "fin-in-answer" "the server closes within its answer, in a protocol other than HTTP" ["response-cut-short"]
     Client Packets RstInAnswer "rst-in-answer" "the connection is reset within the answer, in a protocol other than HTTP" ["reset-mid-response"]
-    Client Packets BodyStalled "body-stalled" "the body stops coming until the client's limit" ["client-gave-up-waiting" "client-left-mid-response" "response-cut-short"]
+    Client Packets BodyStalled "body-stalled" "the body stops coming until the client's timeout" ["client-gave-up-waiting" "client-left-mid-response" "response-cut-short"]
 
     // In the words of other protocols.
     Client Packets LoginRefused "login-refused" "the server refuses the login or the session, and says why in the words of the protocol" ["session-ended-with-error" "request-refused"]
@@ -138,10 +138,10 @@ events! {
     // On a reused connection.
     Client Packets IdleFin "idle-fin" "the server closes an idle connection; the client's next request comes later" ["idle-timeout-close" "reuse-of-closed-connection"]
     Client Packets IdleFinPost "idle-fin-post" "the server closes an idle connection; a request that must not be repeated comes later" ["idle-timeout-close" "reuse-of-closed-connection"]
-    Client Packets RaceFin "race-fin" "the server's close of an idle connection crosses the next request; the client reads an end" ["keep-alive-race" "reuse-of-closed-connection"]
-    Client Packets RaceFinPost "race-fin-post" "the server's close of an idle connection crosses a request that must not be repeated" ["keep-alive-race" "reuse-of-closed-connection"]
-    Client Packets RaceRst "race-rst" "a request on a reused connection is answered by a RST" ["keep-alive-race" "reuse-of-forgotten-connection" "reset-before-response"]
-    Client Packets RaceRstPost "race-rst-post" "a request that must not be repeated is answered by a RST on a reused connection" ["keep-alive-race" "reuse-of-forgotten-connection" "reset-before-response"]
+    Client Packets RaceFin "race-fin" "the server closes an idle connection as the client sends the next request" ["keep-alive-race" "reuse-of-closed-connection"]
+    Client Packets RaceFinPost "race-fin-post" "the server closes an idle connection as the client sends a request that must not be retried" ["keep-alive-race" "reuse-of-closed-connection"]
+    Client Packets RaceRst "race-rst" "the server resets a reused connection when the client sends the next request" ["keep-alive-race" "reuse-of-forgotten-connection" "reset-before-response"]
+    Client Packets RaceRstPost "race-rst-post" "the server resets a reused connection when the client sends a request that must not be retried" ["keep-alive-race" "reuse-of-forgotten-connection" "reset-before-response"]
     Client Packets RaceWriteFails "race-write-fails" "a reused connection was already reset when the request was written" ["keep-alive-race" "reuse-of-closed-connection" "reset-before-response"]
     Client Packets Idle408Fin "idle-408-fin" "the server sends 408 on an idle connection and closes" ["unsolicited-response" "idle-timeout-close"]
     Client Packets Idle408FinPost "idle-408-fin-post" "the server sends 408 on an idle connection and closes; a request that must not be repeated follows" ["unsolicited-response" "idle-timeout-close"]
@@ -202,7 +202,7 @@ events! {
     Client Packets TlsAlertOther "tls-alert-other" "the server ends the handshake by another fatal alert" ["tls-alert"]
     Client Packets TlsAlertUnknownCa "tls-alert-unknown-ca" "the server does not trust the issuer of the client's certificate" ["tls-alert"]
     Client Packets TlsPlaintextAnswer "tls-plaintext-answer" "the ClientHello is answered in plain text" ["tls-plaintext-mismatch"]
-    Client Packets TlsHandshakeSilent "tls-handshake-silent" "the ClientHello is not answered until the client's limit" ["client-gave-up-waiting" "tls-handshake-cut" "path-mtu-blackhole"]
+    Client Packets TlsHandshakeSilent "tls-handshake-silent" "nothing answers the ClientHello until the client's timeout" ["client-gave-up-waiting" "tls-handshake-cut" "path-mtu-blackhole"]
     Client Packets TlsCertExpired "tls-cert-expired" "the client rejects the certificate: expired" ["tls-certificate-expired" "tls-certificate-rejected"]
     Client Packets TlsCertUntrusted "tls-cert-untrusted" "the client rejects the certificate: issuer not trusted" ["tls-certificate-rejected"]
     Client Packets TlsIssuerUnknown "tls-issuer-unknown" "the client rejects the certificate: its chain leads to no issuer that the client has" ["tls-certificate-rejected"]

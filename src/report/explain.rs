@@ -1,231 +1,458 @@
-//! What is known about an error text or a code, as plain text: the codes, the possible events on the wire, and the
-//! hints in the text at a connection.
+//! The answer to "what does this error mean?": what was recognised in the text, what it means, its likeliest causes and
+//! how to tell them apart, and how to capture it.
 //!
-//! Times, addresses and ports are parsed from the user's text and formatted anew; nothing else of it is repeated.
+//! The causes are those of the events, in the order that `knowledge` gives them; how to tell one from the others and what
+//! to change stand on the rules' pages. Of the user's text the line that says what went wrong is repeated, escaped.
 
-use std::fmt::{self, Write as _};
+use std::io;
 
+use super::capture_advice::{self, Advice};
+use super::meaning::{meaning, sentence_of};
+use super::rich_text::StyledLine;
+use super::sheet::Sheet;
+use super::text::TextSheet;
+use crate::base::format::capitalised;
 use crate::knowledge::{
-    Basis, Code, EventGroup, EventTrace, Explanation, Family, LogLineHints, LogTime, MatchQuality,
-    MatchReason, explain,
+    Basis, Code, EventGroup, EventTrace, Explanation, Family, MatchQuality, MatchReason, Product,
+    explain, settings,
 };
 use crate::rules;
 
-/// Programs named per group of events: enough to recognise one's own.
-const PROGRAMS: usize = 6;
-/// Events listed per group.
-const EVENTS: usize = 4;
+/// Causes that are told in full; the others are named.
+const CAUSES: usize = 3;
+/// Causes that the sentence on the meaning covers.
+const MEANT: usize = 2;
+/// More programs than this are not named.
+const MANY: usize = 6;
+/// What is said instead.
+const MANY_PROGRAMS: &str = "many programs";
+/// Programs named as those that print a text.
+const PROGRAMS: usize = 3;
+/// Words named that were not understood.
+const WORDS: usize = 6;
+/// Other causes named.
+const OTHERS: usize = 5;
+/// Characters of a line that is repeated.
+const SHORT: usize = 60;
+/// Codes named.
+const CODES: usize = 3;
+/// Characters of a remedy from which on its second half or its examples are left out.
+const LONG: usize = 150;
 
 /// The page; `None` when nothing is known.
 #[must_use]
-pub fn explanation(told: &Explanation) -> Option<String> {
+pub fn explanation(told: &Explanation, color: bool) -> Option<String> {
     if told.is_empty() {
         return None;
     }
-    let mut page = String::new();
-    write(&mut page, told).expect("a string takes everything");
-    Some(page)
+    Some(page(color, |sheet| write(told, sheet)))
 }
 
-/// What is said of a text of which nothing is known, and what to do instead.
+/// What is said of a text of which nothing is known: what was not found, and what to do next.
 #[must_use]
-pub fn not_known(text: &str) -> String {
+pub fn not_known(text: &str, color: bool) -> String {
     let told = explain(text);
-    let mut said = match told.program {
-        Some(program) => format!(
-            "nothing is known of this text: it names {program}, and none of its known messages is in it"
-        ),
-        None => "this is no rule and no known error text or code".to_owned(),
-    };
-    said += if told.hints.is_empty() {
-        "; give the whole line with its time and addresses, and its cause (`Caused by`, errno)"
-    } else {
-        "; but it names a time, an address or a port: `hangup report FILE --error TEXT` finds the connection"
-    };
-    said + ". `hangup explain` alone says what is known"
+    let near = rules::named_like(text);
+    page(color, |sheet| write_not_known(&told, &near, sheet))
 }
 
-fn write(page: &mut String, told: &Explanation) -> fmt::Result {
-    for code in &told.codes {
-        write_code(page, code)?;
+fn page(color: bool, write: impl FnOnce(&mut dyn Sheet) -> io::Result<()>) -> String {
+    let mut page: Vec<u8> = Vec::new();
+    let written = write(&mut TextSheet::new(&mut page, color));
+    debug_assert!(written.is_ok(), "a vector takes everything");
+    String::from_utf8_lossy(&page).into_owned()
+}
+
+fn write(told: &Explanation, sheet: &mut dyn Sheet) -> io::Result<()> {
+    sheet.paragraph(&matched(told))?;
+    if let Some(line) = not_understood(told) {
+        sheet.paragraph(&line)?;
     }
-    for answer in &told.answers {
-        let program = answer.program.unwrap_or("a program");
-        writeln!(page, "{program}: \"{}\"", answer.phrase)?;
-        let presumed = presumed(answer.basis);
-        let note = answer.note.unwrap_or("no event on the wire");
-        writeln!(page, "  {note}{presumed}")?;
+    blank(sheet)?;
+    sheet.paragraph(&StyledLine::default().strong(meaning_line(told)))?;
+    for note in notes(told) {
+        sheet.paragraph(&note.into())?;
     }
     if told.stories.is_empty() {
-        write_no_event(page, told)?;
+        return write_sound(told, sheet);
     }
-    let known = !told.codes.is_empty() || !told.answers.is_empty();
-    if known && !told.stories.is_empty() {
-        writeln!(page)?;
+    write_question(told, sheet)?;
+    write_causes(told, sheet)?;
+    write_capture(&capture_advice::of(told), sheet)
+}
+
+fn blank(sheet: &mut dyn Sheet) -> io::Result<()> {
+    sheet.paragraph(&StyledLine::default())
+}
+
+/// A line to be copied, indented and never broken.
+fn command(text: &str, sheet: &mut dyn Sheet) -> io::Result<()> {
+    sheet.detail("", &StyledLine::default().code(text))
+}
+
+/// What of the text was understood, and how well.
+fn matched(told: &Explanation) -> StyledLine {
+    let mut line = StyledLine::default();
+    let story = told.stories.first();
+    match story.map(|it| &it.why) {
+        Some(MatchReason::Text(text, quality)) => {
+            let lead = match quality {
+                MatchQuality::Whole => "Matched: ",
+                MatchQuality::Part => "Matched a part of: ",
+                MatchQuality::Alike => "Not certain, it resembles: ",
+            };
+            line = line.faint(lead).strong(quoted(text));
+        }
+        Some(MatchReason::Message(message)) => {
+            let words = message.phrase.trim_start_matches('=');
+            line = line.faint("Matched: ").strong(quoted(words));
+            line = line.plain(presumed(message.basis));
+        }
+        _ => return matched_code(told),
+    }
+    let programs = story.map(|it| printed_by(it)).unwrap_or_default();
+    if !programs.is_empty() {
+        line = line.plain(format!(", known from {programs}"));
+    }
+    let codes = codes(told);
+    if !codes.is_empty() {
+        line = line.plain(format!("; {}", codes.join(", ")));
+    }
+    line.plain(".")
+}
+
+fn matched_code(told: &Explanation) -> StyledLine {
+    let line = StyledLine::default().faint("Matched: ");
+    if let (Some(answer), true) = (told.answers.first(), told.stories.is_empty()) {
+        let line = line.strong(quoted(answer.phrase.trim_start_matches('=')));
+        let program = answer.program.unwrap_or("a program");
+        return line.plain(format!(", known from {program}{}.", presumed(answer.basis)));
+    }
+    let codes = codes(told);
+    let others = match codes.is_empty() {
+        true => String::new(),
+        false => format!("; {}", codes.join(", ")),
+    };
+    match (told.status, told.codes.first()) {
+        (Some(status), _) => line
+            .strong(format!("status {status}"))
+            .plain(format!(" of an access log line{others}.")),
+        // The words of a system error, without its name or number.
+        (None, Some(code)) if is_in_words(code, &told.line) => line
+            .strong(quoted(&told.line))
+            .plain(format!(", which is {}.", codes.join(", "))),
+        (None, _) => {
+            let programs = told.stories.first().map(printed_by).unwrap_or_default();
+            let known = match programs.is_empty() || programs == MANY_PROGRAMS {
+                true => String::new(),
+                false => format!(", known from {programs}"),
+            };
+            line.strong(codes.join(", ")).plain(format!("{known}."))
+        }
+    }
+}
+
+/// Whether a short line says a code in words.
+fn is_in_words(code: &Code, line: &str) -> bool {
+    let mut names = code.aliases.split(' ').chain([code.code]);
+    line.chars().count() <= SHORT && !names.any(|it| line.contains(it))
+}
+
+fn quoted(text: &str) -> String {
+    format!("“{text}”")
+}
+
+/// The codes in the text by family and name.
+fn codes(told: &Explanation) -> Vec<String> {
+    let status = told.status.map(|it| it.to_string());
+    let all = told
+        .codes
+        .iter()
+        .filter(|it| Some(it.code) != status.as_deref());
+    let name = |code: &&Code| format!("{} {}", code.family.title(), code.code);
+    all.take(CODES).map(|it| name(it)).collect()
+}
+
+/// The programs that print the text.
+fn printed_by(story: &EventGroup) -> String {
+    let titles = story.products.iter().map(|it| it.title);
+    let mut all: Vec<&str> = Vec::new();
+    for title in story.programs.iter().copied().chain(titles) {
+        if !all.contains(&title) {
+            all.push(title);
+        }
+    }
+    if all.len() > MANY {
+        return MANY_PROGRAMS.to_owned();
+    }
+    let more = all.len().saturating_sub(PROGRAMS);
+    all.truncate(PROGRAMS);
+    match more {
+        0 => all.join(", "),
+        more => format!("{} and {more} more", all.join(", ")),
+    }
+}
+
+fn not_understood(told: &Explanation) -> Option<StyledLine> {
+    let mut parts = Vec::new();
+    if !told.unknown.is_empty() {
+        let words = told.unknown.iter().take(WORDS).map(String::as_str);
+        let more = match told.unknown.len().saturating_sub(WORDS) {
+            0 => String::new(),
+            more => format!(" and {more} more words"),
+        };
+        parts.push(format!(
+            "Not understood: {}{more}.",
+            words.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    match told.frames {
+        0 => {}
+        1 => parts.push("1 line of a stack trace was skipped.".to_owned()),
+        many => parts.push(format!("{many} lines of a stack trace were skipped.")),
+    }
+    (!parts.is_empty()).then(|| StyledLine::default().faint(parts.join(" ")))
+}
+
+fn meaning_line(told: &Explanation) -> String {
+    let sentence = meaning(told, MEANT);
+    match told.status {
+        Some(status) if told.stories.is_empty() && told.codes.is_empty() => format!(
+            "The exchange has a response, with status {status}: the line names no fault of the connection."
+        ),
+        _ => sentence,
+    }
+}
+
+/// Remarks that belong to the whole text.
+fn notes(told: &Explanation) -> Vec<String> {
+    let mut notes = Vec::new();
+    // What else is known of a system error is of little use beside its causes.
+    let remarked = |it: &&&Code| it.family != Family::Errno || told.question.is_none();
+    for code in told.codes.iter().take(CODES).filter(remarked) {
+        notes.extend(
+            code.note
+                .map(|it| format!("{}.", capitalised(it.trim_end_matches('.')))),
+        );
     }
     if !told.protocols.is_empty() {
-        writeln!(
-            page,
-            "A text of programs that speak {}.",
+        notes.push(format!(
+            "Programs that speak {} print it.",
             told.protocols.join(" or ")
-        )?;
-    }
-    if !told.stories.is_empty() {
-        writeln!(page, "{}", introduction(told))?;
+        ));
     }
     if let Some(program) = told.program.filter(|_| !told.stories.is_empty()) {
-        writeln!(
-            page,
-            "The text names {program}, which has no such known message. This is what its other words can mean."
-        )?;
+        notes.push(format!(
+            "The text names {program}, and this is none of its known messages: the causes are those of its other words."
+        ));
     }
-    let common = common_match(told);
-    // A page of one code begins with it.
-    let is_told = |why: &&MatchReason| matches!(why, MatchReason::Code(_)) && told.codes.len() == 1;
-    if let Some(why) = common.filter(|why| !is_told(why)) {
-        write_match(page, why)?;
-    }
-    for story in &told.stories {
-        write_story(page, story, common)?;
-    }
-    if told.more > 0 {
-        writeln!(
-            page,
-            "\n{} less likely left out: give more of the text.",
-            told.more
-        )?;
-    }
-    write_hints(page, &told.hints)?;
-    let rules = told.stories.iter().flat_map(|story| &story.rules);
-    let mut pages: Vec<&str> = Vec::new();
-    for name in rules {
-        if rules::rule(name).is_some() && !pages.contains(name) {
-            pages.push(name);
-        }
-    }
-    if !pages.is_empty() {
-        writeln!(
-            page,
-            "\n`hangup explain RULE` tells more: {}.",
-            pages.join(", ")
-        )?;
-    }
-    Ok(())
-}
-
-/// What is said where the text stands for no event on the wire.
-fn write_no_event(page: &mut String, told: &Explanation) -> fmt::Result {
-    match told.status {
-        Some(status) if told.codes.is_empty() => writeln!(
-            page,
-            "A line of an access log with status {status}: the exchange was answered, and the line names no fault of the \
-             connection. Whether the response was complete, it does not say."
-        ),
-        _ if told.stories.is_empty() && !told.answers.is_empty() => writeln!(
-            page,
-            "The connection carried this normally: a capture shows no fault of TCP for it."
-        ),
-        _ => Ok(()),
-    }
-}
-
-fn introduction(told: &Explanation) -> &'static str {
     if told.leaves_no_packet() {
-        "No packet of a capture is this itself. What may surround it:"
-    } else if told.stories.len() == 1 {
-        "On the wire:"
-    } else {
-        "On the wire, likeliest first:"
+        notes.push(
+            "No packet of a capture is this itself: a capture shows what surrounds it.".to_owned(),
+        );
     }
+    notes
 }
 
-fn write_code(page: &mut String, code: &Code) -> fmt::Result {
-    let Code {
-        family,
-        code: name,
-        aliases,
-        meaning,
-        ..
-    } = code;
-    let aliases = if aliases.is_empty() || *family == Family::Haproxy {
-        String::new()
-    } else {
-        format!(" ({})", aliases.replace(' ', ", "))
+/// The end of a page about what is no fault of a connection.
+fn write_sound(told: &Explanation, sheet: &mut dyn Sheet) -> io::Result<()> {
+    if told.codes.iter().any(|it| !it.rules.is_empty()) {
+        return write_capture(&capture_advice::of(told), sheet);
+    }
+    sheet.paragraph(
+        &"The connection carried this message and is sound: look at the log and the limits of the program that sent it, \
+          not at packets."
+            .into(),
+    )?;
+    blank(sheet)?;
+    sheet.paragraph(&"To see the exchange in a capture:".into())?;
+    command(&capture_advice::of(told).find, sheet)
+}
+
+fn write_question(told: &Explanation, sheet: &mut dyn Sheet) -> io::Result<()> {
+    let Some(question) = &told.question else {
+        return Ok(());
     };
-    writeln!(page, "{} {name}{aliases}: {meaning}", family.title())?;
-    if let Some(note) = code.note {
-        writeln!(page, "  {note}")?;
+    blank(sheet)?;
+    sheet.paragraph(
+        &StyledLine::default()
+            .plain("Ask first: ")
+            .strong(question.text),
+    )?;
+    for (answer, rules) in &question.answers {
+        let answer = StyledLine::default()
+            .plain(format!("{answer}: "))
+            .strong(rules.join(", "));
+        sheet.detail("", &answer)?;
     }
     Ok(())
 }
 
-/// What most of the stories were matched by: it is said once, above them.
-fn common_match(told: &Explanation) -> Option<&MatchReason> {
-    let times = |why: &MatchReason| told.stories.iter().filter(|it| it.why == *why).count();
-    let each = told.stories.iter().rev().map(|it| &it.why);
-    each.max_by_key(|why| times(why))
-        .filter(|why| times(why) > 1)
-}
-
-/// What was matched, as a line or two of a page.
-fn write_match(page: &mut String, why: &MatchReason) -> fmt::Result {
-    match why {
-        MatchReason::Text(text, MatchQuality::Part) => writeln!(page, "  part of \"{text}\""),
-        MatchReason::Text(text, MatchQuality::Alike) => {
-            writeln!(page, "  possibly: resembles \"{text}\"")
-        }
-        MatchReason::Text(text, MatchQuality::Whole) => writeln!(page, "  matches \"{text}\""),
-        MatchReason::Message(message) => {
-            let words = message.phrase.trim_start_matches('=');
-            let presumed = presumed(message.basis);
-            writeln!(page, "  matches \"{words}\"{presumed}")?;
-            match message.note {
-                Some(note) => writeln!(page, "  {note}"),
-                None => Ok(()),
-            }
-        }
-        MatchReason::Code(code) => writeln!(page, "  by {} {}", code.family.title(), code.code),
-    }
-}
-
-fn write_story(page: &mut String, story: &EventGroup, common: Option<&MatchReason>) -> fmt::Result {
-    let name = if story.rules.is_empty() {
-        "(no rule)".to_owned()
-    } else {
-        story.rules.join(", ")
+fn write_causes(told: &Explanation, sheet: &mut dyn Sheet) -> io::Result<()> {
+    let title = match told.stories.len() {
+        1 => "The cause",
+        _ => "The likeliest causes",
     };
-    writeln!(page, "\n  {name}")?;
-    for event in story.events.iter().take(EVENTS) {
-        let seen = match event.trace() {
-            EventTrace::Packets => "",
-            EventTrace::Circumstance => " (shown by no packet)",
-        };
-        writeln!(page, "    {}: {}{seen}", event.side().name(), event.story())?;
+    blank(sheet)?;
+    sheet.paragraph(&StyledLine::default().strong(title))?;
+    for (number, story) in (1..).zip(told.stories.iter().take(CAUSES)) {
+        write_cause(number, story, &told.line, sheet)?;
     }
-    if story.events.len() > EVENTS {
-        writeln!(page, "    and {} like these", story.events.len() - EVENTS)?;
-    }
-    let titles = story.products.iter().map(|it| it.title);
-    let mut said: Vec<&str> = Vec::new();
-    for title in story.programs.iter().copied().chain(titles) {
-        if !said.contains(&title) {
-            said.push(title);
+    let shown = told.stories.iter().take(CAUSES);
+    let shown: Vec<&str> = shown.filter_map(|it| it.rules.first().copied()).collect();
+    let mut others: Vec<&str> = Vec::new();
+    let later = told
+        .stories
+        .iter()
+        .skip(CAUSES)
+        .filter_map(|it| it.rules.first());
+    let beside = told
+        .stories
+        .iter()
+        .take(CAUSES)
+        .flat_map(|it| it.rules.iter().skip(1));
+    for name in later.chain(beside) {
+        if !shown.contains(name) && !others.contains(name) && rules::rule(name).is_some() {
+            others.push(name);
         }
     }
-    if !said.is_empty() {
-        let more = match said.len().saturating_sub(PROGRAMS) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        said.truncate(PROGRAMS);
-        writeln!(page, "    said by {}{more}", said.join(", "))?;
-    }
-    if common == Some(&story.why) {
+    others.truncate(OTHERS);
+    if shown.is_empty() && others.is_empty() {
         return Ok(());
     }
-    let mut told = String::new();
-    write_match(&mut told, &story.why)?;
-    told.lines().try_for_each(|line| writeln!(page, "  {line}"))
+    blank(sheet)?;
+    if !others.is_empty() {
+        sheet.paragraph(&format!("Less likely: {}.", others.join(", ")).into())?;
+    }
+    match shown.first() {
+        Some(name) => sheet.paragraph(
+            &StyledLine::default()
+                .faint("The whole page of a cause: ")
+                .code(format!("hangup explain {name}")),
+        ),
+        None => Ok(()),
+    }
+}
+
+fn write_cause(
+    number: usize,
+    story: &EventGroup,
+    line: &str,
+    sheet: &mut dyn Sheet,
+) -> io::Result<()> {
+    let rule = story.rules.first().and_then(|it| rules::rule(it));
+    let name = rule.map_or("in no packet", |it| it.name);
+    sheet.entry(
+        &StyledLine::default()
+            .plain(format!("{number}. "))
+            .strong(name),
+    )?;
+    let happened = match (story.events.first(), rule) {
+        (Some(event), _) => sentence_of(*event),
+        (None, Some(rule)) => format!("{}.", capitalised(rule.summary)),
+        (None, None) => String::new(),
+    };
+    sheet.detail("", &happened.into())?;
+    let sign = match rule {
+        Some(rule) => rule.tell_it_by(),
+        None => "No packet shows it. The program's own log and limits do.".to_owned(),
+    };
+    let unseen = story
+        .events
+        .first()
+        .is_some_and(|it| it.trace() == EventTrace::Circumstance);
+    if !sign.is_empty() {
+        let sign = match unseen && rule.is_some() {
+            true => format!("{sign} No packet is the error itself."),
+            false => sign,
+        };
+        sheet.detail("", &StyledLine::default().faint("Tell it by: ").plain(sign))?;
+    }
+    let Some(rule) = rule else { return Ok(()) };
+    let change = setting(story, rule.name).unwrap_or_else(|| short(rule.change(line)));
+    sheet.detail("", &StyledLine::default().faint("Change: ").plain(change))
+}
+
+/// The setting of the program that prints the text, if only one program does.
+fn setting(story: &EventGroup, rule: &str) -> Option<String> {
+    let event = story.events.first()?;
+    let product: &'static Product = match story.products[..] {
+        [one] if story.programs.is_empty() => one,
+        _ => return None,
+    };
+    let own = settings(rule, event.side(), product).next()?;
+    Some(own.remedy.to_string())
+}
+
+/// A long remedy up to its first semicolon, with two of its examples in brackets at most.
+fn short(change: String) -> String {
+    if change.chars().count() <= LONG {
+        return change;
+    }
+    let outside = |at: usize| {
+        let before = change.get(..at).unwrap_or_default();
+        before.matches('(').count() == before.matches(')').count()
+    };
+    let mut ends = change.match_indices("; ").map(|it| it.0);
+    let end = ends.find(|at| outside(*at)).and_then(|at| change.get(..at));
+    let change = end.map_or(change.clone(), |it| format!("{it}."));
+    let fewer = || {
+        let (before, rest) = change.split_once(" (")?;
+        let (examples, after) = rest.split_once(')')?;
+        let kept: Vec<&str> = examples.split(", ").collect();
+        match &kept[..] {
+            [one, two, _, ..] => Some(format!("{before} ({one}, {two}, …){after}")),
+            _ => None,
+        }
+    };
+    fewer().unwrap_or(change)
+}
+
+fn write_capture(advice: &Advice, sheet: &mut dyn Sheet) -> io::Result<()> {
+    blank(sheet)?;
+    sheet.paragraph(
+        &StyledLine::default()
+            .strong("Capture it like this")
+            .plain(&*advice.place),
+    )?;
+    command(&advice.tcpdump, sheet)?;
+    sheet.paragraph(&"Or wait, and keep packets only when it happens:".into())?;
+    command(&advice.live, sheet)?;
+    sheet.paragraph(&"Then find the connection:".into())?;
+    command(&advice.find, sheet)
+}
+
+fn write_not_known(told: &Explanation, near: &[&str], sheet: &mut dyn Sheet) -> io::Result<()> {
+    let known = match told.program {
+        Some(program) => {
+            format!("Not known: the text names {program}, and none of its known messages is in it.")
+        }
+        None => {
+            "Not known: this is no rule, no code, and none of the known error texts.".to_owned()
+        }
+    };
+    sheet.paragraph(&StyledLine::default().strong(known))?;
+    if !near.is_empty() {
+        sheet.paragraph(&format!("Did you mean a rule: {}?", near.join(", ")).into())?;
+    }
+    sheet.paragraph(
+        &"Give more of it: the whole line, and the innermost cause (\"Caused by\", errno, exit code)."
+            .into(),
+    )?;
+    sheet.paragraph(
+        &"A capture needs no error text: `hangup FILE` lists what ended badly.".into(),
+    )?;
+    if !told.hints.is_empty() {
+        sheet.paragraph(
+            &"This line names a time, an address or a port, which lead to its connection.".into(),
+        )?;
+    }
+    let mut advice = capture_advice::of(told);
+    if told.hints.is_empty() {
+        // Nothing in the text leads to a connection.
+        advice.find = capture_advice::READ.to_owned();
+    }
+    write_capture(&advice, sheet)
 }
 
 /// Said of a text that nobody has compared with the program.
@@ -236,52 +463,20 @@ const fn presumed(basis: Basis) -> &'static str {
     }
 }
 
-fn write_hints(page: &mut String, hints: &LogLineHints) -> fmt::Result {
-    if hints.is_empty() {
-        return Ok(());
-    }
-    let mut said: Vec<String> = hints.times.iter().map(moment).collect();
-    said.extend(hints.addresses.iter().map(ToString::to_string));
-    said.extend(hints.ports.iter().map(|port| format!("port {port}")));
-    writeln!(
-        page,
-        "\nThe text says which connection: {}.",
-        said.join(", ")
-    )
-}
-
-fn moment(moment: &LogTime) -> String {
-    let mut text = String::new();
-    let (hour, minute, second) = moment.time;
-    match (moment.year, moment.month_day) {
-        (Some(year), Some((month, day))) => text += &format!("{year}-{month:02}-{day:02} "),
-        (None, Some((month, day))) => text += &format!("--{month:02}-{day:02} "),
-        _ => {}
-    }
-    text += &format!("{hour:02}:{minute:02}:{second:02}");
-    if moment.nanoseconds != 0 {
-        let digits = format!("{:09}", moment.nanoseconds);
-        text += &format!(".{}", digits.trim_end_matches('0'));
-    }
-    match moment.offset {
-        None => {}
-        Some(0) => text += " UTC",
-        Some(east) => {
-            let minutes = east.unsigned_abs() / 60;
-            let sign = if east < 0 { '-' } else { '+' };
-            text += &format!(" {sign}{:02}:{:02}", minutes / 60, minutes % 60);
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[track_caller]
+    fn told(text: &str) -> String {
+        explanation(&explain(text), false).expect("something is known")
+    }
+
+    #[track_caller]
     fn says(text: &str, parts: &[&str]) {
-        let page = explanation(&explain(text)).expect("something is known");
+        let page = told(text);
+        // Where lines break does not matter.
+        let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
         for part in parts {
             assert!(page.contains(part), "{part:?} is not in:\n{page}");
         }
@@ -294,7 +489,8 @@ mod tests {
             &[
                 "keep-alive-race",
                 "closed-before-response",
-                "said by Node.js http",
+                "known from Node.js http",
+                "Ask first: ",
             ],
         );
         says(
@@ -302,7 +498,7 @@ mod tests {
             &[
                 "reset-before-response",
                 ".NET Framework",
-                "matches \"an unexpected error occurred on a receive\"",
+                "Matched: “an unexpected error occurred on a receive”",
                 "keep-alive-race",
             ],
         );
@@ -334,66 +530,60 @@ mod tests {
         );
         says(
             "ORA-12543",
-            &["matches \"ora 12543\" (presumed: not compared with the program)"],
+            &["“ora 12543” (presumed: not compared with the program)"],
         );
-        let checked = explanation(&explain("ORA-03113")).expect("something is known");
-        assert!(!checked.contains("presumed"), "{checked}");
-        assert_eq!(explanation(&explain("no-such-rule")), None);
+        assert!(!told("ORA-03113").contains("presumed"));
+        assert_eq!(explanation(&explain("no-such-rule"), false), None);
     }
 
     #[test]
-    fn what_was_matched_is_said_once() {
-        for text in [
-            "socket hang up",
-            "An unexpected error occurred on a receive",
-            "unexpected EOF",
-            "499",
-            "10054",
-        ] {
-            let page = explanation(&explain(text)).expect("something is known");
-            let mut lines: Vec<&str> = page.lines().map(str::trim_start).collect();
-            lines.retain(|it| {
-                let said = ["matches ", "part of ", "possibly: ", "by "];
-                said.iter().any(|word| it.starts_with(word))
-            });
-            let all = lines.len();
-            lines.sort_unstable();
-            lines.dedup();
-            assert_eq!(all, lines.len(), "{page}");
-        }
+    fn what_is_no_fault_of_a_connection_asks_for_no_capture() {
+        let page = told("FATAL:  sorry, too many clients already");
+        assert!(page.contains("max_connections is reached."), "{page}");
+        assert!(
+            page.contains("is sound") && !page.contains("tcpdump"),
+            "{page}"
+        );
     }
 
     #[test]
     fn a_log_line_in_whole() {
         let line = "2025/11/20 19:01:02 [error] 31#31: *7 connect() failed (111: Connection refused) while connecting to \
                     upstream, client: 10.0.0.1, server: _, upstream: \"http://10.0.0.2:9000/\"";
-        let page = explanation(&explain(line)).expect("something is known");
-        // The rest depends on which rules exist.
-        let page = page.split("\n`hangup").next().unwrap_or("");
-        insta::assert_snapshot!(page, @r"
-        system error ECONNREFUSED (WSAECONNREFUSED, 111, 10061): the SYN was answered by a RST
-
-        On the wire, likeliest first:
-
-          connection-refused
-            client: the SYN is answered by a RST: nobody listens there, or a firewall says so
-            said by nginx
-
-          connection-unreachable
-            client: ICMP answers the SYN: port unreachable
-
-        The text says which connection: 2025-11-20 19:01:02, 10.0.0.1, 10.0.0.2, port 9000.
-        ");
+        let page = told(line);
+        let parts = [
+            "Matched: system error ECONNREFUSED, known from nginx",
+            "Ask first: What comes back for the SYN?",
+            "1. connection-refused",
+            "Tell it by: ",
+            "Change: ",
+            "Capture it like this, on the host of the program that logged this:",
+            "sudo tcpdump -i any -U -s 0 -w hangup.pcap '(host 10.0.0.2 and port 9000) or icmp or icmp6'",
+            "sudo hangup live -i any --keep 10m '(host 10.0.0.2 and port 9000) or icmp or icmp6'",
+            "hangup hangup.pcap --error '2025/11/20 19:01:02 [error]",
+        ];
+        let places = parts.map(|part| page.find(part).unwrap_or_else(|| panic!("{part}: {page}")));
+        assert!(places.is_sorted(), "{places:?}: {page}");
     }
 
     #[test]
-    fn moments() {
-        let told = |text: &str| moment(&explain(text).hints.times[0]);
-        assert_eq!(
-            told("2025-11-20T19:01:02.50-03:30 EPIPE"),
-            "2025-11-20 19:01:02.5 -03:30"
-        );
-        assert_eq!(told("Nov  7 09:01:02 EPIPE"), "--11-07 09:01:02");
-        assert_eq!(told("1763665262 EPIPE"), "2025-11-20 19:01:02 UTC");
+    fn what_is_not_known_says_what_to_do_next() {
+        let page = not_known("frobnicate at 10.0.0.2:8080", false);
+        for part in [
+            "Not known: ",
+            "innermost cause",
+            "hangup FILE",
+            "host 10.0.0.2 and port 8080",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert!(not_known("reset", false).contains("Did you mean a rule: "));
+    }
+
+    #[test]
+    fn colour_changes_no_word() {
+        let coloured = explanation(&explain("ECONNRESET"), true).expect("known");
+        assert!(coloured.contains("\u{1b}[1m"));
+        assert!(!told("ECONNRESET").contains('\u{1b}'));
     }
 }

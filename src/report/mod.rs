@@ -4,6 +4,7 @@
 //! sentence; `text.rs` and `markdown.rs` render the same page. `json.rs` and `csv.rs` are for programs. All text from
 //! packets passes through [`crate::base::escape`]. The output depends only on the snapshot and the options.
 
+mod capture_advice;
 mod csv;
 mod explain;
 pub mod filter;
@@ -14,6 +15,7 @@ mod json;
 pub(crate) mod ladder_figure;
 pub(crate) mod log_lines;
 mod markdown;
+mod meaning;
 mod options;
 mod overview;
 mod page;

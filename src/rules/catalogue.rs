@@ -66,6 +66,28 @@ pub(crate) fn alike(name: &str) -> Option<&'static str> {
     (distance * 4 <= wanted.len()).then_some(rule)
 }
 
+/// Rules whose names have these words: `reset`, `tls certificate`. Of many the first.
+#[must_use]
+pub(crate) fn named_like(words: &str) -> Vec<&'static str> {
+    let words: Vec<String> = words
+        .split(|it: char| !it.is_ascii_alphanumeric())
+        .filter(|it| it.len() > 2)
+        .map(str::to_ascii_lowercase)
+        .collect();
+    if words.is_empty() {
+        return Vec::new();
+    }
+    let all = |rule: &&&Rule| {
+        let mut parts = words.iter();
+        parts.all(|word| rule.name.split('-').any(|it| it == word))
+    };
+    let found = CATALOGUE.iter().filter(all).map(|it| it.name);
+    found.take(ALIKE).collect()
+}
+
+/// Names that are offered.
+const ALIKE: usize = 8;
+
 /// Longer than any rule's name.
 const SLIPPED: usize = 64;
 

@@ -74,6 +74,44 @@ impl Rule {
         text(self.lines_of(section)).trim().to_owned()
     }
 
+    /// The sign in a capture that tells this cause from others, on one line; empty if the page does not say it.
+    #[must_use]
+    pub(crate) fn tell_it_by(&self) -> String {
+        let lines: Vec<&str> = self.lines_of(Section::TellItBy).map(str::trim).collect();
+        lines.join(" ").trim().to_owned()
+    }
+
+    /// What to change, in one sentence: the first remedy's, or the first whose condition names a word of the error. The
+    /// condition stays.
+    #[must_use]
+    pub(crate) fn change(&self, error: &str) -> String {
+        let points = self.remedy_points();
+        let names_it = |point: &&String| {
+            let condition = point.strip_prefix('*').and_then(|it| it.split_once(":* "));
+            let mut words = condition.into_iter().flat_map(|(it, _)| it.split(' '));
+            words.any(|it| it.contains('_') && error.contains(it))
+        };
+        let Some(point) = points.iter().find(names_it).or_else(|| points.first()) else {
+            return String::new();
+        };
+        // A condition stands before the advice, in asterisks.
+        let point = match point.strip_prefix('*').and_then(|it| it.split_once(":* ")) {
+            Some((condition, advice)) => {
+                let mut letters = advice.chars();
+                let first = letters.next().map(|it| it.to_ascii_lowercase());
+                let advice: String = first.into_iter().chain(letters).collect();
+                format!("{condition}: {advice}")
+            }
+            None => point.clone(),
+        };
+        let end = point.match_indices(". ").find(|(at, _)| {
+            let next = point.get(at + 2..).and_then(|it| it.chars().next());
+            next.is_some_and(char::is_uppercase)
+        });
+        let end = end.map_or(point.len(), |(at, _)| at + 1);
+        point.get(..end).unwrap_or(&point).trim().to_owned()
+    }
+
     /// The points of the remedy section.
     #[must_use]
     pub(super) fn remedy_points(&self) -> Vec<String> {
@@ -119,4 +157,30 @@ pub fn ladders(markdown: &str) -> Vec<(usize, String)> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::rule;
+
+    #[test]
+    fn a_page_says_how_to_tell_it_and_what_to_change() {
+        let race = rule("keep-alive-race").expect("a rule");
+        assert!(race.tell_it_by().contains("keep-alive timeout"));
+        assert!(race.change("").contains("idle"), "{}", race.change(""));
+        let reset = rule("h2-reset-stream").expect("a rule");
+        assert!(
+            reset
+                .change("(err 2) INTERNAL_ERROR")
+                .contains("INTERNAL_ERROR")
+        );
+        for rule in crate::rules::CATALOGUE.iter() {
+            let change = rule.change("");
+            assert!(
+                change.ends_with(['.', ':']) && !change.starts_with('*'),
+                "{}: {change}",
+                rule.name
+            );
+        }
+    }
 }

@@ -236,7 +236,7 @@ fn case_11_a_request_that_is_abandoned_at_a_fixed_period() {
         "{beat:?}"
     );
     // The error itself belongs to another request, which uses no socket.
-    let page = report::explanation(&knowledge::explain("The error code is 0x80070032"))
+    let page = report::explanation(&knowledge::explain("The error code is 0x80070032"), false)
         .expect("it is known");
     let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
@@ -343,6 +343,6 @@ fn case_12_ports_that_a_client_spends_on_calls_of_their_own() {
         ],
         &["keep-alive", "widen the range"],
     );
-    let page = report::explanation(&knowledge::explain("10048")).expect("it is known");
+    let page = report::explanation(&knowledge::explain("10048"), false).expect("it is known");
     assert!(page.contains("ephemeral-ports-exhausted"), "{page}");
 }
