@@ -2,8 +2,6 @@
 //! default timer is and which product has it (`knowledge/`). Reads the string literals of `src/`; comments, rules' pages and
 //! test modules are left out.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
-
 mod literals;
 
 use std::collections::BTreeSet;

@@ -25,9 +25,9 @@ rule! {
     ///
     /// - Use each connection for many requests: share one client object, make its pool large enough, read responses to their
     ///   end. Do not switch keep-alive off on either side.
-    /// - As second best, widen the range (`net.ipv4.ip_local_port_range`; `netsh int ipv4 set dynamicport tcp`) or spread the
-    ///   connections over several server addresses.
-    /// - On Linux, `net.ipv4.tcp_tw_reuse=1` frees ports sooner; on old Windows versions `TcpTimedWaitDelay` does.
+    /// - As second best, widen the range (`net.ipv4.ip_local_port_range`; `netsh int ipv4 set dynamicport tcp`) or shorten
+    ///   TIME-WAIT (`net.ipv4.tcp_tw_reuse=1` on Linux, `TcpTimedWaitDelay` on old Windows).
+    /// - Or spread the connections over several server addresses.
     ///
     /// # Tell it by
     ///
