@@ -341,7 +341,7 @@ fn case_12_ports_that_a_client_spends_on_calls_of_their_own() {
             "client closed 15,000 of 15,000 connections first",
             "on 15,000 the server sent `Connection: close`",
         ],
-        &["keep-alive", "widen the range"],
+        &["keep-alive", "widen the range", "TcpTimedWaitDelay"],
     );
     let page = report::explanation(&knowledge::explain("10048"), false).expect("it is known");
     assert!(page.contains("ephemeral-ports-exhausted"), "{page}");
