@@ -9,4 +9,6 @@ pub mod format;
 pub mod frame_ref;
 pub mod net;
 pub mod seq;
+pub mod shell;
 pub mod time;
+pub mod typed_time;
