@@ -88,6 +88,12 @@ pub(crate) fn named_like(words: &str) -> Vec<&'static str> {
 /// Names that are offered.
 const ALIKE: usize = 8;
 
+/// The rules that a name which no rule has may mean: the one that was misspelt, or else those with its words.
+#[must_use]
+pub(crate) fn meant(name: &str) -> Vec<&'static str> {
+    alike(name).map_or_else(|| named_like(name), |rule| vec![rule])
+}
+
 /// Longer than any rule's name.
 const SLIPPED: usize = 64;
 

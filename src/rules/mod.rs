@@ -54,7 +54,7 @@ mod wording_tls;
 
 pub use capture_quality::CaptureQuality;
 pub use catalogue::{CATALOGUE, explain, rule, to_markdown};
-pub(crate) use catalogue::{alike, catalogue, named_like};
+pub(crate) use catalogue::{alike, catalogue, meant, named_like};
 pub(crate) use evaluate::concern;
 pub use evaluate::evaluate;
 pub(crate) use evaluate::evaluate_with;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::base::typed_time::typed_time;
+
 /// The unit of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
@@ -74,7 +76,11 @@ impl AmountRange {
     /// Parses a range; the error names a valid one.
     pub(super) fn read(text: &str, unit: Unit) -> Result<Self, &'static str> {
         let wrong = example(unit);
-        let read = |text: &str| number(text, unit).ok_or(wrong);
+        let read = |text: &str| {
+            let composed = || typed_time(text).filter(|_| unit == Unit::Time);
+            let nanos = || u64::try_from(composed()?.as_nanos()).ok();
+            number(text, unit).or_else(nanos).ok_or(wrong)
+        };
         for (sign, bound) in [
             (">=", Self::AtLeast as fn(u64) -> Self),
             ("<=", Self::AtMost),
@@ -220,6 +226,7 @@ mod tests {
         check(">5s", Unit::Time, Over(5_000_000_000));
         check("5", Unit::Time, AtLeast(5_000_000_000));
         check("<1.5ms", Unit::Time, Under(1_500_000));
+        check(">1m30s", Unit::Time, Over(90_000_000_000));
         check(
             "1s..2min",
             Unit::Time,

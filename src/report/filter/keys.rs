@@ -239,6 +239,81 @@ const fn key(
     }
 }
 
+/// What people type for a key.
+const KEY_SYNONYMS: &[(&str, &str)] = &[
+    ("addr", "address"),
+    ("ip", "address"),
+    ("proto", "protocol"),
+    ("code", "status"),
+    ("url", "path"),
+    ("uri", "path"),
+    ("target", "path"),
+    ("ua", "agent"),
+    ("user-agent", "agent"),
+    ("duration", "took"),
+    ("connection", "id"),
+    ("conn", "id"),
+    ("who", "by"),
+];
+
+/// What people type for a value, by key.
+const BY: &[(&str, &str)] = &[
+    ("proxy", "middlebox"),
+    ("firewall", "middlebox"),
+    ("none", "nobody"),
+];
+const HOW: &[(&str, &str)] = &[
+    ("rst", "reset"),
+    ("resets", "reset"),
+    ("close", "fin"),
+    ("closed", "fin"),
+    ("timeout", "silence"),
+    ("timed-out", "silence"),
+    ("silent", "silence"),
+    ("refused", "refusal"),
+    ("aborted", "abort"),
+    ("injected", "foreign"),
+];
+const PHASE: &[(&str, &str)] = &[
+    ("connect", "connecting"),
+    ("handshake", "connecting"),
+    ("syn", "connecting"),
+    ("tls", "tls-handshake"),
+    ("wait", "waiting"),
+    ("head", "response-head"),
+    ("headers", "response-head"),
+    ("body", "response-body"),
+    ("idle", "between"),
+    ("keep-alive", "between"),
+    ("keepalive", "between"),
+];
+const OPENING: &[(&str, &str)] = &[
+    ("timeout", "unanswered"),
+    ("reset", "refused"),
+    ("rst", "refused"),
+    ("refusal", "refused"),
+];
+const PROTOCOL: &[(&str, &str)] = &[
+    ("http", "http/1"),
+    ("http1", "http/1"),
+    ("http/1.1", "http/1"),
+    ("http2", "http/2"),
+    ("h2", "http/2"),
+    ("https", "tls"),
+    ("ssl", "tls"),
+    ("ws", "websocket"),
+];
+const ORDERLY: &[(&str, &str)] = &[("true", "yes"), ("1", "yes"), ("false", "no"), ("0", "no")];
+const OUTCOME: &[(&str, &str)] = &[("ok", "fine"), ("fail", "failed"), ("error", "failed")];
+const SEVERITY: &[(&str, &str)] = &[
+    ("warn", "warning"),
+    (">=warn", ">=warning"),
+    ("warnings", "warning"),
+    ("errors", "error"),
+    ("notes", "note"),
+    ("info", "note"),
+];
+
 const SEVERITIES: [Severity; 4] = [
     Severity::Error,
     Severity::Warning,
@@ -307,9 +382,46 @@ impl FilterKey {
         }
     }
 
+    /// The key with this name, or with one that people type for it.
+    pub(super) fn named(name: &str) -> Option<&'static Self> {
+        let lower = name.to_ascii_lowercase();
+        let usual = KEY_SYNONYMS.iter().find(|(typed, _)| *typed == lower);
+        let name = usual.map_or(lower.as_str(), |(_, name)| name);
+        KEYS.iter().find(|key| key.name == name)
+    }
+
+    /// The key that a word such as `how:reset` begins with.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<&'static Self> {
+        let (name, value) = word.split_once(':')?;
+        KEYS.iter()
+            .find(|key| key.name == name && !value.is_empty())
+    }
+
+    /// The word of this key for one that people type instead.
+    fn usual<'w>(&self, typed: &'w str) -> &'w str {
+        let synonyms: &[(&str, &str)] = match self.takes {
+            KeyValues::By => BY,
+            KeyValues::How => HOW,
+            KeyValues::Phase => PHASE,
+            KeyValues::Opening => OPENING,
+            KeyValues::Protocol => PROTOCOL,
+            KeyValues::Orderly => ORDERLY,
+            KeyValues::Outcome => OUTCOME,
+            KeyValues::Severity => SEVERITY,
+            KeyValues::Amount(Measure::Id | Measure::Finding) => {
+                return typed.strip_prefix('#').unwrap_or(typed);
+            }
+            _ => return typed,
+        };
+        let usual = synonyms.iter().find(|(word, _)| *word == typed);
+        usual.map_or(typed, |(_, word)| *word)
+    }
+
     /// The test for a value; the error names valid values.
     pub(super) fn test(&self, value: &str) -> Result<FilterTest, String> {
         let lower = value.to_ascii_lowercase();
+        let lower = self.usual(&lower).to_owned();
         let found = match self.takes {
             KeyValues::By => By::from_word(&lower).map(FilterTest::By),
             KeyValues::How => means(&lower).map(FilterTest::How),
@@ -324,7 +436,7 @@ impl FilterKey {
             KeyValues::State(who) => {
                 let state = State::ALL
                     .into_iter()
-                    .find(|state| state.name().eq_ignore_ascii_case(value));
+                    .find(|state| letters(state.name()) == letters(value));
                 state.map(|state| FilterTest::State(who, state))
             }
             KeyValues::Outcome => {
@@ -352,7 +464,7 @@ impl FilterKey {
                 });
             }
             KeyValues::Amount(measure) => {
-                let bound = AmountRange::read(value, measure.unit())
+                let bound = AmountRange::read(self.usual(value), measure.unit())
                     .map(|bound| FilterTest::Amount(measure, bound));
                 return bound.map_err(str::to_owned);
             }
@@ -366,6 +478,12 @@ impl FilterKey {
             _ => format!("`{}` takes {}", self.name, self.words().join(", ")),
         })
     }
+}
+
+/// The letters of a state's name: `TIME_WAIT` and `timewait` are TIME-WAIT.
+fn letters(name: &str) -> String {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|it| it.to_ascii_lowercase()).collect()
 }
 
 fn means(word: &str) -> Option<HowTest> {
@@ -406,6 +524,28 @@ mod tests {
             assert!(key.test(value).is_ok(), "{}", key.example);
             for word in key.words() {
                 assert!(key.test(word).is_ok(), "{}:{word}", key.name);
+            }
+        }
+    }
+
+    /// A synonym is no word of its own, and means one that is.
+    #[test]
+    fn what_people_type_is_understood() {
+        let own = |typed: &str| KEYS.iter().any(|key| key.name == typed);
+        for (typed, key) in KEY_SYNONYMS {
+            assert!(!own(typed) && own(key), "{typed}");
+        }
+        for key in KEYS {
+            let words = key.words();
+            for table in [
+                BY, HOW, PHASE, OPENING, PROTOCOL, ORDERLY, OUTCOME, SEVERITY,
+            ] {
+                for (typed, word) in table {
+                    if key.usual(typed) == *word {
+                        assert!(!words.contains(typed), "{}:{typed}", key.name);
+                        assert!(key.test(typed).is_ok(), "{}:{typed}", key.name);
+                    }
+                }
             }
         }
     }

@@ -15,6 +15,9 @@
 //! and so have bytes (`kB`, `MB`). A bare time or byte count means at least that much, a bare number exactly that. A
 //! word without a key is searched in what a row shows: addresses, how it ended, rules, hosts and targets.
 //!
+//! People type what they know from elsewhere: `how:rst` is understood as it is, a Wireshark display filter is an error that
+//! offers its translation.
+//!
 //! Not included: names that would have to be resolved, and arithmetic.
 
 mod address;
@@ -26,6 +29,7 @@ mod keys;
 mod lex;
 mod parse;
 mod print;
+mod wireshark;
 
 use expr::FilterExpr;
 
@@ -33,6 +37,7 @@ pub use complete::{Completion, Offer, complete};
 pub use evaluate::{FilterEvaluator, FilterResult};
 pub use keys::FilterKey;
 pub use parse::FilterError;
+pub use wireshark::DisplayFilter;
 
 /// A filter of connections; the default matches all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

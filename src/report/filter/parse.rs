@@ -5,8 +5,9 @@ use super::expr::FilterTest;
 use std::ops::Range;
 
 use super::Filter;
-use super::keys::KEYS;
+use super::keys::{FilterKey, KEYS};
 use super::lex::{self, FilterToken, FilterTokenKind, FilterValue, UnclosedQuote};
+use super::wireshark::DisplayFilter;
 
 /// An invalid word of a line, and what was likely meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +23,24 @@ pub struct FilterError {
 /// Nesting depth of brackets and negations. Nobody types more, and a thousand would exhaust the stack.
 const MAX_DEPTH: usize = 64;
 
+/// The error for a Wireshark display filter, which offers its translation.
+fn translated(line: &str, display: &DisplayFilter) -> FilterError {
+    let (instead, reason) = match display.to_line() {
+        Ok(instead) => (Some(instead), display.caution().map(str::to_owned)),
+        Err(reason) => (None, Some(reason)),
+    };
+    let reason = reason.map_or_else(String::new, |it| format!(": {it}"));
+    FilterError {
+        at: 0..line.len(),
+        message: format!("this is a Wireshark display filter{reason}"),
+        instead,
+    }
+}
+
 pub(super) fn parse(line: &str) -> Result<Filter, FilterError> {
+    if let Some(display) = DisplayFilter::recognise(line) {
+        return Err(translated(line, &display));
+    }
     let tokens = lex::tokens(line).map_err(|UnclosedQuote(at)| FilterError {
         at: at..line.len(),
         message: "the quotation mark is not closed".to_owned(),
@@ -145,7 +163,7 @@ impl<'t> Parser<'t> {
 
 fn keyed(name: &str, at: Range<usize>, values: &[FilterValue]) -> Result<FilterExpr, FilterError> {
     let lower = name.to_ascii_lowercase();
-    let Some(key) = KEYS.iter().find(|key| key.name == lower) else {
+    let Some(key) = FilterKey::named(name) else {
         let like = nearest(&lower, KEYS.iter().map(|key| key.name));
         return Err(FilterError {
             at,
@@ -256,6 +274,11 @@ mod tests {
                 "by:client how:reset phase:waiting",
             ),
             ("by:client and how:reset", "by:client how:reset"),
+            ("how:rst or how:timeout", "how:reset or how:silence"),
+            ("code:502 ip:10.0.0.1", "status:502 address:10.0.0.1"),
+            ("proto:h2 phase:idle", "protocol:http/2 phase:between"),
+            ("id:#3 state:time_wait", "id:3 state:TIME-WAIT"),
+            ("took:>1m30s", "took:>90s"),
             (
                 "server:10.0.0.2:80 status:5xx",
                 "server:10.0.0.2:80 status:5xx",
@@ -324,6 +347,14 @@ mod tests {
         wrong("a -", "", "missing", None);
         wrong("a \"b", "\"b", "not closed", None);
         wrong("host:", "", "a text", None);
+        let display = "ip.addr == 10.0.0.1 && tcp.flags.reset == 1";
+        wrong(
+            display,
+            display,
+            "Wireshark display filter: how: is what ended",
+            Some("address:10.0.0.1 how:reset"),
+        );
+        wrong("tcp.len>0", "tcp.len>0", "`tcp.len` has no equal", None);
         let deep = "(".repeat(100);
         assert!(
             Filter::parse(&deep)
