@@ -17,6 +17,7 @@ use super::decoders;
 use super::error::CaptureError;
 #[cfg(not(feature = "compressed"))]
 use super::no_decoders as decoders;
+use crate::base::shell::shell_word;
 
 /// Compressed bytes read at once.
 const COMPRESSED_CHUNK: usize = 256 << 10;
@@ -95,8 +96,10 @@ impl Input {
         if metadata.is_dir() {
             return Err(CaptureError::NotACapture {
                 path: path.to_owned(),
-                reason: "this is a directory; name the files in it, which are read as one timeline"
-                    .to_owned(),
+                reason: format!(
+                    "this is a directory; name the captures in it, which are read as one timeline: hangup {}/*.pcap*",
+                    shell_word(path).trim_end_matches('/')
+                ),
             });
         }
         let file = File::open(path).map_err(failed)?;

@@ -327,18 +327,33 @@ fn refusal(interface: &str, error: &pcap::Error) -> CaptureError {
         return CaptureError::NotPermitted { interface };
     }
     let known = interfaces().unwrap_or_default();
-    let unknown = lower.contains("no such device") || !known.iter().any(|it| it.name == interface);
-    let reason = match unknown {
-        true => {
-            let names: Vec<&str> = known.iter().map(|it| it.name.as_str()).collect();
-            format!(
-                "there is no such interface; there are: {}",
-                names.join(", ")
-            )
+    let named = known.iter().find(|it| it.name == interface);
+    let reason = match named.filter(|_| !lower.contains("no such device")) {
+        None => no_such_interface(&interface, &known),
+        Some(it) if !it.is_up || lower.contains("not up") => {
+            let up = match cfg!(target_os = "linux") {
+                true => format!("ip link set {interface} up"),
+                false => format!("ifconfig {interface} up"),
+            };
+            format!("the interface is down; bring it up: sudo {up}")
         }
-        false => said,
+        Some(_) => said,
     };
     CaptureError::Live { interface, reason }
+}
+
+/// What to say of an interface that does not exist: the one that was probably meant, and all there are.
+fn no_such_interface(interface: &str, known: &[NamedInterface]) -> String {
+    let names: Vec<&str> = known.iter().map(|it| it.name.as_str()).collect();
+    let lower = interface.to_lowercase();
+    let distance = |name: &&str| strsim::osa_distance(&lower, &name.to_lowercase());
+    let near = names.iter().copied().min_by_key(distance);
+    let near = near.filter(|it| distance(it) * 2 <= lower.chars().count());
+    let near = near.map_or_else(String::new, |it| format!("did you mean {it}? "));
+    format!(
+        "there is no such interface; {near}there are: {}",
+        names.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -369,6 +384,12 @@ mod tests {
             found("any", true, false, false),
         ];
         assert_eq!(default_interface(&all).map(|it| &*it.name), Some("eth0"));
+        let meant = no_such_interface("eht0", &all);
+        assert!(
+            meant.contains("did you mean eth0? there are: lo, wlan0"),
+            "{meant}"
+        );
+        assert!(!no_such_interface("Wi-Fi", &all).contains("did you mean"));
         let few = [all[0].clone(), all[4].clone()];
         assert_eq!(default_interface(&few).map(|it| &*it.name), Some("any"));
         assert_eq!(default_interface(&[]), None);

@@ -94,7 +94,13 @@ impl FileReader {
                 },
             });
         } else {
-            let reason = foreign::reason(&start, opened.compression);
+            // A pipe may have nothing more to give for a while; its first bytes must do.
+            if opened.patience == Patience::ReadOn {
+                let more = (foreign::LOOKED_AT - start.len()) as u64;
+                // What cannot be read is not looked at.
+                let _ = opened.reader.by_ref().take(more).read_to_end(&mut start);
+            }
+            let reason = foreign::reason(&start, opened.compression, &path);
             return Err(CaptureError::NotACapture { path, reason });
         };
         summary.format = format.name(opened.compression);
