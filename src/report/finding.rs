@@ -305,6 +305,10 @@ impl FindingWriter<'_, '_> {
     ) -> io::Result<()> {
         let mut drawn = self.view.snapshot.drawn.iter();
         let Some(drawn) = drawn.find(|it| it.connection.id == connection.id) else {
+            // What came through a pipe or from an interface cannot be read again.
+            if !self.view.has_files() {
+                return Ok(());
+            }
             let told = format!(
                 "hangup ladder {} --connection {}",
                 self.view.files(),

@@ -88,7 +88,10 @@ impl<'a> View<'a> {
     /// Whether the input can be named on a command line.
     pub(super) fn has_files(&self) -> bool {
         let inputs = &self.snapshot.summary.inputs;
-        !inputs.is_empty() && inputs.iter().all(|it| it.path != "-")
+        !inputs.is_empty()
+            && inputs
+                .iter()
+                .all(|it| it.path != "-" && it.format != "live")
     }
 
     /// The input files, quoted for a shell.

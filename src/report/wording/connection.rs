@@ -404,12 +404,21 @@ pub fn filter(connection: &Connection) -> String {
 /// The same for everything sent between two endpoints.
 #[must_use]
 pub(crate) fn filter_between(client: Endpoint, server: Endpoint) -> String {
-    let family = |ip: std::net::IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
-    let (one, other) = (family(client.ip), family(server.ip));
-    format!(
-        "{one}.addr=={} && {other}.addr=={} && tcp.port=={} && tcp.port=={}",
-        client.ip, server.ip, client.port, server.port
-    )
+    let ports = match client.port == server.port {
+        true => format!("tcp.srcport=={0} && tcp.dstport=={0}", client.port),
+        false => format!("tcp.port=={} && tcp.port=={}", client.port, server.port),
+    };
+    format!("{} && {ports}", addresses(client.ip, server.ip))
+}
+
+/// A Wireshark display filter for what is sent between two addresses, which may be one.
+fn addresses(client: IpAddr, server: IpAddr) -> String {
+    let family = |ip: IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
+    let (one, other) = (family(client), family(server));
+    match client == server {
+        true => format!("{one}.src=={client} && {one}.dst=={client}"),
+        false => format!("{one}.addr=={client} && {other}.addr=={server}"),
+    }
 }
 
 /// The port of name servers.
@@ -418,18 +427,12 @@ const DNS: u16 = 53;
 /// A Wireshark display filter for all traffic between a client and a server.
 #[must_use]
 pub(crate) fn filter_of_all(client: IpAddr, server: Endpoint) -> String {
-    let family = |ip: IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
     // Names are looked up over UDP, and over TCP.
     let port = match server.port {
         DNS => format!("(udp.port=={DNS} || tcp.port=={DNS})"),
         port => format!("tcp.port=={port}"),
     };
-    format!(
-        "{}.addr=={client} && {}.addr=={} && {port}",
-        family(client),
-        family(server.ip),
-        server.ip,
-    )
+    format!("{} && {port}", addresses(client, server.ip))
 }
 
 /// `10.0.0.1:50819 → 10.0.0.2:80`.
@@ -458,6 +461,8 @@ mod tests {
         let both = "ip.addr==10.0.0.1 && ip.addr==10.0.0.2 && ";
         assert_eq!(filter(80), format!("{both}tcp.port==80"));
         assert_eq!(filter(53), format!("{both}(udp.port==53 || tcp.port==53)"));
+        let one = filter_of_all(ip, Endpoint { ip, port: 80 });
+        assert_eq!(one, "ip.src==10.0.0.2 && ip.dst==10.0.0.2 && tcp.port==80");
     }
 
     #[test]
