@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    hangup::app::run::run(hangup::app::cli::Cli::parse())
+    hangup::app::run::run_typed(std::env::args_os())
 }

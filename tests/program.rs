@@ -67,6 +67,26 @@ fn the_exit_status_says_how_it_went() {
         (&["report", "src"], 2),
         (&["report", RESET, "--rule", "no-such-rule"], 2),
         (&["report", RESET, "--ephemeral-ports", "9-1"], 2),
+        (&["report", "-r", RESET], 0),
+        (&[RESET, "--json"], 0),
+        (&["report", RESET, "-o", "-"], 0),
+        (&["report", RESET, "--time-wait", "1m30s"], 0),
+        (&["report", RESET, "--time-wait", "1 parsec"], 2),
+        (
+            &[
+                "report",
+                RESET,
+                "--rule",
+                "reset-before-response,keep-alive-race",
+            ],
+            0,
+        ),
+        (&["report", RESET, "-f", "html"], 2),
+        (&["ladder", RESET], 0),
+        (&["ladder", RESET, "--connection", "1-2"], 0),
+        (&["ladder", RESET, "--connection", "2-1"], 2),
+        (&["rules", "reset"], 0),
+        (&["rules", "nothing-like-it"], 2),
         (&["ladder", RESET, "--connection", "2"], 0),
         (&["ladder", RESET, "--connection", "3"], 2),
         (&["ladder", "-", "--connection", "1"], 2),
@@ -113,6 +133,48 @@ fn a_message_names_the_file_and_the_way_out() {
             &["report", RESET, "-o", "no-such-folder/x"],
             &["no-such-folder/x", "No such file"],
         ),
+        (
+            &["report", "captures/reset-before-respone.pcap"],
+            &["did you mean captures/reset-before-response.pcap?"],
+        ),
+        (&["reprot"], &["did you mean `hangup report`?"]),
+        (
+            &["report", RESET, "-o", "x.html"],
+            &["belongs to .html", ".md", "-f text"],
+        ),
+        (
+            &["report", RESET, "--rule", "race"],
+            &["keep-alive-race or keep-alive-race-risk?", "hangup rules"],
+        ),
+        (
+            &["rules", "keepalive-race"],
+            &["did you mean keep-alive-race?"],
+        ),
+        (&["man", "laddr"], &["did you mean ladder?"]),
+        (
+            &["report", RESET, "-Y", "tcp"],
+            &["-Y is tshark's display filter", "BPF"],
+        ),
+        (
+            &["report", "captures"],
+            &["directory", "hangup captures/*.pcap*"],
+        ),
+        (
+            &["ladder", RESET, "--connection", "3"],
+            &["there is no connection 3", "2 connections, 1 to 2"],
+        ),
+        (
+            &["report", RESET, "--filter", "http.response.code == 502"],
+            &["Wireshark display filter", "BPF", "status:502"],
+        ),
+        (
+            &["report", RESET, "--filter", "tcp.stream == 0"],
+            &["tshark -r FILE -Y 'tcp.stream == 0' -w OUT.pcapng"],
+        ),
+        (
+            &["report", "captures/tls12.keylog"],
+            &["captures/tls12.keylog", "key log", "--keylog"],
+        ),
     ] {
         let errors = run(arguments).stderr;
         let errors = text(&errors);
@@ -121,6 +183,60 @@ fn a_message_names_the_file_and_the_way_out() {
             assert_eq!(errors.matches(word).count(), 1, "{word} once in {errors}");
         }
     }
+}
+
+/// What experts of tcpdump and tshark type by habit means what they mean.
+#[test]
+fn habits_are_understood() {
+    let usual = run(&["report", RESET, "-f", "json"]).stdout;
+    for arguments in [
+        &["report", "-r", RESET, "--json"][..],
+        &["report", "-nnr", RESET, "-f", "json"],
+        &[RESET, "--json"],
+        &["-r", RESET, "-f", "json"],
+    ] {
+        assert!(run(arguments).stdout == usual, "{arguments:?}");
+    }
+    let all = run(&[
+        "report",
+        CLEAN,
+        "--json",
+        "--filter",
+        "ip.addr == 203.0.113.1",
+    ]);
+    assert!(
+        text(&all.stderr).contains("was taken as the capture filter 'host 203.0.113.1'"),
+        "{}",
+        text(&all.stderr)
+    );
+    let report: serde_json::Value = serde_json::from_slice(&all.stdout).unwrap();
+    assert_eq!(report["connections"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn nothing_typed_is_answered_with_what_to_type() {
+    let output = run(&[]);
+    let said = text(&output.stderr);
+    assert!(
+        said.lines().count() <= 12 && said.contains("hangup report FILE"),
+        "{said}"
+    );
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn an_unknown_ending_is_not_written_as_text() {
+    let path = place("report.html");
+    let path = path.to_str().unwrap();
+    let _ = fs::remove_file(path);
+    assert_eq!(run(&["report", RESET, "-o", path]).status.code(), Some(2));
+    assert!(!PathBuf::from(path).exists());
+    assert!(
+        run(&["report", RESET, "-o", path, "-f", "text"])
+            .status
+            .success()
+    );
+    assert!(fs::read_to_string(path).unwrap().starts_with("hangup on"));
 }
 
 #[test]
@@ -170,6 +286,13 @@ fn standard_input_is_a_capture_too() {
     let from_pipe: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     from_file["capture"]["files"][0]["path"] = "-".into();
     assert_eq!(from_pipe, from_file);
+    // A pipe cannot be read again for a ladder.
+    let page = program(&["report", "-"])
+        .stdin(fs::File::open(RESET).unwrap())
+        .output()
+        .unwrap();
+    let page = text(&page.stdout);
+    assert!(!page.contains("hangup ladder"), "{page}");
 }
 
 #[test]
@@ -233,6 +356,25 @@ fn a_ladder_shows_the_packets_and_hides_what_it_is_asked_to() {
             assert!(!hidden.contains(secret), "{secret}: {hidden}");
         }
     }
+}
+
+#[test]
+fn ladders_are_chosen_by_the_worst_finding_or_by_their_numbers() {
+    let drawn = |arguments: &[&str]| {
+        let output = run(&[&["ladder", RESET], arguments].concat());
+        text(&output.stdout).to_owned()
+    };
+    let worst = drawn(&[]);
+    let (first, rest) = worst.split_once("\n\n").unwrap();
+    assert!(
+        first.starts_with("Connection 1 of 2 connections, because of the worst finding: error, "),
+        "{first}"
+    );
+    assert_eq!(rest, drawn(&["--connection", "1"]));
+    let both = drawn(&["--connection", "1-2"]);
+    let two = drawn(&["--connection", "2"]);
+    assert_eq!(both, format!("{rest}\n{two}"));
+    assert_eq!(both, drawn(&["--connection", "2,1,#2"]));
 }
 
 #[test]

@@ -178,7 +178,7 @@ fn read_with(name: &str, options: &[&str]) -> Arc<Snapshot> {
     let words = ["hangup".to_owned(), path].into_iter().chain(log);
     let words = words.chain(options.iter().map(|it| (*it).to_owned()));
     let cli = Cli::try_parse_from(words).unwrap();
-    let reading = session::Session::of_files(&cli.read.files, &cli.read.options(false)).unwrap();
+    let reading = session::Session::of_files(cli.read.files(), &cli.read.options(false)).unwrap();
     let watch = reading.watch();
     reading.wait();
     watch.snapshot()

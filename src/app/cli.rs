@@ -2,27 +2,29 @@
 //!
 //! [`Cli`] goes to [`run`](crate::app::run), which decides what it means. The completions, the manual page and
 //! `docs/usage.md` are made from the same definitions.
+//!
+//! Every option has one line. It is in the group of its heading, and what an expert of tcpdump or tshark types by habit is
+//! accepted: `-r FILE`, `-n`, `--json`.
 
+use super::cli_examples as examples;
+use super::cli_values::{numbers, ports, size, time, time_or_none};
 use super::options::{AnalysisOptions, IgnoreFile, Records};
 use crate::rules::Severity;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-/// Who hung up, and why: the end of every TCP connection in a packet capture, explained.
-///
-/// Reads pcap and pcapng files (plain, gzip, zstd or LZ4), follows every TCP connection, reads the HTTP spoken on it, and
-/// says who closed it, how, and when.
+/// Who hung up, and why: the end of every TCP connection in a packet capture, explained
 #[derive(Debug, Parser)]
 #[command(
     name = "hangup",
     version,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    arg_required_else_help = true,
-    after_help = EXIT,
-    after_long_help = FILE
+    help_template = examples::TEMPLATE,
+    before_help = examples::PROGRAM,
+    after_help = EXIT
 )]
 pub struct Cli {
     /// What to do instead.
@@ -31,15 +33,24 @@ pub struct Cli {
     /// The input, when no command is named.
     #[command(flatten)]
     pub read: ReadArgs,
+    /// Where a report goes; any of these options asks for one.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// How the screens are drawn.
     #[command(flatten)]
     pub screen: ScreenArgs,
 }
 
+const INPUT: &str = "Input";
+const CHOICE: &str = "What is reported";
+const HOSTS: &str = "About the hosts";
+const OUTPUT: &str = "Output";
+const FILES: &str = "Files";
+
 const EXIT: &str = "Exit status: 0 done; 1 a finding was at least as bad as --fail-on; 2 the work could not be done.\n\
     A damaged or cut capture is analysed as far as it goes; the report says so.";
 
-/// After the long help: the configuration file.
+/// After the help in the manual page: the configuration file too.
 const FILE: &str = concat!(
     "Exit status: 0 done; 1 a finding was at least as bad as --fail-on; 2 the work could not be done.\n",
     "A damaged or cut capture is analysed as far as it goes; the report says so.\n\n",
@@ -62,16 +73,19 @@ const FILE: &str = concat!(
 pub enum Command {
     /// Write a report on captures
     Report(ReportArgs),
-    /// Show one connection of a capture as a ladder: every packet, with both ends' states
+    /// Draw connections as ladders: every packet, with both ends' states
     Ladder(LadderArgs),
-    /// Capture on a network interface and show what ends, and why
+    /// Capture on a network interface, and show what ends and why
     Live(LiveArgs),
     /// List the interfaces that can be captured on, and what is missing
     Interfaces,
     /// Print a rule's page, or what an error text, a code or a log line may mean on the wire
     Explain(ExplainArgs),
     /// List the rules, a line each
-    Rules,
+    Rules {
+        /// Only rules with this word in their line
+        word: Option<String>,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -84,17 +98,39 @@ pub enum Command {
     },
 }
 
+/// The captures to read.
+#[derive(Args, Clone, Debug)]
+pub struct FileArgs {
+    /// Captures; `-` is standard input; several are one timeline
+    #[arg(value_name = "FILE", required_unless_present = "read")]
+    files: Vec<PathBuf>,
+    /// The same as FILE, as tcpdump and tshark have it
+    #[arg(short, long, value_name = "FILE", alias = "read-file", help_heading = INPUT)]
+    read: Vec<PathBuf>,
+    /// Names are never looked up: nothing changes.
+    #[arg(short = 'n', hide = true, action = clap::ArgAction::Count)]
+    numeric: u8,
+}
+
+impl FileArgs {
+    /// All of them.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.files.iter().chain(&self.read).cloned().collect()
+    }
+}
+
 /// What to read and what to say about it: of every command that analyses captures.
 #[derive(Args, Clone, Debug)]
 pub struct ReadArgs {
-    /// Captures to read, `-` for standard input; several are one timeline
-    #[arg(value_name = "FILE", required = true)]
-    pub files: Vec<PathBuf>,
-    /// Read only frames that this libpcap filter matches, such as 'host 10.0.0.1 and port 80'
-    #[arg(long, value_name = "BPF")]
+    /// What to read.
+    #[command(flatten)]
+    pub input: FileArgs,
+    /// Read only packets that match this capture filter (BPF), such as 'tcp port 80'
+    #[arg(long, value_name = "BPF", help_heading = INPUT)]
     pub filter: Option<String>,
-    /// Go on as the files or pipes grow: findings are printed as they come, and the report at Ctrl-C
-    #[arg(long)]
+    /// Go on as the files or pipes grow; the report comes at Ctrl-C
+    #[arg(long, help_heading = INPUT)]
     pub follow: bool,
     /// What to say about it.
     #[command(flatten)]
@@ -104,51 +140,47 @@ pub struct ReadArgs {
 /// What to say about what was captured.
 #[derive(Args, Clone, Debug)]
 pub struct JudgingArgs {
-    /// Report only what this rule finds; may be given again
-    #[arg(long, value_name = "NAME")]
-    pub rule: Vec<String>,
-    /// Leave out what this rule finds; may be given again
-    #[arg(long, value_name = "NAME")]
-    pub ignore: Vec<String>,
-    /// Report only connections whose story fits this error: a text, a code, or a whole line from a log, whose time,
-    /// addresses and ports narrow it to the connection
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    /// Open TLS with the secrets of this key log (SSLKEYLOGFILE); repeatable
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
+    pub keylog: Vec<PathBuf>,
+    /// Only connections that fit this error text, code or log line
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = CHOICE)]
     pub error: Option<String>,
-    /// Leave out the connections and findings that the lines of this file name, such as probes; what they match is
-    /// counted. Without it, .hangupignore in the working directory is used if there is one
-    #[arg(long, value_name = "PATH")]
+    /// Only findings of this rule; repeatable
+    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = CHOICE)]
+    pub rule: Vec<String>,
+    /// No findings of this rule; repeatable
+    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = CHOICE)]
+    pub ignore: Vec<String>,
+    /// Leave out what the lines of this file name [default: .hangupignore]
+    #[arg(long, value_name = "PATH", help_heading = CHOICE)]
     pub ignore_file: Option<PathBuf>,
     /// Use no .hangupignore
-    #[arg(long, conflicts_with = "ignore_file")]
+    #[arg(long, conflicts_with = "ignore_file", help_heading = CHOICE)]
     pub no_ignore_file: bool,
-    /// Open TLS with the secrets of this key log, as programs write it where SSLKEYLOGFILE names one; may be given again.
-    /// Secrets inside a pcapng file are used by themselves. Beside what goes on, it is read on as it is written, and need not be
-    /// there yet
-    #[arg(long, value_name = "FILE")]
-    pub keylog: Vec<PathBuf>,
-    /// Leave out findings that are less severe
-    #[arg(long, value_name = "SEVERITY")]
+    /// Only findings this severe: benign, note, warning, error
+    #[arg(long, value_name = "SEVERITY", hide_possible_values = true, help_heading = CHOICE)]
     pub min_severity: Option<SeverityArg>,
-    /// Exit with 1 if there is a finding this severe or worse
-    #[arg(long, value_name = "SEVERITY")]
-    pub fail_on: Option<SeverityArg>,
-    /// The ports that the clients' systems hand out, if the capture cannot show it
-    #[arg(long, value_name = "LOW-HIGH", value_parser = ports)]
+    /// Connections to list: all, notable, none [default: by format]
+    #[arg(long, value_name = "WHICH", hide_possible_values = true, help_heading = CHOICE)]
+    pub connections: Option<ShownArg>,
+    /// The clients' ephemeral ports, if the capture cannot show them
+    #[arg(long, value_name = "LOW-HIGH", value_parser = ports, help_heading = HOSTS)]
     pub ephemeral_ports: Option<(u16, u16)>,
     /// How long the hosts keep a socket in TIME-WAIT
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub time_wait: u32,
-    /// Which connections to list [default: notable in text and Markdown, all in the other formats]
-    #[arg(long, value_name = "WHICH")]
-    pub connections: Option<ShownArg>,
-    /// When to use colour; NO_COLOR is heeded too
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time_or_none, help_heading = HOSTS)]
+    pub time_wait: Duration,
+    /// Exit with 1 on a finding this severe or worse
+    #[arg(long, value_name = "SEVERITY", hide_possible_values = true, help_heading = OUTPUT)]
+    pub fail_on: Option<SeverityArg>,
+    /// Use colour: auto, always, never; NO_COLOR counts too
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true, help_heading = OUTPUT)]
     pub color: ColorArg,
-    /// Tell times in this machine's zone instead of UTC (JSON and CSV are always UTC)
-    #[arg(long)]
+    /// Times in this machine's zone, not UTC (not in JSON and CSV)
+    #[arg(long, help_heading = OUTPUT)]
     pub local: bool,
-    /// Threads to analyse with [default: one for each processor]; the report is the same with any number
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Threads to analyse with [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = OUTPUT)]
     pub threads: Option<u16>,
 }
 
@@ -172,7 +204,7 @@ impl JudgingArgs {
             },
             key_logs: self.keylog.clone(),
             ephemeral_ports: self.ephemeral_ports,
-            time_wait: Duration::from_secs(self.time_wait.into()),
+            time_wait: self.time_wait,
             threads: self.threads.map(usize::from),
             ..AnalysisOptions::default()
         }
@@ -180,6 +212,12 @@ impl JudgingArgs {
 }
 
 impl ReadArgs {
+    /// What to read.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.input.paths()
+    }
+
     /// The same, with what is to be read.
     #[must_use]
     pub fn options(&self, whole: bool) -> AnalysisOptions {
@@ -197,13 +235,13 @@ pub struct ScreenArgs {
     /// Draw with ASCII signs only
     #[arg(long)]
     pub ascii: bool,
-    /// What the terminal's background is like, or none for no colours; the key t turns it [default: auto]
-    #[arg(long, value_name = "WHAT")]
+    /// The background: auto, dark, light, none; the key t switches
+    #[arg(long, value_name = "WHAT", hide_possible_values = true)]
     pub theme: Option<ThemeArg>,
     /// Leave the mouse to the terminal, so that it selects text
     #[arg(long)]
     pub no_mouse: bool,
-    /// The configuration file of the screens [default: hangup/config.toml in the user's folder for configuration]
+    /// The configuration file of the screens; `hangup man` shows one
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -223,76 +261,105 @@ pub enum ThemeArg {
 
 /// `hangup report`.
 #[derive(Args, Debug)]
+#[command(help_template = examples::TEMPLATE, before_help = examples::REPORT)]
 pub struct ReportArgs {
     /// What to read.
     #[command(flatten)]
     pub read: ReadArgs,
-    /// Write to this file instead of standard output
-    #[arg(short, long, value_name = "OUT")]
+    /// Where it goes.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Where a report goes, and how.
+#[derive(Args, Debug)]
+pub struct OutputArgs {
+    /// Write the report to this file; `-` is standard output
+    #[arg(short, long, value_name = "OUT", display_order = 0, help_heading = OUTPUT)]
     pub output: Option<PathBuf>,
-    /// The format [default: by the ending of OUT, else text]
-    #[arg(short, long)]
-    pub format: Option<FormatArg>,
+    /// text, json, ndjson, markdown or csv [default: by the ending of OUT]
+    #[arg(short, long, display_order = 0, hide_possible_values = true, help_heading = OUTPUT)]
+    format: Option<FormatArg>,
+    /// The same as -f json
+    #[arg(long, display_order = 0, conflicts_with = "format", help_heading = OUTPUT)]
+    json: bool,
+}
+
+impl OutputArgs {
+    /// The format that was asked for, if any.
+    #[must_use]
+    pub fn format(&self) -> Option<FormatArg> {
+        self.format.or(self.json.then_some(FormatArg::Json))
+    }
+
+    /// The file to write to, if it is not standard output.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|it| *it != Path::new("-"))
+    }
+
+    /// Whether a report was asked for.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.output.is_some() || self.format().is_some()
+    }
 }
 
 /// `hangup live`.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = PRIVILEGES)]
+#[command(help_template = examples::TEMPLATE, before_help = examples::LIVE, after_help = PRIVILEGES)]
 pub struct LiveArgs {
-    /// A libpcap filter for what to capture, such as tcp port 80 [default: all frames]
+    /// Capture only what this filter (BPF) matches, such as tcp port 80
     #[arg(value_name = "FILTER")]
     pub filter: Vec<String>,
-    /// The interface, `any` for all; `hangup interfaces` lists them [default: the first that is up and leads elsewhere]
-    #[arg(short, long, value_name = "IFACE")]
+    /// The interface, `any` for all [default: the first that is up]
+    #[arg(short, long, value_name = "IFACE", help_heading = INPUT)]
     pub interface: Option<String>,
-    /// Print findings as they come instead of showing them on a screen, and a report at Ctrl-C
-    #[arg(long)]
-    pub headless: bool,
-    /// Stop after this time, such as 90s, 10m or 2h
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    /// Stop after this time, such as 90s or 1m30s
+    #[arg(long, value_name = "TIME", value_parser = time, help_heading = INPUT)]
     pub duration: Option<Duration>,
-    /// Stop after so many packets
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Stop after this number of packets
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = INPUT)]
     pub packets: Option<u64>,
-    /// Keep the packets in this pcapng file, which must not be there yet
-    #[arg(short, long, value_name = "OUT")]
-    pub write: Option<PathBuf>,
-    /// Begin the next file (OUT-00002) after this size, such as 100M
-    #[arg(long, value_name = "SIZE", value_parser = size, requires = "write")]
-    pub rotate_size: Option<u64>,
-    /// Begin the next file after this time
-    #[arg(long, value_name = "TIME", value_parser = time, requires = "write")]
-    pub rotate_time: Option<Duration>,
-    /// How many of the files stay: the oldest are deleted
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), requires = "write")]
-    pub rotate_files: Option<u16>,
-    /// Flight recorder: hold the last packets in memory, up to this time, and write them to a file only when something is
-    /// found (OUT-00001, OUT-00002; OUT is hangup.pcapng unless -w says otherwise)
-    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with_all = ["rotate_size", "rotate_time"])]
-    pub keep: Option<Duration>,
-    /// How severe a finding has to be for that
-    #[arg(
-        long,
-        value_name = "SEVERITY",
-        default_value = "error",
-        requires = "keep"
-    )]
-    pub keep_severity: SeverityArg,
-    /// Memory for the last packets, from which connections are shown and the flight recorder writes
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64M")]
-    pub memory: u64,
     /// Bytes to capture of each packet
-    #[arg(long, value_name = "BYTES", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(64..=262_144))]
+    #[arg(long, value_name = "BYTES", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(64..=262_144), help_heading = INPUT)]
     pub snaplen: u32,
-    /// Room in the kernel for packets that wait
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64M")]
+    /// Memory of the kernel for packets that wait
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64M", help_heading = INPUT)]
     pub buffer: u64,
     /// Capture also what is not for this host
-    #[arg(long)]
+    #[arg(long, help_heading = INPUT)]
     pub promiscuous: bool,
-    /// Take each packet at once: shown a tenth of a second sooner, and dearer
-    #[arg(long)]
+    /// Show each packet 0.1 s sooner, for more processor time
+    #[arg(long, help_heading = INPUT)]
     pub immediate: bool,
+    /// Print findings as they come, and a report at Ctrl-C: no screens
+    #[arg(long, help_heading = OUTPUT)]
+    pub headless: bool,
+    /// Keep the packets in this pcapng file
+    #[arg(short, long, value_name = "OUT", help_heading = FILES)]
+    pub write: Option<PathBuf>,
+    /// Replace OUT if it exists
+    #[arg(long, requires = "write", conflicts_with_all = ["rotate_size", "rotate_time", "keep"], help_heading = FILES)]
+    pub force: bool,
+    /// Begin the next file (OUT-00002) after this size, such as 100M
+    #[arg(long, value_name = "SIZE", value_parser = size, requires = "write", help_heading = FILES)]
+    pub rotate_size: Option<u64>,
+    /// Begin the next file after this time
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "write", help_heading = FILES)]
+    pub rotate_time: Option<Duration>,
+    /// How many of the files stay: the oldest are deleted
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), requires = "write", help_heading = FILES)]
+    pub rotate_files: Option<u16>,
+    /// Write only the last packets before a finding, up to this time
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with_all = ["rotate_size", "rotate_time"], help_heading = FILES)]
+    pub keep: Option<Duration>,
+    /// How severe a finding must be for --keep
+    #[arg(long, value_name = "SEVERITY", default_value = "error", requires = "keep", hide_possible_values = true, help_heading = FILES)]
+    pub keep_severity: SeverityArg,
+    /// Memory for the last packets (screens, --keep)
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64M", help_heading = FILES)]
+    pub memory: u64,
     /// What to say about it.
     #[command(flatten)]
     pub judging: JudgingArgs,
@@ -307,36 +374,37 @@ const PRIVILEGES: &str = "Capturing needs root or CAP_NET_RAW. On Linux, once th
 
 /// `hangup ladder`.
 #[derive(Args, Debug)]
+#[command(help_template = examples::TEMPLATE, before_help = examples::LADDER)]
 pub struct LadderArgs {
-    /// Captures to read, as for the report that numbers the connections; they are read twice, so no pipe
-    #[arg(value_name = "FILE", required = true)]
-    pub files: Vec<PathBuf>,
-    /// The connection's number in the report
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub connection: u32,
+    /// What to read, twice: no pipe.
+    #[command(flatten)]
+    pub input: FileArgs,
+    /// Connections by their numbers: 3, 7-9 [default: the worst finding's]
+    #[arg(short, long, value_name = "N", value_delimiter = ',', value_parser = numbers, help_heading = CHOICE)]
+    pub connection: Vec<(u32, u32)>,
     /// The filter that the report was made with
-    #[arg(long, value_name = "BPF")]
+    #[arg(long, value_name = "BPF", help_heading = INPUT)]
     pub filter: Option<String>,
-    /// Open TLS with the secrets of this key log, to say behind the segments what was said under keys; may be given again
-    #[arg(long, value_name = "FILE")]
+    /// Open TLS with the secrets of this key log (SSLKEYLOGFILE); repeatable
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
     pub keylog: Vec<PathBuf>,
-    /// As people read it, or in the notation of the project's tests
-    #[arg(short, long, value_name = "FORMAT", default_value = "picture")]
+    /// picture, or notation: that of the project's tests
+    #[arg(short, long, value_name = "FORMAT", default_value = "picture", hide_possible_values = true, help_heading = OUTPUT)]
     pub format: LadderFormatArg,
-    /// A row for each segment, where runs of data are folded otherwise
-    #[arg(long)]
+    /// A row for each segment: runs of data are not folded
+    #[arg(long, help_heading = OUTPUT)]
     pub all: bool,
-    /// Below each segment its sequence numbers, window, TTL and TCP options
-    #[arg(long)]
+    /// Sequence numbers, window, TTL and TCP options of each segment
+    #[arg(long, help_heading = OUTPUT)]
     pub headers: bool,
     /// Columns of a line
-    #[arg(long, value_name = "COLUMNS", default_value_t = 100, value_parser = clap::value_parser!(u16).range(60..=400))]
+    #[arg(long, value_name = "COLUMNS", default_value_t = 100, value_parser = clap::value_parser!(u16).range(60..=400), help_heading = OUTPUT)]
     pub width: u16,
     /// Leave out addresses, ports and the names of hosts
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub hide_addresses: bool,
-    /// Leave out payload, request targets, and fields that do not concern the connection
-    #[arg(long)]
+    /// Leave out payload, targets, and header fields
+    #[arg(long, help_heading = OUTPUT)]
     pub hide_payload: bool,
 }
 
@@ -351,12 +419,18 @@ pub enum LadderFormatArg {
 
 /// `hangup explain`.
 #[derive(Args, Debug)]
+#[command(help_template = examples::TEMPLATE, before_help = examples::EXPLAIN)]
 pub struct ExplainArgs {
-    /// A rule's name, or an error text, a code, a line from a log; nothing: an overview
+    /// A rule, an error text, a code or a log line; nothing: an overview
     #[arg(value_name = "RULE|TEXT", allow_hyphen_values = true)]
     pub text: Vec<String>,
-    /// When to use colour; NO_COLOR is heeded too
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    /// Use colour: auto, always, never; NO_COLOR counts too
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     pub color: ColorArg,
 }
 
@@ -388,12 +462,15 @@ impl From<SeverityArg> for Severity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FormatArg {
     /// For people
+    #[value(alias = "txt")]
     Text,
     /// One object, schema hangup-report/1
     Json,
     /// The same objects, one a line, each with its kind
+    #[value(alias = "jsonl")]
     Ndjson,
     /// For tickets
+    #[value(alias = "md")]
     Markdown,
     /// One row a connection
     Csv,
@@ -421,10 +498,16 @@ pub enum ColorArg {
     Never,
 }
 
-/// The definitions, for completions, the manual page and `docs/usage.md`.
+/// The definitions, for completions.
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
+}
+
+/// The definitions with all that is said of them, for the manual page and `docs/usage.md`.
+#[must_use]
+pub fn documented() -> clap::Command {
+    Cli::command().after_help(FILE)
 }
 
 /// What `--help` says of the program and of every command, as a Markdown page.
@@ -433,7 +516,7 @@ pub fn usage() -> String {
     let mut page = String::from(
         "# Usage\n\nWhat `hangup --help` and the commands' `--help` say. Made from `src/app/cli.rs`; a test keeps it in step.\n",
     );
-    let mut root = command().term_width(100);
+    let mut root = documented().term_width(100);
     root.build();
     let names: Vec<String> = root
         .get_subcommands()
@@ -441,7 +524,7 @@ pub fn usage() -> String {
         .filter(|name| name != "help")
         .collect();
     let mut section = |title: &str, command: &mut clap::Command| {
-        let help = command.render_long_help().to_string();
+        let help = command.render_help().to_string();
         let lines: Vec<_> = help.lines().map(str::trim_end).collect();
         page += &format!(
             "\n## {title}\n\n```text\n{}\n```\n",
@@ -457,50 +540,6 @@ pub fn usage() -> String {
     page
 }
 
-fn ports(typed: &str) -> Result<(u16, u16), String> {
-    let range = typed.split_once('-').and_then(|(low, high)| {
-        let low: u16 = low.trim().parse().ok()?;
-        let high: u16 = high.trim().parse().ok()?;
-        (0 < low && low <= high).then_some((low, high))
-    });
-    range.ok_or_else(|| {
-        "write it as the lowest and the highest port, such as 32768-60999".to_owned()
-    })
-}
-
-/// `90s`, `10m`, `2h`, `500ms`; without a unit, seconds.
-fn time(typed: &str) -> Result<Duration, String> {
-    let digits = typed.trim_end_matches(char::is_alphabetic);
-    let millis: u64 = match &typed[digits.len()..] {
-        "ms" => 1,
-        "" | "s" => 1000,
-        "m" | "min" => 60_000,
-        "h" => 3_600_000,
-        _ => 0,
-    };
-    let number = digits.parse::<u64>().ok().filter(|it| *it > 0);
-    let total = number.and_then(|it| it.checked_mul(millis));
-    let total = total.filter(|it| *it > 0).map(Duration::from_millis);
-    total.ok_or_else(|| "write it as a number and ms, s, m or h, such as 90s".to_owned())
-}
-
-/// `100M`, `512K`, `2G`; without a unit, bytes.
-fn size(typed: &str) -> Result<u64, String> {
-    let digits = typed.trim_end_matches(char::is_alphabetic);
-    let shift = match typed[digits.len()..].to_ascii_uppercase().as_str() {
-        "" | "B" => Some(0),
-        "K" | "KB" | "KIB" => Some(10),
-        "M" | "MB" | "MIB" => Some(20),
-        "G" | "GB" | "GIB" => Some(30),
-        _ => None,
-    };
-    let number = digits.parse::<u64>().ok().filter(|it| *it > 0);
-    let total = number
-        .zip(shift)
-        .and_then(|(number, shift)| number.checked_mul(1 << shift));
-    total.ok_or_else(|| "write it as a number and K, M or G, such as 100M".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -514,26 +553,53 @@ mod tests {
     fn a_file_needs_no_command() {
         let cli = Cli::try_parse_from(["hangup", "a.pcap", "b.pcap", "--local"]).unwrap();
         assert!(cli.command.is_none() && cli.read.judging.local);
-        assert_eq!(cli.read.files.len(), 2);
+        assert_eq!(cli.read.files().len(), 2);
         let cli = Cli::try_parse_from(["hangup", "report", "a.pcap", "-f", "json"]).unwrap();
         assert!(
-            matches!(cli.command, Some(Command::Report(report)) if report.format == Some(FormatArg::Json))
+            matches!(cli.command, Some(Command::Report(report)) if report.output.format() == Some(FormatArg::Json))
         );
         assert!(Cli::try_parse_from(["hangup", "report"]).is_err());
     }
 
     #[test]
-    fn times_and_sizes_have_units() {
-        assert_eq!(time("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(time("10m"), Ok(Duration::from_secs(600)));
-        assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(size("64M"), Ok(64 << 20));
-        assert_eq!(size("100"), Ok(100));
-        for wrong in ["", "s", "0s", "1y", "-1s", "1.5h", "99999999999999999999h"] {
-            assert!(time(wrong).is_err(), "{wrong}");
+    fn habits_of_other_programs_are_understood() {
+        let cli = Cli::try_parse_from(["hangup", "-nnr", "a.pcap", "--json"]).unwrap();
+        assert_eq!(cli.read.files(), [Path::new("a.pcap")]);
+        assert_eq!(cli.output.format(), Some(FormatArg::Json));
+        for typed in [
+            &["report", "-r", "a.pcap", "b.pcap", "--json"][..],
+            &["report", "a.pcap", "-r", "b.pcap", "-f", "md"],
+            &[
+                "ladder",
+                "-r",
+                "a.pcap",
+                "-r",
+                "b.pcap",
+                "--connection",
+                "3,7-9",
+            ],
+        ] {
+            let cli = Cli::try_parse_from([&["hangup"], typed].concat()).unwrap();
+            let files = match &cli.command {
+                Some(Command::Report(report)) => report.read.files(),
+                Some(Command::Ladder(ladder)) => ladder.input.paths(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(files.len(), 2, "{typed:?}");
         }
-        for wrong in ["", "M", "0", "1X", "99999999999G"] {
-            assert!(size(wrong).is_err(), "{wrong}");
+        assert!(Cli::try_parse_from(["hangup", "report", "a", "--json", "-f", "csv"]).is_err());
+        assert!(Cli::try_parse_from(["hangup", "report", "-n"]).is_err());
+    }
+
+    /// Every option fits on one line of a hundred columns.
+    #[test]
+    fn every_option_has_one_line() {
+        for section in usage().split("\n## ").skip(2) {
+            let options = section.lines().filter(|line| line.starts_with("  "));
+            for line in options {
+                let is_continued = line.starts_with(&" ".repeat(20));
+                assert!(!is_continued, "{line}");
+            }
         }
     }
 
@@ -545,13 +611,5 @@ mod tests {
         };
         assert_eq!(live.filter.join(" "), "tcp port 80");
         assert!(Cli::try_parse_from(["hangup", "live", "--rotate-size", "1M"]).is_err());
-    }
-
-    #[test]
-    fn port_ranges_are_checked() {
-        assert_eq!(ports("32768-60999"), Ok((32768, 60999)));
-        for wrong in ["", "1", "5-4", "0-9", "1-65536", "a-b", "1-2-3"] {
-            assert!(ports(wrong).is_err(), "{wrong}");
-        }
     }
 }

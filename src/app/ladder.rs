@@ -12,45 +12,75 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
-use super::cli;
-use super::key_logs::{KeyLogs, Presence};
+use super::analysis::Analysis;
+use super::options::AnalysisOptions;
 use super::progress::ProgressLine;
+use super::{cli, interrupt};
 use crate::analysis::connection::{Connection, ConnectionSummary, Who};
-use crate::analysis::engine::{self, Engine, EngineSettings, Event, Sink};
+use crate::analysis::engine::{Engine, Event, Sink};
 use crate::analysis::transcript::ConnectionTranscript;
+use crate::base::format::counted;
 use crate::ladder::{Recorder, RecorderNotes, Redaction};
-use crate::packet::capture::{self, Batch, Fill, OpenOptions};
+use crate::packet::capture::{self, Batch, Fill, OpenOptions, Source};
 use crate::protocol::tls::secrets::KeyStore;
 use crate::report;
 use crate::report::snapshot::Snapshot;
 use crate::report::wording::segment::{self, Detail};
 
+/// The most connections that are drawn at once; more would not be read.
+const MOST: usize = 100;
+
 pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
-    if asked.files.iter().any(|file| file == Path::new("-")) {
+    let files = asked.input.paths();
+    if files.iter().any(|file| file == Path::new("-")) {
         bail!("a ladder takes two readings, and a pipe has only one: save the capture to a file");
     }
-    let options = OpenOptions {
+    interrupt::say_on_interrupt("no ladder was drawn");
+    let options = AnalysisOptions {
         filter: asked.filter.clone(),
+        key_logs: asked.keylog.clone(),
+        ..AnalysisOptions::default()
     };
-    let keys = KeyLogs::read(&asked.keylog, Presence::Required)?;
-    let wanted = find(asked, &keys, &options)?;
-    match asked.format {
-        cli::LadderFormatArg::Picture => picture(asked, &keys, &wanted, &options),
-        cli::LadderFormatArg::Notation => notation(asked, &wanted, &options),
+    let mut progress = ProgressLine::new();
+    let analysis = Analysis::read(&files, &options, &mut |frames| progress.at(frames))?;
+    drop(progress);
+    let snapshot = &analysis.snapshot;
+    let (chosen, why) = chosen(&asked.connection, snapshot)?;
+    let mut drawn = Vec::new();
+    for id in chosen {
+        let Some(wanted) = snapshot.connection(id) else {
+            bail!(
+                "connection {id} was let go, because the capture has too many to keep all; \
+                 read fewer packets: --filter 'host ADDRESS and port PORT'"
+            );
+        };
+        let source = capture::open(
+            &files,
+            &OpenOptions {
+                filter: asked.filter.clone(),
+            },
+        )?;
+        drawn.push(match asked.format {
+            cli::LadderFormatArg::Picture => picture(asked, &analysis.keys, wanted, source)?,
+            cli::LadderFormatArg::Notation => notation(asked, wanted, source)?,
+        });
     }
+    let why = why.map_or_else(String::new, |why| match asked.format {
+        cli::LadderFormatArg::Picture => format!("{why}\n\n"),
+        cli::LadderFormatArg::Notation => format!("# {why}\n"),
+    });
+    Ok(why + &drawn.join("\n"))
 }
 
 /// The ladder as people read it.
 fn picture(
     asked: &cli::LadderArgs,
-    keys: &KeyLogs,
+    keys: &KeyStore,
     wanted: &Connection,
-    options: &OpenOptions,
+    mut source: Box<dyn Source>,
 ) -> Result<String> {
-    let mut source = capture::open(&asked.files, options)?;
     let summary = ConnectionSummary::from(wanted);
-    let keys = Some(keys.key_store());
-    let read = ConnectionTranscript::read(&mut *source, &summary, keys, || true);
+    let read = ConnectionTranscript::read(&mut *source, &summary, Some(keys), || true);
     let read = read.map_err(anyhow::Error::msg)?;
     let drawn = report::LadderOptions {
         width: asked.width.into(),
@@ -73,7 +103,11 @@ fn picture(
 }
 
 /// The ladder in the notation of the tests.
-fn notation(asked: &cli::LadderArgs, wanted: &Connection, options: &OpenOptions) -> Result<String> {
+fn notation(
+    asked: &cli::LadderArgs,
+    wanted: &Connection,
+    mut source: Box<dyn Source>,
+) -> Result<String> {
     let redaction = Redaction {
         addresses: asked.hide_addresses,
         payload: asked.hide_payload,
@@ -82,7 +116,6 @@ fn notation(asked: &cli::LadderArgs, wanted: &Connection, options: &OpenOptions)
         recorder: recorder(wanted, redaction),
         wanted,
     };
-    let mut source = capture::open(&asked.files, options)?;
     let mut engine = Engine::new();
     let mut batch = Batch::default();
     let mut progress = ProgressLine::new();
@@ -98,6 +131,64 @@ fn notation(asked: &cli::LadderArgs, wanted: &Connection, options: &OpenOptions)
     Ok(painter.recorder.finish(wanted).to_string())
 }
 
+/// The connections to draw, and why, if none was asked for.
+fn chosen(asked: &[(u32, u32)], snapshot: &Snapshot) -> Result<(Vec<u32>, Option<String>)> {
+    let Some(last) = snapshot.summaries.last().map(|it| it.id) else {
+        bail!("there is no connection in this capture; `hangup report FILE` says what is in it");
+    };
+    if asked.is_empty() {
+        let (id, why) = worst(snapshot);
+        return Ok((vec![id], Some(why)));
+    }
+    let mut ids: Vec<u32> = Vec::new();
+    for (low, high) in asked {
+        if let Some(missing) = [low, high].into_iter().find(|it| **it > last) {
+            let there = match last {
+                1 => "this capture has one connection".to_owned(),
+                last => format!("this capture has {last} connections, 1 to {last}"),
+            };
+            bail!("there is no connection {missing}: {there}");
+        }
+        ids.extend((*low..=*high).take(MOST + 1));
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() > MOST {
+        bail!("at most {MOST} connections are drawn at once");
+    }
+    Ok((ids, None))
+}
+
+/// The connection of the worst finding; without one, the first that failed, or cannot be judged, or the first of all.
+fn worst(snapshot: &Snapshot) -> (u32, String) {
+    let total = counted(snapshot.summaries.len(), "connection");
+    let finding = snapshot
+        .findings
+        .iter()
+        .find_map(|it| Some((it, *it.connections.first()?)));
+    if let Some((finding, id)) = finding {
+        let why = format!(
+            "Connection {id} of {total}, because of the worst finding: {}, {}",
+            finding.severity.name(),
+            finding.rule
+        );
+        return (id, why);
+    }
+    let first = |name: &str| {
+        let mut all = snapshot.summaries.iter();
+        all.find(|it| it.outcome.name() == name)
+    };
+    let found = first("failed").or_else(|| first("unknown"));
+    let found = found.or(snapshot.summaries.first());
+    let (id, outcome) = found.map_or((1, "fine"), |it| (it.id, it.outcome.name()));
+    (
+        id,
+        format!(
+            "Connection {id} of {total}, because no finding names one, and it is the first that is {outcome}"
+        ),
+    )
+}
+
 /// The maximum number of frames reread for the ladders of a report: a quarter of a second's work. A typical case that
 /// ends later has no ladder in the report; `hangup ladder` draws it.
 const PICTURED: u64 = 200_000;
@@ -109,7 +200,8 @@ pub(super) fn pictures(
     snapshot: &Snapshot,
 ) -> Vec<Arc<ConnectionTranscript>> {
     let again = |path: &Path| path.metadata().is_ok_and(|it| it.is_file());
-    if !asked.files.iter().all(|it| again(it)) {
+    let files = asked.files();
+    if !files.iter().all(|it| again(it)) {
         return Vec::new();
     }
     let typical = report::typical(snapshot);
@@ -126,11 +218,9 @@ pub(super) fn pictures(
         filter: asked.filter.clone(),
     };
     // If a file was removed in the meantime, the report has no ladders.
-    let read = capture::open(&asked.files, &options)
-        .ok()
-        .and_then(|mut source| {
-            ConnectionTranscript::read_many(&mut *source, &wanted, Some(keys), last).ok()
-        });
+    let read = capture::open(&files, &options).ok().and_then(|mut source| {
+        ConnectionTranscript::read_many(&mut *source, &wanted, Some(keys), last).ok()
+    });
     read.unwrap_or_default().into_iter().map(Arc::new).collect()
 }
 
@@ -159,32 +249,6 @@ fn recorder(connection: &Connection, redaction: Redaction) -> Recorder {
         }
     }
     recorder.with_notes(frame_notes)
-}
-
-/// The record of the connection with the requested number.
-fn find(asked: &cli::LadderArgs, keys: &KeyLogs, options: &OpenOptions) -> Result<Connection> {
-    let settings = EngineSettings {
-        keys: keys.key_store().clone(),
-        ..EngineSettings::default()
-    };
-    let mut source = keys.beside(capture::open(&asked.files, options)?, false);
-    let mut progress = ProgressLine::new();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let analysis = engine::analyse(&mut *source, &settings, threads, &mut |frames| {
-        progress.at(frames);
-    })?;
-    drop(progress);
-    let connections = analysis.connections;
-    let last = connections.last().map_or(0, |it| it.id);
-    let mut connections = connections.into_iter();
-    match connections.find(|it| it.id == asked.connection) {
-        Some(connection) => Ok(Connection::clone(&connection)),
-        None if last == 0 => bail!("there is no connection in this capture"),
-        None => bail!(
-            "there is no connection {}: the last one is {last}",
-            asked.connection
-        ),
-    }
 }
 
 /// Draws one connection from the event stream of all.

@@ -1,12 +1,12 @@
 //! `hangup live` and `hangup interfaces`: opens an interface, drops privileges, and shows the analysis on screens or
 //! prints it.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::headless::{self, Until};
 use super::output::print;
@@ -15,6 +15,7 @@ use super::{cli, judge, privileges};
 #[cfg(feature = "ui")]
 use super::{config, tui, tui_loop};
 use crate::base::escape::escape;
+use crate::base::shell::shell_word;
 use crate::base::time::Timestamp;
 use crate::packet::capture::{
     self, CaptureError, LiveOptions, Recent, RecentLimits, Recording, Rotation,
@@ -45,6 +46,12 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
     wanted.promiscuous = asked.promiscuous;
     wanted.immediate = asked.immediate;
     wanted.packets = asked.packets;
+    // Where files are numbered, the first of them is refused when it is created.
+    let numbers =
+        asked.rotate_size.is_some() || asked.rotate_time.is_some() || asked.keep.is_some();
+    if let Some(path) = asked.write.as_deref().filter(|_| !numbers) {
+        refuse_to_overwrite(path, asked.force)?;
+    }
     let source = capture::live(&wanted).map_err(with_permission_hint)?;
     let writes = asked.keep.map(|_| PathBuf::from(FLIGHT));
     let writes = asked.write.clone().or(writes);
@@ -71,6 +78,9 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
                 time: asked.rotate_time,
                 files: asked.rotate_files.map(usize::from),
             };
+            if asked.force {
+                replace(&path)?;
+            }
             source = Recording::begin(&path, rotation)?.of(source);
         }
         (None, _) => {}
@@ -96,24 +106,61 @@ fn now() -> Timestamp {
     Timestamp::default().after(since.unwrap_or(Duration::ZERO))
 }
 
+/// Fails if a file exists that is not to be replaced: tcpdump would overwrite it, but a capture is evidence, and what it
+/// shows does not come back.
+fn refuse_to_overwrite(path: &Path, force: bool) -> Result<()> {
+    match path.symlink_metadata() {
+        Ok(_) if !force => bail!(
+            "{}: it exists already, and a capture may be the only one of its kind; name another file, or replace it \
+             with --force",
+            path.display()
+        ),
+        Ok(file) if !file.is_file() => bail!(
+            "{}: it is no regular file, so --force does not replace it; name another file",
+            path.display()
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a file that `--force` replaces. A link is never followed.
+fn replace(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{}: it cannot be replaced", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Adds to a permission error how to get the permission.
 fn with_permission_hint(error: CaptureError) -> anyhow::Error {
     match error {
         CaptureError::NotPermitted { interface } => anyhow!(
-            "{interface}: capturing needs the right to. For this program once and for all: {}. \
-             For this time: sudo hangup live -i {interface}",
+            "{interface}: this user may not capture. This once: sudo {}. From now on: {}",
+            typed_again(),
             setcap()
         ),
         other => other.into(),
     }
 }
 
+/// This program, as a shell finds it: sudo does not look where a user's programs are.
+fn program() -> String {
+    std::env::current_exe().map_or_else(|_| "hangup".to_owned(), shell_word)
+}
+
+/// The command line, as it was typed.
+fn typed_again() -> String {
+    let words = std::env::args_os().skip(1).map(shell_word);
+    std::iter::once(program())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 fn setcap() -> String {
-    let program = std::env::current_exe().map_or_else(
-        |_| "$(command -v hangup)".to_owned(),
-        |path| path.display().to_string(),
-    );
-    format!("sudo setcap cap_net_raw=ep {program}")
+    format!("sudo setcap cap_net_raw+ep {}", program())
 }
 
 pub(super) fn interfaces() -> Result<ExitCode> {
@@ -155,7 +202,11 @@ pub(super) fn interfaces() -> Result<ExitCode> {
     let denied = tried.and_then(|name| capture::live(&LiveOptions::new(name, now)).err());
     match denied {
         Some(CaptureError::NotPermitted { .. }) => {
-            text += &format!("\nThe right to capture is missing: {}\n", setcap());
+            text += &format!(
+                "\nThis user may not capture. This once: sudo {} live. From now on: {}\n",
+                program(),
+                setcap()
+            );
         }
         Some(other) => text += &format!("\n{other}\n"),
         None if all.is_empty() => text += "There is no interface.\n",

@@ -6,12 +6,18 @@
 pub mod analysis;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+mod cli_examples;
+#[cfg(feature = "cli")]
+mod cli_values;
 #[cfg(feature = "ui")]
 mod clipboard;
 #[cfg(feature = "ui")]
 mod config;
 #[cfg(feature = "cli")]
 mod headless;
+#[cfg(feature = "cli")]
+mod interrupt;
 mod judge;
 mod key_logs;
 #[cfg(feature = "cli")]
@@ -19,6 +25,8 @@ mod ladder;
 pub mod limits;
 #[cfg(all(feature = "cli", feature = "live"))]
 mod live;
+#[cfg(feature = "cli")]
+mod mistakes;
 pub mod options;
 #[cfg(feature = "cli")]
 mod output;

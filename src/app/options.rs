@@ -143,7 +143,7 @@ pub enum AnalysisError {
         source: IgnoreLineError,
     },
     /// A rule is named that does not exist. To go on would hide what it was meant to show.
-    #[error("no rule is called {0:?};{alike} `hangup rules` lists them", alike = meant(.0))]
+    #[error("no rule is called {0:?};{meant} `hangup rules` lists them", meant = meant(.0))]
     UnknownRule(String),
     /// The text of [`AnalysisOptions::error`] is not known and names no time, address or port.
     #[error(
@@ -153,8 +153,13 @@ pub enum AnalysisError {
     UnknownError(String),
 }
 
-/// The rule that a misspelt name probably means, as a clause of a message.
+/// The rules that a name probably means, as a clause of a message.
 fn meant(name: &str) -> String {
-    let alike = crate::rules::alike(name);
-    alike.map_or_else(String::new, |it| format!(" did you mean {it}?"))
+    match &crate::rules::meant(name)[..] {
+        [] => String::new(),
+        [rest @ .., last] if !rest.is_empty() => {
+            format!(" did you mean {} or {last}?", rest.join(", "))
+        }
+        [.., last] => format!(" did you mean {last}?"),
+    }
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::cli;
 use crate::report::snapshot::Snapshot;
@@ -62,16 +62,51 @@ pub(super) fn write_report(
     Ok(())
 }
 
-/// The format that a file's extension stands for.
-pub(super) fn format_of(path: &Path) -> Option<cli::FormatArg> {
-    Some(match path.extension()?.to_str()? {
-        "txt" => cli::FormatArg::Text,
-        "json" => cli::FormatArg::Json,
-        "ndjson" | "jsonl" => cli::FormatArg::Ndjson,
-        "md" | "markdown" => cli::FormatArg::Markdown,
-        "csv" => cli::FormatArg::Csv,
-        _ => return None,
+/// The formats, and the endings of files that stand for them.
+const ENDINGS: &[(report::Format, &[&str])] = &[
+    (report::Format::Text, &["txt", "text"]),
+    (report::Format::Json, &["json"]),
+    (report::Format::Ndjson, &["ndjson", "jsonl"]),
+    (report::Format::Markdown, &["md", "markdown"]),
+    (report::Format::Csv, &["csv"]),
+];
+
+/// The format that a file's ending stands for; text, if it has none.
+///
+/// # Errors
+/// If no format belongs to the ending: what was wanted is not written as something else.
+pub(super) fn format_for(path: &Path) -> Result<report::Format> {
+    let Some(ending) = path.extension() else {
+        return Ok(report::Format::Text);
+    };
+    let ending = ending.to_string_lossy().to_lowercase();
+    let known = ENDINGS
+        .iter()
+        .find(|(_, endings)| endings.contains(&ending.as_str()));
+    known.map(|(format, _)| *format).ok_or_else(|| {
+        let endings: Vec<_> = ENDINGS
+            .iter()
+            .filter_map(|(_, endings)| endings.first().map(|it| format!(".{it}")))
+            .collect();
+        anyhow!(
+            "{}: no format belongs to .{ending}; end the name in {}, or name the format: \
+             -f text, json, ndjson, markdown or csv",
+            path.display(),
+            endings.join(", ")
+        )
     })
+}
+
+impl From<cli::FormatArg> for report::Format {
+    fn from(typed: cli::FormatArg) -> Self {
+        match typed {
+            cli::FormatArg::Text => Self::Text,
+            cli::FormatArg::Json => Self::Json,
+            cli::FormatArg::Ndjson => Self::Ndjson,
+            cli::FormatArg::Markdown => Self::Markdown,
+            cli::FormatArg::Csv => Self::Csv,
+        }
+    }
 }
 
 /// Fails if `output` is one of the inputs. Captures are evidence; a report must not overwrite one.

@@ -4,11 +4,13 @@
 //! A closed pipe counts as success: the reader has seen enough. Every other failure is one message on standard error
 //! that names the input and what to do about it, and exit status 2.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, bail};
+use clap::Parser as _;
 
 use super::analysis::Analysis;
 use super::cli::{self, Cli, Command};
@@ -16,11 +18,12 @@ use super::headless::Until;
 #[cfg(feature = "live")]
 use super::live;
 use super::output::{
-    FAILED, FOUND, format_of, options, print, refuse_to_overwrite_inputs, wants_color, write_report,
+    FAILED, FOUND, format_for, options, print, refuse_to_overwrite_inputs, wants_color,
+    write_report,
 };
 use super::progress::ProgressLine;
 use super::session::Session;
-use super::{headless, ladder};
+use super::{cli_examples, headless, interrupt, ladder, mistakes};
 #[cfg(feature = "ui")]
 use super::{tui, tui_loop};
 
@@ -29,61 +32,84 @@ use crate::knowledge;
 use crate::report;
 use crate::rules;
 
+/// Reads the command line, runs it, and returns the exit status.
+#[must_use]
+pub fn run_typed(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let words: Vec<OsString> = words.into_iter().collect();
+    if words.len() < 2 {
+        return mistakes::welcome();
+    }
+    match Cli::try_parse_from(&words) {
+        Ok(cli) => run(cli),
+        Err(error) => mistakes::refuse(&error),
+    }
+}
+
 /// Runs the command and returns its exit status.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     // Without a command, the first word is a file.
-    let first = cli.read.files.first().filter(|_| cli.command.is_none());
+    let files = cli.read.files();
+    let first = files.first().filter(|_| cli.command.is_none());
     let bare = first.map(|it| it.to_string_lossy().into_owned());
-    let done = match cli.command {
-        #[cfg(feature = "ui")]
-        None if tui_loop::is_there() => tui::on_files(&cli.read, &cli.screen),
-        None => report_on(&cli.read, report::Format::Text, None),
-        Some(Command::Report(asked)) => report(&asked),
-        Some(Command::Ladder(asked)) => ladder::ladder(&asked).and_then(print),
-        #[cfg(feature = "live")]
-        Some(Command::Live(asked)) => live::live(&asked),
-        #[cfg(feature = "live")]
-        Some(Command::Interfaces) => live::interfaces(),
-        #[cfg(not(feature = "live"))]
-        Some(Command::Live(_) | Command::Interfaces) => without_libpcap(),
-        Some(Command::Explain(asked)) => explain(&asked),
-        Some(Command::Rules) => print(rules::catalogue()),
-        Some(Command::Completions { shell }) => completions(shell),
-        Some(Command::Man { command }) => man(command.as_deref()),
-    };
-    match done {
+    match carry_out(cli) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let mut message = escape(error.to_string().as_bytes()).into_owned();
-            for cause in error.chain().skip(1) {
-                let cause = escape(cause.to_string().as_bytes()).into_owned();
+            let mut message = error.to_string();
+            for cause in error.chain().skip(1).map(ToString::to_string) {
                 // Some errors already include their cause in their message.
                 if !message.contains(&cause) {
                     message += &format!(": {cause}");
                 }
             }
-            if let Some(command) = bare.as_deref().and_then(command_alike) {
-                message += &format!("; did you mean `hangup {command}`?");
+            message = mistakes::without_system_number(&message);
+            if let Some(way_out) = mistakes::way_out(&error, bare.as_deref()) {
+                message += &format!("; {way_out}");
             }
             // If standard error is closed, the exit status is the only report.
-            let _ = writeln!(io::stderr(), "hangup: {message}");
+            let _ = writeln!(io::stderr(), "hangup: {}", escape(message.as_bytes()));
             ExitCode::from(FAILED)
         }
     }
 }
 
-/// The command that a word probably means, if it is no file.
-fn command_alike(word: &str) -> Option<String> {
-    if word.contains(['.', '/', '\\']) || std::path::Path::new(word).exists() {
-        return None;
+fn carry_out(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        None => {
+            let mut read = cli.read;
+            mistakes::translate(&mut read.filter)?;
+            #[cfg(feature = "ui")]
+            if tui_loop::is_there() && !cli.output.asks() {
+                return tui::on_files(&read, &cli.screen);
+            }
+            report(&read, &cli.output)
+        }
+        Some(Command::Report(mut asked)) => {
+            mistakes::translate(&mut asked.read.filter)?;
+            report(&asked.read, &asked.output)
+        }
+        Some(Command::Ladder(mut asked)) => {
+            mistakes::translate(&mut asked.filter)?;
+            ladder::ladder(&asked).and_then(print)
+        }
+        #[cfg(feature = "live")]
+        Some(Command::Live(mut asked)) => {
+            let typed = asked.filter.join(" ");
+            if !typed.is_empty() {
+                asked.filter = vec![mistakes::capture_filter(&typed)?];
+            }
+            live::live(&asked)
+        }
+        #[cfg(feature = "live")]
+        Some(Command::Interfaces) => live::interfaces(),
+        #[cfg(not(feature = "live"))]
+        Some(Command::Live(_) | Command::Interfaces) => without_libpcap(),
+        Some(Command::Explain(asked)) => explain(&asked),
+        Some(Command::Rules { word }) => catalogue(word.as_deref()),
+        Some(Command::Completions { shell }) => completions(shell),
+        Some(Command::Man { command }) => man(command.as_deref()),
     }
-    let commands = cli::command();
-    let names = commands.get_subcommands().map(clap::Command::get_name);
-    let near = names.map(|name| (strsim::osa_distance(name, word), name.to_owned()));
-    let (distance, name) = near.min()?;
-    (distance * 3 <= name.len()).then_some(name)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -93,36 +119,31 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     causes.any(|it| it.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn report(asked: &cli::ReportArgs) -> Result<ExitCode> {
-    let by_name = || asked.output.as_deref().and_then(format_of);
-    let format = asked
-        .format
-        .or_else(by_name)
-        .unwrap_or(cli::FormatArg::Text);
-    let format = match format {
-        cli::FormatArg::Text => report::Format::Text,
-        cli::FormatArg::Json => report::Format::Json,
-        cli::FormatArg::Ndjson => report::Format::Ndjson,
-        cli::FormatArg::Markdown => report::Format::Markdown,
-        cli::FormatArg::Csv => report::Format::Csv,
+fn report(asked: &cli::ReadArgs, output: &cli::OutputArgs) -> Result<ExitCode> {
+    let format = match (output.format(), output.file()) {
+        (Some(format), _) => format.into(),
+        (None, Some(path)) => format_for(path)?,
+        (None, None) => report::Format::Text,
     };
-    report_on(&asked.read, format, asked.output.as_deref())
+    report_on(asked, format, output.file())
 }
 
 fn report_on(asked: &cli::ReadArgs, format: report::Format, to: Option<&Path>) -> Result<ExitCode> {
+    let files = asked.files();
     if let Some(path) = to {
-        refuse_to_overwrite_inputs(&asked.files, path)?;
+        refuse_to_overwrite_inputs(&files, path)?;
     }
     if asked.follow {
-        let session = Session::following(&asked.files, &asked.options(false))?;
+        let session = Session::following(&files, &asked.options(false))?;
         return headless::follow(session, &Until::signal(), &asked.judging);
     }
     let whole = match asked.judging.connections {
         Some(shown) => shown == cli::ShownArg::All,
         None => report::shows_all(format),
     };
+    interrupt::say_on_interrupt("the report was not written");
     let mut progress = ProgressLine::new();
-    let mut analysis = Analysis::read(&asked.files, &asked.options(whole), &mut |frames| {
+    let mut analysis = Analysis::read(&files, &asked.options(whole), &mut |frames| {
         progress.at(frames);
     })?;
     drop(progress);
@@ -155,18 +176,61 @@ fn completions(shell: clap_complete::Shell) -> Result<ExitCode> {
 }
 
 fn man(command: Option<&str>) -> Result<ExitCode> {
-    let mut root = cli::command();
+    let mut root = cli::documented();
     root.build();
     let page = match command {
         None => root,
-        Some(name) => root
-            .find_subcommand(name)
-            .with_context(|| format!("no command is called {name:?}; `hangup --help` lists them"))?
-            .clone(),
+        Some(name) => match root.find_subcommand(name) {
+            Some(page) => page.clone(),
+            None => {
+                let near = mistakes::command_alike(name);
+                let near = near.map_or_else(String::new, |it| format!(" did you mean {it}?"));
+                bail!("no command is called {name:?};{near} `hangup --help` lists them")
+            }
+        },
     };
+    let man = clap_mangen::Man::new(page);
     let mut text = Vec::new();
-    clap_mangen::Man::new(page).render(&mut text)?;
+    man.render_title(&mut text)?;
+    man.render_name_section(&mut text)?;
+    man.render_synopsis_section(&mut text)?;
+    if let Some(examples) = cli_examples::of(command) {
+        // The heading of the section says that they are examples.
+        let (_, examples) = examples.split_once('\n').unwrap_or_default();
+        let examples = examples
+            .replace('\\', "\\e")
+            .replace('-', "\\-")
+            .replace('\'', "\\(aq");
+        write!(text, ".SH EXAMPLES\n.nf\n{examples}\n.fi\n")?;
+    }
+    man.render_options_section(&mut text)?;
+    if command.is_none() {
+        man.render_subcommands_section(&mut text)?;
+    }
+    man.render_extra_section(&mut text)?;
+    if command.is_none() {
+        man.render_version_section(&mut text)?;
+    }
     print(text)
+}
+
+/// The rules, or those with this word in their line.
+fn catalogue(word: Option<&str>) -> Result<ExitCode> {
+    let all = rules::catalogue();
+    let Some(word) = word else {
+        return print(all);
+    };
+    let lower = word.to_lowercase();
+    let lines = all
+        .lines()
+        .filter(|line| line.to_lowercase().contains(&lower));
+    let lines: String = lines.map(|line| format!("{line}\n")).collect();
+    if lines.is_empty() {
+        let near = rules::alike(word);
+        let near = near.map_or_else(String::new, |it| format!(" did you mean {it}?"));
+        bail!("no rule has {word:?} in its line;{near} `hangup rules` lists all");
+    }
+    print(lines)
 }
 
 fn explain(asked: &cli::ExplainArgs) -> Result<ExitCode> {

@@ -33,15 +33,16 @@ const LAST: Duration = Duration::from_secs(5);
 pub(super) fn on_files(asked: &cli::ReadArgs, screen: &cli::ScreenArgs) -> Result<ExitCode> {
     let config = config::read(screen)?;
     // Report a file that cannot be opened before the screens appear.
-    let reading = Session::reading(asked.files.clone(), asked.follow, &asked.options(false))?;
+    let files = asked.files();
+    let reading = Session::reading(files.clone(), asked.follow, &asked.options(false))?;
     let host = ScreenHost {
         keys: reading.keys(),
         packets: Box::new(reading.packets()),
-        inputs: asked.files.clone(),
+        inputs: files.clone(),
         zone: zone(&asked.judging),
     };
     let worst = reading.worst();
-    let name = name(&asked.files);
+    let name = name(&files);
     show(reading, name, host, &asked.judging, screen, config)?;
     Ok(code(&asked.judging, worst()))
 }
@@ -106,7 +107,7 @@ fn show(
     let session = tui::ScreenSubject {
         name,
         zone: zone(judging),
-        time_wait: Duration::from_secs(judging.time_wait.into()),
+        time_wait: judging.time_wait,
         host: Arc::new(host),
         keys: config.keys,
         columns: config.columns,
@@ -174,13 +175,7 @@ impl Host for ScreenHost {
     fn write_report(&self, snapshot: &Snapshot, to: &Path) -> Result<(), String> {
         let write = || -> Result<()> {
             output::refuse_to_overwrite_inputs(&self.inputs, to)?;
-            let format = match output::format_of(to) {
-                Some(cli::FormatArg::Json) => report::Format::Json,
-                Some(cli::FormatArg::Ndjson) => report::Format::Ndjson,
-                Some(cli::FormatArg::Markdown) => report::Format::Markdown,
-                Some(cli::FormatArg::Csv) => report::Format::Csv,
-                Some(cli::FormatArg::Text) | None => report::Format::Text,
-            };
+            let format = output::format_for(to)?;
             let options = report::ReportOptions {
                 zone: self.zone.clone(),
                 ..report::ReportOptions::default()
