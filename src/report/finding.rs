@@ -119,10 +119,10 @@ impl FindingWriter<'_, '_> {
                 .faint(format!("[{}]", effect.rule));
             sheet.detail("Then", &line)?;
         }
-        for part in &section.parts {
-            if !part.message.meaning().is_empty() {
-                sheet.detail("Meaning", &part.message.meaning().into())?;
-            }
+        let mut meanings: Vec<&str> = section.parts.iter().map(|it| it.message.meaning()).collect();
+        meanings.dedup();
+        for meaning in meanings.into_iter().filter(|it| !it.is_empty()) {
+            sheet.detail("Meaning", &meaning.into())?;
         }
         let first = cause.connections.first();
         let first = first.and_then(|id| self.view.snapshot.connection(*id));

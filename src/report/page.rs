@@ -143,22 +143,22 @@ impl<'v, 'a> Page<'v, 'a> {
                 false => format!("No fault is shown: {clause}.").into(),
             };
         }
-        let mut line = StyledLine::default();
+        let tone = match self.outcomes.failed {
+            0 => Tone::Strong,
+            _ => Tone::Error,
+        };
+        let mut line = StyledLine::of(tone, capitalised(&clause));
         for (tone, found, one, many) in [
             (Tone::Error, errors, "error", "errors"),
             (Tone::Warning, warnings, "warning", "warnings"),
             (Tone::Note, notes, "note", "notes"),
         ] {
             if found > 0 {
-                let between = if line.0.is_empty() { "" } else { ", " };
+                let between = if line.0.len() > 1 { ", " } else { "; " };
                 line = line.plain(between).with(tone, count(found, one, many));
             }
         }
-        let between = if line.0.is_empty() { "" } else { "; " };
-        match line.0.is_empty() {
-            true => StyledLine::of(Tone::Error, format!("{}.", capitalised(&clause))),
-            false => line.plain(format!("{between}{clause}.")),
-        }
+        line.plain(".")
     }
 
     /// What the capture lacks, which bounds all that is said of it.
@@ -538,7 +538,7 @@ fn judged(outcome: ConnectionOutcome) -> StyledLine {
     };
     let reason = match outcome {
         ConnectionOutcome::Fine(_) => String::new(),
-        _ => format!(": {}", outcome.reason()),
+        _ => format!(": {}", outcome.reason().replace('-', " ")),
     };
     StyledLine::of(tone, outcome.name()).plain(reason)
 }

@@ -103,6 +103,9 @@ impl OutcomeTally {
                 [(_, phrase)] => return format!("all {} connections {phrase}", number(all)),
                 _ => format!("of {} connections ", number(all)),
             },
+            (0, 2) if all == 2 && blamed => "neither connection failed".to_owned(),
+            (0, 2) if all == 2 => "both connections are fine".to_owned(),
+            (2, _) if all == 2 => "both connections failed".to_owned(),
             (0, fine) if fine == all && blamed => {
                 format!("none of {} connections failed", number(all))
             }

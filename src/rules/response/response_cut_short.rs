@@ -315,7 +315,7 @@ fn after_shut_window(
         ),
     )
     .adds(Some(
-        "Servers close so when a timeout for sending expires (nginx `send_timeout`, Apache httpd `Timeout`).",
+        "Servers close like this when their timeout for sending expires.",
     ))
     .adds(Some(
         "The snap length cut the head of the response, so its length is not known: the server's log shows whether a timeout \

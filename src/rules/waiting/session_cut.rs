@@ -216,8 +216,7 @@ fn encrypted(connection: &Connection, protocol: AppProtocol) -> Verdict {
         }
     }))
     .adds(Some(
-        "Servers close so when they are stopped or killed, or when the client does not answer their keep-alive messages \
-         (OpenSSH: `ClientAliveInterval`, `ClientAliveCountMax`).",
+        "Servers close like this when they are stopped or killed, or when the client does not answer their keep-alive messages.",
     ))
     .shows(Some(last.last), "the last data before the close")
     .shows(Some(close), shown)
