@@ -119,7 +119,11 @@ impl FindingWriter<'_, '_> {
                 .faint(format!("[{}]", effect.rule));
             sheet.detail("Then", &line)?;
         }
-        let mut meanings: Vec<&str> = section.parts.iter().map(|it| it.message.meaning()).collect();
+        let mut meanings: Vec<&str> = section
+            .parts
+            .iter()
+            .map(|it| it.message.meaning())
+            .collect();
         meanings.dedup();
         for meaning in meanings.into_iter().filter(|it| !it.is_empty()) {
             sheet.detail("Meaning", &meaning.into())?;

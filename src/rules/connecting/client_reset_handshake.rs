@@ -110,7 +110,7 @@ fn check(connection: &Connection) -> Verdict {
             Severity::Benign
         },
         certainty: connection.teardown.certainty,
-        summary: "The client reset [a connection|# connections] during the handshake".into(),
+        summary: "Client reset [a connection|# connections] during the handshake".into(),
         message,
         evidence: vec![
             shows(connection.first, "SYN"),

@@ -102,7 +102,7 @@ fn story(loser: &ConnectionSummary, winner: &ConnectionSummary) -> Diagnosis {
     Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Likely,
-        summary: "The client dropped [a connection|# connections] to a slower address".into(),
+        summary: "Client dropped [a connection|# connections] to a slower address".into(),
         message: Statement::from(sentence!(
             "The client opened connections to {} and {} at nearly the same time. It used the second, and closed the first \
              without sending data.",

@@ -477,11 +477,11 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
             true => "One client looked up very many names that failed".into(),
             false => match kind.failure {
                 LookupFailure::NoSuchName => {
-                    "The name server says that [a name does|# names do] not exist"
+                    "Name server says that [a name does|# names do] not exist"
                 }
-                LookupFailure::ServerFailed => "The name server failed to look up [a name|# names]",
-                LookupFailure::Refused => "The name server refused to look up [a name|# names]",
-                LookupFailure::Silence => "The name server did not reply for [a name|# names]",
+                LookupFailure::ServerFailed => "Name server failed to look up [a name|# names]",
+                LookupFailure::Refused => "Name server refused to look up [a name|# names]",
+                LookupFailure::Silence => "Name server did not reply for [a name|# names]",
             }
             .into(),
         },

@@ -147,7 +147,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         &RULE,
         Severity::Warning,
         ending.certainty,
-        "The server reset [a connection|# connections] right after the handshake",
+        "Server reset [a connection|# connections] right after the handshake",
         message,
     )
     .shows(Some(connection.first), "SYN")
@@ -181,7 +181,7 @@ fn at_first_use(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         // The loss is reported by `reset-before-response`; this is a hypothesis about its cause.
         Severity::Note,
         Certainty::Possible,
-        "The server reset [a connection|# connections] at the first request",
+        "Server reset [a connection|# connections] at the first request",
         sentence!(
             "The server reset the connection {} after the handshake and {} after the first request. It had sent no data.",
             close.time.since(opened),

@@ -291,7 +291,7 @@ fn story(outage: &Outage<'_>) -> Diagnosis {
     Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Likely,
-        summary: "The server reset its connections and then refused new ones".into(),
+        summary: "Server reset its connections and then refused new ones".into(),
         message,
         evidence,
         remedies: RULE.remedies(),

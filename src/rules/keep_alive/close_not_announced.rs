@@ -119,7 +119,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Note,
         connection.teardown.certainty,
-        "The server closed [a connection|# connections] without announcing it",
+        "Server closed [a connection|# connections] without announcing it",
         message,
     )
     .means(Some("No request was lost."))

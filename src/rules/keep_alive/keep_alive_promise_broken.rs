@@ -160,7 +160,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         connection.teardown.certainty.max(Certainty::Likely),
-        "The server closed [a connection|# connections] sooner than announced",
+        "Server closed [a connection|# connections] sooner than announced",
         message,
     )
     .shows(

@@ -191,7 +191,7 @@ fn unread(connection: &Connection, close: &CloseEvent, lost: &LostData) -> Verdi
         &RULE,
         Severity::Error,
         connection.teardown.certainty.max(Certainty::Likely),
-        "The server closed [an idle connection|# idle connections] as data came",
+        "Server closed [an idle connection|# idle connections] as data came",
         message,
     )
     .means(Some("What the client sent was lost."))

@@ -117,7 +117,7 @@ fn story(refused: &[&ConnectionSummary]) -> Diagnosis {
     Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Certain,
-        summary: "The server refused to keep [a connection|# connections] alive".into(),
+        summary: "Server refused to keep [a connection|# connections] alive".into(),
         message,
         evidence: vec![
             shows(refused[0].first, "first of these connections"),

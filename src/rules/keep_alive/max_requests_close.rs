@@ -120,7 +120,7 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         Severity::Note,
         Certainty::Likely,
         sentence!(
-            "The server closed [a connection|# connections] after {} requests",
+            "Server closed [a connection|# connections] after {} requests",
             limit
         ),
         message,

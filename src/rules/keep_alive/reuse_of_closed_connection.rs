@@ -119,7 +119,7 @@ fn unread(connection: &Connection, known: FrameRef, lost: &LostData) -> Verdict 
         &RULE,
         Severity::Error,
         connection.teardown.certainty,
-        "The client sent data on [a closed connection|# closed connections]",
+        "Client sent data on [a closed connection|# closed connections]",
         message,
     )
     .means(Some("What the client sent was lost."))

@@ -84,7 +84,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         &RULE,
         Severity::Benign,
         ending.certainty,
-        "The client reset [a connection|# connections] after the full response",
+        "Client reset [a connection|# connections] after the full response",
         told,
     )
     .shows(Some(message.last), "response complete")

@@ -94,7 +94,7 @@ fn check(connection: &Connection) -> Verdict {
             true => Certainty::Possible,
             false => Certainty::Likely,
         },
-        "The server reset [a connection|# connections], and data was lost",
+        "Server reset [a connection|# connections], and data was lost",
         sentence!(
             "The client sent {}. The server reset the connection {} after the first of it, and acknowledged none of it.",
             Value::exact_bytes(lost.sent.bytes),

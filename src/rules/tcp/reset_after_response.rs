@@ -138,7 +138,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         &RULE,
         severity,
         ending.certainty,
-        "The server reset [a connection|# connections] after the full response",
+        "Server reset [a connection|# connections] after the full response",
         told,
     )
     .shows(Some(message.last), "response complete")

@@ -199,7 +199,7 @@ fn encrypted(connection: &Connection, protocol: AppProtocol) -> Verdict {
         &RULE,
         Severity::Warning,
         connection.teardown.certainty.max(Certainty::Likely),
-        "The server cut [a session|# sessions]",
+        "Server cut [a session|# sessions]",
         sentence!(
             "The server {} the {} connection in the middle of the session, {} after the last data.",
             verb,
