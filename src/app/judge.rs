@@ -332,6 +332,7 @@ fn summary(files: &[FileSummary], lost: Loss, stats: &EngineStats) -> CaptureSum
         skipped: stats.skipped,
         arp: stats.neighbours.packets(),
         protocols: stats.protocols.clone(),
+        quic_connections: stats.quic.count(),
         lost,
         ..CaptureSummary::default()
     }

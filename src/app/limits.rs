@@ -4,8 +4,8 @@
 use super::told::MAX_REMEMBERED;
 use crate::analysis::engine::{
     EngineStats, GivenUp, MAX_CLOSED, MAX_KEPT, MAX_LIVE, MAX_LIVE_EXCHANGE_BYTES, MAX_PRESENT,
-    MAX_QUESTIONS, MAX_SPLIT, MAX_STREAM_BYTES, MAX_WAITING_BYTES, PARTITIONS, RECORD_BYTES,
-    SUMMARY_BYTES,
+    MAX_QUESTIONS, MAX_QUIC, MAX_SPLIT, MAX_STREAM_BYTES, MAX_WAITING_BYTES, PARTITIONS,
+    RECORD_BYTES, SUMMARY_BYTES,
 };
 use crate::analysis::hosts::MAX_PAIRS;
 use crate::packet::capture::{
@@ -40,7 +40,7 @@ pub struct Limit {
 
 /// All limits at which something is lost that a reader could miss. Left out are those of a page or a screen, which say
 /// themselves what they leave out, and those that no valid input reaches.
-pub const LIMITS: [Limit; 35] = [
+pub const LIMITS: [Limit; 36] = [
     Limit {
         name: "open-connections",
         values: &[(MAX_LIVE * PARTITIONS, "connections")],
@@ -207,6 +207,11 @@ pub const LIMITS: [Limit; 35] = [
                client looked up an address that is among them is not known",
     },
     Limit {
+        name: "quic-connections",
+        values: &[(MAX_QUIC, "connections")],
+        line: "QUIC packets belong to connections that were not counted, after very many",
+    },
+    Limit {
         name: "neighbours",
         values: &[(MAX_QUESTIONS, "pairs of hosts"), (MAX_PRESENT, "hosts")],
         line: "ARP questions and senders were not kept, after very many",
@@ -296,6 +301,7 @@ impl Beyond<'_> {
             "exchanges" => bounds.exchanges,
             "fragments" => bounds.fragments,
             "lookups" => self.stats.lookups.let_go(),
+            "quic-connections" => self.stats.quic.let_go(),
             "neighbours" => self.stats.neighbours.let_go(),
             "tunnels" => bounds.tunnels,
             "socket-pairs" => self.without_sockets,
@@ -396,10 +402,10 @@ mod tests {
             forgotten: 33,
         });
         let counts: BTreeSet<u64> = hit.iter().map(|it| it.count).collect();
-        // Those of lookups (two) and neighbours are private to them.
+        // Those of lookups (two), QUIC and neighbours are private to them.
         assert_eq!(
             (hit.len(), counts.len()),
-            (LIMITS.len() - 3, LIMITS.len() - 3)
+            (LIMITS.len() - 4, LIMITS.len() - 4)
         );
         let names: BTreeSet<_> = LIMITS.iter().map(|it| it.name).collect();
         assert_eq!(names.len(), LIMITS.len());

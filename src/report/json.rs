@@ -156,6 +156,7 @@ struct CaptureRow<'a> {
     connections_total: u64,
     connections_listed: u64,
     connections_let_go: u64,
+    quic_connections: u64,
     details_let_go: u64,
     limits_hit: Vec<LimitRow>,
 }
@@ -198,6 +199,7 @@ impl<'a> CaptureRow<'a> {
             connections_total: view.snapshot.connections_total(),
             connections_listed: view.shown().count() as u64,
             connections_let_go: summary.let_go,
+            quic_connections: summary.quic_connections,
             details_let_go: summary.given_up.records,
             limits_hit: limits
                 .map(|limit| LimitRow {

@@ -211,6 +211,20 @@ mod tests {
     }
 
     #[test]
+    fn quic_is_counted_and_said_not_to_be_analysed() {
+        let mut mixed = snapshot(vec![connection()]);
+        assert!(!text(&mixed).contains("QUIC"));
+        mixed.summary.quic_connections = 12;
+        let options = ReportOptions::default();
+        for page in [text(&mixed), told(&mixed, Format::Markdown, &options)] {
+            assert!(page.contains("12 QUIC connections, not analysed"), "{page}");
+        }
+        let json: serde_json::Value =
+            serde_json::from_str(&told(&mixed, Format::Json, &options)).unwrap();
+        assert_eq!(json["capture"]["quic_connections"], 12);
+    }
+
+    #[test]
     fn json_is_json_and_lines_are_its_rows() {
         let options = ReportOptions::default();
         let whole: serde_json::Value =

@@ -24,7 +24,7 @@ use crate::base::format::{bytes, count, number};
 use crate::base::net::Skip;
 use crate::report::snapshot::InputSummary;
 use crate::report::wording::connection::{self, story};
-use crate::report::wording::other_packets::no_tcp;
+use crate::report::wording::other_packets::{no_tcp, quic};
 use crate::report::wording::outcomes::{OutcomeTally, remark};
 use crate::rules::Severity;
 
@@ -211,9 +211,12 @@ impl<'v, 'a> Page<'v, 'a> {
             );
             sheet.detail("Time", &told.into())?;
         }
-        match summary.segments == summary.frames && summary.frames > 0 {
-            true => Ok(()),
-            false => sheet.detail("Packets", &self.packets()),
+        if summary.segments != summary.frames || summary.frames == 0 {
+            sheet.detail("Packets", &self.packets())?;
+        }
+        match quic(summary) {
+            Some(quic) => sheet.detail("UDP", &format!("{quic}, not analysed").into()),
+            None => Ok(()),
         }
     }
 

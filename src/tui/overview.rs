@@ -10,7 +10,7 @@ use super::finding_words::hedge;
 use super::finding_words::{hosts, subject};
 use super::theme::tone;
 use crate::report::rich_text::Tone;
-use crate::report::wording::other_packets::no_tcp;
+use crate::report::wording::other_packets::{no_tcp, quic};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -579,6 +579,9 @@ fn capture(cx: &ViewContext<'_>) -> Vec<Paragraph> {
             count(summary.frames, "packet", "packets"),
         );
         told.push(label("captured", Tone::Plain, text));
+    }
+    if let Some(quic) = quic(summary) {
+        told.push(label("udp", Tone::Plain, format!("{quic}, not analysed")));
     }
     let lost: u64 = [summary.lost.kernel, summary.lost.interface]
         .into_iter()

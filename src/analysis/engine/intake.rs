@@ -1,4 +1,4 @@
-//! From a frame to the partition that has its flow: decodes and counts the frame, and parses DNS.
+//! From a frame to the partition that has its flow: decodes and counts the frame, parses DNS, and counts QUIC.
 
 use super::stats::EngineStats;
 use crate::base::frame_ref::FrameRef;
@@ -51,7 +51,11 @@ pub(super) fn decode(
     if skipped == Some(Skip::NotTcp)
         && let Some(datagram) = decoder.datagram(frame)
     {
-        stats.lookups.datagram(&datagram);
+        if datagram.source.port == DNS || datagram.destination.port == DNS {
+            stats.lookups.datagram(&datagram);
+        } else {
+            stats.quic.datagram(&datagram);
+        }
     }
     if skipped == Some(Skip::NotIp)
         && let Some(packet) = decoder.arp()

@@ -14,6 +14,7 @@ mod output;
 mod parallel;
 mod partition;
 mod progress;
+mod quic;
 mod reread;
 mod retention;
 mod settings;
@@ -44,6 +45,8 @@ pub(crate) use partition::{
     MAX_WAITING as MAX_WAITING_BYTES,
 };
 pub use progress::{EngineView, NextStep, Observer, PendingView};
+pub(crate) use quic::MAX_QUIC;
+pub use quic::QuicConnections;
 pub use reread::{RereadConnection, RereadSegment, reread_connection, reread_connections};
 pub(crate) use retention::{ALL_RECORD_BYTES, RECORD_BYTES, SUMMARY_BYTES};
 pub use retention::{Concern, Judge, Judgement, SharedJudge, Stay, StoreBudget};

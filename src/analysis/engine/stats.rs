@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 
 use super::neighbours::Neighbours;
+use super::quic::QuicConnections;
 use crate::analysis::connection::{Connection, Evicted};
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Skip;
@@ -139,6 +140,8 @@ pub struct EngineStats {
     pub protocols: BTreeMap<u8, u64>,
     /// The DNS lookups of the capture.
     pub lookups: Lookups,
+    /// The QUIC connections of the capture, which are only counted.
+    pub quic: QuicConnections,
     /// Who was asked for by ARP.
     pub neighbours: Neighbours,
     /// Names of tunnels, by number; number 0 is no tunnel.

@@ -20,6 +20,7 @@ mod fragment;
 mod icmp;
 mod ip;
 mod link;
+mod quic;
 mod segment;
 mod tcp;
 mod tunnel;
@@ -57,8 +58,8 @@ pub struct Decoder {
     whole: Vec<u8>,
     /// The part of the last frame that [`Decoder::decode_more`] can still read.
     rest: Option<RestOfFrame>,
-    /// The position of a DNS datagram in the last frame, if that was not TCP; for [`Decoder::datagram`].
-    dns_datagram: Option<DatagramPlace>,
+    /// The position of a datagram of DNS or QUIC in the last frame, if that was not TCP; for [`Decoder::datagram`].
+    noted_datagram: Option<DatagramPlace>,
     arp: Option<ArpPacket>,
     last_protocol: Option<u8>,
 }
@@ -80,7 +81,7 @@ impl Decoder {
         let found = walk.run(Layer::Link(frame.link));
         self.rest = walk.rest;
         if found.is_err() {
-            self.dns_datagram = walk.dns_datagram;
+            self.noted_datagram = walk.noted_datagram;
             self.arp = walk.arp;
             self.last_protocol = walk.last_protocol;
         }
@@ -114,21 +115,18 @@ impl Decoder {
         self.arp.take()
     }
 
-    /// The DNS datagram in a frame, if [`Decoder::decode`] has just found that the frame holds no TCP.
+    /// The datagram of DNS or QUIC in a frame, if [`Decoder::decode`] has just found that the frame holds no TCP.
     pub(crate) fn datagram<'a>(&mut self, frame: &Frame<'a>) -> Option<Datagram<'a>> {
-        let dns_datagram = self.dns_datagram.take()?;
+        let noted = self.noted_datagram.take()?;
         Some(Datagram {
             frame_ref: FrameRef {
                 frame: frame.number,
                 time: frame.time,
             },
-            context: dns_datagram.context,
-            source: dns_datagram.source,
-            destination: dns_datagram.destination,
-            payload: frame
-                .data
-                .get(dns_datagram.start..)?
-                .get(..dns_datagram.length)?,
+            context: noted.context,
+            source: noted.source,
+            destination: noted.destination,
+            payload: frame.data.get(noted.start..)?.get(..noted.length)?,
         })
     }
 

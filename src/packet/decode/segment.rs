@@ -105,7 +105,7 @@ impl Segment<'_> {
     }
 }
 
-/// A UDP datagram to or from the DNS port.
+/// A UDP datagram to or from the DNS port, or one that begins with a long header of QUIC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram<'a> {
     /// The frame that carried it.

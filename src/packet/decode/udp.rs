@@ -1,11 +1,12 @@
 //! Tunnels over UDP, by their registered ports: VXLAN, VXLAN-GPE, GENEVE, GTP-U, Teredo, L2TP, CAPWAP, MPLS, LISP,
-//! TZSP.
+//! TZSP. Other datagrams end the walk; those of DNS and QUIC are noted.
 //!
 //! A port is only a hint, so each header must also be plausible. Sampled headers (sFlow) are deliberately not decoded:
 //! they report on packets elsewhere and do not form a connection that can be followed.
 
 use super::ether::looks_like_ip;
 use super::fragment::FragmentSender;
+use super::quic::begins_with_long_header;
 use super::tunnel::{carries_ethernet, nsh_next};
 use super::walk::{DatagramPlace, Layer, Walk, WalkStep};
 use crate::base::net::Endpoint;
@@ -45,18 +46,21 @@ impl<'a> Walk<'a, '_> {
                 5247 => return self.capwap(),
                 4500 => return self.nat_traversal(),
                 DNS => {
-                    self.note_dns_datagram(source, destination);
-                    break;
+                    self.note_datagram(source, destination);
+                    return Err(Skip::NotTcp);
                 }
                 _ => {}
             }
+        }
+        if begins_with_long_header(self.bytes.after(HEADER)?) {
+            self.note_datagram(source, destination);
         }
         Err(Skip::NotTcp)
     }
 
     /// Records the position of the payload in the frame. A reassembled datagram lies elsewhere and is not recorded.
     #[cold]
-    fn note_dns_datagram(&mut self, source: u16, destination: u16) {
+    fn note_datagram(&mut self, source: u16, destination: u16) {
         let frame = self.frame.data;
         let Ok(payload) = self.bytes.after(HEADER) else {
             return;
@@ -66,7 +70,7 @@ impl<'a> Walk<'a, '_> {
             return;
         };
         let ends = (self.path.ip.source, self.path.ip.destination);
-        self.dns_datagram = (start < frame.len()).then_some(DatagramPlace {
+        self.noted_datagram = (start < frame.len()).then_some(DatagramPlace {
             start,
             length: payload.data.len(),
             context: self.path.context,

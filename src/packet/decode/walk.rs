@@ -74,7 +74,7 @@ pub(super) struct RestOfFrame {
     pub(super) path: PathSoFar,
 }
 
-/// The position of a datagram that is not TCP but still useful: DNS.
+/// The position of a datagram that is not TCP but still useful: DNS or QUIC.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DatagramPlace {
     pub(super) start: usize,
@@ -107,7 +107,7 @@ pub(super) struct Walk<'a, 'w> {
     pub(super) path: PathSoFar,
     pub(super) frame: &'w Frame<'w>,
     pub(super) rest: Option<RestOfFrame>,
-    pub(super) dns_datagram: Option<DatagramPlace>,
+    pub(super) noted_datagram: Option<DatagramPlace>,
     pub(super) arp: Option<ArpPacket>,
     /// The innermost protocol that an IP header has announced.
     pub(super) last_protocol: Option<u8>,
@@ -137,7 +137,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             },
             frame,
             rest: None,
-            dns_datagram: None,
+            noted_datagram: None,
             arp: None,
             last_protocol: None,
             contexts,
@@ -156,7 +156,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             path,
             frame,
             rest: None,
-            dns_datagram: None,
+            noted_datagram: None,
             arp: None,
             last_protocol: None,
             contexts,

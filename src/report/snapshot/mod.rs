@@ -77,6 +77,8 @@ pub struct CaptureSummary {
     pub arp: u64,
     /// Frames that hold IP and no TCP, by the number of the innermost protocol.
     pub protocols: BTreeMap<u8, u64>,
+    /// QUIC connections, by their endpoints; they are not analysed.
+    pub quic_connections: u64,
     /// Frames that were never captured.
     pub lost: Loss,
     /// Bounds that were reached.

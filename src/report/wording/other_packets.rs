@@ -20,7 +20,7 @@ const PROTOCOLS: &[(u8, &str)] = &[
     (132, "SCTP"),
 ];
 
-/// "There is no TCP in this capture: 6 packets of ARP, 20 of UDP."
+/// "There is no TCP in this capture: 6 packets of ARP, 20 of UDP. It holds 12 QUIC connections, which are not analysed."
 pub(crate) fn no_tcp(summary: &CaptureSummary) -> String {
     let mut kinds: Vec<(String, u64)> = Vec::new();
     kinds.push(("of ARP".to_owned(), summary.arp));
@@ -52,12 +52,33 @@ pub(crate) fn no_tcp(summary: &CaptureSummary) -> String {
         };
     }
     told.push('.');
+    match (quic(summary), summary.quic_connections) {
+        (Some(quic), 1) => told += &format!(" It holds {quic}, which is not analysed."),
+        (Some(quic), _) => told += &format!(" It holds {quic}, which are not analysed."),
+        (None, _) => {}
+    }
     told
+}
+
+/// "12 QUIC connections"; `None` if there are none.
+pub(crate) fn quic(summary: &CaptureSummary) -> Option<String> {
+    let quic = count(
+        summary.quic_connections,
+        "QUIC connection",
+        "QUIC connections",
+    );
+    let limits = &mut summary.limits.iter();
+    match summary.quic_connections {
+        0 => None,
+        _ if limits.any(|it| it.name == "quic-connections") => Some(format!("more than {quic}")),
+        _ => Some(quic),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::snapshot::LimitHit;
 
     #[test]
     fn what_there_is_is_told_most_first() {
@@ -69,6 +90,31 @@ mod tests {
         assert_eq!(
             no_tcp(&summary),
             "There is no TCP in this capture: 20 packets of UDP, 6 of ARP, 1 of IP protocol 250, 1 without IP."
+        );
+    }
+
+    #[test]
+    fn quic_is_counted_with_its_bound() {
+        let mut summary = CaptureSummary {
+            protocols: [(17, 20)].into(),
+            ..CaptureSummary::default()
+        };
+        assert_eq!(quic(&summary), None);
+        summary.quic_connections = 1;
+        assert_eq!(
+            no_tcp(&summary),
+            "There is no TCP in this capture: 20 packets of UDP. It holds 1 QUIC connection, which is not analysed."
+        );
+        summary.quic_connections = 12;
+        assert_eq!(quic(&summary).as_deref(), Some("12 QUIC connections"));
+        summary.limits = vec![LimitHit {
+            name: "quic-connections",
+            count: 1,
+            meaning: "",
+        }];
+        assert_eq!(
+            quic(&summary).as_deref(),
+            Some("more than 12 QUIC connections")
         );
     }
 }

@@ -5,6 +5,7 @@ mod chance;
 mod fragments;
 mod lengths;
 mod links;
+mod quic;
 mod sightings;
 mod tunnels;
 
