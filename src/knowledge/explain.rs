@@ -201,7 +201,7 @@ fn matches(reading: &Reading) -> Vec<EventMatch> {
             }
             let agrees = |it: &&Code| it.events.contains(event);
             let restates = |it: &&Code| it.family == Family::Status && agrees(it);
-            if reading.system.is_some() || reading.codes.iter().any(|it| restates(&it)) {
+            if reading.system.is_some() || reading.codes.iter().any(restates) {
                 // A system's words, or a status and its reason, do not say more than the code.
                 score = score.min(ALONE);
             } else if reading.codes.iter().any(agrees) {
@@ -432,17 +432,23 @@ fn add_race(matched: &mut Vec<EventMatch>) {
         WireEvent::RstBeforeResponse => WireEvent::RaceRstPost,
         _ => return,
     };
-    if !first.products.iter().any(|it| it.role == Role::Proxy) {
+    let lead = race.rules().first();
+    let told = |it: &EventMatch| it.rules.first() == lead;
+    if !first.products.iter().any(|it| it.role == Role::Proxy)
+        || matched.iter().take(FULL).any(told)
+    {
         return;
     }
     let mut second = first.clone();
     second.what = race;
     second.rules = race.rules().to_vec();
     // A code beside the message may have named it, at the end.
-    let lead = race.rules().first();
-    matched.retain(|it| it.rules.first() != lead);
+    matched.retain(|it| !told(it));
     matched.insert(1, second);
 }
+
+/// Events at the beginning that are told in full.
+const FULL: usize = 3;
 
 /// Lines that are tried alone.
 const TRIED: usize = 12;

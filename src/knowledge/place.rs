@@ -44,7 +44,7 @@ fn url(text: &str) -> Option<Place> {
         .rsplit(|it: char| !it.is_ascii_alphanumeric())
         .next()?;
     let authority = rest
-        .split(|it: char| matches!(it, '/' | '?' | '#' | '"' | '\'' | '>' | ' ' | ','))
+        .split(['/', '?', '#', '"', '\'', '>', ' ', ','])
         .next()?;
     let authority = authority.rsplit('@').next()?;
     let found = host_and_port(authority).map(|(host, port)| Place {

@@ -110,7 +110,7 @@ fn matched(told: &Explanation) -> StyledLine {
         }
         _ => return matched_code(told),
     }
-    let programs = story.map(|it| printed_by(it)).unwrap_or_default();
+    let programs = story.map(printed_by).unwrap_or_default();
     if !programs.is_empty() {
         line = line.plain(format!(", known from {programs}"));
     }
@@ -169,8 +169,8 @@ fn codes(told: &Explanation) -> Vec<String> {
         .codes
         .iter()
         .filter(|it| Some(it.code) != status.as_deref());
-    let name = |code: &&Code| format!("{} {}", code.family.title(), code.code);
-    all.take(CODES).map(|it| name(it)).collect()
+    let name = |code: &&'static Code| format!("{} {}", code.family.title(), code.code);
+    all.take(CODES).map(name).collect()
 }
 
 /// The programs that print the text.
