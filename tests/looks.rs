@@ -23,9 +23,12 @@ struct Everywhere {
 impl Everywhere {
     fn call(&mut self, view: engine::EngineView) {
         let before = &self.seen;
-        let next = self
-            .numbering
-            .call(&before.summaries, &before.connections, view);
+        let next = self.numbering.call(
+            &before.summaries,
+            &before.requests,
+            &before.connections,
+            view,
+        );
         let numbers: HashMap<_, _> = next.summaries.iter().map(name).collect();
         for summary in &before.summaries {
             let (key, id) = name(summary);

@@ -193,6 +193,7 @@ impl JudgingArgs {
                 true => Records::All,
                 false => Records::Notable,
             },
+            search_requests: false,
             only_rules: self.rule.clone(),
             without_rules: self.ignore.clone(),
             min_severity: self.min_severity.map(Into::into),

@@ -13,7 +13,7 @@ use super::selection::{self, LeftOut};
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine::{
     ALL_RECORD_BYTES, Concern, EngineOutput, EngineSettings, EngineStats, Judge, Judgement,
-    SharedJudge, StoreBudget, Tallies, Tally,
+    REQUEST_BYTES, SharedJudge, StoreBudget, Tallies, Tally,
 };
 use crate::analysis::hosts;
 use crate::base::net::Loss;
@@ -51,6 +51,9 @@ impl ReportSelection {
         let mut budget = StoreBudget::default();
         if all {
             budget.records = ALL_RECORD_BYTES;
+        }
+        if self.options.search_requests {
+            budget.requests = REQUEST_BYTES;
         }
         EngineSettings {
             judge: SharedJudge(Arc::new(SettlementJudge {
@@ -253,6 +256,8 @@ pub(super) fn judge(
             summary,
             summaries: analysis.summaries,
             connections,
+            requests: std::mem::take(&mut analysis.requests),
+            lookups: Arc::new(std::mem::take(&mut analysis.stats.lookups)),
             findings,
             sockets,
             frames: Arc::new(frames),

@@ -42,6 +42,8 @@ pub struct AnalysisOptions {
     pub filter: Option<String>,
     /// Which connections' records are kept.
     pub records: Records,
+    /// Keep the requests of connections whose record is not kept, in short, so that all of them can be searched.
+    pub search_requests: bool,
     /// Report only what these rules find; empty: what all of them find.
     pub only_rules: Vec<String>,
     /// Leave out what these rules find.
@@ -70,6 +72,7 @@ impl Default for AnalysisOptions {
         Self {
             filter: None,
             records: Records::All,
+            search_requests: false,
             only_rules: Vec::new(),
             without_rules: Vec::new(),
             min_severity: None,

@@ -570,9 +570,12 @@ impl Publisher {
 
     fn judge(&mut self, view: EngineView, files: &[FileSummary], lost: Loss) {
         let before = self.watch.snapshot();
-        let analysis = self
-            .numbering
-            .call(&before.summaries, &before.connections, view);
+        let analysis = self.numbering.call(
+            &before.summaries,
+            &before.requests,
+            &before.connections,
+            view,
+        );
         self.now = analysis.stats.end();
         drop(before);
         let forgotten = self.control.forgotten.load(Ordering::Relaxed);

@@ -12,6 +12,7 @@ mod judgement;
 mod outcome;
 mod plain;
 mod record;
+mod requests;
 mod summary;
 mod teardown;
 pub(crate) mod tls_close;
@@ -31,6 +32,7 @@ pub use record::{
     Connection, InFlight, Opening, Predecessor, Roles, SentTotals, SettledBecause, Turns,
     UnansweredSegments, Who,
 };
+pub use requests::{BriefRequest, BriefRequests, RequestList};
 pub use summary::{ConnectionSummary, LostRequest, OutcomeSet};
 pub use teardown::{By, How, Teardown};
 pub use tracker::{ConnectionTracker, Evicted, HeldBytes, PredecessorState, SegmentMatch};

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::record::{Connection, Opening, Predecessor, Roles, Who, without_port};
+use super::requests::RequestList;
 use super::teardown::{By, How};
 use super::tls_close::{gave_up, is_unanswered};
 use super::{Certainty, ConnectionOutcome, Phase, Standing};
@@ -54,8 +55,8 @@ pub struct ConnectionSummary {
     pub missing: bool,
     /// The TLS handshake is complete, and both sides have sent application data.
     pub both_sent_data: bool,
-    /// Payload was retransmitted.
-    pub retransmitted: bool,
+    /// Segments that repeat payload already sent, of both sides; 0 if only SYNs and FINs were.
+    pub retransmitted: u16,
     /// The sender of an ICMP error about the connection, with type and code.
     pub icmp: Option<(IpAddr, u8, u8)>,
     /// Number of retransmissions of the SYN.
@@ -139,6 +140,7 @@ impl Marks {
     const CLIENT_SYN: u8 = 1;
     const TAKEN: u8 = 2;
     const LOAD_GENERATOR: u8 = 4;
+    const SEARCHABLE: u8 = 8;
 
     fn of(connection: &Connection) -> Self {
         let agent = |exchange: &Exchange| {
@@ -150,6 +152,7 @@ impl Marks {
         Self(
             set(Self::CLIENT_SYN, connection.client_syn)
                 | set(Self::TAKEN, connection.taken.is_some())
+                | set(Self::SEARCHABLE, RequestList::is_worth(connection))
                 | set(
                     Self::LOAD_GENERATOR,
                     connection.exchanges.first().is_some_and(agent),
@@ -212,6 +215,12 @@ impl ConnectionSummary {
         self.marks.has(Marks::TAKEN)
     }
 
+    /// It has requests, or a name, that a [`RequestList`] lists.
+    #[must_use]
+    pub const fn is_searchable(&self) -> bool {
+        self.marks.has(Marks::SEARCHABLE)
+    }
+
     /// The client names itself as a load generator.
     #[must_use]
     pub const fn by_load_generator(&self) -> bool {
@@ -261,7 +270,10 @@ impl From<&Connection> for ConnectionSummary {
             retransmitted: connection
                 .sent
                 .iter()
-                .any(|sent| sent.retransmitted > 0 && sent.bytes > 0),
+                .filter(|sent| sent.bytes > 0)
+                .fold(0u32, |sum, sent| sum.saturating_add(sent.retransmitted))
+                .try_into()
+                .unwrap_or(u16::MAX),
             icmp: connection
                 .icmp
                 .as_ref()

@@ -16,6 +16,7 @@ mod partition;
 mod progress;
 mod quic;
 mod reread;
+mod reread_all;
 mod retention;
 mod settings;
 mod stats;
@@ -48,7 +49,8 @@ pub use progress::{EngineView, NextStep, Observer, PendingView};
 pub(crate) use quic::MAX_QUIC;
 pub use quic::QuicConnections;
 pub use reread::{RereadConnection, RereadSegment, reread_connection, reread_connections};
-pub(crate) use retention::{ALL_RECORD_BYTES, RECORD_BYTES, SUMMARY_BYTES};
+pub use reread_all::reread_all;
+pub(crate) use retention::{ALL_RECORD_BYTES, RECORD_BYTES, REQUEST_BYTES, SUMMARY_BYTES};
 pub use retention::{Concern, Judge, Judgement, SharedJudge, Stay, StoreBudget};
 pub use settings::{EngineSettings, Tracking};
 pub use stats::{EngineStats, LimitCount};
@@ -71,11 +73,15 @@ impl Engine {
     /// Creates an engine without any state.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_keys(&KeyStore::default())
+    }
+
+    /// The same, with secrets to decrypt TLS with.
+    #[must_use]
+    pub fn with_keys(keys: &KeyStore) -> Self {
         Self {
             decoder: Decoder::new(),
-            partitions: (0..PARTITIONS)
-                .map(|_| Partition::new(&KeyStore::default()))
-                .collect(),
+            partitions: (0..PARTITIONS).map(|_| Partition::new(keys)).collect(),
             stats: EngineStats::default(),
         }
     }

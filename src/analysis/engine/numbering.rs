@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::given_up::{GivenUp, Tally};
 use super::{EngineOutput, EngineView, SharedJudge, Stay};
-use crate::analysis::connection::{Connection, ConnectionSummary};
+use crate::analysis::connection::{Connection, ConnectionSummary, RequestList};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::{Context, Endpoint};
 
@@ -21,6 +21,8 @@ use crate::base::net::{Context, Endpoint};
 pub(crate) const MAX_KEPT: usize = 200_000;
 /// Bytes of whole records kept with them.
 const MAX_RECORD_BYTES: usize = 128 << 20;
+/// Bytes of requests kept with them, in short; those of the oldest connections are let go first.
+const MAX_REQUEST_BYTES: usize = 64 << 20;
 
 /// Keeps connections in order and assigns their numbers.
 #[derive(Debug)]
@@ -57,11 +59,12 @@ impl Numbering {
         }
     }
 
-    /// Everything so far: merges the output of the last call (`summaries`, `records`) with the new `view`.
+    /// Everything so far: merges the output of the last call (`summaries`, `requests`, `records`) with the new `view`.
     #[must_use]
     pub fn call(
         &mut self,
         summaries: &[ConnectionSummary],
+        requests: &[Option<RequestList>],
         records: &[Arc<Connection>],
         view: EngineView,
     ) -> EngineOutput {
@@ -76,10 +79,19 @@ impl Numbering {
         now_open.sort_unstable();
         let mut fresh = settled;
         fresh.append(&mut open);
+        let was_open = |key: &OrderKey| self.open.binary_search_by(|(it, _)| it.cmp(key)).is_ok();
+        // In the order of the summaries, which `merge` gives both.
+        let keys = fresh.summaries.iter().map(of_summary);
+        let mut sorted: Vec<_> = keys.zip(std::mem::take(&mut fresh.requests)).collect();
+        sorted.sort_by_key(|(key, _)| *key);
+        let stayed = summaries.iter().map(of_summary).zip(requests);
+        let stayed = stayed.filter(|(key, _)| !was_open(key));
+        let stayed = stayed.map(|(key, list)| (key, list.clone()));
+        let merged = merge(stayed, sorted, |(key, _)| *key, requests.len());
+        let mut requests: Vec<_> = merged.into_iter().map(|(_, list)| list).collect();
+
         fresh.summaries.sort_by_cached_key(of_summary);
         fresh.records.sort_by_cached_key(of_record);
-
-        let was_open = |key: &OrderKey| self.open.binary_search_by(|(it, _)| it.cmp(key)).is_ok();
         let stayed = summaries
             .iter()
             .filter(|it| !was_open(&of_summary(it)))
@@ -100,7 +112,8 @@ impl Numbering {
             }
         }
         if self.stay == Stay::Latest {
-            self.forget(&mut summaries, &mut records, &now_open);
+            self.forget(&mut summaries, &mut requests, &mut records, &now_open);
+            shorten(&mut requests, MAX_REQUEST_BYTES);
         }
         let is_open =
             |summary: &&ConnectionSummary| now_open.binary_search(&of_summary(summary)).is_ok();
@@ -113,6 +126,7 @@ impl Numbering {
         let mut analysis = EngineOutput {
             summaries,
             connections: records,
+            requests,
             stats,
             given_up,
             tallies,
@@ -145,6 +159,7 @@ impl Numbering {
     fn forget(
         &mut self,
         summaries: &mut Vec<ConnectionSummary>,
+        requests: &mut Vec<Option<RequestList>>,
         records: &mut Vec<Arc<Connection>>,
         open: &[OrderKey],
     ) {
@@ -162,6 +177,7 @@ impl Numbering {
         }
         let mut weights = records.iter().map(|it| (it.id, it.footprint())).peekable();
         let mut gone = Vec::new();
+        let ids: Vec<u32> = summaries.iter().map(|it| it.id).collect();
         summaries.retain(|summary| {
             let weight = weights.next_if(|(id, _)| *id == summary.id);
             let weight = weight.map_or(0, |(_, weight)| weight);
@@ -176,6 +192,8 @@ impl Numbering {
             false
         });
         self.shed += gone.len() as u64;
+        let mut ids = ids.iter();
+        requests.retain(|_| ids.next().is_some_and(|id| gone.binary_search(id).is_err()));
         records.retain(|record| {
             let stays = gone.binary_search(&record.id).is_err();
             if !stays && let Some(tally) = &mut self.tally {
@@ -183,6 +201,21 @@ impl Numbering {
             }
             stays
         });
+    }
+}
+
+/// Lets the oldest lists of requests go if they take too many bytes, down to nine tenths.
+fn shorten(requests: &mut [Option<RequestList>], most: usize) {
+    let lists = requests.iter().flatten();
+    let mut bytes: usize = lists.map(RequestList::footprint).sum();
+    if bytes <= most {
+        return;
+    }
+    for list in requests {
+        if bytes <= most / 10 * 9 {
+            return;
+        }
+        bytes = bytes.saturating_sub(list.take().map_or(0, |it| it.footprint()));
     }
 }
 
@@ -253,6 +286,7 @@ mod tests {
                     .map(|it| ConnectionSummary::from(&**it))
                     .collect(),
                 records,
+                requests: Vec::new(),
             }
         };
         EngineView {
@@ -270,9 +304,14 @@ mod tests {
     #[test]
     fn a_connection_keeps_its_number_when_it_is_settled() {
         let mut numbering = Numbering::new(Stay::Latest, &SharedJudge::default());
-        let first = numbering.call(&[], &[], view(&[20], &[10, 30]));
+        let first = numbering.call(&[], &[], &[], view(&[20], &[10, 30]));
         assert_eq!(numbers(&first), [(10, 1), (20, 2), (30, 3)]);
-        let next = numbering.call(&first.summaries, &first.connections, view(&[30], &[10, 40]));
+        let next = numbering.call(
+            &first.summaries,
+            &[],
+            &first.connections,
+            view(&[30], &[10, 40]),
+        );
         assert_eq!(numbers(&next), [(10, 1), (20, 2), (30, 3), (40, 4)]);
         let ids: Vec<u32> = next.connections.iter().map(|it| it.id).collect();
         assert_eq!(ids, [1, 2, 3, 4]);
@@ -281,8 +320,13 @@ mod tests {
     #[test]
     fn dense_numbers_move_up_when_one_is_let_go() {
         let mut numbering = Numbering::new(Stay::First, &SharedJudge::default());
-        let first = numbering.call(&[], &[], view(&[], &[10, 20, 30]));
-        let next = numbering.call(&first.summaries, &first.connections, view(&[10, 30], &[]));
+        let first = numbering.call(&[], &[], &[], view(&[], &[10, 20, 30]));
+        let next = numbering.call(
+            &first.summaries,
+            &[],
+            &first.connections,
+            view(&[10, 30], &[]),
+        );
         assert_eq!(numbers(&next), [(10, 1), (30, 2)]);
         assert_eq!(next.connections[1].id, 2);
     }
@@ -296,7 +340,12 @@ mod tests {
         let mut seen = EngineOutput::default();
         for round in 0..100 {
             let settled: Vec<u64> = (1..=7).map(|n| 10 + round * 10 + n).collect();
-            seen = numbering.call(&seen.summaries, &seen.connections, view(&settled, &[1]));
+            seen = numbering.call(
+                &seen.summaries,
+                &[],
+                &seen.connections,
+                view(&settled, &[1]),
+            );
             assert!(seen.summaries.len() <= 50, "{}", seen.summaries.len());
             assert_eq!(numbers(&seen)[0], (1, 1), "the open one");
             assert!(seen.summaries.is_sorted_by_key(|it| it.id));
@@ -322,7 +371,7 @@ mod tests {
         }
         let each = all.settled.records[0].footprint();
         numbering.max_record_bytes = each * 4;
-        let seen = numbering.call(&[], &[], all);
+        let seen = numbering.call(&[], &[], &[], all);
         // Five are more than four; nine tenths of four are three connections' worth.
         assert_eq!(numbers(&seen), [(3, 3), (4, 4), (5, 5)]);
         assert_eq!(seen.stats.bounds.shed, 2);

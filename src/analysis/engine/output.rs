@@ -3,7 +3,7 @@
 use super::given_up::{GivenUp, Tallies};
 use super::retention::SettledStore;
 use super::stats::EngineStats;
-use crate::analysis::connection::{Connection, ConnectionSummary};
+use crate::analysis::connection::{Connection, ConnectionSummary, RequestList};
 use std::sync::Arc;
 
 /// All connections of an input.
@@ -14,6 +14,9 @@ pub struct EngineOutput {
     /// The whole record of those that [`EngineSettings::judge`](super::EngineSettings::judge) wants, in the same order,
     /// with their numbers.
     pub connections: Vec<Arc<Connection>>,
+    /// What is kept of the requests of each summary, in the same order; empty if nobody searches them, as in the output of
+    /// [`analyse`](super::analyse).
+    pub requests: Vec<Option<RequestList>>,
     /// The disposition of the frames, and which limits were hit.
     pub stats: EngineStats,
     /// Totals of the connections whose details are given up.
@@ -50,6 +53,7 @@ impl EngineOutput {
         Self {
             summaries,
             connections,
+            requests: Vec::new(),
             stats,
             given_up,
             tallies,

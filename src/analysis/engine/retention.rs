@@ -1,5 +1,5 @@
-//! The store of settled connections: a summary of each, and the whole record of those that are wanted, as far as two
-//! budgets of bytes go.
+//! The store of settled connections: a summary of each, the whole record of those that are wanted, and the requests of
+//! the others in short if they are wanted, as far as three budgets of bytes go.
 //!
 //! Every connection is judged when it settles, however many there are. What a budget has no room for is given up in the
 //! order of [`Concern`], least first, and is counted ([`GivenUp`], [`Tally`]). Each partition has a store of its own, so
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::given_up::{GivenUp, Tallies, Tally};
 use super::{EngineSettings, Event, Sink};
-use crate::analysis::connection::{Connection, ConnectionSummary};
+use crate::analysis::connection::{Connection, ConnectionSummary, RequestList};
 
 /// How much is lost if the details of a connection are given up, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,6 +96,8 @@ pub struct StoreBudget {
     pub summaries: usize,
     /// Bytes of whole records, with everything that belongs to them.
     pub records: usize,
+    /// Bytes of the requests, in short, of connections whose record is not kept. 0: nobody searches them.
+    pub requests: usize,
 }
 
 impl Default for StoreBudget {
@@ -103,6 +105,7 @@ impl Default for StoreBudget {
         Self {
             summaries: SUMMARY_BYTES,
             records: RECORD_BYTES,
+            requests: 0,
         }
     }
 }
@@ -114,6 +117,10 @@ pub(crate) const SUMMARY_BYTES: usize = 3 << 20;
 pub(crate) const RECORD_BYTES: usize = 4 << 20;
 /// The same where every record is wanted: four hundred megabytes in all.
 pub(crate) const ALL_RECORD_BYTES: usize = 24 << 20;
+
+/// Bytes of requests in one store, where they are searched; seventy megabytes in all, which is a million and a half usual
+/// ones. What does not fit is read again from the input when it is searched.
+pub(crate) const REQUEST_BYTES: usize = 4 << 20;
 
 /// Which connections are kept when there are too many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,11 +138,14 @@ pub enum Stay {
 pub(super) struct Settled {
     pub(super) summaries: Vec<ConnectionSummary>,
     pub(super) records: Vec<Arc<Connection>>,
+    /// What is kept of the requests of each summary, in the same order; empty if nobody searches them.
+    pub(super) requests: Vec<Option<RequestList>>,
 }
 
 impl Settled {
     pub(super) fn append(&mut self, other: &mut Self) {
         self.summaries.append(&mut other.summaries);
+        self.requests.append(&mut other.requests);
         self.records.append(&mut other.records);
     }
 }
@@ -152,6 +162,8 @@ struct KeptConnection {
 #[derive(Debug, Default)]
 struct Shelf {
     kept: VecDeque<KeptConnection>,
+    /// The requests of each, in the same order; empty if nobody searches them.
+    requests: VecDeque<Option<RequestList>>,
     /// The connections before this one have no record any more.
     stripped: usize,
 }
@@ -165,17 +177,18 @@ impl Shelf {
         self.kept.push_back(connection);
     }
 
-    fn pop(&mut self) -> Option<KeptConnection> {
+    fn pop(&mut self) -> Option<(KeptConnection, Option<RequestList>)> {
         self.stripped = self.stripped.saturating_sub(1);
-        self.kept.pop_front()
+        let requests = self.requests.pop_front().flatten();
+        Some((self.kept.pop_front()?, requests))
     }
 
-    /// Takes the oldest record out.
-    fn strip(&mut self) -> Option<(Arc<Connection>, usize)> {
+    /// Takes the oldest record out; also returns its place on the shelf.
+    fn strip(&mut self) -> Option<(usize, Arc<Connection>, usize)> {
         while let Some(connection) = self.kept.get_mut(self.stripped) {
             self.stripped += 1;
-            if let Some(record) = connection.record.take() {
-                return Some(record);
+            if let Some((record, size)) = connection.record.take() {
+                return Some((self.stripped - 1, record, size));
             }
         }
         None
@@ -192,6 +205,7 @@ pub(super) struct SettledStore {
     /// Bytes in use. Under [`Stay::First`] this includes what was taken out.
     summary_bytes: usize,
     record_bytes: usize,
+    request_bytes: usize,
     given_up: GivenUp,
     tally: Option<Box<dyn Tally>>,
     plain_segments: usize,
@@ -206,6 +220,7 @@ impl SettledStore {
             shelves: Default::default(),
             summary_bytes: 0,
             record_bytes: 0,
+            request_bytes: 0,
             given_up: GivenUp::default(),
             tally: settings.judge.0.tally(),
             plain_segments: match settings.judge.0.passes_plain() {
@@ -219,12 +234,15 @@ impl SettledStore {
     pub(super) fn clear(&mut self) -> Settled {
         if self.stay == Stay::Latest {
             (self.summary_bytes, self.record_bytes) = (0, 0);
+            self.request_bytes = 0;
         }
         let mut all = Settled::default();
         all.summaries
             .reserve_exact(self.shelves.iter().map(|shelf| shelf.kept.len()).sum());
         for shelf in &mut self.shelves {
-            for connection in std::mem::take(shelf).kept {
+            let shelf = std::mem::take(shelf);
+            all.requests.extend(shelf.requests);
+            for connection in shelf.kept {
                 all.summaries.push(connection.summary);
                 all.records
                     .extend(connection.record.map(|(record, _)| record));
@@ -248,6 +266,7 @@ impl SettledStore {
             shelves: Default::default(),
             summary_bytes: self.summary_bytes,
             record_bytes: self.record_bytes,
+            request_bytes: self.request_bytes,
             given_up: GivenUp::default(),
             tally: self.judge.0.tally(),
             plain_segments: self.plain_segments,
@@ -266,9 +285,12 @@ impl SettledStore {
         }
         let shelves = self.may_yield(concern);
         let mut shelves = Concern::ALL.iter().zip(&mut self.shelves).take(shelves);
-        let Some((of, old)) = shelves.find_map(|(of, shelf)| Some((*of, shelf.pop()?))) else {
+        let popped = shelves.find_map(|(of, shelf)| Some((*of, shelf.pop()?)));
+        let Some((of, (old, requests))) = popped else {
             return false;
         };
+        let freed = requests.map_or(0, |it| it.footprint());
+        self.request_bytes = self.request_bytes.saturating_sub(freed);
         self.summary_bytes = self
             .summary_bytes
             .saturating_sub(size_of::<KeptConnection>());
@@ -287,16 +309,32 @@ impl SettledStore {
         while self.record_bytes + size > self.budget.records {
             let shelves = self.may_yield(concern);
             let mut shelves = Concern::ALL.iter().zip(&mut self.shelves).take(shelves);
-            let Some((of, (old, size))) =
-                shelves.find_map(|(of, shelf)| Some((*of, shelf.strip()?)))
-            else {
+            let stripped = shelves.find_map(|(of, shelf)| Some((*of, shelf.strip()?)));
+            let Some((of, (place, old, size))) = stripped else {
                 return false;
             };
+            let requests = self.requests_of(&old);
+            if let Some(kept) = self.shelves[of as usize].requests.get_mut(place) {
+                *kept = requests;
+            }
             self.record_bytes = self.record_bytes.saturating_sub(size);
             self.given_up.records += 1;
             self.tell(of, &old);
         }
         true
+    }
+
+    /// The requests of a connection in short, if they are searched and there is room for them.
+    fn requests_of(&mut self, connection: &Connection) -> Option<RequestList> {
+        if self.budget.requests == 0 {
+            return None;
+        }
+        let requests = RequestList::of(connection)?;
+        let bytes = self.request_bytes + requests.footprint();
+        (bytes <= self.budget.requests).then(|| {
+            self.request_bytes = bytes;
+            requests
+        })
     }
 
     /// Tells the tally of a connection whose record is given up.
@@ -350,17 +388,22 @@ impl Sink for SettledStore {
             return;
         }
         self.summary_bytes += size_of::<KeptConnection>();
-        let mut record = None;
-        if keep {
-            let size = connection.footprint();
-            if self.has_room_for_record(size, concern) {
-                self.record_bytes += size;
-                record = Some((Arc::new(connection), size));
-            } else {
+        let (mut record, mut requests) = (None, None);
+        let size = if keep { connection.footprint() } else { 0 };
+        if keep && self.has_room_for_record(size, concern) {
+            self.record_bytes += size;
+            record = Some((Arc::new(connection), size));
+        } else {
+            requests = self.requests_of(&connection);
+            if keep {
                 self.given_up.records += 1;
                 self.tell(concern, &connection);
             }
         }
-        self.shelves[concern as usize].push(KeptConnection { summary, record });
+        let shelf = &mut self.shelves[concern as usize];
+        shelf.push(KeptConnection { summary, record });
+        if self.budget.requests > 0 {
+            shelf.requests.push_back(requests);
+        }
     }
 }

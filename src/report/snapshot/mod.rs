@@ -13,7 +13,7 @@ pub use publish::{ReadProgress, ReadStage, SnapshotWatch};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::analysis::connection::{Connection, ConnectionSummary};
+use crate::analysis::connection::{Connection, ConnectionSummary, RequestList};
 use crate::analysis::engine::GivenUp;
 use crate::analysis::hosts::Sockets;
 use crate::analysis::transcript::ConnectionTranscript;
@@ -21,6 +21,7 @@ use crate::base::frame_ref::FrameNames;
 use crate::base::net::Loss;
 use crate::base::net::Skip;
 use crate::base::time::Timestamp;
+use crate::protocol::dns::Lookups;
 use crate::rules::Finding;
 use crate::rules::ignore::Ignored;
 use crate::rules::log_errors::SearchResult;
@@ -101,6 +102,11 @@ pub struct Snapshot {
     pub summaries: Vec<ConnectionSummary>,
     /// The full records that were kept, in the same order. Of the others the summary is all there is.
     pub connections: Vec<Arc<Connection>>,
+    /// What is kept of the requests of each summary, in the same order, where there is no full record; empty if nobody searches
+    /// them.
+    pub requests: Vec<Option<RequestList>>,
+    /// The DNS lookups, by which addresses have names.
+    pub lookups: Arc<Lookups>,
     /// Findings, worst first.
     pub findings: Vec<Finding>,
     /// Sockets by client and server, most used first.
@@ -145,6 +151,24 @@ impl Snapshot {
             let at = self.summaries.binary_search_by_key(&id, |it| it.id).ok()?;
             self.summaries.get(at)
         })
+    }
+
+    /// The name of the server that the connection in this place of the summaries is to: the one that it was opened for, else
+    /// the one by which its client learned the server's address.
+    #[must_use]
+    pub fn host(&self, place: usize) -> Option<&[u8]> {
+        let summary = self.summaries.get(place)?;
+        let list = self.requests.get(place).and_then(Option::as_ref);
+        let listed = list.map(RequestList::name).filter(|it| !it.is_empty());
+        let own = listed.or_else(|| self.connection(summary.id)?.name());
+        own.or_else(|| self.looked_up(summary))
+    }
+
+    /// The name by which the client of a connection learned the server's address.
+    #[must_use]
+    pub fn looked_up(&self, summary: &ConnectionSummary) -> Option<&[u8]> {
+        let lookup = self.lookups.of(summary.client.ip, summary.server.ip)?;
+        Some(&lookup.name)
     }
 
     /// The full record of connection `id`, if it was kept.

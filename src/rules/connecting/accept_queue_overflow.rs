@@ -190,7 +190,7 @@ fn served_beside<'a>(
     let (mut served, mut lossy) = (0, 0);
     for other in near {
         served += 1;
-        lossy += usize::from(other.retransmitted);
+        lossy += usize::from(other.retransmitted > 0);
     }
     // If established connections retransmit as well, the path loses segments.
     (served > 0 && lossy * 2 < burst.len()).then_some((burst, served))
@@ -214,7 +214,7 @@ fn is_ignored(it: &ConnectionSummary) -> bool {
         && it.syn_acks > if no_socket(it) { 1 } else { 2 }
         && it.spoke == [true, false]
         && !it.taken()
-        && it.retransmitted
+        && it.retransmitted > 0
         && it.last.since(it.first.time) >= Duration::from_micros(STEP.into())
 }
 
