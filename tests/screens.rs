@@ -4,12 +4,14 @@
 #![cfg(all(feature = "decrypt", feature = "ui"))]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod wire;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
-use hangup::analysis::connection::ConnectionSummary;
+use hangup::analysis::connection::{Connection, ConnectionSummary};
 use hangup::analysis::transcript::ConnectionTranscript;
 use hangup::app::cli::Cli;
 use hangup::app::session;
@@ -30,6 +32,9 @@ use ratatui::crossterm::event::{
 const TIME_WAIT: Duration = Duration::from_secs(60);
 const SMALL: (u16, u16) = (80, 24);
 const LARGE: (u16, u16) = (160, 50);
+
+/// Where the captures are that a name without a folder means.
+const CAPTURES: &str = "captures";
 
 /// Rereads captures, with the key log that may lie next to them, and records what would be written. These tests touch
 /// nothing else outside.
@@ -60,6 +65,19 @@ impl Host for Reader {
         ConnectionTranscript::read(&mut *source, of, Some(&keys), goes_on)
     }
 
+    fn reread_all(
+        &self,
+        goes_on: &mut dyn FnMut(u64) -> bool,
+        each: &mut dyn FnMut(&Connection),
+    ) -> Result<(), String> {
+        let options = hangup::packet::capture::OpenOptions::default();
+        let source = hangup::packet::capture::open(&[&self.0], &options);
+        let mut source = source.map_err(|error| error.to_string())?;
+        let keys = KeyStore::default();
+        let read = hangup::analysis::engine::reread_all(&mut *source, &keys, goes_on, each);
+        read.map(drop).map_err(|error| error.to_string())
+    }
+
     fn write_report(&self, _snapshot: &Snapshot, _to: &Path) -> Result<(), String> {
         Err("not in this test".to_owned())
     }
@@ -78,7 +96,7 @@ impl Shown {
     }
 
     fn of(name: &str, size: (u16, u16), glyphs: Glyphs) -> Self {
-        let host = Arc::new(Reader(format!("captures/{name}"), Mutex::default()));
+        let host = Arc::new(Reader(path_of(name), Mutex::default()));
         let session = ScreenSubject {
             name: name.to_owned(),
             zone: Zone::UTC,
@@ -167,18 +185,33 @@ impl Shown {
     }
 }
 
+/// The path of a capture of the repository, or of one that a test has made.
+fn path_of(name: &str) -> String {
+    match name.contains('/') {
+        true => name.to_owned(),
+        false => format!("{CAPTURES}/{name}"),
+    }
+}
+
 fn read(name: &str) -> Arc<Snapshot> {
-    read_with(name, &[])
+    analysed(name, true, &[])
 }
 
 fn read_with(name: &str, options: &[&str]) -> Arc<Snapshot> {
-    let path = format!("captures/{name}");
+    analysed(name, true, options)
+}
+
+/// `search_requests`: the requests of all connections are kept, as they are for the screens.
+fn analysed(name: &str, search_requests: bool, options: &[&str]) -> Arc<Snapshot> {
+    let path = path_of(name);
     let log = Path::new(&path).with_extension("keylog");
     let log = log.exists().then(|| format!("--keylog={}", log.display()));
     let words = ["hangup".to_owned(), path].into_iter().chain(log);
     let words = words.chain(options.iter().map(|it| (*it).to_owned()));
     let cli = Cli::try_parse_from(words).unwrap();
-    let reading = session::Session::of_files(cli.read.files(), &cli.read.options(false)).unwrap();
+    let mut options = cli.read.options(false);
+    options.search_requests = search_requests;
+    let reading = session::Session::of_files(cli.read.files(), &options).unwrap();
     let watch = reading.watch();
     reading.wait();
     watch.snapshot()
@@ -332,7 +365,30 @@ fn search_finds_and_says_when_it_does_not() {
     let row = found.lines().find(|row| row.contains('▌')).unwrap();
     assert!(row.contains("note"), "{found}");
     let missed = shown.press("/").type_in("no such text").screen();
-    assert!(missed.contains("not on this screen"), "{missed}");
+    assert!(
+        missed.contains("pattern not found: no such text"),
+        "{missed}"
+    );
+    let missed = shown.press("enter").screen();
+    assert!(
+        missed.contains("pattern not found: no such text"),
+        "{missed}"
+    );
+    // `n` and `N` go around the end, and say so.
+    let mut shown = Shown::capture("streamed-transfers.pcap.gz", SMALL);
+    shown.press("3 /").type_in("client fin").press("enter");
+    for (keys, wrapped) in [("n", false), ("N", false), ("N", true), ("n", true)] {
+        let screen = shown.press(keys).screen();
+        assert_eq!(
+            screen.contains("search wrapped"),
+            wrapped,
+            "{keys}: {screen}"
+        );
+    }
+    // Nothing typed is the pattern from before.
+    let before = shown.screen();
+    let next = shown.press("/ enter").screen();
+    assert!(next != before && !next.contains("not found"), "{next}");
 }
 
 #[test]
@@ -432,8 +488,189 @@ fn the_connections() {
     check(
         "connections-sorted",
         "streamed-transfers.pcap.gz",
-        "3 s s s r",
+        "3 s g down down enter esc r",
     );
+}
+
+#[test]
+fn columns_and_groups_are_chosen_from_lists() {
+    let mut shown = Shown::capture("streamed-transfers.pcap.gz", SMALL);
+    let list = shown.press("3 s").screen();
+    insta::assert_snapshot!("columns-list", list);
+    // The idle time is shown although there is little room, and sorted by.
+    let screen = shown.press("end up up up space enter esc").screen();
+    assert!(screen.contains("idle"), "{screen}");
+    let screen = shown.press("s space esc").screen();
+    assert!(!screen.contains("idle"), "{screen}");
+    let mut shown = Shown::capture("streamed-transfers.pcap.gz", SMALL);
+    let groups = shown.press("3 b down down down enter").screen();
+    assert!(
+        groups.contains("connections     failed   requests"),
+        "{groups}"
+    );
+    let unfolded = shown.press("enter down").screen();
+    insta::assert_snapshot!("grouped", unfolded);
+    let folded = shown.press("up enter").screen();
+    assert_eq!(folded, groups);
+    assert!(!shown.press("esc").screen().contains("requests"));
+}
+
+#[test]
+fn the_whole_width_of_a_terminal_is_used() {
+    let wide = |columns| {
+        let mut shown = Shown::capture("keep-alive-race.pcapng", (columns, 30));
+        let screen = shown.press("3").screen();
+        let longest = screen
+            .lines()
+            .skip(3)
+            .take(3)
+            .map(|row| row.chars().count());
+        longest.max().unwrap_or(0)
+    };
+    for columns in [80, 120, 200] {
+        let used = wide(columns);
+        assert!(used > usize::from(columns) * 3 / 4, "{used} of {columns}");
+    }
+}
+
+/// Writes a capture of `count` connections with a request each, of which one gets a 502.
+fn many_requests(name: &str, count: u32, failed: u32) -> String {
+    let mut shots = Vec::new();
+    for client in 1..=count {
+        let (target, status) = match client == failed {
+            true => ("/checkout".to_owned(), "502 Bad Gateway"),
+            false => (format!("/item/{client}"), "200 OK"),
+        };
+        let request = format!("GET {target} HTTP/1.1\r\nHost: shop.example\r\n\r\n");
+        let response = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+        let (asked, told) = (request.len() as u32, response.len() as u32);
+        let segments = [
+            (true, wire::SYN, 0, 0, ""),
+            (false, wire::SYN | wire::ACK, 0, 1, ""),
+            (true, wire::ACK, 1, 1, request.as_str()),
+            (false, wire::ACK, 1, 1 + asked, response.as_str()),
+            (true, wire::FIN | wire::ACK, 1 + asked, 1 + told, ""),
+            (false, wire::FIN | wire::ACK, 1 + told, 2 + asked, ""),
+            (true, wire::ACK, 2 + asked, 2 + told, ""),
+        ];
+        for (nth, (from_client, flags, seq, ack, payload)) in (0..).zip(segments) {
+            let packet = wire::Packet {
+                from_client,
+                client,
+                time: 1_000_000_000 + i64::from(client) * 1_000_000 + nth * 10_000,
+                seq,
+                ack,
+                flags,
+                id: 0,
+                payload: payload.as_bytes().to_vec(),
+            };
+            shots.push(packet.shot());
+        }
+    }
+    let path = format!("{}/{name}.pcap", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(&path, wire::to_pcap(&shots)).unwrap();
+    path
+}
+
+/// Requests are searched on every connection: those that were kept in short, and by reading again those that were not.
+#[test]
+fn every_request_is_searched() {
+    let path = many_requests("many-requests", 3000, 2222);
+    for kept in [true, false] {
+        let mut shown = Shown::of(&path, SMALL, Glyphs::UNICODE);
+        let snapshot = analysed(&path, kept, &[]);
+        assert_eq!(snapshot.requests.iter().flatten().count() > 2000, kept);
+        shown.take(snapshot, 1, ReadStage::Done);
+        for (filter, found) in [
+            ("path:/checkout status:502", "1 of 3,000 are"),
+            ("path:/item status:502", "0 of 3,000 are"),
+            ("path:/item/2", "1,110 of 3,000 are"),
+            ("host:shop.example method:GET", "3,000 of 3,000 are"),
+            ("--status 5xx", "1 of 3,000 are"),
+            ("/checkout 502", "1 of 3,000 are"),
+        ] {
+            let screen = shown.press("3 f").type_in(filter).press("enter").screen();
+            assert!(screen.contains(found), "{kept} {filter}: {screen}");
+            assert!(
+                !screen.contains("not searched"),
+                "{kept} {filter}: {screen}"
+            );
+            shown.press("esc");
+        }
+        let screen = shown
+            .press("/")
+            .type_in("/item/2750")
+            .press("enter")
+            .screen();
+        let row = screen.lines().find(|row| row.contains('▌')).unwrap();
+        assert!(row.contains("2750"), "{kept}: {screen}");
+        let missed = shown.press("/").type_in("/basket").press("enter").screen();
+        assert!(
+            missed.contains("pattern not found: /basket"),
+            "{kept}: {missed}"
+        );
+        // By name instead of address.
+        let named = shown.press("a").screen();
+        assert_eq!(named.contains("shop.example:80"), kept, "{named}");
+    }
+}
+
+/// While packets still arrive, nothing is read again: the screen says what was not searched.
+#[test]
+fn what_is_not_searched_is_told() {
+    let path = many_requests("some-requests", 50, 7);
+    let mut shown = Shown::of(&path, SMALL, Glyphs::UNICODE);
+    let snapshot = analysed(&path, false, &[]);
+    shown.take(Arc::clone(&snapshot), 1, ReadStage::Following);
+    let screen = shown
+        .press("3 f")
+        .type_in("path:/item")
+        .press("enter")
+        .screen();
+    assert!(screen.contains("not searched yet"), "{screen}");
+    // A capture that is gone cannot be read again.
+    let mut shown = Shown::of("no-such.pcap", SMALL, Glyphs::UNICODE);
+    shown.take(snapshot, 1, ReadStage::Done);
+    let screen = shown
+        .press("3 f")
+        .type_in("path:/item")
+        .press("enter")
+        .screen();
+    assert!(screen.contains("no-such.pcap"), "{screen}");
+    let screen = shown.press("down").screen();
+    assert!(
+        screen.contains("not searched: their packets are gone"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_wrong_filter_says_what_to_type_and_changes_nothing() {
+    let mut shown = Shown::capture("streamed-transfers.pcap.gz", SMALL);
+    let before = shown
+        .press("3 f")
+        .type_in("by:client")
+        .press("enter")
+        .screen();
+    let typing = shown
+        .press("f")
+        .type_in(" took:>5parsecs")
+        .press("enter")
+        .screen();
+    assert!(
+        typing.contains("a time is expected, such as >5s"),
+        "{typing}"
+    );
+    let rows = |screen: &str| {
+        screen
+            .lines()
+            .skip(3)
+            .take(10)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert_eq!(rows(&typing), rows(&before));
+    assert_eq!(shown.press("esc").screen(), before);
 }
 
 #[test]

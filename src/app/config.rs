@@ -293,7 +293,7 @@ mod tests {
             ("[keys.connections]\nmark = \"hyper\"", "\"hyper\"", "pgdn"),
             ("[keys.connections]\nmark = []", "[]", "a key"),
             ("[keys.connections]\nmark = 7", "7", "a key such as"),
-            ("[keys.connections]\nmark = \"s\"", "mark", "sort"),
+            ("[keys.connections]\nmark = \"s\"", "mark", "columns"),
             ("theme = ", "", ""),
         ] {
             let wrong = parse(text).map(|_| ()).unwrap_err();

@@ -12,8 +12,8 @@ use super::options::{AnalysisError, AnalysisOptions, Records};
 use super::selection::{self, LeftOut};
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine::{
-    ALL_RECORD_BYTES, Concern, EngineOutput, EngineSettings, EngineStats, Judge, Judgement,
-    REQUEST_BYTES, SharedJudge, StoreBudget, Tallies, Tally,
+    ALL_RECORD_BYTES, ALL_SUMMARY_BYTES, Concern, EngineOutput, EngineSettings, EngineStats, Judge,
+    Judgement, REQUEST_BYTES, SharedJudge, StoreBudget, Tallies, Tally,
 };
 use crate::analysis::hosts;
 use crate::base::net::Loss;
@@ -53,6 +53,7 @@ impl ReportSelection {
             budget.records = ALL_RECORD_BYTES;
         }
         if self.options.search_requests {
+            budget.summaries = ALL_SUMMARY_BYTES;
             budget.requests = REQUEST_BYTES;
         }
         EngineSettings {

@@ -3,9 +3,9 @@
 
 use super::told::MAX_REMEMBERED;
 use crate::analysis::engine::{
-    EngineStats, GivenUp, MAX_CLOSED, MAX_KEPT, MAX_LIVE, MAX_LIVE_EXCHANGE_BYTES, MAX_PRESENT,
-    MAX_QUESTIONS, MAX_QUIC, MAX_SPLIT, MAX_STREAM_BYTES, MAX_WAITING_BYTES, PARTITIONS,
-    RECORD_BYTES, SUMMARY_BYTES,
+    ALL_SUMMARY_BYTES, EngineStats, GivenUp, MAX_CLOSED, MAX_KEPT, MAX_LIVE,
+    MAX_LIVE_EXCHANGE_BYTES, MAX_PRESENT, MAX_QUESTIONS, MAX_QUIC, MAX_SPLIT, MAX_STREAM_BYTES,
+    MAX_WAITING_BYTES, PARTITIONS, RECORD_BYTES, SUMMARY_BYTES,
 };
 use crate::analysis::hosts::MAX_PAIRS;
 use crate::packet::capture::{
@@ -48,7 +48,10 @@ pub const LIMITS: [Limit; 36] = [
     },
     Limit {
         name: "settled-connections",
-        values: &[(SUMMARY_BYTES * PARTITIONS, "bytes")],
+        values: &[
+            (SUMMARY_BYTES * PARTITIONS, "bytes"),
+            (ALL_SUMMARY_BYTES * PARTITIONS, "bytes for the screens"),
+        ],
         line: "connections were judged and counted but are not listed; patterns across connections come from the others",
     },
     Limit {

@@ -25,7 +25,11 @@ use crate::packet::capture::{
 const FLIGHT: &str = "hangup.pcapng";
 
 pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
-    let options = asked.judging.options(false);
+    let mut options = asked.judging.options(false);
+    #[cfg(feature = "ui")]
+    {
+        options.search_requests = !asked.headless && tui_loop::is_there();
+    }
     judge::check_rules(&options)?;
     // Before any right is given up, and before the first packet.
     #[cfg(feature = "ui")]

@@ -42,7 +42,8 @@ pub struct AnalysisOptions {
     pub filter: Option<String>,
     /// Which connections' records are kept.
     pub records: Records,
-    /// Keep the requests of connections whose record is not kept, in short, so that all of them can be searched.
+    /// Keep the requests of connections whose record is not kept, in short, and list more connections, so that all of them can
+    /// be searched.
     pub search_requests: bool,
     /// Report only what these rules find; empty: what all of them find.
     pub only_rules: Vec<String>,

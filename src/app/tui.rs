@@ -15,7 +15,7 @@ use super::config::{self, ScreenConfig};
 use super::output::{self, FOUND};
 use super::session::Session;
 use super::tui_loop;
-use crate::analysis::connection::ConnectionSummary;
+use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine;
 use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::escape::escape;
@@ -34,7 +34,9 @@ pub(super) fn on_files(asked: &cli::ReadArgs, screen: &cli::ScreenArgs) -> Resul
     let config = config::read(screen)?;
     // Report a file that cannot be opened before the screens appear.
     let files = asked.files();
-    let reading = Session::reading(files.clone(), asked.follow, &asked.options(false))?;
+    let mut options = asked.options(false);
+    options.search_requests = true;
+    let reading = Session::reading(files.clone(), asked.follow, &options)?;
     let host = ScreenHost {
         keys: reading.keys(),
         packets: Box::new(reading.packets()),
@@ -199,6 +201,16 @@ impl Host for ScreenHost {
             Ok(frames)
         };
         write().map_err(|error| format!("{}: {error:#}", to.display()))
+    }
+
+    fn reread_all(
+        &self,
+        goes_on: &mut dyn FnMut(u64) -> bool,
+        each: &mut dyn FnMut(&Connection),
+    ) -> Result<(), String> {
+        let mut source = (self.packets)()?;
+        let read = engine::reread_all(&mut *source, &self.keys, goes_on, each);
+        read.map(drop).map_err(|error| error.to_string())
     }
 
     fn exists(&self, path: &Path) -> bool {

@@ -33,8 +33,8 @@ use super::sockets::SocketsScreen;
 use super::story::StoryScreen;
 use super::text_layout::width;
 use super::{
-    Effect, Glyphs, KeyOutcome, Look, PromptInput, PromptQuestion, Screen, ScreenSubject, Tab,
-    Tasks, TextSeek, ViewContext, ViewModel,
+    Effect, Glyphs, KeyOutcome, Look, PromptInput, PromptQuestion, Screen, ScreenSubject,
+    SeekResult, Tab, Tasks, TextSeek, ViewContext, ViewModel,
 };
 use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
@@ -47,6 +47,8 @@ use crate::rules::Severity;
 const MESSAGE: Duration = Duration::from_secs(6);
 /// While following a live capture, `q` must be pressed a second time within this time to quit.
 const TWICE: Duration = Duration::from_secs(4);
+/// Interval at which the screen is drawn while tasks are under way.
+const PROGRESS: Duration = Duration::from_millis(250);
 /// Interval at which the packet rate is recomputed.
 const RATE: Duration = Duration::from_secs(1);
 /// Columns and rows below which nothing can be shown.
@@ -62,7 +64,13 @@ enum Location {
 
 /// Who receives the text that is typed at the bottom line.
 enum Typist {
-    Search,
+    /// The search.
+    Search {
+        /// The text that was searched for before.
+        before: String,
+        /// The search has gone around the end since the first character was typed.
+        wrapped: bool,
+    },
     Screen,
 }
 
@@ -99,6 +107,8 @@ pub struct App {
     body: Rect,
     tab_columns: Vec<(Tab, u16, u16)>,
     seen_tasks: usize,
+    /// When the screen was drawn last.
+    drawn: Duration,
     dirty: bool,
 }
 
@@ -139,6 +149,7 @@ impl App {
             body: Rect::default(),
             tab_columns: Vec::new(),
             seen_tasks: 0,
+            drawn: Duration::ZERO,
             dirty: true,
         }
     }
@@ -178,6 +189,10 @@ impl App {
                 frames: self.progress.frames,
                 per_second: more as f64 / passed.as_secs_f64(),
             };
+            self.dirty = true;
+        }
+        // A task may report how far it has got.
+        if self.tasks.under_way() > 0 && now.saturating_sub(self.drawn) >= PROGRESS {
             self.dirty = true;
         }
         let finished = self.tasks.finished();
@@ -310,7 +325,7 @@ impl App {
         };
         let typed = match (complete, &typist) {
             (false, _) => prompt.key(event),
-            (true, Typist::Search) => PromptKey::Nothing,
+            (true, Typist::Search { .. }) => PromptKey::Nothing,
             (true, Typist::Screen) => {
                 let (line, at) = (prompt.text.as_str(), prompt.at);
                 match self.with_screen(|screen, _| screen.complete(line, at)) {
@@ -368,7 +383,10 @@ impl App {
                     text: String::new(),
                     hint: "text on this screen; n and N go on from there",
                 },
-                Typist::Search,
+                Typist::Search {
+                    before: self.needle.clone(),
+                    wrapped: false,
+                },
             ),
             Action::SearchNext => self.seek(TextSeek::Next),
             Action::SearchPrevious => self.seek(TextSeek::Previous),
@@ -485,20 +503,39 @@ impl App {
     }
 
     fn typed(&mut self, typed: PromptKey) {
-        let Some((mut prompt, typist)) = self.prompt.take() else {
+        let Some((mut prompt, mut typist)) = self.prompt.take() else {
             return;
         };
-        match (&typist, typed) {
+        match (&mut typist, typed) {
             (_, PromptKey::Nothing) => {}
-            (Typist::Search, PromptKey::Changed) => {
+            (Typist::Search { before, .. }, PromptKey::Changed) if prompt.text.is_empty() => {
+                self.needle.clone_from(before);
+                prompt.complaint = None;
+            }
+            (Typist::Search { wrapped, .. }, PromptKey::Changed) => {
                 self.needle.clone_from(&prompt.text);
-                let missed = !prompt.text.is_empty() && !self.found(TextSeek::Here);
-                prompt.complaint = missed.then(|| super::PromptError {
+                let found = self.sought(TextSeek::Here);
+                *wrapped |= found == SeekResult::Wrapped;
+                prompt.complaint = (found == SeekResult::Missing).then(|| super::PromptError {
                     at: 0..prompt.text.len(),
-                    message: "not on this screen".to_owned(),
+                    message: format!("pattern not found: {}", prompt.text),
                 });
             }
-            (Typist::Search, PromptKey::Given | PromptKey::Dropped) => return,
+            // As in less and vim, nothing typed means the pattern from before.
+            (Typist::Search { .. }, PromptKey::Given) if prompt.text.is_empty() => {
+                return self.seek(TextSeek::Next);
+            }
+            (Typist::Search { wrapped, .. }, PromptKey::Given) => {
+                let found = match self.sought(TextSeek::Here) {
+                    SeekResult::Found if *wrapped => SeekResult::Wrapped,
+                    found => found,
+                };
+                return self.tell_sought(found);
+            }
+            (Typist::Search { before, .. }, PromptKey::Dropped) => {
+                self.needle.clone_from(before);
+                return;
+            }
             (Typist::Screen, PromptKey::Changed) => {
                 let text = prompt.text.clone();
                 prompt.complaint = self.with_screen(|screen, cx| {
@@ -522,7 +559,7 @@ impl App {
         self.prompt = Some((prompt, typist));
     }
 
-    fn found(&mut self, seek: TextSeek) -> bool {
+    fn sought(&mut self, seek: TextSeek) -> SeekResult {
         let needle = std::mem::take(&mut self.needle);
         let found = self.with_screen(|screen, cx| screen.seek(&needle, seek, cx));
         self.needle = needle;
@@ -535,9 +572,20 @@ impl App {
                 Tone::Plain,
                 "nothing to look for yet: / searches".to_owned(),
             );
-        } else if !self.found(seek) {
-            let text = format!("“{}” is not on this screen", self.needle);
-            self.tell(Tone::Plain, text);
+            return;
+        }
+        let found = self.sought(seek);
+        self.tell_sought(found);
+    }
+
+    fn tell_sought(&mut self, found: SeekResult) {
+        match found {
+            SeekResult::Missing => {
+                let text = format!("pattern not found: {}", self.needle);
+                self.warn(text);
+            }
+            SeekResult::Wrapped => self.tell(Tone::Plain, "search wrapped".to_owned()),
+            SeekResult::Found | SeekResult::UnderWay => {}
         }
     }
 
@@ -573,6 +621,7 @@ impl App {
     /// Draws the whole frame.
     pub fn draw(&mut self, frame: &mut Frame<'_>) {
         self.dirty = false;
+        self.drawn = self.now;
         let area = frame.area();
         if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
             let line = StyledLine::from("hangup: too small");

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::text_layout::{ListPosition, find, holds, scroll_bar, width};
-use super::{Action, Look, TextSeek, ViewContext};
+use super::{Action, Look, SeekResult, TextSeek, ViewContext};
 use crate::analysis::connection::{Connection, Who};
 use crate::analysis::transcript::{ChunkContent, ConnectionTranscript, StreamChunk};
 use crate::base::escape::escape;
@@ -56,7 +56,7 @@ impl BytesPane {
         needle: &str,
         seek: TextSeek,
         reread: &ConnectionTranscript,
-    ) -> bool {
+    ) -> SeekResult {
         let chunks = &reread.transcript.chunks;
         let found = find(self.rows.len(), self.place.selected, seek, |nth| {
             let (part, range) = &self.rows[nth];
@@ -64,7 +64,7 @@ impl BytesPane {
                 .get(*part as usize)
                 .is_some_and(|it| holds(&text(it, range), needle))
         });
-        found.is_some_and(|row| self.place.select(row))
+        self.place.go_to(found)
     }
 
     pub(super) fn draw(

@@ -1,15 +1,21 @@
 //! The columns of the connections table: what each shows of a connection, and which of them fit.
 
 use crate::report::rich_text::Tone;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::Look;
-use super::rows::SortKey;
+use super::sort_key::SortKey;
 use super::theme::tone;
 use super::view_model::{OutcomeClass, ViewModel};
-use crate::analysis::connection::{By as Closer, ConnectionSummary, How, ResetKind};
+use crate::analysis::connection::{
+    BriefRequest, By as Closer, ConnectionSummary, How, Opening, ResetKind,
+};
+use crate::base::escape::escape;
 use crate::base::format::{bytes, duration, number};
 use crate::base::time::Timestamp;
+use crate::ladder::RecordedFact as _;
+use crate::report::filter::RequestMatcher;
 use crate::report::snapshot::Snapshot;
 use crate::report::wording::connection;
 use crate::rules::{Finding, Severity};
@@ -18,6 +24,8 @@ use crate::rules::{Finding, Severity};
 pub(super) struct Column {
     pub(super) by: SortKey,
     pub(super) name: &'static str,
+    /// What it shows, for the menu.
+    pub(super) help: &'static str,
     /// Right-aligned, as numbers are.
     pub(super) right: bool,
     /// Minimum width.
@@ -28,26 +36,39 @@ pub(super) struct Column {
     rank: u8,
 }
 
+/// Number of columns.
+const COUNT: usize = 21;
+
 /// All columns, from left to right.
-pub(super) static COLUMNS: [Column; 13] = [
-    column(SortKey::Number, "#", true, 2, 9, 1),
-    column(SortKey::Client, "client", false, 10, 30, 5),
-    column(SortKey::Server, "server", false, 10, 30, 2),
-    column(SortKey::Opened, "opened", true, 8, 12, 9),
-    column(SortKey::Lasted, "lasted", true, 8, 12, 8),
-    column(SortKey::Ended, "ended by", false, 10, 18, 0),
-    column(SortKey::Outcome, "outcome", false, 8, 8, 3),
-    column(SortKey::Reason, "reason", false, 8, 20, 6),
-    column(SortKey::When, "when", false, 12, 24, 7),
-    column(SortKey::Requests, "req", true, 3, 9, 10),
-    column(SortKey::Status, "status", true, 6, 6, 11),
-    column(SortKey::Bytes, "bytes", true, 8, 9, 12),
-    column(SortKey::Finding, "finding", false, 16, 60, 4),
+#[rustfmt::skip]
+pub(super) static COLUMNS: [Column; COUNT] = [
+    column(SortKey::Number, "#", "its number", true, 2, 9, 1),
+    column(SortKey::Opened, "time", "when it began, since the capture's first packet", true, 8, 12, 10),
+    column(SortKey::Client, "client", "who opened it", false, 10, 30, 5),
+    column(SortKey::Server, "server", "who was called: its address, or its name", false, 10, 40, 2),
+    column(SortKey::Host, "host", "the name that was asked for: Host, TLS server name, or DNS", false, 8, 30, 12),
+    column(SortKey::Protocol, "protocol", "what was spoken", false, 6, 12, 14),
+    column(SortKey::Request, "request", "the request that the filter is about, else the last one", false, 14, 44, 6),
+    column(SortKey::Requests, "req", "number of requests", true, 3, 9, 8),
+    column(SortKey::Status, "status", "the status of its response", true, 6, 6, 7),
+    column(SortKey::Ended, "ended by", "who closed it, and how", false, 10, 18, 0),
+    column(SortKey::When, "when", "what was under way when it was closed", false, 12, 24, 13),
+    column(SortKey::Outcome, "outcome", "whether anything was lost", false, 8, 8, 3),
+    column(SortKey::Reason, "reason", "why the outcome is that", false, 8, 20, 9),
+    column(SortKey::Sent, "sent", "payload from the client", true, 6, 9, 15),
+    column(SortKey::Received, "received", "payload from the server", true, 8, 9, 16),
+    column(SortKey::Lasted, "lasted", "from the first packet to the last", true, 8, 12, 11),
+    column(SortKey::Handshake, "handshake", "from the SYN to the ACK: one round trip, if nothing was lost", true, 9, 10, 17),
+    column(SortKey::Idle, "idle", "idle time before the close, after a complete response", true, 6, 12, 18),
+    column(SortKey::Retransmitted, "resent", "segments that repeat payload", true, 6, 7, 19),
+    column(SortKey::Bytes, "bytes", "payload, both ways", true, 8, 9, 20),
+    column(SortKey::Finding, "finding", "the worst finding that names it", false, 16, 60, 4),
 ];
 
 const fn column(
     by: SortKey,
     name: &'static str,
+    help: &'static str,
     right: bool,
     least: usize,
     most: usize,
@@ -56,6 +77,7 @@ const fn column(
     Column {
         by,
         name,
+        help,
         right,
         least,
         most,
@@ -68,6 +90,20 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     COLUMNS.iter().map(|it| it.name)
 }
 
+/// Whether the user wants a column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ColumnChoice {
+    /// If there is room for it.
+    #[default]
+    Auto,
+    /// Before those that nobody chose.
+    Shown,
+    Hidden,
+}
+
+/// The user's choice for each column, in the order of [`COLUMNS`].
+pub(super) type ColumnChoices = [ColumnChoice; COUNT];
+
 /// Which columns are shown, and how wide each is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ColumnPlan {
@@ -75,12 +111,19 @@ pub(super) struct ColumnPlan {
     pub(super) shown: Vec<(usize, usize)>,
 }
 
-/// The column of findings, which is the last.
-const FINDING_AT: usize = COLUMNS.len() - 1;
-/// Width in which most rule names fit; a longer one is shown whole if there is space left.
-const FINDING: usize = 24;
-/// Rank of the last column for which a rule name is truncated.
-const BEFORE_WHOLE_NAMES: u8 = 5;
+/// The place of a column among all.
+pub(super) fn position(by: SortKey) -> usize {
+    let at = COLUMNS.iter().position(|column| column.by == by);
+    at.unwrap_or_default()
+}
+
+/// Columns of texts that are recognizable when truncated, and take what is left.
+/// Each with the rank of the last column for which it is truncated, and the width that it then gets before others come.
+const ELASTIC: [(SortKey, u8, usize); 3] = [
+    (SortKey::Finding, 5, 24),
+    (SortKey::Request, 9, 30),
+    (SortKey::Host, 12, 24),
+];
 
 /// Blanks between columns.
 pub(super) const GAP: usize = 2;
@@ -88,27 +131,30 @@ pub(super) const GAP: usize = 2;
 impl ColumnPlan {
     /// Chooses columns for a table `room` wide. `wanted` is the width that the visible cells need, in the order of
     /// [`COLUMNS`].
-    pub(super) fn new(room: usize, wanted: &[usize; COLUMNS.len()]) -> Self {
+    pub(super) fn new(room: usize, wanted: &[usize; COUNT], choices: &ColumnChoices) -> Self {
         let width = |at: usize| {
             let column = &COLUMNS[at];
             wanted[at]
                 .max(column.name.len() + 1)
                 .clamp(column.least, column.most)
         };
-        let mut by_rank: Vec<usize> = (0..COLUMNS.len()).collect();
-        by_rank.sort_by_key(|at| COLUMNS[*at].rank);
+        let mut by_rank: Vec<usize> = (0..COUNT)
+            .filter(|at| choices[*at] != ColumnChoice::Hidden)
+            .collect();
+        by_rank.sort_by_key(|at| (choices[*at] == ColumnChoice::Auto, COLUMNS[*at].rank));
         let mut left = room;
         let mut shown = Vec::new();
         for at in by_rank {
-            if COLUMNS[at].rank > BEFORE_WHOLE_NAMES {
-                left -= widen(&mut shown, width(FINDING_AT).min(FINDING), left);
+            for (by, rank, most) in ELASTIC {
+                if COLUMNS[at].rank > rank {
+                    let elastic = position(by);
+                    left -= widen(&mut shown, elastic, width(elastic).min(most), left);
+                }
             }
-            let finding = at == FINDING_AT;
-            // A truncated rule name is still recognizable; a truncated address is not.
-            let wide = if finding {
-                width(at).min(COLUMNS[at].least)
-            } else {
-                width(at)
+            // A truncated name or path is still recognizable; a truncated address is not.
+            let wide = match ELASTIC.iter().any(|(by, ..)| *by == COLUMNS[at].by) {
+                true => width(at).min(COLUMNS[at].least),
+                false => width(at),
             };
             if wide + GAP <= left + usize::from(shown.is_empty()) * GAP {
                 left -= (wide + GAP).min(left);
@@ -116,14 +162,21 @@ impl ColumnPlan {
             }
         }
         shown.sort_unstable();
-        widen(&mut shown, width(FINDING_AT), left);
+        for (by, ..) in ELASTIC {
+            let at = position(by);
+            left -= widen(&mut shown, at, width(at), left);
+        }
         Self { shown }
+    }
+
+    pub(super) fn shows(&self, by: SortKey) -> bool {
+        self.shown.iter().any(|(at, _)| COLUMNS[*at].by == by)
     }
 }
 
 impl ColumnPlan {
     /// The columns that the configuration names, in its order, as far as they fit.
-    pub(super) fn chosen(names: &[&str], room: usize, wanted: &[usize; COLUMNS.len()]) -> Self {
+    pub(super) fn chosen(names: &[&str], room: usize, wanted: &[usize; COUNT]) -> Self {
         let mut left = room + GAP;
         let mut shown = Vec::new();
         for name in names {
@@ -133,7 +186,7 @@ impl ColumnPlan {
             let column = &COLUMNS[at];
             let wide = wanted[at].max(column.name.len() + 1);
             let wide = wide.clamp(column.least, column.most);
-            let wide = if at == FINDING_AT {
+            let wide = if ELASTIC.iter().any(|(by, ..)| *by == column.by) {
                 wide.min(left.saturating_sub(GAP)).max(column.least)
             } else {
                 wide
@@ -147,78 +200,136 @@ impl ColumnPlan {
     }
 }
 
-/// Widens the column of findings to `wanted`, as far as there is room. Returns by how much.
-fn widen(shown: &mut [(usize, usize)], wanted: usize, left: usize) -> usize {
-    let finding = shown.iter_mut().find(|(at, _)| *at == FINDING_AT);
-    finding.map_or(0, |(_, wide)| {
+/// Widens a column to `wanted`, as far as there is room. Returns by how much.
+fn widen(shown: &mut [(usize, usize)], column: usize, wanted: usize, left: usize) -> usize {
+    let found = shown.iter_mut().find(|(at, _)| *at == column);
+    found.map_or(0, |(_, wide)| {
         let more = wanted.saturating_sub(*wide).min(left);
         *wide += more;
         more
     })
 }
 
+/// A connection of the view model, for its cells.
+#[derive(Clone, Copy)]
+pub(super) struct CellSource<'a> {
+    pub(super) summary: &'a ConnectionSummary,
+    /// Its place among the summaries.
+    pub(super) place: usize,
+    pub(super) model: &'a ViewModel,
+    /// Servers are shown by their names, where they have one.
+    pub(super) names: bool,
+    /// What the filter says of a request.
+    pub(super) matcher: Option<&'a RequestMatcher>,
+}
+
 /// The text of a cell and its tone.
-pub(super) fn cell(
-    by: SortKey,
-    connection_summary: &ConnectionSummary,
-    model: &ViewModel,
-    look: &Look,
-) -> (Tone, String) {
-    let start = model
-        .snapshot
-        .summary
-        .span
-        .map_or(connection_summary.first.time, |(first, _)| first);
+pub(super) fn cell(by: SortKey, source: CellSource<'_>, look: &Look) -> (Tone, String) {
+    let CellSource {
+        summary,
+        place,
+        model,
+        names,
+        ..
+    } = source;
+    let none = || (Tone::Faint, look.glyphs.dot.to_owned());
+    let plain = |text: String| (Tone::Plain, text);
+    let host = || model.snapshot.host(place).map(escape);
     match by {
-        SortKey::Number => (Tone::Faint, connection_summary.id.to_string()),
-        SortKey::Client => (Tone::Client, connection_summary.client.to_string()),
-        SortKey::Server => (Tone::Server, connection_summary.server.to_string()),
-        SortKey::Opened => (Tone::Faint, elapsed(connection_summary.first.time, start)),
-        SortKey::Lasted => (
-            Tone::Plain,
-            elapsed(connection_summary.last, connection_summary.first.time),
-        ),
-        SortKey::Ended => ended(connection_summary),
+        SortKey::Number => (Tone::Faint, summary.id.to_string()),
+        SortKey::Client => (Tone::Client, summary.client.to_string()),
+        SortKey::Server => match host().filter(|_| names) {
+            Some(name) => (Tone::Server, format!("{name}:{}", summary.server.port)),
+            None => (Tone::Server, summary.server.to_string()),
+        },
+        SortKey::Host => host().map_or_else(none, |name| plain(name.into_owned())),
+        SortKey::Protocol => plain(summary.protocol.word().to_owned()),
+        SortKey::Request => match shown_request(source) {
+            Some(request) => plain(spelled(&request)),
+            None => (Tone::Faint, String::new()),
+        },
+        SortKey::Opened => {
+            let start = model.snapshot.summary.span;
+            let start = start.map_or(summary.first.time, |(first, _)| first);
+            (Tone::Faint, elapsed(summary.first.time, start))
+        }
+        SortKey::Lasted => plain(elapsed(summary.last, summary.first.time)),
+        SortKey::Ended => ended(summary),
         SortKey::Outcome => {
-            let class = OutcomeClass::of(connection_summary.outcome);
-            (tone(class), connection_summary.outcome.name().to_owned())
+            let class = OutcomeClass::of(summary.outcome);
+            (tone(class), summary.outcome.name().to_owned())
         }
-        SortKey::Reason => (Tone::Plain, connection_summary.outcome.reason().to_owned()),
-        SortKey::When => (
-            Tone::Plain,
-            connection::when(connection_summary.phase).to_owned(),
-        ),
-        SortKey::Requests => (Tone::Plain, number(connection_summary.exchanges)),
-        SortKey::Status if connection_summary.status == 0 => {
-            (Tone::Faint, look.glyphs.dot.to_owned())
-        }
-        SortKey::Status => {
-            let tone = match connection_summary.status {
-                500.. => Tone::Error,
-                400.. => Tone::Warning,
-                _ => Tone::Plain,
-            };
-            (tone, connection_summary.status.to_string())
-        }
-        SortKey::Bytes => (
-            Tone::Plain,
-            bytes(connection_summary.bytes[0].saturating_add(connection_summary.bytes[1])),
-        ),
-        SortKey::Finding => finding(connection_summary, model, look),
+        SortKey::Reason => plain(summary.outcome.reason().to_owned()),
+        SortKey::When => plain(connection::when(summary.phase).to_owned()),
+        SortKey::Requests => plain(number(summary.exchanges)),
+        SortKey::Status => match shown_request(source).map_or(summary.status, |it| it.status) {
+            0 => none(),
+            status @ 500.. => (Tone::Error, status.to_string()),
+            status @ 400.. => (Tone::Warning, status.to_string()),
+            status => plain(status.to_string()),
+        },
+        SortKey::Bytes => plain(bytes(summary.bytes[0].saturating_add(summary.bytes[1]))),
+        SortKey::Sent => plain(bytes(summary.bytes[0])),
+        SortKey::Received => plain(bytes(summary.bytes[1])),
+        SortKey::Handshake => match summary.connected_after {
+            // Shorter than the clock resolves.
+            0 if summary.opening == Opening::Handshake && summary.client_syn() => {
+                plain("0 s".to_owned())
+            }
+            0 => none(),
+            micros => plain(duration(Duration::from_micros(micros.into()))),
+        },
+        SortKey::Idle => match summary.idle {
+            0 => none(),
+            millis => plain(duration(Duration::from_millis(millis.into()))),
+        },
+        SortKey::Retransmitted => match summary.retransmitted {
+            0 => none(),
+            count => (Tone::Warning, number(count)),
+        },
+        SortKey::Finding => finding(summary, model, look),
     }
 }
 
+/// The first request that the filter is about, else the last one; `None` if there is none, or it is not kept.
+pub(super) fn shown_request(source: CellSource<'_>) -> Option<BriefRequest<'_>> {
+    let found = requests(source).find(|request| is_found(source, request));
+    found.or_else(|| requests(source).last())
+}
+
+/// Whether the filter is about this request.
+pub(super) fn is_found(source: CellSource<'_>, request: &BriefRequest<'_>) -> bool {
+    source.matcher.is_some_and(|matcher| matcher.holds(request))
+}
+
+/// The requests of a connection, as far as they are kept.
+fn requests(source: CellSource<'_>) -> impl Iterator<Item = BriefRequest<'_>> {
+    let snapshot = &source.model.snapshot;
+    let list = snapshot.requests.get(source.place).and_then(Option::as_ref);
+    let record = snapshot.connection(source.summary.id);
+    let spoken = record.filter(|_| list.is_none()).map(|it| it.spoken());
+    let spoken = spoken.unwrap_or_default().iter().map(BriefRequest::of);
+    list.into_iter().flatten().chain(spoken)
+}
+
+/// `GET /x`.
+pub(super) fn spelled(request: &BriefRequest<'_>) -> String {
+    let parts = [request.method, request.target].map(escape);
+    let parts = parts.iter().filter(|part| !part.is_empty());
+    parts.map(Cow::as_ref).collect::<Vec<_>>().join(" ")
+}
+
 /// Who ended the connection, and how: `client FIN`.
-fn ended(connection_summary: &ConnectionSummary) -> (Tone, String) {
-    let tone = tone(OutcomeClass::of(connection_summary.outcome));
-    let who = match connection_summary.by {
+fn ended(summary: &ConnectionSummary) -> (Tone, String) {
+    let tone = tone(OutcomeClass::of(summary.outcome));
+    let who = match summary.by {
         Closer::Client => "client",
         Closer::Server => "server",
         Closer::Both => "both",
         Closer::Middlebox => "box",
         Closer::Nobody => "nobody",
     };
-    let text = match connection_summary.how {
+    let text = match summary.how {
         How::Fin => format!("{who} FIN"),
         How::Reset(ResetKind::Refusal) => format!("{who} refused"),
         How::Reset(_) => format!("{who} RST"),
@@ -228,12 +339,8 @@ fn ended(connection_summary: &ConnectionSummary) -> (Tone, String) {
     (tone, text)
 }
 
-fn finding(
-    connection_summary: &ConnectionSummary,
-    model: &ViewModel,
-    look: &Look,
-) -> (Tone, String) {
-    let numbers = model.naming.numbers(connection_summary.id);
+fn finding(summary: &ConnectionSummary, model: &ViewModel, look: &Look) -> (Tone, String) {
+    let numbers = model.naming.numbers(summary.id);
     let Some(worst) = numbers
         .first()
         .and_then(|it| by_number(&model.snapshot, *it))
@@ -251,8 +358,8 @@ fn finding(
 }
 
 /// Severity of the worst finding that names the connection, for the left edge where no column shows it.
-pub(super) fn worst(connection_summary: &ConnectionSummary, model: &ViewModel) -> Option<Severity> {
-    let number = model.naming.numbers(connection_summary.id).first()?;
+pub(super) fn worst(summary: &ConnectionSummary, model: &ViewModel) -> Option<Severity> {
+    let number = model.naming.numbers(summary.id).first()?;
     by_number(&model.snapshot, *number).map(|it| it.severity)
 }
 
@@ -273,11 +380,22 @@ pub(super) fn elapsed(at: Timestamp, since: Timestamp) -> String {
 mod tests {
     use super::*;
 
+    /// Widths of usual cells, in the order of the columns.
+    const WANTED: [usize; COUNT] = [
+        3, 8, 15, 11, 11, 6, 30, 1, 3, 10, 20, 7, 11, 6, 6, 8, 6, 6, 1, 6, 30,
+    ];
+
+    fn names(room: usize, choices: &ColumnChoices) -> Vec<&'static str> {
+        let plan = ColumnPlan::new(room, &WANTED, choices);
+        let used: usize = plan.shown.iter().map(|(_, wide)| wide + GAP).sum();
+        assert!(used <= room + GAP, "{used} {room}");
+        plan.shown.iter().map(|(at, _)| COLUMNS[*at].name).collect()
+    }
+
     #[test]
     fn chosen_columns_are_shown_in_their_order() {
-        let wanted = [3, 15, 11, 8, 8, 10, 7, 11, 20, 1, 3, 6, 30];
         let names = |room, chosen: &[&str]| -> Vec<_> {
-            let plan = ColumnPlan::chosen(chosen, room, &wanted);
+            let plan = ColumnPlan::chosen(chosen, room, &WANTED);
             let used: usize = plan.shown.iter().map(|(_, wide)| wide + GAP).sum();
             assert!(used <= room + GAP, "{used} {room}");
             plan.shown.iter().map(|(at, _)| COLUMNS[*at].name).collect()
@@ -289,19 +407,40 @@ mod tests {
 
     #[test]
     fn what_matters_most_stays_when_there_is_little_room() {
-        let wanted = [3, 15, 11, 8, 8, 10, 7, 11, 20, 1, 3, 6, 30];
-        let names = |room| -> Vec<_> {
-            let plan = ColumnPlan::new(room, &wanted);
-            let used: usize = plan.shown.iter().map(|(_, wide)| wide + GAP).sum();
-            assert!(used <= room + GAP, "{used} {room}");
-            plan.shown.iter().map(|(at, _)| COLUMNS[*at].name).collect()
-        };
-        assert_eq!(names(12), ["ended by"]);
-        assert_eq!(names(40), ["#", "server", "ended by", "outcome"]);
+        let choices = ColumnChoices::default();
+        assert_eq!(names(12, &choices), ["ended by"]);
+        assert_eq!(names(40, &choices), ["#", "server", "ended by", "outcome"]);
         assert_eq!(
-            names(77),
+            names(77, &choices),
             ["#", "client", "server", "ended by", "outcome", "finding"]
         );
-        assert_eq!(names(180).len(), COLUMNS.len());
+        assert!(names(117, &choices).contains(&"request"));
+        assert!(names(197, &choices).len() > 12);
+        assert_eq!(names(300, &choices).len(), COUNT);
+    }
+
+    #[test]
+    fn what_is_chosen_comes_first_and_what_is_not_wanted_does_not_come() {
+        let mut choices = ColumnChoices::default();
+        let at = |name| COLUMNS.iter().position(|it| it.name == name).unwrap();
+        choices[at("idle")] = ColumnChoice::Shown;
+        choices[at("finding")] = ColumnChoice::Hidden;
+        let names = names(60, &choices);
+        assert!(
+            names.contains(&"idle") && !names.contains(&"finding"),
+            "{names:?}"
+        );
+    }
+
+    #[test]
+    fn each_column_has_a_rank_of_its_own() {
+        let mut ranks: Vec<u8> = COLUMNS.iter().map(|it| it.rank).collect();
+        ranks.sort_unstable();
+        assert!(
+            ranks
+                .iter()
+                .enumerate()
+                .all(|(nth, rank)| nth == usize::from(*rank))
+        );
     }
 }

@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use super::keys::{Action, Scope};
 use super::ladder_pane::{LadderPane, evidence_lines};
 use super::reread::Reread;
-use super::{KeyOutcome, Screen, TextSeek, ViewContext};
+use super::{KeyOutcome, Screen, SeekResult, TextSeek, ViewContext};
 use crate::analysis::connection::Who;
 use crate::analysis::transcript::{ConnectionTranscript, SegmentKind, TranscriptStep};
 use crate::base::format::count;
@@ -329,10 +329,10 @@ impl Screen for CompareScreen {
         }
     }
 
-    fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> SeekResult {
         let side = &mut self.sides[self.focus];
         let transcript = side.reread.transcript().map(Arc::clone);
-        transcript.is_some_and(|it| side.pane.seek(needle, seek, &it))
+        transcript.map_or(SeekResult::Missing, |it| side.pane.seek(needle, seek, &it))
     }
 
     fn click(&mut self, column: u16, row: u16, _cx: &ViewContext<'_>) -> KeyOutcome {

@@ -25,8 +25,8 @@ use super::reread::Reread;
 use super::segments_pane::SegmentsPane;
 use super::text_layout::{ListPosition, Pager, find, holds, scroll_bar};
 use super::{
-    KeyOutcome, PromptInput, PromptQuestion, Screen, Task, TaskOutcome, TextSeek, ViewContext,
-    verdict_pane,
+    KeyOutcome, PromptInput, PromptQuestion, Screen, SeekResult, Task, TaskOutcome, TextSeek,
+    ViewContext, verdict_pane,
 };
 use crate::analysis::connection::Connection;
 use crate::analysis::transcript::ConnectionTranscript;
@@ -397,7 +397,7 @@ impl Screen for ConnectionScreen {
         self.write(path, cx)
     }
 
-    fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> SeekResult {
         let Some(reread) = self.reread.transcript().cloned() else {
             return self.verdict.seek(needle, seek);
         };
@@ -411,7 +411,7 @@ impl Screen for ConnectionScreen {
                 let found = find(all.len(), self.exchanges.selected, seek, |nth| {
                     holds(&request(&all[nth]), needle)
                 });
-                found.is_some_and(|row| self.exchanges.select(row))
+                self.exchanges.go_to(found)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The table of all connections: sorted by any column, filtered, some of them marked.
+//! The table of all connections: sorted by any column, filtered, in groups, some of them marked.
 //!
 //! ```text
 //!     #  client           server         ended by    finding
@@ -7,35 +7,39 @@
 //!  The server aborted with RST (frame 9) 0.041 s in, without a byte of the response; ...
 //! ```
 //!
-//! [`super::rows`] computes the rows and their order, [`super::columns`] chooses the columns.
+//! [`super::rows`] computes the rows and their order, [`super::columns`] chooses the columns, [`super::connection_table`]
+//! draws.
 
 use crate::report::rich_text::Tone;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::columns::{self, COLUMNS, Column, ColumnPlan, GAP};
+use super::choice::{ChoiceList, ChoiceRow};
+use super::columns::{self, COLUMNS, CellSource, ColumnChoice, ColumnChoices, ColumnPlan, GAP};
 use super::compare::CompareScreen;
 use super::completion::Completions;
+use super::connection_table::EDGE;
+use super::grouping::Grouping;
 use super::keys::{Action, Scope};
 use super::menu::{Menu, MenuItem};
-use super::rows::{Listing, RowsWanted, SortKey};
+use super::rows::{Listing, RowName, RowsWanted};
+use super::search_again::{FoundAgain, search_again};
+use super::sort_key::SortKey;
 use super::story::StoryScreen;
-use super::text_layout::{ListPosition, Paragraph, scroll_bar, width};
+use super::text_layout::{ListPosition, width};
 use super::text_search::TextSearch;
-use super::view_model::ViewModel;
 use super::{
-    KeyOutcome, PromptCompletion, PromptError, PromptInput, PromptQuestion, Screen, Task,
-    TaskOutcome, TextSeek, ViewContext,
+    KeyOutcome, PromptCompletion, PromptError, PromptInput, PromptQuestion, Screen, SeekResult,
+    Task, TaskOutcome, TextSeek, ViewContext,
 };
-use crate::analysis::connection::{ConnectionSummary, How};
-use crate::base::format::{capitalised, count, number};
-use crate::report::filter::Filter;
-use crate::report::rich_text::StyledLine;
+use crate::analysis::connection::ConnectionSummary;
+use crate::base::format::{count, number};
+use crate::report::filter::{Filter, RequestMatcher};
 use crate::report::wording::connection;
-use crate::report::wording::outcomes::{judged, remark};
 
 /// Rows at the bottom with details of the selected connection.
 const DETAIL_ROWS: u16 = 4;
@@ -44,28 +48,43 @@ const SMALL: u16 = 12;
 
 /// The table of all connections.
 pub(super) struct ConnectionsScreen {
-    listing: Listing,
-    rows_wanted: RowsWanted,
+    pub(super) listing: Listing,
+    pub(super) rows_wanted: RowsWanted,
+    /// What the filter says of a request.
+    matcher: Option<RequestMatcher>,
     /// The text of the current filter.
-    filter: String,
+    pub(super) filter: String,
     /// The filter being typed, and the filter and its text from before.
-    typing: Option<(String, Filter, String)>,
+    pub(super) typing: Option<(String, Filter, String)>,
     complaint: Option<PromptError>,
-    place: ListPosition,
-    /// The selected connection; it stays selected when others appear or disappear.
-    selected: Option<u32>,
+    pub(super) place: ListPosition,
+    /// What is selected; it stays selected when rows appear or disappear.
+    selected: Option<RowName>,
     /// The last row is selected, so the selection follows new connections.
     at_end: bool,
-    marked: BTreeSet<u32>,
-    plan: ColumnPlan,
+    pub(super) marked: BTreeSet<u32>,
+    pub(super) plan: ColumnPlan,
+    columns: ColumnChoices,
+    /// Servers are shown by their names, where they have one.
+    pub(super) names: bool,
     menu: Menu,
-    search: TextSearch,
-    completions: Completions,
+    choice: Option<(ChoiceKind, ChoiceList)>,
+    pub(super) search: TextSearch,
+    /// The reading again for what the filter cannot decide.
+    again: Option<Task<FoundAgain>>,
+    pub(super) completions: Completions,
     asking: PromptPurpose,
     export: Option<Task<Result<String, String>>>,
-    /// Result of the last export, shown until the next key.
-    note: Option<(Tone, String)>,
+    /// Result of the last export or search, shown until the next key.
+    pub(super) note: Option<(Tone, String)>,
     height: u16,
+}
+
+/// What is chosen from a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ChoiceKind {
+    Columns,
+    Grouping,
 }
 
 /// What the prompt asks for.
@@ -85,7 +104,9 @@ impl Default for ConnectionsScreen {
                 query: Filter::default(),
                 by: SortKey::Outcome,
                 down: false,
+                grouping: Grouping::None,
             },
+            matcher: None,
             filter: String::new(),
             typing: None,
             complaint: None,
@@ -94,8 +115,12 @@ impl Default for ConnectionsScreen {
             at_end: false,
             marked: BTreeSet::new(),
             plan: ColumnPlan::default(),
+            columns: ColumnChoices::default(),
+            names: false,
             menu: Menu::default(),
+            choice: None,
             search: TextSearch::default(),
+            again: None,
             completions: Completions::default(),
             asking: PromptPurpose::Filter,
             export: None,
@@ -107,36 +132,42 @@ impl Default for ConnectionsScreen {
 
 impl Screen for ConnectionsScreen {
     fn name(&self, _cx: &ViewContext<'_>) -> String {
-        let listed = self.listing.rows.places.len() as u64;
-        if self.rows_wanted.query.is_everything() {
-            return "Connections".to_owned();
+        let mut name = "Connections".to_owned();
+        if !self.rows_wanted.query.is_everything() {
+            let listed = self.listing.rows.places.len() as u64;
+            name += &format!(": {} of them {}", number(listed), self.rows_wanted.query);
         }
-        format!(
-            "Connections: {} of them {}",
-            number(listed),
-            self.rows_wanted.query
-        )
+        if self.rows_wanted.grouping != Grouping::None {
+            name += &format!(", by {}", self.rows_wanted.grouping.name());
+        }
+        name
     }
 
     fn scope(&self) -> Scope {
-        match self.menu.is_open() {
-            true => Scope::Menu,
-            false => Scope::Connections,
+        match self.choice {
+            _ if self.menu.is_open() => Scope::Menu,
+            Some((ChoiceKind::Columns, _)) => Scope::Columns,
+            Some((ChoiceKind::Grouping, _)) => Scope::Groups,
+            None => Scope::Connections,
         }
     }
 
     fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
         self.height = body.height;
         self.at_end = self.rows_wanted.by == SortKey::Number
-            && !self.listing.rows.places.is_empty()
-            && self.place.selected + 1 == self.listing.rows.places.len()
+            && self.listing.len() > 0
+            && self.place.selected + 1 == self.listing.len()
             && cx.is_growing();
-        let changed = self.listing.lay(cx, &self.rows_wanted);
-        let rows = self.listing.rows.places.len();
+        let mut changed = self.listing.lay(cx, &self.rows_wanted);
+        if self.search_again(cx) {
+            changed |= self.listing.lay(cx, &self.rows_wanted);
+        }
+        let rows = self.listing.len();
         let height = usize::from(table(body).height.saturating_sub(1));
         self.place.lay(rows, height);
         if changed {
-            let kept = self.selected.and_then(|id| self.listing.row_of(id));
+            let kept = self.selected.as_ref();
+            let kept = kept.and_then(|name| self.listing.row_of(name));
             let row = if self.at_end {
                 Some(rows.saturating_sub(1))
             } else {
@@ -144,13 +175,18 @@ impl Screen for ConnectionsScreen {
             };
             self.place.select(row.unwrap_or(0));
         }
-        self.selected = self.listing.summary(self.place.selected).map(|it| it.id);
+        self.hold();
         self.plan = self.planned(cx, body, height);
-        if let Some(seek) = self.search.take()
-            && !self.go_to_hit(seek)
-        {
-            let text = format!("“{}” is in none of these rows", self.search.needle());
-            self.note = Some((Tone::Warning, text));
+        if let Some((kind, _)) = self.choice {
+            let rows = self.choices(kind);
+            if let Some((_, list)) = &mut self.choice {
+                list.lay(rows, body.height);
+            }
+        }
+        let model = self.listing.model().cloned();
+        if let Some(seek) = self.search.take(model.as_deref()) {
+            let found = self.go_to_hit(seek, cx);
+            self.tell_sought(found);
         }
         if let Some(task) = &self.export {
             match task.take() {
@@ -174,14 +210,15 @@ impl Screen for ConnectionsScreen {
         if let Some(outcome) = self.menu.act(action) {
             return outcome;
         }
+        if let Some(outcome) = self.choose(action) {
+            return outcome;
+        }
         if self.place.act(action) {
-            self.selected = self.listing.summary(self.place.selected).map(|it| it.id);
+            self.hold();
             return KeyOutcome::Done;
         }
         match action {
-            Action::Open => self
-                .selected
-                .map_or(KeyOutcome::Ignored, KeyOutcome::Connection),
+            Action::Open => self.open(),
             Action::Filter => {
                 self.asking = PromptPurpose::Filter;
                 self.typing = Some((
@@ -192,11 +229,20 @@ impl Screen for ConnectionsScreen {
                 KeyOutcome::Ask(PromptQuestion {
                     label: "filter",
                     text: self.filter.clone(),
-                    hint: "by:server how:reset took:>5s status:5xx rule:… or any text",
+                    hint: "path:/x status:5xx how:reset took:>5s host 10.0.0.1 … or any text",
                 })
             }
-            Action::Sort => {
-                self.sort_next();
+            Action::Columns => {
+                let sorted = columns::position(self.rows_wanted.by);
+                self.offer(ChoiceKind::Columns, sorted)
+            }
+            Action::Group => {
+                let by = self.rows_wanted.grouping;
+                let at = Grouping::ALL.iter().position(|it| *it == by);
+                self.offer(ChoiceKind::Grouping, at.unwrap_or(0))
+            }
+            Action::Names => {
+                self.names = !self.names;
                 KeyOutcome::Done
             }
             Action::Reverse => {
@@ -204,43 +250,30 @@ impl Screen for ConnectionsScreen {
                 KeyOutcome::Done
             }
             Action::Mark => {
-                if let Some(id) = self.selected
-                    && !self.marked.remove(&id)
-                {
-                    self.marked.insert(id);
-                }
-                self.place.act(Action::Down);
-                self.selected = self.listing.summary(self.place.selected).map(|it| it.id);
+                self.mark();
                 KeyOutcome::Done
             }
-            Action::Finding => self.finding(cx),
+            Action::Finding => match self.listing.summary(self.place.selected) {
+                Some(summary) => open_finding(summary.id, cx),
+                None => KeyOutcome::Ignored,
+            },
             Action::Compare => match self.marked.iter().copied().collect::<Vec<_>>()[..] {
                 [one, two] => KeyOutcome::Open(Box::new(CompareScreen::new([one, two]))),
                 _ => KeyOutcome::Say("mark two connections with m to compare them".to_owned()),
             },
             Action::Copy => self.copy(cx),
-            Action::Export => {
-                self.asking = PromptPurpose::Path;
-                KeyOutcome::Ask(PromptQuestion {
-                    label: "write to",
-                    text: String::new(),
-                    hint: match self.marked.is_empty() {
-                        true => {
-                            "connections.pcapng: the listed ones; report.md .json .csv .txt: the report"
-                        }
-                        false => {
-                            "connections.pcapng: the marked ones; report.md .json .csv .txt: the report"
-                        }
-                    },
-                })
-            }
-            // `esc` first clears the marks, then the filter, and only then goes back.
+            Action::Export => self.ask_for_path(),
+            // `esc` first clears the marks, then the filter, then the groups, and only then goes back.
             Action::Back if !self.marked.is_empty() => {
                 self.marked.clear();
                 KeyOutcome::Done
             }
             Action::Back if !self.rows_wanted.query.is_everything() => {
                 self.set(Filter::default(), String::new());
+                KeyOutcome::Done
+            }
+            Action::Back if self.rows_wanted.grouping != Grouping::None => {
+                self.rows_wanted.grouping = Grouping::None;
                 KeyOutcome::Done
             }
             _ => KeyOutcome::Ignored,
@@ -280,21 +313,19 @@ impl Screen for ConnectionsScreen {
         }
     }
 
-    fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> SeekResult {
         self.note = None;
-        self.search.give_up(cx);
         let Some(model) = self.listing.model() else {
-            return false;
+            return SeekResult::Missing;
         };
         if !self.search.is_ready(needle, model) {
             self.search.begin(needle, seek, model, cx);
-            match self.search.take() {
+            if self.search.take(None).is_none() {
                 // Still searching; the result is reported when it arrives.
-                None => return true,
-                Some(_) => return self.go_to_hit(seek),
+                return SeekResult::UnderWay;
             }
         }
-        self.go_to_hit(seek)
+        self.go_to_hit(seek, cx)
     }
 
     fn complete(&mut self, line: &str, at: usize) -> Option<PromptCompletion> {
@@ -305,6 +336,7 @@ impl Screen for ConnectionsScreen {
         if let Ok(query) = Filter::parse(rows_wanted) {
             self.marked.clear();
             self.set(query, rows_wanted.to_owned());
+            self.rows_wanted.grouping = Grouping::None;
             self.place.select(0);
             self.selected = None;
         }
@@ -313,6 +345,13 @@ impl Screen for ConnectionsScreen {
     fn click(&mut self, column: u16, row: u16, _cx: &ViewContext<'_>) -> KeyOutcome {
         if let Some(outcome) = self.menu.click(row, self.height) {
             return outcome;
+        }
+        if let Some((_, list)) = &mut self.choice {
+            if list.click(row, self.height) {
+                return self.choose(Action::Open).unwrap_or(KeyOutcome::Done);
+            }
+            self.choice = None;
+            return KeyOutcome::Done;
         }
         if row == 0 {
             if let Some(by) = self.column_at(column) {
@@ -325,43 +364,17 @@ impl Screen for ConnectionsScreen {
         if !self.place.select(at) {
             return KeyOutcome::Ignored;
         }
-        self.selected = self.listing.summary(at).map(|it| it.id);
-        match (again, self.selected) {
-            (true, Some(id)) => KeyOutcome::Connection(id),
-            _ => KeyOutcome::Done,
+        self.hold();
+        match again {
+            true => self.open(),
+            false => KeyOutcome::Done,
         }
     }
 
     fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         let table = table(area);
-        self.draw_head(cx, table, buffer);
-        let rows = Rect {
-            y: table.y + 1.min(table.height),
-            height: table.height.saturating_sub(1),
-            ..table
-        };
-        if self.listing.rows.places.is_empty() {
-            self.draw_nothing(cx, rows, buffer);
-        }
+        self.draw_table(cx, table, buffer);
         if let Some(model) = self.listing.model() {
-            for (y, row) in (rows.top()..rows.bottom()).zip(self.place.top..) {
-                let Some(summary) = self.listing.summary(row) else {
-                    break;
-                };
-                let room = Rect {
-                    y,
-                    height: 1,
-                    ..rows
-                };
-                self.draw_row(cx, model, summary, row == self.place.selected, room, buffer);
-            }
-            scroll_bar(
-                self.listing.rows.places.len(),
-                self.place.top,
-                cx.look,
-                rows,
-                buffer,
-            );
             let beside = Rect {
                 y: table.bottom(),
                 height: area.bottom() - table.bottom(),
@@ -373,6 +386,9 @@ impl Screen for ConnectionsScreen {
                 }
                 _ => self.draw_details(cx, model, beside, buffer),
             }
+        }
+        if let Some((_, list)) = &self.choice {
+            list.draw(cx.look, area, buffer);
         }
         self.menu.draw(cx.look, area, buffer);
     }
@@ -388,19 +404,216 @@ fn table(body: Rect) -> Rect {
 }
 
 impl ConnectionsScreen {
-    fn go_to_hit(&mut self, seek: TextSeek) -> bool {
-        let rows = self.listing.rows.places.len();
+    /// What is selected stays selected.
+    fn hold(&mut self) {
+        self.selected = self.listing.name(self.place.selected);
+    }
+
+    fn open(&mut self) -> KeyOutcome {
+        if let Some(summary) = self.listing.summary(self.place.selected) {
+            return KeyOutcome::Connection(summary.id);
+        }
+        let group = self.listing.group(self.place.selected);
+        let Some(name) = group.map(|it| it.name.clone()) else {
+            return KeyOutcome::Ignored;
+        };
+        self.listing.toggle(&name);
+        KeyOutcome::Done
+    }
+
+    /// Marks the selected connection, or those of the selected group; if all are marked, takes the marks away.
+    fn mark(&mut self) {
+        let ids: Vec<u32> = match self.listing.group(self.place.selected) {
+            Some(group) => {
+                let summaries = self.listing.model().map(|it| &it.snapshot.summaries);
+                let places = group.places.iter();
+                places
+                    .filter_map(|place| summaries?.get(*place as usize).map(|it| it.id))
+                    .collect()
+            }
+            None => {
+                let summary = self.listing.summary(self.place.selected);
+                summary.map(|it| it.id).into_iter().collect()
+            }
+        };
+        let all = ids.iter().all(|id| self.marked.contains(id));
+        for id in ids {
+            match all {
+                true => self.marked.remove(&id),
+                false => self.marked.insert(id),
+            };
+        }
+        self.place.act(Action::Down);
+        self.hold();
+    }
+
+    fn offer(&mut self, kind: ChoiceKind, selected: usize) -> KeyOutcome {
+        let title = match kind {
+            ChoiceKind::Columns => "Columns: enter sorts by one, space shows or hides it",
+            ChoiceKind::Grouping => "Group by",
+        };
+        let list = ChoiceList::open(title, self.choices(kind), selected);
+        self.choice = Some((kind, list));
+        KeyOutcome::Done
+    }
+
+    fn choices(&self, kind: ChoiceKind) -> Vec<ChoiceRow> {
+        let mark = |on: bool| if on { "[x]" } else { "[ ]" }.to_owned();
+        match kind {
+            ChoiceKind::Columns => COLUMNS
+                .iter()
+                .map(|column| {
+                    let order = match (column.by == self.rows_wanted.by, self.rows_wanted.down) {
+                        (false, _) => "",
+                        (true, false) => "sorted by it, upwards; ",
+                        (true, true) => "sorted by it, downwards; ",
+                    };
+                    ChoiceRow {
+                        mark: mark(self.plan.shows(column.by)),
+                        name: column.name.to_owned(),
+                        help: format!("{order}{}", column.help),
+                    }
+                })
+                .collect(),
+            ChoiceKind::Grouping => Grouping::ALL
+                .iter()
+                .map(|it| ChoiceRow {
+                    mark: mark(*it == self.rows_wanted.grouping),
+                    name: it.name().to_owned(),
+                    help: it.help().to_owned(),
+                })
+                .collect(),
+        }
+    }
+
+    /// Handles an action while something is being chosen; `None` if nothing is.
+    fn choose(&mut self, action: Action) -> Option<KeyOutcome> {
+        let (kind, list) = self.choice.as_mut()?;
+        if list.act(action) {
+            return Some(KeyOutcome::Done);
+        }
+        let (kind, at) = (*kind, list.selected());
+        match (kind, action) {
+            (_, Action::Quit | Action::Suspend | Action::Redraw | Action::Light | Action::Help) => {
+                return None;
+            }
+            (ChoiceKind::Columns, Action::Open) => {
+                if let Some(column) = COLUMNS.get(at) {
+                    self.sort_by(column.by);
+                }
+            }
+            (ChoiceKind::Columns, Action::Toggle) => {
+                if let (Some(column), Some(choice)) = (COLUMNS.get(at), self.columns.get_mut(at)) {
+                    *choice = match self.plan.shows(column.by) {
+                        true => ColumnChoice::Hidden,
+                        false => ColumnChoice::Shown,
+                    };
+                }
+            }
+            (ChoiceKind::Grouping, Action::Open) => {
+                self.rows_wanted.grouping = Grouping::ALL.get(at).copied().unwrap_or_default();
+                self.choice = None;
+            }
+            (_, Action::Back | Action::Columns | Action::Group) => self.choice = None,
+            _ => {}
+        }
+        Some(KeyOutcome::Done)
+    }
+
+    fn go_to_hit(&mut self, seek: TextSeek, cx: &ViewContext<'_>) -> SeekResult {
+        let rows = self.listing.len();
         let found = super::text_layout::find(rows, self.place.selected, seek, |row| {
-            let summary = self.listing.summary(row);
-            summary.is_some_and(|summary| self.search.is_hit(summary.id))
+            match self.listing.summary(row) {
+                Some(summary) => self.search.is_hit(summary.id),
+                None => {
+                    let group = self.listing.group(row);
+                    group.is_some_and(|it| self.search.is_in(&it.name))
+                }
+            }
         });
-        let Some(row) = found else { return false };
-        self.place.select(row);
-        self.selected = self.listing.summary(row).map(|it| it.id);
-        true
+        let found = self.place.go_to(found);
+        self.hold();
+        // Before saying that there is none, or no more, look where the requests were not kept.
+        if matches!(found, SeekResult::Missing | SeekResult::Wrapped)
+            && let Some(model) = self.listing.model().cloned()
+            && !cx.is_growing()
+            && self.search.begin_again(seek, &model, cx)
+        {
+            return match self.search.take(Some(&model)) {
+                Some(seek) => self.go_to_hit(seek, cx),
+                None => SeekResult::UnderWay,
+            };
+        }
+        found
+    }
+
+    fn tell_sought(&mut self, found: SeekResult) {
+        self.note = match found {
+            SeekResult::Missing => {
+                let mut text = format!("pattern not found: {}", self.search.needle());
+                match self.search.not_searched() {
+                    0 => {}
+                    left => text += &format!(" ({} not searched)", number(left)),
+                }
+                Some((Tone::Warning, text))
+            }
+            SeekResult::Wrapped => Some((Tone::Plain, "search wrapped".to_owned())),
+            SeekResult::Found | SeekResult::UnderWay => None,
+        };
+    }
+
+    /// Reads the input again for connections for which the filter cannot be decided, once nobody types and all of the input is
+    /// there. Returns whether rows have come of it.
+    fn search_again(&mut self, cx: &ViewContext<'_>) -> bool {
+        let idle = self.typing.is_none() && !self.listing.is_under_way() && !cx.is_growing();
+        if self.again.is_none() && idle && !self.listing.is_read_again() {
+            let unknown = &self.listing.rows.unknown;
+            let model = self.listing.model().filter(|_| !unknown.is_empty());
+            if let Some(model) = model {
+                let (model, unknown) = (Arc::clone(model), unknown.clone());
+                let query = self.rows_wanted.query.clone();
+                let host = Arc::clone(&cx.session.host);
+                self.again =
+                    Some(cx.tasks.spawn(move |cancel| {
+                        search_again(&query, &model, &unknown, &*host, cancel)
+                    }));
+            }
+        }
+        let Some(task) = &self.again else {
+            return false;
+        };
+        match task.take() {
+            TaskOutcome::UnderWay => false,
+            TaskOutcome::Done(found) => {
+                if let Some(failure) = &found.failure {
+                    self.note = Some((Tone::Warning, failure.clone()));
+                }
+                self.listing.add(found);
+                self.again = None;
+                true
+            }
+            TaskOutcome::Gone => {
+                self.again = None;
+                false
+            }
+        }
+    }
+
+    /// What share of the input has been read again, in percent; `None` if it is not being read.
+    pub(super) fn read_again(&self, cx: &ViewContext<'_>) -> Option<u64> {
+        let bytes = match &self.again {
+            Some(task) => task.progress(),
+            None => self.search.read_again()?,
+        };
+        let of = cx.progress.of.unwrap_or(cx.progress.bytes).max(1);
+        Some((bytes.saturating_mul(100) / of).min(100))
     }
 
     fn set(&mut self, query: Filter, filter: String) {
+        if self.rows_wanted.query != query {
+            self.again = None;
+        }
+        self.matcher = query.of_request();
         self.rows_wanted.query = query;
         self.filter = filter;
         self.complaint = None;
@@ -412,12 +625,9 @@ impl ConnectionsScreen {
                 match Filter::parse(text) {
                     Ok(query) => self.set(query, text.trim().to_owned()),
                     Err(wrong) => {
-                        // The words before the one being typed already apply.
-                        let before = text.get(..wrong.at.start).unwrap_or_default();
-                        let before = before.rsplit_once(char::is_whitespace);
-                        let before = before.map_or("", |(before, _)| before);
-                        if let Ok(query) = Filter::parse(before) {
-                            self.set(query, before.trim().to_owned());
+                        // What is wrong changes nothing: the rows stay those of before.
+                        if let Some((_, query, filter)) = self.typing.clone() {
+                            self.set(query, filter);
                         }
                         let meant = wrong.instead.map(|it| format!("did you mean {it}? "));
                         self.complaint = Some(PromptError {
@@ -442,20 +652,34 @@ impl ConnectionsScreen {
         KeyOutcome::Done
     }
 
+    fn ask_for_path(&mut self) -> KeyOutcome {
+        self.asking = PromptPurpose::Path;
+        KeyOutcome::Ask(PromptQuestion {
+            label: "write to",
+            text: String::new(),
+            hint: match self.marked.is_empty() {
+                true => {
+                    "connections.pcapng: the listed ones; report.md .json .csv .txt: the report"
+                }
+                false => {
+                    "connections.pcapng: the marked ones; report.md .json .csv .txt: the report"
+                }
+            },
+        })
+    }
+
     fn write(&mut self, path: PathBuf, cx: &ViewContext<'_>) -> KeyOutcome {
         let Some(model) = self.listing.model().cloned() else {
             return KeyOutcome::Done;
         };
-        let host = std::sync::Arc::clone(&cx.session.host);
+        let host = Arc::clone(&cx.session.host);
         let name = path.display().to_string();
         let is_capture = path
             .extension()
             .is_some_and(|it| it.eq_ignore_ascii_case("pcapng"));
         let task = if is_capture {
             let summaries: Vec<ConnectionSummary> = match self.marked.is_empty() {
-                true => (0..self.listing.rows.places.len())
-                    .filter_map(|row| self.listing.summary(row).copied())
-                    .collect(),
+                true => self.listing.summaries().copied().collect(),
                 false => self
                     .marked
                     .iter()
@@ -482,21 +706,6 @@ impl ConnectionsScreen {
         KeyOutcome::Done
     }
 
-    fn sort_next(&mut self) {
-        let shown: Vec<SortKey> = self
-            .plan
-            .shown
-            .iter()
-            .map(|(at, _)| COLUMNS[*at].by)
-            .collect();
-        let at = shown.iter().position(|by| *by == self.rows_wanted.by);
-        let next = at.map_or(0, |at| (at + 1) % shown.len().max(1));
-        if let Some(by) = shown.get(next) {
-            self.rows_wanted.by = *by;
-            self.rows_wanted.down = by.begins_with_most();
-        }
-    }
-
     fn sort_by(&mut self, by: SortKey) {
         if self.rows_wanted.by == by {
             self.rows_wanted.down = !self.rows_wanted.down;
@@ -517,15 +726,8 @@ impl ConnectionsScreen {
         None
     }
 
-    fn finding(&self, cx: &ViewContext<'_>) -> KeyOutcome {
-        let Some(id) = self.selected else {
-            return KeyOutcome::Ignored;
-        };
-        open_finding(id, cx)
-    }
-
     fn copy(&mut self, cx: &ViewContext<'_>) -> KeyOutcome {
-        let Some(summary) = self.listing.summary(self.place.selected) else {
+        let Some((place, summary)) = self.listing.placed(self.place.selected) else {
             return KeyOutcome::Ignored;
         };
         let mut items = vec![
@@ -547,6 +749,11 @@ impl ConnectionsScreen {
                 connection::story(record, &cx.snapshot().frames),
             ));
         }
+        if let Some(model) = self.listing.model()
+            && let Some(request) = columns::shown_request(self.source(model, place, summary))
+        {
+            items.push(MenuItem::new("request", columns::spelled(&request)));
+        }
         if !self.filter.is_empty() {
             items.push(MenuItem::new("this filter", self.filter.clone()));
         }
@@ -554,288 +761,47 @@ impl ConnectionsScreen {
         KeyOutcome::Done
     }
 
+    pub(super) const fn source<'a>(
+        &'a self,
+        model: &'a super::ViewModel,
+        place: usize,
+        summary: &'a ConnectionSummary,
+    ) -> CellSource<'a> {
+        CellSource {
+            summary,
+            place,
+            model,
+            names: self.names,
+            matcher: self.matcher.as_ref(),
+        }
+    }
+
     fn planned(&self, cx: &ViewContext<'_>, body: Rect, height: usize) -> ColumnPlan {
         let mut wanted = [0; COLUMNS.len()];
         if let Some(model) = self.listing.model() {
             let rows = self.place.top..self.place.top + height;
-            for summary in rows.filter_map(|row| self.listing.summary(row)) {
+            for (place, summary) in rows.filter_map(|row| self.listing.placed(row)) {
+                let source = self.source(model, place, summary);
                 for (wanted, column) in wanted.iter_mut().zip(&COLUMNS) {
-                    let (_, text) = columns::cell(column.by, summary, model, cx.look);
+                    let (_, text) = columns::cell(column.by, source, cx.look);
                     *wanted = (*wanted).max(width(&text));
                 }
             }
         }
         // One column is reserved for the scroll bar.
         let room = usize::from(body.width).saturating_sub(EDGE + 1);
-        match &cx.session.columns {
-            Some(names) => ColumnPlan::chosen(names, room, &wanted),
-            None => ColumnPlan::new(room, &wanted),
+        let untouched = self.columns == ColumnChoices::default();
+        if let Some(names) = cx.session.columns.as_ref().filter(|_| untouched) {
+            return ColumnPlan::chosen(names, room, &wanted);
         }
+        let mut columns = self.columns;
+        let request = &mut columns[columns::position(SortKey::Request)];
+        // What a filter finds in requests should be seen.
+        if self.matcher.is_some() && *request == ColumnChoice::Auto {
+            *request = ColumnChoice::Shown;
+        }
+        ColumnPlan::new(room, &wanted, &columns)
     }
-
-    fn draw_head(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
-        let mut x = area.x + EDGE as u16;
-        for (at, wide) in &self.plan.shown {
-            let column = &COLUMNS[*at];
-            let sorted = column.by == self.rows_wanted.by;
-            let sign = if sorted {
-                cx.look.glyphs.sorted[usize::from(self.rows_wanted.down)]
-            } else {
-                ""
-            };
-            let text = format!("{}{sign}", column.name);
-            let tone = if sorted { Tone::Heading } else { Tone::Faint };
-            draw_cell(column, *wide, (tone, text), &mut x, area, cx, buffer);
-        }
-    }
-
-    fn draw_row(
-        &self,
-        cx: &ViewContext<'_>,
-        model: &ViewModel,
-        summary: &ConnectionSummary,
-        selected: bool,
-        area: Rect,
-        buffer: &mut Buffer,
-    ) {
-        let glyphs = &cx.look.glyphs;
-        if selected {
-            buffer.set_stringn(
-                area.x,
-                area.y,
-                glyphs.cursor,
-                1,
-                cx.look.theme.style(Tone::Key),
-            );
-        }
-        if self.marked.contains(&summary.id) {
-            buffer.set_stringn(area.x + 1, area.y, "*", 1, cx.look.theme.style(Tone::Key));
-        } else if let Some(severity) = columns::worst(summary, model)
-            && !self
-                .plan
-                .shown
-                .iter()
-                .any(|(at, _)| COLUMNS[*at].by == SortKey::Finding)
-        {
-            buffer.set_stringn(
-                area.x + 1,
-                area.y,
-                glyphs.sign(severity),
-                1,
-                cx.look.theme.style(severity.into()),
-            );
-        }
-        let mut x = area.x + EDGE as u16;
-        for (at, wide) in &self.plan.shown {
-            let column = &COLUMNS[*at];
-            let cell = columns::cell(column.by, summary, model, cx.look);
-            draw_cell(column, *wide, cell, &mut x, area, cx, buffer);
-        }
-        if selected {
-            let row = Rect {
-                width: area.width.saturating_sub(1),
-                ..area
-            };
-            buffer.set_style(row, cx.look.theme.style(Tone::Selected));
-        }
-    }
-
-    fn draw_nothing(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
-        let text = if self.listing.is_under_way() {
-            "…"
-        } else if self.rows_wanted.query.is_everything() {
-            "no connection so far"
-        } else {
-            "no connection is like this; esc shows all of them"
-        };
-        let room = Rect {
-            x: area.x + 2.min(area.width),
-            width: area.width.saturating_sub(2),
-            ..area
-        };
-        StyledLine::default()
-            .faint(text)
-            .draw(cx.look, room, buffer);
-    }
-
-    /// Draws details of the selected connection.
-    fn draw_details(
-        &self,
-        cx: &ViewContext<'_>,
-        model: &ViewModel,
-        area: Rect,
-        buffer: &mut Buffer,
-    ) {
-        if area.is_empty() {
-            return;
-        }
-        let rule = cx.look.glyphs.rule.repeat(usize::from(area.width));
-        buffer.set_stringn(
-            area.x,
-            area.y,
-            rule,
-            usize::from(area.width),
-            cx.look.theme.style(Tone::Faint),
-        );
-        let mut right = Vec::new();
-        if !self.marked.is_empty() {
-            right.push(format!("{} marked", number(self.marked.len() as u64)));
-        }
-        if self.listing.rows.unknown > 0 {
-            right.push(format!(
-                "{} more cannot be told: their requests were not kept",
-                number(self.listing.rows.unknown)
-            ));
-        }
-        if self.search.is_under_way() {
-            right.push("searching".to_owned());
-        } else if self.listing.is_under_way() {
-            right.push("sorting".to_owned());
-        }
-        if let Some((tone, text)) = &self.note {
-            let line = StyledLine::of(*tone, format!(" {text} "));
-            line.draw_right(
-                cx.look,
-                Rect {
-                    height: 1,
-                    width: area.width.saturating_sub(2),
-                    ..area
-                },
-                buffer,
-            );
-        } else if !right.is_empty() {
-            let line = StyledLine::default().faint(format!(" {} ", right.join(", ")));
-            line.draw_right(
-                cx.look,
-                Rect {
-                    height: 1,
-                    width: area.width.saturating_sub(2),
-                    ..area
-                },
-                buffer,
-            );
-        }
-        if !self.rows_wanted.query.is_everything() {
-            let listed = number(self.listing.rows.places.len() as u64);
-            let all = number(model.snapshot.connections_total());
-            let line = StyledLine::default()
-                .faint(format!(" {listed} of {all} are "))
-                .with(Tone::Code, self.filter.clone())
-                .plain(" ");
-            let room = Rect {
-                x: area.x + 2.min(area.width),
-                width: area.width.saturating_sub(4),
-                height: 1,
-                ..area
-            };
-            line.draw(cx.look, room, buffer);
-        }
-        let Some(summary) = self.listing.summary(self.place.selected) else {
-            return;
-        };
-        let told = match model.snapshot.connection(summary.id) {
-            Some(record) => {
-                connection::story(record, &model.snapshot.frames) + &remark(summary.outcome)
-            }
-            None => in_short(summary),
-        };
-        let paragraph = Paragraph::new(0, told);
-        let rows = paragraph.rows(area.width.saturating_sub(2));
-        for (row, y) in rows.iter().zip(area.y + 1..area.bottom()) {
-            let room = Rect {
-                x: area.x + 1,
-                y,
-                width: area.width.saturating_sub(2),
-                height: 1,
-            };
-            row.line.draw(cx.look, room, buffer);
-        }
-    }
-
-    /// Draws the completions of the filter line.
-    fn draw_completions(&self, text: &str, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
-        if area.is_empty() {
-            return;
-        }
-        let rule = cx.look.glyphs.rule.repeat(usize::from(area.width));
-        buffer.set_stringn(
-            area.x,
-            area.y,
-            rule,
-            usize::from(area.width),
-            cx.look.theme.style(Tone::Faint),
-        );
-        let listed = self.listing.rows.places.len() as u64;
-        let found = StyledLine::default()
-            .faint(format!(" {} ", count(listed, "connection", "connections")));
-        found.draw_right(
-            cx.look,
-            Rect {
-                height: 1,
-                width: area.width.saturating_sub(2),
-                ..area
-            },
-            buffer,
-        );
-        let mut line = StyledLine::default();
-        for (text, taken) in self.completions.of(text) {
-            let tone = if taken { Tone::Here } else { Tone::Key };
-            line = line.with(tone, text).plain("  ");
-        }
-        let paragraph = Paragraph::new(0, line);
-        let rows = paragraph.rows(area.width.saturating_sub(2));
-        for (row, y) in rows.iter().zip(area.y + 1..area.bottom()) {
-            let room = Rect {
-                x: area.x + 1,
-                y,
-                width: area.width.saturating_sub(2),
-                height: 1,
-            };
-            row.line.draw(cx.look, room, buffer);
-        }
-    }
-}
-
-/// Columns for the cursor, the mark, and a blank.
-const EDGE: usize = 3;
-
-fn draw_cell(
-    column: &Column,
-    wide: usize,
-    (tone, text): (Tone, String),
-    x: &mut u16,
-    area: Rect,
-    cx: &ViewContext<'_>,
-    buffer: &mut Buffer,
-) {
-    let room = Rect {
-        x: (*x).min(area.right()),
-        y: area.y,
-        width: u16::try_from(wide)
-            .unwrap_or(0)
-            .min(area.right().saturating_sub(*x)),
-        height: 1,
-    };
-    let line = StyledLine::of(tone, text);
-    match column.right {
-        true => line.draw_right(cx.look, room, buffer),
-        false => line.draw(cx.look, room, buffer),
-    };
-    *x = x.saturating_add(u16::try_from(wide + GAP).unwrap_or(0));
-}
-
-/// One sentence about a connection whose record was not kept.
-fn in_short(summary: &ConnectionSummary) -> String {
-    if summary.how == How::Open {
-        return "Still open when the capture ends.".to_owned();
-    }
-    format!(
-        "{}: {}, {}, {}. Enter shows it, segment by segment.",
-        capitalised(&judged(summary.outcome)),
-        connection::who(summary.by),
-        connection::how(summary.how),
-        connection::when(summary.phase)
-    )
 }
 
 /// Opens the worst finding that names a connection.

@@ -14,7 +14,7 @@ use super::narrowed;
 use super::story::{self, StoryScreen};
 use super::text_layout::{ListPosition, Pager, Paragraph, find, holds, scroll_bar};
 use super::view_model::FindingGroup;
-use super::{KeyOutcome, Screen, TextSeek, ViewContext};
+use super::{KeyOutcome, Screen, SeekResult, TextSeek, ViewContext};
 use crate::report::rich_text::StyledLine;
 use crate::rules::Finding;
 
@@ -159,7 +159,7 @@ impl Screen for FindingsScreen {
         }
     }
 
-    fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> SeekResult {
         let findings = &cx.snapshot().findings;
         let groups = &cx.model.groups;
         let found = find(groups.len(), self.place.selected, seek, |nth| {
@@ -170,7 +170,7 @@ impl Screen for FindingsScreen {
                 texts.into_iter().any(|text| holds(text, needle))
             })
         });
-        let found = found.is_some_and(|nth| self.place.select(nth));
+        let found = self.place.go_to(found);
         self.hold(cx);
         found
     }

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use super::keys::{self, Action, Scope};
 use super::text_layout::{Pager, Paragraph};
 use super::view_model::OutcomeClass;
-use super::{KeyOutcome, Screen, TextSeek, ViewContext};
+use super::{KeyOutcome, Screen, SeekResult, TextSeek, ViewContext};
 use crate::report::rich_text::StyledLine;
 use crate::rules::Rule;
 
@@ -167,7 +167,7 @@ impl Screen for HelpScreen {
         }
     }
 
-    fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> SeekResult {
         self.pager.seek(needle, seek)
     }
 

@@ -60,8 +60,14 @@ pub enum Action {
     Export,
     /// Edits the filter.
     Filter,
-    /// Sorts by the next column.
-    Sort,
+    /// Chooses the columns, and the one to sort by.
+    Columns,
+    /// Chooses what to group by.
+    Group,
+    /// Switches between names and addresses.
+    Names,
+    /// Shows or hides what is selected in a list.
+    Toggle,
     /// Reverses the order.
     Reverse,
     /// Opens the page of the rule.
@@ -114,7 +120,10 @@ impl Action {
             Self::CopyMore => "copy-more",
             Self::Export => "export",
             Self::Filter => "filter",
-            Self::Sort => "sort",
+            Self::Columns => "columns",
+            Self::Group => "group",
+            Self::Names => "names",
+            Self::Toggle => "toggle",
             Self::Reverse => "reverse",
             Self::Rule => "rule",
             Self::Connections => "connections",
@@ -154,6 +163,10 @@ pub enum Scope {
     Sockets,
     /// On text pages: the help and the rules' pages.
     Page,
+    /// In the list of columns.
+    Columns,
+    /// In the list of what to group by.
+    Groups,
     /// In a menu.
     Menu,
     /// In the prompt.
@@ -162,7 +175,7 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes, in the order of the help screen.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Everywhere,
         Self::Overview,
         Self::Findings,
@@ -172,6 +185,8 @@ impl Scope {
         Self::Compare,
         Self::Sockets,
         Self::Page,
+        Self::Columns,
+        Self::Groups,
         Self::Menu,
         Self::Line,
     ];
@@ -189,6 +204,8 @@ impl Scope {
             Self::Compare => "two-connections",
             Self::Sockets => "sockets",
             Self::Page => "page",
+            Self::Columns => "columns",
+            Self::Groups => "groups",
             Self::Menu => "menu",
             Self::Line => "line",
         }
@@ -207,6 +224,8 @@ impl Scope {
             Self::Compare => "Two connections",
             Self::Sockets => "Sockets",
             Self::Page => "Help and rules",
+            Self::Columns => "The columns",
+            Self::Groups => "What to group by",
             Self::Menu => "A menu",
             Self::Line => "While typing",
         }
@@ -370,8 +389,10 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Sockets, &[key(K::Enter)], A::Open, "its connections", "list the connections between this client and this server"),
 
         row(S::Connections, &[key(K::Enter), key(K::Right), char('l')], A::Open, "open", "open the connection"),
-        row(S::Connections, &[char('f')], A::Filter, "filter", "list only some: by:server how:reset took:>5s status:5xx rule:… -client:10.0.0.0/8"),
-        row(S::Connections, &[char('s')], A::Sort, "sort", "sort by the next column"),
+        row(S::Connections, &[char('f')], A::Filter, "filter", "list only some: path:/x status:5xx how:reset took:>5s -client:10.0.0.0/8, host 10.0.0.1 and port 80"),
+        row(S::Connections, &[char('s')], A::Columns, "columns", "choose the columns, and the one to sort by"),
+        row(S::Connections, &[char('b')], A::Group, "group", "group by server, host, path, client, outcome or rule; enter shows a group's connections"),
+        row(S::Connections, &[char('a')], A::Names, "names", "servers by their names, from DNS, TLS and Host, or by address"),
         row(S::Connections, &[char('r')], A::Reverse, "", "turn the order round"),
         row(S::Connections, &[char('i')], A::Finding, "finding", "read the worst finding that names it"),
         row(S::Connections, &[char('m')], A::Mark, "", "mark it, or take the mark away"),
@@ -393,6 +414,13 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Compare, &[key(K::Enter)], A::Open, "open", "open the connection, at the selected segment"),
         row(S::Compare, &[char('d')], A::Times, "times", "show times since the beginning, since the segment before, or of day"),
 
+        row(S::Columns, &[key(K::Enter)], A::Open, "sort by it", "sort by this column; again turns the order round"),
+        row(S::Columns, &[char(' ')], A::Toggle, "show or hide", "show or hide this column"),
+        row(S::Columns, &[char('s')], A::Columns, "", "close the list"),
+
+        row(S::Groups, &[key(K::Enter)], A::Open, "group by it", "group by this"),
+        row(S::Groups, &[char('b')], A::Group, "", "close the list"),
+
         row(S::Menu, &[key(K::Enter), char('y')], A::Open, "copy it", "take what is marked"),
 
         row(S::Line, &[key(K::Tab)], A::Complete, "", "complete the word of a filter; again for the next that fits"),
@@ -402,7 +430,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Everywhere, &[char('2')], A::Tab(1), "", "Findings"),
         row(S::Everywhere, &[char('3')], A::Tab(2), "", "Connections"),
         row(S::Everywhere, &[char('4')], A::Tab(3), "", "Sockets"),
-        row(S::Everywhere, &[char('/')], A::Search, "search", "search on this screen"),
+        row(S::Everywhere, &[char('/')], A::Search, "search", "search on this screen, in connections all requests too"),
         row(S::Everywhere, &[char('n')], A::SearchNext, "", "next place found"),
         row(S::Everywhere, &[char('N')], A::SearchPrevious, "", "place found before"),
         row(S::Everywhere, &[char('!')], A::Worst, "", "read the worst finding"),

@@ -15,7 +15,7 @@ use ratatui::layout::Rect;
 
 use super::text_layout::{ListPosition, holds, scroll_bar, width};
 use super::times::{self, TimeStyle};
-use super::{Action, Look, TextSeek, ViewContext};
+use super::{Action, Look, SeekResult, TextSeek, ViewContext};
 use crate::analysis::connection::{Connection, Standing, State, Who};
 use crate::analysis::transcript::{
     ConnectionTranscript, SegmentKind, TranscriptRow, TranscriptRows, TranscriptStep,
@@ -145,7 +145,7 @@ impl LadderPane {
         needle: &str,
         seek: TextSeek,
         reread: &ConnectionTranscript,
-    ) -> bool {
+    ) -> SeekResult {
         let lines = &self.segment_rows.lines;
         let found = super::text_layout::find(lines.len(), self.place.selected, seek, |nth| {
             match lines[nth] {
@@ -157,7 +157,7 @@ impl LadderPane {
                 _ => false,
             }
         });
-        found.is_some_and(|row| self.place.select(row))
+        self.place.go_to(found)
     }
 
     /// The whole ladder as text.

@@ -17,15 +17,18 @@
 mod app;
 mod bytes_pane;
 mod chart;
+mod choice;
 mod columns;
 mod compare;
 mod completion;
 mod connection;
+mod connection_table;
 mod connections;
 mod finding_ladder;
 mod finding_words;
 mod findings;
 mod glyphs;
+mod grouping;
 mod help;
 pub mod keys;
 mod ladder_pane;
@@ -35,8 +38,10 @@ mod overview;
 mod prompt;
 mod reread;
 mod rows;
+mod search_again;
 mod segments_pane;
 mod sockets;
+mod sort_key;
 mod story;
 mod task;
 mod text_layout;
@@ -62,7 +67,7 @@ pub use theme::{Colours, Depth, Theme};
 pub use times::TimeStyle;
 pub use view_model::ViewModel;
 
-use crate::analysis::connection::ConnectionSummary;
+use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::frame_ref::FrameNumber;
 use crate::report::snapshot::{ReadProgress, Snapshot};
@@ -110,6 +115,19 @@ pub trait Host: Send + Sync {
     /// A message for the user.
     fn write_frames(&self, _of: &[ConnectionSummary], _to: &Path) -> Result<u64, String> {
         Err("the packets cannot be written from here".to_owned())
+    }
+
+    /// Reads the input again and passes every connection to `each`, unnumbered. `goes_on` is called now and then with the
+    /// number of bytes read; once it returns false the reading stops.
+    ///
+    /// # Errors
+    /// A message for the user: why it is not possible.
+    fn reread_all(
+        &self,
+        _goes_on: &mut dyn FnMut(u64) -> bool,
+        _each: &mut dyn FnMut(&Connection),
+    ) -> Result<(), String> {
+        Err("the capture cannot be read again".to_owned())
     }
 
     /// Whether a file exists that would be overwritten.
@@ -227,10 +245,9 @@ pub trait Screen {
         None
     }
 
-    /// Searches for text from the selection on, wrapping around the end, and selects the hit. Returns whether there is
-    /// one.
-    fn seek(&mut self, _needle: &str, _seek: TextSeek, _cx: &ViewContext<'_>) -> bool {
-        false
+    /// Searches for text from the selection on, wrapping around the end, and selects the hit.
+    fn seek(&mut self, _needle: &str, _seek: TextSeek, _cx: &ViewContext<'_>) -> SeekResult {
+        SeekResult::Missing
     }
 
     /// Shows what another screen asks for, such as a filter. Only called on tabs.
@@ -317,6 +334,19 @@ pub enum TextSeek {
     Next,
     /// Before the selection.
     Previous,
+}
+
+/// What a text search came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeekResult {
+    /// The text is nowhere on the screen.
+    Missing,
+    /// The hit is selected.
+    Found,
+    /// The hit is selected, and the search went around the end or the beginning to get there.
+    Wrapped,
+    /// The search goes on in a task; the screen itself reports what it came to.
+    UnderWay,
 }
 
 /// A part of what is being typed that cannot be parsed.

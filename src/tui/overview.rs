@@ -20,7 +20,7 @@ use super::narrowed;
 use super::story::StoryScreen;
 use super::text_layout::{LEGIBLE, ListPosition, Paragraph, WrappedRow, find, holds};
 use super::view_model::{FindingGroup, OutcomeClass};
-use super::{KeyOutcome, Screen, TextSeek, ViewContext};
+use super::{KeyOutcome, Screen, SeekResult, TextSeek, ViewContext};
 use crate::base::escape::escape;
 use crate::base::format::duration;
 use crate::base::format::{count, number};
@@ -149,7 +149,7 @@ impl Screen for OverviewScreen {
         }
     }
 
-    fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> SeekResult {
         let findings = &cx.snapshot().findings;
         let found = find(cx.model.groups.len(), self.place.selected, seek, |nth| {
             let finding = findings.get(cx.model.groups[nth].first);
@@ -157,7 +157,7 @@ impl Screen for OverviewScreen {
                 holds(&subject(&cx.model.groups[nth], it), needle) || holds(it.rule, needle)
             })
         });
-        found.is_some_and(|nth| self.place.select(nth))
+        self.place.go_to(found)
     }
 
     fn click(&mut self, column: u16, row: u16, cx: &ViewContext<'_>) -> KeyOutcome {

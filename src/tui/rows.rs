@@ -1,81 +1,54 @@
-//! Which connections the table lists, and in which order. Computed in a task, for hundreds of thousands of
+//! Which connections the table lists, in which order and in which groups. Computed in a task, for hundreds of thousands of
 //! connections.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::columns::{self, CellSource};
+use super::grouping::{self, Grouping, RowGroup};
+use super::search_again::FoundAgain;
+use super::sort_key::SortKey;
 use super::view_model::ViewModel;
 use super::{Task, TaskOutcome, ViewContext};
 use crate::analysis::connection::{ConnectionSummary, How};
 use crate::base::net::Endpoint;
 use crate::report::filter::{Filter, FilterEvaluator};
 
-/// The sort key of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum SortKey {
-    Number,
-    Client,
-    Server,
-    Opened,
-    Lasted,
-    Ended,
-    Outcome,
-    Reason,
-    When,
-    Requests,
-    Status,
-    Bytes,
-    Finding,
-}
-
-impl SortKey {
-    #[cfg(test)]
-    pub(super) const ALL: [Self; 13] = [
-        Self::Number,
-        Self::Client,
-        Self::Server,
-        Self::Opened,
-        Self::Lasted,
-        Self::Ended,
-        Self::Outcome,
-        Self::Reason,
-        Self::When,
-        Self::Requests,
-        Self::Status,
-        Self::Bytes,
-        Self::Finding,
-    ];
-
-    /// Whether the first press sorts in descending order, because the largest values are of interest.
-    pub(super) const fn begins_with_most(self) -> bool {
-        matches!(
-            self,
-            Self::Lasted | Self::Requests | Self::Bytes | Self::Finding | Self::Status
-        )
-    }
-}
-
-/// The filter and the order that the user has chosen.
+/// The filter, the order and the grouping that the user has chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RowsWanted {
     pub(super) query: Filter,
     pub(super) by: SortKey,
     pub(super) down: bool,
+    pub(super) grouping: Grouping,
 }
 
-/// The rows for one snapshot and one filter and order.
+/// The rows for one snapshot and what was wanted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TableRows {
     /// Indices into the snapshot's connection summaries, in display order.
     pub(super) places: Vec<u32>,
-    /// Connections for which the filter cannot be decided.
-    pub(super) unknown: u64,
+    /// Those for which the filter cannot be decided, ascending.
+    pub(super) unknown: Vec<u32>,
+    /// The groups, if there are any, and the connections in them.
+    pub(super) groups: Vec<RowGroup>,
 }
 
 impl TableRows {
-    pub(super) fn new(model: &ViewModel, rows_wanted: &RowsWanted) -> Self {
+    /// `again` is what reading again has decided for this filter.
+    pub(super) fn new(
+        model: &ViewModel,
+        rows_wanted: &RowsWanted,
+        again: Option<&FoundAgain>,
+    ) -> Self {
         let snapshot = &model.snapshot;
         let chosen = FilterEvaluator::new(&rows_wanted.query, snapshot, &model.naming).chosen();
-        let mut places = chosen.rows;
+        let (mut places, mut unknown) = (chosen.rows, chosen.unknown);
+        if let Some(again) = again {
+            places.extend(&again.hits);
+            places.sort_unstable();
+            unknown.clone_from(&again.unread);
+        }
         if snapshot.narrowed.is_some() {
             let shown = |place: &u32| snapshot.summaries.get(*place as usize);
             places.retain(|place| shown(place).is_some_and(|it| model.shows(it.id)));
@@ -83,10 +56,7 @@ impl TableRows {
         if rows_wanted.by != SortKey::Number {
             let mut keyed: Vec<(Sorting, u32)> = places
                 .iter()
-                .filter_map(|place| {
-                    let summary = snapshot.summaries.get(*place as usize)?;
-                    Some((sorting(model, summary, rows_wanted.by), *place))
-                })
+                .filter_map(|place| Some((sorting(model, *place, rows_wanted.by)?, *place)))
                 .collect();
             // Equal keys stay in the order of their first frame, ascending or descending.
             match rows_wanted.down {
@@ -99,21 +69,38 @@ impl TableRows {
         } else if rows_wanted.down {
             places.reverse();
         }
+        let groups = grouping::groups(model, &places, rows_wanted.grouping);
         Self {
             places,
-            unknown: chosen.unknown,
+            unknown,
+            groups,
         }
     }
 }
 
 type Sorting = (u128, u64);
 
-fn sorting(model: &ViewModel, summary: &ConnectionSummary, by: SortKey) -> Sorting {
+fn sorting(model: &ViewModel, place: u32, by: SortKey) -> Option<Sorting> {
+    let place = place as usize;
+    let summary = model.snapshot.summaries.get(place)?;
     let one = |key: u64| (u128::from(key), 0);
-    match by {
+    Some(match by {
         SortKey::Number => one(summary.id.into()),
         SortKey::Client => endpoint(&summary.client),
         SortKey::Server => endpoint(&summary.server),
+        SortKey::Host => text(model.snapshot.host(place).unwrap_or_default()),
+        SortKey::Protocol => one(summary.protocol as u64),
+        SortKey::Request => {
+            let source = CellSource {
+                summary,
+                place,
+                model,
+                names: false,
+                matcher: None,
+            };
+            let target = columns::shown_request(source).map(|request| request.target);
+            text(target.unwrap_or_default())
+        }
         SortKey::Opened => one(summary.first.time.as_nanos().cast_unsigned() ^ 1 << 63),
         SortKey::Lasted => (summary.last.since(summary.first.time).as_nanos(), 0),
         SortKey::Ended => {
@@ -131,6 +118,11 @@ fn sorting(model: &ViewModel, summary: &ConnectionSummary, by: SortKey) -> Sorti
         SortKey::Requests => one(summary.exchanges.into()),
         SortKey::Status => one(summary.status.into()),
         SortKey::Bytes => one(summary.bytes[0].saturating_add(summary.bytes[1])),
+        SortKey::Sent => one(summary.bytes[0]),
+        SortKey::Received => one(summary.bytes[1]),
+        SortKey::Handshake => one(summary.connected_after.into()),
+        SortKey::Idle => one(summary.idle.into()),
+        SortKey::Retransmitted => one(summary.retransmitted.into()),
         SortKey::Finding => {
             let numbers = model.naming.numbers(summary.id);
             // The first number is the worst finding's; a lower number is a worse finding.
@@ -145,7 +137,18 @@ fn sorting(model: &ViewModel, summary: &ConnectionSummary, by: SortKey) -> Sorti
                 ),
             }
         }
+    })
+}
+
+/// The beginning of a text; further than that, nobody looks for the order of rows.
+fn text(text: &[u8]) -> Sorting {
+    let mut bytes = [0; 24];
+    for (to, from) in bytes.iter_mut().zip(text) {
+        *to = from.to_ascii_lowercase();
     }
+    let [first @ .., _, _, _, _, _, _, _, _] = bytes;
+    let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, rest @ ..] = bytes;
+    (u128::from_be_bytes(first), u64::from_be_bytes(rest))
 }
 
 fn endpoint(end: &Endpoint) -> Sorting {
@@ -159,15 +162,41 @@ fn endpoint(end: &Endpoint) -> Sorting {
 /// Rows, and the view model that they index into.
 type ReadyRows = (TableRows, Arc<ViewModel>);
 
+/// What rows are made for: the version of the view model, and what was wanted.
+type MadeFor = (u64, RowsWanted);
+
 /// The rows on show, and those being computed.
 #[derive(Default)]
 pub(super) struct Listing {
     pub(super) rows: TableRows,
-    /// The version and the request that the rows were made for; `None` before the first.
-    made_for: Option<(u64, RowsWanted)>,
+    /// `None` before the first rows.
+    made_for: Option<MadeFor>,
     /// The view model that the rows index into.
     model: Option<Arc<ViewModel>>,
-    under_way: Option<(u64, RowsWanted, Task<ReadyRows>)>,
+    under_way: Option<(MadeFor, Task<ReadyRows>)>,
+    /// What reading again has found, and for which view model and filter.
+    again: Option<(u64, Filter, Arc<FoundAgain>)>,
+    /// The groups whose connections are shown, by name.
+    unfolded: BTreeSet<String>,
+    /// What each row shows, if there are groups.
+    shown: Vec<ShownRow>,
+}
+
+/// What a row of the table shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ShownRow {
+    /// The connection with this index in the snapshot's summaries.
+    Connection(u32),
+    /// The group with this index.
+    Group(u32),
+}
+
+/// A row, however many come before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum RowName {
+    /// By its number.
+    Connection(u32),
+    Group(String),
 }
 
 /// Up to this many connections, the rows are computed at once: faster than starting a thread.
@@ -177,11 +206,11 @@ impl Listing {
     /// Takes finished rows and starts computing those requested. Returns whether the rows have changed.
     pub(super) fn lay(&mut self, cx: &ViewContext<'_>, rows_wanted: &RowsWanted) -> bool {
         let mut changed = false;
-        if let Some((version, made, task)) = &self.under_way {
+        if let Some((made, task)) = &self.under_way {
             match task.take() {
                 TaskOutcome::UnderWay => {}
                 TaskOutcome::Done(ready) => {
-                    self.made_for = Some((*version, made.clone()));
+                    self.made_for = Some(made.clone());
                     self.under_way = None;
                     self.put(ready, cx);
                     changed = true;
@@ -190,7 +219,7 @@ impl Listing {
             }
         }
         let version = cx.model.version;
-        let fits = |made: &(u64, RowsWanted)| made.0 == version && made.1 == *rows_wanted;
+        let fits = |made: &MadeFor| made.0 == version && made.1 == *rows_wanted;
         if self.made_for.as_ref().is_some_and(fits) {
             self.give_up(cx);
             return changed;
@@ -199,27 +228,45 @@ impl Listing {
         let waits = self
             .under_way
             .as_ref()
-            .is_some_and(|(_, made, _)| made == rows_wanted);
+            .is_some_and(|(made, _)| made.1 == *rows_wanted);
         if waits {
             return changed;
         }
+        let again = self.found_again(version, &rows_wanted.query);
+        let made = (version, rows_wanted.clone());
         if cx.snapshot().summaries.len() <= AT_ONCE {
-            self.put(
-                (TableRows::new(cx.model, rows_wanted), Arc::clone(cx.model)),
-                cx,
-            );
-            self.made_for = Some((version, rows_wanted.clone()));
+            let rows = TableRows::new(cx.model, rows_wanted, again.as_deref());
+            self.made_for = Some(made);
+            self.put((rows, Arc::clone(cx.model)), cx);
             self.give_up(cx);
             return true;
         }
         let (model, wanted) = (Arc::clone(cx.model), rows_wanted.clone());
         let task = cx.tasks.spawn(move |_| {
-            let rows = TableRows::new(&model, &wanted);
+            let rows = TableRows::new(&model, &wanted, again.as_deref());
             (rows, model)
         });
         self.give_up(cx);
-        self.under_way = Some((version, rows_wanted.clone(), task));
-        changed || self.lay_inline(rows_wanted, cx)
+        self.under_way = Some((made, task));
+        changed || self.lay_inline(cx)
+    }
+
+    fn found_again(&self, version: u64, query: &Filter) -> Option<Arc<FoundAgain>> {
+        let (of, filter, found) = self.again.as_ref()?;
+        (*of == version && filter == query).then(|| Arc::clone(found))
+    }
+
+    /// Whether the connections that the filter cannot decide have been read again.
+    pub(super) fn is_read_again(&self) -> bool {
+        let made = self.made_for.as_ref();
+        made.is_some_and(|(version, wanted)| self.found_again(*version, &wanted.query).is_some())
+    }
+
+    /// Adds to the rows what reading again has found.
+    pub(super) fn add(&mut self, found: FoundAgain) {
+        if let Some((version, wanted)) = self.made_for.take() {
+            self.again = Some((version, wanted.query, Arc::new(found)));
+        }
     }
 
     /// Replaces the rows. A task drops the old ones, which may hold the last reference to an old view model.
@@ -227,6 +274,7 @@ impl Listing {
         let rows = std::mem::replace(&mut self.rows, rows);
         let model = self.model.replace(model);
         cx.tasks.discard((rows, model));
+        self.unfold();
     }
 
     fn give_up(&mut self, cx: &ViewContext<'_>) {
@@ -236,14 +284,14 @@ impl Listing {
     }
 
     /// Takes the result of an inline task, which has finished already.
-    fn lay_inline(&mut self, rows_wanted: &RowsWanted, cx: &ViewContext<'_>) -> bool {
-        let Some((version, _, task)) = &self.under_way else {
+    fn lay_inline(&mut self, cx: &ViewContext<'_>) -> bool {
+        let Some((made, task)) = &self.under_way else {
             return false;
         };
         let TaskOutcome::Done(ready) = task.take() else {
             return false;
         };
-        self.made_for = Some((*version, rows_wanted.clone()));
+        self.made_for = Some(made.clone());
         self.under_way = None;
         self.put(ready, cx);
         true
@@ -258,18 +306,108 @@ impl Listing {
         self.model.as_ref()
     }
 
-    /// The connection summary in a row.
-    pub(super) fn summary(&self, row: usize) -> Option<&ConnectionSummary> {
-        let place = *self.rows.places.get(row)?;
-        self.model.as_ref()?.snapshot.summaries.get(place as usize)
+    fn is_grouped(&self) -> bool {
+        let made = self.made_for.as_ref();
+        made.is_some_and(|(_, wanted)| wanted.grouping != Grouping::None)
     }
 
-    /// The row of a connection.
-    pub(super) fn row_of(&self, id: u32) -> Option<usize> {
-        let summaries = &self.model.as_ref()?.snapshot.summaries;
-        let place = summaries.binary_search_by_key(&id, |it| it.id).ok()?;
-        let place = u32::try_from(place).ok()?;
-        self.rows.places.iter().position(|it| *it == place)
+    /// Computes what each row shows.
+    fn unfold(&mut self) {
+        self.shown.clear();
+        if !self.is_grouped() {
+            return;
+        }
+        for (nth, group) in (0..).zip(&self.rows.groups) {
+            self.shown.push(ShownRow::Group(nth));
+            if self.unfolded.contains(&group.name) {
+                let rows = group.places.iter();
+                self.shown
+                    .extend(rows.map(|place| ShownRow::Connection(*place)));
+            }
+        }
+    }
+
+    /// Shows the connections of a group, or hides them again.
+    pub(super) fn toggle(&mut self, name: &str) {
+        if !self.unfolded.remove(name) {
+            self.unfolded.insert(name.to_owned());
+        }
+        self.unfold();
+    }
+
+    pub(super) fn is_unfolded(&self, group: &RowGroup) -> bool {
+        self.unfolded.contains(&group.name)
+    }
+
+    /// The number of rows, groups included.
+    pub(super) fn len(&self) -> usize {
+        match self.is_grouped() {
+            true => self.shown.len(),
+            false => self.rows.places.len(),
+        }
+    }
+
+    pub(super) fn row(&self, row: usize) -> Option<ShownRow> {
+        match self.is_grouped() {
+            true => self.shown.get(row).copied(),
+            false => self.rows.places.get(row).copied().map(ShownRow::Connection),
+        }
+    }
+
+    pub(super) fn group(&self, row: usize) -> Option<&RowGroup> {
+        match self.row(row)? {
+            ShownRow::Group(nth) => self.rows.groups.get(nth as usize),
+            ShownRow::Connection(_) => None,
+        }
+    }
+
+    /// The connection summary in a row, with its place among the summaries.
+    pub(super) fn placed(&self, row: usize) -> Option<(usize, &ConnectionSummary)> {
+        let ShownRow::Connection(place) = self.row(row)? else {
+            return None;
+        };
+        let place = place as usize;
+        Some((place, self.model.as_ref()?.snapshot.summaries.get(place)?))
+    }
+
+    /// The connection summary in a row.
+    pub(super) fn summary(&self, row: usize) -> Option<&ConnectionSummary> {
+        self.placed(row).map(|(_, summary)| summary)
+    }
+
+    pub(super) fn name(&self, row: usize) -> Option<RowName> {
+        match self.group(row) {
+            Some(group) => Some(RowName::Group(group.name.clone())),
+            None => self.summary(row).map(|it| RowName::Connection(it.id)),
+        }
+    }
+
+    /// The first row of this name.
+    pub(super) fn row_of(&self, name: &RowName) -> Option<usize> {
+        match name {
+            RowName::Connection(id) => {
+                let summaries = &self.model.as_ref()?.snapshot.summaries;
+                let place = summaries.binary_search_by_key(id, |it| it.id).ok()?;
+                let place = u32::try_from(place).ok()?;
+                match self.is_grouped() {
+                    true => {
+                        let shown = ShownRow::Connection(place);
+                        self.shown.iter().position(|it| *it == shown)
+                    }
+                    false => self.rows.places.iter().position(|it| *it == place),
+                }
+            }
+            RowName::Group(name) => (0..self.shown.len())
+                .find(|row| self.group(*row).is_some_and(|group| group.name == *name)),
+        }
+    }
+
+    /// The summaries of all connections that are listed.
+    pub(super) fn summaries(&self) -> impl Iterator<Item = &ConnectionSummary> {
+        let summaries = self.model.as_ref().map(|it| &it.snapshot.summaries[..]);
+        let summaries = summaries.unwrap_or_default();
+        let places = self.rows.places.iter();
+        places.filter_map(|place| summaries.get(*place as usize))
     }
 }
 
@@ -288,7 +426,13 @@ mod tests {
         let model = ViewModel::new(Arc::new(snapshot(many)), 1, Duration::from_secs(60));
         let order = |by, down| {
             let query = Filter::default();
-            TableRows::new(&model, &RowsWanted { query, by, down }).places
+            let wanted = RowsWanted {
+                query,
+                by,
+                down,
+                grouping: Grouping::None,
+            };
+            TableRows::new(&model, &wanted, None).places
         };
         assert_eq!(order(SortKey::Number, true), [3, 2, 1, 0]);
         assert_eq!(order(SortKey::Client, false), [0, 2, 3, 1]);

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::ladder_pane::{flags, said};
 use super::text_layout::{ListPosition, find, holds, scroll_bar};
-use super::{Action, TextSeek, ViewContext};
+use super::{Action, SeekResult, TextSeek, ViewContext};
 use crate::analysis::connection::Who;
 use crate::analysis::transcript::{ConnectionTranscript, SegmentKind, TranscriptStep};
 use crate::base::frame_ref::FrameNumber;
@@ -66,12 +66,12 @@ impl SegmentsPane {
         needle: &str,
         seek: TextSeek,
         reread: &ConnectionTranscript,
-    ) -> bool {
+    ) -> SeekResult {
         let steps = &reread.transcript.steps;
         let found = find(steps.len(), self.place.selected, seek, |nth| {
             holds(&text(&steps[nth], reread), needle)
         });
-        found.is_some_and(|row| self.place.select(row))
+        self.place.go_to(found)
     }
 
     pub(super) fn draw(

@@ -13,7 +13,7 @@ use super::keys::{Action, Scope};
 use super::task::{Task, TaskOutcome};
 use super::text_layout::{ListPosition, find, holds, scroll_bar};
 use super::view_model;
-use super::{KeyOutcome, Screen, Tab, TextSeek, ViewContext};
+use super::{KeyOutcome, Screen, SeekResult, Tab, TextSeek, ViewContext};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::format::duration;
 use crate::base::format::number;
@@ -143,13 +143,13 @@ impl Screen for SocketsScreen {
         }
     }
 
-    fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> SeekResult {
         let rows = &cx.snapshot().sockets;
         let found = find(rows.len(), self.place.selected, seek, |nth| {
             let row = &rows[nth];
             holds(&format!("{} → {}", row.client, row.server), needle)
         });
-        let found = found.is_some_and(|nth| self.place.select(nth));
+        let found = self.place.go_to(found);
         self.hold(cx);
         found
     }

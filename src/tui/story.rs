@@ -13,7 +13,7 @@ use super::finding_words::{self};
 use super::keys::{Action, Scope};
 use super::text_layout::{Pager, Paragraph};
 use super::view_model::{FindingGroup, ViewModel};
-use super::{KeyOutcome, Screen, TextSeek, ViewContext};
+use super::{KeyOutcome, Screen, SeekResult, TextSeek, ViewContext};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{count, number};
 use crate::base::frame_ref::FrameNumber;
@@ -174,7 +174,7 @@ impl Screen for StoryScreen {
         }
     }
 
-    fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> SeekResult {
         self.pager.seek(needle, seek)
     }
 

@@ -1,18 +1,26 @@
 //! Background work for the screens: one thread per task, so that no key waits for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 /// Tells a task that its result is no longer wanted.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    wanted: Arc<AtomicBool>,
+    progress: Arc<AtomicU64>,
+}
 
 impl Cancel {
     /// Whether the task should stop. Poll it every few thousand steps.
     #[must_use]
     pub(crate) fn is_wanted(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.wanted.load(Ordering::Relaxed)
+    }
+
+    /// Reports how far the task has got.
+    pub(crate) fn report(&self, progress: u64) {
+        self.progress.store(progress, Ordering::Relaxed);
     }
 }
 
@@ -122,6 +130,11 @@ pub enum TaskOutcome<T> {
 }
 
 impl<T> Task<T> {
+    /// How far the task has got, as it reported last.
+    pub(crate) fn progress(&self) -> u64 {
+        self.cancel.progress.load(Ordering::Relaxed)
+    }
+
     /// Takes the result if the task has finished.
     pub fn take(&self) -> TaskOutcome<T> {
         match self.result.try_recv() {
@@ -134,7 +147,7 @@ impl<T> Task<T> {
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
-        self.cancel.0.store(true, Ordering::Relaxed);
+        self.cancel.wanted.store(true, Ordering::Relaxed);
     }
 }
 

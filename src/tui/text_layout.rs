@@ -9,7 +9,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Span;
 
-use super::{Action, Look, TextSeek};
+use super::{Action, Look, SeekResult, TextSeek};
 use crate::report::rich_text::StyledLine;
 
 /// Width limit for running text: in longer rows the eye loses the next one.
@@ -385,15 +385,15 @@ impl Pager {
         Some(link)
     }
 
-    pub(super) fn seek(&mut self, needle: &str, seek: TextSeek) -> bool {
+    pub(super) fn seek(&mut self, needle: &str, seek: TextSeek) -> SeekResult {
         let from = self.found.unwrap_or(self.top);
         let hit = |row: &WrappedRow| holds(&row.text(), needle);
         let found = find(self.rows.len(), from, seek, |nth| hit(&self.rows[nth]));
-        self.found = found;
-        if let Some(row) = found {
+        self.found = found.map(|hit| hit.row);
+        if let Some(row) = self.found {
             self.show(row..row + 1);
         }
-        found.is_some()
+        SeekResult::of(found)
     }
 
     pub(super) fn draw(&self, look: &Look, area: Rect, buffer: &mut Buffer) {
@@ -463,21 +463,45 @@ pub(super) fn holds(text: &str, needle: &str) -> bool {
     }
 }
 
+/// A row that a search found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RowHit {
+    pub(super) row: usize,
+    /// The search went around the end or the beginning to get there.
+    pub(super) wrapped: bool,
+}
+
+impl SeekResult {
+    pub(super) const fn of(found: Option<RowHit>) -> Self {
+        match found {
+            None => Self::Missing,
+            Some(hit) if hit.wrapped => Self::Wrapped,
+            Some(_) => Self::Found,
+        }
+    }
+}
+
 /// The next of `rows` for which `hit` returns true, from `from` on, wrapping around the end.
 pub(super) fn find(
     rows: usize,
     from: usize,
     seek: TextSeek,
     hit: impl Fn(usize) -> bool,
-) -> Option<usize> {
+) -> Option<RowHit> {
     let from = from.min(rows.saturating_sub(1));
-    (0..rows)
+    let row = (0..rows)
         .map(|step| match seek {
             TextSeek::Here => (from + step) % rows,
             TextSeek::Next => (from + 1 + step) % rows,
             TextSeek::Previous => (from + 2 * rows - 1 - step) % rows,
         })
-        .find(|nth| hit(*nth))
+        .find(|nth| hit(*nth))?;
+    let wrapped = match seek {
+        TextSeek::Here => row < from,
+        TextSeek::Next => row <= from,
+        TextSeek::Previous => row >= from,
+    };
+    Some(RowHit { row, wrapped })
 }
 
 /// The position in a list longer than the screen: the selected row, and the row at the top.
@@ -517,6 +541,14 @@ impl ListPosition {
         };
         self.lay(self.rows, self.height);
         true
+    }
+
+    /// Selects the row that a search found.
+    pub(super) fn go_to(&mut self, found: Option<RowHit>) -> SeekResult {
+        match found {
+            Some(hit) if self.select(hit.row) => SeekResult::of(found),
+            _ => SeekResult::Missing,
+        }
     }
 
     /// Selects a row and returns whether there is one.
@@ -593,11 +625,19 @@ mod tests {
     #[test]
     fn searching_goes_around_the_end() {
         let hit = |nth| nth == 2 || nth == 5;
-        assert_eq!(find(8, 2, TextSeek::Here, hit), Some(2));
-        assert_eq!(find(8, 2, TextSeek::Next, hit), Some(5));
-        assert_eq!(find(8, 5, TextSeek::Next, hit), Some(2));
-        assert_eq!(find(8, 2, TextSeek::Previous, hit), Some(5));
-        assert_eq!(find(0, 0, TextSeek::Next, hit), None);
+        for (rows, from, seek, found) in [
+            (8, 2, TextSeek::Here, Some((2, false))),
+            (8, 6, TextSeek::Here, Some((2, true))),
+            (8, 2, TextSeek::Next, Some((5, false))),
+            (8, 5, TextSeek::Next, Some((2, true))),
+            (3, 2, TextSeek::Next, Some((2, true))),
+            (8, 5, TextSeek::Previous, Some((2, false))),
+            (8, 2, TextSeek::Previous, Some((5, true))),
+            (0, 0, TextSeek::Next, None),
+        ] {
+            let hit = find(rows, from, seek, hit).map(|hit| (hit.row, hit.wrapped));
+            assert_eq!(hit, found, "{rows} {from} {seek:?}");
+        }
         assert!(holds("Keep-Alive", "keep") && !holds("keep-alive", "Keep"));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::search_again::{FoundAgain, search_again};
+use super::text_layout::holds;
 use super::view_model::ViewModel;
 use super::{Task, TaskOutcome, TextSeek, ViewContext};
 use crate::report::filter::{Filter, FilterEvaluator};
@@ -11,6 +13,8 @@ use crate::report::filter::{Filter, FilterEvaluator};
 pub(super) struct TextSearch {
     hits: Option<SearchHits>,
     under_way: Option<(TextSeek, Task<SearchHits>)>,
+    /// The reading again for connections whose requests were not kept.
+    again: Option<(TextSeek, Task<FoundAgain>)>,
 }
 
 /// The connections whose row contains a text.
@@ -22,6 +26,10 @@ struct SearchHits {
     first: u32,
     /// Whether each connection from there on is a hit.
     found: Vec<bool>,
+    /// Those whose requests were not kept, as indices into the snapshot's summaries.
+    unknown: Vec<u32>,
+    /// How many of those could not be read again.
+    unread: u64,
 }
 
 impl SearchHits {
@@ -31,27 +39,37 @@ impl SearchHits {
             (Some(first), Some(last)) => (first.id, last.id),
             _ => (0, 0),
         };
-        let mut found = vec![false; last.saturating_sub(first) as usize + 1];
-        let quoted = format!("\"{}\"", needle.replace('\\', "\\\\").replace('"', "\\\""));
-        if let Ok(query) = Filter::parse(&quoted) {
-            let chosen = FilterEvaluator::new(&query, &model.snapshot, &model.naming).chosen();
-            for summary in chosen
-                .rows
-                .iter()
-                .filter_map(|row| summaries.get(*row as usize))
-            {
-                if let Some(it) = found.get_mut(summary.id.saturating_sub(first) as usize) {
-                    *it = true;
-                }
-            }
-        }
-        Self {
+        let mut hits = Self {
+            first,
+            found: vec![false; last.saturating_sub(first) as usize + 1],
             needle,
             version: model.version,
-            first,
-            found,
+            unknown: Vec::new(),
+            unread: 0,
+        };
+        if let Some(query) = query(&hits.needle) {
+            let chosen = FilterEvaluator::new(&query, &model.snapshot, &model.naming).chosen();
+            hits.add(&chosen.rows, model);
+            hits.unknown = chosen.unknown;
+        }
+        hits
+    }
+
+    fn add(&mut self, places: &[u32], model: &ViewModel) {
+        for place in places {
+            let summary = model.snapshot.summaries.get(*place as usize);
+            let at = summary.map(|it| it.id.saturating_sub(self.first) as usize);
+            if let Some(it) = at.and_then(|at| self.found.get_mut(at)) {
+                *it = true;
+            }
         }
     }
+}
+
+/// The filter that looks for a text.
+fn query(needle: &str) -> Option<Filter> {
+    let quoted = needle.replace('\\', "\\\\").replace('"', "\\\"");
+    Filter::parse(&format!("\"{quoted}\"")).ok()
 }
 
 impl TextSearch {
@@ -72,10 +90,62 @@ impl TextSearch {
         let (needle, model) = (needle.to_owned(), Arc::clone(model));
         let task = cx.tasks.spawn(move |_| SearchHits::new(needle, &model));
         self.under_way = Some((seek, task));
+        self.again = None;
+    }
+
+    /// Starts to read the input again for connections whose requests were not kept. Returns whether there is anything left to
+    /// look for.
+    pub(super) fn begin_again(
+        &mut self,
+        seek: TextSeek,
+        model: &Arc<ViewModel>,
+        cx: &ViewContext<'_>,
+    ) -> bool {
+        if self.again.is_some() {
+            return true;
+        }
+        let hits = self.hits.as_mut().filter(|it| !it.unknown.is_empty());
+        let query = hits.as_ref().and_then(|hits| query(&hits.needle));
+        let (Some(hits), Some(query)) = (hits, query) else {
+            return false;
+        };
+        let (unknown, model) = (std::mem::take(&mut hits.unknown), Arc::clone(model));
+        let host = Arc::clone(&cx.session.host);
+        let task = cx
+            .tasks
+            .spawn(move |cancel| search_again(&query, &model, &unknown, &*host, cancel));
+        self.again = Some((seek, task));
+        true
+    }
+
+    /// Bytes of the input that have been read again, while it is being read.
+    pub(super) fn read_again(&self) -> Option<u64> {
+        self.again.as_ref().map(|(_, task)| task.progress())
+    }
+
+    /// Takes what reading again has found.
+    fn take_again(&mut self, model: &ViewModel) -> Option<TextSeek> {
+        let (seek, task) = self.again.as_ref()?;
+        let seek = *seek;
+        match task.take() {
+            TaskOutcome::UnderWay => return None,
+            TaskOutcome::Done(found) => {
+                if let Some(hits) = &mut self.hits {
+                    hits.add(&found.hits, model);
+                    hits.unread = found.unread.len() as u64;
+                }
+            }
+            TaskOutcome::Gone => {}
+        }
+        self.again = None;
+        Some(seek)
     }
 
     /// The direction in which to move the selection, once the search has finished.
-    pub(super) fn take(&mut self) -> Option<TextSeek> {
+    pub(super) fn take(&mut self, model: Option<&ViewModel>) -> Option<TextSeek> {
+        if let Some(seek) = model.and_then(|model| self.take_again(model)) {
+            return Some(seek);
+        }
         let (seek, task) = self.under_way.as_ref()?;
         let seek = *seek;
         match task.take() {
@@ -92,13 +162,6 @@ impl TextSearch {
         }
     }
 
-    /// Cancels the search.
-    pub(super) fn give_up(&mut self, cx: &ViewContext<'_>) {
-        if let Some(old) = self.under_way.take() {
-            cx.tasks.discard(old);
-        }
-    }
-
     pub(super) fn is_under_way(&self) -> bool {
         self.under_way.is_some()
     }
@@ -106,6 +169,17 @@ impl TextSearch {
     /// The text searched for last.
     pub(super) fn needle(&self) -> &str {
         self.hits.as_ref().map_or("", |it| it.needle.as_str())
+    }
+
+    /// How many connections could not be searched for it.
+    pub(super) fn not_searched(&self) -> u64 {
+        let hits = self.hits.as_ref();
+        hits.map_or(0, |hits| hits.unknown.len() as u64 + hits.unread)
+    }
+
+    /// Whether the text searched for last is in this one.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        holds(text, self.needle())
     }
 
     /// Whether the text is in this connection's row.

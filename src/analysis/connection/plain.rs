@@ -520,7 +520,7 @@ impl PlainConnection {
             spoke: [true; 2],
             missing: false,
             both_sent_data: false,
-            retransmitted: false,
+            retransmitted: 0,
             icmp: None,
             syn_retries: 0,
             marks: Marks::of_plain(request.texts.load_generator),

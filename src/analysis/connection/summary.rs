@@ -167,7 +167,8 @@ impl Marks {
         } else {
             0
         };
-        Self(Self::CLIENT_SYN | Self::TAKEN | own)
+        // It has a request.
+        Self(Self::CLIENT_SYN | Self::TAKEN | Self::SEARCHABLE | own)
     }
 
     const fn has(self, bit: u8) -> bool {

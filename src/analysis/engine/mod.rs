@@ -50,7 +50,9 @@ pub(crate) use quic::MAX_QUIC;
 pub use quic::QuicConnections;
 pub use reread::{RereadConnection, RereadSegment, reread_connection, reread_connections};
 pub use reread_all::reread_all;
-pub(crate) use retention::{ALL_RECORD_BYTES, RECORD_BYTES, REQUEST_BYTES, SUMMARY_BYTES};
+pub(crate) use retention::{
+    ALL_RECORD_BYTES, ALL_SUMMARY_BYTES, RECORD_BYTES, REQUEST_BYTES, SUMMARY_BYTES,
+};
 pub use retention::{Concern, Judge, Judgement, SharedJudge, Stay, StoreBudget};
 pub use settings::{EngineSettings, Tracking};
 pub use stats::{EngineStats, LimitCount};

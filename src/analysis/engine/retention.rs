@@ -113,6 +113,9 @@ impl Default for StoreBudget {
 /// Bytes of summaries in one store; fifty megabytes in all, which is two hundred thousand connections. What is computed
 /// from them takes three times that.
 pub(crate) const SUMMARY_BYTES: usize = 3 << 20;
+/// The same for the screens, which list every connection; two hundred megabytes in all, eight hundred thousand
+/// connections.
+pub(crate) const ALL_SUMMARY_BYTES: usize = 12 << 20;
 /// Bytes of whole records in one store; seventy megabytes in all.
 pub(crate) const RECORD_BYTES: usize = 4 << 20;
 /// The same where every record is wanted: four hundred megabytes in all.
@@ -324,6 +327,14 @@ impl SettledStore {
         true
     }
 
+    fn shelve(&mut self, concern: Concern, kept: KeptConnection, requests: Option<RequestList>) {
+        let shelf = &mut self.shelves[concern as usize];
+        shelf.push(kept);
+        if self.budget.requests > 0 {
+            shelf.requests.push_back(requests);
+        }
+    }
+
     /// The requests of a connection in short, if they are searched and there is room for them.
     fn requests_of(&mut self, connection: &Connection) -> Option<RequestList> {
         if self.budget.requests == 0 {
@@ -373,10 +384,15 @@ impl Sink for SettledStore {
             return;
         }
         self.summary_bytes += size_of::<KeptConnection>();
-        self.shelves[Concern::Nothing as usize].push(KeptConnection {
+        let requests = match self.budget.requests {
+            0 => None,
+            _ => self.requests_of(&record()),
+        };
+        let kept = KeptConnection {
             summary,
             record: None,
-        });
+        };
+        self.shelve(Concern::Nothing, kept, requests);
     }
 
     fn settled(&mut self, connection: Connection) {
@@ -400,10 +416,6 @@ impl Sink for SettledStore {
                 self.tell(concern, &connection);
             }
         }
-        let shelf = &mut self.shelves[concern as usize];
-        shelf.push(KeptConnection { summary, record });
-        if self.budget.requests > 0 {
-            shelf.requests.push_back(requests);
-        }
+        self.shelve(concern, KeptConnection { summary, record }, requests);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::keys::{FilterKey, KEYS};
+use super::keys::{KEYS, named};
 
 /// The completions for the word at the cursor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub fn complete(line: &str, cursor: usize) -> Completion {
             offers: matching(word, KEYS.iter().map(|key| (key.name, key.help)), true),
         },
         Some((name, values)) => {
-            let Some(key) = FilterKey::named(name) else {
+            let Some((key, _)) = named(name) else {
                 return Completion::default();
             };
             let value = values.rsplit(',').next().unwrap_or_default();

@@ -1,9 +1,11 @@
 //! Evaluates a filter over a snapshot: which of its connections match.
 //!
 //! What does not depend on the row is computed first (which findings a name matches, which fixed words contain a text),
-//! so that hundreds of thousands of rows can be filtered while the user types. Where the full record of a connection
-//! was not kept, tests on its requests are undecidable: such connections are not selected, and counted.
+//! so that hundreds of thousands of rows can be filtered while the user types. Where neither the full record of a
+//! connection nor its requests in short were kept, tests on them are undecidable: such connections are not selected, and
+//! listed as unknown until they are read again.
 
+use super::amount::AmountRange;
 use super::expr::FilterExpr;
 use super::expr::FilterTest;
 use super::expr::HowTest;
@@ -15,13 +17,15 @@ use std::net::IpAddr;
 
 use super::Filter;
 use crate::analysis::connection::{
-    By, Connection, ConnectionSummary, How, Phase, ResetKind, Standing, Who,
+    BriefRequest, BriefRequests, By, Connection, ConnectionSummary, How, Phase, RequestList,
+    ResetKind, Standing, Who,
 };
 use crate::base::net::Endpoint;
 use crate::ladder::RecordedFact;
 use crate::protocol::http::{Exchange, Protocol};
 use crate::report::snapshot::{FindingsIndex, Snapshot};
 use crate::rules::Finding;
+use crate::rules::log_errors::ErrorSearch;
 
 /// A filter prepared for one snapshot.
 #[derive(Debug)]
@@ -36,8 +40,9 @@ pub struct FilterEvaluator<'s> {
 pub struct FilterResult {
     /// Indexes into [`Snapshot::summaries`], ascending.
     pub rows: Vec<u32>,
-    /// Connections for which the filter is undecidable, because their requests were not kept.
-    pub unknown: u64,
+    /// Those for which the filter is undecidable, because their requests were not kept, ascending. To read them again decides
+    /// it ([`FilterEvaluator::decide`]).
+    pub unknown: Vec<u32>,
 }
 
 /// A [`FilterExpr`] with everything resolved that does not depend on the row.
@@ -49,20 +54,63 @@ enum FilterNode {
     Test(FilterTest),
     /// Whether one of these findings names it; indexed by the finding's number less one.
     Findings(Vec<bool>),
-    Said(RequestPart, String),
+    /// One request meets all of these tests.
+    Request(Vec<RequestTest>),
     Text(Box<TextTest>),
+    Error(Box<ErrorTest>),
+}
+
+/// A test of one request; texts in lower case.
+#[derive(Debug)]
+enum RequestTest {
+    Said(RequestPart, String),
+    Status(AmountRange),
+    Any(Vec<RequestTest>),
+}
+
+/// What a filter says of one request: which of a connection's requests made it a match.
+#[derive(Debug)]
+pub struct RequestMatcher(Vec<RequestTest>);
+
+impl RequestMatcher {
+    /// `None` if the filter says nothing of requests.
+    pub(super) fn of(query: &Filter) -> Option<Self> {
+        let parts = match query.expr.as_ref()? {
+            FilterExpr::All(parts) => &parts[..],
+            one => std::slice::from_ref(one),
+        };
+        let tests: Vec<_> = parts.iter().filter_map(RequestTest::anywhere).collect();
+        (!tests.is_empty()).then_some(Self(tests))
+    }
+
+    /// Whether this request is what the filter is about. Whether the whole connection matches was decided before.
+    #[must_use]
+    pub fn holds(&self, request: &BriefRequest<'_>) -> bool {
+        self.0.iter().all(|test| test.holds(request, &|_, _| true))
+    }
+}
+
+/// An error to look for, and the listed connections that fit it, ascending.
+#[derive(Debug)]
+struct ErrorTest {
+    search: ErrorSearch,
+    fits: Vec<u32>,
 }
 
 /// A text to search for, and the fixed words that contain it.
 #[derive(Debug)]
 struct TextTest {
     lower: String,
+    /// The status that it could be.
+    status: Option<u16>,
     /// Whether it could be a part of an address or port.
     is_numeric: bool,
     findings: Vec<bool>,
     by: [bool; By::WORDS.len()],
     /// In the order of [`MEANS`].
     how: [bool; MEANS.len()],
+    /// Both together, as in `client FIN`: a row for each of [`By::WORDS`], in the order of [`MEANS`].
+    ended: [[bool; MEANS.len()]; By::WORDS.len()],
     phase: [bool; Phase::WORDS.len()],
     protocol: [bool; Protocol::WORDS.len()],
 }
@@ -82,7 +130,13 @@ const MEANS: [How; 8] = [
 struct FilterRow<'s> {
     connection_summary: &'s ConnectionSummary,
     record: Option<&'s Connection>,
+    /// Its requests in short, if they are kept.
+    list: Option<&'s RequestList>,
+    /// The name by which the client learned the server's address.
+    looked_up: Option<&'s [u8]>,
     findings: &'s [u32],
+    /// The record was read again.
+    is_reread: bool,
 }
 
 /// Whether a row matches; `None` if that is undecidable.
@@ -96,7 +150,7 @@ impl<'s> FilterEvaluator<'s> {
         Self {
             snapshot,
             findings_index,
-            node: node.map(|expr| FilterNode::new(expr, &snapshot.findings)),
+            node: node.map(|expr| FilterNode::new(expr, snapshot)),
         }
     }
 
@@ -111,10 +165,11 @@ impl<'s> FilterEvaluator<'s> {
             while let Some(next) = records.next_if(|next| next.id <= connection_summary.id) {
                 record = (next.id == connection_summary.id).then_some(next);
             }
+            let list = self.snapshot.requests.get(place as usize);
             let row = FilterRow {
-                connection_summary,
                 record,
-                findings: self.findings_index.numbers(connection_summary.id),
+                list: list.and_then(Option::as_ref),
+                ..self.row(connection_summary)
             };
             let told = match &self.node {
                 None => Some(true),
@@ -123,24 +178,62 @@ impl<'s> FilterEvaluator<'s> {
             match told {
                 Some(true) => chosen.rows.push(place),
                 Some(false) => {}
-                None => chosen.unknown += 1,
+                None => chosen.unknown.push(place),
             }
         }
         chosen
     }
+
+    /// Whether the connection of this summary matches, now that its record was read again.
+    #[must_use]
+    pub fn decide(&self, connection_summary: &ConnectionSummary, record: &Connection) -> bool {
+        let row = FilterRow {
+            record: Some(record),
+            is_reread: true,
+            ..self.row(connection_summary)
+        };
+        let node = self.node.as_ref();
+        node.is_none_or(|node| node.told(&row, &mut String::new()) == Some(true))
+    }
+
+    fn row<'a>(&'a self, connection_summary: &'a ConnectionSummary) -> FilterRow<'a> {
+        FilterRow {
+            connection_summary,
+            record: None,
+            list: None,
+            looked_up: self.snapshot.looked_up(connection_summary),
+            findings: self.findings_index.numbers(connection_summary.id),
+            is_reread: false,
+        }
+    }
 }
 
 impl FilterNode {
-    fn new(expr: &FilterExpr, findings: &[Finding]) -> Self {
+    fn new(expr: &FilterExpr, snapshot: &Snapshot) -> Self {
+        let findings = &snapshot.findings[..];
         let each =
-            |parts: &[FilterExpr]| parts.iter().map(|part| Self::new(part, findings)).collect();
+            |parts: &[FilterExpr]| parts.iter().map(|part| Self::new(part, snapshot)).collect();
         let those = |wanted: &dyn Fn(&Finding) -> bool| {
             Self::Findings(findings.iter().map(wanted).collect())
         };
         match expr {
-            FilterExpr::All(parts) => Self::All(each(parts)),
+            FilterExpr::All(parts) => {
+                // All tests of requests are of one request.
+                let (of_request, others): (Vec<_>, Vec<_>) = parts
+                    .iter()
+                    .partition(|part| RequestTest::of(part).is_some());
+                let tests: Vec<_> = of_request.into_iter().filter_map(RequestTest::of).collect();
+                let mut nodes: Vec<_> = others
+                    .into_iter()
+                    .map(|part| Self::new(part, snapshot))
+                    .collect();
+                if !tests.is_empty() {
+                    nodes.push(Self::Request(tests));
+                }
+                Self::All(nodes)
+            }
             FilterExpr::Any(parts) => Self::Any(each(parts)),
-            FilterExpr::Not(part) => Self::Not(Box::new(Self::new(part, findings))),
+            FilterExpr::Not(part) => Self::Not(Box::new(Self::new(part, snapshot))),
             FilterExpr::Test(test) => match test {
                 FilterTest::Rule(name) => those(&|it| it.rule.contains(name.as_str())),
                 FilterTest::Severity(SeverityTest::Is(severity)) => {
@@ -152,7 +245,13 @@ impl FilterNode {
                 FilterTest::Amount(Measure::Finding, bound) => {
                     those(&|it| bound.holds(it.id.into()))
                 }
-                FilterTest::Said(part, text) => Self::Said(*part, text.to_lowercase()),
+                FilterTest::Said(..) | FilterTest::Amount(Measure::Status, _) => {
+                    Self::Request(RequestTest::of(expr).into_iter().collect())
+                }
+                FilterTest::Error(text) => match ErrorSearch::new(text) {
+                    Some(search) => Self::Error(Box::new(ErrorTest::new(search, snapshot))),
+                    None => Self::Test(test.clone()),
+                },
                 FilterTest::Text(text) => Self::Text(Box::new(TextTest::new(text, findings))),
                 test => Self::Test(test.clone()),
             },
@@ -185,7 +284,8 @@ impl FilterNode {
             }
             Self::Not(part) => part.told(row, spelled).map(|told| !told),
             Self::Findings(wanted) => Some(names(row, wanted)),
-            Self::Said(part, text) => row.said(*part, text),
+            Self::Request(tests) => row.asked(tests),
+            Self::Error(error) => error.told(row),
             Self::Text(text) => text.told(row, spelled),
             Self::Test(test) => Some(holds(test, row)),
         }
@@ -247,8 +347,12 @@ fn holds(test: &FilterTest, row: &FilterRow<'_>) -> bool {
                 Measure::Port => [connection_summary.client, connection_summary.server]
                     .iter()
                     .any(|end| bound.holds(end.port.into())),
-                Measure::Status => {
-                    connection_summary.status != 0 && bound.holds(connection_summary.status.into())
+                Measure::Sent => bound.holds(connection_summary.bytes[0]),
+                Measure::Received => bound.holds(connection_summary.bytes[1]),
+                Measure::Retransmitted => bound.holds(connection_summary.retransmitted.into()),
+                Measure::Handshake => {
+                    connection_summary.connected_after > 0
+                        && bound.holds(micros(connection_summary.connected_after))
                 }
                 Measure::Requests => bound.holds(connection_summary.exchanges.into()),
                 Measure::Bytes => bound
@@ -265,7 +369,7 @@ fn holds(test: &FilterTest, row: &FilterRow<'_>) -> bool {
                         && bound.holds(micros(connection_summary.waited))
                 }
                 Measure::Idle => bound.holds(millis(connection_summary.idle)),
-                Measure::Finding => false,
+                Measure::Finding | Measure::Status => false,
             }
         }
         FilterTest::Unnamed => row.findings.is_empty(),
@@ -273,6 +377,7 @@ fn holds(test: &FilterTest, row: &FilterRow<'_>) -> bool {
         FilterTest::Rule(_)
         | FilterTest::Severity(_)
         | FilterTest::Said(..)
+        | FilterTest::Error(_)
         | FilterTest::Text(_) => false,
     }
 }
@@ -284,31 +389,136 @@ const fn end(connection_summary: &ConnectionSummary, who: Who) -> &Endpoint {
     }
 }
 
-impl FilterRow<'_> {
-    /// Whether a request or its response contains this text in that part.
-    fn said(&self, part: RequestPart, lower: &str) -> Truth {
-        if self.connection_summary.exchanges == 0 {
-            return Some(false);
+impl<'s> FilterRow<'s> {
+    /// Its requests, as far as they are kept; `None` if there are some and they are not.
+    fn requests(&self) -> Option<KnownRequests<'s>> {
+        if let Some(record) = self.record {
+            return Some(KnownRequests::Whole(record.spoken().iter()));
         }
-        let mut exchanges = self
-            .record
-            .filter(|it| !it.exchanges.is_empty())?
-            .exchanges
-            .iter();
-        Some(
-            exchanges
-                .any(|exchange| stack(exchange, part).is_some_and(|said| holds_text(said, lower))),
-        )
+        match self.list {
+            Some(list) => Some(KnownRequests::Brief(list.iter())),
+            None => {
+                (!self.connection_summary.is_searchable()).then(|| KnownRequests::Whole([].iter()))
+            }
+        }
+    }
+
+    /// Whether a name of its server contains this text; `None` if its own name is not kept, and may.
+    fn is_named(&self, lower: &str) -> Truth {
+        let own = match (self.record, self.list) {
+            (Some(record), _) => record.name().unwrap_or_default(),
+            (None, Some(list)) => list.name(),
+            (None, None) => &[],
+        };
+        if holds_text(own, lower) || self.looked_up.is_some_and(|name| holds_text(name, lower)) {
+            return Some(true);
+        }
+        let known = self.record.is_some() || self.list.is_some();
+        (known || !self.connection_summary.is_searchable()).then_some(false)
+    }
+
+    /// Whether one of its requests meets all of these tests.
+    fn asked(&self, tests: &[RequestTest]) -> Truth {
+        let Some(requests) = self.requests() else {
+            let summary = self.connection_summary;
+            return match tests {
+                [RequestTest::Status(range)] => {
+                    // The summary has the status of the last response.
+                    let last = summary.status != 0 && range.holds(summary.status.into());
+                    let only = summary.exchanges == 1 && summary.status != 0;
+                    (last || only).then_some(last)
+                }
+                [RequestTest::Said(RequestPart::Host, lower)] => {
+                    self.is_named(lower).filter(|named| *named)
+                }
+                _ => None,
+            };
+        };
+        let mut none = true;
+        for request in requests {
+            none = false;
+            let named = |request: &BriefRequest<'_>, lower: &str| {
+                let looked_up = self.looked_up;
+                looked_up.is_some_and(|name| holds_text(name, lower))
+                    || request.host.is_empty() && self.is_named(lower) == Some(true)
+            };
+            if tests.iter().all(|test| test.holds(&request, &named)) {
+                return Some(true);
+            }
+        }
+        // A connection without a request, as inside TLS, has only a name.
+        let named = |test: &RequestTest| match test {
+            RequestTest::Said(RequestPart::Host, lower) => self.is_named(lower) == Some(true),
+            _ => false,
+        };
+        Some(none && tests.iter().all(named))
     }
 }
 
-fn stack(exchange: &Exchange, part: RequestPart) -> Option<&[u8]> {
-    let request = exchange.request.as_ref()?;
-    match part {
-        RequestPart::Method => exchange.method(),
-        RequestPart::Host => Some(request.host.as_ref()?.as_bytes()),
-        RequestPart::Target => Some(request.target.as_ref()?.as_bytes()),
-        RequestPart::Agent => Some(request.user_agent.as_ref()?.as_bytes()),
+/// The requests of a connection, of its whole record or of its list.
+enum KnownRequests<'s> {
+    Whole(std::slice::Iter<'s, Exchange>),
+    Brief(BriefRequests<'s>),
+}
+
+impl<'s> Iterator for KnownRequests<'s> {
+    type Item = BriefRequest<'s>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Whole(exchanges) => exchanges.next().map(BriefRequest::of),
+            Self::Brief(requests) => requests.next(),
+        }
+    }
+}
+
+impl RequestTest {
+    /// The test of one request, if the expression is one.
+    fn of(expr: &FilterExpr) -> Option<Self> {
+        match expr {
+            FilterExpr::Test(FilterTest::Said(part, text)) => {
+                Some(Self::Said(*part, text.to_lowercase()))
+            }
+            FilterExpr::Test(FilterTest::Amount(Measure::Status, range)) => {
+                Some(Self::Status(*range))
+            }
+            FilterExpr::Any(parts) => {
+                let parts = parts.iter().map(Self::of);
+                parts.collect::<Option<_>>().map(Self::Any)
+            }
+            _ => None,
+        }
+    }
+
+    /// The same; a word without a key may be in any part.
+    fn anywhere(expr: &FilterExpr) -> Option<Self> {
+        let FilterExpr::Test(FilterTest::Text(text)) = expr else {
+            return Self::of(expr);
+        };
+        let lower = text.to_lowercase();
+        let status = lower.parse().ok().filter(|it| (100..600).contains(it));
+        let status = status.map(|it| Self::Status(AmountRange::Is(it)));
+        let parts = [RequestPart::Target, RequestPart::Method, RequestPart::Agent];
+        let parts = parts.map(|part| Self::Said(part, lower.clone()));
+        Some(Self::Any(parts.into_iter().chain(status).collect()))
+    }
+
+    /// `named`: whether the server of this request has a name that contains a text.
+    fn holds(
+        &self,
+        request: &BriefRequest<'_>,
+        named: &dyn Fn(&BriefRequest<'_>, &str) -> bool,
+    ) -> bool {
+        match self {
+            Self::Said(RequestPart::Method, lower) => holds_text(request.method, lower),
+            Self::Said(RequestPart::Target, lower) => holds_text(request.target, lower),
+            Self::Said(RequestPart::Agent, lower) => holds_text(request.agent, lower),
+            Self::Said(RequestPart::Host, lower) => {
+                holds_text(request.host, lower) || named(request, lower)
+            }
+            Self::Status(range) => request.status != 0 && range.holds(request.status.into()),
+            Self::Any(tests) => tests.iter().any(|test| test.holds(request, named)),
+        }
     }
 }
 
@@ -324,6 +534,44 @@ fn holds_text(text: &[u8], lower: &str) -> bool {
         .any(|part| part.eq_ignore_ascii_case(lower))
 }
 
+impl ErrorTest {
+    fn new(search: ErrorSearch, snapshot: &Snapshot) -> Self {
+        let Snapshot {
+            summaries,
+            connections,
+            findings,
+            ..
+        } = snapshot;
+        let narrowed = search.narrow(summaries, connections, findings, snapshot.summary.span);
+        let pointed = narrowed.pointed.into_iter();
+        let mut fits: Vec<u32> = narrowed.fits.into_iter().chain(pointed).collect();
+        fits.sort_unstable();
+        Self { search, fits }
+    }
+
+    fn told(&self, row: &FilterRow<'_>) -> Truth {
+        let fits = self.fits.binary_search(&row.connection_summary.id).is_ok();
+        match row.record {
+            _ if fits => Some(true),
+            Some(record) if row.is_reread => Some(self.search.concerns(record)),
+            Some(_) => Some(false),
+            // Only its record shows whether it fits.
+            None => None,
+        }
+    }
+}
+
+/// How a row of a table says how a connection ended.
+const fn in_a_row(how: How) -> &'static str {
+    match how {
+        How::Fin => "FIN",
+        How::Reset(ResetKind::Refusal) => "refused",
+        How::Reset(_) => "RST",
+        How::Silence => "silence",
+        How::Open => "still open",
+    }
+}
+
 impl TextTest {
     fn new(text: &str, findings: &[Finding]) -> Self {
         let lower = text.to_lowercase();
@@ -331,6 +579,7 @@ impl TextTest {
         let numeric =
             |char: char| char.is_ascii_hexdigit() || matches!(char, '.' | ':' | '[' | ']');
         Self {
+            status: lower.parse().ok().filter(|it| (100..600).contains(it)),
             is_numeric: lower.chars().all(numeric),
             findings: findings
                 .iter()
@@ -343,6 +592,12 @@ impl TextTest {
                 How::Silence => is_in("silence"),
                 How::Open => is_in("open"),
             }),
+            ended: std::array::from_fn(|by| {
+                MEANS.map(|how| {
+                    let (by, how) = (By::WORDS[by].1, in_a_row(how));
+                    is_in(&format!("{by} {how}"))
+                })
+            }),
             phase: std::array::from_fn(|at| is_in(Phase::WORDS[at].1)),
             protocol: std::array::from_fn(|at| is_in(Protocol::WORDS[at].1)),
             lower,
@@ -351,28 +606,27 @@ impl TextTest {
 
     fn told(&self, row: &FilterRow<'_>, spelled: &mut String) -> Truth {
         let connection_summary = row.connection_summary;
+        let outcome = connection_summary.outcome;
         let at = |found: &[bool], place: Option<usize>| {
             place.and_then(|it| found.get(it)).copied().unwrap_or(false)
         };
-        let found = at(
-            &self.by,
-            By::WORDS
-                .iter()
-                .position(|(by, _)| *by == connection_summary.by),
-        ) || at(
-            &self.how,
-            MEANS.iter().position(|how| *how == connection_summary.how),
-        ) || at(
-            &self.phase,
-            Phase::WORDS
-                .iter()
-                .position(|(phase, _)| *phase == connection_summary.phase),
-        ) || at(
-            &self.protocol,
-            Protocol::WORDS
-                .iter()
-                .position(|(it, _)| *it == connection_summary.protocol),
-        ) || names(row, &self.findings)
+        fn place<T: PartialEq>(all: &[(T, &str)], one: &T) -> Option<usize> {
+            all.iter().position(|(it, _)| it == one)
+        }
+        let by = place(By::WORDS, &connection_summary.by);
+        let how = MEANS.iter().position(|how| *how == connection_summary.how);
+        let ended = by.and_then(|by| self.ended.get(by));
+        let found = at(&self.by, by)
+            || at(&self.how, how)
+            || ended.is_some_and(|ended| at(ended, how))
+            || at(&self.phase, place(Phase::WORDS, &connection_summary.phase))
+            || at(
+                &self.protocol,
+                place(Protocol::WORDS, &connection_summary.protocol),
+            )
+            || outcome.name().contains(&self.lower)
+            || outcome.reason().contains(&self.lower)
+            || names(row, &self.findings)
             || self.is_numeric
                 && [connection_summary.client, connection_summary.server]
                     .iter()
@@ -380,21 +634,35 @@ impl TextTest {
         if found {
             return Some(true);
         }
-        let parts = [
-            RequestPart::Target,
-            RequestPart::Host,
-            RequestPart::Method,
-            RequestPart::Agent,
-        ];
-        let mut told = Some(false);
-        for part in parts {
-            match row.said(part, &self.lower) {
-                Some(true) => return Some(true),
-                Some(false) => {}
-                None => told = None,
-            }
+        match row.is_named(&self.lower) {
+            Some(true) => Some(true),
+            _ => Some(row.requests()?.any(|request| self.is_in(&request, spelled))),
         }
-        told
+    }
+
+    /// Whether it is a part of this request, or of the line `GET /x 502`.
+    fn is_in(&self, request: &BriefRequest<'_>, spelled: &mut String) -> bool {
+        let BriefRequest {
+            method,
+            target,
+            host,
+            agent,
+            status,
+        } = *request;
+        if self.status.is_some_and(|wanted| wanted == status) {
+            return true;
+        }
+        if !self.lower.contains(' ') {
+            let parts = [target, host, method, agent];
+            return parts.into_iter().any(|part| holds_text(part, &self.lower));
+        }
+        spelled.clear();
+        for part in [method, target] {
+            spelled.push_str(&String::from_utf8_lossy(part));
+            spelled.push(' ');
+        }
+        push_number(spelled, status);
+        holds_text(spelled.as_bytes(), &self.lower) || holds_text(agent, &self.lower)
     }
 
     fn is_in_endpoint(&self, end: &Endpoint, spelled: &mut String) -> bool {
@@ -519,6 +787,9 @@ mod tests {
             ("10.0.0.7", &[2]),
             (".7:12", &[2]),
             ("crossed", &[2, 3]),
+            ("\"client rst\"", &[2]),
+            ("failed", &[2]),
+            ("no-resp", &[2]),
             ("waiting", &[2]),
             ("RESET", &[2]),
             ("host:a", &[]),
@@ -547,7 +818,7 @@ mod tests {
         all.connections.remove(1);
         let findings_index = FindingsIndex::new(&all);
         for (line, rows, unknown) in [
-            ("host:API", &[0][..], 1),
+            ("host:API", &[0][..], 1usize),
             ("path:/login", &[0], 1),
             ("login", &[0], 1),
             ("-path:/logout", &[0, 2], 1),
@@ -557,7 +828,7 @@ mod tests {
             let query = Filter::parse(line).unwrap();
             let chosen = FilterEvaluator::new(&query, &all, &findings_index).chosen();
             assert_eq!(
-                (&chosen.rows[..], chosen.unknown),
+                (&chosen.rows[..], chosen.unknown.len()),
                 (rows, unknown),
                 "{line}"
             );

@@ -41,6 +41,8 @@ pub(super) enum FilterTest {
     Severity(SeverityTest),
     /// No finding names it.
     Unnamed,
+    /// It fits this error: a text, a code, or a line of a log.
+    Error(String),
     /// A request's host, target or program contains this.
     Said(RequestPart, String),
     /// Anything shown in its row contains this.
@@ -80,7 +82,15 @@ pub(super) enum Measure {
     Status,
     Requests,
     Bytes,
+    /// Payload that the client sent.
+    Sent,
+    /// Payload that the server sent.
+    Received,
+    /// Segments that repeat payload.
+    Retransmitted,
     Took,
+    /// From the SYN to the end of the handshake.
+    Handshake,
     Waited,
     Idle,
 }
@@ -88,10 +98,15 @@ pub(super) enum Measure {
 impl Measure {
     pub(super) const fn unit(self) -> Unit {
         match self {
-            Self::Bytes => Unit::Bytes,
-            Self::Took | Self::Waited | Self::Idle => Unit::Time,
+            Self::Bytes | Self::Sent | Self::Received => Unit::Bytes,
+            Self::Took | Self::Handshake | Self::Waited | Self::Idle => Unit::Time,
             Self::Status => Unit::Status,
-            Self::Id | Self::Frame | Self::Finding | Self::Port | Self::Requests => Unit::Plain,
+            Self::Id
+            | Self::Frame
+            | Self::Finding
+            | Self::Port
+            | Self::Requests
+            | Self::Retransmitted => Unit::Plain,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::analysis::connection::{By, ConnectionOutcome, Opening, Phase, ResetKi
 use crate::base::certainty::Certainty;
 use crate::ladder::RecordedFact;
 use crate::protocol::http::{Outcome, Protocol};
+use crate::rules::log_errors::ErrorSearch;
 use crate::rules::{self, Severity};
 
 /// A key.
@@ -42,7 +43,24 @@ pub(super) enum KeyValues {
     Amount(Measure),
     Rule,
     Severity,
+    Error,
     Said(RequestPart),
+}
+
+/// Options of the command line that are a key by another name, with what stands before their value.
+const OPTIONS: [(&str, &str, &str); 3] = [
+    ("connection", "id", ""),
+    ("connections", "id", ""),
+    ("min-severity", "severity", ">="),
+];
+
+/// The key of this name, or of the option of the command line of this name, and what stands before its value.
+pub(super) fn named(name: &str) -> Option<(&'static FilterKey, &'static str)> {
+    let option = OPTIONS
+        .iter()
+        .find(|(option, ..)| option.eq_ignore_ascii_case(name));
+    let (name, before) = option.map_or((name, ""), |(_, key, before)| (*key, *before));
+    Some((FilterKey::named(name)?, before))
 }
 
 /// All keys, the most used first.
@@ -98,8 +116,14 @@ pub(crate) static KEYS: &[FilterKey] = &[
         KeyValues::Amount(Measure::Finding),
     ),
     key(
+        "error",
+        "what a log says: a text, a code, a line",
+        "error:ECONNRESET",
+        KeyValues::Error,
+    ),
+    key(
         "status",
-        "of the last response",
+        "of a response",
         "status:5xx",
         KeyValues::Amount(Measure::Status),
     ),
@@ -146,6 +170,12 @@ pub(crate) static KEYS: &[FilterKey] = &[
         KeyValues::Amount(Measure::Took),
     ),
     key(
+        "handshake",
+        "from the SYN to the ACK",
+        "handshake:>100ms",
+        KeyValues::Amount(Measure::Handshake),
+    ),
+    key(
         "waited",
         "for the last response, or without one",
         "waited:>1s",
@@ -168,6 +198,24 @@ pub(crate) static KEYS: &[FilterKey] = &[
         "of payload, both ways",
         "bytes:>1MB",
         KeyValues::Amount(Measure::Bytes),
+    ),
+    key(
+        "sent",
+        "payload from the client",
+        "sent:>1kB",
+        KeyValues::Amount(Measure::Sent),
+    ),
+    key(
+        "received",
+        "payload from the server",
+        "received:>1MB",
+        KeyValues::Amount(Measure::Received),
+    ),
+    key(
+        "retransmitted",
+        "segments that repeat payload",
+        "retransmitted:>0",
+        KeyValues::Amount(Measure::Retransmitted),
     ),
     key(
         "opening",
@@ -378,12 +426,14 @@ impl FilterKey {
                 let words = SEVERITIES.iter().map(|severity| severity.name());
                 words.chain(["none"]).collect()
             }
-            KeyValues::Place(_) | KeyValues::Amount(_) | KeyValues::Said(_) => Vec::new(),
+            KeyValues::Place(_) | KeyValues::Amount(_) | KeyValues::Error | KeyValues::Said(_) => {
+                Vec::new()
+            }
         }
     }
 
     /// The key with this name, or with one that people type for it.
-    pub(super) fn named(name: &str) -> Option<&'static Self> {
+    fn named(name: &str) -> Option<&'static Self> {
         let lower = name.to_ascii_lowercase();
         let usual = KEY_SYNONYMS.iter().find(|(typed, _)| *typed == lower);
         let name = usual.map_or(lower.as_str(), |(_, name)| name);
@@ -467,6 +517,17 @@ impl FilterKey {
                 let bound = AmountRange::read(self.usual(value), measure.unit())
                     .map(|bound| FilterTest::Amount(measure, bound));
                 return bound.map_err(str::to_owned);
+            }
+            KeyValues::Error => {
+                let known = ErrorSearch::new(value).is_some() && !value.is_empty();
+                return match known {
+                    true => Ok(FilterTest::Error(value.to_owned())),
+                    false => Err(
+                        "no such error is known; type a text or a code of a log, such as error:\"socket hang up\" or \
+                         error:10054"
+                            .to_owned(),
+                    ),
+                };
             }
             KeyValues::Said(_) if value.is_empty() => {
                 return Err(format!("a text is expected, such as {}", self.example));

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::keys::KEYS;
+use super::foreign;
+use super::keys::named;
 
 /// A word of the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,10 @@ pub(super) enum FilterTokenKind<'t> {
         key: &'t str,
         values: Vec<FilterValue>,
     },
-    /// Any other word, or a quoted string.
+    /// Any other word.
     Text(String),
+    /// A quoted string.
+    Quoted(String),
 }
 
 /// One of the values of a key.
@@ -71,11 +74,17 @@ impl<'t> Lexer<'t> {
         let Some(first) = self.peek() else {
             return Ok(None);
         };
+        if let Some(kind) = self.option()? {
+            return Ok(Some(FilterToken {
+                kind,
+                at: start..self.at,
+            }));
+        }
         let kind = match first {
             '(' => self.mark(FilterTokenKind::Open),
             ')' => self.mark(FilterTokenKind::Close),
             '-' | '!' => self.mark(FilterTokenKind::Not),
-            '"' => FilterTokenKind::Text(self.quoted()?),
+            '"' => FilterTokenKind::Quoted(self.quoted()?),
             _ => match key(self.rest()) {
                 Some(key) => {
                     self.at += key.len() + 1;
@@ -89,6 +98,25 @@ impl<'t> Lexer<'t> {
             kind,
             at: start..self.at,
         }))
+    }
+
+    /// An option as on the command line: `--rule NAME` or `--rule=NAME`.
+    fn option(&mut self) -> Result<Option<FilterTokenKind<'t>>, UnclosedQuote> {
+        let Some(rest) = self.rest().strip_prefix("--") else {
+            return Ok(None);
+        };
+        let end = rest.find(|char| ends_word(char) || char == '=');
+        let key = &rest[..end.unwrap_or(rest.len())];
+        if named(key).is_none() {
+            return Ok(None);
+        }
+        self.at += 2 + key.len();
+        match self.peek() {
+            Some('=') => self.at += 1,
+            _ => self.at += self.rest().len() - self.rest().trim_start().len(),
+        }
+        let values = self.values()?;
+        Ok(Some(FilterTokenKind::Keyed { key, values }))
     }
 
     fn mark(&mut self, kind: FilterTokenKind<'t>) -> FilterTokenKind<'t> {
@@ -170,7 +198,7 @@ fn key(rest: &str) -> Option<&str> {
         && name
             .bytes()
             .all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
-    let is_known = || KEYS.iter().any(|key| key.name.eq_ignore_ascii_case(name));
+    let is_known = || named(name).is_some();
     (is_name && (!rest[colon + 1..].starts_with(':') || is_known())).then_some(name)
 }
 
@@ -180,6 +208,8 @@ pub(super) fn is_bare(text: &str) -> bool {
     first.is_some_and(|char| !matches!(char, '-' | '!'))
         && !text.chars().any(ends_word)
         && key(text).is_none()
+        && named(text).is_none()
+        && !foreign::is_keyword(text)
         && !matches!(
             text,
             "or" | "OR" | "||" | "|" | "and" | "AND" | "&&" | "not" | "NOT"

@@ -13,7 +13,11 @@
 //!
 //! Several values are alternatives. Numbers take `>` `>=` `<` `<=` and `2..5`; times have units (`ms`, `s`, `min`, `h`)
 //! and so have bytes (`kB`, `MB`). A bare time or byte count means at least that much, a bare number exactly that. A
-//! word without a key is searched in what a row shows: addresses, how it ended, rules, hosts and targets.
+//! word without a key is searched in what a row shows: addresses and names, how it ended, rules, requests and statuses.
+//!
+//! Tests of requests that all must hold are of one request: `path:/x status:502` is a connection on which `/x` got 502.
+//! What the command line and other programs call a filter is accepted too: `--rule NAME`, `host 10.0.0.1 and port 80`
+//! ([`foreign`]).
 //!
 //! People type what they know from elsewhere: `how:rst` is understood as it is, a Wireshark display filter is an error that
 //! offers its translation.
@@ -23,8 +27,10 @@
 mod address;
 mod amount;
 mod complete;
+mod error;
 mod evaluate;
 mod expr;
+mod foreign;
 mod keys;
 mod lex;
 mod parse;
@@ -34,9 +40,9 @@ mod wireshark;
 use expr::FilterExpr;
 
 pub use complete::{Completion, Offer, complete};
-pub use evaluate::{FilterEvaluator, FilterResult};
+pub use error::FilterError;
+pub use evaluate::{FilterEvaluator, FilterResult, RequestMatcher};
 pub use keys::FilterKey;
-pub use parse::FilterError;
 pub use wireshark::DisplayFilter;
 
 /// A filter of connections; the default matches all of them.
@@ -54,6 +60,12 @@ impl Filter {
     /// If a word is invalid; the error points at it.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
         parse::parse(text)
+    }
+
+    /// What it says of one request; `None` if nothing.
+    #[must_use]
+    pub(crate) fn of_request(&self) -> Option<RequestMatcher> {
+        RequestMatcher::of(self)
     }
 
     /// Whether it matches every connection.

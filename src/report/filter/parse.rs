@@ -5,20 +5,11 @@ use super::expr::FilterTest;
 use std::ops::Range;
 
 use super::Filter;
-use super::keys::{FilterKey, KEYS};
+use super::error::FilterError;
+use super::foreign;
+use super::keys::{KEYS, named};
 use super::lex::{self, FilterToken, FilterTokenKind, FilterValue, UnclosedQuote};
 use super::wireshark::DisplayFilter;
-
-/// An invalid word of a line, and what was likely meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FilterError {
-    /// The word's byte range in the line; empty where a word is missing.
-    pub at: Range<usize>,
-    /// What is wrong with it.
-    pub message: String,
-    /// A valid word to replace it, if one is near.
-    pub instead: Option<String>,
-}
 
 /// Nesting depth of brackets and negations. Nobody types more, and a thousand would exhaust the stack.
 const MAX_DEPTH: usize = 64;
@@ -152,7 +143,17 @@ impl<'t> Parser<'t> {
             FilterTokenKind::Close | FilterTokenKind::Or | FilterTokenKind::And => {
                 Err(missing(token.at.clone()))
             }
-            FilterTokenKind::Text(text) => Ok(FilterExpr::Test(FilterTest::Text(text.clone()))),
+            FilterTokenKind::Text(text) => {
+                let rest = self.tokens.get(self.next..).unwrap_or_default();
+                match foreign::read(token, rest)? {
+                    Some((test, taken)) => {
+                        self.next += taken;
+                        Ok(test)
+                    }
+                    None => Ok(FilterExpr::Test(FilterTest::Text(text.clone()))),
+                }
+            }
+            FilterTokenKind::Quoted(text) => Ok(FilterExpr::Test(FilterTest::Text(text.clone()))),
             FilterTokenKind::Keyed { key, values } => {
                 let name = token.at.start..token.at.start + key.len();
                 keyed(key, name, values)
@@ -163,7 +164,7 @@ impl<'t> Parser<'t> {
 
 fn keyed(name: &str, at: Range<usize>, values: &[FilterValue]) -> Result<FilterExpr, FilterError> {
     let lower = name.to_ascii_lowercase();
-    let Some(key) = FilterKey::named(name) else {
+    let Some((key, before)) = named(name) else {
         let like = nearest(&lower, KEYS.iter().map(|key| key.name));
         return Err(FilterError {
             at,
@@ -174,14 +175,16 @@ fn keyed(name: &str, at: Range<usize>, values: &[FilterValue]) -> Result<FilterE
         });
     };
     let tests = values.iter().map(|value| {
-        let test = key.test(&value.text).map_err(|message| {
-            let like = nearest(&value.text.to_ascii_lowercase(), key.words().into_iter());
-            FilterError {
-                at: value.at.clone(),
-                message,
-                instead: like.map(str::to_owned),
-            }
-        });
+        let test = key
+            .test(&format!("{before}{}", value.text))
+            .map_err(|message| {
+                let like = nearest(&value.text.to_ascii_lowercase(), key.words().into_iter());
+                FilterError {
+                    at: value.at.clone(),
+                    message,
+                    instead: like.map(str::to_owned),
+                }
+            });
         test.map(FilterExpr::Test)
     });
     Ok(FilterExpr::any(tests.collect::<Result<_, _>>()?))

@@ -77,6 +77,10 @@ impl fmt::Display for FilterTest {
                 write!(f, "severity:>={}", severity.name())
             }
             Self::Unnamed => f.write_str("severity:none"),
+            Self::Error(text) => {
+                f.write_str("error:")?;
+                write_text(text, is_bare_value(text), f)
+            }
             Self::Said(part, text) => {
                 write!(f, "{}:", part.key())?;
                 write_text(text, is_bare_value(text), f)
@@ -123,7 +127,11 @@ impl Measure {
             Self::Status => "status",
             Self::Requests => "requests",
             Self::Bytes => "bytes",
+            Self::Sent => "sent",
+            Self::Received => "received",
+            Self::Retransmitted => "retransmitted",
             Self::Took => "took",
+            Self::Handshake => "handshake",
             Self::Waited => "waited",
             Self::Idle => "idle",
         }
