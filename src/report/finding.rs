@@ -117,7 +117,7 @@ impl FindingWriter<'_, '_> {
                 .strong(effect.headline())
                 .plain(format!(": {} ", happened(effect)))
                 .faint(format!("[{}]", effect.rule));
-            sheet.detail("Then", &line)?;
+            sheet.detail("Also", &line)?;
         }
         let mut meanings: Vec<&str> = section
             .parts
@@ -500,7 +500,7 @@ fn systems(connection: &Connection) -> Vec<String> {
     let sides = [(Who::Client, "client"), (Who::Server, "server")];
     let told = sides.into_iter().filter_map(|(who, side)| {
         let outcome = log_errors::socket(connection, who, log_errors::system(connection, who))?;
-        Some(format!("{side}'s socket: {}", outcome.told()?))
+        Some(format!("{side}'s socket: {}", outcome.error()?))
     });
     told.collect()
 }

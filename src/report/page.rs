@@ -11,7 +11,7 @@ use std::io;
 
 use hashbrown::HashMap;
 
-use super::finding_order::ranges;
+use super::finding_order::{ranges, sections};
 use super::groups::{ConnectionGroup, MOST, groups};
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
@@ -123,9 +123,11 @@ impl<'v, 'a> Page<'v, 'a> {
                 _ => "There is no TCP connection in this capture.".to_owned(),
             });
         }
+        // What is listed as one is counted once.
+        let sections = sections(&snapshot.findings);
         let of = |severity: Severity| {
-            let findings = snapshot.findings.iter();
-            findings.filter(|it| it.severity == severity).count() as u64
+            let own = sections.iter().filter(|it| it.severity() == severity);
+            own.count() as u64
         };
         let (errors, warnings, notes) = (
             of(Severity::Error),

@@ -26,6 +26,7 @@ use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
+use crate::rules::connecting::reset_after_handshake;
 use crate::rules::keep_alive::keep_alive_race;
 use crate::rules::tls::tls_handshake_cut;
 use crate::rules::waiting::{reset_before_response, server_error_status, server_time_limit};
@@ -285,8 +286,21 @@ fn join(findings: &mut [Finding]) {
             own.push((finding.id, finding.connections.clone()));
         }
     }
+    // A connection that is reset at its first request is one case, however it is seen.
+    let of_rule = |rule: &str, it: &Finding| it.rule == rule;
+    let unanswered = findings.iter();
+    let unanswered = unanswered.filter(|it| of_rule(reset_before_response::RULE.name, it));
+    let unanswered: BTreeMap<_, Vec<(u32, Vec<u32>)>> =
+        unanswered.fold(BTreeMap::new(), |mut all, it| {
+            let own: &mut Vec<_> = all.entry(it.server).or_default();
+            own.push((it.id, it.connections.clone()));
+            all
+        });
     for finding in findings {
-        let wholes = wholes.get(&finding.server);
+        let wholes = match of_rule(reset_after_handshake::RULE.name, finding) {
+            true => unanswered.get(&finding.server),
+            false => wholes.get(&finding.server),
+        };
         let collective = collective_cause(finding, wholes.map_or(&[], |it| it));
         let own = place(finding).zip(stories.get(&hosts(finding)));
         let cause = own.and_then(|(own, parts)| {

@@ -145,7 +145,11 @@ pub(super) fn repetition(exchange: &Exchange) -> Sentence {
         None => request.is_some_and(|it| it.method.is_idempotent()),
     };
     match safe {
-        true => sentence!("{} is safe to retry.", named(exchange)),
+        true if in_other_words(exchange).is_none() => sentence!(
+            "{} is safe to retry: its method is idempotent.",
+            named(exchange)
+        ),
+        true => sentence!("{} is safe to retry: it changes nothing.", named(exchange)),
         false => sentence!(
             "Do not retry {} blindly: the server may have processed it.",
             named(exchange)

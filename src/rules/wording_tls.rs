@@ -20,6 +20,10 @@ pub(super) fn hello(reading: &TlsFailure<'_>) -> Option<FrameRef> {
     reading.facts.hello.as_ref().map(|(at, _)| *at)
 }
 
+/// What a handshake means that fails for a reason that stays.
+pub(super) const STAYS_BROKEN: &str =
+    "No request was sent. A retry fails in the same way until this is fixed.";
+
 /// "The client had asked for a.example.", or nothing without SNI.
 pub(super) fn asked_for(facts: &TlsFacts) -> Option<Sentence> {
     let name = facts.sni()?;
@@ -90,7 +94,7 @@ pub(super) fn describe(facts: &TlsFacts) -> Vec<Sentence> {
     let count = chain.map_or(0, Vec::len);
     match facts.chain_end() {
         Some(ChainEnd::IssuerNotSent) if count == 1 => sentences.push(
-            "It was sent alone: a client that does not have its issuer itself cannot verify it."
+            "The server sent it without its issuer's certificate. Clients that lack that one cannot verify it."
                 .into(),
         ),
         Some(ChainEnd::Root) => {

@@ -113,7 +113,7 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.10.7 (reset processing); Linux `tcp(7)`, `tcp_abort_on_overflow`.
-    pub(super) RULE: "reset-after-handshake", Severity::Warning,
+    pub(in crate::rules) RULE: "reset-after-handshake", Severity::Warning,
     "the server resets the connection as soon as it is open", Check::Ending(&[EndingKind::ResetAfterHandshake, EndingKind::ResetBeforeResponse], check)
 }
 

@@ -32,7 +32,7 @@ rule! {
     /// - *If the server closed first:* Look into the server's log at that moment: a program that ends a WebSocket sends a
     ///   Close (1000, or 1001 when it goes away) and waits for the other's; a process that is killed cannot.
     /// - *If the client closed first:* Let the client send a Close and wait for the server's before it closes the connection;
-    ///   a browser tab or a process that is killed cannot.
+    ///   a killed process cannot. Where the client is a proxy, raise its idle timeout instead.
     ///
     /// # Tell it by
     ///
@@ -83,6 +83,9 @@ rule! {
 
 /// Shorter silences are not idleness.
 const AT_LEAST: Duration = Duration::from_secs(2);
+
+/// What it means for the messages.
+const LAST_MESSAGES: &str = "Whether the last messages were processed is not known. After reconnecting, resend only what is safe to repeat.";
 
 fn check(connection: &Connection) -> Verdict {
     let Some(websocket) = &connection.websocket else {
@@ -178,11 +181,12 @@ fn check(connection: &Connection) -> Verdict {
         .adds(timer)
         .adds(cut)
         .adds(pings)
+        .means(Some(LAST_MESSAGES))
         .shows(
             switched.map(|it| it.message.first),
             "the 101 that begins the WebSocket",
         )
-        .shows(last, "the last frame")
+        .shows(last, "last WebSocket frame")
         .shows(Some(frame_ref), format!("{word} without a Close frame"))
         .about(connection)
 }
@@ -245,7 +249,8 @@ fn on_streams(connection: &Connection) -> Verdict {
     )
     .adds(ago)
     .adds(more)
-    .shows(last, "the last frame")
+    .means(Some(LAST_MESSAGES))
+    .shows(last, "last WebSocket frame")
     .shows(Some(end), format!("{how} without a Close frame"))
     .about(connection)
 }

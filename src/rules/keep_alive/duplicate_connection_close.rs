@@ -170,11 +170,11 @@ fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> 
         certainty: Certainty::Certain,
         summary: match who {
             Who::Server => sentence!(
-                "[Response|Responses (# connections)] with `Connection: close` {}",
+                "Server sent `Connection: close` {}[| on # connections]",
                 times.clone()
             ),
             Who::Client => sentence!(
-                "[Request|Requests (# connections)] with `Connection: close` {}",
+                "Client sent `Connection: close` {}[| on # connections]",
                 times.clone()
             ),
         },

@@ -38,7 +38,7 @@ rule! {
     ///
     /// - Make the client's idle timeout shorter than the server's (.NET `MaxServicePointIdleTime` or
     ///   `PooledConnectionIdleTimeout`, Node.js `keepAliveTimeout` of the agent, the pool's `idleTimeout`, nginx's upstream
-    ///   `keepalive_timeout`). Some seconds are enough.
+    ///   `keepalive_timeout`). A clear margin is enough.
     /// - Or make the server's longer than any in front (Node.js `server.keepAliveTimeout` and `headersTimeout` above
     ///   60 s behind an AWS ALB, gunicorn `--keep-alive`, Kestrel `KeepAliveTimeout`).
     /// - Let the client retry idempotent requests on a new connection (RFC 9112 §9.3.1).

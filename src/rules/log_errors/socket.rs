@@ -35,6 +35,18 @@ impl SocketOutcome {
     /// of Linux and Windows.
     #[must_use]
     pub fn told(&self) -> Option<String> {
+        let mut told = self.error()?;
+        if self.read.is_none() {
+            told += " on writing; reading gives what had arrived, and then its end";
+        } else if self.write.is_some() && self.unread == UnreadData::MayBeLost {
+            told += "; what had arrived and was not read may be lost";
+        }
+        Some(told)
+    }
+
+    /// The error with its number: `ECONNRESET (104 on Linux, 10054 on Windows)`.
+    #[must_use]
+    pub fn error(&self) -> Option<String> {
         let error = self.pending()?;
         let on = |system| error.number(system);
         let number = match on(self.system) {
@@ -46,13 +58,7 @@ impl SocketOutcome {
                 _ => String::new(),
             },
         };
-        let mut told = format!("{}{number}", error.name(self.system));
-        if self.read.is_none() {
-            told += " on writing; reading gives what had arrived, and then its end";
-        } else if self.write.is_some() && self.unread == UnreadData::MayBeLost {
-            told += "; what had arrived and was not read may be lost";
-        }
-        Some(told)
+        Some(format!("{}{number}", error.name(self.system)))
     }
 }
 

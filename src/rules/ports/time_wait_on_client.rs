@@ -117,14 +117,17 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     message.say(match () {
         () if asked * 2 > all => "It closes first because it asks for the close itself.",
         () if refused * 2 > all => {
-            "It closes first because the server sends `Connection: close` and does not close."
+            "It closes first because the server sends `Connection: close` and does not close itself."
         }
         () if single * 2 > all => {
             "It uses each connection for one request, though both sides would keep it."
         }
         () => "Nobody announces the close.",
     });
-    message.say(sentence!("{} connections carried one request.", single));
+    message.say(sentence!(
+        "{} connections carried one request each.",
+        single
+    ));
     if let (Some(out), Some(start)) = (sockets.runs_out_at, connections.first()) {
         message.say(sentence!(
             "At this rate, the ports run out {} after the first connection.",

@@ -7,7 +7,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, ending, is_shut, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
-use crate::rules::wording::{asked, named, quoted_error, sent_in_parts, tell};
+use crate::rules::wording::{asked, named, quoted_error, repetition, sent_in_parts, tell};
 use crate::rules::wording_tls::hidden_upload;
 
 rule! {
@@ -169,6 +169,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .adds(ending.exchange.and_then(|it| Some(far(it, request(it)?))))
     .adds(shut)
     .means(delivered)
+    .means(again(ending.exchange))
     .shows(sent.map(|message| message.first), format!("{what} begins"))
     .shows(answer.map(|message| message.first), "response begins")
     .shows(Some(reset.frame_ref), "RST from the server")
@@ -195,6 +196,20 @@ fn far(exchange: &Exchange, message: &Message) -> Sentence {
         ),
         _ => sentence!("{} body bytes had been sent.", message.received()),
     }
+}
+
+/// Whether a retry makes sense: a refusal stays one.
+fn again(exchange: Option<&Exchange>) -> Option<Sentence> {
+    let exchange = exchange?;
+    let status = exchange.response.as_ref().map_or(0, |it| it.status);
+    Some(match status {
+        400..=499 => sentence!(
+            "The server rejected {} with {}: an unchanged retry gets the same answer.",
+            named(exchange),
+            status
+        ),
+        _ => repetition(exchange),
+    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{not_yet, tell};
-use crate::rules::wording_tls::{adding, asked_for, describe, hello, sign};
+use crate::rules::wording_tls::{STAYS_BROKEN, adding, asked_for, describe, hello, sign};
 
 rule! {
     /// # What happened
@@ -25,8 +25,8 @@ rule! {
     /// - *If the certificate signs itself:* Replace the certificate that signs itself by one of an authority, or put it into
     ///   the trust store of the program that fails; never turn verification off.
     /// - *If the alert was certificate_revoked:* Renew the certificate: its authority has revoked it.
-    /// - *If the certificate is not known to sign itself:* Where the authority is one's own, put it into the trust store of the
-    ///   program that fails: Java, Python, Node and the system each have one.
+    /// - *If the certificate is not known to sign itself:* Add a private CA to the trust store of the failing program. Java,
+    ///   Python, Node and the system each have one.
     /// - *If the certificate is hidden:* Capture with a key log to read the certificate, or look at it with `openssl s_client
     ///   -connect HOST:PORT -showcerts`.
     ///
@@ -99,7 +99,8 @@ fn check(connection: &Connection) -> Verdict {
         "[Client refused|# clients refused] the server's certificate",
         message,
     )
-    .adds(asked_for(reading.facts));
+    .adds(asked_for(reading.facts))
+    .means(Some(STAYS_BROKEN));
     adding(telling, describe(reading.facts))
         .shows(hello(&reading), "ClientHello")
         .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
@@ -130,7 +131,11 @@ mod tests {
             own.remedies
         );
         let alone = found("name=a");
-        assert!(alone.message.contains("sent alone"), "{}", alone.message);
+        assert!(
+            alone.message.contains("without its issuer"),
+            "{}",
+            alone.message
+        );
         assert!(
             alone.remedies[0].contains("whole chain"),
             "{:?}",

@@ -6,7 +6,7 @@ use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, tell};
-use crate::rules::wording_tls::{asked_for, hello, sign};
+use crate::rules::wording_tls::{STAYS_BROKEN, asked_for, hello, sign};
 
 rule! {
     /// # What happened
@@ -101,6 +101,7 @@ fn check(connection: &Connection) -> Verdict {
     let chosen = reading.facts.version().map(|version| version.to_string());
     tell(&RULE, Severity::Error, reading.certainty, summary, message)
         .adds(asked_for(reading.facts))
+        .means(Some(STAYS_BROKEN))
         .adds(offered.map(|list| sentence!("The client offered {}.", list)))
         .adds(chosen.map(|version| sentence!("The server chose {}.", version)))
         .shows(hello(&reading), "ClientHello")

@@ -39,7 +39,7 @@ rule! {
     ///
     /// - Compare the wait with the time that the server needs for this request. Raise the client's timeout, or make the
     ///   request faster.
-    /// - Set each timeout shorter than that of the caller in front of it, so that the server times out first.
+    /// - Where services call one another, let each time out sooner than its own caller.
     /// - Let the server stop working when the client has closed (`RequestAborted`, `Response.IsClientConnected`).
     ///
     /// # Tell it by

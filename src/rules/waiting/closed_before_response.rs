@@ -200,7 +200,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let message = match is_open_ended(exchange) {
         false => sentence!(
-            "The server received the whole {} and closed the connection {} after its last byte. It sent no byte of the \
+            "The server's system received the whole {} and closed the connection {} after its last byte. It sent no byte of the \
              response.",
             &what,
             time

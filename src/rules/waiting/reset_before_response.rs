@@ -195,7 +195,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     let open_ended = is_open_ended(exchange);
     let mut message = Statement::from(match open_ended {
         false => sentence!(
-            "The server received the whole {} and reset the connection {} after its last byte. It sent no byte of the \
+            "The server's system received the whole {} and reset the connection {} after its last byte. It sent no byte of the \
              response.",
             &asked,
             waited
