@@ -17,7 +17,7 @@
 //!
 //! Tests of requests that all must hold are of one request: `path:/x status:502` is a connection on which `/x` got 502.
 //! What the command line and other programs call a filter is accepted too: `--rule NAME`, `host 10.0.0.1 and port 80`
-//! ([`foreign`]).
+//! (`foreign.rs`).
 //!
 //! People type what they know from elsewhere: `how:rst` is understood as it is, a Wireshark display filter is an error that
 //! offers its translation.
