@@ -114,8 +114,9 @@ impl FindingWriter<'_, '_> {
         sheet.detail("", &happened(cause).into())?;
         for effect in section.parts.iter().skip(1) {
             let line = StyledLine::default()
+                .plain(hedge(effect))
                 .strong(effect.headline())
-                .plain(format!(": {} ", happened(effect)))
+                .plain(format!(". {} ", effect.message.happened()))
                 .faint(format!("[{}]", effect.rule));
             sheet.detail("Also", &line)?;
         }
@@ -279,6 +280,7 @@ impl FindingWriter<'_, '_> {
 
     fn evidence(&self, section: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
         let mut named = BTreeSet::new();
+        let mut shown = Vec::new();
         for (nth, part) in section.parts.iter().enumerate() {
             let most = match (nth, part.severity < Severity::Warning) {
                 (0, false) => usize::MAX,
@@ -289,14 +291,19 @@ impl FindingWriter<'_, '_> {
                 if !named.insert(evidence.frame_ref.frame) && nth > 0 {
                     continue;
                 }
-                let told = format!(
-                    "{}, {}: {}",
-                    self.view.snapshot.frames.name(evidence.frame_ref.frame),
-                    self.view.time(evidence.frame_ref.time),
-                    evidence.note
-                );
-                sheet.detail("Evidence", &told.into())?;
+                shown.push(evidence);
             }
+        }
+        // In the order of events, whichever finding a frame belongs to.
+        shown.sort_by_key(|it| it.frame_ref);
+        for evidence in shown {
+            let told = format!(
+                "{}, {}: {}",
+                self.view.snapshot.frames.name(evidence.frame_ref.frame),
+                self.view.time(evidence.frame_ref.time),
+                evidence.note
+            );
+            sheet.detail("Evidence", &told.into())?;
         }
         Ok(())
     }
@@ -417,12 +424,15 @@ fn connections(ids: &[u32]) -> String {
 
 /// What happened, marked if it is not certain.
 fn happened(finding: &Finding) -> String {
-    let hedge = match finding.certainty {
+    format!("{}{}", hedge(finding), finding.message.happened())
+}
+
+const fn hedge(finding: &Finding) -> &'static str {
+    match finding.certainty {
         Certainty::Certain => "",
         Certainty::Likely => "Likely: ",
         Certainty::Possible => "Possibly: ",
-    };
-    format!("{hedge}{}", finding.message.happened())
+    }
 }
 
 /// `10.0.0.2 → 10.0.0.9:80`.
