@@ -122,15 +122,19 @@ impl Sheet for TextSheet<'_> {
             write!(self.out, "{:INDENT$}", "")?;
             return self.wrap(line, INDENT, INDENT);
         }
-        write!(self.out, "{:INDENT$}", "")?;
         // Text to be copied that is too long starts further left, to stay on one line.
         if let [(Tone::Code, text)] = &line.0[..]
             && INDENT + LABEL + text.chars().count() > WIDTH
         {
-            self.tone(Tone::Faint, shown)?;
-            write!(self.out, "\n{:BODY$}", "")?;
+            if !shown.is_empty() {
+                write!(self.out, "{:INDENT$}", "")?;
+                self.tone(Tone::Faint, shown)?;
+                writeln!(self.out)?;
+            }
+            write!(self.out, "{:BODY$}", "")?;
             return self.wrap(line, BODY, BODY);
         }
+        write!(self.out, "{:INDENT$}", "")?;
         self.tone(Tone::Faint, &format!("{shown:<LABEL$}"))?;
         self.wrap(line, INDENT + LABEL, INDENT + LABEL)
     }

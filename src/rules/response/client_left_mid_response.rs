@@ -183,7 +183,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let stalled = (message.last < close && quiet.as_secs() >= 1 && !shut).then(|| {
         match measured_time::is_round(quiet) {
             Some(seconds) => sentence!(
-                "The server had sent nothing for {} before. {} is a round number, as of a timeout that somebody set.",
+                "The server had sent nothing for {} before. {} is a round number: probably a configured timeout.",
                 quiet,
                 Duration::from_secs(seconds)
             ),

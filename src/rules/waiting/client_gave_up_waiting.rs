@@ -287,7 +287,7 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
 fn round(time: Duration) -> Option<Sentence> {
     let seconds = measured_time::is_round(time)?;
     Some(sentence!(
-        "{} is a round number, as of a timeout that somebody set.",
+        "{} is a round number: probably a configured timeout.",
         Duration::from_secs(seconds)
     ))
 }
