@@ -101,13 +101,6 @@ impl FrameNames {
         }
     }
 
-    /// `frame 4` by its number in its file, where it is said elsewhere which file that is.
-    #[must_use]
-    pub fn in_one_file(&self, frame: FrameNumber) -> String {
-        let own = self.place(frame).map_or(frame.0, |(_, own)| own);
-        format!("frame {own}")
-    }
-
     /// `frame 12`, or `b.pcap:4` with several files.
     #[must_use]
     pub fn name(&self, frame: FrameNumber) -> String {
