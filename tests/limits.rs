@@ -546,7 +546,7 @@ fn what_a_limit_leaves_out_of_a_talk_is_reported() {
                 .flat_map(|_| [(true, connect.clone()), (false, connected.clone())])
                 .collect(),
             1,
-            "were not looked into",
+            "were not decoded",
         ),
         (
             "tls-alerts",
