@@ -5,6 +5,7 @@
 //! record of one connection. Out: a [`ConnectionOutcome`], judged in this order: what is proven lost; what the capture
 //! does not show; what cannot be told of a protocol that is not read; and only then, that all is well.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// What came of a connection, and why it is judged so.
@@ -207,7 +208,7 @@ reasons! {
 }
 
 reasons! {
-    /// What keeps it from being judged. The phrases fit one connection and many.
+    /// What keeps it from being judged. The phrases fit one connection, [`UnknownReason::phrase_of`] many.
     UnknownReason:
     /// The capture ends before it does, with nothing outstanding.
     StillOpen "still-open" "was still open when the capture ended",
@@ -239,4 +240,27 @@ reasons! {
     EndUnknown "end-unknown" "has a response of unknown length",
     /// A RST that its host seems not to have sent, with nothing outstanding.
     ForeignReset "foreign-reset" "may have been cut by a forged RST",
+}
+
+impl UnknownReason {
+    /// The phrase for so many connections: "was still open", "were still open".
+    #[must_use]
+    pub fn phrase_of(self, connections: u64) -> Cow<'static, str> {
+        let phrase = self.phrase();
+        if connections == 1 {
+            return phrase.into();
+        }
+        let plural = |(one, many): (&str, &str)| {
+            let rest = phrase.strip_prefix(one)?;
+            rest.starts_with(' ').then(|| format!("{many}{rest}"))
+        };
+        let verbs = [
+            ("was", "were"),
+            ("is", "are"),
+            ("has", "have"),
+            ("lacks", "lack"),
+        ];
+        let found = verbs.into_iter().find_map(plural);
+        found.map_or(Cow::Borrowed(phrase), Cow::Owned)
+    }
 }

@@ -1,5 +1,7 @@
 //! What came of many connections, in one clause: how many failed, are fine, or cannot be judged, and why not.
 
+use std::borrow::Cow;
+
 use crate::analysis::connection::{ConnectionOutcome, UnknownReason};
 use crate::base::format::{capitalised, number};
 
@@ -100,7 +102,7 @@ impl OutcomeTally {
         }
         let told = match (self.failed, self.fine) {
             (0, 0) => match &unknown[..] {
-                [(_, phrase)] => return format!("all {} connections {phrase}", number(all)),
+                [(_, _, phrase)] => return format!("all {} connections {phrase}", number(all)),
                 _ => format!("of {} connections ", number(all)),
             },
             (0, 2) if all == 2 && blamed => "neither connection failed".to_owned(),
@@ -125,7 +127,7 @@ impl OutcomeTally {
         };
         let parts = unknown
             .iter()
-            .map(|(count, phrase)| format!("{} {phrase}", number(*count)));
+            .map(|(_, count, phrase)| format!("{} {phrase}", number(*count)));
         let parts: Vec<String> = parts.collect();
         match (self.failed + self.fine, parts.is_empty()) {
             (_, true) => told,
@@ -156,28 +158,29 @@ impl OutcomeTally {
     /// numbers if there is one reason; empty if all can be judged.
     #[must_use]
     pub fn doubts(&self) -> String {
-        let open = UnknownReason::StillOpen.phrase();
         let mut reasons = self.reasons();
-        reasons.retain(|(_, phrase)| *phrase != open);
-        if let [(_, phrase)] = &reasons[..] {
-            return (*phrase).to_owned();
+        reasons.retain(|(reason, ..)| *reason != Some(UnknownReason::StillOpen));
+        if let [(.., phrase)] = &reasons[..] {
+            return phrase.to_string();
         }
         let told = reasons.iter();
-        let told = told.map(|(count, phrase)| format!("{} {phrase}", number(*count)));
+        let told = told.map(|(_, count, phrase)| format!("{} {phrase}", number(*count)));
         told.collect::<Vec<_>>().join(", ")
     }
 
-    /// The reasons why some cannot be judged, the most frequent first, with the number of connections.
-    fn reasons(&self) -> Vec<(u64, &'static str)> {
+    /// The reasons why some cannot be judged, the most frequent first, with the number of connections and the phrase for
+    /// so many; of the others, which are put together, no reason.
+    fn reasons(&self) -> Vec<(Option<UnknownReason>, u64, Cow<'static, str>)> {
         let both = UnknownReason::ALL.iter().zip(self.unknown);
-        let mut reasons: Vec<(u64, &'static str)> = both
+        let mut reasons: Vec<_> = both
             .filter(|(_, count)| *count > 0)
-            .map(|(reason, count)| (count, reason.phrase()))
+            .map(|(reason, count)| (Some(*reason), count, reason.phrase_of(count)))
             .collect();
-        reasons.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+        reasons.sort_by_key(|(_, count, _)| std::cmp::Reverse(*count));
         if reasons.len() > REASONS {
-            let rest = reasons.drain(REASONS - 1..).map(|(count, _)| count).sum();
-            reasons.push((rest, "cannot be judged for other reasons"));
+            let rest = reasons.drain(REASONS - 1..).map(|(_, count, _)| count);
+            let rest = rest.sum();
+            reasons.push((None, rest, "cannot be judged for other reasons".into()));
         }
         reasons
     }
@@ -194,7 +197,23 @@ mod tests {
         let fine = ConnectionOutcome::Fine(FineReason::Complete);
         let open = ConnectionOutcome::Unknown(UnknownReason::StillOpen);
         let before = ConnectionOutcome::Unknown(UnknownReason::BeganBefore);
-        let cases: [(&[ConnectionOutcome], bool, &str); 11] = [
+        let lacking = ConnectionOutcome::Unknown(UnknownReason::LostPackets);
+        let cases: [(&[ConnectionOutcome], bool, &str); 14] = [
+            (
+                &[open; 2],
+                false,
+                "all 2 connections were still open when the capture ended",
+            ),
+            (
+                &[fine, lacking, lacking],
+                false,
+                "1 of 3 connections is fine, 2 lack packets in the capture",
+            ),
+            (
+                &[fine, lacking],
+                false,
+                "1 of 2 connections is fine, 1 lacks packets in the capture",
+            ),
             (&[fine], false, "the connection is fine"),
             (&[fine], true, "the connection did not fail"),
             (
