@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::{ReportOptions, Shown};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::escape::escape;
+use crate::base::shell::shell_word;
 use crate::base::time::Timestamp;
 use crate::report::snapshot::{FindingsIndex, Snapshot};
 use crate::report::wording::moment;
@@ -97,7 +98,7 @@ impl<'a> View<'a> {
     /// The input files, quoted for a shell.
     pub(super) fn files(&self) -> String {
         let inputs = self.snapshot.summary.inputs.iter();
-        let quoted = inputs.map(|it| quoted(&escape(it.path.as_bytes())));
+        let quoted = inputs.map(|it| shell_word(&*escape(it.path.as_bytes())));
         quoted.collect::<Vec<_>>().join(" ")
     }
 
@@ -109,14 +110,5 @@ impl<'a> View<'a> {
     /// The numbers of those findings.
     pub(super) fn finding_numbers(&self, id: u32) -> &[u32] {
         self.findings_index.numbers(id)
-    }
-}
-
-/// A word of a command line, in quotes if a shell needs them.
-fn quoted(word: &str) -> String {
-    let is_plain = |it: char| it.is_alphanumeric() || "._-/+@:,=%".contains(it);
-    match word.chars().all(is_plain) && !word.is_empty() {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
     }
 }
