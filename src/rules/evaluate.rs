@@ -275,32 +275,23 @@ fn join(findings: &mut [Finding]) {
     let hosts = |finding: &Finding| (finding.client, finding.server);
     // The parts of each story, and what happened to many connections at once, by hosts: there may be very many findings.
     let mut stories = BTreeMap::<_, Vec<(usize, u32)>>::new();
-    let mut wholes = BTreeMap::<_, Vec<(u32, Vec<u32>)>>::new();
+    let mut wholes = BTreeMap::<_, Vec<Whole>>::new();
     for finding in &*findings {
         if let Some(place) = place(finding) {
             let own = stories.entry(hosts(finding)).or_default();
             own.push((place, finding.id));
         }
-        if COLLECTIVE.contains(&finding.rule) {
+        if COLLECTIVE.contains(&finding.rule) || finding.rule == reset_before_response::RULE.name {
             let own = wholes.entry(finding.server).or_default();
-            own.push((finding.id, finding.connections.clone()));
+            own.push(Whole {
+                id: finding.id,
+                rule: finding.rule,
+                connections: finding.connections.clone(),
+            });
         }
     }
-    // A connection that is reset at its first request is one case, however it is seen.
-    let of_rule = |rule: &str, it: &Finding| it.rule == rule;
-    let unanswered = findings.iter();
-    let unanswered = unanswered.filter(|it| of_rule(reset_before_response::RULE.name, it));
-    let unanswered: BTreeMap<_, Vec<(u32, Vec<u32>)>> =
-        unanswered.fold(BTreeMap::new(), |mut all, it| {
-            let own: &mut Vec<_> = all.entry(it.server).or_default();
-            own.push((it.id, it.connections.clone()));
-            all
-        });
     for finding in findings {
-        let wholes = match of_rule(reset_after_handshake::RULE.name, finding) {
-            true => unanswered.get(&finding.server),
-            false => wholes.get(&finding.server),
-        };
+        let wholes = wholes.get(&finding.server);
         let collective = collective_cause(finding, wholes.map_or(&[], |it| it));
         let own = place(finding).zip(stories.get(&hosts(finding)));
         let cause = own.and_then(|(own, parts)| {
@@ -318,17 +309,37 @@ const COLLECTIVE: [&str; 3] = [
     "protocol-mismatch",
 ];
 
+/// A finding of which others may tell a part.
+struct Whole {
+    id: u32,
+    rule: &'static str,
+    connections: Vec<u32>,
+}
+
+/// Whether a finding of one rule is a part of a finding of another, if all its connections are among the other's.
+fn is_part(rule: &str, whole: &str) -> bool {
+    // A connection that is reset at its first request is one case, however it is seen.
+    let first_request = (
+        reset_after_handshake::RULE.name,
+        reset_before_response::RULE.name,
+    );
+    match COLLECTIVE.contains(&whole) {
+        true => !COLLECTIVE.contains(&rule),
+        false => (rule, whole) == first_request,
+    }
+}
+
 /// The finding on the server of which this one tells a part: all its connections are among those of the other.
-fn collective_cause(finding: &Finding, wholes: &[(u32, Vec<u32>)]) -> Option<u32> {
-    if COLLECTIVE.contains(&finding.rule) || finding.connections.is_empty() {
+fn collective_cause(finding: &Finding, wholes: &[Whole]) -> Option<u32> {
+    if finding.connections.is_empty() {
         return None;
     }
-    let mut wholes = wholes.iter();
-    let whole = wholes.find(|(_, whole)| {
+    let mut wholes = wholes.iter().filter(|it| is_part(finding.rule, it.rule));
+    let whole = wholes.find(|whole| {
         let mut own = finding.connections.iter();
-        own.all(|id| whole.binary_search(id).is_ok())
+        own.all(|id| whole.connections.binary_search(id).is_ok())
     });
-    whole.map(|(id, _)| *id)
+    whole.map(|it| it.id)
 }
 
 /// Evaluates the rules that need many connections. Each rule scans the summaries of all connections, which takes time
