@@ -58,15 +58,16 @@ pub(super) fn typical(snapshot: &Snapshot) -> Vec<u32> {
 }
 
 /// Writes all sections to a sheet.
-pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
-    if view.snapshot.findings.is_empty() {
-        return Ok(());
-    }
+pub(super) fn write(
+    view: &View<'_>,
+    sections: Vec<FindingSection<'_>>,
+    sheet: &mut dyn Sheet,
+) -> io::Result<()> {
     let writer = FindingWriter {
         view,
         shown: RefCell::default(),
     };
-    let (harmless, harmful): (Vec<_>, Vec<_>) = sections(&view.snapshot.findings)
+    let (harmless, harmful): (Vec<_>, Vec<_>) = sections
         .into_iter()
         .partition(|it| it.severity() == Severity::Benign);
     if harmful.len() > 1 {

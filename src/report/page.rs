@@ -11,7 +11,7 @@ use std::io;
 
 use hashbrown::HashMap;
 
-use super::finding_order::{ranges, sections};
+use super::finding_order::{FindingSection, ranges, sections};
 use super::groups::{ConnectionGroup, MOST, groups};
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
@@ -39,16 +39,17 @@ const SOCKETS: usize = 12;
 
 /// Writes the page to a sheet.
 pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
+    let sections = sections(&view.snapshot.findings);
     let page = Page::new(view);
     sheet.title(&page.title())?;
     if let Some(narrowed) = &view.snapshot.narrowed {
         search_result::write(view, narrowed, sheet)?;
     } else {
-        sheet.paragraph(&page.verdict())?;
+        sheet.paragraph(&page.verdict(&sections))?;
     }
     page.ignored(sheet)?;
     page.doubts(sheet)?;
-    finding::write(view, sheet)?;
+    finding::write(view, sections, sheet)?;
     // In a report narrowed to an error, the overall statistics would be misleading.
     if view.snapshot.narrowed.is_none() {
         page.endings(sheet)?;
@@ -106,7 +107,7 @@ impl<'v, 'a> Page<'v, 'a> {
     }
 
     /// The verdict on the whole capture in one line.
-    fn verdict(&self) -> StyledLine {
+    fn verdict(&self, sections: &[FindingSection<'_>]) -> StyledLine {
         let snapshot = self.view.snapshot;
         let ignored = snapshot.ignored.connections.len() as u64;
         let all = snapshot.connections_total().saturating_sub(ignored);
@@ -124,7 +125,6 @@ impl<'v, 'a> Page<'v, 'a> {
             });
         }
         // What is listed as one is counted once.
-        let sections = sections(&snapshot.findings);
         let of = |severity: Severity| {
             let own = sections.iter().filter(|it| it.severity() == severity);
             own.count() as u64
