@@ -20,6 +20,7 @@ use crate::analysis::connection::{Connection, ConnectionSummary, Who};
 use crate::analysis::engine::{Engine, Event, Sink};
 use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::format::counted;
+use crate::base::frame_ref::FrameNumber;
 use crate::ladder::{Recorder, RecorderNotes, Redaction};
 use crate::packet::capture::{self, Batch, Fill, OpenOptions, Source};
 use crate::protocol::tls::secrets::KeyStore;
@@ -29,6 +30,8 @@ use crate::report::wording::segment::{self, Detail};
 
 /// The most connections that are drawn at once; more would not be read.
 const MOST: usize = 100;
+/// Connections reread in one pass: the segments of a large one take up to 64 MiB.
+const AT_ONCE: usize = 8;
 
 pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
     let files = asked.input.paths();
@@ -46,24 +49,32 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
     drop(progress);
     let snapshot = &analysis.snapshot;
     let (chosen, why) = chosen(&asked.connection, snapshot)?;
-    let mut drawn = Vec::new();
+    let mut wanted = Vec::new();
     for id in chosen {
-        let Some(wanted) = snapshot.connection(id) else {
+        let Some(connection) = snapshot.connection(id) else {
             bail!(
                 "connection {id} was let go, because the capture has too many to keep all; \
                  read fewer packets: --filter 'host ADDRESS and port PORT'"
             );
         };
-        let source = capture::open(
-            &files,
-            &OpenOptions {
-                filter: asked.filter.clone(),
-            },
-        )?;
-        drawn.push(match asked.format {
-            cli::LadderFormatArg::Picture => picture(asked, &analysis.keys, wanted, source)?,
-            cli::LadderFormatArg::Notation => notation(asked, wanted, source)?,
-        });
+        wanted.push(connection);
+    }
+    let open = || {
+        let filter = asked.filter.clone();
+        capture::open(&files, &OpenOptions { filter })
+    };
+    let mut drawn = Vec::new();
+    match asked.format {
+        cli::LadderFormatArg::Picture => {
+            for some in wanted.chunks(AT_ONCE) {
+                drawn.extend(pictures_of(asked, &analysis.keys, some, open()?)?);
+            }
+        }
+        cli::LadderFormatArg::Notation => {
+            for one in wanted {
+                drawn.push(notation(asked, one, open()?)?);
+            }
+        }
     }
     let why = why.map_or_else(String::new, |why| match asked.format {
         cli::LadderFormatArg::Picture => format!("{why}\n\n"),
@@ -72,16 +83,31 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
     Ok(why + &drawn.join("\n"))
 }
 
-/// The ladder as people read it.
-fn picture(
+/// The ladders of these connections as people read them.
+fn pictures_of(
     asked: &cli::LadderArgs,
     keys: &KeyStore,
-    wanted: &Connection,
+    wanted: &[&Connection],
     mut source: Box<dyn Source>,
-) -> Result<String> {
-    let summary = ConnectionSummary::from(wanted);
-    let read = ConnectionTranscript::read(&mut *source, &summary, Some(keys), || true);
+) -> Result<Vec<String>> {
+    let summaries = wanted.iter().map(|it| ConnectionSummary::from(*it));
+    let summaries: Vec<_> = summaries.collect();
+    let last = FrameNumber(u64::MAX);
+    let read = ConnectionTranscript::read_many(&mut *source, &summaries, Some(keys), last);
     let read = read.map_err(anyhow::Error::msg)?;
+    let drawn = wanted.iter().map(|wanted| {
+        let mut read = read.iter();
+        let own = read.find(|it| it.connection.id == wanted.id);
+        match own {
+            Some(own) => Ok(picture(asked, wanted, own)),
+            None => bail!("its packets are not in the input any more"),
+        }
+    });
+    drawn.collect()
+}
+
+/// The ladder of a connection as people read it.
+fn picture(asked: &cli::LadderArgs, wanted: &Connection, read: &ConnectionTranscript) -> String {
     let drawn = report::LadderOptions {
         width: asked.width.into(),
         whole: asked.all,
@@ -93,13 +119,13 @@ fn picture(
         hide_addresses: asked.hide_addresses,
         ..report::LadderOptions::default()
     };
-    let ladder = report::ladder_text(&read, &drawn);
+    let ladder = report::ladder_text(read, &drawn);
     // The sentence names hosts and requests.
     if asked.hide_addresses || asked.hide_payload {
-        return Ok(format!("#{}\n\n{ladder}", wanted.id));
+        return format!("#{}\n\n{ladder}", wanted.id);
     }
     let story = report::wording::connection::story(wanted, &read.frames);
-    Ok(format!("#{}: {story}\n\n{ladder}", wanted.id))
+    format!("#{}: {story}\n\n{ladder}", wanted.id)
 }
 
 /// The ladder in the notation of the tests.
