@@ -15,14 +15,14 @@
 
 use std::time::Duration;
 
-use super::rich_text::{StyledLine, Tone};
+use super::rich_text::{StyledLine, Tone, sign};
 use super::wording::segment::Detail;
-use super::wording::step::said;
+use super::wording::step::{LONG_PAUSE, between, said};
 use crate::analysis::connection::{Connection, How, ResetKind, Standing, State, Who};
 use crate::analysis::transcript::{
     ConnectionTranscript, SegmentKind, TranscriptRow, TranscriptRows, TranscriptStep,
 };
-use crate::base::format::{bytes, count, duration, number};
+use crate::base::format::count;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
 use crate::rules::Severity;
@@ -34,8 +34,6 @@ const HEAD: usize = 3;
 const TAIL: usize = 5;
 /// Columns between the lifelines, at least.
 const ARROW: usize = 16;
-/// From this length on a pause is drawn as a long one: users notice it, and timers begin to expire.
-const LONG: Duration = Duration::from_secs(10);
 
 /// How a ladder is drawn.
 #[derive(Clone, Debug)]
@@ -239,34 +237,14 @@ impl<'a> Figure<'a> {
     }
 
     fn row(&self, row: &TranscriptRow, lines: &mut Vec<StyledLine>) {
-        match row {
-            TranscriptRow::Step(nth) => self.step(*nth, lines),
-            TranscriptRow::Run {
-                first,
-                last,
-                bytes: [client, server],
-                again,
-            } => {
-                let mut text = count((last - first + 1) as u64, "segment", "segments");
-                for (amount, side) in [(client, "the client"), (server, "the server")] {
-                    if *amount > 0 {
-                        text += &format!(", {} from {side}", bytes(*amount));
-                    }
-                }
-                if *again > 0 {
-                    text += &format!(", {} retransmitted", number(*again as u64));
-                }
-                lines.push(self.between(&text, ":"));
-            }
-            TranscriptRow::Pause(pause) => {
-                let text = format!("{} of silence", duration(*pause));
-                lines.push(self.between(&text, if *pause >= LONG { "═" } else { "┄" }));
-            }
-            TranscriptRow::LeftOut(many) => {
-                let text = format!("{} not kept", count(*many, "segment", "segments"));
-                lines.push(self.between(&text, "…"));
-            }
-        }
+        let fill = match row {
+            TranscriptRow::Step(nth) => return self.step(*nth, lines),
+            TranscriptRow::Run { .. } => ":",
+            TranscriptRow::Pause(pause) if *pause >= LONG_PAUSE => "═",
+            TranscriptRow::Pause(_) => "┄",
+            TranscriptRow::LeftOut(_) => "…",
+        };
+        lines.extend(between(row).map(|text| self.between(&text, fill)));
     }
 
     /// The line for rows that were left out.
@@ -396,15 +374,6 @@ fn state(steps: &[TranscriptStep], nth: usize, who: Who) -> Option<String> {
     let before = nth.checked_sub(1).and_then(|it| steps.get(it));
     let before = before.map_or(Standing::Unseen, |it| it.standings[at]);
     (now != before).then(|| now.to_string())
-}
-
-const fn sign(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "✖",
-        Severity::Warning => "▲",
-        Severity::Note => "●",
-        Severity::Benign => "✓",
-    }
 }
 
 fn cut(text: &str, width: usize) -> String {

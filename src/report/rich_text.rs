@@ -47,6 +47,16 @@ impl From<Severity> for Tone {
     }
 }
 
+/// The symbol of a severity, one column wide.
+pub(crate) const fn sign(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "✖",
+        Severity::Warning => "▲",
+        Severity::Note => "●",
+        Severity::Benign => "✓",
+    }
+}
+
 /// Pieces of text, each with its tone, without control characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StyledLine(pub(crate) Vec<(Tone, String)>);

@@ -1,5 +1,6 @@
 //! The symbols that screens are drawn with: Unicode, or ASCII for terminals and fonts without it.
 
+use crate::report::rich_text::sign;
 use crate::rules::Severity;
 
 /// A set of symbols. Every symbol is one column wide, except `to` in ASCII.
@@ -48,7 +49,12 @@ impl Glyphs {
     pub const UNICODE: Self = Self {
         levels: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         fills: ["█", "▓", "▒", "░", "▚", "·"],
-        signs: ["✖", "▲", "●", "✓"],
+        signs: [
+            sign(Severity::Error),
+            sign(Severity::Warning),
+            sign(Severity::Note),
+            sign(Severity::Benign),
+        ],
         cursor: "▌",
         to: "→",
         within: "›",

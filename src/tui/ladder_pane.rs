@@ -8,7 +8,6 @@
 //! ```
 
 use crate::report::rich_text::Tone;
-use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,8 +19,7 @@ use crate::analysis::connection::{Connection, Standing, State, Who};
 use crate::analysis::transcript::{
     ConnectionTranscript, SegmentKind, TranscriptRow, TranscriptRows, TranscriptStep,
 };
-use crate::base::format::duration;
-use crate::base::format::{bytes, count, number};
+use crate::base::format::bytes;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
 use crate::report::rich_text::StyledLine;
@@ -37,8 +35,6 @@ const TIME: u16 = 9;
 const FRAME: u16 = 8;
 /// Pane width from which on frame numbers are shown.
 const WIDE: u16 = 92;
-/// From this length on a pause is drawn as a long one: users notice it, and timers begin to expire.
-const LONG: Duration = Duration::from_secs(10);
 /// Limit of rows in a copied ladder; `TEXT_WIDTH` is its width.
 const MOST_ROWS: usize = 2000;
 const TEXT_WIDTH: u16 = 100;
@@ -279,38 +275,26 @@ impl LadderPane {
                     };
                     columns.draw_step(&drawing, reread, look, row, buffer);
                 }
-                TranscriptRow::Run {
-                    first,
-                    last,
-                    bytes: [client, server],
-                    again,
-                } => {
-                    let all = (last - first + 1) as u64;
-                    let mut text = count(all, "segment", "segments");
-                    for (amount, side) in [(client, "the client"), (server, "the server")] {
-                        if *amount > 0 {
-                            text += &format!(", {} from {side}", bytes(*amount));
+                other => {
+                    let glyphs = &look.glyphs;
+                    let fill = match other {
+                        TranscriptRow::Pause(pause) => {
+                            glyphs.gaps[usize::from(*pause >= step::LONG_PAUSE)]
                         }
-                    }
-                    if *again > 0 {
-                        text += &format!(", {} of them again", number(*again as u64));
-                    }
-                    columns.draw_between(&text, ":", look, row, buffer);
+                        TranscriptRow::LeftOut(_) => glyphs.more,
+                        _ => ":",
+                    };
+                    let text = step::between(other).unwrap_or_default();
+                    columns.draw_between(&text, fill, look, row, buffer);
+                    let TranscriptRow::Run { first, last, .. } = other else {
+                        continue;
+                    };
                     let steps = reread.transcript.steps.get(*first..=*last);
                     if let Some(severity) = cited(evidence_lines, steps.unwrap_or_default()) {
                         let style = look.theme.style(severity.into());
                         let sign = look.glyphs.sign(severity);
                         buffer.set_stringn(row.x + 1, row.y, sign, 1, style);
                     }
-                }
-                TranscriptRow::Pause(pause) => {
-                    let text = format!("{} of silence", duration(*pause));
-                    let fill = look.glyphs.gaps[usize::from(*pause >= LONG)];
-                    columns.draw_between(&text, fill, look, row, buffer);
-                }
-                TranscriptRow::LeftOut(many) => {
-                    let text = format!("{} not kept", count(*many, "segment", "segments"));
-                    columns.draw_between(&text, look.glyphs.more, look, row, buffer);
                 }
             }
         }

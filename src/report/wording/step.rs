@@ -1,10 +1,13 @@
-//! One segment of a transcript in a few words: `SYN-ACK`, `again: GET /x`, `RST`, `1.2 kB (window full)`.
+//! One row of a ladder in a few words: a segment (`SYN-ACK`, `again: GET /x`, `RST`, `1.2 kB (window full)`), or what
+//! stands between segments (`12 segments, 3.0 kB from the client`, `5.00 s of silence`).
 
 use super::segment::{self, Detail};
+use std::time::Duration;
+
 use crate::analysis::transcript::{
-    ConnectionTranscript, SegmentKind, TlsRecordHead, TranscriptStep,
+    ConnectionTranscript, SegmentKind, TlsRecordHead, TranscriptRow, TranscriptStep,
 };
-use crate::base::format::bytes;
+use crate::base::format::{bytes, count, duration, number};
 use crate::base::net::Flags;
 
 /// Describes a segment: control bits, then what its payload says, else how long that is.
@@ -57,6 +60,38 @@ pub fn said(step: &TranscriptStep, reread: &ConnectionTranscript, omit: Detail) 
         words.push(format!("({} captured)", bytes(step.captured.into())));
     }
     words.join(" ")
+}
+
+/// From this length on a pause is drawn as a long one: users notice it, and timers begin to expire.
+pub const LONG_PAUSE: Duration = Duration::from_secs(10);
+
+/// Describes a row that is not one segment; `None` for one that is.
+#[must_use]
+pub fn between(row: &TranscriptRow) -> Option<String> {
+    Some(match row {
+        TranscriptRow::Step(_) => return None,
+        TranscriptRow::Run {
+            first,
+            last,
+            bytes: [client, server],
+            again,
+        } => {
+            let mut text = count((last - first + 1) as u64, "segment", "segments");
+            for (amount, side) in [(client, "the client"), (server, "the server")] {
+                if *amount > 0 {
+                    text += &format!(", {} from {side}", bytes(*amount));
+                }
+            }
+            if *again > 0 {
+                text += &format!(", {} retransmitted", number(*again as u64));
+            }
+            text
+        }
+        TranscriptRow::Pause(pause) => format!("{} of silence", duration(*pause)),
+        TranscriptRow::LeftOut(many) => {
+            format!("{} not kept", count(*many, "segment", "segments"))
+        }
+    })
 }
 
 /// Record and handshake types of RFC 8446 §5.1 and §4.
