@@ -58,31 +58,11 @@ impl ChoiceList {
     }
 
     fn height(&self, rows: u16) -> u16 {
-        u16::try_from(self.rows.len() + 1).unwrap_or(rows).min(rows)
+        sheet_height(self.rows.len(), rows)
     }
 
     pub(super) fn draw(&self, look: &Look, area: Rect, buffer: &mut Buffer) {
-        let height = self.height(area.height);
-        let area = Rect {
-            y: area.bottom() - height,
-            height,
-            ..area
-        };
-        ratatui::widgets::Widget::render(ratatui::widgets::Clear, area, buffer);
-        let rule = look.glyphs.rule.repeat(usize::from(area.width));
-        let faint = look.theme.style(Tone::Faint);
-        buffer.set_stringn(area.x, area.y, rule, usize::from(area.width), faint);
-        let head = Rect {
-            x: area.x + 2.min(area.width),
-            width: area.width.saturating_sub(4),
-            ..area
-        };
-        StyledLine::of(Tone::Heading, format!(" {} ", self.title)).draw(look, head, buffer);
-        let list = Rect {
-            y: area.y + 1.min(area.height),
-            height: area.height.saturating_sub(1),
-            ..area
-        };
+        let list = draw_sheet(self.title, self.rows.len(), look, area, buffer);
         let rows = self.rows.iter().enumerate().skip(self.place.top);
         for ((nth, row), y) in rows.zip(list.top()..list.bottom()) {
             let room = Rect {
@@ -102,5 +82,41 @@ impl ChoiceList {
             }
         }
         scroll_bar(self.rows.len(), self.place.top, look, list, buffer);
+    }
+}
+
+/// Rows that a list over the bottom of a screen takes of `most`: one is its title.
+pub(super) fn sheet_height(rows: usize, most: u16) -> u16 {
+    u16::try_from(rows + 1).unwrap_or(most).min(most)
+}
+
+/// Clears the bottom of a screen for a list of so many rows, draws its title, and returns the area of the rows.
+pub(super) fn draw_sheet(
+    title: &str,
+    rows: usize,
+    look: &Look,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Rect {
+    let height = sheet_height(rows, area.height);
+    let area = Rect {
+        y: area.bottom() - height,
+        height,
+        ..area
+    };
+    ratatui::widgets::Widget::render(ratatui::widgets::Clear, area, buffer);
+    let rule = look.glyphs.rule.repeat(usize::from(area.width));
+    let faint = look.theme.style(Tone::Faint);
+    buffer.set_stringn(area.x, area.y, rule, usize::from(area.width), faint);
+    let head = Rect {
+        x: area.x + 2.min(area.width),
+        width: area.width.saturating_sub(4),
+        ..area
+    };
+    StyledLine::of(Tone::Heading, format!(" {title} ")).draw(look, head, buffer);
+    Rect {
+        y: area.y + 1.min(area.height),
+        height: area.height.saturating_sub(1),
+        ..area
     }
 }

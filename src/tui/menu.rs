@@ -4,6 +4,7 @@ use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::choice::{draw_sheet, sheet_height};
 use super::text_layout::ListPosition;
 use super::{Action, KeyOutcome, Look};
 use crate::report::rich_text::StyledLine;
@@ -91,40 +92,19 @@ impl Menu {
     }
 
     fn height(&self, rows: u16) -> u16 {
-        u16::try_from(self.items.len() + 1)
-            .unwrap_or(rows)
-            .min(rows)
+        sheet_height(self.items.len(), rows)
     }
 
     pub(super) fn draw(&self, look: &Look, area: Rect, buffer: &mut Buffer) {
         if !self.is_open() {
             return;
         }
-        let height = self.height(area.height);
-        let area = Rect {
-            y: area.bottom() - height,
-            height,
-            ..area
-        };
-        ratatui::widgets::Widget::render(ratatui::widgets::Clear, area, buffer);
-        let rule = look.glyphs.rule.repeat(usize::from(area.width));
-        let faint = look.theme.style(Tone::Faint);
-        buffer.set_stringn(area.x, area.y, rule, usize::from(area.width), faint);
-        let title = StyledLine::of(Tone::Heading, " Copy ");
-        title.draw(
-            look,
-            Rect {
-                x: area.x + 2.min(area.width),
-                width: area.width.saturating_sub(4),
-                ..area
-            },
-            buffer,
-        );
-        for (nth, (item, y)) in self.items.iter().zip(area.y + 1..area.bottom()).enumerate() {
+        let list = draw_sheet("Copy", self.items.len(), look, area, buffer);
+        for (nth, (item, y)) in self.items.iter().zip(list.top()..list.bottom()).enumerate() {
             let row = Rect {
                 y,
                 height: 1,
-                ..area
+                ..list
             };
             let selected = nth == self.place.selected;
             let sign = if selected { look.glyphs.cursor } else { " " };
