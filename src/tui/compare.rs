@@ -12,6 +12,7 @@ use ratatui::layout::Rect;
 use super::keys::{Action, Scope};
 use super::ladder_pane::{LadderPane, evidence_lines};
 use super::reread::Reread;
+use super::text_layout::{one_above_the_other, side_by_side};
 use super::{KeyOutcome, Screen, SeekResult, TextSeek, ViewContext};
 use crate::analysis::connection::Who;
 use crate::analysis::transcript::{ConnectionTranscript, SegmentKind, TranscriptStep};
@@ -406,30 +407,10 @@ fn areas(body: Rect) -> [Rect; 2] {
         height: body.height.saturating_sub(1),
         ..body
     };
-    if rest.width >= BESIDE {
-        let left = rest.width / 2;
-        let right = Rect {
-            x: rest.x + left + 1,
-            width: rest.width - left - 1,
-            ..rest
-        };
-        let left = Rect {
-            width: left,
-            ..rest
-        };
-        return [left, right];
+    match rest.width >= BESIDE {
+        true => side_by_side(rest, rest.width / 2),
+        false => one_above_the_other(rest, rest.height / 2, 0),
     }
-    let upper = rest.height / 2;
-    let lower = Rect {
-        y: rest.y + upper,
-        height: rest.height - upper,
-        ..rest
-    };
-    let upper = Rect {
-        height: upper,
-        ..rest
-    };
-    [upper, lower]
 }
 
 /// The area below the title.

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::ViewContext;
 use super::ladder_pane::{LadderPane, evidence_lines};
 use super::reread::Reread;
-use super::text_layout::LEGIBLE;
+use super::text_layout::{LEGIBLE, one_above_the_other, side_by_side};
 use crate::base::format::number;
 use crate::base::frame_ref::FrameNumber;
 use crate::report::rich_text::{StyledLine, Tone};
@@ -42,29 +42,11 @@ impl Split {
         match self {
             Self::Alone => (area, None),
             Self::Beside => {
-                let text = (area.width / 2).min(LEGIBLE + 3);
-                let ladder = Rect {
-                    x: area.x + text + 1,
-                    width: area.width - text - 1,
-                    ..area
-                };
-                let text = Rect {
-                    width: text,
-                    ..area
-                };
+                let [text, ladder] = side_by_side(area, (area.width / 2).min(LEGIBLE + 3));
                 (text, Some(ladder))
             }
             Self::Below => {
-                let text = area.height / 2;
-                let ladder = Rect {
-                    y: area.y + text + 1,
-                    height: area.height - text - 1,
-                    ..area
-                };
-                let text = Rect {
-                    height: text,
-                    ..area
-                };
+                let [text, ladder] = one_above_the_other(area, area.height / 2, 1);
                 (text, Some(ladder))
             }
         }

@@ -434,6 +434,38 @@ impl Pager {
     }
 }
 
+/// Two areas side by side, with a column between them; the left one is `left` wide.
+pub(super) fn side_by_side(area: Rect, left: u16) -> [Rect; 2] {
+    let right = Rect {
+        x: area.x + left + 1,
+        width: area.width - left - 1,
+        ..area
+    };
+    [
+        Rect {
+            width: left,
+            ..area
+        },
+        right,
+    ]
+}
+
+/// Two areas one above the other, with `gap` rows between them; the upper one is `upper` high.
+pub(super) fn one_above_the_other(area: Rect, upper: u16, gap: u16) -> [Rect; 2] {
+    let lower = Rect {
+        y: area.y + upper + gap,
+        height: area.height - upper - gap,
+        ..area
+    };
+    [
+        Rect {
+            height: upper,
+            ..area
+        },
+        lower,
+    ]
+}
+
 /// Draws the scroll position at the right edge; nothing if everything is visible.
 pub(super) fn scroll_bar(rows: usize, top: usize, look: &Look, area: Rect, buffer: &mut Buffer) {
     let height = usize::from(area.height);
