@@ -119,7 +119,7 @@ fn check(connection: &Connection) -> Verdict {
         summary,
         message,
     )
-    .adds(asked.map(|it| sentence!("It was the reply to {}.", named(it))))
+    .adds(asked.map(|it| sentence!("That report was the reply to {}.", named(it))))
     .adds(
         facts
             .protocol
