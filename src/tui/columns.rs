@@ -132,12 +132,7 @@ impl ColumnPlan {
     /// Chooses columns for a table `room` wide. `wanted` is the width that the visible cells need, in the order of
     /// [`COLUMNS`].
     pub(super) fn new(room: usize, wanted: &[usize; COUNT], choices: &ColumnChoices) -> Self {
-        let width = |at: usize| {
-            let column = &COLUMNS[at];
-            wanted[at]
-                .max(column.name.len() + 1)
-                .clamp(column.least, column.most)
-        };
+        let width = |at: usize| natural_width(at, wanted);
         let mut by_rank: Vec<usize> = (0..COUNT)
             .filter(|at| choices[*at] != ColumnChoice::Hidden)
             .collect();
@@ -172,9 +167,7 @@ impl ColumnPlan {
     pub(super) fn shows(&self, by: SortKey) -> bool {
         self.shown.iter().any(|(at, _)| COLUMNS[*at].by == by)
     }
-}
 
-impl ColumnPlan {
     /// The columns that the configuration names, in its order, as far as they fit.
     pub(super) fn chosen(names: &[&str], room: usize, wanted: &[usize; COUNT]) -> Self {
         let mut left = room + GAP;
@@ -184,8 +177,7 @@ impl ColumnPlan {
                 continue;
             };
             let column = &COLUMNS[at];
-            let wide = wanted[at].max(column.name.len() + 1);
-            let wide = wide.clamp(column.least, column.most);
+            let wide = natural_width(at, wanted);
             let wide = if ELASTIC.iter().any(|(by, ..)| *by == column.by) {
                 wide.min(left.saturating_sub(GAP)).max(column.least)
             } else {
@@ -198,6 +190,14 @@ impl ColumnPlan {
         }
         Self { shown }
     }
+}
+
+/// The width of a column whose cells need `wanted`, if there is room.
+fn natural_width(at: usize, wanted: &[usize; COUNT]) -> usize {
+    let column = &COLUMNS[at];
+    wanted[at]
+        .max(column.name.len() + 1)
+        .clamp(column.least, column.most)
 }
 
 /// Widens a column to `wanted`, as far as there is room. Returns by how much.
