@@ -39,19 +39,17 @@ pub(super) fn place_in(text: &str, hints: &LogLineHints) -> Option<Place> {
 
 /// The host and the port of the first URL.
 fn url(text: &str) -> Option<Place> {
-    let (before, rest) = text.split_once("://")?;
-    let scheme = before
-        .rsplit(|it: char| !it.is_ascii_alphanumeric())
-        .next()?;
-    let authority = rest
-        .split(['/', '?', '#', '"', '\'', '>', ' ', ','])
-        .next()?;
-    let authority = authority.rsplit('@').next()?;
-    let found = host_and_port(authority).map(|(host, port)| Place {
-        host: Some(host),
-        port: port.or_else(|| port_of(scheme)),
-    });
-    found.or_else(|| url(rest))
+    let mut all = text.match_indices("://");
+    all.find_map(|(at, mark)| {
+        let mut scheme = text[..at].rsplit(|it: char| !it.is_ascii_alphanumeric());
+        let mut rest = text[at + mark.len()..].split(['/', '?', '#', '"', '\'', '>', ' ', ',']);
+        let authority = rest.next()?.rsplit('@').next()?;
+        let (host, port) = host_and_port(authority)?;
+        Some(Place {
+            host: Some(host),
+            port: port.or_else(|| port_of(scheme.next()?)),
+        })
+    })
 }
 
 fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
