@@ -146,6 +146,7 @@ pub(crate) fn evaluate_with(
 ) -> Vec<Finding> {
     let mut gathered = Gathered::default();
     let legs = LazyCell::new(|| Legs::new(facts));
+    let in_use = LazyCell::new(|| tls_handshake_cut::InUse::new(facts.summaries));
     let transfers = Transfers::new(facts);
     let mut raced = keep_alive_race::lay_unread(facts);
     let race = CATALOGUE
@@ -159,7 +160,7 @@ pub(crate) fn evaluate_with(
                     continue;
                 }
                 if rule.name == tls_handshake_cut::RULE.name {
-                    tls_handshake_cut::temper(&mut story, connection, facts.summaries);
+                    tls_handshake_cut::temper(&mut story, connection, &in_use);
                 }
                 if upstream::is_gateways(rule.name) {
                     upstream::explain(rule.name, &mut story, connection, &legs);

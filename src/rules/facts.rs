@@ -9,9 +9,6 @@ use crate::base::time::Timestamp;
 use crate::protocol::dns::Lookups;
 use std::sync::Arc;
 
-/// Connections of a case whose records are examined.
-const EXAMINED: usize = 256;
-
 /// Everything that rules may read.
 #[derive(Clone, Copy, Debug)]
 pub struct RuleInput<'a> {
@@ -43,9 +40,8 @@ impl<'a> RuleInput<'a> {
         self.connections.get(at).map(AsRef::as_ref)
     }
 
-    /// The records of the first of these connections, as far as they are kept: enough to see whether they differ.
+    /// The records of these connections, as far as they are kept.
     pub(super) fn records(&self, ids: &[u32]) -> Vec<&'a Connection> {
-        let ids = ids.iter().take(EXAMINED);
-        ids.filter_map(|id| self.record(*id)).collect()
+        ids.iter().filter_map(|id| self.record(*id)).collect()
     }
 }

@@ -16,9 +16,6 @@ use crate::analysis::connection::Connection;
 use crate::base::net::Endpoint;
 use crate::knowledge::{LogSide, Product, REMEDY_WORDS, settings};
 
-/// Connections examined for product names, per finding and per server: a disagreement shows early.
-const ASKED: usize = 256;
-
 /// Adapts the remedies of all findings to the products in the capture.
 pub(super) fn tailor(findings: &mut [Finding], facts: &RuleInput<'_>) {
     let by_server = by_server(facts.connections);
@@ -76,14 +73,12 @@ fn the_one(mut products: impl Iterator<Item = &'static Product>) -> Option<&'sta
 /// Something of each server.
 type ByServer<T> = HashMap<Endpoint, T, foldhash::fast::FixedState>;
 
-/// The first connections of each server.
+/// The connections of each server.
 fn by_server(connections: &[Arc<Connection>]) -> ByServer<Vec<&Connection>> {
     let mut all = ByServer::<Vec<&Connection>>::default();
     for connection in connections {
-        let own = all.entry(connection.server).or_default();
-        if own.len() < ASKED {
-            own.push(connection);
-        }
+        let connection: &Connection = connection;
+        all.entry(connection.server).or_default().push(connection);
     }
     all
 }

@@ -1,6 +1,9 @@
 //! A connection that ended within the TLS handshake without an alert.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use hashbrown::HashMap;
 
 use crate::analysis::connection::tls_close::left_before_answer;
 use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Who};
@@ -246,27 +249,14 @@ fn place(connection: &Connection, reading: &TlsFailure<'_>) -> Option<Sentence> 
 /// Reduces the severity for surplus connections. Some clients open several connections at once, use the first that is
 /// ready and close the others at any point (Go and undici do, for HTTP/2). If another connection of the same two hosts
 /// serves at that time, nothing was refused.
-pub(in crate::rules) fn temper(
-    story: &mut Diagnosis,
-    connection: &Connection,
-    all: &[ConnectionSummary],
-) {
+pub(in crate::rules) fn temper(story: &mut Diagnosis, connection: &Connection, in_use: &InUse<'_>) {
     let own = &connection.teardown;
     let left = own.by == By::Client && own.how == How::Fin && story.severity > Severity::Note;
     let spoke = connection.sent[Who::Server as usize].bytes > 0;
     if !left || !spoke {
         return;
     }
-    let from = all.partition_point(|it| connection.first.time.since(it.first.time) > AT_ONCE);
-    let mut near = all
-        .get(from..)
-        .unwrap_or_default()
-        .iter()
-        .take(NEIGHBOURS)
-        .take_while(|it| it.first.time <= own.at);
-    let other = near
-        .find(|it| it.both_sent_data && same_service(connection, it) && it.close.time >= own.at);
-    if let Some(other) = other {
+    if let Some(other) = in_use.beside(connection) {
         story.severity = Severity::Note;
         story.certainty = Certainty::Likely;
         story.message.say(sentence!(
@@ -274,6 +264,42 @@ pub(in crate::rules) fn temper(
             u64::from(other.id)
         ));
     }
+}
+
+/// The connections on which both sides sent data, by their two hosts, in order of their numbers.
+pub(in crate::rules) struct InUse<'a> {
+    by_hosts: HashMap<(IpAddr, IpAddr), Vec<&'a ConnectionSummary>, foldhash::fast::FixedState>,
+}
+
+impl<'a> InUse<'a> {
+    pub(in crate::rules) fn new(all: &'a [ConnectionSummary]) -> Self {
+        let mut by_hosts = HashMap::<_, Vec<_>, _>::default();
+        for it in all.iter().filter(|it| it.both_sent_data) {
+            let hosts = hosts(it.client.ip, it.server.ip);
+            by_hosts.entry(hosts).or_default().push(it);
+        }
+        Self { by_hosts }
+    }
+
+    /// The latest one for the same service that was open at the close of this one, and was opened for the same request
+    /// or later.
+    fn beside(&self, connection: &Connection) -> Option<&'a ConnectionSummary> {
+        let closed = connection.teardown.at;
+        let hosts = hosts(connection.client.ip, connection.server.ip);
+        let all = self.by_hosts.get(&hosts)?;
+        let from = all.partition_point(|it| connection.first.time.since(it.first.time) > AT_ONCE);
+        let until = all.partition_point(|it| it.first.time <= closed);
+        let mut near = all.get(from..until)?.iter().copied();
+        let serves = |it: &&ConnectionSummary| {
+            it.id != connection.id && it.close.time >= closed && same_service(connection, it)
+        };
+        near.rfind(serves)
+    }
+}
+
+/// Two hosts in an order that does not depend on who calls.
+fn hosts(one: IpAddr, other: IpAddr) -> (IpAddr, IpAddr) {
+    (one.min(other), one.max(other))
 }
 
 /// Whether the other connection serves the same two hosts on the same port, in either direction: peers call each other
@@ -288,8 +314,6 @@ fn same_service(connection: &Connection, other: &ConnectionSummary) -> bool {
 
 /// Connections opened for the same request begin within this time.
 const AT_ONCE: Duration = Duration::from_secs(1);
-/// Connections examined for the one that was used.
-const NEIGHBOURS: usize = 256;
 
 /// Whether the client had accepted the server: it sent data without waiting for the server's Finished (RFC 7918), and
 /// then closed in order.
@@ -328,6 +352,14 @@ mod tests {
             Some(Severity::Error)
         );
         assert_eq!(severity(&left("")), Some(Severity::Error));
+        // However many others there are meanwhile.
+        let others: String = (1000..1400)
+            .map(|port| format!("client :{port} server\nSYN -->\n<-- SYN\nACK -->\n"))
+            .collect();
+        assert_eq!(
+            severity(&format!("{taken}{others}{}{end}", left(""))),
+            Some(Severity::Note)
+        );
     }
 
     /// What came after the close is not what had come before it.
