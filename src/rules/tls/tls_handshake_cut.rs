@@ -354,7 +354,9 @@ mod tests {
         assert_eq!(severity(&left("")), Some(Severity::Error));
         // However many others there are meanwhile.
         let others: String = (1000..1400)
-            .map(|port| format!("client :{port} server\nSYN -->\n<-- SYN\nACK -->\n"))
+            .map(|port| {
+                format!("client :{port} server\n+1us SYN -->\n+1us <-- SYN\n+1us ACK -->\n")
+            })
             .collect();
         assert_eq!(
             severity(&format!("{taken}{others}{}{end}", left(""))),
