@@ -192,7 +192,7 @@ class Box:
             else:
                 frame = forged(macs, segment.source, segment.target, ports, segment.seq, segment.ack, hops, ip_id)
             self.note("forged", named, Segment(frame))
-            self.send(frame, named, 0.0)
+            self.send(frame, named, self.args.delay)
 
     def run(self):
         while True:

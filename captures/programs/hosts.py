@@ -179,9 +179,9 @@ class Kernel:
                 continue
             socket = current.get((local, remote))
             again = detail in ("SYN_SENT", "SYN_RECV") or (detail == "ESTABLISHED" and socket and socket.has("ESTABLISHED"))
-            if socket is None and not begins(what, detail):
+            if socket is None and not begins(what, detail) and not opened.get(remote):
                 continue  # left over from hosts that are gone
-            if socket is None or (what == "state" and again):
+            if socket is None or (what == "state" and again and not socket.opens()):
                 begun = opened[remote].pop(0) if opened.get(remote) else when
                 socket = current[(local, remote)] = Socket(local, remote, begun)
                 sockets.append(socket)
@@ -196,8 +196,9 @@ class Socket:
     def has(self, state):
         return any(what == "state" and detail == state for _, what, detail in self.events)
 
-    def count(self, what):
-        return sum(it[1] == what for it in self.events)
+    def opens(self):
+        """Whether only SYN-ACKs were retransmitted so far; the kernel makes a socket of it with the handshake's last segment."""
+        return all(detail == "SYN-ACK" for _, _, detail in self.events)
 
     def first_close(self):
         """When it first closed, and how: (time, fin | reset), or None."""
