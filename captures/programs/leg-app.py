@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """An application behind proxies: one path for each way to fail, and a log of what arrived.
 
-    leg-app.py ADDRESS PORT LOG [IDLE]
+    leg-app.py ADDRESS PORT LOG [IDLE [well]]
 
 HTTP/1.1, one thread per connection; a connection is closed after IDLE seconds without a request, 60 if not given. The first part
 of a path says what happens: `/hello/1`, `/slow/1` (3 s), `/late/1` (0.3 s), `/reset/1` (RST instead of a response), `/midway/1`
 (RST in the middle of the body), `/close/1` (FIN instead of a response), `/short/1` (FIN in the middle of the body), `/missing/1`
 (404), `/broken/1` (500), `/fresh/1` (may be cached). Each request is a JSON line in the log when it arrives, and each response
-another: `peer` and `nth` say on which connection, and which request of it. `request_id` is the header X-Request-Id.
+another: `peer` and `nth` say on which connection, and which request of it. `request_id` is the header X-Request-Id. With `well` all paths are `/hello`.
 """
 
 import datetime
@@ -21,19 +21,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 ADDRESS, PORT, LOG = sys.argv[1], int(sys.argv[2]), open(sys.argv[3], "a", buffering=1)
 IDLE = float(sys.argv[4]) if len(sys.argv) > 4 else 60.0
+WELL = "well" in sys.argv[5:]
 WRITING = threading.Lock()
 
 
 class App(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = IDLE
+    wbufsize = -1  # headers and body in one segment
     nth = 0
 
     def do_GET(self):
         self.nth += 1
         self.write("request", method=self.command, path=self.path)
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        getattr(self, self.path.split("/")[1].split("?")[0], self.missing)()
+        getattr(self, "hello" if WELL else self.path.split("/")[1].split("?")[0], self.missing)()
 
     do_POST = do_HEAD = do_GET
 
@@ -77,6 +79,7 @@ class App(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "1000")
         self.end_headers()
         self.wfile.write(b"x" * 300)
+        self.wfile.flush()
         self.write("response", status=200, bytes=300)
 
     def abort(self):
