@@ -234,7 +234,8 @@ def parsed(event, fields):
         sides = []
         for side in "sd":
             address = fields.get(f"{side}addrv6" if six else f"{side}addr", "")
-            sides.append(f"[{address}]:{fields[f'{side}port']}" if six else f"{address}:{fields[f'{side}port']}")
+            mapped = address.removeprefix("::ffff:")
+            sides.append(f"[{address}]:{fields[f'{side}port']}" if six and "." not in mapped else f"{mapped}:{fields[f'{side}port']}")
         return sides
     if event == "inet_sock_set_state":
         if fields.get("protocol") != "IPPROTO_TCP" or fields["newstate"] == "TCP_LISTEN":
