@@ -116,7 +116,7 @@ class Network:
         path.write_text(text)
         return path
 
-    # Recorders: `places` has (host, interface, raw file, further arguments of tcpdump).
+    # Recorders: `places` has (host, interface, raw file, further options of tcpdump, and words of a filter).
 
     @contextlib.contextmanager
     def recording(self, *places):
@@ -130,8 +130,10 @@ class Network:
     def recorder(self, host, interface, raw, *further):
         log = raw.with_suffix(".log")
         kind = ["-y", "LINUX_SLL2"] if interface == "any" else []
+        options = [word for word in further if word.startswith("-") or word.isdigit() or word in ("in", "out")]
+        filters = [word for word in further if word not in options]
         process = self.start(host, "tcpdump", "--immediate-mode", "-U", "-B", "65536", "-Z", "root", "-i", interface, *kind,
-                             *further, "-w", raw, "tcp", stderr=log.open("w"))
+                             *options, "-w", raw, "tcp", *(["and", *filters] if filters else []), stderr=log.open("w"))
         wait_until(lambda: "listening on" in log.read_text(), "the recorder")
         return process, log
 
@@ -199,6 +201,10 @@ class Socket:
     def opens(self):
         """Whether only SYN-ACKs were retransmitted so far; the kernel makes a socket of it with the handshake's last segment."""
         return all(detail == "SYN-ACK" for _, _, detail in self.events)
+
+    def closed_unasked(self):
+        """Whether it sent a FIN before the other's arrived."""
+        return self.has("FIN_WAIT1")
 
     def first_close(self):
         """When it first closed, and how: (time, fin | reset), or None."""

@@ -100,7 +100,7 @@ class App(BaseHTTPRequestHandler):
         self.write("response", status=status, bytes=len(body))
 
     def write(self, message, **more):
-        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
         line = dict(time=now, level="info", msg=message, peer="%s:%d" % self.client_address, nth=self.nth,
                     request_id=self.headers.get("X-Request-Id"), **more)
         with WRITING:
