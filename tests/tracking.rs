@@ -18,7 +18,7 @@ use proptest::prelude::*;
 
 use cases::cases;
 use exchange::{play, script, seen_at};
-use wire::{Packet, Shot, captures};
+use wire::{Packet, Shot, captures, captures_below};
 
 /// The reports on a capture.
 fn reports(path: &Path, tracking: Tracking, threads: usize) -> [String; 3] {
@@ -72,20 +72,6 @@ fn file(name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-fn below(folder: &Path, all: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            below(&path, all);
-        } else if path.to_string_lossy().contains(".pcap") && !path.ends_with(".md") {
-            all.push(path);
-        }
-    }
-}
-
 #[test]
 fn captures_are_told_the_same_on_any_way() {
     let all = captures();
@@ -100,10 +86,9 @@ fn shared_captures_are_told_the_same_on_any_way() {
         eprintln!("HANGUP_SHARED is not set: nothing was checked");
         return;
     };
-    let mut all = Vec::new();
-    below(&PathBuf::from(shared).join("captures"), &mut all);
+    let mut all = captures_below(&PathBuf::from(shared).join("captures"));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures/protocols");
-    below(&folder, &mut all);
+    all.extend(captures_below(&folder));
     assert!(!all.is_empty());
     for path in &all {
         let readable = Analysis::of_files([path]).is_ok();

@@ -7,6 +7,8 @@
 
 mod layers;
 mod row;
+#[cfg(test)]
+mod schema;
 mod search_result;
 mod tls;
 
@@ -116,6 +118,7 @@ fn line(out: &mut dyn Write, kind: &'static str, object: &impl Serialize) -> io:
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct NdjsonLine<'a, T: Serialize> {
     kind: &'static str,
     #[serde(flatten)]
@@ -123,16 +126,23 @@ struct NdjsonLine<'a, T: Serialize> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ReportHead<'a> {
+    /// The schema of all lines.
     schema: &'static str,
+    /// What wrote the report.
     tool: ToolRow,
+    /// The capture.
     #[serde(flatten)]
     capture: CaptureRow<'a>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ToolRow {
+    /// Always `hangup`.
     name: &'static str,
+    /// The version that wrote the report.
     version: &'static str,
 }
 
@@ -144,42 +154,70 @@ impl ToolRow {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CaptureRow<'a> {
+    /// The input files, in the order given.
     files: Vec<FileRow<'a>>,
+    /// Time of the first frame; `null` without frames.
     first: Option<JsonTime>,
+    /// Time of the last frame.
     last: Option<JsonTime>,
+    /// Frames read.
     packets: u64,
+    /// TCP segments among them.
     segments: u64,
+    /// Frames that are no TCP segments or could not be read, by reason; only reasons that occurred.
     skipped: SkippedRow<'a>,
+    /// Packets that the system dropped before they were captured; `null` if nobody counted.
     dropped_by_kernel: Option<u64>,
+    /// Packets that the interface dropped; `null` if nobody counted.
     dropped_by_interface: Option<u64>,
+    /// Connections in the capture, all of which were judged.
     connections_total: u64,
+    /// Connections in `connections`.
     connections_listed: u64,
+    /// Connections judged before their end, to make room for others.
     connections_let_go: u64,
+    /// QUIC connections seen; they are not analysed.
     quic_connections: u64,
+    /// Connections that were judged and counted, and whose details are gone.
     details_let_go: u64,
+    /// The limits of memory that took effect.
     limits_hit: Vec<LimitRow>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FileRow<'a> {
+    /// The path as given; `-` is standard input.
     path: Cow<'a, str>,
+    /// The format: `pcap`, `pcapng`, `live` and others.
     format: &'a str,
+    /// Frames read from it.
     packets: u64,
+    /// Bytes read from it.
     bytes: u64,
+    /// Where and why reading stopped short; `null` for a whole file.
     damage: Option<DamageRow<'a>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DamageRow<'a> {
+    /// Bytes from the start of the file.
     offset: u64,
+    /// What is wrong there.
     reason: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LimitRow {
+    /// The limit's name in `docs/architecture.md`.
     name: &'static str,
+    /// How often it took effect.
     count: u64,
+    /// What that means for the report.
     meaning: &'static str,
 }
 
@@ -239,50 +277,92 @@ impl Serialize for SkippedRow<'_> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ConnectionRow<'a> {
+    /// Its number, from 1, in order of first frames.
     id: u32,
+    /// The side that opened the connection.
     client: EndpointRow,
+    /// The other side.
     server: EndpointRow,
+    /// What tells which side is the client.
+    #[cfg_attr(test, schemars(extend("enum" = ["handshake", "http", "ports"])))]
     roles: &'static str,
+    /// The tunnel it was seen in; `null` outside tunnels.
     context: Option<Cow<'a, str>>,
+    /// Number of the frame, counted over all input files from 1: the connection's first.
     first_frame: u64,
+    /// Index in `capture.files` of the first frame's file.
     first_file: Option<usize>,
+    /// The first frame's number in that file, from 1.
     first_frame_in_file: Option<u64>,
+    /// The connection's last frame.
     last_frame: u64,
+    /// Index in `capture.files` of the last frame's file.
     last_file: Option<usize>,
+    /// The last frame's number in that file.
     last_frame_in_file: Option<u64>,
+    /// Time of the first frame.
     first: JsonTime,
+    /// Time of the last frame.
     last: JsonTime,
+    /// How it was opened.
+    #[cfg_attr(test, schemars(extend("enum" = ["handshake", "refused", "unreachable", "unanswered", "rejected", "midstream"])))]
     opening: &'static str,
+    /// Milliseconds from the SYN to the SYN-ACK; `null` if the capture does not show both.
     connect_ms: Option<f64>,
+    /// SYNs sent again.
     syn_retries: u16,
+    /// Who closed it, how and when.
     teardown: TeardownRow,
+    /// Whether anything that was begun was lost.
+    #[cfg_attr(test, schemars(extend("enum" = ["failed", "fine", "unknown"])))]
     outcome: &'static str,
+    /// Why, in one of a fixed list of words, such as `no-response` or `still-open`.
     outcome_reason: &'static str,
+    /// The TCP state of both ends at the end of the capture (RFC 9293 §3.3.2); `null` where it was not seen.
     states: BothSides<Option<&'static str>>,
+    /// The sides that have been in TIME-WAIT.
+    #[cfg_attr(test, schemars(extend("enum" = ["client", "server", "both", null])))]
     time_wait: Option<&'static str>,
+    /// The protocol spoken; `null` if no byte was.
+    #[cfg_attr(test, schemars(extend("enum" = ["http/1", "http/2", "tls", "websocket", "connect", "opaque", null])))]
     protocol: Option<&'static str>,
+    /// What each side sent.
     sent: BothSides<SentRow>,
+    /// Each side's first FIN.
     fin: BothSides<Option<CloseRow>>,
+    /// Each side's first RST.
     reset: BothSides<Option<CloseRow>>,
+    /// The ICMP error that concerned it.
     icmp: Option<IcmpRow>,
+    /// Last frame of the earlier connection with the same addresses and ports, if that was still known.
     predecessor_frame: Option<u64>,
+    /// TLS, if it was spoken.
     tls: Option<TlsRow<'a>>,
+    /// The HTTP requests with their responses, in order.
     exchanges: Vec<ExchangeRow<'a>>,
+    /// HTTP/2, if it was spoken.
     h2: Option<layers::H2Row<'a>>,
+    /// The WebSocket, if it became one.
     websocket: Option<layers::WebSocketRow<'a>>,
+    /// Another protocol than HTTP, if one was spoken.
     dialogue: Option<layers::DialogueRow<'a>>,
+    /// What the program on each side will have logged, likeliest first.
     errors_predicted: BothSides<ErrorRows<'a>>,
     /// The former name of `errors_predicted`, with the same content.
     errors_seen: BothSides<ErrorRows<'a>>,
+    /// The findings that name it, by their `id`.
     findings: &'a [u32],
 }
 
 /// Which frame of which file a frame is.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PlaceRow {
     /// Its index in `capture.files`.
     file: Option<usize>,
+    /// The frame's number in that file, from 1.
     frame_in_file: Option<u64>,
 }
 
@@ -297,60 +377,102 @@ impl PlaceRow {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct EndpointRow {
+    /// IPv4 or IPv6 address.
     ip: std::net::IpAddr,
+    /// TCP port.
     port: u16,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct TeardownRow {
+    /// The side that began the close: the sender of the first FIN or RST in the order that acknowledgements prove.
+    /// `middlebox` if the RST is not that host's own; `null` if nobody closed.
+    #[cfg_attr(test, schemars(extend("enum" = ["client", "server", "both", "middlebox", null])))]
     by: Option<&'static str>,
+    /// How.
+    #[cfg_attr(test, schemars(extend("enum" = ["fin", "reset", "silence", "open"])))]
     how: &'static str,
+    /// The kind of RST, if one ended it.
+    #[cfg_attr(test, schemars(extend("enum" = ["refusal", "no-socket", "abort", "foreign", "stale", null])))]
     reset: Option<&'static str>,
+    /// What the closer was in the midst of, by what it had sent and received: `connecting`, `tls-handshake`, `before-
+    /// request`, `request`, `waiting`, `response-head`, `response-body`, `between`, `after`, `tunnel` or `opaque`.
     phase: &'static str,
+    /// The frame that closed it.
     frame: Option<u64>,
     #[serde(flatten)]
     place: PlaceRow,
+    /// When.
     at: Option<JsonTime>,
+    /// How far the capture proves it.
+    #[cfg_attr(test, schemars(extend("enum" = ["certain", "likely", "possible"])))]
     certainty: &'static str,
+    /// Whether all bytes of both sides arrived and nothing was owed.
     orderly: bool,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SentRow {
+    /// Segments.
     packets: u64,
+    /// Payload without retransmissions.
     bytes: u64,
+    /// Segments that repeat payload.
     retransmitted: u32,
+    /// Bytes that were acknowledged and are not in the capture.
     missing: u64,
+    /// Segments with FIN.
     fins: u32,
+    /// Segments with RST.
     resets: u32,
+    /// Keep-alive probes.
     keep_alives: u32,
+    /// Times its receive window was closed.
     zero_windows: u32,
+    /// Bytes of it that the other side acknowledged.
     acknowledged: u64,
+    /// Time to live or hop limit of its segments; 0 if none was seen.
     ttl: u8,
 }
 
 /// A side's first FIN or RST.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CloseRow {
+    /// The frame.
     frame: u64,
     #[serde(flatten)]
     place: PlaceRow,
+    /// When.
     at: JsonTime,
+    /// Bytes that this side had sent by then.
     sent: u64,
+    /// Bytes that this side had received by then.
     received: u64,
+    /// Whether it had the other side's FIN by then.
     knew_fin: bool,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct IcmpRow {
+    /// The frame.
     frame: u64,
     #[serde(flatten)]
     place: PlaceRow,
+    /// When.
     at: JsonTime,
+    /// The host that reported it.
     reporter: std::net::IpAddr,
+    /// ICMP type.
     r#type: u8,
+    /// ICMP code.
     code: u8,
+    /// The MTU it names, if any.
     mtu: Option<u32>,
 }
 
@@ -460,13 +582,22 @@ impl Serialize for ErrorRows<'_> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ErrorRow<'a> {
+    /// The program, by its name in the tables.
     stack: &'static str,
+    /// Programs with the same text.
     also: &'a [&'static str],
+    /// The exception's class or the error's code, if the text has one.
     r#type: Option<&'static str>,
+    /// The text, with `…` for what the capture does not show; `null` if it reports nothing.
     text: Option<Cow<'static, str>>,
+    /// What names the program: `user-agent`, `server`, `via` or `answer`; `null` for a usual suspect.
     identified_by: Option<&'static str>,
+    /// Why there is no text, or what else to know.
     note: Option<&'static str>,
+    /// Whether the program is named by a request that a proxy passed on, so that it may not have opened this
+    /// connection.
     handed_on: bool,
 }
 
@@ -511,54 +642,94 @@ impl CloseRow {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(inline))]
 struct ExchangeRow<'a> {
+    /// The request's method.
     method: Option<Cow<'a, str>>,
+    /// The request's target, escaped.
     target: Option<Cow<'a, str>>,
+    /// The request's host.
     host: Option<Cow<'a, str>>,
+    /// The version of HTTP, such as `HTTP/1.1`.
     version: Option<String>,
+    /// The request's first frame; `null` if the request was not captured.
     request_frame: Option<u64>,
+    /// Index in `capture.files` of that frame's file.
     request_file: Option<usize>,
+    /// That frame's number in its file.
     request_frame_in_file: Option<u64>,
+    /// The final response's status.
     status: Option<u16>,
+    /// The response's first frame.
     response_frame: Option<u64>,
+    /// Index in `capture.files` of that frame's file.
     response_file: Option<usize>,
+    /// That frame's number in its file.
     response_frame_in_file: Option<u64>,
+    /// What came of it; `null` if it is not known.
+    #[cfg_attr(test, schemars(extend("enum" = ["complete", "no-response", "cut-short", "client-left", "reset", "unfinished", null])))]
     outcome: Option<&'static str>,
+    /// Bytes that the response's body should have; `null` if its head does not say.
     expected: Option<u64>,
+    /// Bytes of it that came.
     received: Option<u64>,
+    /// Milliseconds from the request's last byte to the response's first.
     waited_ms: Option<f64>,
+    /// The request's last frame.
     request_last_frame: Option<u64>,
+    /// The response's last frame.
     response_last_frame: Option<u64>,
+    /// The request's `User-Agent`.
     user_agent: Option<Cow<'a, str>>,
+    /// The response's `Server`.
     server: Option<Cow<'a, str>>,
+    /// Statuses of informational responses, such as 100.
     interim: Vec<u16>,
+    /// The `Connection` field lines of both messages.
     connection_header: PerMessage<Option<OptionsRow>>,
+    /// What announced that the connection closes after it.
+    #[cfg_attr(test, schemars(extend("enum" = ["request-close", "request-version", "response-close", "response-version", "response-framing", null])))]
     closes: Option<&'static str>,
+    /// What breaks the rules of HTTP in both messages.
     faults: PerMessage<Vec<FaultRow<'a>>>,
+    /// The HTTP/2 stream, if it is one.
     stream: Option<layers::StreamRow<'a>>,
 }
 
 /// A value for each message of an exchange.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(inline))]
 struct PerMessage<T> {
+    /// Of the request.
     request: T,
+    /// Of the response.
     response: T,
 }
 
 /// The `Connection` field lines of a message, with their counts.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OptionsRow {
+    /// Field lines.
     lines: u8,
+    /// How often they say `close`.
     close: u8,
+    /// How often they say `keep-alive`.
     keep_alive: u8,
+    /// Other options in them.
     others: u8,
+    /// Whether they say `upgrade`.
     upgrade: bool,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FaultRow<'a> {
+    /// The rule that is broken.
     rule: &'static str,
+    /// Bytes from the start of the message.
     offset: u64,
+    /// What stands there, escaped.
     bytes: Cow<'a, str>,
 }
 
@@ -649,30 +820,49 @@ impl<'a> FaultRow<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FindingRow<'a> {
+    /// Its number, from 1, worst first.
     id: u32,
+    /// The rule; `hangup explain RULE` prints its page.
     rule: &'a str,
+    /// How bad it is.
+    #[cfg_attr(test, schemars(extend("enum" = ["error", "warning", "note", "benign"])))]
     severity: &'static str,
+    /// How far the capture proves it.
+    #[cfg_attr(test, schemars(extend("enum" = ["certain", "likely", "possible"])))]
     certainty: &'static str,
+    /// The connections, by their `id`.
     connections: &'a [u32],
     /// Further connections, whose details are gone.
     connections_gone: u64,
+    /// The client, if there is exactly one.
     client: Option<std::net::IpAddr>,
+    /// The server as `address:port`, if there is exactly one.
     server: Option<String>,
+    /// The finding that this one follows from; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     caused_by: Option<u32>,
+    /// The headline.
     summary: String,
+    /// What happened, and what it means.
     message: Cow<'a, str>,
+    /// The frames that prove it, of the first case.
     evidence: Vec<EvidenceRow<'a>>,
+    /// What to change, the likeliest first.
     remedies: Vec<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct EvidenceRow<'a> {
+    /// The frame.
     frame: u64,
     #[serde(flatten)]
     place: PlaceRow,
+    /// When.
     at: JsonTime,
+    /// What it shows.
     note: Cow<'a, str>,
 }
 
@@ -705,19 +895,34 @@ impl<'a> FindingRow<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SocketsRow {
+    /// The client.
     client: std::net::IpAddr,
+    /// The server as `address:port`.
     server: String,
+    /// Connections between them.
     connections: u64,
+    /// Client sockets in TIME-WAIT when the capture ends, by the assumed duration.
     time_wait_now: u64,
+    /// The most at once.
     time_wait_peak: u64,
+    /// Lowest client port seen.
     ports_low: u16,
+    /// Highest client port seen.
     ports_high: u16,
+    /// The client's ephemeral ports, as `low-high`.
     range: String,
+    /// What the range rests on.
+    #[cfg_attr(test, schemars(extend("enum" = ["told", "observed", "default"])))]
     range_basis: &'static str,
+    /// The largest share of the range in use at once.
     used_peak_percent: f64,
+    /// When the range runs out at this rate; `null` if it does not.
     runs_out_at: Option<JsonTime>,
+    /// When the most were in TIME-WAIT.
     peak_at: Option<JsonTime>,
+    /// The most client ports open or in TIME-WAIT at once.
     used_peak: u64,
 }
 

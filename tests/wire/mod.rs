@@ -5,7 +5,7 @@
 #![allow(dead_code, reason = "every test uses a part of it")]
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hangup::analysis::connection::Connection;
 use hangup::analysis::engine::{Engine, EngineStats};
@@ -207,6 +207,21 @@ pub fn captures() -> Vec<PathBuf> {
     paths.sort();
     assert!(paths.len() >= 20, "captures are missing: {paths:?}");
     paths
+}
+
+/// The captures in a folder and in all folders below, sorted by name; none if there is no such folder.
+pub fn captures_below(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            all.extend(captures_below(&path));
+        } else if path.to_string_lossy().contains(".pcap") && !path.ends_with(".md") {
+            all.push(path);
+        }
+    }
+    all.sort();
+    all
 }
 
 /// The frames of a file.

@@ -15,8 +15,11 @@ use crate::protocol::http::{ErrorCode, Exchange, H2Stream, Party};
 use crate::protocol::websocket;
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct MarkRow {
+    /// The frame.
     frame: u64,
+    /// When.
     at: JsonTime,
 }
 
@@ -31,24 +34,41 @@ impl MarkRow {
 
 /// The fields of an HTTP/2 stream that an HTTP/1 exchange does not have.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct StreamRow<'a> {
+    /// The stream's identifier.
     id: u32,
+    /// The RST_STREAM that ended it.
     reset: Option<ResetRow>,
+    /// The GOAWAY that says that the stream was not processed.
     refused_frame: Option<u64>,
+    /// Whether HTTP/2 guarantees that it was not processed.
     safe_to_retry: bool,
+    /// The gRPC status of the trailers.
     grpc_status: Option<u16>,
+    /// The gRPC message of the trailers.
     grpc_message: Option<Cow<'a, str>>,
+    /// A field that HTTP/2 forbids.
     forbidden_field: Option<Cow<'a, str>>,
+    /// Whether fields are missing, because bytes of the connection were not captured.
     fields_unread: bool,
+    /// Whether the stream is a WebSocket (RFC 8441).
     websocket: bool,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ResetRow {
+    /// Its sender.
+    #[cfg_attr(test, schemars(extend("enum" = ["client", "server"])))]
     by: &'static str,
+    /// The error code.
     code: u32,
+    /// The code's name in RFC 9113.
     name: Option<&'static str>,
+    /// The frame.
     frame: u64,
+    /// When.
     at: JsonTime,
 }
 
@@ -79,85 +99,143 @@ impl<'a> StreamRow<'a> {
 
 /// The HTTP/2 facts of a connection.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct H2Row<'a> {
+    /// Whether HTTP/1.1 was upgraded to it.
     upgraded: bool,
+    /// Whether it began before the capture.
     midway: bool,
+    /// What stands where HTTP/2 was expected.
     mismatch: Option<MismatchRow<'a>>,
+    /// Streams opened by the client.
     streams: u64,
+    /// Streams promised by the server.
     promised: u64,
+    /// The most streams open at once.
     peak_open: u32,
+    /// How often the client had as many open as the server allows.
     at_limit: u64,
+    /// Streams that were not followed to their end, because too many were open.
     not_followed: u64,
+    /// What each side sent.
     sent: BothSides<H2HalfRow<'a>>,
+    /// Frames that break the rules of HTTP/2.
     faults: Vec<FrameFaultRow>,
+    /// Further ones.
     more_faults: u64,
+    /// WebSockets on streams.
     websockets: Vec<StreamSocketRow<'a>>,
 }
 
 /// A WebSocket on an HTTP/2 stream.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct StreamSocketRow<'a> {
+    /// The stream's identifier.
     stream: u32,
+    /// The frame that ended the stream.
     ended_frame: Option<u64>,
     #[serde(flatten)]
     said: WebSocketRow<'a>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct MismatchRow<'a> {
+    /// Who sent it.
+    #[cfg_attr(test, schemars(extend("enum" = ["client", "server"])))]
     by: &'static str,
+    /// The frame.
     frame: u64,
+    /// The first bytes, escaped.
     bytes: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FrameFaultRow {
+    /// The rule that is broken.
     rule: &'static str,
+    /// By whom.
+    #[cfg_attr(test, schemars(extend("enum" = ["client", "server"])))]
     by: &'static str,
+    /// The stream; 0 is the connection.
     stream: u32,
+    /// The frame.
     frame: u64,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct H2HalfRow<'a> {
+    /// HTTP/2 frames.
     frames: u64,
+    /// Bytes of DATA.
     data: u64,
+    /// Streams that this side allows the other at once; `null` if it sets no limit.
     max_concurrent_streams: Option<u32>,
+    /// The window it gives a new stream, in bytes.
     initial_window: u32,
+    /// The longest frame it accepts, in bytes.
     max_frame: u32,
+    /// The frame of its first SETTINGS.
     settings_frame: Option<u64>,
+    /// Its GOAWAYs.
     goaways: Vec<GoawayRow<'a>>,
+    /// Further ones.
     more_goaways: u64,
+    /// RST_STREAMs.
     resets: u64,
+    /// PINGs.
     pings: PingsRow,
+    /// Waits for the other side's window.
     stalls: StallsRow,
+    /// Header blocks that could not be read.
     unread_blocks: u64,
+    /// Whether bytes of this side were not captured.
     lost: bool,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct GoawayRow<'a> {
+    /// The last stream that is processed.
     last_stream: u32,
+    /// The error code.
     code: u32,
+    /// The code's name in RFC 9113.
     name: Option<&'static str>,
+    /// The debug data, escaped.
     debug: Cow<'a, str>,
+    /// The frame.
     frame: u64,
+    /// When.
     at: JsonTime,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PingsRow {
+    /// How many.
     sent: u64,
+    /// How many were answered.
     answered: u64,
+    /// The oldest one without an answer.
     unanswered: Option<MarkRow>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct StallsRow {
+    /// How many.
     count: u64,
+    /// The longest, in milliseconds.
     longest_ms: f64,
+    /// The stream of the longest; `null` for the connection's window.
     stream: Option<u32>,
+    /// When it began.
     since: Option<MarkRow>,
+    /// When it ended; `null` if it never did.
     until: Option<MarkRow>,
 }
 
@@ -260,37 +338,60 @@ impl<'a> GoawayRow<'a> {
 
 /// How a WebSocket ended.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct WebSocketRow<'a> {
+    /// What each side sent.
     sent: BothSides<WebSocketHalfRow<'a>>,
 }
 
 /// What was said in a protocol other than HTTP.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct DialogueRow<'a> {
+    /// The protocol; `null` if it is not known.
     protocol: Option<&'static str>,
+    /// Whether the requests are presumed from turns alone.
     presumed: bool,
+    /// Requests before those that are listed.
     requests_before: u64,
+    /// The last requests.
     requests: Vec<AskedRow<'a>>,
+    /// The frame of each side's goodbye.
     goodbye_frames: BothSides<Option<u64>>,
+    /// The last error that a side reported.
     error: Option<ReportedRow<'a>>,
+    /// What each side said last, if it is text.
     last_words: BothSides<Option<Cow<'a, str>>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct AskedRow<'a> {
+    /// What the protocol calls it: query, command and so on.
     kind: &'static str,
+    /// Its text, if it has one.
     words: Option<Cow<'a, str>>,
+    /// The request's first frame.
     request_frame: u64,
+    /// Whether all of it was seen.
     request_complete: bool,
+    /// The response's first frame.
     response_frame: Option<u64>,
+    /// Whether all of it was seen.
     response_complete: bool,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ReportedRow<'a> {
+    /// Who reported it.
+    #[cfg_attr(test, schemars(extend("enum" = ["client", "server"])))]
     by: &'static str,
+    /// Its code, such as an SQLSTATE.
     code: Option<Cow<'a, str>>,
+    /// Its text, escaped.
     text: Cow<'a, str>,
+    /// The frame.
     frame: u64,
 }
 
@@ -334,24 +435,40 @@ impl<'a> AskedRow<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct WebSocketHalfRow<'a> {
+    /// Frames.
     frames: u64,
+    /// Complete messages.
     messages: u64,
+    /// Bytes of messages.
     bytes: u64,
+    /// The Close frame.
     close: Option<CloseFrameRow<'a>>,
+    /// Pings.
     pings: PingsRow,
+    /// The last frame.
     last_frame: Option<u64>,
+    /// The rule that a frame breaks.
     fault: Option<&'static str>,
+    /// Whether the last message is incomplete.
     cut: bool,
+    /// Whether bytes of this side were not captured.
     lost: bool,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CloseFrameRow<'a> {
+    /// The status code; `null` if it has none.
     code: Option<u16>,
+    /// What the code means.
     meaning: Option<&'static str>,
+    /// The reason, escaped.
     reason: Cow<'a, str>,
+    /// The frame.
     frame: u64,
+    /// When.
     at: JsonTime,
 }
 

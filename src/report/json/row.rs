@@ -11,8 +11,11 @@ use std::time::Duration;
 
 /// A value for each side.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(inline))]
 pub(super) struct BothSides<T> {
+    /// Of the client.
     client: T,
+    /// Of the server.
     server: T,
 }
 

@@ -13,21 +13,32 @@ use crate::rules::log_errors::{ClockReading, SearchBasis};
 
 /// The error that the report is narrowed to.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct SearchRow<'a> {
+    /// The text that was searched for.
     error: Cow<'a, str>,
     /// Numbers of the connections that match.
     fits: &'a [u32],
+    /// How sure the match is.
+    #[cfg_attr(test, schemars(extend("enum" = ["certain", "likely", "possible"])))]
     certainty: &'static str,
     /// What the match is based on.
+    /// What the match rests on.
+    #[cfg_attr(test, schemars(extend("enum" = ["story", "other-program", "ending", "close", "finding", "line"])))]
     grounds: &'static str,
     /// Wire events that would be this error, likeliest first.
     events: Vec<&'static str>,
+    /// Rules whose findings would be this error.
     rules: &'a [&'static str],
     /// The addresses of the log line that are on a matching connection.
     addresses: &'a [IpAddr],
+    /// The ports of the log line that are on a matching connection.
     ports: &'a [u16],
     /// How the line's time was interpreted; `null` if it has none, or none that matches.
+    /// How the line's time was read; `null` if it has none, or none that matches.
+    #[cfg_attr(test, schemars(extend("enum" = ["told", "utc", "shifted", null])))]
     clock: Option<&'static str>,
+    /// Seconds that the log's clock is ahead of the capture's.
     clock_ahead_seconds: Option<i32>,
     /// The connection that the line identifies although its events do not match.
     points_to: Option<u32>,
@@ -77,18 +88,28 @@ impl<'a> SearchRow<'a> {
 
 /// What the user's ignore list left out.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct IgnoredRow<'a> {
+    /// The ignore file.
     file: Cow<'a, str>,
+    /// The connections left out, by their `id`.
     connections: &'a [u32],
+    /// Findings left out.
     findings: u64,
+    /// What each line left out.
     lines: Vec<LineRow<'a>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LineRow<'a> {
+    /// Number of the line, from 1.
     line: usize,
+    /// The line.
     text: Cow<'a, str>,
+    /// Connections it left out.
     connections: u64,
+    /// Findings it left out.
     findings: u64,
 }
 

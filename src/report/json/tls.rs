@@ -17,70 +17,127 @@ use crate::protocol::tls::{
 
 /// The TLS facts of one connection.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct TlsRow<'a> {
+    /// The server name that the client asked for.
     sni: Option<Cow<'a, str>>,
+    /// How far the handshake came.
     stage: &'static str,
+    /// What the client offered.
     offered: Option<OfferRow<'a>>,
+    /// The version agreed on.
     version: Option<String>,
+    /// The cipher suite agreed on, as in the IANA registry.
     cipher: Option<u16>,
+    /// The protocol agreed on.
     alpn: Option<Cow<'a, str>>,
+    /// Whether a session was resumed.
     resumed: Option<bool>,
+    /// Whether the server sent a HelloRetryRequest.
     retried: bool,
+    /// The server's chain; `null` if it was not readable.
     certificates: Option<Vec<CertificateRow<'a>>>,
+    /// Whether the client was asked for a certificate, and sent one.
+    #[cfg_attr(test, schemars(extend("enum" = ["not-asked", "asked", "missing", "sent"])))]
     client_certificate: &'static str,
+    /// The alerts.
     alerts: Vec<AlertRow>,
+    /// The side that sent plain text where TLS was expected.
+    #[cfg_attr(test, schemars(extend("enum" = ["client", "server", null])))]
     plain: Option<&'static str>,
+    /// Whether the records were decrypted.
     decrypted: bool,
+    /// Why not, if secrets were there.
     not_decrypted: Option<&'static str>,
+    /// Application data of each side.
     application: BothSides<FlowRow>,
+    /// The side that sent the last application data.
+    #[cfg_attr(test, schemars(extend("enum" = ["client", "server", null])))]
     last_word: Option<&'static str>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OfferRow<'a> {
+    /// The frame of the ClientHello.
     frame: u64,
+    /// TLS versions.
     versions: Vec<String>,
+    /// Cipher suites, as in the IANA registry.
     ciphers: &'a [u16],
+    /// Protocols.
     alpn: Vec<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CertificateRow<'a> {
+    /// Its subject.
     subject: Cow<'a, str>,
+    /// Its issuer.
     issuer: Cow<'a, str>,
+    /// Valid from.
     from: JsonTime,
+    /// Valid until.
     until: JsonTime,
+    /// DNS names.
     names: Vec<Cow<'a, str>>,
+    /// IP addresses.
     addresses: &'a [IpAddr],
+    /// The key's kind and size.
     key: String,
+    /// The signature's algorithm.
     signature: &'a str,
+    /// Whether it may sign others.
     authority: bool,
+    /// Whether it was valid at that time.
     valid: bool,
+    /// Whether it names the server that the client asked for; `null` if that is not known.
     names_server: Option<bool>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct AlertRow {
+    /// The frame.
     frame: u64,
+    /// Its sender.
+    #[cfg_attr(test, schemars(extend("enum" = ["client", "server"])))]
     by: &'static str,
+    /// Its level; `null` if it is encrypted.
+    #[cfg_attr(test, schemars(extend("enum" = ["warning", "fatal", null])))]
     level: Option<&'static str>,
+    /// Its code.
     code: Option<u8>,
+    /// Its name in RFC 8446.
     name: Option<&'static str>,
+    /// `likely` if only its length shows it.
+    #[cfg_attr(test, schemars(extend("enum" = ["certain", "likely", "possible"])))]
     certainty: &'static str,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FlowRow {
+    /// Records.
     records: u64,
+    /// Bytes of records.
     bytes: u64,
+    /// The first frame.
     first_frame: Option<u64>,
+    /// The last frame.
     last_frame: Option<u64>,
+    /// The close_notify.
     close_notify: Option<NotifyRow>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct NotifyRow {
+    /// The frame.
     frame: u64,
+    /// `likely` if only its length shows it.
+    #[cfg_attr(test, schemars(extend("enum" = ["certain", "likely", "possible"])))]
     certainty: &'static str,
 }
 
