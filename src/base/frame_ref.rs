@@ -1,5 +1,7 @@
 //! References to frames of the input.
 
+use std::collections::HashMap;
+
 use crate::base::time::Timestamp;
 
 /// A frame's number in the whole input, counted from 1, as Wireshark numbers frames when the same files are merged.
@@ -50,11 +52,14 @@ impl FrameNames {
             paths.push(path);
             runs.extend(own.iter().map(|run| (*run, index)));
         }
-        runs.sort_by_key(|(run, _)| run.first);
-        let short = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned();
-        let unique = |name: &str| paths.iter().filter(|it| short(it) == name).count() == 1;
+        runs.sort_unstable_by_key(|(run, _)| run.first);
+        let short = |path: &'a str| path.rsplit(['/', '\\']).next().unwrap_or(path);
+        let mut count: HashMap<&str, usize> = HashMap::new();
+        for path in &paths {
+            *count.entry(short(path)).or_default() += 1;
+        }
         let files = paths.iter().map(|path| match short(path) {
-            name if !name.is_empty() && unique(&name) => name,
+            name if !name.is_empty() && count.get(name) == Some(&1) => name.to_owned(),
             _ => (*path).to_owned(),
         });
         let files = files.collect();

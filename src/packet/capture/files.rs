@@ -4,8 +4,10 @@
 //! time, the one from the file named first comes first. Frame numbers and interface numbers count over all inputs.
 //!
 //! A file is opened when the timeline reaches its first frame and closed at its end, so a rotated set of a thousand
-//! files needs no more open files than overlap. While only one file is open, its batches are passed on unchanged. Where
-//! files overlap, runs of frames are copied, each up to the point where another file has an earlier frame.
+//! files is read one after another. While only one file is open, its batches are passed on unchanged. Where files overlap,
+//! runs of frames are copied, each up to the point where another file has an earlier frame. Of very many that overlap, a
+//! small one is read whole and closed, a larger one in the smaller pieces the more there are ([`BUFFERED`]), and few are
+//! open at once ([`FileHandles`]).
 
 use crate::base::frame_ref::{FrameNumber, FrameRun};
 use crate::base::net::Loss;
@@ -16,6 +18,7 @@ use std::path::Path;
 use super::error::CaptureError;
 use super::filter;
 use super::frame::{Batch, Fill, FrameSlot, Source};
+use super::handles::FileHandles;
 use super::input::Input;
 use super::reader::FileReader;
 use super::summary::FileSummary;
@@ -26,6 +29,12 @@ use crate::base::time::Timestamp;
 const CHUNK: usize = 1 << 20;
 /// The same for each of several inputs, all of which may have to be open at once.
 const CHUNK_OF_SEVERAL: usize = 256 << 10;
+/// Bytes of frames that wait in the buffers of all inputs, as long as each has at least [`SMALLEST_CHUNK`].
+const BUFFERED: usize = 16 << 20;
+/// Bytes to read at once however many inputs there are: a few frames.
+const SMALLEST_CHUNK: usize = 1 << 10;
+/// The part of a batch below which frames are copied to it rather than passed on in a batch of their own.
+const COPIED: usize = 8;
 
 /// Options for reading.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +76,10 @@ pub(crate) struct Files {
     /// Files whose first frame has not been reached, the next one last.
     waiting: Vec<ClosedFile>,
     /// Indexed by input; files that have been reached and have not ended.
-    open: Vec<Option<OpenFile>>,
+    open: Vec<Option<Box<OpenFile>>>,
+    handles: FileHandles,
+    /// Bytes of the buffers of open files.
+    buffered: usize,
     /// The time of the next frame of each open file that has frames in its batch.
     heads: BinaryHeap<Reverse<(Timestamp, usize)>>,
     /// Open files with no frames left in their batch.
@@ -97,6 +109,8 @@ struct ClosedFile {
 struct OpenFile {
     reader: FileReader,
     batch: Batch,
+    /// Bytes of the batch's buffer after it was last filled.
+    buffered: usize,
     at: usize,
     /// The number in this file of the batch's first number.
     first: u64,
@@ -123,6 +137,8 @@ impl Files {
         let mut files = Self {
             waiting: Vec::new(),
             open: Vec::new(),
+            handles: FileHandles::default(),
+            buffered: 0,
             heads: BinaryHeap::new(),
             drained: Vec::new(),
             summaries: Vec::new(),
@@ -145,7 +161,7 @@ impl Files {
             }
             match input.again() {
                 Some(again) if !alone => {
-                    let first = first_time(input, files.chunk)?;
+                    let first = first_time(input, files.chunk, &files.handles)?;
                     files.waiting.push(ClosedFile {
                         first,
                         index,
@@ -163,15 +179,21 @@ impl Files {
 
     /// Opens an input; its frames are read by the next [`Files::load`].
     fn begin(&mut self, index: usize, input: Input) -> Result<(), CaptureError> {
-        let summary = &mut self.summaries[index];
-        let reader = FileReader::open(input, self.chunk, summary, &mut self.next_interface)?;
-        self.open[index] = Some(OpenFile {
+        let reader = FileReader::open(
+            input,
+            self.chunk,
+            &self.handles,
+            &mut self.summaries[index],
+            &mut self.next_interface,
+        )?;
+        self.open[index] = Some(Box::new(OpenFile {
             reader,
             batch: Batch::default(),
+            buffered: 0,
             at: 0,
             first: 1,
             next: 1,
-        });
+        }));
         self.drained.push(index);
         Ok(())
     }
@@ -194,19 +216,37 @@ impl Files {
 
     /// Refills each drained file and updates `heads`, or closes the file.
     fn refill(&mut self) {
+        let open = self.heads.len() + self.drained.len();
+        let share = BUFFERED / open.max(1);
         for index in self.drained.drain(..) {
             let Some(file) = &mut self.open[index] else {
                 continue;
             };
+            self.buffered -= file.buffered;
+            let room = share.min(BUFFERED.saturating_sub(self.buffered));
+            let chunk = room.max(SMALLEST_CHUNK).min(self.chunk);
+            file.batch.clear();
+            file.batch.shrink(chunk);
+            file.reader.read_at_most(chunk);
             let summary = &mut self.summaries[index];
             file.reader
                 .fill(&mut file.batch, summary, &mut self.next_interface);
             file.at = 0;
             let last = file.batch.slots.last().copied();
             file.count(last.as_ref());
+            if file.reader.has_ended() {
+                file.batch.shrink(0);
+            }
+            file.buffered = file.batch.bytes.len();
             match file.batch.slots.first() {
-                Some(slot) => self.heads.push(Reverse((slot.time, index))),
-                None => self.open[index] = None,
+                Some(slot) => {
+                    self.buffered += file.buffered;
+                    self.heads.push(Reverse((slot.time, index)));
+                }
+                None => {
+                    self.open[index] = None;
+                    self.summaries[index].runs.shrink_to_fit();
+                }
             }
         }
     }
@@ -238,7 +278,7 @@ impl Files {
         // The first frame is taken regardless of the bound: it is the smallest of all.
         let run = 1 + rest.iter().skip(1).take_while(|slot| earlier(slot)).count();
         let own = file.first + u64::from(rest.first().map_or(0, |slot| slot.nth));
-        if run == rest.len() && batch.is_empty() {
+        if run == rest.len() && batch.is_empty() && file.batch.used >= self.chunk / COPIED {
             std::mem::swap(batch, &mut file.batch);
             if let Some(taken) = file.at.checked_sub(1) {
                 let above = batch.slots[taken].nth.saturating_add(1);
@@ -373,11 +413,15 @@ impl Source for Files {
 }
 
 /// The time of an input's first frame; the earliest time for an input without frames, so that it is handled first.
-fn first_time(input: Input, chunk: usize) -> Result<Timestamp, CaptureError> {
+fn first_time(
+    input: Input,
+    chunk: usize,
+    handles: &FileHandles,
+) -> Result<Timestamp, CaptureError> {
     let (mut summary, mut interfaces) = (FileSummary::default(), 0);
     // Only the first frame is needed.
     let chunk = chunk.min(64 << 10);
-    let mut reader = FileReader::open(input, chunk, &mut summary, &mut interfaces)?;
+    let mut reader = FileReader::open(input, chunk, handles, &mut summary, &mut interfaces)?;
     let mut batch = Batch::default();
     reader.fill(&mut batch, &mut summary, &mut interfaces);
     Ok(batch.slots.first().map_or(Timestamp::MIN, |slot| slot.time))

@@ -41,6 +41,9 @@ pub(crate) struct FrameSlot {
     pub(crate) link: LinkType,
 }
 
+/// Bytes of a file for each frame in it, at the least: a record header and hardly more than the headers of TCP.
+const SMALLEST_FRAME: usize = 64;
+
 /// Many frames in one buffer that is refilled repeatedly.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -96,6 +99,16 @@ impl Batch {
     pub fn clear(&mut self) {
         self.slots.clear();
         self.used = 0;
+    }
+
+    /// Frees memory that neither the frames need nor a batch of `room` bytes.
+    pub(crate) fn shrink(&mut self, room: usize) {
+        let needed = self.used.max(room);
+        if self.bytes.len() > needed * 2 {
+            self.bytes.truncate(needed);
+            self.bytes.shrink_to_fit();
+        }
+        self.slots.shrink_to(room / SMALLEST_FRAME);
     }
 
     /// Appends `slot` with a copy of `data`. Data that would make the batch larger than 4 GiB is cut.

@@ -15,11 +15,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[cfg(feature = "compressed")]
 use super::decoders;
 use super::error::CaptureError;
+use super::handles::FileHandles;
 #[cfg(not(feature = "compressed"))]
 use super::no_decoders as decoders;
 use crate::base::shell::shell_word;
 
-/// Compressed bytes read at once.
+/// Compressed bytes read at once, fewer of a small file.
 const COMPRESSED_CHUNK: usize = 256 << 10;
 /// Number of bytes needed to recognise any supported format.
 const SNIFFED: usize = 24;
@@ -62,6 +63,8 @@ pub(crate) struct Opened {
     pub(crate) compression: Compression,
     pub(crate) reader: Box<dyn Read + Send>,
     pub(crate) patience: Patience,
+    /// The length of a regular file that is not compressed.
+    pub(crate) length: Option<u64>,
     /// Number of bytes read from the underlying stream.
     pub(crate) taken: Arc<AtomicU64>,
     /// The first bytes, decompressed, already read from `reader`; fewer than [`SNIFFED`] only if there are no more.
@@ -122,13 +125,17 @@ impl Input {
         }
     }
 
-    /// Examines the first bytes and inserts a decoder if they are compressed.
-    pub(crate) fn sniff(self) -> Result<Opened, CaptureError> {
+    /// Examines the first bytes and inserts a decoder if they are compressed. A regular file is opened with `handles`.
+    pub(crate) fn sniff(self, handles: &FileHandles) -> Result<Opened, CaptureError> {
         let taken = Arc::new(AtomicU64::new(0));
+        let mut length = None;
         let (reader, patience): (Box<dyn Read + Send>, _) = match self.from {
             ByteSource::Stream(reader) => (reader, Patience::PassOn),
-            ByteSource::File(path) => match File::open(&path) {
-                Ok(file) => (Box::new(file), Patience::ReadOn),
+            ByteSource::File(path) => match handles.open(&path) {
+                Ok(file) => {
+                    length = Some(file.length());
+                    (Box::new(file), Patience::ReadOn)
+                }
                 Err(error) => return Err(CaptureError::Io { path, error }),
             },
         };
@@ -143,13 +150,17 @@ impl Input {
             compression,
             reader: Box::new(raw),
             patience,
+            length: length.filter(|_| compression == Compression::None),
             taken,
             start,
             failed,
         };
         if compression != Compression::None && opened.failed.is_none() {
             let packed = io::Cursor::new(opened.start).chain(opened.reader);
-            opened.reader = compression.unpack(BufReader::with_capacity(COMPRESSED_CHUNK, packed));
+            let chunk = length.map_or(COMPRESSED_CHUNK, |length| {
+                length.clamp(SNIFFED as u64, COMPRESSED_CHUNK as u64) as usize
+            });
+            opened.reader = compression.unpack(BufReader::with_capacity(chunk, packed));
             (opened.start, opened.failed) = read_start(&mut opened.reader);
         }
         Ok(opened)

@@ -13,6 +13,7 @@ mod filter;
 mod foreign;
 mod frame;
 mod growing;
+mod handles;
 mod input;
 #[cfg(feature = "live")]
 mod live;

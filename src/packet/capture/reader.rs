@@ -5,7 +5,7 @@
 //! start of the next. Errors in the file are noted in its summary, with the offset; reading continues at the next
 //! record that can be verified, or ends.
 
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
@@ -13,6 +13,7 @@ use super::classic::{Classic, FILE_HEADER};
 use super::error::CaptureError;
 use super::foreign;
 use super::frame::Batch;
+use super::handles::FileHandles;
 use super::input::{Compression, Input, Opened, Patience};
 use super::pcapng::Pcapng;
 use super::record::{Buffer, BufferPass, PassEnd};
@@ -26,9 +27,11 @@ pub(crate) struct FileReader {
     carried: Vec<u8>,
     /// The offset of `carried` from the start of the (decompressed) file.
     offset: u64,
-    /// Bytes to read at once; grows to the largest, so that a small file takes a small buffer.
+    /// Bytes to read at once; grows to the largest, so that a short stream takes a small buffer.
     chunk: usize,
     largest_chunk: usize,
+    /// Bytes that are still to come, if that is known.
+    left: Option<u64>,
     state: ReaderState,
 }
 
@@ -58,11 +61,15 @@ impl FileReader {
     pub(crate) fn open(
         input: Input,
         chunk: usize,
+        handles: &FileHandles,
         summary: &mut FileSummary,
         next_interface: &mut u32,
     ) -> Result<Self, CaptureError> {
-        let mut opened = input.sniff()?;
+        let mut opened = input.sniff(handles)?;
         let mut start = std::mem::take(&mut opened.start);
+        let left = opened
+            .length
+            .map(|it| it.saturating_sub(start.len() as u64));
         summary.path.clone_from(&opened.name);
         summary.bytes = opened.taken.load(Ordering::Relaxed);
         let path = PathBuf::from(&opened.name);
@@ -111,6 +118,7 @@ impl FileReader {
             offset,
             chunk: chunk.clamp(1, FIRST_CHUNK),
             largest_chunk: chunk.max(1),
+            left,
             state: ReaderState::Reading,
         })
     }
@@ -118,6 +126,23 @@ impl FileReader {
     /// Whether a read may block until data arrives.
     pub(crate) fn is_a_stream(&self) -> bool {
         self.opened.patience == Patience::PassOn
+    }
+
+    /// Changes the largest number of bytes to read at once.
+    pub(crate) fn read_at_most(&mut self, chunk: usize) {
+        self.largest_chunk = chunk.max(1);
+        self.chunk = self.chunk.min(self.largest_chunk);
+    }
+
+    /// Whether everything has been read.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state == ReaderState::Ended
+    }
+
+    /// Bytes to read next: no more than are left, and one more to see that it is the end.
+    fn next_chunk(&self) -> usize {
+        let left = self.left.and_then(|it| usize::try_from(it).ok());
+        left.map_or(self.chunk, |left| self.chunk.min(left.saturating_add(1)))
     }
 
     /// Fills `batch` with the next frames: about a chunk of a regular file, or what has arrived from a stream. No
@@ -130,13 +155,14 @@ impl FileReader {
     ) {
         batch.clear();
         let mut filled = self.carried.len();
-        let mut room = filled + self.chunk;
+        let chunk = self.next_chunk();
+        let mut room = filled + chunk;
         make_room(&mut batch.bytes, room);
         batch.bytes[..filled].copy_from_slice(&self.carried);
         let mut at = 0;
         while self.state != ReaderState::Ended {
             let needs = self.pass(batch, filled, &mut at, false, summary, next_interface);
-            if self.state == ReaderState::Ended || self.hands_on(batch, filled, room) {
+            if self.state == ReaderState::Ended || self.hands_on(batch, room - filled, chunk) {
                 break;
             }
             if batch.is_empty() && at > 0 {
@@ -156,7 +182,11 @@ impl FileReader {
                     self.pass(batch, filled, &mut at, true, summary, next_interface);
                     self.end(filled - at, needs, at, summary);
                 }
-                Ok(more) => filled += more,
+                Ok(more) => {
+                    filled += more;
+                    // One that has grown is read to its end in chunks.
+                    self.left = self.left.and_then(|left| left.checked_sub(more as u64));
+                }
                 Err(reason) => {
                     summary.note_damage(self.offset + filled as u64, reason);
                     self.pass(batch, filled, &mut at, true, summary, next_interface);
@@ -169,17 +199,22 @@ impl FileReader {
         self.offset += at as u64;
         self.chunk = (self.chunk * 2).min(self.largest_chunk);
         batch.used = filled;
+        if self.has_ended() {
+            // A decoder holds its window and its input.
+            self.opened.reader = Box::new(io::empty());
+        }
         summary.packets += batch.len() as u64;
         summary.bytes = self.opened.taken.load(Ordering::Relaxed);
     }
 
     /// Whether the batch is full enough to be returned.
-    fn hands_on(&self, batch: &Batch, filled: usize, room: usize) -> bool {
-        if batch.is_empty() {
+    fn hands_on(&self, batch: &Batch, room: usize, chunk: usize) -> bool {
+        // What is left of a file is read to its end, so that it can be closed.
+        if batch.is_empty() || self.left == Some(0) {
             return false;
         }
         // A decoder returns less than requested; at three quarters it is not called again.
-        self.opened.patience == Patience::PassOn || room - filled < self.chunk / 4 + 1
+        self.opened.patience == Patience::PassOn || room < chunk / 4 + 1
     }
 
     /// Scans `batch.bytes[*at..filled]` as far as possible. Returns the number of bytes the next record needs.

@@ -148,6 +148,10 @@ impl FileSummary {
             self.left_out += 1;
             return;
         }
+        if self.interfaces.is_empty() {
+            // Most files have one.
+            self.interfaces.reserve_exact(1);
+        }
         self.interfaces.push(interface);
     }
 }

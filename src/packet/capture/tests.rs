@@ -742,7 +742,7 @@ fn check_merged(files: &[Vec<u8>], chunk: usize) {
 }
 
 /// A directory that is deleted on drop.
-struct Folder(std::path::PathBuf);
+pub(super) struct Folder(pub(super) std::path::PathBuf);
 
 impl Drop for Folder {
     fn drop(&mut self) {
@@ -750,7 +750,8 @@ impl Drop for Folder {
     }
 }
 
-fn tempfile(files: &[Vec<u8>]) -> Folder {
+/// Files named by their index.
+pub(super) fn tempfile(files: &[Vec<u8>]) -> Folder {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!(
@@ -794,6 +795,16 @@ fn several_files_are_one_timeline() {
             ],
             chunk,
         );
+    }
+}
+
+#[test]
+fn more_files_overlap_than_are_open_at_once() {
+    let files: Vec<_> = (0..150)
+        .map(|from| milliseconds(from, 20, 3 + from % 2))
+        .collect();
+    for chunk in [100, 1 << 20] {
+        check_merged(&files, chunk);
     }
 }
 
