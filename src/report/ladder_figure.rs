@@ -15,16 +15,16 @@
 
 use std::time::Duration;
 
+use super::ladder_rows::{LadderColumns, LadderGlyphs, LadderRow, SegmentRow};
 use super::rich_text::{StyledLine, Tone, sign};
 use super::wording::segment::Detail;
-use super::wording::step::{LONG_PAUSE, between, said};
-use crate::analysis::connection::{Connection, How, ResetKind, Standing, State, Who};
 use crate::analysis::transcript::{
-    ConnectionTranscript, SegmentKind, TranscriptRow, TranscriptRows, TranscriptStep,
+    ConnectionTranscript, TranscriptRow, TranscriptRows, TranscriptStep,
 };
 use crate::base::format::count;
 use crate::base::frame_ref::FrameNumber;
-use crate::base::net::Flags;
+use crate::base::net::{Endpoint, Flags};
+use crate::base::time::Timestamp;
 use crate::rules::Severity;
 
 /// Rows of a ladder in a report.
@@ -32,9 +32,6 @@ pub(super) const REPORT_ROWS: usize = 14;
 /// Rows kept at the beginning of a shortened ladder, and at its end.
 const HEAD: usize = 3;
 const TAIL: usize = 5;
-/// Columns between the lifelines, at least.
-const ARROW: usize = 16;
-
 /// How a ladder is drawn.
 #[derive(Clone, Debug)]
 pub struct LadderOptions<'a> {
@@ -86,19 +83,88 @@ pub(crate) fn lines(reread: &ConnectionTranscript, options: &LadderOptions<'_>) 
         Some(most) => chosen(&rows, reread, options.marked, most),
         None => vec![true; rows.lines.len()],
     };
-    let figure = Figure::new(reread, options, &rows, &keeps);
-    let mut lines = vec![figure.head()];
+    let clock = {
+        let shown = rows.lines.iter().zip(&keeps).filter(|(_, keep)| **keep);
+        let steps = shown.filter_map(|(row, _)| match row {
+            TranscriptRow::Step(nth) => reread.transcript.steps.get(*nth),
+            _ => None,
+        });
+        let times: Vec<_> = steps.map(|it| it.time).collect();
+        Clock::new(reread.connection.first.time, &times)
+    };
+    let glyphs = LadderGlyphs::UNICODE;
+    let mut drawn = vec![head(reread, options, &clock)];
     let mut left_out = 0;
     for (row, keep) in rows.lines.iter().zip(keeps) {
         if !keep {
             left_out += segments(row);
             continue;
         }
-        lines.extend(figure.fold(&mut left_out));
-        figure.row(row, &mut lines);
+        drawn.extend(fold(&mut left_out));
+        match row {
+            TranscriptRow::Step(nth) => drawn.extend(segment(reread, *nth, &clock, options)),
+            other => drawn.extend(LadderColumns::row_between(&glyphs, other)),
+        }
     }
-    lines.extend(figure.fold(&mut left_out));
-    lines
+    drawn.extend(fold(&mut left_out));
+    let columns = LadderColumns::of(&drawn, options.width, glyphs);
+    drawn.iter().map(|row| columns.line(row)).collect()
+}
+
+/// The names of both ends.
+fn head(reread: &ConnectionTranscript, options: &LadderOptions<'_>, clock: &Clock) -> LadderRow {
+    let connection = &reread.connection;
+    let name = |side: &str, end: Endpoint| match options.hide_addresses {
+        true => side.to_owned(),
+        false => format!("{side} {end}"),
+    };
+    LadderRow::Head {
+        unit: clock.unit.to_owned(),
+        ends: [
+            name("client", connection.client),
+            name("server", connection.server),
+        ],
+    }
+}
+
+/// A segment, and its numbers if they are wanted.
+fn segment(
+    reread: &ConnectionTranscript,
+    nth: usize,
+    clock: &Clock,
+    options: &LadderOptions<'_>,
+) -> Vec<LadderRow> {
+    let row = SegmentRow::of(reread, nth, options.omit);
+    let (Some(step), Some(mut row)) = (reread.transcript.steps.get(nth), row) else {
+        return Vec::new();
+    };
+    let marked = options.marked.iter();
+    let mark = marked
+        .filter(|(frame, _)| *frame == step.frame)
+        .map(|(_, severity)| *severity)
+        .max();
+    row.mark = mark.map(|it| (sign(it), Tone::from(it)));
+    row.time = clock.text(step.time);
+    let mut rows = vec![LadderRow::Segment(row)];
+    if options.headers {
+        let mut text = format!("seq {}", step.seq);
+        if let Some(ack) = step.ack {
+            text += &format!(" ack {ack}");
+        }
+        text += &format!(" len {} win {} {}", step.length, step.window, step.header);
+        rows.push(LadderRow::Numbers(text));
+    }
+    rows
+}
+
+/// The row for rows that were left out.
+fn fold(left_out: &mut u64) -> Option<LadderRow> {
+    let many = std::mem::take(left_out);
+    (many > 0).then(|| LadderRow::Between {
+        mark: None,
+        text: count(many, "more segment", "more segments"),
+        fill: LadderGlyphs::UNICODE.more,
+    })
 }
 
 /// Which rows of a long ladder are kept: the beginning, the end, the marked ones, then heads and closing segments, the last
@@ -157,249 +223,15 @@ fn segments(row: &TranscriptRow) -> u64 {
     }
 }
 
-/// The columns of a ladder.
-struct Figure<'a> {
-    reread: &'a ConnectionTranscript,
-    options: &'a LadderOptions<'a>,
-    clock: Clock,
-    /// Widths: of frame numbers, of times, of the client's and of the server's states, and between the lifelines.
-    frame: usize,
-    time: usize,
-    states: [usize; 2],
-    arrow: usize,
-}
-
-impl<'a> Figure<'a> {
-    fn new(
-        reread: &'a ConnectionTranscript,
-        options: &'a LadderOptions<'a>,
-        rows: &TranscriptRows,
-        keeps: &[bool],
-    ) -> Self {
-        let steps = &reread.transcript.steps;
-        let shown = rows.lines.iter().zip(keeps).filter(|(_, keep)| **keep);
-        let shown: Vec<usize> = shown
-            .filter_map(|(row, _)| match row {
-                TranscriptRow::Step(nth) if steps.get(*nth).is_some() => Some(*nth),
-                _ => None,
-            })
-            .collect();
-        let clock = Clock::new(reread, &shown);
-        let widest = |of: &dyn Fn(&TranscriptStep) -> usize| {
-            let each = shown.iter().filter_map(|nth| steps.get(*nth));
-            each.map(of).max().unwrap_or(0)
-        };
-        let frame = widest(&|it| reread.frames.column(it.frame).chars().count());
-        let time = widest(&|it| clock.at(it).len()).max(clock.unit.len());
-        let states = Who::BOTH.map(|who| {
-            let of = |nth: &usize| {
-                let told = state(steps, *nth, who);
-                told.map_or(0, |it| it.chars().count())
-            };
-            shown.iter().map(of).max().unwrap_or(0)
-        });
-        let taken = 2 + frame + 2 + time + 2 + states[0] + 1 + 2 + 1 + states[1];
-        Self {
-            reread,
-            options,
-            clock,
-            frame,
-            time,
-            states,
-            arrow: options.width.saturating_sub(taken).max(ARROW),
-        }
-    }
-
-    /// `frame  ms  client 10.0.0.1:5000 … server 10.0.0.2:80`.
-    fn head(&self) -> StyledLine {
-        let connection = &self.reread.connection;
-        let name = |side: &str, end: String| match self.options.hide_addresses {
-            true => side.to_owned(),
-            false => format!("{side} {end}"),
-        };
-        let client = name("client", connection.client.to_string());
-        let server = name("server", connection.server.to_string());
-        let before = self.before_line(String::new(), self.clock.unit.to_owned(), Tone::Faint);
-        let room = self.states[0] + 1 + 2 + self.arrow + self.states[1] + 1;
-        let between = room.saturating_sub(client.chars().count() + server.chars().count());
-        before
-            .with(Tone::Client, client)
-            .plain(" ".repeat(between.max(2)))
-            .with(Tone::Server, server)
-    }
-
-    /// Mark, frame number and time.
-    fn before_line(&self, frame: String, time: String, tone: Tone) -> StyledLine {
-        StyledLine::default().with(
-            tone,
-            format!("{frame:>0$}  {time:>1$}  ", self.frame + 2, self.time),
-        )
-    }
-
-    fn row(&self, row: &TranscriptRow, lines: &mut Vec<StyledLine>) {
-        let fill = match row {
-            TranscriptRow::Step(nth) => return self.step(*nth, lines),
-            TranscriptRow::Run { .. } => ":",
-            TranscriptRow::Pause(pause) if *pause >= LONG_PAUSE => "═",
-            TranscriptRow::Pause(_) => "┄",
-            TranscriptRow::LeftOut(_) => "…",
-        };
-        lines.extend(between(row).map(|text| self.between(&text, fill)));
-    }
-
-    /// The line for rows that were left out.
-    fn fold(&self, left_out: &mut u64) -> Option<StyledLine> {
-        let many = std::mem::take(left_out);
-        (many > 0).then(|| self.between(&count(many, "more segment", "more segments"), "…"))
-    }
-
-    /// A row between the lifelines that is not a segment.
-    fn between(&self, text: &str, fill: &str) -> StyledLine {
-        let room = self.arrow.saturating_sub(2);
-        let text = format!(" {} ", cut(text, room.saturating_sub(2)));
-        let side = room.saturating_sub(text.chars().count());
-        let (left, right) = (side / 2, side - side / 2);
-        self.before_line(String::new(), String::new(), Tone::Faint)
-            .plain(" ".repeat(self.states[0] + 1))
-            .with(Tone::Client, "│")
-            .faint(format!(
-                " {}{text}{} ",
-                fill.repeat(left),
-                fill.repeat(right)
-            ))
-            .with(Tone::Server, "│")
-    }
-
-    fn step(&self, nth: usize, lines: &mut Vec<StyledLine>) {
-        let steps = &self.reread.transcript.steps;
-        let Some(step) = steps.get(nth) else {
-            return;
-        };
-        let marked = self.options.marked.iter();
-        let mark = marked
-            .filter(|(frame, _)| *frame == step.frame)
-            .map(|(_, severity)| *severity)
-            .max();
-        let sign = mark.map_or(" ", sign);
-        let line = StyledLine::default()
-            .with(mark.map_or(Tone::Plain, Tone::from), sign)
-            .faint(format!(
-                " {:>2$}  {:>3$}  ",
-                self.reread.frames.column(step.frame),
-                self.clock.at(step),
-                self.frame,
-                self.time
-            ));
-        let standing = |who: Who| state(steps, nth, who).unwrap_or_default();
-        let lifeline = |who: Who| {
-            let standing = step.standings[who as usize];
-            match matches!(standing, Standing::In(State::Closed) | Standing::Unseen) {
-                true => "·",
-                false => "│",
-            }
-        };
-        let client = format!("{:<1$}", standing(Who::Client), self.states[0] + 1);
-        let line = line
-            .with(Tone::Client, client)
-            .with(Tone::Client, lifeline(Who::Client));
-        let line = self
-            .arrow(step, line)
-            .with(Tone::Server, lifeline(Who::Server));
-        lines.push(line.with(Tone::Server, format!(" {}", standing(Who::Server))));
-        if self.options.headers {
-            let mut text = format!("seq {}", step.seq);
-            if let Some(ack) = step.ack {
-                text += &format!(" ack {ack}");
-            }
-            text += &format!(" len {} win {} {}", step.length, step.window, step.header);
-            let before = self.before_line(String::new(), String::new(), Tone::Faint);
-            lines.push(before.plain(" ".repeat(self.states[0] + 2)).faint(text));
-        }
-    }
-
-    fn arrow(&self, step: &TranscriptStep, line: StyledLine) -> StyledLine {
-        let connection = &self.reread.connection;
-        let room = self.arrow;
-        let ends = step.flags.has(Flags::RST) || step.flags.has(Flags::FIN);
-        let tone = match (step.flags.has(Flags::RST), ends, step.kind) {
-            (true, ..) => Tone::Error,
-            (_, true, _) => Tone::Strong,
-            (.., SegmentKind::Again | SegmentKind::Ahead(_) | SegmentKind::Probe) => Tone::Warning,
-            (.., SegmentKind::Bare) if !step.flags.has(Flags::SYN) => Tone::Faint,
-            _ => Tone::Plain,
-        };
-        let shaft = match step.kind {
-            SegmentKind::Again => "┄",
-            _ => "─",
-        };
-        // What a box between the hosts sent begins between the lifelines.
-        let injected = is_injected(connection, step);
-        let reach = if injected { room / 2 } else { room };
-        let origin = if injected { "╳" } else { "" };
-        let text = said(step, self.reread, self.options.omit);
-        let text = cut(text.trim(), reach.saturating_sub(6 + origin.len().min(1)));
-        let body = reach.saturating_sub(1 + text.chars().count() + 4 + usize::from(injected));
-        let rest = " ".repeat(room - reach);
-        match step.from {
-            Who::Client => line
-                .faint(rest)
-                .with(tone, origin)
-                .faint(shaft.repeat(2))
-                .with(tone, format!(" {text} "))
-                .faint(shaft.repeat(body))
-                .with(tone, "▶"),
-            Who::Server => line
-                .with(tone, "◀")
-                .faint(shaft.repeat(body))
-                .with(tone, format!(" {text} "))
-                .faint(shaft.repeat(2))
-                .with(tone, origin)
-                .faint(rest),
-        }
-    }
-}
-
-/// Whether this RST is not the work of the host that it names.
-fn is_injected(connection: &Connection, step: &TranscriptStep) -> bool {
-    let teardown = &connection.teardown;
-    step.flags.has(Flags::RST)
-        && teardown.how == How::Reset(ResetKind::Foreign)
-        && teardown.frame == step.frame
-}
-
-/// The state of a side after a step, if it is another than before.
-fn state(steps: &[TranscriptStep], nth: usize, who: Who) -> Option<String> {
-    let at = who as usize;
-    let now = steps.get(nth)?.standings[at];
-    let before = nth.checked_sub(1).and_then(|it| steps.get(it));
-    let before = before.map_or(Standing::Unseen, |it| it.standings[at]);
-    (now != before).then(|| now.to_string())
-}
-
-fn cut(text: &str, width: usize) -> String {
-    match text.char_indices().nth(width) {
-        None => text.to_owned(),
-        Some(_) => text
-            .chars()
-            .take(width.saturating_sub(1))
-            .chain(['…'])
-            .collect(),
-    }
-}
-
 /// The unit of the times and their digits: as few as tell the shown segments apart.
-struct Clock {
-    start: crate::base::time::Timestamp,
-    unit: &'static str,
+pub(super) struct Clock {
+    start: Timestamp,
+    pub(super) unit: &'static str,
     places: usize,
 }
 
 impl Clock {
-    fn new(reread: &ConnectionTranscript, shown: &[usize]) -> Self {
-        let steps = &reread.transcript.steps;
-        let start = reread.connection.first.time;
-        let times = shown.iter().filter_map(|nth| steps.get(*nth));
-        let times: Vec<_> = times.map(|it| it.time).collect();
+    pub(super) fn new(start: Timestamp, times: &[Timestamp]) -> Self {
         let last = times.iter().map(|it| it.since(start)).max();
         let short = last.unwrap_or_default() < Duration::from_secs(1);
         let (unit, most, apart) = match short {
@@ -424,11 +256,7 @@ impl Clock {
         clock
     }
 
-    fn at(&self, step: &TranscriptStep) -> String {
-        self.text(step.time)
-    }
-
-    fn text(&self, time: crate::base::time::Timestamp) -> String {
+    pub(super) fn text(&self, time: Timestamp) -> String {
         let seconds = time.since(self.start).as_secs_f64();
         let amount = if self.unit == "ms" {
             seconds * 1e3

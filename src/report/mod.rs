@@ -13,6 +13,7 @@ mod finding_order;
 mod groups;
 mod json;
 pub(crate) mod ladder_figure;
+pub(crate) mod ladder_rows;
 pub(crate) mod log_lines;
 mod markdown;
 mod meaning;

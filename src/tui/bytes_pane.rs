@@ -124,8 +124,8 @@ fn draw_row(
 ) {
     let (connection, frames) = (&reread.connection, &reread.frames);
     let (tone, sign, name) = match chunk.from {
-        Who::Client => (Tone::Client, look.glyphs.arrow[2], "client"),
-        Who::Server => (Tone::Server, look.glyphs.arrow[0], "server"),
+        Who::Client => (Tone::Client, look.glyphs.ladder.arrow[2], "client"),
+        Who::Server => (Tone::Server, look.glyphs.ladder.arrow[0], "server"),
     };
     let at = chunk.offset.saturating_add(range.start.into());
     let line = StyledLine::of(tone, format!(" {sign} {at:>8} "));

@@ -1,5 +1,6 @@
 //! The symbols that screens are drawn with: Unicode, or ASCII for terminals and fonts without it.
 
+use crate::report::ladder_rows::LadderGlyphs;
 use crate::report::rich_text::sign;
 use crate::rules::Severity;
 
@@ -26,16 +27,14 @@ pub struct Glyphs {
     pub rule: &'static str,
     /// A limit drawn across a chart.
     pub ceiling: &'static str,
-    /// A pause between two segments: short, long.
-    pub gaps: [&'static str; 2],
     /// Attaches a row to the one above.
     pub branch: &'static str,
     /// Scroll bar: track, thumb.
     pub scroll: [&'static str; 2],
-    /// A lifeline of the ladder.
+    /// A vertical line.
     pub line: &'static str,
-    /// An arrow's parts: left head, shaft, right head.
-    pub arrow: [&'static str; 3],
+    /// The symbols of a ladder.
+    pub(crate) ladder: LadderGlyphs,
     /// Sorted ascending, descending.
     pub sorted: [&'static str; 2],
     /// Frames of the activity indicator.
@@ -62,11 +61,10 @@ impl Glyphs {
         more: "…",
         rule: "─",
         ceiling: "┄",
-        gaps: ["┄", "═"],
         branch: "└",
         scroll: ["│", "┃"],
         line: "│",
-        arrow: ["◀", "─", "▶"],
+        ladder: LadderGlyphs::UNICODE,
         sorted: ["▲", "▼"],
         spinner: ["◐", "◓", "◑", "◒"],
         times: "×",
@@ -84,11 +82,10 @@ impl Glyphs {
         more: "~",
         rule: "-",
         ceiling: "-",
-        gaps: ["-", "="],
         branch: "`",
         scroll: ["|", "#"],
         line: "|",
-        arrow: ["<", "-", ">"],
+        ladder: LadderGlyphs::ASCII,
         sorted: ["^", "v"],
         spinner: ["|", "/", "-", "\\"],
         times: "x",

@@ -1,40 +1,40 @@
-//! The ladder: both lifelines, an arrow for each segment, and the states of RFC 9293 next to it where they change.
-//!
-//! ```text
-//!    0.000  SYN-SENT     │── SYN ─────────────────────▶│
-//!    0.010               │◀──────────────── SYN, ACK ──│  SYN-RECEIVED
-//!            ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄ 5.0 s ┄┄┄┄┄┄┄┄┄┄┄┄┄┄
-//! ✖  5.012               │◀───────────────────── RST ──│  CLOSED
-//! ```
+//! The ladder: both lifelines, an arrow for each segment, and the states of RFC 9293 next to it where they change. The rows
+//! are drawn as in a report (`report::ladder_rows`); here they have columns of fixed width, so that nothing moves while they
+//! scroll, a cursor, and the numbers of the selected segment below.
 
 use crate::report::rich_text::Tone;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::text_layout::{ListPosition, holds, scroll_bar, width};
-use super::times::{self, TimeStyle};
+use super::text_layout::{ListPosition, holds, scroll_bar};
+use super::times;
 use super::{Action, Look, SeekResult, TextSeek, ViewContext};
-use crate::analysis::connection::{Connection, Standing, State, Who};
+use crate::analysis::connection::{Connection, Who};
 use crate::analysis::transcript::{
     ConnectionTranscript, SegmentKind, TranscriptRow, TranscriptRows, TranscriptStep,
 };
 use crate::base::format::bytes;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
+use crate::report::ladder_rows::{LadderColumns, LadderRow, SegmentRow};
 use crate::report::rich_text::StyledLine;
 use crate::report::wording::segment::Detail;
 use crate::report::wording::step;
 use crate::rules::{Finding, Severity};
 
 /// Width of a state's name, the longest being `SYN-RECEIVED`.
-const STATE: u16 = 12;
+const STATE: usize = 12;
 /// Width of the time at the left, if it is no time of day.
 const TIME: u16 = 9;
 /// Width of a frame number.
-const FRAME: u16 = 8;
+const FRAME: usize = 6;
 /// Pane width from which on frame numbers are shown.
-const WIDE: u16 = 92;
+const WIDE: usize = 92;
+/// Pane width from which on states are shown.
+const STATES: usize = 60;
+/// Columns between the lifelines, at least.
+const ARROW: usize = 8;
 /// Limit of rows in a copied ladder; `TEXT_WIDTH` is its width.
 const MOST_ROWS: usize = 2000;
 const TEXT_WIDTH: u16 = 100;
@@ -158,23 +158,14 @@ impl LadderPane {
 
     /// The whole ladder as text.
     pub(super) fn to_text(&self, reread: &ConnectionTranscript, cx: &ViewContext<'_>) -> String {
-        let rows = u16::try_from(self.segment_rows.lines.len().min(MOST_ROWS)).unwrap_or(u16::MAX);
-        let area = Rect::new(0, 0, TEXT_WIDTH, rows + 1 + DETAIL);
-        let mut whole = Self {
-            segment_rows: self.segment_rows.clone(),
-            ..Self::default()
-        };
-        whole
-            .place
-            .lay(self.segment_rows.lines.len(), usize::from(rows));
-        let mut buffer = Buffer::empty(area);
-        whole.draw_rows(&[], cx, reread, area, &mut buffer);
-        let lines = (0..=rows).map(|y| {
-            let cells = (0..area.width).filter_map(|x| Some(buffer.cell((x, y))?.symbol()));
-            cells.collect::<String>().trim_end().to_owned()
-        });
-        let mut text = lines.collect::<Vec<_>>().join("\n");
-        text.push('\n');
+        let columns = columns(TEXT_WIDTH, cx.look);
+        let rows = 0..self.segment_rows.lines.len().min(MOST_ROWS);
+        let rows = rows.filter_map(|nth| self.row(nth, &[], cx, reread));
+        let mut text = String::new();
+        for row in std::iter::once(head(reread, cx.look)).chain(rows) {
+            text += columns.line(&row).text().trim_end();
+            text.push('\n');
+        }
         text
     }
 
@@ -235,70 +226,68 @@ impl LadderPane {
         area: Rect,
         buffer: &mut Buffer,
     ) -> Rect {
-        let look = cx.look;
-        let columns = LadderColumns::of(area, look.times);
-        columns.draw_head(reread, look, area, buffer);
+        // The first column is the cursor's, the last the scroll bar's.
+        let inner = Rect {
+            x: area.x + 1.min(area.width),
+            width: area.width.saturating_sub(2),
+            height: 1.min(area.height),
+            ..area
+        };
+        let columns = columns(inner.width, cx.look);
+        columns
+            .line(&head(reread, cx.look))
+            .draw(cx.look, inner, buffer);
         let rows = Rect {
             y: area.y + 1.min(area.height),
             height: area.height.saturating_sub(1 + DETAIL),
             ..area
         };
-        let start = reread.connection.first.time;
-        let places = times::places(reread);
         for (y, nth) in (rows.top()..rows.bottom()).zip(self.place.top..) {
-            let Some(segment_row) = self.segment_rows.lines.get(nth) else {
+            let Some(row) = self.row(nth, evidence_lines, cx, reread) else {
                 break;
             };
-            let row = Rect {
-                y,
-                height: 1,
-                ..rows
-            };
-            match segment_row {
-                TranscriptRow::Step(step) => {
-                    let Some(one) = reread.transcript.steps.get(*step) else {
-                        continue;
-                    };
-                    let before = step
-                        .checked_sub(1)
-                        .and_then(|it| reread.transcript.steps.get(it));
-                    let sign = cited(evidence_lines, std::slice::from_ref(one));
-                    let earlier = before.map(|it| it.time);
-                    let zone = &cx.session.zone;
-                    let time = look.times.cell(one.time, earlier, start, places, zone);
-                    let drawing = LadderDrawing {
-                        step: one,
-                        before,
-                        sign,
-                        is_close: self.segment_rows.close == Some(nth),
-                        time,
-                    };
-                    columns.draw_step(&drawing, reread, look, row, buffer);
-                }
-                other => {
-                    let glyphs = &look.glyphs;
-                    let fill = match other {
-                        TranscriptRow::Pause(pause) => {
-                            glyphs.gaps[usize::from(*pause >= step::LONG_PAUSE)]
-                        }
-                        TranscriptRow::LeftOut(_) => glyphs.more,
-                        _ => ":",
-                    };
-                    let text = step::between(other).unwrap_or_default();
-                    columns.draw_between(&text, fill, look, row, buffer);
-                    let TranscriptRow::Run { first, last, .. } = other else {
-                        continue;
-                    };
-                    let steps = reread.transcript.steps.get(*first..=*last);
-                    if let Some(severity) = cited(evidence_lines, steps.unwrap_or_default()) {
-                        let style = look.theme.style(severity.into());
-                        let sign = look.glyphs.sign(severity);
-                        buffer.set_stringn(row.x + 1, row.y, sign, 1, style);
-                    }
-                }
-            }
+            let place = Rect { y, ..inner };
+            columns.line(&row).draw(cx.look, place, buffer);
         }
         rows
+    }
+
+    /// A row, with its mark and time.
+    fn row(
+        &self,
+        nth: usize,
+        evidence_lines: &[EvidenceLine<'_>],
+        cx: &ViewContext<'_>,
+        reread: &ConnectionTranscript,
+    ) -> Option<LadderRow> {
+        let look = cx.look;
+        let steps = &reread.transcript.steps;
+        let mark = |steps: &[TranscriptStep]| {
+            let severity = cited(evidence_lines, steps)?;
+            Some((look.glyphs.sign(severity), severity.into()))
+        };
+        let row = self.segment_rows.lines.get(nth)?;
+        if let TranscriptRow::Step(step) = row {
+            let mut row = SegmentRow::of(reread, *step, Detail::default())?;
+            let one = steps.get(*step)?;
+            let before = step.checked_sub(1).and_then(|it| steps.get(it));
+            row.mark = mark(std::slice::from_ref(one));
+            row.time = look.times.cell(
+                one.time,
+                before.map(|it| it.time),
+                reread.connection.first.time,
+                times::places(reread),
+                &cx.session.zone,
+            );
+            return Some(LadderRow::Segment(row));
+        }
+        let mut between = LadderColumns::row_between(&look.glyphs.ladder, row)?;
+        if let (TranscriptRow::Run { first, last, .. }, LadderRow::Between { mark: own, .. }) =
+            (row, &mut between)
+        {
+            *own = mark(steps.get(*first..=*last).unwrap_or_default());
+        }
+        Some(between)
     }
 
     /// Draws the selected segment's numbers, and the evidence it gives.
@@ -418,223 +407,30 @@ pub(super) fn said(step: &TranscriptStep, reread: &ConnectionTranscript) -> Stri
     step::said(step, reread, Detail::default())
 }
 
-/// The column of each part of a row.
-struct LadderColumns {
-    times: TimeStyle,
-    time: u16,
-    frame: Option<u16>,
-    states: [u16; 2],
-    lines: [u16; 2],
+/// The columns of a pane of this width, without those of the cursor and the scroll bar.
+fn columns(width: u16, look: &Look) -> LadderColumns {
+    let width = usize::from(width);
+    let state = if width < STATES { 0 } else { STATE };
+    let mut columns = LadderColumns {
+        glyphs: look.glyphs.ladder,
+        measure: super::text_layout::width,
+        frame: if width < WIDE { 0 } else { FRAME },
+        time: usize::from(look.times.columns(TIME)),
+        states: [state; 2],
+        arrow: 0,
+    };
+    columns.arrow = width.saturating_sub(columns.taken()).max(ARROW);
+    columns
 }
 
-struct LadderDrawing<'a> {
-    step: &'a TranscriptStep,
-    before: Option<&'a TranscriptStep>,
-    sign: Option<Severity>,
-    is_close: bool,
-    time: String,
-}
-
-impl LadderColumns {
-    fn of(area: Rect, times: TimeStyle) -> Self {
-        let wide = times.columns(TIME);
-        // Cursor, severity symbol, then the time.
-        let time = area.x + 2;
-        let frame = (area.width >= WIDE).then_some(time + wide + 1);
-        let narrow = area.width < 60;
-        let state = if narrow { 0 } else { STATE };
-        let first = frame.map_or(time + wide, |frame| frame + FRAME) + 1;
-        let left = first + state + u16::from(!narrow);
-        let right = area.right().saturating_sub(state + 4).max(left + 4);
-        Self {
-            times,
-            time,
-            frame,
-            states: [first, right + 2],
-            lines: [left, right],
-        }
-    }
-
-    fn draw_head(
-        &self,
-        reread: &ConnectionTranscript,
-        look: &Look,
-        area: Rect,
-        buffer: &mut Buffer,
-    ) {
-        let connection = &reread.connection;
-        let client = StyledLine::of(Tone::Client, format!("client {}", connection.client));
-        let server = StyledLine::of(Tone::Server, format!("server {}", connection.server));
-        let wide = usize::from(self.times.columns(TIME));
-        let heading = format!("{:>wide$}", self.times.heading());
-        let time = Rect {
-            x: self.time.min(area.right()),
-            width: self
-                .times
-                .columns(TIME)
-                .min(area.right().saturating_sub(self.time)),
-            height: 1.min(area.height),
-            ..area
-        };
-        StyledLine::default()
-            .faint(heading)
-            .draw(look, time, buffer);
-        let from = self.states[0].min(area.right());
-        let room = Rect {
-            x: from,
-            width: area.right().saturating_sub(from + 1),
-            height: 1.min(area.height),
-            ..area
-        };
-        client.draw(look, room, buffer);
-        server.draw_right(look, room, buffer);
-    }
-
-    fn draw_step(
-        &self,
-        drawing: &LadderDrawing<'_>,
-        reread: &ConnectionTranscript,
-        look: &Look,
-        row: Rect,
-        buffer: &mut Buffer,
-    ) {
-        let (step, y) = (drawing.step, row.y);
-        let wide = self.times.columns(TIME);
-        let right = row.right().saturating_sub(1);
-        let style = |tone| look.theme.style(tone);
-        let mut put = |x: u16, room: u16, text: &str, tone: Tone| {
-            if x < right {
-                buffer.set_stringn(x, y, text, usize::from(room.min(right - x)), style(tone));
-            }
-        };
-        if let Some(severity) = drawing.sign {
-            put(row.x + 1, 1, look.glyphs.sign(severity), severity.into());
-        }
-        put(
-            self.time,
-            wide,
-            &format!("{:>w$}", drawing.time, w = usize::from(wide)),
-            Tone::Faint,
-        );
-        if let Some(frame) = self.frame {
-            put(
-                frame,
-                FRAME,
-                &format!(
-                    "{:>w$}",
-                    reread.frames.column(step.frame),
-                    w = usize::from(FRAME) - 1
-                ),
-                Tone::Faint,
-            );
-        }
-        for who in Who::BOTH {
-            let at = who as usize;
-            let standing = step.standings[at];
-            let before = drawing
-                .before
-                .map_or(Standing::Unseen, |it| it.standings[at]);
-            let live = !matches!(standing, Standing::In(State::Closed) | Standing::Unseen);
-            let sign = if live {
-                look.glyphs.line
-            } else {
-                look.glyphs.dot
-            };
-            let tone = if who == Who::Client {
-                Tone::Client
-            } else {
-                Tone::Server
-            };
-            put(self.lines[at], 1, sign, tone);
-            if standing != before && self.lines[0] > self.states[0] {
-                put(self.states[at], STATE, &standing.to_string(), tone);
-            }
-        }
-        let from = self.lines[0] + 1;
-        let room = self.lines[1].saturating_sub(from);
-        let said = said(step, reread);
-        let ends = step.flags.has(Flags::RST) || step.flags.has(Flags::FIN);
-        let tone = match (
-            drawing.is_close && ends,
-            step.flags.has(Flags::RST),
-            step.kind,
-        ) {
-            (true, true, _) => Tone::Error,
-            (true, false, _) => Tone::Strong,
-            (_, _, SegmentKind::Again | SegmentKind::Ahead(_) | SegmentKind::Probe) => {
-                Tone::Warning
-            }
-            (_, _, SegmentKind::Bare) if !ends => Tone::Faint,
-            _ => Tone::Plain,
-        };
-        self.draw_arrow(step, &said, tone, from, room, look, row, buffer);
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a place, a text, and what to draw with"
-    )]
-    fn draw_arrow(
-        &self,
-        step: &TranscriptStep,
-        said: &str,
-        tone: Tone,
-        from: u16,
-        room: u16,
-        look: &Look,
-        row: Rect,
-        buffer: &mut Buffer,
-    ) {
-        let [head_left, shaft, head_right] = look.glyphs.arrow;
-        let again = step.kind == SegmentKind::Again;
-        let shaft = if again { look.glyphs.ceiling } else { shaft };
-        let faint = look.theme.style(Tone::Faint);
-        let body = usize::from(room.saturating_sub(1));
-        if body < 4 {
-            return;
-        }
-        let right = step.from == Who::Client;
-        let (line_from, head) = if right {
-            (from, from + room - 1)
-        } else {
-            (from + 1, from)
-        };
-        buffer.set_stringn(line_from, row.y, shaft.repeat(body), body, faint);
-        let sign = if right { head_right } else { head_left };
-        buffer.set_stringn(head, row.y, sign, 1, look.theme.style(tone));
-        let line = StyledLine::of(tone, format!(" {} ", said.trim()));
-        let wide = line.columns().min(body - 3);
-        let x = match right {
-            true => from + 2,
-            false => from + room - 2 - u16::try_from(wide).unwrap_or(0),
-        };
-        let place = Rect {
-            x,
-            y: row.y,
-            width: u16::try_from(wide).unwrap_or(0),
-            height: 1,
-        };
-        line.draw(look, place, buffer);
-    }
-
-    /// Draws a row between the lifelines that is not a segment, such as a pause.
-    fn draw_between(&self, text: &str, fill: &str, look: &Look, row: Rect, buffer: &mut Buffer) {
-        for (at, tone) in self.lines.iter().zip([Tone::Client, Tone::Server]) {
-            if *at < row.right() {
-                buffer.set_stringn(*at, row.y, look.glyphs.line, 1, look.theme.style(tone));
-            }
-        }
-        let from = self.lines[0] + 2;
-        let room = usize::from(self.lines[1].saturating_sub(from + 1));
-        let text = format!(" {text} ");
-        let side = room.saturating_sub(width(&text)) / 2;
-        let line = format!("{}{text}{}", fill.repeat(side), fill.repeat(side));
-        let place = Rect {
-            x: from,
-            y: row.y,
-            width: u16::try_from(room).unwrap_or(0),
-            height: 1,
-        };
-        StyledLine::default().faint(line).draw(look, place, buffer);
+/// The names of both ends, and of the times.
+fn head(reread: &ConnectionTranscript, look: &Look) -> LadderRow {
+    let connection = &reread.connection;
+    LadderRow::Head {
+        unit: look.times.heading().to_owned(),
+        ends: [
+            format!("client {}", connection.client),
+            format!("server {}", connection.server),
+        ],
     }
 }

@@ -119,8 +119,8 @@ impl SegmentsPane {
                 break;
             };
             let (tone, arrow) = match step.from {
-                Who::Client => (Tone::Client, look.glyphs.arrow[2]),
-                Who::Server => (Tone::Server, look.glyphs.arrow[0]),
+                Who::Client => (Tone::Client, look.glyphs.ladder.arrow[2]),
+                Who::Server => (Tone::Server, look.glyphs.ladder.arrow[0]),
             };
             let odd = matches!(
                 step.kind,
