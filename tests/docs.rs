@@ -67,7 +67,7 @@ fn usage_is_what_help_says() {
 
 #[test]
 fn rules_are_what_explain_says() {
-    let pages = hangup::rules::to_markdown();
+    let pages = hangup::report::rule_pages();
     for (name, page) in &pages {
         in_step(&format!("docs/rules/{name}"), page);
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hangup::rules::{CATALOGUE, explain};
+use hangup::rules::CATALOGUE;
 use hangup::{Analysis, Finding};
 use literals::elsewhere;
 
@@ -218,7 +218,7 @@ fn headlines_and_sentences_are_short() {
 fn pages_have_short_sentences() {
     let mut wrong = BTreeSet::new();
     for rule in CATALOGUE.iter() {
-        let page = explain(rule.name).unwrap();
+        let page = rule.page();
         for paragraph in prose(&page).split("\n\n") {
             for point in paragraph.split("\n- ") {
                 for sentence in long(point) {

@@ -239,17 +239,17 @@ fn explain(asked: &cli::ExplainArgs) -> Result<ExitCode> {
     if name.is_empty() {
         return print(report::overview());
     }
-    if let Some(page) = rules::explain(name) {
+    let color = wants_color(asked.color, true);
+    if let Some(page) = report::rule_page(name, color) {
         return print(page);
     }
-    let color = wants_color(asked.color, true);
     // One word with hyphens is most likely a misspelt rule name; words separated by spaces are first taken as an error
     // text.
     let alike = rules::alike(name);
     let meant = alike.filter(|_| name.contains('-') && !name.contains(' '));
     let page = || report::explanation(&knowledge::explain(name), color);
     let near = |rule: &str| {
-        let page = rules::explain(rule)?;
+        let page = report::rule_page(rule, color)?;
         let name = escape(name.as_bytes());
         Some(format!(
             "No rule is called \"{name}\". Did you mean `{rule}`? This is its page.\n\n{page}"

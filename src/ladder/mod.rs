@@ -103,8 +103,10 @@ mod message;
 mod notation;
 mod parse;
 mod recorder;
+mod remarks;
 mod render;
 mod sequence;
+mod source;
 mod tls;
 mod tokens;
 
@@ -117,4 +119,5 @@ pub use message::{BodyPiece, FieldPiece, Piece};
 pub use notation::{Cell, Deviations, Ladder, LadderLine, LadderSegment, Sends, Title, TitleSide};
 pub use parse::{ParseError, parse};
 pub use recorder::{Recorder, RecorderNotes, Redaction};
+pub use source::LadderSource;
 pub use tls::{TlsCell, TlsWord};

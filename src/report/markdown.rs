@@ -112,6 +112,10 @@ impl Sheet for MarkdownSheet<'_> {
         writeln!(self.out, "- {}\\\n  {}", marked(lead), marked(body))
     }
 
+    fn point(&mut self, line: &StyledLine) -> io::Result<()> {
+        writeln!(self.out, "- {}", marked(line))
+    }
+
     fn figure(&mut self, lines: &[StyledLine]) -> io::Result<()> {
         writeln!(self.out, "\n```text")?;
         for line in lines {

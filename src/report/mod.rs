@@ -20,7 +20,9 @@ mod meaning;
 mod options;
 mod overview;
 mod page;
+mod page_ladder;
 pub mod rich_text;
+pub(crate) mod rule_page;
 mod search_result;
 mod sheet;
 pub mod snapshot;
@@ -35,6 +37,7 @@ pub use explain::{explanation, not_known};
 pub use ladder_figure::{LadderOptions, ladder_text};
 pub use options::{Format, ReportOptions, Shown, shows_all};
 pub use overview::overview;
+pub use rule_page::{rule_page, rule_pages};
 
 use crate::report::snapshot::Snapshot;
 use view::View;

@@ -16,6 +16,8 @@ pub(super) trait Sheet {
     fn detail(&mut self, label: &'static str, line: &StyledLine) -> io::Result<()>;
     /// A short lead and a text about it.
     fn item(&mut self, lead: &StyledLine, body: &StyledLine) -> io::Result<()>;
+    /// A point of a list.
+    fn point(&mut self, line: &StyledLine) -> io::Result<()>;
     fn table(&mut self, table: &RichTable) -> io::Result<()>;
     /// Lines to be shown verbatim.
     fn figure(&mut self, lines: &[StyledLine]) -> io::Result<()>;

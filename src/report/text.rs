@@ -145,6 +145,11 @@ impl Sheet for TextSheet<'_> {
         self.wrap(body, BODY, BODY)
     }
 
+    fn point(&mut self, line: &StyledLine) -> io::Result<()> {
+        write!(self.out, "- ")?;
+        self.wrap(line, 2, 2)
+    }
+
     fn figure(&mut self, lines: &[StyledLine]) -> io::Result<()> {
         writeln!(self.out)?;
         for line in lines {

@@ -97,18 +97,6 @@ pub(crate) fn meant(name: &str) -> Vec<&'static str> {
 /// Longer than any rule's name.
 const SLIPPED: usize = 64;
 
-/// The page of a rule as text: name, severity, summary, then its sections.
-#[must_use]
-pub fn explain(name: &str) -> Option<String> {
-    let rule = rule(name)?;
-    let Rule { name, summary, .. } = rule;
-    Some(format!(
-        "{name} ({})\n{summary}\n\n{}",
-        rule.severity.name(),
-        rule.page()
-    ))
-}
-
 /// The catalogue, one line per rule: name, severity, summary.
 #[must_use]
 pub(crate) fn catalogue() -> String {
@@ -126,46 +114,6 @@ pub(crate) fn catalogue() -> String {
         .expect("a string takes everything");
     }
     lines
-}
-
-/// The pages of `docs/rules/`: a name, and what it holds. The first is the index.
-#[must_use]
-pub fn to_markdown() -> Vec<(String, String)> {
-    let count = CATALOGUE.len();
-    let mut index = format!(
-        "# Rules\n\nThe {count} things that `hangup` finds, by the part of a connection's life that they are about. These pages are \
-         made from the rules themselves; `hangup explain RULE` shows the same.\n"
-    );
-    let mut pages = Vec::new();
-    for group in GROUPS {
-        let Group {
-            name, title, about, ..
-        } = group;
-        let page = format!("{}.md", name.replace('_', "-"));
-        write!(
-            index,
-            "\n## [{title}]({page}): {about}\n\n| rule | at worst | in short |\n|---|---|---|\n"
-        )
-        .expect("a string takes everything");
-        let mut text = format!("# {title}: {about}\n");
-        for rule in group.rules {
-            let Rule { name, summary, .. } = rule;
-            let severity = rule.severity.name();
-            writeln!(
-                index,
-                "| [`{name}`]({page}#{name}) | {severity} | {summary} |"
-            )
-            .expect("a string takes everything");
-            write!(text, "\n## {name}\n\n").expect("a string takes everything");
-            for line in rule.page().lines() {
-                let deeper = if line.starts_with("# ") { "##" } else { "" };
-                writeln!(text, "{deeper}{line}").expect("a string takes everything");
-            }
-        }
-        pages.push((page, text));
-    }
-    pages.insert(0, ("README.md".to_owned(), index));
-    pages
 }
 
 #[cfg(test)]
@@ -197,9 +145,9 @@ mod tests {
                     .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')),
                 "{name}"
             );
-            assert!(explain(name).is_some_and(|page| page.starts_with(name)));
+            assert!(rule(name).is_some());
         }
-        assert_eq!(explain("no-such-rule"), None);
+        assert!(rule("no-such-rule").is_none());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! In: settled connections, and the sockets that each client uses on each server. Out: [`Finding`]s, worst first. A
 //! rule parses nothing and keeps no state; a fact that it lacks belongs into the connection's record. [`CATALOGUE`]
-//! lists all rules, [`explain`] returns the page, which is the rule's doc comment. The ladders in a page are run by its
+//! lists all rules, [`Rule::page`] is the rule's doc comment. The ladders in a page are run by its
 //! test.
 
 mod capture;
@@ -53,8 +53,8 @@ mod wording;
 mod wording_tls;
 
 pub use capture_quality::CaptureQuality;
-pub use catalogue::{CATALOGUE, explain, rule, to_markdown};
-pub(crate) use catalogue::{alike, catalogue, meant, named_like};
+pub use catalogue::{CATALOGUE, rule};
+pub(crate) use catalogue::{GROUPS, alike, catalogue, meant, named_like};
 pub(crate) use evaluate::concern;
 pub use evaluate::evaluate;
 pub(crate) use evaluate::evaluate_with;

@@ -115,7 +115,7 @@ pub(super) fn these(group: &FindingGroup, findings: &[Finding]) -> String {
 pub(super) fn rule(group: &FindingGroup, cx: &ViewContext<'_>) -> KeyOutcome {
     let finding = cx.snapshot().findings.get(group.first);
     match finding.and_then(|it| rules::rule(it.rule)) {
-        Some(rule) => KeyOutcome::Open(Box::new(HelpScreen::rule(rule))),
+        Some(rule) => KeyOutcome::Open(Box::new(HelpScreen::rule(rule, cx.look))),
         None => KeyOutcome::Ignored,
     }
 }

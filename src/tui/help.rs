@@ -8,12 +8,15 @@ use ratatui::layout::Rect;
 use super::keys::{self, Action, Scope};
 use super::text_layout::{Pager, Paragraph};
 use super::view_model::OutcomeClass;
-use super::{KeyOutcome, Screen, SeekResult, TextSeek, ViewContext};
+use super::{KeyOutcome, Look, Screen, SeekResult, TextSeek, ViewContext};
 use crate::report::rich_text::StyledLine;
+use crate::report::rule_page::{PageBlock, blocks};
 use crate::rules::Rule;
 
 /// Width of the column of key names.
 const KEYS: usize = 20;
+/// Width of the ladders in a rule's page: they stand in half of a wide terminal.
+const LADDER: usize = 72;
 
 /// A text page without a selection.
 pub(super) struct HelpScreen {
@@ -35,43 +38,33 @@ impl HelpScreen {
     }
 
     /// The page of a rule.
-    pub(super) fn rule(rule: &Rule) -> Self {
+    pub(super) fn rule(rule: &Rule, look: &Look) -> Self {
         let mut page = vec![
             Paragraph::new(0, StyledLine::default().strong(rule.name)),
             Paragraph::new(0, rule.summary),
         ];
-        let mut fenced = false;
-        let mut open: Option<Paragraph> = None;
-        for text in rule.page().lines() {
-            let fence = text.starts_with("```");
-            fenced ^= fence;
-            let begins = fenced || text.is_empty() || text.starts_with(['#', '-', '|']);
-            if begins || fence {
-                page.extend(open.take());
-            }
-            match text.strip_prefix("# ") {
-                _ if fence => {}
-                _ if fenced => {
-                    page.push(Paragraph::new(2, StyledLine::of(Tone::Code, text)).hanging(8));
-                }
-                Some(heading) => {
-                    page.push(Paragraph::default());
+        for block in blocks(rule, LADDER, look.glyphs.ladder) {
+            match block {
+                PageBlock::Heading(heading) => {
+                    let is_apart = page.last().is_some_and(|it| it.line.0.is_empty());
+                    if !is_apart {
+                        page.push(Paragraph::default());
+                    }
                     page.push(Paragraph::new(0, StyledLine::of(Tone::Heading, heading)));
                 }
-                None if text.is_empty() => {}
-                None => match &mut open {
-                    Some(before) => {
-                        let line = std::mem::take(&mut before.line);
-                        before.line = line.plain(" ").plain(text.trim());
-                    }
-                    None if text.starts_with("- ") => {
-                        open = Some(Paragraph::new(2, text).hanging(4));
-                    }
-                    None => open = Some(Paragraph::new(2, text)),
-                },
+                PageBlock::Paragraph(line) => page.push(Paragraph::new(2, line)),
+                PageBlock::Point(line) => {
+                    let mut point = StyledLine::from("- ");
+                    point.0.extend(line.0);
+                    page.push(Paragraph::new(2, point).hanging(4));
+                }
+                PageBlock::Figure(lines) => {
+                    let lines = lines.into_iter();
+                    page.extend(lines.map(|line| Paragraph::new(0, line).hanging(8)));
+                    page.push(Paragraph::default());
+                }
             }
         }
-        page.extend(open);
         Self {
             name: rule.name.to_owned(),
             from: None,
