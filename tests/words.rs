@@ -132,7 +132,13 @@ fn long(text: &str) -> Vec<String> {
 /// The findings on the recorded captures.
 fn findings() -> Vec<(String, Finding)> {
     let mut paths = Vec::new();
-    for folder in ["captures", "captures/healthy", "captures/protocols"] {
+    for folder in [
+        "captures",
+        "captures/healthy",
+        "captures/legs",
+        "captures/places",
+        "captures/protocols",
+    ] {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.to_string_lossy().into_owned();
