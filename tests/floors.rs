@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// A program of its own, which builds the rooms.
+const BUILD: &str = "src/build.rs";
+
 /// A module's path from the root of the crate.
 type Module = Vec<String>;
 
@@ -105,7 +108,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect(&path, found);
-        } else if path.extension().is_some_and(|it| it == "rs") {
+        } else if path.extension().is_some_and(|it| it == "rs") && path != Path::new(BUILD) {
             found.push(path);
         }
     }

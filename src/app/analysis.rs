@@ -58,22 +58,19 @@ impl Analysis {
         options: &AnalysisOptions,
     ) -> Result<Self, AnalysisError> {
         let paths: Vec<PathBuf> = paths.into_iter().map(Into::into).collect();
-        Self::read(&paths, options, &mut |_| {})
+        let open = OpenOptions::with_filter(options.filter.clone())?;
+        Self::read(&paths, &open, options, &mut |_| {})
     }
 
-    /// The same; `progress` is called now and then with the number of frames read so far.
+    /// The same, of what `open` selects; `progress` is called now and then with the number of frames read so far.
     pub(super) fn read(
         paths: &[impl AsRef<Path>],
+        open: &OpenOptions,
         options: &AnalysisOptions,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Self, AnalysisError> {
         let selection = ReportSelection::of(options, Presence::Required)?;
-        let source = capture::open(
-            paths,
-            &OpenOptions {
-                filter: options.filter.clone(),
-            },
-        )?;
+        let source = capture::open(paths, open)?;
         let mut source = selection.keyed(source, false);
         let settings = selection.settings();
         let output = engine::analyse(&mut *source, &settings, selection.threads(), progress)?;

@@ -101,6 +101,10 @@ pub(super) fn refuse(error: &clap::Error) -> ExitCode {
 
 /// What to type instead, for a failure that has such an answer.
 pub(super) fn way_out(error: &anyhow::Error, bare: Option<&str>) -> Option<String> {
+    #[cfg(feature = "live")]
+    if let Some(CaptureError::NoLibpcap) = capture_error(error) {
+        return Some(install_libpcap());
+    }
     let (path, kind) = input_error(error)?;
     match kind {
         ErrorKind::NotFound => {
@@ -117,16 +121,59 @@ pub(super) fn way_out(error: &anyhow::Error, bare: Option<&str>) -> Option<Strin
     }
 }
 
-/// The input that could not be opened, and the kind of the error.
-fn input_error(error: &anyhow::Error) -> Option<(&Path, ErrorKind)> {
-    let capture = error.chain().find_map(|it| {
+/// The error of a capture among the causes.
+fn capture_error(error: &anyhow::Error) -> Option<&CaptureError> {
+    error.chain().find_map(|it| {
         it.downcast_ref::<CaptureError>()
             .or_else(|| match it.downcast_ref::<AnalysisError>() {
                 Some(AnalysisError::Capture(error)) => Some(error),
                 _ => None,
             })
-    });
-    if let Some(CaptureError::Io { path, error }) = capture {
+    })
+}
+
+/// The commands that install libpcap, by the word with which `/etc/os-release` names the system or its kin.
+#[cfg(feature = "live")]
+const INSTALLERS: &[(&[&str], &str)] = &[
+    (&["debian", "ubuntu"], "sudo apt install libpcap0.8"),
+    (&["fedora", "rhel", "centos"], "sudo dnf install libpcap"),
+    (&["alpine"], "apk add libpcap"),
+    (&["arch"], "sudo pacman -S libpcap"),
+    (&["suse", "opensuse"], "sudo zypper install libpcap1"),
+];
+
+/// How to install libpcap on this system.
+#[cfg(feature = "live")]
+pub(super) fn install_libpcap() -> String {
+    if cfg!(all(target_os = "linux", target_feature = "crt-static")) {
+        return "this static build can open none: use the one with libpcap inside, or the dynamic build".to_owned();
+    }
+    if cfg!(windows) {
+        return "install Npcap from https://npcap.com".to_owned();
+    }
+    let system = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    installer(&system).map_or_else(
+        || "install the package libpcap".to_owned(),
+        |command| format!("install it: {command}"),
+    )
+}
+
+/// The command for the system that `/etc/os-release` describes.
+#[cfg(feature = "live")]
+fn installer(system: &str) -> Option<&'static str> {
+    let named = |key| system.lines().find_map(|line| line.strip_prefix(key));
+    let words = [named("ID="), named("ID_LIKE=")].into_iter().flatten();
+    let mut words = words.flat_map(|it| it.trim_matches(['"', '\'']).split(' '));
+    words.find_map(|word| {
+        let mut all = INSTALLERS.iter();
+        all.find(|(names, _)| names.contains(&word.split('-').next().unwrap_or(word)))
+            .map(|(_, command)| *command)
+    })
+}
+
+/// The input that could not be opened, and the kind of the error.
+fn input_error(error: &anyhow::Error) -> Option<(&Path, ErrorKind)> {
+    if let Some(CaptureError::Io { path, error }) = capture_error(error) {
         return Some((path, error.kind()));
     }
     match error.chain().find_map(|it| it.downcast_ref()) {
@@ -276,6 +323,34 @@ mod tests {
             "a: No such file: b"
         );
         assert_eq!(without_system_number("x (os error"), "x (os error");
+    }
+
+    #[cfg(feature = "live")]
+    #[test]
+    fn libpcap_is_installed_as_the_system_does_it() {
+        for (system, command) in [
+            (
+                "PRETTY_NAME=\"Debian\"\nID=debian\n",
+                "sudo apt install libpcap0.8",
+            ),
+            (
+                "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n",
+                "sudo apt install libpcap0.8",
+            ),
+            (
+                "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n",
+                "sudo dnf install libpcap",
+            ),
+            ("ID=alpine\n", "apk add libpcap"),
+            (
+                "ID=\"opensuse-leap\"\nID_LIKE=\"suse opensuse\"\n",
+                "sudo zypper install libpcap1",
+            ),
+        ] {
+            assert_eq!(installer(system), Some(command), "{system}");
+        }
+        assert_eq!(installer("ID=nixos\n"), None);
+        assert_eq!(installer(""), None);
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub enum CaptureError {
         /// The name of the interface.
         interface: String,
     },
+    /// A filter or an interface needs libpcap, and this machine has none.
+    #[error("capturing and capture filters need libpcap, which is not installed")]
+    NoLibpcap,
     /// The BPF filter does not compile, or this build has no libpcap to compile it.
     #[error("filter {filter:?}: {reason}")]
     Filter {

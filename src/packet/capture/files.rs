@@ -16,7 +16,7 @@ use std::collections::BinaryHeap;
 use std::path::Path;
 
 use super::error::CaptureError;
-use super::filter;
+use super::filter::{self, FilterPrograms};
 use super::frame::{Batch, Fill, FrameSlot, Source};
 use super::handles::FileHandles;
 use super::input::Input;
@@ -42,6 +42,23 @@ const COPIED: usize = 8;
 pub struct OpenOptions {
     /// A BPF expression: only frames that match it are returned. They keep their numbers in the unfiltered input.
     pub filter: Option<String>,
+    /// What it compiles to, by link type; clones share it.
+    pub(super) programs: FilterPrograms,
+}
+
+impl OpenOptions {
+    /// Options with this filter, compiled at once. So libpcap is opened and names are looked up now, and not when a capture
+    /// is read, perhaps with fewer rights.
+    ///
+    /// # Errors
+    /// If the filter does not compile, or needs libpcap where there is none.
+    pub fn with_filter(filter: Option<String>) -> Result<Self, CaptureError> {
+        let programs = FilterPrograms::default();
+        if let Some(expression) = &filter {
+            filter::compile_usual(expression, &programs)?;
+        }
+        Ok(Self { filter, programs })
+    }
 }
 
 /// Opens one or several captures as one timeline; `-` is standard input.
@@ -67,7 +84,7 @@ pub fn read(
     let files = Files::open(inputs, None)?;
     match &options.filter {
         None => Ok(Box::new(files)),
-        Some(expression) => filter::filtered(Box::new(files), expression),
+        Some(expression) => filter::filtered(Box::new(files), expression, options.programs.clone()),
     }
 }
 

@@ -14,64 +14,124 @@ use super::frame::Source;
 pub(crate) fn filtered(
     inner: Box<dyn Source>,
     expression: &str,
+    _: FilterPrograms,
 ) -> Result<Box<dyn Source>, CaptureError> {
     drop(inner);
-    Err(CaptureError::Filter {
+    Err(unavailable(expression))
+}
+
+/// Without libpcap: always an error.
+#[cfg(not(feature = "live"))]
+pub(crate) fn compile_usual(expression: &str, _: &FilterPrograms) -> Result<(), CaptureError> {
+    Err(unavailable(expression))
+}
+
+/// Without libpcap: none.
+#[cfg(not(feature = "live"))]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FilterPrograms;
+
+#[cfg(not(feature = "live"))]
+fn unavailable(expression: &str) -> CaptureError {
+    CaptureError::Filter {
         filter: expression.to_owned(),
         reason: "this build has no libpcap to compile it (feature \"live\"); \
                  filter the file first: tcpdump -r IN -w OUT EXPRESSION"
             .to_owned(),
-    })
+    }
 }
 
 #[cfg(feature = "live")]
-pub(crate) use bpf::{filter_error, filtered};
+pub(crate) use bpf::{FilterPrograms, compile_usual, filter_error, filtered};
 
 #[cfg(feature = "live")]
 mod bpf {
+    use std::fmt;
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
     use pcap::{BpfProgram, Capture, Linktype};
 
     use super::{CaptureError, Source};
     use crate::packet::capture::frame::{Batch, Fill, Frame, LinkType};
+    use crate::packet::capture::libpcap;
     use crate::packet::capture::wrapped::{Wrap, wrapped};
 
     const ETHERNET: LinkType = LinkType(1);
     const RAW: LinkType = LinkType(101);
+    /// The other link types that captures usually have: loopback, PPP, 802.11, Linux cooked, IPv4 and IPv6.
+    const USUAL: [u16; 10] = [0, 9, 104, 105, 108, 113, 127, 228, 229, 276];
+
+    /// The programs of one expression: one for each link type met so far, a handful at most.
+    #[derive(Clone, Default)]
+    pub(crate) struct FilterPrograms(Arc<Mutex<Vec<(LinkType, BpfProgram)>>>);
+
+    impl FilterPrograms {
+        fn lock(&self) -> MutexGuard<'_, Vec<(LinkType, BpfProgram)>> {
+            // A poisoned lock is safe to use: each program is added in one step.
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    impl fmt::Debug for FilterPrograms {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("FilterPrograms")
+        }
+    }
 
     /// A filter applied to a source.
     struct Filtered {
         expression: String,
-        /// One program for each link type met so far: a handful at most.
-        programs: Vec<(LinkType, BpfProgram)>,
+        programs: FilterPrograms,
+    }
+
+    /// Compiles an expression for the link types that captures usually have. Where it makes no sense on one of them, that
+    /// is said when such a frame comes.
+    pub(crate) fn compile_usual(
+        expression: &str,
+        programs: &FilterPrograms,
+    ) -> Result<(), CaptureError> {
+        libpcap::require()?;
+        let (ethernet, raw) = (compile(expression, ETHERNET), compile(expression, RAW));
+        let mut known = programs.lock();
+        match (ethernet, raw) {
+            // Most mistakes are mistakes on every link type and are best reported before anything is read.
+            (Err(error), Err(_)) => return Err(error),
+            (ethernet, raw) => {
+                known.extend(ethernet.ok().map(|it| (ETHERNET, it)));
+                known.extend(raw.ok().map(|it| (RAW, it)));
+            }
+        }
+        let others = USUAL.map(LinkType).into_iter();
+        known.extend(others.filter_map(|link| Some((link, compile(expression, link).ok()?))));
+        Ok(())
     }
 
     /// A source that yields the frames of `inner` that match `expression`.
     pub(crate) fn filtered(
         inner: Box<dyn Source>,
         expression: &str,
+        programs: FilterPrograms,
     ) -> Result<Box<dyn Source>, CaptureError> {
-        // Most mistakes are mistakes on every link type and are best reported before anything is read.
-        if let Err(error) = compile(expression, ETHERNET)
-            && compile(expression, RAW).is_err()
-        {
-            return Err(error);
+        if programs.lock().is_empty() {
+            compile_usual(expression, &programs)?;
         }
         let filter = Filtered {
             expression: expression.to_owned(),
-            programs: Vec::new(),
+            programs,
         };
         Ok(wrapped(inner, filter))
     }
 
     impl Filtered {
         fn wants(&mut self, frame: &Frame<'_>) -> Result<bool, CaptureError> {
-            let known = self.programs.iter().find(|(link, _)| *link == frame.link);
+            let mut programs = self.programs.lock();
+            let known = programs.iter().find(|(link, _)| *link == frame.link);
             if let Some((_, program)) = known {
                 return Ok(program.filter(frame.data));
             }
             let program = compile(&self.expression, frame.link)?;
             let wanted = program.filter(frame.data);
-            self.programs.push((frame.link, program));
+            programs.push((frame.link, program));
             Ok(wanted)
         }
     }

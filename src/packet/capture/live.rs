@@ -15,6 +15,7 @@ use pcap::{Active, Capture, Device, Precision};
 use super::error::CaptureError;
 use super::filter;
 use super::frame::{Batch, Fill, Frame, LinkType, Source};
+use super::libpcap;
 use super::summary::{FileSummary, Interface};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
@@ -93,6 +94,7 @@ pub struct NamedInterface {
 /// # Errors
 /// If the system does not list them.
 pub fn interfaces() -> Result<Vec<NamedInterface>, CaptureError> {
+    libpcap::require()?;
     let devices = Device::list().map_err(|error| CaptureError::Live {
         interface: "interfaces".to_owned(),
         reason: error.to_string(),
@@ -127,6 +129,7 @@ pub fn default_interface(interfaces: &[NamedInterface]) -> Option<&NamedInterfac
 /// # Errors
 /// If the interface does not exist, the program may not capture, or the filter does not compile.
 pub fn live(options: &LiveOptions) -> Result<Box<dyn Source>, CaptureError> {
+    libpcap::require()?;
     let name = &options.interface;
     let failed = |error: pcap::Error| refusal(name, &error);
     let size = |bytes: u32| i32::try_from(bytes).unwrap_or(i32::MAX);

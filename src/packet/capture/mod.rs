@@ -16,6 +16,8 @@ mod growing;
 mod handles;
 mod input;
 #[cfg(feature = "live")]
+pub mod libpcap;
+#[cfg(feature = "live")]
 mod live;
 #[cfg(not(feature = "compressed"))]
 mod no_decoders;

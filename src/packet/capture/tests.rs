@@ -898,6 +898,7 @@ fn a_filter_takes_frames_out_and_leaves_the_numbers() {
     let file = milliseconds(0, 1000, 1);
     let options = OpenOptions {
         filter: Some("ether[0] = 7".to_owned()),
+        ..OpenOptions::default()
     };
     let mut source = read([input(&file)], &options).unwrap();
     let numbers: Vec<_> = drain(&mut *source).iter().map(|seen| seen.number).collect();
@@ -906,6 +907,7 @@ fn a_filter_takes_frames_out_and_leaves_the_numbers() {
 
     let options = OpenOptions {
         filter: Some("prot 80".to_owned()),
+        ..OpenOptions::default()
     };
     let error = read([input(&file)], &options).err().unwrap();
     assert!(error.to_string().contains("prot 80"), "{error}");
@@ -918,6 +920,7 @@ fn a_filter_takes_frames_out_and_leaves_the_numbers() {
             .record(SECOND, 0, packet);
         let options = OpenOptions {
             filter: Some("tcp src port 80".to_owned()),
+            ..OpenOptions::default()
         };
         let mut source = read([input(&file.bytes)], &options).unwrap();
         assert_eq!(drain(&mut *source).len(), 1, "link type {link}");
@@ -929,6 +932,7 @@ fn a_filter_takes_frames_out_and_leaves_the_numbers() {
 fn a_filter_without_libpcap_is_refused() {
     let options = OpenOptions {
         filter: Some("tcp".to_owned()),
+        ..OpenOptions::default()
     };
     let error = read([input(&milliseconds(0, 1, 1))], &options)
         .err()
