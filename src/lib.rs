@@ -75,7 +75,8 @@
 //! |---|---|---|
 //! | `cli` | the command-line program | yes |
 //! | `ui` | the terminal's screens | yes |
-//! | `live` | libpcap: capturing on interfaces, and filters | yes |
+//! | `live` | libpcap, opened when it is needed: capturing on interfaces, and filters | yes |
+//! | `sandbox` | on Linux, the command line gives up what it does not need | yes |
 //! | `decrypt` | decrypting TLS with key logs, and parsing certificates | yes |
 //! | `compressed` | captures compressed with zstd or LZ4; gzip always can be read | yes |
 //!

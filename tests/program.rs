@@ -275,6 +275,102 @@ fn a_closed_pipe_is_success() {
     assert_eq!(text(&output.stderr), "");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_output_is_no_success() {
+    for arguments in [
+        "report captures/reset-before-response.pcap",
+        "explain ECONNRESET",
+    ] {
+        let line = format!("exec '{}' {arguments} >&-", env!("CARGO_BIN_EXE_hangup"));
+        let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("standard output is closed or full"), "{told}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_report_on_a_full_disk_leaves_what_was_there() {
+    let folder = place("full-disk");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let out = folder.join("report.json");
+    fs::write(&out, "before").unwrap();
+    let line = format!(
+        "trap '' XFSZ; ulimit -f 1; exec '{}' report {RESET} -o '{}'",
+        env!("CARGO_BIN_EXE_hangup"),
+        out.display()
+    );
+    let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("report.json: the report cannot be written"),
+        "{told}"
+    );
+    assert_eq!(fs::read(&out).unwrap(), b"before");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_list_that_nobody_named_must_be_the_users_own() {
+    let folder = place("strange-list");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let capture = fs::canonicalize(RESET).unwrap();
+    let list = folder.join(".hangupignore");
+    let run = |more: &[&str]| {
+        let mut program = program(&["report", "--fail-on", "error"]);
+        program.arg(&capture).args(more).current_dir(&folder);
+        let output = program.output().unwrap();
+        let told = text(&output.stdout).to_owned() + text(&output.stderr);
+        (told, output.status.code())
+    };
+    let refused = |reason: &str| {
+        let (told, status) = run(&[]);
+        assert_eq!(status, Some(2), "{told}");
+        for words in [reason, "--ignore-file", "--no-ignore-file"] {
+            assert!(told.contains(words), "{told}");
+        }
+        assert_eq!(run(&["--no-ignore-file"]).1, Some(1));
+    };
+    let made = Command::new("mkfifo").arg(&list).status();
+    if made.is_ok_and(|it| it.success()) {
+        refused("it is no regular file");
+        fs::remove_file(&list).unwrap();
+    }
+    std::os::unix::fs::symlink("/dev/zero", &list).unwrap();
+    refused("it is no regular file");
+    fs::remove_file(&list).unwrap();
+    fs::write(&list, "#".repeat((1 << 20) + 1)).unwrap();
+    let (told, status) = run(&[]);
+    assert_eq!(status, Some(2), "{told}");
+    assert!(told.contains("longer than 1048576 bytes"), "{told}");
+
+    // One's own: named on the first line, and what it does to the exit status is said.
+    fs::write(&list, "rule reset-before-response\n").unwrap();
+    let (told, status) = run(&[]);
+    assert_eq!(status, Some(0), "{told}");
+    // A long path breaks the line.
+    let words: Vec<&str> = told.split_whitespace().collect();
+    let first = words.join(" ");
+    assert!(
+        first.contains(", without what .hangupignore names"),
+        "{told}"
+    );
+    assert!(
+        told.contains("--fail-on does not count what .hangupignore leaves out: 1 finding"),
+        "{told}"
+    );
+    // Only root can give a file away.
+    if std::os::unix::fs::chown(&list, Some(12_345), None).is_ok() {
+        refused("it belongs to another user");
+    }
+}
+
 #[test]
 fn standard_input_is_a_capture_too() {
     let mut from_file: serde_json::Value =

@@ -369,9 +369,10 @@ pub struct LiveArgs {
     pub screen: ScreenArgs,
 }
 
-const PRIVILEGES: &str = "Capturing needs root or CAP_NET_RAW. On Linux, once the interface is open, every capability is given up but the one by which\n\
-    root writes files (CAP_DAC_OVERRIDE, and only if root began it), no new ones can be had, and with Landlock files can be\n\
-    written only in the current directory and where -w points. Packets are read without any privilege.";
+const PRIVILEGES: &str = "Capturing needs libpcap, and root or CAP_NET_RAW. On Linux, once the interface is open, every capability is given up, no new\n\
+    ones can be had, and root becomes the user that called sudo, or nobody, if that user can write the files that were asked for.\n\
+    With Landlock and seccomp, files can be written only where -w points and, from the screens, in the current directory; there\n\
+    is no network. Packets are read without any privilege.";
 
 /// `hangup ladder`.
 #[derive(Args, Debug)]

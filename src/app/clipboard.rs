@@ -14,8 +14,11 @@ use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use super::clipboard_helper::Helper;
 
 /// The maximum text length that terminals accept by OSC 52, before base64: xterm's limit.
 const MAX_OSC_52: usize = 74_994;
@@ -36,12 +39,12 @@ enum Osc52 {
 }
 
 /// A program that puts its standard input on a clipboard, with its arguments.
-type Program = &'static [&'static str];
+pub(super) type Program = &'static [&'static str];
 
 /// Puts texts on the clipboard.
 pub(super) struct Clipboard {
     osc_52: Osc52,
-    programs: Vec<Program>,
+    giver: Giver,
     /// Where a file may be, the best place first.
     folders: Vec<PathBuf>,
     file: Option<(File, PathBuf)>,
@@ -49,20 +52,54 @@ pub(super) struct Clipboard {
     under_way: Option<(String, Receiver<bool>)>,
 }
 
+/// Who gives a text to programs.
+#[derive(Clone)]
+enum Giver {
+    /// There is no program.
+    Nobody,
+    /// This process.
+    Own(Vec<Program>),
+    /// The helper beside the sandbox.
+    Aside(Arc<Mutex<Helper>>),
+}
+
+impl Giver {
+    /// Whether a program took the text.
+    fn give(&self, text: &str) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Own(programs) => give_to_any(programs, text),
+            Self::Aside(helper) => {
+                let mut helper = helper.lock().unwrap_or_else(PoisonError::into_inner);
+                helper.give(text).unwrap_or(false)
+            }
+        }
+    }
+}
+
 /// What the user must know.
 pub(super) type Notice = Option<Result<String, String>>;
 
 impl Clipboard {
-    /// Chooses by the environment.
+    /// Chooses by the environment. Before the sandbox, which lets nobody start a program.
     pub(super) fn new() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let folders = variable("XDG_RUNTIME_DIR").map(PathBuf::from);
         let folders = folders.filter(|it| it.is_absolute()).into_iter();
-        // Where a live capture has given up its rights, only the working directory can be written to.
+        // In the sandbox, only the working directory can be written to.
+        let programs = programs(&variable);
+        let giver = match programs.is_empty() {
+            true => Giver::Nobody,
+            false if cfg!(all(feature = "sandbox", target_os = "linux")) => {
+                let helper = Helper::begin();
+                helper.map_or(Giver::Nobody, |it| Giver::Aside(Arc::new(Mutex::new(it))))
+            }
+            false => Giver::Own(programs),
+        };
         let last = [std::env::temp_dir(), PathBuf::from(".")];
         Self {
             osc_52: osc_52(&variable),
-            programs: programs(&variable),
+            giver,
             folders: folders.chain(last).collect(),
             file: None,
             under_way: None,
@@ -76,13 +113,13 @@ impl Clipboard {
         if self.osc_52 == Osc52::Taken && text.len() <= MAX_OSC_52 {
             return write_osc_52(&text, out).err().map(Err);
         }
-        if self.programs.is_empty() {
+        if matches!(self.giver, Giver::Nobody) {
             return self.without_programs(&text, out);
         }
         let (send, result) = channel();
-        let (programs, given) = (self.programs.clone(), text.clone());
+        let (giver, given) = (self.giver.clone(), text.clone());
         thread::spawn(move || {
-            let taken = programs.iter().any(|it| give(it, &given).unwrap_or(false));
+            let taken = giver.give(&given);
             // The receiver is gone if another text was copied meanwhile.
             let _ = send.send(taken);
         });
@@ -201,6 +238,16 @@ fn programs(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Program> {
     programs
 }
 
+/// The programs that may own a clipboard, by the environment.
+pub(super) fn programs_here() -> Vec<Program> {
+    programs(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+/// Gives the text to the first program that takes it, and returns whether one did.
+pub(super) fn give_to_any(programs: &[Program], text: &str) -> bool {
+    programs.iter().any(|it| give(it, text).unwrap_or(false))
+}
+
 /// Gives a program the text, and returns whether it took it.
 fn give(program: Program, text: &str) -> io::Result<bool> {
     let Some((name, arguments)) = program.split_first() else {
@@ -299,7 +346,10 @@ mod tests {
     fn clipboard(osc_52: Osc52, programs: Vec<Program>, folder: &std::path::Path) -> Clipboard {
         Clipboard {
             osc_52,
-            programs,
+            giver: match programs.is_empty() {
+                true => Giver::Nobody,
+                false => Giver::Own(programs),
+            },
             folders: vec![folder.join("is not there"), folder.to_owned()],
             file: None,
             under_way: None,

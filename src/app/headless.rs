@@ -14,13 +14,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use super::cli;
-use super::output::{FOUND, options, write_report};
+use super::output::{broken_off, closed, exit_code, write_report};
 use super::session::Session;
+use super::system;
 use super::told::{FindingName, MAX_REMEMBERED, ToldFindings, name};
 use crate::base::escape::escape;
-use crate::report;
 use crate::report::snapshot::{ReadStage, Snapshot};
-use crate::rules::{Finding, Severity};
+use crate::report::{self, ReportOptions};
+use crate::rules::Finding;
 
 /// The interval at which new snapshots are looked for.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -50,11 +51,12 @@ impl Until {
     }
 }
 
-/// Prints findings until the analysis ends, then writes the report.
+/// Prints findings until the analysis ends, then writes the report as `shown`.
 pub(super) fn follow(
     session: Session,
     until: &Until,
     asked: &cli::JudgingArgs,
+    shown: &ReportOptions,
 ) -> Result<ExitCode> {
     let begun = Instant::now();
     let (watch, running) = (session.watch(), session.control());
@@ -82,14 +84,14 @@ pub(super) fn follow(
             // Standard output is closed. Recorded packets must still be written to the end.
             running.stop();
             session.wait();
-            return Err(error.into());
+            return Err(closed(error).into());
         }
         match stage {
             ReadStage::Done => break,
             ReadStage::Failed(reason) => {
                 let snapshot = watch.snapshot();
                 if snapshot.summary.frames > 0 {
-                    write_report(&snapshot, report::Format::Text, &options(asked, true), None)?;
+                    write_report(&snapshot, report::Format::Text, shown, None)?;
                 }
                 bail!(reason);
             }
@@ -99,25 +101,18 @@ pub(super) fn follow(
     let worst = session.worst();
     session.wait();
     writeln!(io::stdout())?;
-    write_report(
-        &watch.snapshot(),
-        report::Format::Text,
-        &options(asked, true),
-        None,
-    )?;
-    let bar = asked.fail_on.map(Severity::from);
-    let met = bar.is_some_and(|bar| worst() >= Some(bar));
-    Ok(match met {
-        true => ExitCode::from(FOUND),
-        false => ExitCode::SUCCESS,
-    })
+    let snapshot = watch.snapshot();
+    write_report(&snapshot, report::Format::Text, shown, None)?;
+    if let Some(failed) = running.failed().or_else(|| broken_off(&snapshot)) {
+        bail!(failed);
+    }
+    Ok(exit_code(asked, worst(), &snapshot))
 }
 
-/// A flag set by SIGINT (Ctrl-C) or SIGTERM; a second signal ends the program at once.
+/// A flag set by a signal that ends the analysis; a second signal ends the program at once.
 fn signals() -> Arc<AtomicBool> {
     let signalled = Arc::new(AtomicBool::new(false));
-    #[cfg(feature = "live")]
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in system::ending() {
         // If a signal cannot be caught, it keeps its default effect and ends the program.
         let again = Arc::clone(&signalled);
         let _ = signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, again);

@@ -81,8 +81,7 @@ impl ReportSelection {
     }
 
     pub(super) fn threads(&self) -> usize {
-        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.options.threads.unwrap_or_else(processors)
+        self.options.threads()
     }
 }
 

@@ -15,6 +15,7 @@ use anyhow::{Result, bail};
 use super::analysis::Analysis;
 use super::options::AnalysisOptions;
 use super::progress::ProgressLine;
+use super::sandbox::Needs;
 use super::{cli, interrupt};
 use crate::analysis::connection::{Connection, ConnectionSummary, Who};
 use crate::analysis::engine::{Engine, Event, Sink};
@@ -38,6 +39,11 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
     if files.iter().any(|file| file == Path::new("-")) {
         bail!("a ladder takes two readings, and a pipe has only one: save the capture to a file");
     }
+    let from = OpenOptions::with_filter(asked.filter.clone())?;
+    Needs::default()
+        .reading(&files)
+        .reading(&asked.keylog)
+        .confine();
     interrupt::say_on_interrupt("no ladder was drawn");
     let options = AnalysisOptions {
         filter: asked.filter.clone(),
@@ -45,7 +51,9 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
         ..AnalysisOptions::default()
     };
     let mut progress = ProgressLine::new();
-    let analysis = Analysis::read(&files, &options, &mut |frames| progress.at(frames))?;
+    let analysis = Analysis::read(&files, &from, &options, &mut |frames| {
+        progress.at(frames);
+    })?;
     drop(progress);
     let snapshot = &analysis.snapshot;
     let (chosen, why) = chosen(&asked.connection, snapshot)?;
@@ -59,10 +67,7 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
         };
         wanted.push(connection);
     }
-    let open = || {
-        let filter = asked.filter.clone();
-        capture::open(&files, &OpenOptions { filter })
-    };
+    let open = || capture::open(&files, &from);
     let mut drawn = Vec::new();
     match asked.format {
         cli::LadderFormatArg::Picture => {
@@ -222,6 +227,7 @@ const PICTURED: u64 = 200_000;
 /// Rereads a report's typical cases for their ladders, if the input can be read again.
 pub(super) fn pictures(
     asked: &cli::ReadArgs,
+    open: &OpenOptions,
     keys: &KeyStore,
     snapshot: &Snapshot,
 ) -> Vec<Arc<ConnectionTranscript>> {
@@ -240,11 +246,8 @@ pub(super) fn pictures(
         .iter()
         .filter_map(|it| snapshot.connection_summary(it.id));
     let wanted: Vec<ConnectionSummary> = wanted.copied().collect();
-    let options = OpenOptions {
-        filter: asked.filter.clone(),
-    };
     // If a file was removed in the meantime, the report has no ladders.
-    let read = capture::open(&files, &options).ok().and_then(|mut source| {
+    let read = capture::open(&files, open).ok().and_then(|mut source| {
         ConnectionTranscript::read_many(&mut *source, &wanted, Some(keys), last).ok()
     });
     read.unwrap_or_default().into_iter().map(Arc::new).collect()

@@ -9,11 +9,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::headless::{self, Until};
-use super::output::print;
+use super::output::{self, print};
+use super::sandbox::Needs;
 use super::session::{FlightRecorder, Session};
-use super::{cli, judge, privileges};
+use super::{cli, judge};
 #[cfg(feature = "ui")]
-use super::{config, tui, tui_loop};
+use super::{clipboard::Clipboard, config, tui, tui::Outside, tui_loop};
 use crate::base::escape::escape;
 use crate::base::shell::shell_word;
 use crate::base::time::Timestamp;
@@ -59,7 +60,7 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
     let source = capture::live(&wanted).map_err(with_permission_hint)?;
     let writes = asked.keep.map(|_| PathBuf::from(FLIGHT));
     let writes = asked.write.clone().or(writes);
-    privileges::drop_privileges(writes.as_deref());
+    let shown = output::options(&asked.judging, true);
 
     let recent = Recent::new(RecentLimits {
         bytes: usize::try_from(asked.memory).unwrap_or(usize::MAX),
@@ -86,13 +87,33 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
                 replace(&path)?;
             }
             source = Recording::begin(&path, rotation)?.of(source);
+            if !numbers {
+                give_to_caller(&path);
+            }
         }
         (None, _) => {}
     }
+    let mut needs = Needs::default()
+        .judging(&asked.judging, true)
+        .capturing(&interface)
+        .writing(asked.write.as_deref().filter(|_| numbers));
+    if options.search_requests || asked.keep.is_some() && asked.write.is_none() {
+        needs = needs.writing_here();
+    }
+    #[cfg(feature = "ui")]
+    let clipboard = options.search_requests.then(Clipboard::new);
+    // What looks at the system outside comes before the sandbox.
+    options.fix_threads();
+    // Before another thread exists, and before the first packet is read.
+    needs.confine();
     let session = Session::of_source(source, recent, flight, &options)?;
     #[cfg(feature = "ui")]
-    if !asked.headless && tui_loop::is_there() {
-        return tui::on_interface(session, &interface, asked, config);
+    if let Some(clipboard) = clipboard {
+        let outside = Outside {
+            zone: shown.zone,
+            clipboard,
+        };
+        return tui::on_interface(session, &interface, asked, config, outside);
     }
     let until = Until::signal().or_after(asked.duration);
     // If standard error is closed, the message has no reader.
@@ -101,7 +122,7 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
         "hangup: capturing on {}; Ctrl-C ends it",
         escape(interface.as_bytes())
     );
-    headless::follow(session, &until, &asked.judging)
+    headless::follow(session, &until, &asked.judging, &shown)
 }
 
 /// The wall-clock time; captured packets are stamped by the same clock.
@@ -135,6 +156,17 @@ fn replace(path: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// A file that root wrote for who called `sudo` is theirs.
+fn give_to_caller(path: &Path) {
+    #[cfg(all(feature = "sandbox", target_os = "linux"))]
+    if let Some((user, group)) = super::sandbox::caller() {
+        // If it stays root's, it is there all the same.
+        let _ = std::os::unix::fs::lchown(path, Some(user), Some(group));
+    }
+    #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
+    let _ = path;
 }
 
 /// Adds to a permission error how to get the permission.

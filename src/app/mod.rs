@@ -13,6 +13,8 @@ mod cli_values;
 #[cfg(feature = "ui")]
 mod clipboard;
 #[cfg(feature = "ui")]
+mod clipboard_helper;
+#[cfg(feature = "ui")]
 mod config;
 #[cfg(feature = "cli")]
 mod headless;
@@ -27,17 +29,21 @@ pub mod limits;
 mod live;
 #[cfg(feature = "cli")]
 mod mistakes;
+#[cfg(feature = "cli")]
+mod new_file;
 pub mod options;
 #[cfg(feature = "cli")]
 mod output;
-#[cfg(all(feature = "cli", feature = "live"))]
-mod privileges;
 #[cfg(feature = "cli")]
 mod progress;
 #[cfg(feature = "cli")]
 pub mod run;
+#[cfg(feature = "cli")]
+mod sandbox;
 mod selection;
 pub mod session;
+#[cfg(feature = "cli")]
+mod system;
 mod told;
 #[cfg(feature = "ui")]
 mod tui;

@@ -88,6 +88,20 @@ impl Default for AnalysisOptions {
     }
 }
 
+impl AnalysisOptions {
+    /// The number of threads; asks the system where none is set.
+    pub(super) fn threads(&self) -> usize {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.unwrap_or_else(processors)
+    }
+
+    /// Asks the system now: in the sandbox it does not answer.
+    #[cfg(feature = "cli")]
+    pub(super) fn fix_threads(&mut self) {
+        self.threads = Some(self.threads());
+    }
+}
+
 /// The TIME-WAIT that is assumed where nothing else is stated: Linux' (`TCP_TIMEWAIT_LEN`).
 const TIME_WAIT: Duration = Duration::from_secs(60);
 

@@ -1,6 +1,5 @@
 //! Output of the commands: reports, to a file or to standard output, and exit statuses.
 
-use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,8 +7,11 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::cli;
+use super::new_file::NewFile;
+use crate::base::escape::escape;
 use crate::report::snapshot::Snapshot;
 use crate::report::{self, Shown, Zone};
+use crate::rules::Severity;
 
 /// Exit status: a finding was at least as severe as `--fail-on`.
 pub(super) const FOUND: u8 = 1;
@@ -19,9 +21,21 @@ pub(super) const FAILED: u8 = 2;
 
 pub(super) fn print(text: impl AsRef<[u8]>) -> Result<ExitCode> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_ref())?;
-    out.flush()?;
+    let put = out.write_all(text.as_ref()).and_then(|()| out.flush());
+    put.map_err(closed)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// An error of writing to standard output, in words: one that was closed from the start is a device that is always full
+/// (`closed_output.c`).
+pub(super) fn closed(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull => io::Error::new(
+            io::ErrorKind::StorageFull,
+            "standard output is closed or full, so nothing was written; name a file with -o",
+        ),
+        _ => error,
+    }
 }
 
 /// The report's options: colour, time zone and the like.
@@ -46,7 +60,7 @@ pub(super) fn write_report(
     snapshot: &Snapshot,
     format: report::Format,
     options: &report::ReportOptions,
-    to: Option<&Path>,
+    to: Option<(NewFile, &Path)>,
 ) -> Result<()> {
     let put = |out: &mut dyn Write| -> io::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 16, out);
@@ -54,12 +68,54 @@ pub(super) fn write_report(
         out.flush()
     };
     match to {
-        None => put(&mut io::stdout().lock())?,
-        Some(path) => File::create(path)
-            .and_then(|mut file| put(&mut file))
-            .with_context(|| format!("{}: the report cannot be written", path.display()))?,
+        None => put(&mut io::stdout().lock()).map_err(closed)?,
+        Some((mut file, path)) => put(&mut file)
+            .and_then(|()| file.finish())
+            .with_context(|| not_written(path))?,
     }
     Ok(())
+}
+
+/// The exit status that `--fail-on` asks for. A list of what to ignore may turn it; that is said.
+pub(super) fn exit_code(
+    asked: &cli::JudgingArgs,
+    worst: Option<Severity>,
+    snapshot: &Snapshot,
+) -> ExitCode {
+    let Some(bar) = asked.fail_on.map(Severity::from) else {
+        return ExitCode::SUCCESS;
+    };
+    if worst >= Some(bar) {
+        return ExitCode::from(FOUND);
+    }
+    let ignored = &snapshot.ignored;
+    if let Some(left_out) = ignored.told() {
+        // If standard error is closed, the report's first line has said it.
+        let _ = writeln!(
+            io::stderr(),
+            "hangup: --fail-on does not count what {} leaves out: {left_out}; --no-ignore-file counts everything",
+            escape(ignored.path.as_bytes())
+        );
+    }
+    ExitCode::SUCCESS
+}
+
+/// What ended a capture before its user did: an interface that went away.
+pub(super) fn broken_off(snapshot: &Snapshot) -> Option<String> {
+    let mut inputs = snapshot.summary.inputs.iter();
+    let live = inputs.find(|it| it.format == "live")?;
+    let damage = live.damage.as_ref()?;
+    Some(format!("{}: {}", live.path, damage.reason))
+}
+
+/// Begins the file of a report.
+pub(super) fn begin(path: &Path) -> Result<(NewFile, &Path)> {
+    let file = NewFile::create(path).with_context(|| not_written(path))?;
+    Ok((file, path))
+}
+
+fn not_written(path: &Path) -> String {
+    format!("{}: the report cannot be written", path.display())
 }
 
 /// The formats, and the endings of files that stand for them.

@@ -18,17 +18,19 @@ use super::headless::Until;
 #[cfg(feature = "live")]
 use super::live;
 use super::output::{
-    FAILED, FOUND, format_for, options, print, refuse_to_overwrite_inputs, wants_color,
+    FAILED, begin, exit_code, format_for, options, print, refuse_to_overwrite_inputs, wants_color,
     write_report,
 };
 use super::progress::ProgressLine;
+use super::sandbox::Needs;
 use super::session::Session;
-use super::{cli_examples, headless, interrupt, ladder, mistakes};
+use super::{cli_examples, headless, interrupt, ladder, mistakes, sandbox};
 #[cfg(feature = "ui")]
-use super::{tui, tui_loop};
+use super::{clipboard_helper, tui, tui_loop};
 
 use crate::base::escape::escape;
 use crate::knowledge;
+use crate::packet::capture::OpenOptions;
 use crate::report;
 use crate::rules;
 
@@ -36,8 +38,12 @@ use crate::rules;
 #[must_use]
 pub fn run_typed(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let words: Vec<OsString> = words.into_iter().collect();
-    if words.len() < 2 {
-        return mistakes::welcome();
+    match &words[..] {
+        [] | [_] => return mistakes::welcome(),
+        #[cfg(feature = "ui")]
+        [_, word] if word == clipboard_helper::ARGUMENT => return clipboard_helper::serve(),
+        [_, one, other] if is_version(one, other) || is_version(other, one) => return version(),
+        _ => {}
     }
     match Cli::try_parse_from(&words) {
         Ok(cli) => run(cli),
@@ -112,6 +118,41 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
     }
 }
 
+fn is_version(one: &OsString, other: &OsString) -> bool {
+    (one == "--version" || one == "-V") && (other == "-v" || other == "--verbose")
+}
+
+/// `hangup --version -v`: what this build has, and what it finds on this system.
+fn version() -> ExitCode {
+    let mut text = format!("hangup {}\n", env!("CARGO_PKG_VERSION"));
+    text += &format!("libpcap: {}\n", libpcap());
+    for line in sandbox::status() {
+        text += &line;
+        text.push('\n');
+    }
+    // A closed pipe: the reader has seen enough.
+    print(text).unwrap_or(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "live")]
+fn libpcap() -> String {
+    use crate::packet::capture::libpcap;
+
+    match (libpcap::is_linked(), libpcap::is_there()) {
+        (true, _) => "part of this program".to_owned(),
+        (false, true) => "found; opened for `live`, `interfaces` and `--filter` only".to_owned(),
+        (false, false) => format!(
+            "missing, so there is no `live` and no `--filter`; {}",
+            mistakes::install_libpcap()
+        ),
+    }
+}
+
+#[cfg(not(feature = "live"))]
+fn libpcap() -> String {
+    "not in this build".to_owned()
+}
+
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let mut causes = error
         .chain()
@@ -133,32 +174,40 @@ fn report_on(asked: &cli::ReadArgs, format: report::Format, to: Option<&Path>) -
     if let Some(path) = to {
         refuse_to_overwrite_inputs(&files, path)?;
     }
+    let open = OpenOptions::with_filter(asked.filter.clone())?;
+    let needs = Needs::of(asked);
+    let judged = &asked.judging;
     if asked.follow {
-        let session = Session::following(&files, &asked.options(false))?;
-        return headless::follow(session, &Until::signal(), &asked.judging);
+        let shown = options(judged, true);
+        needs.confine();
+        let session = Session::reading(files, true, open, &asked.options(false))?;
+        return headless::follow(session, &Until::signal(), judged, &shown);
     }
     let whole = match asked.judging.connections {
         Some(shown) => shown == cli::ShownArg::All,
         None => report::shows_all(format),
     };
+    // What looks at the system outside comes before the sandbox.
+    let (mut wanted, shown) = (asked.options(whole), options(judged, to.is_none()));
+    wanted.fix_threads();
+    let to = to.map(begin).transpose()?;
+    needs.renaming(to.as_ref().map(|(_, path)| *path)).confine();
     interrupt::say_on_interrupt("the report was not written");
     let mut progress = ProgressLine::new();
-    let mut analysis = Analysis::read(&files, &asked.options(whole), &mut |frames| {
+    let mut analysis = Analysis::read(&files, &open, &wanted, &mut |frames| {
         progress.at(frames);
     })?;
     drop(progress);
     if matches!(format, report::Format::Text | report::Format::Markdown) {
-        analysis.snapshot.drawn = ladder::pictures(asked, &analysis.keys, &analysis.snapshot);
+        analysis.snapshot.drawn =
+            ladder::pictures(asked, &open, &analysis.keys, &analysis.snapshot);
     }
-    let options = options(&asked.judging, to.is_none());
-    write_report(&analysis.snapshot, format, &options, to)?;
-    let bar = asked.judging.fail_on.map(rules::Severity::from);
-    let met = bar.is_some_and(|bar| analysis.worst >= Some(bar));
-    Ok(if met {
-        ExitCode::from(FOUND)
-    } else {
-        ExitCode::SUCCESS
-    })
+    let code = exit_code(judged, analysis.worst, &analysis.snapshot);
+    match write_report(&analysis.snapshot, format, &shown, to) {
+        // The reader has seen enough, but what was found stands.
+        Err(error) if !is_broken_pipe(&error) => Err(error),
+        _ => Ok(code),
+    }
 }
 
 #[cfg(not(feature = "live"))]

@@ -61,6 +61,8 @@ struct SharedControl {
     /// The secrets, so that rereading decrypts what the first pass decrypted.
     keys: KeyStore,
     notes: Mutex<Vec<String>>,
+    /// What could not be written, the first time.
+    failed: Mutex<Option<String>>,
     /// Findings that were told and forgotten.
     forgotten: AtomicU64,
     /// The worst severity of the latest findings, whether they are shown or not.
@@ -107,7 +109,7 @@ impl Session {
         paths: impl IntoIterator<Item = P>,
         options: &AnalysisOptions,
     ) -> Result<Self, AnalysisError> {
-        Self::reading(paths.into_iter().map(Into::into).collect(), false, options)
+        Self::opened(paths, false, options)
     }
 
     /// Starts to read files or pipes, and goes on as they grow, until [`AnalysisControl::stop`].
@@ -118,7 +120,17 @@ impl Session {
         paths: impl IntoIterator<Item = P>,
         options: &AnalysisOptions,
     ) -> Result<Self, AnalysisError> {
-        Self::reading(paths.into_iter().map(Into::into).collect(), true, options)
+        Self::opened(paths, true, options)
+    }
+
+    fn opened<P: Into<PathBuf>>(
+        paths: impl IntoIterator<Item = P>,
+        follow: bool,
+        options: &AnalysisOptions,
+    ) -> Result<Self, AnalysisError> {
+        let paths = paths.into_iter().map(Into::into).collect();
+        let open = OpenOptions::with_filter(options.filter.clone())?;
+        Self::reading(paths, follow, open, options)
     }
 
     /// Starts to capture on an interface, until [`AnalysisControl::stop`].
@@ -139,6 +151,7 @@ impl Session {
     pub(super) fn reading(
         files: Vec<PathBuf>,
         follow: bool,
+        options: OpenOptions,
         wanted: &AnalysisOptions,
     ) -> Result<Self, AnalysisError> {
         let has_end = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|it| it.is_file());
@@ -146,9 +159,7 @@ impl Session {
             true => Presence::Awaited,
             false => Presence::Required,
         };
-        let filter = wanted.filter.clone();
         let wanted = ReportSelection::of(wanted, key_logs)?;
-        let options = OpenOptions { filter };
         for path in files.iter().filter(|it| it.as_os_str() != "-") {
             // Report a missing file now, not on the thread that reads it later.
             std::fs::metadata(path).map_err(|source| AnalysisError::Input {
@@ -241,6 +252,7 @@ impl Session {
             again,
             keys: settings.keys.clone(),
             notes: Mutex::new(notes),
+            failed: Mutex::default(),
             forgotten: AtomicU64::new(0),
             worst: Mutex::default(),
         });
@@ -360,6 +372,11 @@ impl AnalysisControl for SharedControl {
 
     fn notes(&self) -> Vec<String> {
         self.control_notes().clone()
+    }
+
+    fn failed(&self) -> Option<String> {
+        let failed = self.failed.lock();
+        failed.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn reread_connection(&self, of: &ConnectionSummary) -> BackgroundResult<RereadConnection> {
@@ -617,15 +634,32 @@ impl Publisher {
         let path = capture::numbered(&flight.path, self.files);
         let note = match write_recent(&flight.recent, &path) {
             Ok(frames) => format!("{}: {frames} packets kept, for {rule}", path.display()),
-            Err(error) => format!("nothing could be kept for {rule}: {error}"),
+            Err(error) => {
+                let note = format!("nothing could be kept for {rule}: {error}");
+                let mut failed = self
+                    .control
+                    .failed
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                failed.get_or_insert_with(|| note.clone());
+                note
+            }
         };
         self.control.control_notes().push(note);
     }
 }
 
+/// Writes what is remembered to a new file; if that fails, there is none.
 fn write_recent(recent: &Recent, path: &Path) -> Result<u64, CaptureError> {
+    let recording = Recording::begin(path, Rotation::default())?;
+    copy_recent(recent, recording).inspect_err(|_| {
+        // What remains of it would be taken for what was asked for. If it stays, the error is still reported.
+        let _ = std::fs::remove_file(path);
+    })
+}
+
+fn copy_recent(recent: &Recent, mut recording: Recording) -> Result<u64, CaptureError> {
     let mut source = recent.source();
-    let mut recording = Recording::begin(path, Rotation::default())?;
     let (mut batch, mut count) = (Batch::default(), 0);
     while source.fill(&mut batch)? != Fill::End {
         for frame in batch.frames() {

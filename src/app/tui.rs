@@ -1,29 +1,30 @@
 //! The interactive screens: starts the analysis behind them and implements what they need from outside.
 
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::cli;
+use super::clipboard::Clipboard;
 use super::config::{self, ScreenConfig};
-use super::output::{self, FOUND};
+use super::new_file::NewFile;
+use super::output;
+use super::sandbox::{self, Needs};
 use super::session::Session;
 use super::tui_loop;
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine;
 use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::escape::escape;
-use crate::packet::capture::{PcapngWriter, Source};
+use crate::packet::capture::{OpenOptions, PcapngWriter, Source};
 use crate::protocol::tls::secrets::KeyStore;
 use crate::report::snapshot::{AnalysisControl, ReadStage, Snapshot, SnapshotWatch};
 use crate::report::{self, Zone};
-use crate::rules::Severity;
 use crate::tui::{self, Host};
 
 /// How long the program waits at exit for recorded packets to be written; no disk takes longer.
@@ -36,17 +37,35 @@ pub(super) fn on_files(asked: &cli::ReadArgs, screen: &cli::ScreenArgs) -> Resul
     let files = asked.files();
     let mut options = asked.options(false);
     options.search_requests = true;
-    let reading = Session::reading(files.clone(), asked.follow, &options)?;
+    let open = OpenOptions::with_filter(asked.filter.clone())?;
+    // What looks at the system outside comes before the sandbox.
+    let outside = Outside {
+        zone: output::options(&asked.judging, true).zone,
+        clipboard: Clipboard::new(),
+    };
+    options.fix_threads();
+    Needs::of(asked).writing_here().confine();
+    let reading = Session::reading(files.clone(), asked.follow, open, &options)?;
     let host = ScreenHost {
         keys: reading.keys(),
         packets: Box::new(reading.packets()),
         inputs: files.clone(),
-        zone: zone(&asked.judging),
+        zone: outside.zone.clone(),
     };
-    let worst = reading.worst();
+    let (worst, watch) = (reading.worst(), reading.watch());
     let name = name(&files);
-    show(reading, name, host, &asked.judging, screen, config)?;
-    Ok(code(&asked.judging, worst()))
+    show(reading, name, host, &asked.judging, screen, config, outside)?;
+    Ok(output::exit_code(
+        &asked.judging,
+        worst(),
+        &watch.snapshot(),
+    ))
+}
+
+/// What the screens have from outside the sandbox.
+pub(super) struct Outside {
+    pub(super) zone: Zone,
+    pub(super) clipboard: Clipboard,
 }
 
 /// Shows live packets of an interface, for at most the requested duration.
@@ -56,12 +75,18 @@ pub(super) fn on_interface(
     interface: &str,
     asked: &cli::LiveArgs,
     config: ScreenConfig,
+    outside: Outside,
 ) -> Result<ExitCode> {
+    // Also of the report at the end, because the screens leave nothing on the terminal.
+    let options = report::ReportOptions {
+        zone: outside.zone.clone(),
+        ..output::options(&asked.judging, true)
+    };
     let host = ScreenHost {
         keys: reading.keys(),
         packets: Box::new(reading.packets()),
         inputs: asked.write.iter().cloned().collect(),
-        zone: zone(&asked.judging),
+        zone: outside.zone.clone(),
     };
     if let Some(duration) = asked.duration {
         let running = reading.control();
@@ -73,25 +98,20 @@ pub(super) fn on_interface(
     let (watch, running, worst) = (reading.watch(), reading.control(), reading.worst());
     let name = escape(interface.as_bytes()).into_owned();
     let (judging, screen) = (&asked.judging, &asked.screen);
-    show(reading, name, host, judging, screen, config)?;
-    // Print the report, because the screens leave nothing on the terminal.
-    let options = output::options(&asked.judging, true);
-    output::write_report(&watch.snapshot(), report::Format::Text, &options, None)?;
+    show(reading, name, host, judging, screen, config, outside)?;
+    let snapshot = watch.snapshot();
+    output::write_report(&snapshot, report::Format::Text, &options, None)?;
     let kept = asked.write.iter().filter(|_| asked.keep.is_none());
     let kept = kept.map(|path| format!("the packets are in {}", path.display()));
     for note in running.notes().into_iter().chain(kept) {
         // If standard error is closed, the message has no reader.
         let _ = writeln!(std::io::stderr(), "hangup: {}", escape(note.as_bytes()));
     }
-    Ok(code(&asked.judging, worst()))
-}
-
-fn code(judging: &cli::JudgingArgs, worst: Option<Severity>) -> ExitCode {
-    let bar = judging.fail_on.map(Severity::from);
-    match bar.is_some_and(|bar| worst >= Some(bar)) {
-        true => ExitCode::from(FOUND),
-        false => ExitCode::SUCCESS,
+    let broken_off = || output::broken_off(&snapshot);
+    if let Some(failed) = running.failed().or_else(broken_off) {
+        bail!(failed);
     }
+    Ok(output::exit_code(&asked.judging, worst(), &snapshot))
 }
 
 fn show(
@@ -101,6 +121,7 @@ fn show(
     judging: &cli::JudgingArgs,
     screen: &cli::ScreenArgs,
     config: ScreenConfig,
+    outside: Outside,
 ) -> Result<()> {
     let watch = reading.watch();
     let running = reading.control();
@@ -108,7 +129,7 @@ fn show(
     let look = tui_loop::look(screen, judging.color, &config);
     let session = tui::ScreenSubject {
         name,
-        zone: zone(judging),
+        zone: outside.zone,
         time_wait: judging.time_wait,
         host: Arc::new(host),
         keys: config.keys,
@@ -118,7 +139,8 @@ fn show(
         let (running, watch) = (Arc::clone(&running), Arc::clone(&watch));
         move || end(&*running, &watch)
     };
-    let shown = tui_loop::show(session, look, !screen.no_mouse, &watch, end.clone());
+    let mouse = !screen.no_mouse;
+    let shown = tui_loop::show(session, look, mouse, outside.clipboard, &watch, end.clone());
     end();
     shown
 }
@@ -147,11 +169,15 @@ fn name(files: &[PathBuf]) -> String {
     }
 }
 
-fn zone(judging: &cli::JudgingArgs) -> Zone {
-    if judging.local {
-        Zone::local()
-    } else {
-        Zone::UTC
+/// Why a file could not be written, for the status line.
+fn not_written(to: &Path, error: &anyhow::Error) -> String {
+    let denied = error
+        .chain()
+        .filter_map(|it| it.downcast_ref::<io::Error>())
+        .find_map(sandbox::reason);
+    match denied {
+        Some(reason) => format!("{}: {reason}", to.display()),
+        None => format!("{}: {error:#}", to.display()),
     }
 }
 
@@ -182,25 +208,25 @@ impl Host for ScreenHost {
                 zone: self.zone.clone(),
                 ..report::ReportOptions::default()
             };
-            let mut out = BufWriter::new(File::create(to)?);
+            let mut out = BufWriter::new(NewFile::create(to)?);
             report::write(snapshot, format, &options, &mut out)?;
-            out.flush()?;
+            out.into_inner()?.finish()?;
             Ok(())
         };
-        write().map_err(|error| format!("{}: {error:#}", to.display()))
+        write().map_err(|error| not_written(to, &error))
     }
 
     fn write_frames(&self, of: &[ConnectionSummary], to: &Path) -> Result<u64, String> {
         let write = || -> Result<u64> {
             output::refuse_to_overwrite_inputs(&self.inputs, to)?;
             let mut source = (self.packets)().map_err(anyhow::Error::msg)?;
-            let file = BufWriter::with_capacity(1 << 16, File::create(to)?);
+            let file = BufWriter::with_capacity(1 << 16, NewFile::create(to)?);
             let mut writer = PcapngWriter::new(file)?;
             let frames = engine::extract(&mut *source, of, || true, |frame| writer.frame(frame))?;
-            writer.finish()?;
+            writer.finish()?.into_inner()?.finish()?;
             Ok(frames)
         };
-        write().map_err(|error| format!("{}: {error:#}", to.display()))
+        write().map_err(|error| not_written(to, &error))
     }
 
     fn reread_all(

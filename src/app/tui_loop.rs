@@ -23,13 +23,12 @@ use ratatui::crossterm::terminal::{
     disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{cursor, execute, queue};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::flag;
 
 use super::clipboard::Clipboard;
 use super::config::ScreenConfig;
 use super::output::FAILED;
-use super::{cli, session};
+use super::{cli, session, system};
 use crate::report::snapshot::{ReadProgress, ReadStage, SnapshotWatch};
 use crate::tui::{
     App, Depth, Effect, Glyphs, Look, ScreenSubject, Tasks, Theme, TimeStyle, ViewModel,
@@ -50,6 +49,7 @@ pub(super) fn show(
     session: ScreenSubject,
     look: Look,
     mouse: bool,
+    mut clipboard: Clipboard,
     watch: &Arc<SnapshotWatch>,
     end: impl FnOnce() + Send + 'static,
 ) -> Result<()> {
@@ -58,7 +58,6 @@ pub(super) fn show(
     let digests = ViewModelWorker::begin(Arc::clone(watch), session.time_wait);
     let mut app = App::new(session, look, Tasks::new());
     let mut held = TerminalGuard::take(mouse).context("this terminal cannot be drawn on")?;
-    let mut clipboard = Clipboard::new();
     let begun = Instant::now();
     loop {
         watchdog.heartbeats.fetch_add(1, Ordering::Relaxed);
@@ -178,7 +177,7 @@ pub(super) fn look(asked: &cli::ScreenArgs, color: cli::ColorArg, config: &Scree
 pub(super) fn is_there() -> bool {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     // If standard input is a capture, keys are read from the terminal device.
-    let keys = io::stdin().is_terminal() || std::fs::File::open("/dev/tty").is_ok();
+    let keys = io::stdin().is_terminal() || system::has_keys();
     io::stdout().is_terminal() && keys && !dumb
 }
 
@@ -240,11 +239,10 @@ impl SignalFlags {
             stop: Arc::default(),
             back: Arc::default(),
         };
-        for signal in [SIGTERM, SIGHUP, SIGINT] {
-            flag::register(signal, Arc::clone(&signals.leave))?;
+        for signal in system::LEAVING {
+            flag::register(*signal, Arc::clone(&signals.leave))?;
         }
-        flag::register(SIGTSTP, Arc::clone(&signals.stop))?;
-        flag::register(SIGCONT, Arc::clone(&signals.back))?;
+        system::watch_job_control(&signals.stop, &signals.back)?;
         Ok(signals)
     }
 }
@@ -332,7 +330,7 @@ impl TerminalGuard {
 
     fn suspend(&mut self) -> io::Result<()> {
         leave();
-        signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
+        system::suspend()?;
         enter(self.mouse)?;
         self.terminal.clear()
     }

@@ -96,13 +96,20 @@ impl<'v, 'a> Page<'v, 'a> {
     fn title(&self) -> StyledLine {
         let inputs = &self.view.snapshot.summary.inputs;
         let line = StyledLine::default().strong("hangup").plain(" on ");
-        match &inputs[..] {
+        let line = match &inputs[..] {
             [] => line.plain("nothing"),
             [only] => line.code(escape(only.path.as_bytes())),
             [first, rest @ ..] => line.code(escape(first.path.as_bytes())).plain(format!(
                 " and {}",
                 count(rest.len() as u64, "other file", "other files")
             )),
+        };
+        match &*self.view.snapshot.ignored.path {
+            "" => line,
+            list => line
+                .plain(", without what ")
+                .code(escape(list.as_bytes()))
+                .plain(" names"),
         }
     }
 
@@ -289,24 +296,11 @@ impl<'v, 'a> Page<'v, 'a> {
     fn ignored(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
         let ignored = &self.view.snapshot.ignored;
         let path = escape(ignored.path.as_bytes());
-        let mut told: Vec<String> = Vec::new();
-        for (left_out, one, many) in [
-            (
-                ignored.connections.len() as u64,
-                "connection",
-                "connections",
-            ),
-            (ignored.findings, "finding", "findings"),
-        ] {
-            if left_out > 0 {
-                told.push(count(left_out, one, many));
-            }
-        }
-        if told.is_empty() {
+        let Some(told) = ignored.told() else {
             return Ok(());
-        }
+        };
         let line = StyledLine::default()
-            .plain(format!("{} ignored by ", told.join(" and ")))
+            .plain(format!("{told} ignored by "))
             .code(path)
             .plain(":");
         sheet.paragraph(&line)?;

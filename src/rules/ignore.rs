@@ -19,6 +19,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::analysis::connection::Connection;
+use crate::base::format::counted;
 use crate::protocol::http::SharedText;
 use crate::rules::{self, Finding};
 
@@ -74,6 +75,19 @@ pub struct Ignored {
     pub connections: Vec<u32>,
     /// Findings left out by their rule.
     pub findings: u64,
+}
+
+impl Ignored {
+    /// What was left out, in words: "2 connections and 1 finding".
+    #[must_use]
+    pub fn told(&self) -> Option<String> {
+        let connections = self.connections.len();
+        let findings = usize::try_from(self.findings).unwrap_or(usize::MAX);
+        let parts = [(connections, "connection"), (findings, "finding")];
+        let some = parts.into_iter().filter(|(number, _)| *number > 0);
+        let told: Vec<String> = some.map(|(number, of)| counted(number, of)).collect();
+        (!told.is_empty()).then(|| told.join(" and "))
+    }
 }
 
 /// An invalid line.

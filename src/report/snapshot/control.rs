@@ -19,6 +19,11 @@ pub trait AnalysisControl: Send + Sync {
     /// Notes on side effects, one per line, such as files written by the flight recorder. The list only grows.
     fn notes(&self) -> Vec<String>;
 
+    /// What was to be written and could not be; its note is among the [notes](Self::notes).
+    fn failed(&self) -> Option<String> {
+        None
+    }
+
     /// Rereads the input for the frames of one connection.
     fn reread_connection(&self, of: &ConnectionSummary) -> BackgroundResult<RereadConnection>;
 
