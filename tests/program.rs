@@ -239,6 +239,31 @@ fn an_unknown_ending_is_not_written_as_text() {
     assert!(fs::read_to_string(path).unwrap().starts_with("hangup on"));
 }
 
+/// A table for databases: a row for each request, or for each finding.
+#[test]
+fn the_rows_of_a_csv_are_chosen() {
+    let table = |rows| {
+        let output = run(&["report", RESET, "--table", rows]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout).to_owned()
+    };
+    let exchanges = table("exchanges");
+    let lines: Vec<&str> = exchanges.lines().collect();
+    assert_eq!(lines.len(), 3, "{exchanges}");
+    assert!(lines[0].starts_with("connection,number,client_ip,"));
+    assert!(lines[1].contains(",GET,/hello.txt,"), "{exchanges}");
+    assert!(lines[2].contains(",POST,/order,"), "{exchanges}");
+    let findings = table("findings");
+    assert!(
+        findings
+            .lines()
+            .any(|it| it.starts_with("1,reset-before-response,error,"))
+    );
+    let other = run(&["report", RESET, "--table", "findings", "--json"]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(text(&other.stderr).contains("add -f csv"));
+}
+
 #[test]
 fn a_capture_cut_short_is_no_failure() {
     let whole = fs::read(RESET).unwrap();

@@ -284,6 +284,20 @@ pub struct OutputArgs {
     /// The same as -f json
     #[arg(long, display_order = 0, conflicts_with = "format", help_heading = OUTPUT)]
     json: bool,
+    /// The rows of a CSV: connections, exchanges or findings [default: connections]
+    #[arg(long, value_name = "ROWS", hide_possible_values = true, display_order = 0, help_heading = OUTPUT)]
+    pub table: Option<TableArg>,
+}
+
+/// `--table`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TableArg {
+    /// A row for each connection
+    Connections,
+    /// A row for each request with its response
+    Exchanges,
+    /// A row for each finding
+    Findings,
 }
 
 impl OutputArgs {
@@ -302,7 +316,7 @@ impl OutputArgs {
     /// Whether a report was asked for.
     #[must_use]
     pub fn asks(&self) -> bool {
-        self.output.is_some() || self.format().is_some()
+        self.output.is_some() || self.format().is_some() || self.table.is_some()
     }
 }
 

@@ -10,7 +10,7 @@ use super::cli;
 use super::new_file::NewFile;
 use crate::base::escape::escape;
 use crate::report::snapshot::Snapshot;
-use crate::report::{self, Shown, Zone};
+use crate::report::{self, CsvTable, Shown, Zone};
 use crate::rules::Severity;
 
 /// Exit status: a finding was at least as severe as `--fail-on`.
@@ -46,6 +46,7 @@ pub(super) fn options(asked: &cli::JudgingArgs, to_stdout: bool) -> report::Repo
             cli::ShownArg::Notable => Shown::Notable,
             cli::ShownArg::None => Shown::None,
         }),
+        table: CsvTable::default(),
         color: wants_color(asked.color, to_stdout),
         zone: if asked.local {
             Zone::local()
@@ -161,6 +162,16 @@ impl From<cli::FormatArg> for report::Format {
             cli::FormatArg::Ndjson => Self::Ndjson,
             cli::FormatArg::Markdown => Self::Markdown,
             cli::FormatArg::Csv => Self::Csv,
+        }
+    }
+}
+
+impl From<cli::TableArg> for CsvTable {
+    fn from(typed: cli::TableArg) -> Self {
+        match typed {
+            cli::TableArg::Connections => Self::Connections,
+            cli::TableArg::Exchanges => Self::Exchanges,
+            cli::TableArg::Findings => Self::Findings,
         }
     }
 }

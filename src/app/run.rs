@@ -31,7 +31,7 @@ use super::{clipboard_helper, tui, tui_loop};
 use crate::base::escape::escape;
 use crate::knowledge;
 use crate::packet::capture::OpenOptions;
-use crate::report;
+use crate::report::{self, CsvTable};
 use crate::rules;
 
 /// Reads the command line, runs it, and returns the exit status.
@@ -164,12 +164,22 @@ fn report(asked: &cli::ReadArgs, output: &cli::OutputArgs) -> Result<ExitCode> {
     let format = match (output.format(), output.file()) {
         (Some(format), _) => format.into(),
         (None, Some(path)) => format_for(path)?,
+        (None, None) if output.table.is_some() => report::Format::Csv,
         (None, None) => report::Format::Text,
     };
-    report_on(asked, format, output.file())
+    if output.table.is_some() && format != report::Format::Csv {
+        anyhow::bail!("--table is for a CSV; add -f csv, or end the name of OUT in .csv");
+    }
+    let table = output.table.map_or_else(CsvTable::default, CsvTable::from);
+    report_on(asked, format, table, output.file())
 }
 
-fn report_on(asked: &cli::ReadArgs, format: report::Format, to: Option<&Path>) -> Result<ExitCode> {
+fn report_on(
+    asked: &cli::ReadArgs,
+    format: report::Format,
+    table: CsvTable,
+    to: Option<&Path>,
+) -> Result<ExitCode> {
     let files = asked.files();
     if let Some(path) = to {
         refuse_to_overwrite_inputs(&files, path)?;
@@ -188,7 +198,8 @@ fn report_on(asked: &cli::ReadArgs, format: report::Format, to: Option<&Path>) -
         None => report::shows_all(format),
     };
     // What looks at the system outside comes before the sandbox.
-    let (mut wanted, shown) = (asked.options(whole), options(judged, to.is_none()));
+    let (mut wanted, mut shown) = (asked.options(whole), options(judged, to.is_none()));
+    shown.table = table;
     wanted.fix_threads();
     let to = to.map(begin).transpose()?;
     needs.renaming(to.as_ref().map(|(_, path)| *path)).confine();

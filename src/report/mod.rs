@@ -35,7 +35,7 @@ use std::io::{self, Write};
 pub use crate::report::wording::moment::Zone;
 pub use explain::{explanation, not_known};
 pub use ladder_figure::{LadderOptions, ladder_text};
-pub use options::{Format, ReportOptions, Shown, shows_all};
+pub use options::{CsvTable, Format, ReportOptions, Shown, shows_all};
 pub use overview::overview;
 pub use rule_page::{rule_page, rule_pages};
 
@@ -191,6 +191,16 @@ mod tests {
         let options = ReportOptions::default();
         insta::assert_snapshot!("json", told(&troubled(), Format::Json, &options));
         insta::assert_snapshot!("csv", told(&troubled(), Format::Csv, &options));
+        for (name, table) in [
+            ("csv_exchanges", CsvTable::Exchanges),
+            ("csv_findings", CsvTable::Findings),
+        ] {
+            let options = ReportOptions {
+                table,
+                ..options.clone()
+            };
+            insta::assert_snapshot!(name, told(&troubled(), Format::Csv, &options));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub enum Format {
     Ndjson,
     /// Markdown, for tickets.
     Markdown,
-    /// One row per connection.
+    /// A table: [`CsvTable`].
     Csv,
 }
 
@@ -28,11 +28,25 @@ pub enum Shown {
     None,
 }
 
+/// What the rows of a CSV report stand for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CsvTable {
+    /// A connection each.
+    #[default]
+    Connections,
+    /// A request with its response each.
+    Exchanges,
+    /// A finding each.
+    Findings,
+}
+
 /// The options of a report.
 #[derive(Clone, Debug, Default)]
 pub struct ReportOptions {
     /// Which connections; `None` is the format's default (text and Markdown the notable ones, the others all).
     pub connections: Option<Shown>,
+    /// What the rows of a CSV report stand for.
+    pub table: CsvTable,
     /// Colour, for text.
     pub color: bool,
     /// The time zone for people; machine-readable formats always use UTC.

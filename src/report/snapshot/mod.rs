@@ -143,6 +143,15 @@ impl Snapshot {
             .saturating_add(self.summaries.len() as u64)
     }
 
+    /// From the first frame of a finding's connections to the last, as far as they are listed.
+    #[must_use]
+    pub fn span_of(&self, finding: &Finding) -> Option<(Timestamp, Timestamp)> {
+        let own = finding.connections.iter();
+        let own = own.filter_map(|id| self.connection_summary(*id));
+        own.map(|it| (it.first.time, it.last))
+            .reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
+    }
+
     /// The summary of connection `id`, if it is kept.
     #[must_use]
     pub fn connection_summary(&self, id: u32) -> Option<&ConnectionSummary> {
