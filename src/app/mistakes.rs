@@ -365,7 +365,8 @@ mod tests {
             "did you mean captures/keep-alive-race.pcapng?"
         );
         assert!(
-            near("captures/x").starts_with("the captures there are captures/bad-gateway.pcap, ")
+            near("captures/x")
+                .starts_with("the captures there are captures/announced-close-once.pcapng, ")
         );
         assert_eq!(near("no/such/x"), "there is no folder no/such");
         assert_eq!(near("src/qqqqq.pcap"), "");
