@@ -32,6 +32,39 @@ fn place(name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// What is wrong with a comparison is said with what to type.
+#[test]
+fn a_comparison_that_cannot_be_made_says_what_to_type() {
+    for (arguments, words) in [
+        (
+            &["diff", CLEAN][..],
+            "hangup diff captures/clean-keepalive.pcapng B.pcapng",
+        ),
+        (
+            &["diff", "a", "b", "c"],
+            "hangup diff a b; files of one capture",
+        ),
+        (&["diff", RESET, "--connections", "4"], "--connections 3,7"),
+        (
+            &["diff", RESET, "--connections", "1,9"],
+            "has 2 connections; `hangup report",
+        ),
+        (
+            &["diff", "a", "b", "--connections", "3,7"],
+            "hangup diff a --connections 3,7",
+        ),
+        (&["diff", CLEAN, CLEAN, "-o", "x.csv"], "-o OUT.json"),
+        (
+            &["diff", CLEAN, CLEAN, "-o", CLEAN],
+            "is one of the captures",
+        ),
+    ] {
+        let errors = run(arguments).stderr;
+        let errors = text(&errors);
+        assert!(errors.contains(words), "{arguments:?}: {errors}");
+    }
+}
+
 #[test]
 fn the_exit_status_says_how_it_went() {
     for (arguments, status) in [
@@ -90,6 +123,17 @@ fn the_exit_status_says_how_it_went() {
         (&["ladder", RESET, "--connection", "2"], 0),
         (&["ladder", RESET, "--connection", "3"], 2),
         (&["ladder", "-", "--connection", "1"], 2),
+        (&["diff", CLEAN, CLEAN], 0),
+        (&["diff", CLEAN, RESET], 1),
+        (&["diff", RESET, "--connections", "1,2"], 1),
+        (&["diff", CLEAN], 2),
+        (&["diff", CLEAN, CLEAN, CLEAN], 2),
+        (&["diff", RESET, "--connections", "1"], 2),
+        (&["diff", RESET, "--connections", "1,3"], 2),
+        (&["diff", RESET, RESET, "--connections", "1,2"], 2),
+        (&["diff", CLEAN, "captures/tls12.pcapng"], 2),
+        (&["diff", CLEAN, CLEAN, "-f", "csv"], 2),
+        (&["diff", CLEAN, "no-such-file.pcap"], 2),
         (&["explain", "reset-before-response"], 0),
         (&["explain", "no-such-rule"], 2),
         (&["explain", "reset-befor-respons"], 0),

@@ -75,6 +75,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Draw connections as ladders: every packet, with both ends' states
     Ladder(LadderArgs),
+    /// Say what differs between two captures of the same work, or between two connections
+    Diff(DiffArgs),
     /// Capture on a network interface, and show what ends and why
     Live(LiveArgs),
     /// List the interfaces that can be captured on, and what is missing
@@ -422,6 +424,60 @@ pub struct LadderArgs {
     /// Leave out payload, targets, and header fields
     #[arg(long, help_heading = OUTPUT)]
     pub hide_payload: bool,
+}
+
+const DIFFERENCES: &str = "Exit status: 0 no difference; 1 differences; 2 they could not be compared.\n\
+    Connections are matched by the server's port and name, or by what is requested. A difference is\n\
+    reported where each side is all of one kind, or where chance does not explain the numbers.";
+
+/// `hangup diff`.
+#[derive(Args, Debug)]
+#[command(help_template = examples::TEMPLATE, before_help = examples::DIFF, after_help = DIFFERENCES)]
+pub struct DiffArgs {
+    /// Two captures of the same work; or one, with --connections
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Compare these two connections of one capture: 3,7
+    #[arg(long, short, value_name = "N,N", alias = "connection", value_delimiter = ',', value_parser = numbers, help_heading = CHOICE)]
+    pub connections: Vec<(u32, u32)>,
+    /// Read only packets that match this capture filter (BPF), such as 'tcp port 80'
+    #[arg(long, value_name = "BPF", help_heading = INPUT)]
+    pub filter: Option<String>,
+    /// Open TLS with the secrets of this key log (SSLKEYLOGFILE); repeatable
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
+    pub keylog: Vec<PathBuf>,
+    /// Write the comparison to this file; `-` is standard output
+    #[arg(short, long, value_name = "OUT", help_heading = OUTPUT)]
+    pub output: Option<PathBuf>,
+    /// text, json or markdown [default: by the ending of OUT]
+    #[arg(short, long, hide_possible_values = true, help_heading = OUTPUT)]
+    format: Option<FormatArg>,
+    /// The same as -f json
+    #[arg(long, conflicts_with = "format", help_heading = OUTPUT)]
+    json: bool,
+    /// Use colour: auto, always, never; NO_COLOR counts too
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true, help_heading = OUTPUT)]
+    pub color: ColorArg,
+    /// Times in this machine's zone, not UTC (not in JSON)
+    #[arg(long, help_heading = OUTPUT)]
+    pub local: bool,
+    /// Names are never looked up: nothing changes.
+    #[arg(short = 'n', hide = true, action = clap::ArgAction::Count)]
+    numeric: u8,
+}
+
+impl DiffArgs {
+    /// The format that was asked for, if any.
+    #[must_use]
+    pub fn format(&self) -> Option<FormatArg> {
+        self.format.or(self.json.then_some(FormatArg::Json))
+    }
+
+    /// The file to write to, if it is not standard output.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|it| *it != Path::new("-"))
+    }
 }
 
 /// How `hangup ladder` draws.

@@ -24,6 +24,7 @@ Examples:
   hangup report x.pcapng -o x.md           write a report for a ticket
   hangup report x.pcapng --error 'socket hang up'
   hangup ladder x.pcapng                   draw the worst finding's connection
+  hangup diff works.pcapng fails.pcapng    what differs between two captures
   hangup explain 'connection reset by peer'
   sudo hangup live -i eth0 tcp port 80     capture, and show what ends";
 
@@ -41,6 +42,13 @@ Examples:
   hangup ladder x.pcapng                   the worst finding's connection
   hangup ladder x.pcapng --connection 3,7-9
   hangup ladder x.pcapng -c 3 --hide-addresses --hide-payload";
+
+/// `hangup diff --help`.
+pub(super) const DIFF: &str = "\
+Examples:
+  hangup diff works.pcapng fails.pcapng
+  hangup diff works.pcapng fails.pcapng -o diff.md
+  hangup diff x.pcapng --connections 3,7";
 
 /// `hangup live --help`.
 pub(super) const LIVE: &str = "\
@@ -62,6 +70,7 @@ pub(super) fn of(command: Option<&str>) -> Option<&'static str> {
         None => Some(PROGRAM),
         Some("report") => Some(REPORT),
         Some("ladder") => Some(LADDER),
+        Some("diff") => Some(DIFF),
         Some("live") => Some(LIVE),
         Some("explain") => Some(EXPLAIN),
         Some(_) => None,
@@ -84,7 +93,7 @@ mod tests {
     /// What the examples show can be typed.
     #[test]
     fn the_examples_are_commands() {
-        for text in [PROGRAM, REPORT, LADDER, LIVE, EXPLAIN] {
+        for text in [PROGRAM, REPORT, LADDER, DIFF, LIVE, EXPLAIN] {
             for line in text.lines().skip(1) {
                 let command = line.rsplit("| hangup").next().unwrap_or_default();
                 let command = match line.contains("| hangup") {

@@ -17,6 +17,8 @@ mod clipboard_helper;
 #[cfg(feature = "ui")]
 mod config;
 #[cfg(feature = "cli")]
+mod diff;
+#[cfg(feature = "cli")]
 mod headless;
 #[cfg(feature = "cli")]
 mod interrupt;

@@ -63,9 +63,17 @@ pub(super) fn write_report(
     options: &report::ReportOptions,
     to: Option<(NewFile, &Path)>,
 ) -> Result<()> {
+    write_to(to, |out| report::write(snapshot, format, options, out))
+}
+
+/// Writes what `put` writes to a file, or to standard output.
+pub(super) fn write_to(
+    to: Option<(NewFile, &Path)>,
+    put: impl Fn(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
     let put = |out: &mut dyn Write| -> io::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 16, out);
-        report::write(snapshot, format, options, &mut out)?;
+        put(&mut out)?;
         out.flush()
     };
     match to {

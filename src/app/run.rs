@@ -24,7 +24,7 @@ use super::output::{
 use super::progress::ProgressLine;
 use super::sandbox::Needs;
 use super::session::Session;
-use super::{cli_examples, headless, interrupt, ladder, mistakes, sandbox};
+use super::{cli_examples, diff, headless, interrupt, ladder, mistakes, sandbox};
 #[cfg(feature = "ui")]
 use super::{clipboard_helper, tui, tui_loop};
 
@@ -98,6 +98,10 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
         Some(Command::Ladder(mut asked)) => {
             mistakes::translate(&mut asked.filter)?;
             ladder::ladder(&asked).and_then(print)
+        }
+        Some(Command::Diff(mut asked)) => {
+            mistakes::translate(&mut asked.filter)?;
+            diff::diff(&asked)
         }
         #[cfg(feature = "live")]
         Some(Command::Live(mut asked)) => {

@@ -5,6 +5,7 @@
 //! packets passes through [`crate::base::escape`]. The output depends only on the snapshot and the options.
 
 mod capture_advice;
+pub mod comparison;
 mod csv;
 mod explain;
 pub mod filter;
