@@ -1,4 +1,6 @@
-//! Two connections next to each other: both ladders, and the first event by which they differ.
+//! Two connections next to each other: what differs, both ladders, and the first event by which they differ.
+//!
+//! The differences are those of `hangup diff` (`report::comparison`), a line each as far as there is room.
 //!
 //! Compared are events in their order, not times, numbers or bytes: who sends a SYN, data, a FIN, a RST, a keep-alive
 //! probe or data again. Segments that continue what their sender is saying, and bare acknowledgements, are no events of
@@ -19,11 +21,16 @@ use crate::analysis::transcript::{ConnectionTranscript, SegmentKind, TranscriptS
 use crate::base::format::count;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
+use crate::report::comparison::lines_of_pair;
 use crate::report::rich_text::{StyledLine, Tone};
 use crate::report::wording::segment::{self, Detail};
 
 /// From this width on the ladders are next to each other, else one is above the other.
 const BESIDE: u16 = 120;
+/// From this height on there is a line for each of the first few facts that differ, else one for all.
+const TALL: u16 = 24;
+/// Those lines.
+const FACTS: usize = 4;
 /// Bytes of words of one event after which no more are added: a line shows less.
 const MAX_WORDS: usize = 200;
 
@@ -32,7 +39,12 @@ pub(super) struct CompareScreen {
     sides: [Side; 2],
     /// The side that keys move in.
     focus: usize,
+    /// Every fact that differs, in a line.
+    facts: Option<Vec<String>>,
+    /// The first event that differs.
     difference: Option<Difference>,
+    /// The first row of the body.
+    top: u16,
 }
 
 /// One of the two.
@@ -81,7 +93,9 @@ impl CompareScreen {
                 area: Rect::default(),
             }),
             focus: 0,
+            facts: None,
             difference: None,
+            top: 0,
         }
     }
 
@@ -105,7 +119,30 @@ impl CompareScreen {
         }
     }
 
-    /// The line above the ladders.
+    /// The lines about what differs, on a screen of this height.
+    fn facts(&self, height: u16) -> Vec<StyledLine> {
+        let Some(facts) = &self.facts else {
+            return Vec::new();
+        };
+        let most = match height >= TALL {
+            true => FACTS,
+            false => 1,
+        };
+        let line = |text: &String| StyledLine::default().plain(text.clone());
+        if facts.len() <= most {
+            return facts.iter().map(line).collect();
+        }
+        let rest = facts.len() - (most - 1);
+        let more = facts.iter().skip(most - 1);
+        let labels = more.filter_map(|it| it.split(": ").next());
+        let labels = labels.collect::<Vec<_>>().join(", ");
+        let rest = count(rest as u64, "difference", "differences");
+        let mut lines: Vec<_> = facts.iter().take(most - 1).map(line).collect();
+        lines.push(StyledLine::of(Tone::Warning, format!("{rest}: ")).plain(labels));
+        lines
+    }
+
+    /// The line about the first event that differs.
     fn verdict(&self) -> StyledLine {
         let [one, two] = self.sides.each_ref().map(|it| it.reread.id);
         let cut = self.sides.iter().any(|side| {
@@ -293,11 +330,13 @@ impl Screen for CompareScreen {
         if new {
             let both = self.sides.each_ref().map(|it| it.reread.transcript());
             if let [Some(one), Some(two)] = both {
+                self.facts = Some(lines_of_pair([&one.connection, &two.connection]));
                 self.difference = Some(difference(&events(one), &events(two)));
                 self.show_difference();
             }
         }
-        let areas = areas(body);
+        self.top = body.y;
+        let areas = areas(body, self.facts(body.height).len());
         for (side, area) in self.sides.iter_mut().zip(areas) {
             side.area = area;
             side.pane.lay(ladder(area));
@@ -337,8 +376,8 @@ impl Screen for CompareScreen {
     }
 
     fn click(&mut self, column: u16, row: u16, _cx: &ViewContext<'_>) -> KeyOutcome {
-        // The areas are relative to the screen, a click to the body; the line above the ladders is the body's first.
-        let top = self.sides[0].area.y.saturating_sub(1);
+        // The areas are relative to the screen, a click to the body.
+        let top = self.top;
         for (nth, side) in self.sides.iter_mut().enumerate() {
             let ladder = ladder(side.area);
             let row = (row + top).checked_sub(ladder.y);
@@ -353,13 +392,19 @@ impl Screen for CompareScreen {
     }
 
     fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
-        let line = Rect {
+        let mut line = Rect {
             x: area.x + 1.min(area.width),
             width: area.width.saturating_sub(2),
             height: 1.min(area.height),
             ..area
         };
-        self.verdict().draw(cx.look, line, buffer);
+        for text in self.facts(area.height).into_iter().chain([self.verdict()]) {
+            if line.y >= area.bottom() {
+                break;
+            }
+            text.draw(cx.look, line, buffer);
+            line.y += 1;
+        }
         for (nth, side) in self.sides.iter().enumerate() {
             if side.area.is_empty() {
                 continue;
@@ -400,11 +445,13 @@ impl Screen for CompareScreen {
     }
 }
 
-/// The areas of both sides, below a line for the difference.
-fn areas(body: Rect) -> [Rect; 2] {
+/// The areas of both sides, below the lines for these facts and one for the first event that differs.
+fn areas(body: Rect, facts: usize) -> [Rect; 2] {
+    let lines = u16::try_from(facts).unwrap_or(u16::MAX).saturating_add(1);
+    let lines = lines.min(body.height);
     let rest = Rect {
-        y: body.y + 1.min(body.height),
-        height: body.height.saturating_sub(1),
+        y: body.y + lines,
+        height: body.height - lines,
         ..body
     };
     match rest.width >= BESIDE {
