@@ -4,8 +4,9 @@
 //! seen, and its source; `error_texts_protocols.tsv` has those of programs that speak other protocols than HTTP. Variable
 //! parts are `…`. A row without a text is a program that swallows the fault.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
+
+use hashbrown::HashMap;
 
 use super::basis::Basis;
 use super::product::{NamedProduct, PRODUCTS, Product, Role, product};
@@ -56,16 +57,24 @@ pub(super) fn source(number: &str) -> &'static str {
     index.and_then(|it| SOURCES.get(it)).copied().unwrap_or("")
 }
 
-/// All texts.
-pub(crate) static FACTS: LazyLock<Vec<ErrorText>> = LazyLock::new(|| {
-    let files = [
-        include_str!("error_texts.tsv"),
-        include_str!("error_texts_more.tsv"),
-        include_str!("error_texts_faults.tsv"),
-        include_str!("error_texts_protocols.tsv"),
-    ];
-    let rows = files.into_iter().flat_map(table::rows);
-    let mut facts: Vec<ErrorText> = rows.filter_map(fact).collect();
+const FILES: [&str; 4] = [
+    include_str!("error_texts.tsv"),
+    include_str!("error_texts_more.tsv"),
+    include_str!("error_texts_faults.tsv"),
+    include_str!("error_texts_protocols.tsv"),
+];
+
+/// All texts, in the order of the tables.
+pub(crate) static FACTS: LazyLock<Vec<ErrorText>> = LazyLock::new(|| facts(lines()));
+
+/// The lines of all tables, without their header lines.
+fn lines() -> impl Iterator<Item = &'static str> {
+    FILES.into_iter().flat_map(table::lines)
+}
+
+/// The texts of these lines, which must be all lines of their products.
+fn facts(lines: impl Iterator<Item = &'static str>) -> Vec<ErrorText> {
+    let mut facts: Vec<ErrorText> = lines.filter_map(table::row).filter_map(fact).collect();
     let mut newest: HashMap<&'static str, u32> = HashMap::new();
     for fact in &facts {
         let from = leading_number(fact.versions).unwrap_or(0);
@@ -81,24 +90,49 @@ pub(crate) static FACTS: LazyLock<Vec<ErrorText>> = LazyLock::new(|| {
         fact.superseded = last.is_some_and(|last| newest.is_some_and(|newest| newest > last));
     }
     facts
-});
+}
 
-/// The texts of a product for an event, best evidence first.
-type ErrorTextIndex = HashMap<(LogSide, &'static str, WireEvent), Vec<&'static ErrorText>>;
+/// The texts of one product. They are read when they are first wanted: a report is about a few of the products.
+#[derive(Default)]
+struct ProductTexts {
+    lines: Vec<&'static str>,
+    facts: OnceLock<Vec<ErrorText>>,
+    by_event: OnceLock<ErrorTextIndex>,
+}
 
-static INDEX: LazyLock<ErrorTextIndex> = LazyLock::new(|| {
-    let mut index = ErrorTextIndex::new();
-    for fact in FACTS.iter() {
-        for event in &fact.events {
-            let key = (fact.side, fact.product.name, *event);
-            index.entry(key).or_default().push(fact);
+/// The texts for an event, best evidence first.
+type ErrorTextIndex = HashMap<(LogSide, WireEvent), Vec<&'static ErrorText>>;
+
+static TEXTS: LazyLock<HashMap<&'static str, ProductTexts>> = LazyLock::new(|| {
+    let mut texts: HashMap<&'static str, ProductTexts> = HashMap::new();
+    for line in lines() {
+        let mut tabs = memchr::memchr_iter(b'\t', line.as_bytes());
+        let product = tabs.next().zip(tabs.next());
+        if let Some(name) = product.and_then(|(side, end)| line.get(side + 1..end)) {
+            texts.entry(name).or_default().lines.push(line);
         }
     }
-    for facts in index.values_mut() {
-        facts.sort_by_key(|fact| (fact.superseded, fact.basis));
-    }
-    index
+    texts
 });
+
+impl ProductTexts {
+    fn of(&'static self, side: LogSide, event: WireEvent) -> Option<&'static [&'static ErrorText]> {
+        let by_event = self.by_event.get_or_init(|| {
+            let facts = self.facts.get_or_init(|| facts(self.lines.iter().copied()));
+            let mut index = ErrorTextIndex::new();
+            for fact in facts {
+                for event in &fact.events {
+                    index.entry((fact.side, *event)).or_default().push(fact);
+                }
+            }
+            for facts in index.values_mut() {
+                facts.sort_by_key(|fact| (fact.superseded, fact.basis));
+            }
+            index
+        });
+        by_event.get(&(side, event)).map(Vec::as_slice)
+    }
+}
 
 fn fact(row: [&'static str; 11]) -> Option<ErrorText> {
     let [
@@ -429,13 +463,16 @@ fn facts_of_one(
     product: &'static Product,
     version: Option<&str>,
 ) -> Vec<&'static ErrorText> {
+    let Some(texts) = TEXTS.get(product.name) else {
+        return Vec::new();
+    };
     let mut at = Some(event);
     while let Some(event) = at {
-        if let Some(known) = INDEX.get(&(side, product.name, event)) {
+        if let Some(known) = texts.of(side, event) {
             let fit = |it: &&&'static ErrorText| covers(it.versions, version);
             let fitting: Vec<_> = known.iter().filter(fit).copied().collect();
             return if fitting.is_empty() {
-                known.clone()
+                known.to_vec()
             } else {
                 fitting
             };
@@ -498,20 +535,14 @@ mod tests {
 
     #[test]
     fn the_tables_are_well_formed_and_every_fact_has_a_source() {
-        let files = [
-            include_str!("error_texts.tsv"),
-            include_str!("error_texts_more.tsv"),
-            include_str!("error_texts_faults.tsv"),
-            include_str!("error_texts_protocols.tsv"),
-        ];
         let mut rows = 0;
-        for file in files {
+        for file in FILES {
             table::well_formed::<11>(file);
             rows += file.lines().count() - 1;
         }
         table::well_formed::<2>(include_str!("sources.tsv"));
         assert_eq!(FACTS.len(), rows);
-        for row in files.into_iter().flat_map(table::rows::<11>) {
+        for row in FILES.into_iter().flat_map(table::rows::<11>) {
             for event in row[3].split(' ') {
                 assert!(WireEvent::named(event).is_some(), "{row:?}");
             }

@@ -5,16 +5,33 @@
 
 /// The rows of a table with `N` columns, without its header line.
 pub(super) fn rows<const N: usize>(text: &'static str) -> impl Iterator<Item = [&'static str; N]> {
-    text.lines().skip(1).filter_map(row)
+    lines(text).filter_map(row)
 }
 
-fn row<const N: usize>(line: &'static str) -> Option<[&'static str; N]> {
-    let mut fields = line.split('\t');
+/// The lines of a table, without its header line.
+pub(super) fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
+    let mut start = 0;
+    let lines = memchr::memchr_iter(b'\n', text.as_bytes()).filter_map(move |end| {
+        let line = text.get(start..end);
+        start = end + 1;
+        line
+    });
+    lines.skip(1)
+}
+
+/// The fields of a line.
+pub(super) fn row<const N: usize>(line: &'static str) -> Option<[&'static str; N]> {
+    let mut tabs = memchr::memchr_iter(b'\t', line.as_bytes());
     let mut row = [""; N];
-    for field in &mut row {
-        *field = fields.next()?;
+    let (last, fields) = row.split_last_mut()?;
+    let mut start = 0;
+    for field in fields {
+        let end = tabs.next()?;
+        *field = line.get(start..end)?;
+        start = end + 1;
     }
-    fields.next().is_none().then_some(row)
+    *last = line.get(start..)?;
+    tabs.next().is_none().then_some(row)
 }
 
 /// A field, unless it is empty.

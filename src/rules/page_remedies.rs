@@ -1,6 +1,6 @@
 //! The remedies on the rules' pages.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use hashbrown::HashMap;
 
@@ -11,20 +11,29 @@ use super::rule::Rule;
 impl Rule {
     /// The remedies on the page, in its order: the likeliest first.
     pub(super) fn remedies(&self) -> Vec<Remedy> {
-        PAGES.get(self.name).cloned().unwrap_or_default()
+        let page = PAGES.get(self.name);
+        page.map_or_else(Vec::new, |(rule, page)| {
+            page.get_or_init(|| read(rule)).clone()
+        })
     }
 }
 
-/// The remedies of all pages. They are read once, as a rule may find a case on every connection.
-static PAGES: LazyLock<HashMap<&'static str, Vec<Remedy>>> = LazyLock::new(|| {
-    let read = |rule: &Rule| {
-        let points = rule.remedy_points().into_iter();
-        // As many as there are points on all pages, once.
-        let points = points.map(|point| Remedy::from_table(String::leak(point)));
-        (rule.name, points.collect())
-    };
-    CATALOGUE.iter().map(|rule| read(rule)).collect()
-});
+/// The remedies of all pages. Each page is read once, as a rule may find a case on every connection.
+static PAGES: LazyLock<HashMap<&'static str, (&'static Rule, OnceLock<Vec<Remedy>>)>> =
+    LazyLock::new(|| {
+        let pages = CATALOGUE.iter();
+        pages
+            .map(|rule| (rule.name, (*rule, OnceLock::new())))
+            .collect()
+    });
+
+fn read(rule: &Rule) -> Vec<Remedy> {
+    let points = rule.remedy_points().into_iter();
+    // As many as there are points on all pages, once.
+    points
+        .map(|point| Remedy::from_table(String::leak(point)))
+        .collect()
+}
 
 #[cfg(test)]
 mod tests {
