@@ -71,9 +71,13 @@ impl Analysis {
     ) -> Result<Self, AnalysisError> {
         let selection = ReportSelection::of(options, Presence::Required)?;
         let source = capture::open(paths, open)?;
-        let mut source = selection.keyed(source, false);
+        let (mut source, is_small) = capture::begun(selection.keyed(source, false))?;
         let settings = selection.settings();
-        let output = engine::analyse(&mut *source, &settings, selection.threads(), progress)?;
+        let threads = match options.threads {
+            None if is_small => 1,
+            _ => selection.threads(),
+        };
+        let output = engine::analyse(&mut *source, &settings, threads, progress)?;
         Ok(judge::judge(
             output,
             source.files(),

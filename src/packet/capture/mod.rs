@@ -4,6 +4,7 @@
 //! batches can move to another thread. [`open`] reads one or several files and pipes as one timeline.
 
 mod aside;
+mod begun;
 mod classic;
 #[cfg(feature = "compressed")]
 mod decoders;
@@ -34,6 +35,7 @@ mod wrapped;
 mod write;
 
 pub(crate) use aside::aside;
+pub(crate) use begun::begun;
 pub use error::CaptureError;
 pub(crate) use files::MAX_RUNS;
 pub use files::{OpenOptions, open, read};
