@@ -199,6 +199,9 @@ pub(crate) fn default_time(
     protocols: &[&str],
     product: Option<&str>,
 ) -> Option<DefaultTime> {
+    if time.as_secs_f64() + SLACK_SECONDS < LEAST_SECONDS {
+        return None;
+    }
     let mut candidates = timer_candidates(time.as_secs_f64(), running, protocols);
     // One close alone must not be early: a timer fires late. (Of many closes the median may be.)
     candidates.retain(|timer| {
@@ -290,8 +293,8 @@ pub(crate) fn timer_candidates(
 ) -> Vec<&'static Timer> {
     let mut found: Vec<_> = TIMERS
         .iter()
-        .filter(|timer| timer.is_checked() && timer.running == running)
-        .filter(|timer| timer.speaks(protocols) && fires_at(timer, seconds))
+        .filter(|timer| timer.running == running && fires_at(timer, seconds))
+        .filter(|timer| timer.is_checked() && timer.speaks(protocols))
         .collect();
     found.sort_by(|a, b| {
         let off = |timer: &Timer| (timer.seconds - seconds).abs();
@@ -304,13 +307,16 @@ pub(crate) fn timer_candidates(
 
 fn fires_at(timer: &Timer, seconds: f64) -> bool {
     let slack = SLACK_SECONDS.max(timer.seconds * SLACK_SHARE);
+    if seconds < timer.seconds - slack {
+        return false;
+    }
     let late = LATE_SECONDS
         .iter()
         .find(|(product, phases, _)| {
             timer.product.starts_with(product) && phases.contains(&timer.running)
         })
         .map_or(0.0, |(.., late)| *late);
-    seconds >= timer.seconds - slack && seconds <= timer.seconds + slack + late
+    seconds <= timer.seconds + slack + late
 }
 
 #[cfg(test)]

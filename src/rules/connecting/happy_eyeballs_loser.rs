@@ -1,5 +1,6 @@
 //! Of two connects to two addresses of a server, the slower one was dropped.
 
+use std::cell::LazyCell;
 use std::time::Duration;
 
 use crate::analysis::connection::{By, ConnectionSummary, Opening};
@@ -73,7 +74,7 @@ const APART: Duration = Duration::from_millis(350);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let all = hosts.connections;
-    let used = Alternatives::new(all, |it| it.spoke[0]);
+    let used = LazyCell::new(|| Alternatives::new(all, |it| it.spoke[0]));
     let mut found = Vec::new();
     for loser in all {
         if loser.spoke != [false; 2]

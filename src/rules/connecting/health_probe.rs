@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hashbrown::HashMap;
+
 use crate::analysis::connection::{By, ConnectionSummary, How, Opening};
 use crate::analysis::hosts::{Hosts, Measured, Period};
 use crate::base::certainty::Certainty;
@@ -126,9 +128,17 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     for host_pairs in hosts.busy(HALF_OPEN) {
         let all = host_pairs.connections.len();
+        let own = || host_pairs.connections.iter();
+        // Most clients make other requests each time: what is rare is not collected.
+        let mut counts: HashMap<Kind, usize, foldhash::fast::FixedState> = HashMap::default();
+        for kind in own().copied().filter_map(kind_of) {
+            *counts.entry(kind).or_default() += 1;
+        }
         let mut kinds: BTreeMap<Kind, Vec<&ConnectionSummary>> = BTreeMap::new();
-        for it in host_pairs.connections {
-            if let Some(kind) = kind_of(it) {
+        for it in own().copied() {
+            let kind = kind_of(it);
+            let often = kind.filter(|kind| counts.get(kind).is_some_and(|it| *it >= HALF_OPEN));
+            if let Some(kind) = often {
                 kinds.entry(kind).or_default().push(it);
             }
         }
@@ -153,7 +163,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
 }
 
 /// What a probe does.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Kind {
     /// It connects.
     Silent,
