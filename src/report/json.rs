@@ -5,6 +5,7 @@
 //! them; fields may be added, and an unknown value is `null`, never left out. Text from packets passes through
 //! [`escape`]. Analysis types are deliberately not `Serialize`: a rename there must not change the schema.
 
+mod chunks;
 mod layers;
 mod row;
 #[cfg(test)]
@@ -49,8 +50,12 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     row(out, &SearchRow::of(snapshot))?;
     write!(out, ",\n\"ignored\":")?;
     row(out, &IgnoredRow::of(snapshot))?;
-    let connections = view.shown().map(|it| ConnectionRow::new(it, view));
-    rows(out, "connections", connections)?;
+    write!(out, ",\n\"connections\":[")?;
+    chunks::write(view, out, |view, place, connection, out| {
+        out.extend_from_slice(if place == 0 { b"\n" } else { b",\n" });
+        row(out, &ConnectionRow::new(connection, view))
+    })?;
+    write!(out, "]")?;
     rows(
         out,
         "findings",
@@ -81,9 +86,9 @@ pub(super) fn write_lines(view: &View<'_>, out: &mut dyn Write) -> io::Result<()
     if let Some(ignored) = IgnoredRow::of(snapshot) {
         line(out, "ignored", &ignored)?;
     }
-    for connection in view.shown() {
-        line(out, "connection", &ConnectionRow::new(connection, view))?;
-    }
+    chunks::write(view, out, |view, _, connection, out| {
+        line(out, "connection", &ConnectionRow::new(connection, view))
+    })?;
     for finding in &snapshot.findings {
         line(out, "finding", &FindingRow::new(finding, &snapshot.frames))?;
     }
@@ -108,11 +113,15 @@ fn rows<R: Serialize>(
     write!(out, "]")
 }
 
-fn row(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+fn row<W: Write + ?Sized>(out: &mut W, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(out, value).map_err(io::Error::from)
 }
 
-fn line(out: &mut dyn Write, kind: &'static str, object: &impl Serialize) -> io::Result<()> {
+fn line<W: Write + ?Sized>(
+    out: &mut W,
+    kind: &'static str,
+    object: &impl Serialize,
+) -> io::Result<()> {
     row(out, &NdjsonLine { kind, object })?;
     writeln!(out)
 }

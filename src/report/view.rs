@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{ReportOptions, Shown};
 use crate::analysis::connection::{Connection, Who};
@@ -18,19 +19,54 @@ pub(super) struct View<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) options: &'a ReportOptions,
     shown: Shown,
-    findings_index: FindingsIndex,
+    findings_index: Arc<FindingsIndex>,
+    relays: Arc<Relays>,
     predictor: RefCell<Predictor>,
+}
+
+/// What a view is made of. Each thread that writes makes its own, as a view keeps the texts it has predicted.
+#[derive(Clone)]
+pub(super) struct ViewParts<'a> {
+    snapshot: &'a Snapshot,
+    options: &'a ReportOptions,
+    shown: Shown,
+    findings_index: Arc<FindingsIndex>,
+    relays: Arc<Relays>,
+}
+
+impl<'a> From<ViewParts<'a>> for View<'a> {
+    fn from(parts: ViewParts<'a>) -> Self {
+        Self {
+            snapshot: parts.snapshot,
+            options: parts.options,
+            shown: parts.shown,
+            findings_index: parts.findings_index,
+            predictor: RefCell::new(Predictor::with(Arc::clone(&parts.relays))),
+            relays: parts.relays,
+        }
+    }
 }
 
 impl<'a> View<'a> {
     /// `usual` is the format's default for which connections to show.
     pub(super) fn new(snapshot: &'a Snapshot, options: &'a ReportOptions, usual: Shown) -> Self {
-        Self {
+        Self::from(ViewParts {
             snapshot,
             options,
             shown: options.connections.unwrap_or(usual),
-            findings_index: FindingsIndex::new(snapshot),
-            predictor: RefCell::new(Predictor::with(Relays::new(&snapshot.connections))),
+            findings_index: Arc::new(FindingsIndex::new(snapshot)),
+            relays: Arc::new(Relays::new(&snapshot.connections)),
+        })
+    }
+
+    /// What another view of the same is made of.
+    pub(super) fn parts(&self) -> ViewParts<'a> {
+        ViewParts {
+            snapshot: self.snapshot,
+            options: self.options,
+            shown: self.shown,
+            findings_index: Arc::clone(&self.findings_index),
+            relays: Arc::clone(&self.relays),
         }
     }
 
