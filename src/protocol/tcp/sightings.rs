@@ -19,7 +19,7 @@ const ROOM: usize = 6;
 /// Hashes of the latest segments of one endpoint.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sightings {
-    hashes: [u32; ROOM],
+    hashes: [u64; ROOM],
     places: [u32; ROOM],
     /// Microseconds, wrapping every 71 minutes; the window is far shorter.
     times: [u32; ROOM],
@@ -77,7 +77,7 @@ impl Sightings {
 }
 
 /// Hash of what stays the same when a packet is captured twice: all but time to live and the link layer.
-fn identity_hash(segment: &Segment<'_>) -> u32 {
+fn identity_hash(segment: &Segment<'_>) -> u64 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
     let times = segment.options.timestamps.unwrap_or_default();
     let words = [
@@ -99,7 +99,7 @@ fn identity_hash(segment: &Segment<'_>) -> u32 {
         hash ^= hash >> 29;
     }
     // Zero marks an empty slot.
-    ((hash >> 32) as u32).max(1)
+    hash.max(1)
 }
 
 /// Hash of what differs between two sightings: link layer, interface, time to live and VLAN.
