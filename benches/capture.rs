@@ -67,6 +67,7 @@ fn frames(mut each: impl FnMut(&Frame<'_>)) {
             link: LinkType(1),
             interface: 0,
             length: LENGTH as u32,
+            passage: hangup::base::passage::Passage::Unknown,
             data: &data,
         });
     }

@@ -65,6 +65,7 @@ fn decode_all(bencher: divan::Bencher<'_, '_>, data: &[Vec<u8>]) {
                     link: LinkType(1),
                     interface: 0,
                     length: data.len() as u32,
+                    passage: hangup::base::passage::Passage::Unknown,
                     data,
                 };
                 let decoded = decoder.decode(divan::black_box(&frame));

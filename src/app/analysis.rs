@@ -10,6 +10,7 @@ use super::options::{AnalysisError, AnalysisOptions};
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine;
 use crate::packet::capture::{self, OpenOptions};
+use crate::packet::places;
 use crate::protocol::tls::secrets::KeyStore;
 use crate::report::snapshot::{CaptureSummary, Snapshot};
 use crate::report::{self, Format, ReportOptions};
@@ -38,7 +39,8 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// Reads and analyses captures: pcap and pcapng, compressed or not, `-` for standard input. Several are one timeline.
+    /// Reads and analyses captures: pcap and pcapng, compressed or not, `-` for standard input. Several are one
+    /// timeline, or places that show the same connections.
     ///
     /// # Errors
     /// If one of them cannot be read at all. A file that is cut short or damaged is analysed as far as it goes, which
@@ -70,7 +72,7 @@ impl Analysis {
         progress: &mut dyn FnMut(u64),
     ) -> Result<Self, AnalysisError> {
         let selection = ReportSelection::of(options, Presence::Required)?;
-        let source = capture::open(paths, open)?;
+        let source = places::open(paths, open)?;
         let (mut source, is_small) = capture::begun(selection.keyed(source, false))?;
         let settings = selection.settings();
         let threads = match options.threads {

@@ -328,6 +328,7 @@ fn summary(files: &[FileSummary], lost: Loss, stats: &EngineStats) -> CaptureSum
             offset: damage.offset,
             reason: damage.reason.clone(),
         }),
+        vantage: file.vantage,
     });
     CaptureSummary {
         inputs: inputs.collect(),

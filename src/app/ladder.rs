@@ -23,7 +23,8 @@ use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::format::counted;
 use crate::base::frame_ref::FrameNumber;
 use crate::ladder::{Recorder, RecorderNotes, Redaction};
-use crate::packet::capture::{self, Batch, Fill, OpenOptions, Source};
+use crate::packet::capture::{Batch, Fill, OpenOptions, Source};
+use crate::packet::places;
 use crate::protocol::tls::secrets::KeyStore;
 use crate::report;
 use crate::report::snapshot::Snapshot;
@@ -67,7 +68,7 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
         };
         wanted.push(connection);
     }
-    let open = || capture::open(&files, &from);
+    let open = || places::open(&files, &from);
     let mut drawn = Vec::new();
     match asked.format {
         cli::LadderFormatArg::Picture => {
@@ -247,7 +248,7 @@ pub(super) fn pictures(
         .filter_map(|it| snapshot.connection_summary(it.id));
     let wanted: Vec<ConnectionSummary> = wanted.copied().collect();
     // If a file was removed in the meantime, the report has no ladders.
-    let read = capture::open(&files, open).ok().and_then(|mut source| {
+    let read = places::open(&files, open).ok().and_then(|mut source| {
         ConnectionTranscript::read_many(&mut *source, &wanted, Some(keys), last).ok()
     });
     read.unwrap_or_default().into_iter().map(Arc::new).collect()

@@ -12,6 +12,7 @@ use crate::packet::capture::{
     FileSummary, MAX_COMMENTS, MAX_INTERFACES, MAX_NAMES, MAX_RUNS, MAX_SECRET_BYTES,
 };
 use crate::packet::decode::{MAX_CONTEXTS, MAX_DATAGRAMS, MAX_FRAGMENT_BYTES, MAX_PIECES};
+use crate::packet::places::{self, MAX_FLOWS, MAX_ITEMS};
 use crate::protocol::dns::{MAX_ADDRESSES, MAX_IN_SEGMENT, MAX_LOOKUPS, MAX_RECORDS};
 use crate::protocol::h2::{MAX_GOAWAYS, MAX_OPEN, MAX_STREAMS, MAX_WEBSOCKETS};
 use crate::protocol::http::{
@@ -40,7 +41,7 @@ pub struct Limit {
 
 /// All limits at which something is lost that a reader could miss. Left out are those of a page or a screen, which say
 /// themselves what they leave out, and those that no valid input reaches.
-pub const LIMITS: [Limit; 36] = [
+pub const LIMITS: [Limit; 37] = [
     Limit {
         name: "open-connections",
         values: &[(MAX_LIVE * PARTITIONS, "connections")],
@@ -260,6 +261,15 @@ pub const LIMITS: [Limit; 36] = [
         line: "changes between several files were not recorded: frames after them have their number in all files together",
     },
     Limit {
+        name: "places",
+        values: &[
+            (MAX_ITEMS, "frames"),
+            (places::MAX_HELD_BYTES, "bytes"),
+            (MAX_FLOWS, "connections of one place"),
+        ],
+        line: "packets were not looked for at the other place of capture, because too many waited: whether they passed both is not known",
+    },
+    Limit {
         name: "findings-remembered",
         values: &[(MAX_REMEMBERED, "findings")],
         line: "findings already reported live were forgotten; if they recurred, they were reported again",
@@ -330,6 +340,12 @@ impl Beyond<'_> {
             "record-offsets" => bounds.places,
             "vlans" => bounds.vlans,
             "findings-remembered" => self.forgotten,
+            "places" => self
+                .files
+                .iter()
+                .filter_map(|it| it.vantage)
+                .map(|it| it.hurried)
+                .sum(),
             "frame-runs" => self.files.iter().map(|it| it.more_runs).sum(),
             _ => 0,
         }
@@ -343,6 +359,7 @@ mod tests {
     use super::*;
     use crate::analysis::connection::{By, ConnectionOutcome, FineReason, How, Phase};
     use crate::analysis::engine::LimitCount;
+    use crate::base::passage::Vantage;
 
     #[test]
     fn each_limit_has_its_count_and_its_line() {
@@ -389,6 +406,10 @@ mod tests {
         let files = [FileSummary {
             left_out: 17,
             more_runs: 18,
+            vantage: Some(Vantage {
+                hurried: 35,
+                ..Vantage::default()
+            }),
             ..FileSummary::default()
         }];
         let hit = hits(&Beyond {

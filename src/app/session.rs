@@ -30,6 +30,7 @@ use crate::packet::capture::{
     self, Batch, CaptureError, FileSummary, Fill, OpenOptions, PcapngWriter, Recent, RecentLimits,
     Recording, Rotation, Source,
 };
+use crate::packet::places;
 use crate::protocol::tls::secrets::KeyStore;
 use crate::report::snapshot::{
     AnalysisControl, BackgroundResult, ReadProgress, ReadStage, SnapshotWatch,
@@ -176,7 +177,7 @@ impl Session {
         let mut settings = wanted.settings();
         let (source, of, again) = match sizes {
             Some(sizes) if !follow => {
-                let source = capture::open(&files, &options)?;
+                let source = places::open(&files, &options)?;
                 (source, Some(sizes.iter().sum()), again)
             }
             // Input of unknown length. A file can be read again, a pipe cannot.
@@ -419,7 +420,7 @@ impl Reopen {
     fn open(&self) -> Result<Box<dyn Source>, String> {
         match self {
             Self::Files(paths, options) => {
-                capture::open(paths, options).map_err(|error| error.to_string())
+                places::open(paths, options).map_err(|error| error.to_string())
             }
             Self::Recent(recent) => Ok(recent.source()),
         }

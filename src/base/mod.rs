@@ -8,6 +8,7 @@ pub mod flow_end;
 pub mod format;
 pub mod frame_ref;
 pub mod net;
+pub mod passage;
 pub mod seq;
 pub mod shell;
 pub mod time;

@@ -60,6 +60,7 @@ impl OwnedFrame {
             link: ETHERNET,
             interface: 0,
             length: self.length,
+            passage: crate::base::passage::Passage::Unknown,
             data: &self.bytes,
         }
     }

@@ -12,6 +12,7 @@ mod row;
 mod schema;
 mod search_result;
 mod tls;
+mod vantage;
 
 use row::{BothSides, JsonTime, millis, text};
 use std::borrow::Cow;
@@ -32,6 +33,7 @@ use crate::protocol::http::{
 };
 use crate::report::json::search_result::{IgnoredRow, SearchRow};
 use crate::report::json::tls::TlsRow;
+use crate::report::json::vantage::VantageRow;
 use crate::report::snapshot::InputSummary;
 use crate::report::wording::terms;
 use crate::rules::Finding;
@@ -65,6 +67,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             .map(|it| FindingRow::new(it, &snapshot.frames)),
     )?;
     rows(out, "sockets", snapshot.sockets.iter().map(SocketsRow::new))?;
+    rows(out, "vantages", VantageRow::all(&snapshot.summary.inputs))?;
     writeln!(out, "}}")
 }
 
@@ -94,6 +97,9 @@ pub(super) fn write_lines(view: &View<'_>, out: &mut dyn Write) -> io::Result<()
     }
     for sockets in &snapshot.sockets {
         line(out, "sockets", &SocketsRow::new(sockets))?;
+    }
+    for vantage in VantageRow::all(&snapshot.summary.inputs) {
+        line(out, "vantage", &vantage)?;
     }
     Ok(())
 }
@@ -446,6 +452,10 @@ struct SentRow {
     acknowledged: u64,
     /// Time to live or hop limit of its segments; 0 if none was seen.
     ttl: u8,
+    /// Segments that were lost between two places of capture.
+    lost_between_places: u32,
+    /// Segments with its address that it did not send, as two places of capture show.
+    forged: u32,
 }
 
 /// A side's first FIN or RST.
@@ -464,6 +474,8 @@ struct CloseRow {
     received: u64,
     /// Whether it had the other side's FIN by then.
     knew_fin: bool,
+    /// What another place of capture shows of it: `both`, `lost` or `forged`; `null` if that is not known.
+    passage: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -633,6 +645,8 @@ impl SentRow {
             zero_windows: sent.zero_windows,
             acknowledged: sent.acknowledged,
             ttl: sent.ttl,
+            lost_between_places: sent.passages.lost,
+            forged: sent.passages.forged,
         }
     }
 }
@@ -646,6 +660,7 @@ impl CloseRow {
             sent: event.sent,
             received: event.received,
             knew_fin: event.knew_fin,
+            passage: terms::passage(event.passage),
         }
     }
 }

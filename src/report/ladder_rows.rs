@@ -8,7 +8,9 @@
 //! ✖ 6   5.329            │◀──────────────────── RST ──│  CLOSED
 //! ```
 //!
-//! A RST that a box between the hosts sent in the name of one of them begins between the lifelines.
+//! A RST that a box between the hosts sent in the name of one of them begins between the lifelines. A segment that one of
+//! two places of capture has and the other must have had ends where it was lost, and a dotted bar stands for the place that
+//! does not have it.
 
 use super::rich_text::{StyledLine, Tone};
 use super::wording::segment::Detail;
@@ -18,6 +20,7 @@ use crate::analysis::transcript::{
     ConnectionTranscript, SegmentKind, TranscriptRow, TranscriptStep,
 };
 use crate::base::net::Flags;
+use crate::base::passage::Passage;
 
 /// Columns between the lifelines, at least.
 const ARROW: usize = 16;
@@ -31,8 +34,10 @@ pub(crate) struct LadderGlyphs {
     pub(crate) arrow: [&'static str; 3],
     /// The shaft of a retransmission.
     pub(crate) again: &'static str,
-    /// Where an arrow begins that neither host sent.
+    /// Where an arrow begins that neither host sent, or ends that did not arrive.
     pub(crate) between: &'static str,
+    /// A place of capture that does not have the segment.
+    pub(crate) place: &'static str,
     /// A pause between two segments: short, long.
     pub(crate) pauses: [&'static str; 2],
     /// Rows or text that are left out.
@@ -46,6 +51,7 @@ impl LadderGlyphs {
         arrow: ["◀", "─", "▶"],
         again: "┄",
         between: "╳",
+        place: "┊",
         pauses: ["┄", "═"],
         more: "…",
     };
@@ -56,6 +62,7 @@ impl LadderGlyphs {
         arrow: ["<", "-", ">"],
         again: "-",
         between: "x",
+        place: ":",
         pauses: ["-", "="],
         more: "~",
     };
@@ -99,6 +106,8 @@ pub(crate) struct SegmentRow {
     pub(crate) is_again: bool,
     /// Sent by a box between the hosts.
     pub(crate) is_injected: bool,
+    /// What the other place of capture shows of it.
+    pub(crate) passage: Passage,
 }
 
 impl SegmentRow {
@@ -118,6 +127,7 @@ impl SegmentRow {
             tone: tone(step, &reread.connection),
             is_again: step.kind == SegmentKind::Again,
             is_injected: is_injected(&reread.connection, step),
+            passage: step.passage,
         })
     }
 }
@@ -139,9 +149,10 @@ fn tone(step: &TranscriptStep, connection: &Connection) -> Tone {
 /// Whether this RST is not the work of the host that it names.
 fn is_injected(connection: &Connection, step: &TranscriptStep) -> bool {
     let teardown = &connection.teardown;
-    step.flags.has(Flags::RST)
+    let ended = step.flags.has(Flags::RST)
         && teardown.how == How::Reset(ResetKind::Foreign)
-        && teardown.frame == step.frame
+        && teardown.frame == step.frame;
+    ended || step.passage == Passage::Forged
 }
 
 /// The state of a side after a step, if it is another than before.
@@ -333,6 +344,9 @@ impl LadderColumns {
         } else {
             shaft
         };
+        if row.passage.is_lost() {
+            return self.lost(row, line, shaft);
+        }
         let (reach, origin) = match row.is_injected {
             true => (self.arrow / 2, self.glyphs.between),
             false => (self.arrow, ""),
@@ -340,7 +354,7 @@ impl LadderColumns {
         let taken = 6 + usize::from(row.is_injected);
         let text = self.cut(&row.text, reach.saturating_sub(taken));
         let body = reach.saturating_sub((self.measure)(&text) + taken - 1);
-        let rest = " ".repeat(self.arrow - reach);
+        let rest = self.beyond(row, self.arrow - reach);
         let text = format!(" {text} ");
         match row.from {
             Who::Client => line
@@ -358,6 +372,44 @@ impl LadderColumns {
                 .with(row.tone, origin)
                 .faint(rest),
         }
+    }
+
+    /// The arrow of a segment that was lost between two places.
+    fn lost(&self, row: &SegmentRow, line: StyledLine, shaft: &str) -> StyledLine {
+        let reach = self.arrow / 2;
+        let text = self.cut(&row.text, reach.saturating_sub(6));
+        let body = reach.saturating_sub((self.measure)(&text) + 5);
+        let rest = self.beyond(row, self.arrow - reach);
+        let text = format!(" {text} ");
+        let end = self.glyphs.between;
+        match row.from {
+            Who::Client => line
+                .faint(shaft.repeat(2))
+                .with(row.tone, text)
+                .faint(shaft.repeat(body))
+                .with(Tone::Error, end)
+                .faint(rest),
+            Who::Server => line
+                .faint(rest)
+                .with(Tone::Error, end)
+                .faint(shaft.repeat(body))
+                .with(row.tone, text)
+                .faint(shaft.repeat(2)),
+        }
+    }
+
+    /// The part of the way that a segment did not take, with the place of capture on it.
+    fn beyond(&self, row: &SegmentRow, width: usize) -> String {
+        if !row.passage.is_one_sided() || width < 3 {
+            return " ".repeat(width);
+        }
+        let at = width / 2;
+        format!(
+            "{}{}{}",
+            " ".repeat(at),
+            self.glyphs.place,
+            " ".repeat(width - at - 1)
+        )
     }
 
     /// Cuts a text to a width.

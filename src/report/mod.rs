@@ -22,6 +22,7 @@ mod options;
 mod overview;
 mod page;
 mod page_ladder;
+mod places;
 pub mod rich_text;
 pub(crate) mod rule_page;
 mod search_result;

@@ -15,7 +15,7 @@ use super::finding_order::{FindingSection, ranges, sections};
 use super::groups::{ConnectionGroup, MOST, groups};
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
-use super::{Shown, finding, search_result};
+use super::{Shown, finding, places, search_result};
 use crate::analysis::connection::{Connection, ConnectionOutcome, UnknownReason};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::escape::escape;
@@ -204,6 +204,9 @@ impl<'v, 'a> Page<'v, 'a> {
         }
         if let Some(more @ 1..) = summary.inputs.len().checked_sub(FILES) {
             sheet.detail("File", &format!("and {} more", number(more as u64)).into())?;
+        }
+        for (title, line) in places::lines(&summary.inputs) {
+            sheet.detail(title, &line)?;
         }
         if let Some((first, last)) = summary.span {
             let zone = &self.view.options.zone;

@@ -16,6 +16,7 @@ use crate::analysis::connection::{ConnectionSummary, Who};
 use crate::analysis::transcript::{ConnectionTranscript, TranscriptRow};
 use crate::base::format::{count, duration};
 use crate::base::frame_ref::FrameNumber;
+use crate::base::passage::Passage;
 use crate::base::time::Timestamp;
 use crate::ladder::{
     Ladder, LadderLine, LadderSegment, LadderSource, Title, TitleSide, frames, parse,
@@ -258,6 +259,7 @@ impl<'a> Drawing<'a> {
                 tone: Tone::Plain,
                 is_again: !packet.seen,
                 is_injected: false,
+                passage: Passage::Unknown,
             }
         });
         let mark = frame.and_then(|it| self.marked.get(it));

@@ -65,6 +65,9 @@ pub(super) static CONDITIONS: &[Condition] = &[
         let stage = tls(it).map(|facts| stage_at_close(it, facts));
         stage.is_some_and(|stage| stage < HandshakeStage::ServerHello)
     }),
+    when("one place alone was captured", |it, _| {
+        it.sent.iter().all(|sent| sent.passages.both == 0)
+    }),
     when("the server closed first", |it, _| {
         it.teardown.by == By::Server
     }),

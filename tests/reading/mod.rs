@@ -90,6 +90,7 @@ pub fn analyse_with(
             offset: damage.offset,
             reason: damage.reason.clone(),
         }),
+        vantage: file.vantage,
     });
     let summary = CaptureSummary {
         inputs: inputs.collect(),

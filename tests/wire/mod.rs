@@ -124,6 +124,7 @@ impl Shot {
             link: LinkType(self.link),
             interface: self.interface,
             length: self.length,
+            passage: hangup::base::passage::Passage::Unknown,
             data: &self.data,
         }
     }

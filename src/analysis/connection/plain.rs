@@ -585,6 +585,7 @@ fn exchange(request: &AskedPlainly, response: &AnsweredPlainly) -> Exchange {
 /// Whether a segment has nothing that must be tracked and was captured whole.
 fn is_ordinary(segment: &Segment<'_>) -> bool {
     segment.urgent == 0
+        && !segment.passage.is_one_sided()
         && segment.window != 0
         && segment.length <= u16::MAX.into()
         && segment.payload.len() == segment.length as usize

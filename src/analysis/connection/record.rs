@@ -14,7 +14,7 @@ use crate::protocol::dialogue;
 use crate::protocol::h2;
 use crate::protocol::http::{Exchange, Method, Protocol};
 use crate::protocol::layers::FirstWords;
-use crate::protocol::tcp::{CloseEvent, OddSegments, Standing};
+use crate::protocol::tcp::{CloseEvent, OddSegments, PassageCounts, Standing};
 use crate::protocol::tls;
 use crate::protocol::websocket;
 
@@ -116,6 +116,8 @@ pub struct SentTotals {
     pub ttl: u8,
     /// The least and the greatest time to live of its own segments.
     pub ttls: (u8, u8),
+    /// What became of them between two places that captured the connection.
+    pub passages: PassageCounts,
 }
 
 /// Segments that one side kept repeating at the end of the connection, without an answer.

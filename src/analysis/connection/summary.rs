@@ -141,6 +141,8 @@ impl Marks {
     const TAKEN: u8 = 2;
     const LOAD_GENERATOR: u8 = 4;
     const SEARCHABLE: u8 = 8;
+    const SYNS_LOST: u8 = 16;
+    const ARRIVED: u8 = 32;
 
     fn of(connection: &Connection) -> Self {
         let agent = |exchange: &Exchange| {
@@ -149,8 +151,12 @@ impl Marks {
             agent.is_some_and(|agent| is_load_generator(agent.as_bytes()))
         };
         let set = |bit: u8, holds: bool| if holds { bit } else { 0 };
+        let client = &connection.sent[Who::Client as usize];
+        let lost_all = client.packets > 0 && u64::from(client.passages.lost) == client.packets;
         Self(
             set(Self::CLIENT_SYN, connection.client_syn)
+                | set(Self::SYNS_LOST, lost_all)
+                | set(Self::ARRIVED, client.passages.both > 0)
                 | set(Self::TAKEN, connection.taken.is_some())
                 | set(Self::SEARCHABLE, RequestList::is_worth(connection))
                 | set(
@@ -214,6 +220,18 @@ impl ConnectionSummary {
     #[must_use]
     pub const fn taken(&self) -> bool {
         self.marks.has(Marks::TAKEN)
+    }
+
+    /// Two places show that all that the client sent was lost between them.
+    #[must_use]
+    pub const fn lost_on_the_way(&self) -> bool {
+        self.marks.has(Marks::SYNS_LOST)
+    }
+
+    /// Two places show that something that the client sent passed both.
+    #[must_use]
+    pub const fn passed_both(&self) -> bool {
+        self.marks.has(Marks::ARRIVED)
     }
 
     /// It has requests, or a name, that a [`RequestList`] lists.

@@ -495,6 +495,7 @@ impl ConnectionTracker {
                     acknowledged: acknowledged(peer.stream()),
                     ttl: counts.ttl,
                     ttls: counts.ttls,
+                    passages: counts.passages,
                 }
             }),
             last_data: peers.map(|peer| peer.top_time()),

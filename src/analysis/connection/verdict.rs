@@ -15,7 +15,7 @@ use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 use crate::protocol::http::{Phase, Protocol, Reach};
-use crate::protocol::tcp::{CloseEvent, Peer, ResetKind, Standing, State};
+use crate::protocol::tcp::{CloseEvent, Peer, ResetKind, ResetSigns, Standing, State};
 
 /// Unanswered retransmissions or probes that make a silence, and not just the end of the capture.
 const SILENCE_AFTER: u16 = 3;
@@ -216,13 +216,58 @@ fn first_close(live: &ConnectionTracker, client: FlowEnd) -> Option<FirstClose> 
         });
     }
     let [a, b] = own;
+    let only = match (a, b) {
+        (Some(event), None) => Some((FlowEnd::A, event)),
+        (None, Some(event)) => Some((FlowEnd::B, event)),
+        _ => None,
+    };
+    if only.is_some_and(|(end, event)| was_cut_off(live, end, &event)) {
+        return None;
+    }
     let (end, by) = match (a, b) {
         (None, None) => return None,
         (Some(_), None) => (FlowEnd::A, Closer::End),
         (None, Some(_)) => (FlowEnd::B, Closer::End),
-        (Some(a), Some(b)) => who_was_first(&a, &b, client),
+        (Some(a), Some(b)) => one_was_lost(live, &a, &b, client)
+            .map_or_else(|| who_was_first(&a, &b, client), |end| (end, Closer::End)),
     };
     own[end.index()].map(|event| FirstClose { by, event, end })
+}
+
+/// Whether one side's FIN came after the other had fallen silent: it had repeated its data without an answer, all of which
+/// was lost on the way, as two places of capture show, and did not answer the FIN either.
+fn was_cut_off(live: &ConnectionTracker, end: FlowEnd, close: &CloseEvent) -> bool {
+    let (own, other) = (live.pair.peer(end), live.pair.peer(end.other()));
+    let last_lost = other.counts().passages.last_lost;
+    close.kind.is_none()
+        && own.fin_acknowledged().is_none()
+        && other.unanswered() >= SILENCE_AFTER
+        && last_lost.is_some_and(|lost| lost >= other.last_sent())
+        && close.frame_ref.time.since(other.last_sent().time) >= SILENT_FOR
+}
+
+/// The first of two closes when one of them was lost on the way, as two places of capture show: then neither side knew of
+/// the other's close, and their times order them if they are further apart than a round trip.
+fn one_was_lost(
+    live: &ConnectionTracker,
+    a: &CloseEvent,
+    b: &CloseEvent,
+    client: FlowEnd,
+) -> Option<FlowEnd> {
+    if !a.passage.is_lost() && !b.passage.is_lost() || a.knew_fin || b.knew_fin {
+        return None;
+    }
+    let caller = live.pair.peer(client);
+    let opened = caller.syn().zip(caller.first_ack());
+    let round_trip = opened.map_or(ANSWERED_WITHIN, |(syn, ack)| ack.time.since(syn.time));
+    let (a, b) = (a.frame_ref.time, b.frame_ref.time);
+    if b.since(a) > round_trip {
+        Some(FlowEnd::A)
+    } else if a.since(b) > round_trip {
+        Some(FlowEnd::B)
+    } else {
+        None
+    }
 }
 
 /// Which of two closes came first; `Both` if they crossed in flight. Which of two crossing closes is captured first
@@ -470,7 +515,10 @@ fn certainty(
         .any(|peer| peer.fin().is_some() && peer.counts().fins == 0);
     let indirect = inferred
         || match teardown.how {
-            How::Reset(ResetKind::Foreign) => true,
+            // That it was never sent is proven where the capture nearer to that host lacks it.
+            How::Reset(ResetKind::Foreign) => {
+                !close.is_some_and(|it| it.event.signs.has(ResetSigns::NOT_SENT))
+            }
             How::Reset(ResetKind::NoSocket) => close.is_some(),
             _ => false,
         };

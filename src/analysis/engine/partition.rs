@@ -656,6 +656,7 @@ mod tests {
             urgent: 0,
             options: TcpOptions::default(),
             length: 0,
+            passage: crate::base::passage::Passage::Unknown,
             payload: &[],
         }
     }

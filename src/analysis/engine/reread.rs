@@ -15,6 +15,7 @@ use super::{EngineStats, Event, Sink};
 use crate::analysis::connection::{Connection, ConnectionSummary, How, State, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::{FrameNumber, FrameRef};
+use crate::base::passage::Passage;
 use crate::base::time::Timestamp;
 use crate::packet::capture::{Batch, CaptureError, Fill, Frame, LinkType, Source};
 use crate::packet::decode::{Decoder, Segment};
@@ -91,6 +92,7 @@ impl RereadSegment {
             link: self.link,
             interface: self.interface,
             length: self.length,
+            passage: self.segment.passage,
             data: &self.data,
         }
     }
@@ -191,6 +193,7 @@ impl WantedConnection {
             link: LinkType(0),
             interface: 0,
             length: 0,
+            passage: Passage::Unknown,
             data: &[],
         };
         let mut hand = SegmentSink {

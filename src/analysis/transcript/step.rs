@@ -8,6 +8,7 @@ use crate::analysis::connection::{Standing, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::base::net::Flags;
+use crate::base::passage::Passage;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
@@ -36,6 +37,8 @@ pub struct TranscriptStep {
     pub window: u64,
     /// The states of client and server after it, presumed where not proven.
     pub standings: [Standing; 2],
+    /// What another place shows of it.
+    pub passage: Passage,
     /// Its relation to the segments before it.
     pub kind: SegmentKind,
     /// Of a retransmission, the frame that carried its first byte before.
@@ -226,6 +229,7 @@ impl StreamFollower {
             standings,
             kind,
             before,
+            passage: segment.passage,
             header: HeaderFacts::of(segment),
             missing: [0, 1].map(|side| chunks.missing[side].saturating_sub(missing[side])),
             tls: tls(segment.payload),

@@ -17,6 +17,7 @@
 use super::frame::{FrameSlot, LinkType};
 use super::record::{Buffer, BufferPass, ByteOrder, PassEnd, longest};
 use super::summary::{FileSummary, Interface};
+use crate::base::passage::Passage;
 use crate::base::time::Timestamp;
 
 /// Length of the file header in bytes.
@@ -180,6 +181,7 @@ impl Classic {
                 interface: self.interface,
                 nth: slots.len() as u32,
                 link: self.link,
+                passage: Passage::Unknown,
             });
             latest = Some(header.seconds);
             at = end;

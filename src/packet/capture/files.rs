@@ -81,7 +81,16 @@ pub fn read(
     inputs: impl IntoIterator<Item = Result<Input, CaptureError>>,
     options: &OpenOptions,
 ) -> Result<Box<dyn Source>, CaptureError> {
-    let files = Files::open(inputs, None)?;
+    read_numbered(inputs, options, 0)
+}
+
+/// Like [`read`]; the numbers of interfaces begin at `first_interface`.
+pub(crate) fn read_numbered(
+    inputs: impl IntoIterator<Item = Result<Input, CaptureError>>,
+    options: &OpenOptions,
+    first_interface: u32,
+) -> Result<Box<dyn Source>, CaptureError> {
+    let files = Files::open_from(inputs, None, first_interface)?;
     match &options.filter {
         None => Ok(Box::new(files)),
         Some(expression) => filter::filtered(Box::new(files), expression, options.programs.clone()),
@@ -144,11 +153,21 @@ impl OpenFile {
 }
 
 impl Files {
-    /// Probes every input, so that unreadable ones are reported at once. `chunk`, if given, is the number of bytes to
-    /// read at once.
+    /// [`Files::open_from`], with interfaces from 0.
+    #[cfg(test)]
     pub(crate) fn open(
         inputs: impl IntoIterator<Item = Result<Input, CaptureError>>,
         chunk: Option<usize>,
+    ) -> Result<Self, CaptureError> {
+        Self::open_from(inputs, chunk, 0)
+    }
+
+    /// Probes every input, so that unreadable ones are reported at once. `chunk`, if given, is the number of bytes to
+    /// read at once; the numbers of interfaces begin at `next_interface`.
+    fn open_from(
+        inputs: impl IntoIterator<Item = Result<Input, CaptureError>>,
+        chunk: Option<usize>,
+        next_interface: u32,
     ) -> Result<Self, CaptureError> {
         let mut inputs = inputs.into_iter().peekable();
         let mut files = Self {
@@ -159,7 +178,7 @@ impl Files {
             heads: BinaryHeap::new(),
             drained: Vec::new(),
             summaries: Vec::new(),
-            next_interface: 0,
+            next_interface,
             next_number: 1,
             chunk: chunk.unwrap_or(CHUNK),
             stopped: false,

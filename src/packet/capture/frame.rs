@@ -3,6 +3,7 @@
 use super::summary::FileSummary;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Loss;
+use crate::base::passage::Passage;
 use crate::base::time::Timestamp;
 
 /// A link-layer header type, as registered at <https://www.tcpdump.org/linktypes.html>.
@@ -22,6 +23,8 @@ pub struct Frame<'a> {
     pub interface: u32,
     /// Length on the wire in bytes; at least `data.len()` unless the file is wrong.
     pub length: u32,
+    /// What another place that captured the same connection shows of it.
+    pub passage: Passage,
     /// The captured bytes, which the snap length may have cut.
     pub data: &'a [u8],
 }
@@ -39,6 +42,7 @@ pub(crate) struct FrameSlot {
     /// Increasing.
     pub(crate) nth: u32,
     pub(crate) link: LinkType,
+    pub(crate) passage: Passage,
 }
 
 /// Bytes of a file for each frame in it, at the least: a record header and hardly more than the headers of TCP.
@@ -91,6 +95,7 @@ impl Batch {
             interface: frame.interface,
             nth: u32::try_from(nth).unwrap_or(u32::MAX),
             link: frame.link,
+            passage: frame.passage,
         };
         self.push_slot(slot, frame.data);
     }
@@ -165,6 +170,7 @@ impl Batch {
             link: slot.link,
             interface: slot.interface,
             length: slot.length,
+            passage: slot.passage,
             data: self.data(slot),
         }
     }

@@ -249,6 +249,7 @@ impl Source for LiveSource {
                         link: self.link,
                         interface: 0,
                         length: packet.header.len,
+                        passage: crate::base::passage::Passage::Unknown,
                         data: packet.data,
                     });
                     self.next += 1;

@@ -38,6 +38,7 @@ pub(crate) use aside::aside;
 pub(crate) use begun::begun;
 pub use error::CaptureError;
 pub(crate) use files::MAX_RUNS;
+pub(crate) use files::read_numbered;
 pub use files::{OpenOptions, open, read};
 pub use frame::{Batch, Fill, Frame, LinkType, Source};
 pub(crate) use growing::is_same;

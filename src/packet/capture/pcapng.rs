@@ -14,6 +14,7 @@ use super::frame::{FrameSlot, LinkType};
 use super::pcapng_facts::{self, Counters};
 use super::record::{Buffer, BufferPass, ByteOrder, PassEnd, longest};
 use super::summary::FileSummary;
+use crate::base::passage::Passage;
 use crate::base::time::Timestamp;
 
 pub(crate) const SECTION_HEADER: u32 = 0x0A0D_0D0A;
@@ -281,6 +282,7 @@ impl Pcapng {
             interface: interface.number,
             nth: next_nth(slots, &mut self.unseen),
             link: interface.link,
+            passage: Passage::Unknown,
         });
         Ok(())
     }
@@ -317,6 +319,7 @@ impl Pcapng {
             interface: interface.number,
             nth: next_nth(slots, &mut self.unseen),
             link: interface.link,
+            passage: Passage::Unknown,
         });
         self.latest = time;
         let padded = captured.next_multiple_of(4);

@@ -197,6 +197,7 @@ mod tests {
                 link: LinkType(1),
                 interface: 0,
                 length: bytes as u32,
+                passage: crate::base::passage::Passage::Unknown,
                 data: &vec![number as u8; bytes],
             });
         }

@@ -5,6 +5,7 @@
 
 use crate::base::frame_ref::{FrameNames, FrameRun};
 use crate::base::net::Loss;
+use crate::base::passage::Vantage;
 use std::net::IpAddr;
 
 use super::frame::LinkType;
@@ -55,6 +56,8 @@ pub struct FileSummary {
     pub runs: Vec<FrameRun>,
     /// Runs that are not in `runs`, because there were too many.
     pub more_runs: u64,
+    /// The place where it was captured, if several places show the same connections.
+    pub vantage: Option<Vantage>,
 }
 
 /// Which frame of which of these files each frame is.

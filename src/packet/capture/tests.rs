@@ -983,6 +983,7 @@ fn frame(seen: &Seen) -> Frame<'_> {
         link: LinkType(seen.link),
         interface: seen.interface,
         length: seen.length,
+        passage: crate::base::passage::Passage::Unknown,
         data: &seen.data,
     }
 }

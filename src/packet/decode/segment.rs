@@ -5,6 +5,7 @@ use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
 use crate::base::net::Flags;
 use crate::base::net::{Context, Quote};
+use crate::base::passage::Passage;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
 
@@ -85,6 +86,8 @@ pub struct Segment<'a> {
     pub options: TcpOptions,
     /// Payload length on the wire in bytes, according to the IP header.
     pub length: u32,
+    /// What another place that captured the same connection shows of it.
+    pub passage: Passage,
     /// The captured part of the payload, from its start.
     pub payload: &'a [u8],
 }

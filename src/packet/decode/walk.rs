@@ -257,6 +257,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             urgent: header.urgent,
             options: header.options,
             length: header.length,
+            passage: self.frame.passage,
             payload: header.payload,
         }))
     }

@@ -14,6 +14,8 @@ const ROOM: usize = 6;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Inbox {
     arrivals: [Option<StateInput>; ROOM],
+    /// The segment that is being processed is known not to reach the endpoint.
+    unreached: bool,
 }
 
 impl Inbox {
@@ -23,9 +25,14 @@ impl Inbox {
         self.arrivals[0].is_none()
     }
 
+    /// Whether the next segment to this endpoint is known not to reach it: then nothing of it is queued.
+    pub(crate) const fn set_unreached(&mut self, unreached: bool) {
+        self.unreached = unreached;
+    }
+
     /// Queues what was sent to this endpoint, unless the same input is already queued.
     pub fn push(&mut self, input: StateInput) {
-        if self.arrivals.contains(&Some(input)) {
+        if self.unreached || self.arrivals.contains(&Some(input)) {
             return;
         }
         if let Some(place) = self.arrivals.iter_mut().find(|place| place.is_none()) {

@@ -16,7 +16,7 @@ mod stream;
 pub use inbox::Inbox;
 pub use oddity::{OddSegments, Oddities, Oddity};
 pub use pair::{EndpointPair, SegmentResult};
-pub use peer::{CloseEvent, Peer, SegmentCounts, Unacknowledged};
+pub use peer::{CloseEvent, PassageCounts, Peer, SegmentCounts, Unacknowledged};
 pub use reset::{ResetKind, ResetSigns};
 pub use state::{Standing, State, StateInput, next};
 pub use stream::{Arrival, ByteStream, StreamSink};

@@ -13,6 +13,7 @@ use super::stream::{Arrival, StreamSink};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Flags;
+use crate::base::passage::Passage;
 use crate::packet::decode::Segment;
 
 /// Whether a segment was processed.
@@ -74,6 +75,11 @@ impl EndpointPair {
             frame: segment.frame,
             time: segment.time,
         };
+        if segment.passage != Passage::Unknown {
+            sender.passages.count(segment.passage, at);
+        }
+        receiver.inbox.set_unreached(segment.passage.is_lost());
+        sender.inbox.set_unreached(false);
         if segment.flags.has(Flags::RST) {
             // A RST is repeated for every segment that meets no socket, with the same text.
             if !sender.oddities.has(Oddity::ResetWithText) {
@@ -174,6 +180,7 @@ impl EndpointPair {
             kind: None,
             signs: ResetSigns::default(),
             ttl: own.fingerprint.ttl(),
+            passage: Passage::Unknown,
         });
         own.stream.finish(end, at, top, reader);
         for event in [&mut peer.fin, &mut peer.reset].into_iter().flatten() {
@@ -290,6 +297,11 @@ impl EndpointPair {
             receiver.flight.acknowledged(advance);
         }
         if !segment.flags.has(Flags::RST) {
+            if receiver.fin_unreached && receiver.stream.fin().is_some_and(|fin| ack > fin) {
+                // It had reached the sender after all: the capture there lacks it.
+                receiver.fin_unreached = false;
+                sender.inbox.push(StateInput::ReceiveFin);
+            }
             if !sender.inbox.is_empty() {
                 sender.proven = sender
                     .inbox
@@ -418,6 +430,10 @@ impl EndpointPair {
         }
         let offset = sender.stream.offset(segment.payload_seq()) + i64::from(segment.length);
         if sender.fin.is_some() {
+            if sender.fin_unreached && !segment.passage.is_lost() {
+                sender.fin_unreached = false;
+                receiver.inbox.push(StateInput::ReceiveFin);
+            }
             if segment.length == 0 {
                 sender.retransmitted += 1;
                 sender.unanswered = sender.unanswered.saturating_add(1);
@@ -434,6 +450,7 @@ impl EndpointPair {
         }
         sender.fin = Some(close_event(receiver, segment, at, offset, None));
         sender.proven = sender.proven.after(StateInput::SendFin);
+        sender.fin_unreached = segment.passage.is_lost();
         receiver.inbox.push(StateInput::ReceiveFin);
     }
 
@@ -652,5 +669,6 @@ fn close_event(
         kind,
         signs: ResetSigns::default(),
         ttl: segment.ttl,
+        passage: segment.passage,
     }
 }

@@ -8,6 +8,7 @@ use super::sightings::Sightings;
 use super::state::Standing;
 use super::stream::ByteStream;
 use crate::base::frame_ref::FrameRef;
+use crate::base::passage::Passage;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
 
@@ -28,6 +29,8 @@ pub struct CloseEvent {
     pub signs: ResetSigns,
     /// Its time to live (IPv4) or hop limit (IPv6).
     pub ttl: u8,
+    /// What another place shows of it.
+    pub passage: Passage,
 }
 
 /// Data in flight that is not acknowledged, and how much got through before.
@@ -110,6 +113,8 @@ pub struct Peer {
     pub(super) top_time: FrameRef,
     /// Its first FIN.
     pub(super) fin: Option<CloseEvent>,
+    /// All of its FINs so far were lost on the way.
+    pub(super) fin_unreached: bool,
     /// The first segment of the peer that acknowledged its FIN.
     pub(super) fin_acknowledged: Option<FrameRef>,
     /// Where the peer first acknowledged one number beyond everything seen.
@@ -124,6 +129,8 @@ pub struct Peer {
     pub(super) sightings: Sightings,
     /// Segments with its address, second sightings not counted.
     pub(super) packets: u64,
+    /// Of these, those that were lost on the way, that others forged, and that passed between two places.
+    pub(super) passages: PassageCounts,
     pub(super) retransmitted: u32,
     /// Consecutive retransmissions and probes that the peer has not answered.
     pub(super) unanswered: u16,
@@ -270,6 +277,7 @@ impl Peer {
             window_probes: self.window_probes,
             ttl: self.fingerprint.ttl(),
             ttls: self.fingerprint.ttls(),
+            passages: self.passages,
         }
     }
 }
@@ -295,4 +303,37 @@ pub struct SegmentCounts {
     pub ttl: u8,
     /// The least and the greatest time to live of its own segments.
     pub ttls: (u8, u8),
+    /// What became of them between two places.
+    pub passages: PassageCounts,
+}
+
+/// Segments of one endpoint by what two places show of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PassageCounts {
+    /// Both places show them.
+    pub both: u32,
+    /// They were lost between the places.
+    pub lost: u32,
+    /// They have the endpoint's address, but it did not send them.
+    pub forged: u32,
+    /// The first that was lost.
+    pub first_lost: Option<FrameRef>,
+    /// The last that was lost.
+    pub last_lost: Option<FrameRef>,
+}
+
+impl PassageCounts {
+    #[inline]
+    pub(super) fn count(&mut self, passage: Passage, at: FrameRef) {
+        match passage {
+            Passage::Unknown => {}
+            Passage::Both => self.both = self.both.saturating_add(1),
+            Passage::Lost => {
+                self.lost = self.lost.saturating_add(1);
+                self.first_lost.get_or_insert(at);
+                self.last_lost = Some(at);
+            }
+            Passage::Forged => self.forged = self.forged.saturating_add(1),
+        }
+    }
 }

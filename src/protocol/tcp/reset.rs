@@ -5,6 +5,7 @@ use std::fmt;
 use super::peer::Peer;
 use super::state::{Standing, State};
 use crate::base::net::Flags;
+use crate::base::passage::Passage;
 use crate::packet::decode::Segment;
 
 /// The kind of a RST; it decides most of the diagnosis.
@@ -56,6 +57,8 @@ impl ResetSigns {
     pub const OPTIONS: Self = Self(4);
     /// The host continues as if it had not sent it.
     pub const GOES_ON: Self = Self(8);
+    /// The capture nearer to the host does not show it: it was never sent.
+    pub const NOT_SENT: Self = Self(16);
 
     /// Whether all signs of `other` are in the set.
     #[must_use]
@@ -84,6 +87,7 @@ pub(super) fn signs(segment: &Segment<'_>, from: &Peer) -> ResetSigns {
     signs.add(ResetSigns::NUMBERING, print.is_misnumbered(segment));
     let bare = segment.flags.has(Flags::ACK) && segment.options.timestamps.is_none();
     signs.add(ResetSigns::OPTIONS, bare && print.stamps());
+    signs.add(ResetSigns::NOT_SENT, segment.passage == Passage::Forged);
     signs
 }
 
@@ -96,6 +100,9 @@ const MAX_WINDOW: i64 = 1 << 30;
 pub fn classify(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetKind {
     let acks = segment.flags.has(Flags::ACK);
     if is_refusal(segment, from, to) {
+        if segment.passage == Passage::Forged {
+            return ResetKind::Foreign;
+        }
         return ResetKind::Refusal;
     }
     // Until its SYN is answered, a host accepts no RST but one that acknowledges it (RFC 9293 §3.10.7.3, second).
@@ -104,6 +111,9 @@ pub fn classify(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetKind {
         return ResetKind::Stale;
     }
     let offset = from.stream.offset(segment.seq);
+    if segment.passage == Passage::Forged && !both_over(from, to) {
+        return ResetKind::Foreign;
+    }
     if from.fingerprint.is_distant(segment) {
         return ResetKind::Foreign;
     }

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::row::JsonTime;
 use super::search_result::{IgnoredRow, SearchRow};
+use super::vantage::VantageRow;
 use super::{
     CaptureRow, ConnectionRow, ErrorRow, ErrorRows, FindingRow, ReportHead, SkippedRow, SocketsRow,
     ToolRow,
@@ -40,6 +41,8 @@ struct Report<'a> {
     findings: Vec<FindingRow<'a>>,
     /// The sockets that one client uses towards one server.
     sockets: Vec<SocketsRow>,
+    /// The places that captured the same connections; empty if there is one place.
+    vantages: Vec<VantageRow>,
 }
 
 /// A line of the report: `kind` says what it is about. The first line is about the capture.
@@ -55,6 +58,7 @@ enum Line<'a> {
     Connection(ConnectionRow<'a>),
     Finding(FindingRow<'a>),
     Sockets(SocketsRow),
+    Vantage(VantageRow),
 }
 
 impl JsonSchema for JsonTime {

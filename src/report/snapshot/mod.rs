@@ -20,6 +20,7 @@ use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::frame_ref::FrameNames;
 use crate::base::net::Loss;
 use crate::base::net::Skip;
+use crate::base::passage::Vantage;
 use crate::base::time::Timestamp;
 use crate::protocol::dns::Lookups;
 use crate::rules::Finding;
@@ -48,6 +49,8 @@ pub struct InputSummary {
     pub bytes: u64,
     /// Where it is damaged, if at all.
     pub damage: Option<InputDamage>,
+    /// The place where it was captured, if several places show the same connections.
+    pub vantage: Option<Vantage>,
 }
 
 /// A bound that was reached: something was evicted or discarded.

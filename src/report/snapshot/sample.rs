@@ -40,6 +40,7 @@ pub(crate) fn connection() -> Connection {
             knew_fin: frame == 10,
             kind: None,
             signs: Default::default(),
+            passage: Default::default(),
             ttl: 64,
         })
     };
@@ -122,6 +123,7 @@ pub(crate) fn snapshot(mut connections: Vec<Connection>) -> Snapshot {
                 packets: frames.unwrap_or(0) + 1,
                 bytes: 4096,
                 damage: None,
+                vantage: None,
             }],
             span: last.map(|last| (frame_ref(1, 0).time, last)),
             frames: frames.unwrap_or(0) + 1,

@@ -2,6 +2,7 @@
 
 use crate::analysis::connection::{By, Connection, How, Opening, Roles, Standing};
 use crate::analysis::hosts::RangeBasis;
+use crate::base::passage::Passage;
 use crate::protocol::http::{CloseSign, ConnectionEnd, Protocol};
 
 /// Who began the close; `None` while nobody has.
@@ -25,6 +26,17 @@ pub const fn reset(how: How) -> Option<&'static str> {
     match how {
         How::Reset(kind) => Some(kind.name()),
         How::Fin | How::Silence | How::Open => None,
+    }
+}
+
+/// What another place of capture shows of a segment.
+#[must_use]
+pub const fn passage(passage: Passage) -> Option<&'static str> {
+    match passage {
+        Passage::Unknown => None,
+        Passage::Both => Some("both"),
+        Passage::Lost => Some("lost"),
+        Passage::Forged => Some("forged"),
     }
 }
 

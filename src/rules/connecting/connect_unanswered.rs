@@ -242,6 +242,13 @@ fn unanswered(hosts: &Hosts<'_>, silent: &[&ConnectionSummary]) -> Diagnosis {
             Value::count(before, "connection attempt", "connection attempts")
         ));
     }
+    let whole = |is: fn(&ConnectionSummary) -> bool| silent.iter().all(|it| is(it));
+    let lost = whole(ConnectionSummary::lost_on_the_way);
+    if lost {
+        message.say("The capture nearer to the server has none of them, though it was running: they were lost between the two places.");
+    } else if whole(ConnectionSummary::passed_both) {
+        message.say("Both places of capture have the SYN: it is dropped at the server's place or behind it.");
+    }
     message.mean(UNSENT);
     let mut evidence = Vec::new();
     if let Some(first) = silent.first() {
@@ -255,7 +262,10 @@ fn unanswered(hosts: &Hosts<'_>, silent: &[&ConnectionSummary]) -> Diagnosis {
     }
     Diagnosis {
         severity: Severity::Error,
-        certainty: Certainty::Likely,
+        certainty: match lost {
+            true => Certainty::Certain,
+            false => Certainty::Likely,
+        },
         summary: "[A connection attempt|# connection attempts] got no answer".into(),
         message,
         evidence,

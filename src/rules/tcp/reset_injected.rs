@@ -25,7 +25,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Capture at the server as well: a RST that the client receives and the server never sent is the proof.
+    /// - *If one place alone was captured:* Capture at the server as well, and give both files: a RST that the client receives
+    ///   and the server never sent is the proof.
     /// - Look for the device. The TTL shows how far away it is (senders start from 64, 128 or 255). What the connections
     ///   have in common shows why: a name, an address, an idle time.
     /// - *If the lost data came after an idle time of 30 s or more:* Set TCP keep-alive below the idle time in the finding,
@@ -106,7 +107,7 @@ rule! {
 }
 
 fn check(connection: &Connection) -> Verdict {
-    let foreign = Who::BOTH.into_iter().find_map(|who| {
+    let foreign = Who::BOTH.into_iter().filter_map(|who| {
         let event = connection.reset[who as usize]?;
         let foreign = event.kind == Some(ResetKind::Foreign);
         // If the kind of RST alone does not show it, two signs do.
@@ -114,6 +115,8 @@ fn check(connection: &Connection) -> Verdict {
             && !matches!(event.kind, Some(ResetKind::Stale | ResetKind::Refusal));
         (foreign || scored).then_some((who, event))
     });
+    // Some devices reset both sides.
+    let foreign = foreign.min_by_key(|(_, event)| event.frame_ref);
     // A side that had already closed lost nothing.
     match foreign {
         Some((who, event))
@@ -138,6 +141,14 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
     let signs = event.signs;
     let (low, high) = connection.sent[who as usize].ttls;
     let mut all = Vec::new();
+    if signs.has(ResetSigns::NOT_SENT) {
+        all.push(sentence!(
+            "The capture nearer to the {} does not have it, though it was running: it has what the {} sent before, and goes on after \
+             it.",
+            name,
+            name
+        ));
+    }
     if signs.has(ResetSigns::DISTANCE) || event.ttl < low || event.ttl > high {
         all.push(match low == high {
             true => sentence!(
@@ -180,7 +191,9 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
     let name = side(who);
     let signs = event.signs;
     // A single sign may have another cause: a changed route, a load balancer that answers for a host.
+    let proven = signs.has(ResetSigns::NOT_SENT);
     let (severity, certainty) = match signs.count() {
+        _ if proven => (Severity::Error, Certainty::Certain),
         0 | 1 if signs.has(ResetSigns::GOES_ON) => (Severity::Error, Certainty::Likely),
         0 | 1 => (Severity::Warning, Certainty::Possible),
         _ => (Severity::Error, Certainty::Likely),
@@ -220,12 +233,18 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
             message.say(limit);
         }
     }
-    message.mean("A capture on the other side of the suspected device would settle it.");
+    message.mean(match proven {
+        true => "The device is between the two places of capture.",
+        false => "A capture on the other side of the suspected device would settle it.",
+    });
     tell(
         &RULE,
         severity,
         certainty,
-        "[A reset|# resets] may come from a device on the way",
+        match proven {
+            true => "A device on the way sent [a reset|# resets]",
+            false => "[A reset|# resets] may come from a device on the way",
+        },
         message,
     )
     .shows(

@@ -116,6 +116,15 @@ fn check(connection: &Connection) -> Verdict {
             Value::count(others.into(), "segment", "segments")
         )
     });
+    let passages = connection.sent[who as usize].passages;
+    let lost = passages.last_lost.is_some_and(|last| last >= it.until).then(|| {
+        sentence!(
+            "The capture nearer to the other side lacks {} of the {}'s segments, though it was running: they were lost between the \
+             two places.",
+            u64::from(passages.lost),
+            side(who)
+        )
+    });
     let left_before = left.then_some("The other side had closed before.");
     // A side that did not wait for `close_notify` does not need it.
     let goodbye = connection.tls.as_deref().is_some_and(|facts| {
@@ -142,6 +151,7 @@ fn check(connection: &Connection) -> Verdict {
         ),
     )
     .adds(others)
+    .adds(lost)
     .adds(left_before)
     .shows(
         Some(it.peer_last_sent),

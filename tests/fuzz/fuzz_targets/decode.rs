@@ -28,6 +28,7 @@ fuzz_target!(|data: &[u8]| {
             link: LinkType(u16::from_le_bytes([link_low, link_high])),
             interface: 0,
             length: bytes.len() as u32 + u32::from(cut),
+            passage: hangup::base::passage::Passage::Unknown,
             data: bytes,
         };
         check(decoder.decode(&frame));

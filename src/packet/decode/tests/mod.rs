@@ -91,6 +91,7 @@ fn frame(link: u16, data: &[u8]) -> Frame<'_> {
         link: LinkType(link),
         interface: 0,
         length: data.len() as u32,
+        passage: crate::base::passage::Passage::Unknown,
         data,
     }
 }

@@ -1,0 +1,368 @@
+//! The flows of two places: which are the same, which place is nearer to which host, and whether a place shows all it must.
+//!
+//! Two flows are linked by one segment with telling numbers. The nearer place shows the higher hop limit, and what the
+//! host sends earlier than the other place, compared with what it receives: both hold without comparing clocks.
+
+use hashbrown::HashMap;
+use std::net::IpAddr;
+
+use super::clock::median;
+use super::items::{BASE, Item, OTHER, Side, TcpFacts};
+use super::rewrite::Rewriting;
+use crate::base::net::{Endpoint, Flags};
+
+/// Flows that are followed at both places. When there are more, those idle for longest are forgotten; each takes 200 bytes.
+pub(crate) const MAX_FLOWS: usize = 65_536;
+/// Differences of times that are kept of each direction.
+const KEPT: usize = 5;
+/// Times of two directions that differ by less than this are the same: both places may be one host.
+const SAME_TIME: i64 = 10_000;
+/// Segments that passed a place unseen, as a share of those seen, from which on its silence proves nothing.
+const UNSEEN_SHARE: u64 = 1000;
+
+/// One flow at one place.
+#[derive(Clone, Debug)]
+struct Flow {
+    share: u64,
+    /// The sender of its first segment, and the receiver.
+    endpoints: [Endpoint; 2],
+    /// The same flow at the other place, and whether its ends are in the other order there.
+    link: Option<(u32, bool)>,
+    /// Whether a box between the places gives packets other identifications.
+    renumbered: bool,
+    /// Of each end, how much higher the hop limit is here than at the other place.
+    hops: [Option<i16>; 2],
+    /// Of each end, how much later the other place saw its segments.
+    later: [[i64; KEPT]; 2],
+    counts: [usize; 2],
+    /// The latest segments that both places show, to recognise second sightings here.
+    recent: [u32; 8],
+    next_recent: usize,
+    used: i64,
+    /// Of the base: the last frame whose counterpart has left the window, with its time, and the counterpart's own time.
+    pub(super) passed: Option<Passed>,
+    /// It was opened here, by this end.
+    opener: Option<usize>,
+}
+
+/// Up to where both places agree.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passed {
+    pub(super) item: u64,
+    pub(super) time: i64,
+    pub(super) own_time: i64,
+}
+
+/// What is known of the connections between one client and one port of a server, as one place shows them.
+#[derive(Clone, Copy, Debug, Default)]
+struct PairFacts {
+    linked: u32,
+    /// The handshake was answered here, and the other place shows none of it: there are ways around it.
+    around: u32,
+    /// The place nearer to the client.
+    near_client: Option<Side>,
+}
+
+/// All flows.
+#[derive(Debug, Default)]
+pub(super) struct Flows {
+    index: [HashMap<u64, u32, foldhash::fast::FixedState>; 2],
+    flows: [Vec<Flow>; 2],
+    pairs: [HashMap<(IpAddr, Endpoint), PairFacts, foldhash::fast::FixedState>; 2],
+    /// Segments that both places show, and those that each must have seen and does not show.
+    matched: u64,
+    unseen: [u64; 2],
+    /// Flows linked.
+    pub(super) linked: u64,
+    /// Linked flows with other addresses or ports at the other place.
+    pub(super) translated: u64,
+}
+
+impl Flows {
+    /// The flow of a segment, and which end sent it.
+    pub(super) fn place(
+        &mut self,
+        side: Side,
+        key: (u64, Endpoint, Endpoint),
+        time: i64,
+    ) -> (u32, usize) {
+        let (share, source, destination) = key;
+        if let Some(&at) = self.index[side].get(&share)
+            && let Some(flow) = self.flows[side].get_mut(at as usize)
+        {
+            flow.used = time;
+            return (at, usize::from(flow.endpoints[0] != source));
+        }
+        let at = u32::try_from(self.flows[side].len()).unwrap_or(u32::MAX);
+        self.flows[side].push(Flow {
+            share,
+            endpoints: [source, destination],
+            link: None,
+            renumbered: false,
+            hops: [None; 2],
+            later: [[0; KEPT]; 2],
+            counts: [0; 2],
+            recent: [0; 8],
+            next_recent: 0,
+            used: time,
+            passed: None,
+            opener: None,
+        });
+        self.index[side].insert(share, at);
+        (at, 0)
+    }
+
+    /// Whether there are too many: the window must be emptied, then [`Flows::forget`] called.
+    pub(super) fn is_full(&self) -> bool {
+        self.flows.iter().any(|it| it.len() >= MAX_FLOWS)
+    }
+
+    /// Forgets all flows. Live ones are linked again by their next segments.
+    pub(super) fn forget(&mut self) {
+        for side in [BASE, OTHER] {
+            self.index[side].clear();
+            self.flows[side].clear();
+            if self.pairs[side].len() >= MAX_FLOWS {
+                self.pairs[side].clear();
+            }
+        }
+    }
+
+    /// A SYN begins another connection on the flow: what was known of the old one does not hold for it.
+    pub(super) fn open(&mut self, side: Side, tcp: &TcpFacts) {
+        let opens = tcp.flags.has(Flags::SYN) && !tcp.flags.has(Flags::ACK);
+        if let Some(flow) = self.flows[side]
+            .get_mut(tcp.flow as usize)
+            .filter(|_| opens)
+        {
+            flow.opener = Some(tcp.end);
+        }
+    }
+
+    /// Whether two segments with the same numbers are the same.
+    pub(super) fn are_same(&self, a: &TcpFacts, a_side: Side, b: &TcpFacts) -> bool {
+        let (Some(own), Some(other)) = (self.flow(a_side, a), self.flow(1 - a_side, b)) else {
+            return false;
+        };
+        let numbered = a.ip_id != 0 && b.ip_id != 0;
+        match (own.link, other.link) {
+            (Some((to, turned)), _) => {
+                to == b.flow
+                    && (a.end == b.end) != turned
+                    && (!numbered || a.ip_id == b.ip_id || own.renumbered || other.renumbered)
+            }
+            (None, Some(_)) => false,
+            (None, None) => {
+                let opens = a.flags.has(Flags::SYN);
+                a.telling && (!numbered || a.ip_id == b.ip_id || opens && own.share != other.share)
+            }
+        }
+    }
+
+    /// Both places show a segment: `base` and `other` are the same.
+    pub(super) fn link(&mut self, base: &Item, other: &Item) {
+        let (Some(a), Some(b)) = (&base.tcp, &other.tcp) else {
+            return;
+        };
+        self.matched += 1;
+        let turned = a.end != b.end;
+        let Some(far) = self.flows[OTHER].get_mut(b.flow as usize) else {
+            return;
+        };
+        let (far_ends, fresh) = (far.endpoints, far.link.is_none());
+        far.link = Some((a.flow, turned));
+        far.note(base.identity);
+        let Some(near) = self.flows[BASE].get_mut(a.flow as usize) else {
+            return;
+        };
+        near.link = Some((b.flow, turned));
+        near.note(base.identity);
+        near.renumbered |= a.ip_id != 0 && b.ip_id != 0 && a.ip_id != b.ip_id;
+        near.hops[a.end] = Some(i16::from(a.ttl) - i16::from(b.ttl));
+        let at = near.counts[a.end] % KEPT;
+        near.later[a.end][at] = other.time - base.time;
+        near.counts[a.end] += 1;
+        if fresh {
+            self.linked += 1;
+            let same = near.endpoints == far_ends || near.endpoints == [far_ends[1], far_ends[0]];
+            self.translated += u64::from(!same);
+            if let Some(opener) = near.opener {
+                let key = |ends: [Endpoint; 2], opener: usize| (ends[opener].ip, ends[1 - opener]);
+                let keys = [
+                    key(near.endpoints, opener),
+                    key(far_ends, opener ^ usize::from(turned)),
+                ];
+                for (side, key) in keys.into_iter().enumerate() {
+                    if self.pairs[side].len() < MAX_FLOWS {
+                        self.pairs[side].entry(key).or_default().linked += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether two segments come from the same end of the same flow.
+    pub(super) fn are_linked(&self, a: &TcpFacts, a_side: Side, b: &TcpFacts) -> bool {
+        let link = self.flow(a_side, a).and_then(|flow| flow.link);
+        link.is_some_and(|(to, turned)| to == b.flow && (a.end == b.end) != turned)
+    }
+
+    fn flow(&self, side: Side, tcp: &TcpFacts) -> Option<&Flow> {
+        self.flows[side].get(tcp.flow as usize)
+    }
+
+    /// The flow of the base that a segment belongs to, and its sender's end there.
+    fn of_base(&self, side: Side, tcp: &TcpFacts) -> Option<(u32, usize)> {
+        match side {
+            BASE => self.flow(BASE, tcp)?.link.map(|_| (tcp.flow, tcp.end)),
+            _ => {
+                let (flow, turned) = self.flow(OTHER, tcp)?.link?;
+                Some((flow, tcp.end ^ usize::from(turned)))
+            }
+        }
+    }
+
+    /// The place nearer to the sender of a segment, if that is known.
+    fn nearer(&self, side: Side, tcp: &TcpFacts) -> Option<Side> {
+        if let Some((flow, end)) = self.of_base(side, tcp) {
+            return self.flows[BASE].get(flow as usize)?.nearer(end);
+        }
+        let flow = self.flow(side, tcp)?;
+        let opener = flow.opener?;
+        let near_client = self.pair(side, flow, opener)?.near_client?;
+        Some(if tcp.end == opener {
+            near_client
+        } else {
+            1 - near_client
+        })
+    }
+
+    fn pair(&self, side: Side, flow: &Flow, opener: usize) -> Option<&PairFacts> {
+        self.pairs[side].get(&(flow.endpoints[opener].ip, flow.endpoints[1 - opener]))
+    }
+
+    /// A frame that both places show leaves the window: `at` is that of the base.
+    pub(super) fn pass(&mut self, side: Side, tcp: &TcpFacts, passed: Passed) {
+        let Some((flow, _)) = self.of_base(side, tcp) else {
+            return;
+        };
+        let Some(flow) = self.flows[BASE].get_mut(flow as usize) else {
+            return;
+        };
+        if flow.passed.is_none_or(|before| before.item < passed.item) {
+            flow.passed = Some(passed);
+        }
+        let Some((opener, near)) = flow.opener.and_then(|it| Some((it, flow.nearer(it)?))) else {
+            return;
+        };
+        let ends = flow.endpoints;
+        let Some((far, turned)) = flow.link else {
+            return;
+        };
+        let mut note = |side: Side, ends: [Endpoint; 2], opener: usize| {
+            if let Some(pair) = self.pairs[side].get_mut(&(ends[opener].ip, ends[1 - opener])) {
+                pair.near_client = Some(near);
+            }
+        };
+        note(BASE, ends, opener);
+        if let Some(far) = self.flows[OTHER].get(far as usize) {
+            note(OTHER, far.endpoints, opener ^ usize::from(turned));
+        }
+    }
+
+    /// Up to where both places agree on the flow of a segment of the other place.
+    pub(super) fn passed(&self, tcp: &TcpFacts) -> Option<Passed> {
+        let (flow, _) = self.of_base(OTHER, tcp)?;
+        self.flows[BASE].get(flow as usize)?.passed
+    }
+
+    /// How the base would show a segment of the other place, if the flow is linked and differs there.
+    pub(super) fn rewriting(&self, tcp: &TcpFacts) -> Option<Rewriting> {
+        let (flow, end) = self.of_base(OTHER, tcp)?;
+        let flow = self.flows[BASE].get(flow as usize)?;
+        Some(Rewriting {
+            source: flow.endpoints[end],
+            destination: flow.endpoints[1 - end],
+            hops: flow.hops[end].unwrap_or(0),
+        })
+    }
+
+    /// Whether the same place shows this segment twice, and the other has one of the two.
+    pub(super) fn is_second(&self, item: &Item) -> bool {
+        let flow = item.tcp.as_ref().and_then(|tcp| self.flow(item.side, tcp));
+        flow.is_some_and(|flow| flow.recent.contains(&short(item.identity)))
+    }
+
+    /// The place nearer to the sender of a segment that only one place shows, if the other must have shown it had it passed
+    /// there.
+    pub(super) fn expected(&mut self, item: &Item) -> Option<Side> {
+        let tcp = item.tcp.as_ref()?;
+        let near = self.nearer(item.side, tcp)?;
+        let linked = self.of_base(item.side, tcp).is_some();
+        if !linked {
+            let flow = self.flow(item.side, tcp)?;
+            let pair = self.pair(item.side, flow, flow.opener?)?;
+            if pair.linked == 0 || pair.around > 0 {
+                return None;
+            }
+        }
+        let reset = tcp.flags.has(Flags::RST);
+        if near != item.side && !reset {
+            // It must have passed the place near its sender, whose capture lacks it, or there is another way.
+            self.unseen[near] += 1;
+            if !linked
+                && tcp.flags.has(Flags::SYN)
+                && tcp.flags.has(Flags::ACK)
+                && let Some(flow) = self.flow(item.side, tcp)
+                && let Some(opener) = flow.opener
+            {
+                let key = (flow.endpoints[opener].ip, flow.endpoints[1 - opener]);
+                if let Some(pair) = self.pairs[item.side].get_mut(&key) {
+                    pair.around += 1;
+                }
+            }
+            return None;
+        }
+        let silent = 1 - item.side;
+        let trusted = self.unseen[silent].saturating_mul(UNSEEN_SHARE) <= self.matched;
+        trusted.then_some(near)
+    }
+}
+
+impl Flow {
+    fn note(&mut self, identity: u64) {
+        let at = self.next_recent % self.recent.len();
+        self.recent[at] = short(identity);
+        self.next_recent = at + 1;
+    }
+
+    /// The place nearer to an end.
+    fn nearer(&self, end: usize) -> Option<Side> {
+        let by_hops = match (self.hops[end].unwrap_or(0), self.hops[1 - end].unwrap_or(0)) {
+            (0, 0) => None,
+            (own, 0) => Some(usize::from(own < 0)),
+            (0, other) => Some(usize::from(other > 0)),
+            (own, other) if (own > 0) != (other > 0) => Some(usize::from(own < 0)),
+            _ => return None,
+        };
+        let middle = |end: usize| {
+            let (mut later, kept) = (self.later[end], self.counts[end].min(KEPT));
+            median(&mut later[..kept])
+        };
+        let by_time = match (middle(end), middle(1 - end)) {
+            (Some(own), Some(other)) if (own - other).abs() > SAME_TIME => {
+                Some(usize::from(own < other))
+            }
+            _ => None,
+        };
+        match (by_hops, by_time) {
+            (Some(a), Some(b)) if a != b => None,
+            (a, b) => a.or(b),
+        }
+    }
+}
+
+/// Never 0, which marks an empty place.
+const fn short(identity: u64) -> u32 {
+    (identity >> 32) as u32 | 1
+}

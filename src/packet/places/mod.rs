@@ -1,0 +1,65 @@
+//! The same connections captured at several places: which inputs are places, how their clocks differ, and one stream of
+//! frames in which each segment is there once, marked with what the other place shows of it
+//! ([`Passage`](crate::base::passage::Passage)).
+//!
+//! In: capture files. A bounded probe of the beginning of each (`probe.rs`) finds files that show the same segments, and
+//! what lies between their clocks (`clock.rs`). Out: a [`Source`] like any other (`union.rs`). It has the frames of the
+//! place named first in their order, and between them those that only another place has, at the place that the order of
+//! that other place gives them. Clocks only decide between what neither order decides. Segments are paired by their
+//! numbers, not by their addresses (`identity.rs`), so that NAT does not hide that they are the same (`flows.rs`); a frame
+//! that only another place has is returned with the addresses that the first place would show (`rewrite.rs`).
+//!
+//! Files that share nothing, or show the same frames at the same times, are one timeline as before.
+//!
+//! Left out: boxes that rewrite sequence numbers, and what a segment's options were changed to on the way.
+
+mod clock;
+mod flows;
+mod identity;
+mod items;
+mod probe;
+mod rewrite;
+mod union;
+
+use std::path::Path;
+
+use crate::packet::capture::{self, CaptureError, Input, OpenOptions, Source};
+
+pub(crate) use flows::MAX_FLOWS;
+pub(crate) use union::{MAX_HELD_BYTES, MAX_ITEMS};
+
+/// Numbers of interfaces that one place may use; those of the next place begin after them.
+const INTERFACES: u32 = 1 << 16;
+
+/// Opens one or several captures; `-` is standard input. Files that show the same connections at several places become
+/// one stream, others one timeline ([`capture::open`]).
+///
+/// # Errors
+/// If a path cannot be read or is not a capture, or the filter does not compile.
+pub fn open(
+    paths: &[impl AsRef<Path>],
+    options: &OpenOptions,
+) -> Result<Box<dyn Source>, CaptureError> {
+    let paths: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
+    let Some(found) = probe::places(&paths) else {
+        return capture::open(&paths, options);
+    };
+    let mut joined: Option<Box<dyn Source>> = None;
+    let mut indexes: Vec<usize> = Vec::new();
+    for (number, place) in (0..).zip(found) {
+        let inputs = place.files.iter().map(|index| Input::open(paths[*index]));
+        let source = capture::read_numbered(inputs, options, number * INTERFACES)?;
+        joined = Some(match joined {
+            None => source,
+            Some(base) => Box::new(union::Union::new(
+                [base, source],
+                [&indexes, &place.files],
+                place.clock,
+                number,
+            )),
+        });
+        indexes.extend(&place.files);
+    }
+    // The probe finds two places or more, or none.
+    joined.map_or_else(|| capture::open(&paths, options), Ok)
+}

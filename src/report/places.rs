@@ -1,0 +1,86 @@
+//! What a page says of the places where the same connections were captured: what both show, and how their clocks differ.
+
+use std::time::Duration;
+
+use super::rich_text::StyledLine;
+use crate::base::escape::escape;
+use crate::base::format::{count, duration, number};
+use crate::base::passage::Vantage;
+use crate::report::snapshot::InputSummary;
+
+/// The line of each place but the first, and one about its clock. Empty if there is one place.
+pub(super) fn lines(inputs: &[InputSummary]) -> Vec<(&'static str, StyledLine)> {
+    let place = |number: u32| {
+        let own = |it: &&InputSummary| it.vantage.is_some_and(|it| it.place == number);
+        inputs.iter().find(own)
+    };
+    let Some((first, base)) = place(0).and_then(|it| Some((it, it.vantage?))) else {
+        return Vec::new();
+    };
+    let others = (1..).map_while(place);
+    let each = others.filter_map(|it| Some((it, it.vantage?)));
+    each.flat_map(|(other, vantage)| {
+        let name = |input: &InputSummary| {
+            let path = escape(input.path.as_bytes()).into_owned();
+            path.rsplit('/').next().unwrap_or(&path).to_owned()
+        };
+        let (here, there) = (name(first), name(other));
+        let both = StyledLine::default()
+            .code(here.clone())
+            .plain(" and ")
+            .code(there.clone())
+            .plain(format!(
+                " show the same connections: {}",
+                shared(&base, &vantage)
+            ));
+        let clock = StyledLine::default()
+            .code(there)
+            .plain(clock(&vantage))
+            .code(here)
+            .plain(within(&vantage));
+        [("Places", both), ("Clock", clock)]
+    })
+    .collect()
+}
+
+/// `12 segments at both, 2 lost between them, 1 that its host never sent.`
+fn shared(base: &Vantage, other: &Vantage) -> String {
+    let mut text = format!("{} at both", count(other.both, "segment", "segments"));
+    let lost = base.lost + other.lost;
+    if lost > 0 {
+        text += &format!(", {} lost between them", number(lost));
+    }
+    let forged = base.forged + other.forged;
+    if forged > 0 {
+        text += &format!(", {} that the host it names never sent", number(forged));
+    }
+    if other.translated > 0 {
+        text += &format!(
+            "; {} with other addresses or ports",
+            count(other.translated, "connection", "connections")
+        );
+    }
+    text + "."
+}
+
+/// ` is 20.0 ms ahead of `
+fn clock(vantage: &Vantage) -> String {
+    let offset = vantage.clock_offset.unwrap_or(0);
+    let apart = duration(Duration::from_nanos(offset.unsigned_abs()));
+    let way = if offset < 0 { "behind" } else { "ahead of" };
+    format!(" is {apart} {way} ")
+}
+
+/// `, within 4.4 ms, and gains 100 ppm.`
+fn within(vantage: &Vantage) -> String {
+    let mut text = match vantage.round_trip {
+        Some(trip) => format!(", within {}", duration(trip)),
+        None => ", less or more by the time on the way".to_owned(),
+    };
+    match vantage.drift_ppb.unwrap_or(0) {
+        0 => {}
+        gains @ 1.. => text += &format!(", and gains {} ppm", gains / 1000),
+        loses => text += &format!(", and loses {} ppm", -loses / 1000),
+    }
+    text + "."
+}

@@ -1,0 +1,313 @@
+//! Captures of the same connections at two places. What both together say is held against the kernels of both hosts, and
+//! against what each says alone: it is never less certain. It depends neither on the clocks of the places nor on NAT.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hangup::analysis::connection::{By, Connection, How};
+use hangup::report::{Format, ReportOptions};
+use hangup::{Analysis, AnalysisOptions};
+
+const DIR: &str = "captures/places";
+
+fn analyse(paths: &[PathBuf]) -> Analysis {
+    let mut options = AnalysisOptions::default();
+    options.records = hangup::Records::All;
+    Analysis::with_options(paths.to_vec(), &options).unwrap()
+}
+
+/// `by how` in the words of the table.
+fn told(connection: &Connection) -> [&'static str; 2] {
+    let teardown = &connection.teardown;
+    let by = match teardown.by {
+        By::Nobody => "null",
+        by => by.name(),
+    };
+    let how = match teardown.how {
+        How::Fin => "fin",
+        How::Reset(_) => "reset",
+        How::Silence => "silence",
+        How::Open => "open",
+    };
+    [by, how]
+}
+
+/// One connection in `truth.tsv`.
+struct Truth {
+    recording: String,
+    cells: BTreeMap<String, String>,
+}
+
+impl Truth {
+    fn all() -> Vec<Self> {
+        let table = fs::read_to_string(format!("{DIR}/truth.tsv")).unwrap();
+        let mut lines = table.lines();
+        let names: Vec<&str> = lines.next().unwrap().split('\t').collect();
+        let rows = lines.map(|line| {
+            let cells = names.iter().zip(line.split('\t'));
+            let cells: BTreeMap<String, String> = cells
+                .map(|(name, cell)| ((*name).to_owned(), cell.to_owned()))
+                .collect();
+            Self {
+                recording: cells["recording"].clone(),
+                cells,
+            }
+        });
+        rows.collect()
+    }
+
+    fn cell(&self, name: &str) -> &str {
+        &self.cells[name]
+    }
+
+    /// Its two ends as one place shows them.
+    fn is(&self, place: &str, connection: &Connection) -> bool {
+        self.cell(place) == format!("{}>{}", connection.client, connection.server)
+    }
+}
+
+fn files(recording: &str) -> Vec<PathBuf> {
+    let all = ["", "@server", "@server2"].map(|place| format!("{DIR}/{recording}{place}.pcap"));
+    all.into_iter()
+        .map(PathBuf::from)
+        .filter(|it| it.exists())
+        .collect()
+}
+
+/// What the packets show is less than what the kernels know, or is named otherwise.
+const OTHERWISE: &[(&str, [&str; 2])] = &[
+    // The FINs crossed: neither side had the other's.
+    ("both-close-at-once", ["both", "fin"]),
+    ("lossy-parallel", ["both", "fin"]),
+    // Nothing of port 81 is in the recording of the server: a capture filter would have the same effect.
+    ("refused-on-the-way", ["server", "reset"]),
+    // The recording of the server ends before the RST: whether it was running is not known.
+    ("translation-forgotten-reset", ["server", "reset"]),
+    // The server's kernel dropped the connection without a word; its RST without a socket is what shows it.
+    ("response-lost-for-ever", ["server", "reset"]),
+    // The box gives both directions other sequence numbers: the recordings are not known to show the same connection.
+    ("sequence-rewritten", ["null", "silence"]),
+];
+
+#[test]
+fn two_places_agree_with_the_kernels_and_are_no_less_certain_than_one() {
+    let truths = Truth::all();
+    let mut recordings: Vec<&str> = truths.iter().map(|it| it.recording.as_str()).collect();
+    recordings.dedup();
+    let mut faults = Vec::new();
+    for recording in recordings {
+        let files = files(recording);
+        let both = analyse(&files);
+        let singles: Vec<Analysis> = files
+            .iter()
+            .map(|it| analyse(std::slice::from_ref(it)))
+            .collect();
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        for truth in truths.iter().filter(|it| it.recording == recording) {
+            let nth = seen.entry(truth.cell("client_place")).or_default();
+            let of = |analysis: &Analysis, place: &str| {
+                let own = analysis
+                    .connections()
+                    .iter()
+                    .filter(|it| truth.is(place, it));
+                own.cloned().nth(*nth)
+            };
+            let Some(connection) = of(&both, "client_place") else {
+                faults.push(format!(
+                    "{recording}: {} is not there",
+                    truth.cell("client_place")
+                ));
+                continue;
+            };
+            let told = told(&connection);
+            let wanted = [truth.cell("by"), truth.cell("how")];
+            let otherwise = OTHERWISE
+                .iter()
+                .any(|(name, as_told)| *name == recording && *as_told == told);
+            if told != wanted && !otherwise {
+                faults.push(format!("{recording}: {told:?}, not {wanted:?}"));
+            }
+            for single in &singles {
+                let alone = of(single, "client_place").or_else(|| of(single, "server_place"));
+                let Some(alone) = alone else { continue };
+                if connection.teardown.certainty > alone.teardown.certainty && !otherwise {
+                    faults.push(format!("{recording}: less certain than {}", alone.teardown));
+                }
+            }
+            *nth += 1;
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn a_forged_reset_is_certain_with_its_proof() {
+    for recording in [
+        "forged-to-both",
+        "forged-to-both-right-ttl",
+        "forged-to-client",
+        "forged-to-client-right-ttl",
+        "forged-to-server",
+    ] {
+        let both = analyse(&files(recording));
+        let findings = both.findings().iter();
+        let found: Vec<_> = findings.filter(|it| it.rule == "reset-injected").collect();
+        let [finding] = found[..] else {
+            panic!("{recording}: {:?}", both.findings());
+        };
+        assert_eq!(finding.certainty.name(), "certain", "{recording}");
+        assert!(
+            finding.message.contains("does not have it"),
+            "{}",
+            finding.message
+        );
+    }
+}
+
+/// How much the clock of the second file is changed.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    ahead: i64,
+    drift_ppm: i64,
+}
+
+/// The same classic capture with another clock.
+fn shifted(file: &[u8], clock: Clock) -> Vec<u8> {
+    let mut out = file[..24].to_vec();
+    let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
+    let unit = if word(0) == 0xa1b2_3c4d { 1 } else { 1000 };
+    let (mut at, mut start) = (24, None);
+    while at + 16 <= file.len() {
+        let time = i64::from(word(at)) * 1_000_000_000 + i64::from(word(at + 4)) * unit;
+        let start = *start.get_or_insert(time);
+        let time = time + clock.ahead + (time - start) / 1_000_000 * clock.drift_ppm;
+        let seconds = u32::try_from(time.div_euclid(1_000_000_000)).unwrap();
+        let fraction = u32::try_from(time.rem_euclid(1_000_000_000) / unit).unwrap();
+        let end = at + 16 + word(at + 8) as usize;
+        out.extend(seconds.to_le_bytes());
+        out.extend(fraction.to_le_bytes());
+        out.extend(&file[at + 8..end]);
+        at = end;
+    }
+    out
+}
+
+/// The report without the lines about the clock.
+fn report(paths: &[PathBuf]) -> String {
+    let mut out = Vec::new();
+    analyse(paths)
+        .write_report(Format::Text, &ReportOptions::default(), &mut out)
+        .unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let mut lines: Vec<&str> = Vec::new();
+    let mut in_clock = false;
+    for line in text.lines() {
+        in_clock = line.starts_with("  Clock ") || in_clock && line.starts_with("        ");
+        if !in_clock {
+            lines.push(line);
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn the_report_does_not_depend_on_the_clocks() {
+    let dir = std::env::temp_dir().join(format!("hangup-places-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let second = 1_000_000_000;
+    let clocks = [
+        (20_000_000, 0),
+        (-20_000_000, 0),
+        (3 * second / 2, 0),
+        (-3 * second / 2, 0),
+        (3600 * second, 0),
+        (-3600 * second, 0),
+        (0, 100),
+    ];
+    for recording in [
+        "forged-to-both",
+        "forged-to-client-right-ttl",
+        "server-reset-lost",
+        "fin-lost-for-ever",
+        "data-lost-once",
+        "clean-parallel",
+        "masquerade",
+        "both-translated",
+        "large-segments-lost",
+    ] {
+        let [client, server] = &files(recording)[..] else {
+            panic!("{recording} has two files");
+        };
+        let own = fs::read(server).unwrap();
+        let moved = dir.join(format!("{recording}@server.pcap"));
+        let paths = [client.clone(), moved.clone()];
+        fs::write(&moved, &own).unwrap();
+        let wanted = report(&paths);
+        for (ahead, drift_ppm) in clocks {
+            let clock = Clock { ahead, drift_ppm };
+            fs::write(&moved, shifted(&own, clock)).unwrap();
+            assert_eq!(report(&paths), wanted, "{recording}, {clock:?}");
+        }
+    }
+    let _ = fs::remove_dir_all(&dir);
+}
+
+/// The offset that the program finds lies within a round trip of the one that the recorder has set.
+#[test]
+fn clocks_are_compared_within_a_round_trip() {
+    for truth in Truth::all() {
+        let both = analyse(&files(&truth.recording));
+        let vantages = both.summary().inputs.iter().filter_map(|it| it.vantage);
+        for vantage in vantages.filter(|it| it.place == 1) {
+            let Some(trip) = vantage.round_trip else {
+                continue;
+            };
+            let set: f64 = truth.cell("clock_offset").parse().unwrap();
+            let found = vantage.clock_offset.unwrap() as f64 / 1e9;
+            let drift: f64 = truth.cell("drift_ppm").parse().unwrap();
+            // The clock gains while the recording runs, which is a minute at most.
+            let off = (found - set).abs() - drift * 1e-6 * 60.0;
+            assert!(
+                off <= trip.as_secs_f64(),
+                "{}: {found} {set} {trip:?}",
+                truth.recording
+            );
+        }
+    }
+}
+
+/// Files that are no places stay one timeline: halves of one capture, the same file twice, captures of other connections.
+#[test]
+fn what_is_no_other_place_is_one_timeline() {
+    let file = PathBuf::from("captures/keep-alive-race.pcapng");
+    let other = PathBuf::from("captures/reset-before-response.pcap");
+    for paths in [vec![file.clone(), file.clone()], vec![file.clone(), other]] {
+        let all = analyse(&paths);
+        assert!(
+            all.summary().inputs.iter().all(|it| it.vantage.is_none()),
+            "{paths:?}"
+        );
+    }
+    let whole = Path::new(DIR).join("clean-heavy.pcap");
+    let bytes = fs::read(&whole).unwrap();
+    let mut half = 24;
+    while half < bytes.len() / 2 {
+        half += 16 + u32::from_le_bytes(bytes[half + 8..half + 12].try_into().unwrap()) as usize;
+    }
+    let dir = std::env::temp_dir().join(format!("hangup-halves-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let halves = [dir.join("1.pcap"), dir.join("2.pcap")];
+    fs::write(&halves[0], &bytes[..half]).unwrap();
+    fs::write(&halves[1], [&bytes[..24], &bytes[half..]].concat()).unwrap();
+    let (one, two) = (analyse(&[whole]), analyse(&halves));
+    let verdicts = |it: &Analysis| {
+        let each = it.connections().iter();
+        each.map(|it| (it.client, told(it))).collect::<Vec<_>>()
+    };
+    assert_eq!(verdicts(&one), verdicts(&two));
+    assert!(two.summary().inputs.iter().all(|it| it.vantage.is_none()));
+    let _ = fs::remove_dir_all(&dir);
+}
