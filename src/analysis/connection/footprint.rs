@@ -3,7 +3,7 @@
 use super::record::Connection;
 use crate::protocol::dialogue::DialogueFacts;
 use crate::protocol::h2::H2Facts;
-use crate::protocol::http::{Exchange, Field, RareHead, SharedText};
+use crate::protocol::http::{Exchange, Field, PassedOn, RareHead, SharedText};
 use crate::protocol::tls::TlsFacts;
 
 /// What an allocation takes beside its bytes.
@@ -55,6 +55,9 @@ fn of_exchange(exchange: &Exchange) -> usize {
     if let Some(stream) = exchange.stream.as_deref() {
         size += size_of_val(stream) + ALLOCATION;
         size += of_text(stream.grpc_message.as_ref()) + of_text(stream.forbidden.as_ref());
+    }
+    if exchange.passed_on.is_some() {
+        size += size_of::<PassedOn>() + ALLOCATION;
     }
     size
 }

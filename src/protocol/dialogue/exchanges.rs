@@ -75,7 +75,7 @@ impl Announcements {
         texts: &mut TextInterner,
     ) -> u64 {
         let mut dropped = 0;
-        if let Some(endpoint) = unit.announces {
+        if let Some(endpoint) = unit.announces.as_deref() {
             if self.list.len() >= MAX_ANNOUNCED {
                 self.list.pop_front();
                 dropped = 1;
@@ -306,6 +306,9 @@ impl Exchanges {
                 words: (!unit.words.is_empty()).then(|| texts.text(&unit.words)),
                 safe: unit.safe,
             });
+            if let Some(said) = &unit.passed_on {
+                exchange.pass_on(said);
+            }
             self.make_room();
             self.list.push_back(exchange);
             self.keys.push_back(unit.key);

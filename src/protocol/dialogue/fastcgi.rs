@@ -1,6 +1,7 @@
 //! FastCGI (FastCGI Specification 1.0): records of one request, whose standard input ends with an empty one.
 
 use super::grammar::{Messages, Opening, Rest, Role, Side, Step, Unit};
+use crate::protocol::http::PassedOn;
 
 const HEADER: usize = 8;
 const VERSION: u8 = 1;
@@ -115,8 +116,12 @@ impl Grammar {
                     return Step::Broken;
                 }
                 let length = record.whole.saturating_add(next.whole);
-                let words = request(next.content);
-                Unit::new(length, Role::Ask { ends: false }).named("request", &words)
+                let (words, said) = request(next.content);
+                let unit = Unit::new(length, Role::Ask { ends: false }).named("request", &words);
+                Unit {
+                    passed_on: (!said.is_empty()).then(|| Box::new(said)),
+                    ..unit
+                }
             }
             PARAMS | DATA => ask(false).named("request", b""),
             INPUT => ask(record.length == 0).named("request", b""),
@@ -152,20 +157,36 @@ impl Grammar {
     }
 }
 
-/// The method and the path among these parameters.
-fn request(mut content: &[u8]) -> Vec<u8> {
-    let (mut method, mut path, mut script) = (&b""[..], &b""[..], &b""[..]);
+/// The method and the path among these parameters, and what makes the request known that the proxy had.
+fn request(mut content: &[u8]) -> (Vec<u8>, PassedOn) {
+    let (mut method, mut path, mut script, mut file) = (&b""[..], &b""[..], &b""[..], &b""[..]);
+    let (mut address, mut port) = (&b""[..], &b""[..]);
+    let mut said = PassedOn::default();
     while let Some((name, value, rest)) = pair(content) {
         match name {
             b"REQUEST_METHOD" => method = value,
             b"REQUEST_URI" => path = value.split(|byte| *byte == b'?').next().unwrap_or_default(),
             b"SCRIPT_NAME" => script = value,
+            b"SCRIPT_FILENAME" => file = value,
+            b"REMOTE_ADDR" => address = value,
+            b"REMOTE_PORT" => port = value,
+            b"HTTP_X_REQUEST_ID" => {
+                said.field(b"x-request-id", value);
+            }
+            b"HTTP_TRACEPARENT" => {
+                said.field(b"traceparent", value);
+            }
+            b"HTTP_X_CORRELATION_ID" => {
+                said.field(b"x-correlation-id", value);
+            }
             _ => {}
         }
         content = rest;
     }
-    let path = if path.is_empty() { script } else { path };
-    [method, path].join(&b' ').trim_ascii().to_vec()
+    said.remote(address, port);
+    let named = [path, script, file].into_iter().find(|it| !it.is_empty());
+    let words = [method, named.unwrap_or_default()].join(&b' ');
+    (words.trim_ascii().to_vec(), said)
 }
 
 /// The first name and value, and what follows them.

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::protocol::http::PassedOn;
+
 /// The first bytes of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Opening<'a> {
@@ -56,9 +58,11 @@ pub(super) struct Unit {
     /// It is the last answer to all open requests with its number.
     pub(super) sweeps: bool,
     /// The endpoint of a further connection that it announces.
-    pub(super) announces: Option<Announced>,
+    pub(super) announces: Option<Box<Announced>>,
     /// What was announced last is for this request.
     pub(super) transfers: bool,
+    /// What makes a request known again that a proxy translated.
+    pub(super) passed_on: Option<Box<PassedOn>>,
 }
 
 /// The endpoint at which one side waits for a further connection.
@@ -88,6 +92,7 @@ impl Unit {
             sweeps: false,
             announces: None,
             transfers: false,
+            passed_on: None,
         }
     }
 
@@ -144,8 +149,8 @@ impl Unit {
     }
 
     /// It announces this endpoint, if there is one in it.
-    pub(super) const fn announcing(mut self, endpoint: Option<Announced>) -> Self {
-        self.announces = endpoint;
+    pub(super) fn announcing(mut self, endpoint: Option<Announced>) -> Self {
+        self.announces = endpoint.map(Box::new);
         self
     }
 

@@ -6,7 +6,7 @@
 //! blank is left out.
 
 use super::hpack::{DynamicTable, FieldPart};
-use crate::protocol::http::{Method, SharedText, TextInterner};
+use crate::protocol::http::{Method, PassedOn, SharedText, TextInterner};
 
 /// Most bytes kept of an incomplete header block, as encoded; the most generous servers take as many.
 pub(crate) const MAX_BLOCK: usize = 64 << 10;
@@ -31,6 +31,9 @@ pub(super) struct KeptFields {
     pub(super) grpc_message: Option<SharedText>,
     pub(super) is_grpc: bool,
     pub(super) forbidden: Option<SharedText>,
+    /// A proxy names its client.
+    pub(super) forwarded: bool,
+    pub(super) passed_on: PassedOn,
     /// The block has more fields than were examined.
     pub(super) is_cut: bool,
     /// Some fields refer to unknown entries of the table.
@@ -141,7 +144,7 @@ impl KeptFields {
             bytes if is_forbidden(bytes, value) => {
                 self.forbidden.get_or_insert_with(|| name.text(texts));
             }
-            _ => {}
+            bytes => self.forwarded |= self.passed_on.field(bytes, value),
         }
     }
 }

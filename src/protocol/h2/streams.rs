@@ -345,6 +345,7 @@ impl H2Conversation {
         request.target = fields.path;
         request.host = fields.authority.or(fields.host);
         request.user_agent = fields.user_agent;
+        request.forwarded = fields.forwarded;
         if request.method == Method::Connect {
             // It has no body: what follows belongs to the tunnel (§8.5).
             request.message.framing = Framing::Tunnel;
@@ -361,6 +362,7 @@ impl H2Conversation {
         if let Some(name) = fields.method_name {
             exchange.rare_mut().method = Some(name);
         }
+        exchange.pass_on(&fields.passed_on);
         if let Some(stream) = &mut exchange.stream {
             stream.announced[0] = fields.content_length;
             stream.is_grpc = fields.is_grpc;
@@ -382,6 +384,9 @@ impl H2Conversation {
         let Some(exchange) = self.exchange_mut(block.stream) else {
             return;
         };
+        if let Some(fields) = &fields {
+            exchange.pass_on(&fields.passed_on);
+        }
         let method = exchange.request.as_ref().map(|request| request.method);
         let has_no_body = method == Some(Method::Head);
         let Some(response) = exchange.response.as_mut() else {

@@ -6,6 +6,7 @@ use super::coding::{CodingFault, ContentCoding};
 use super::fault::Fault;
 use super::fields::{Field, FieldName};
 use super::message::{Message, MessageProgress, Method};
+use super::passed_on::PassedOn;
 use super::stream::{H2Stream, Party};
 use super::text::SharedText;
 use crate::base::frame_ref::FrameRef;
@@ -64,6 +65,8 @@ pub struct Exchange {
     pub rare: Option<Box<RareParts>>,
     /// The HTTP/2 stream, if the exchange is one.
     pub stream: Option<Box<H2Stream>>,
+    /// What makes it known again on the other side of a proxy, if there is anything.
+    pub passed_on: Option<Box<PassedOn>>,
 }
 
 /// Parts that few exchanges have; boxed because there can be many exchanges.
@@ -336,6 +339,13 @@ impl Exchange {
         let page = page.map_or(&[][..], SharedText::as_bytes);
         let says = |words: &&[u8]| memchr::memmem::find(page, words).is_some();
         self.status() == Some(400) && WANTS_TLS.iter().any(says)
+    }
+
+    /// Adds what one of its heads says about who passed it on.
+    pub(crate) fn pass_on(&mut self, said: &PassedOn) {
+        if !said.is_empty() {
+            self.passed_on.get_or_insert_default().merge(said);
+        }
     }
 
     pub(crate) fn rare_mut(&mut self) -> &mut RareParts {

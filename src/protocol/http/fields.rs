@@ -4,6 +4,7 @@
 
 use super::coding::ContentCoding;
 use super::message::ConnectionOptions;
+use super::passed_on::PassedOn;
 use super::text::{SharedText, TextInterner};
 
 /// Field lines kept per message.
@@ -153,6 +154,7 @@ pub(super) struct FieldFacts<'a> {
     pub(super) upgrade: Upgrade,
     pub(super) expects_continue: bool,
     pub(super) forwarded: bool,
+    pub(super) passed_on: PassedOn,
     pub(super) host: Option<&'a [u8]>,
     pub(super) user_agent: Option<&'a [u8]>,
     pub(super) server: Option<&'a [u8]>,
@@ -190,8 +192,6 @@ impl<'a> FieldFacts<'a> {
                 self.keep(FieldName::Expect, value, texts);
             }
             7 if is("upgrade") => self.upgrade(value, texts),
-            9 if is("forwarded") || is("x-real-ip") => self.forwarded = true,
-            15 if is("x-forwarded-for") => self.forwarded = true,
             15 if is("accept-encoding") => {
                 self.accepts_coding |= tokens_of(value).any(accepts_coding);
             }
@@ -223,6 +223,7 @@ impl<'a> FieldFacts<'a> {
             19 if is("proxy-authorization") => {
                 self.keep_scheme(FieldName::ProxyAuthorization, value, texts)
             }
+            9..=16 => self.forwarded |= self.passed_on.field(name, value),
             _ => {}
         }
     }

@@ -134,6 +134,7 @@ impl HttpConversation {
         if method == Method::Other {
             exchange.rare_mut().method = Some(texts.text(read.method));
         }
+        exchange.pass_on(&read.facts.passed_on);
         let body = framing::of_request(&read.facts, version);
         // Without a version there are no fields and no body (RFC 1945 §4.1), but this one had both: its framing is
         // unclear.
@@ -167,6 +168,7 @@ impl HttpConversation {
             read.facts.keep_media(texts);
         }
         drop(calls);
+        exchange.pass_on(&read.facts.passed_on);
         let method = exchange.request.as_ref().map(|request| request.method);
         let Some(response) = exchange.response.as_mut() else {
             return;
