@@ -193,6 +193,7 @@ pub(super) fn judge(
         end,
     );
     let frames = frame_names(files);
+    let legs = hosts::Legs::new(&analysis.connections);
     let evaluate = |connections: &[Arc<Connection>], gone: Option<&GivenUpCases>| {
         let input = rules::RuleInput {
             connections,
@@ -202,6 +203,7 @@ pub(super) fn judge(
             neighbours: &analysis.stats.neighbours,
             capture_quality: rules::CaptureQuality::new(&analysis.stats, lost),
             frames: &frames,
+            legs: &legs,
             end,
         };
         rules::evaluate_with(&input, gone)
@@ -243,6 +245,7 @@ pub(super) fn judge(
         keys: keys.key_store().counts(),
         files,
         forgotten,
+        unpaired: legs.left_out(),
     });
     let summary = CaptureSummary {
         limits,
@@ -265,6 +268,7 @@ pub(super) fn judge(
             narrowed,
             unnarrowed,
             ignored,
+            legs: Arc::new(legs),
             drawn: Vec::new(),
         },
         keys: keys.key_store().clone(),

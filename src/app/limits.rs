@@ -7,7 +7,7 @@ use crate::analysis::engine::{
     MAX_LIVE_EXCHANGE_BYTES, MAX_PRESENT, MAX_QUESTIONS, MAX_QUIC, MAX_SPLIT, MAX_STREAM_BYTES,
     MAX_WAITING_BYTES, PARTITIONS, RECORD_BYTES, SUMMARY_BYTES,
 };
-use crate::analysis::hosts::MAX_PAIRS;
+use crate::analysis::hosts::{MAX_ALIKE, MAX_PAIRS};
 use crate::packet::capture::{
     FileSummary, MAX_COMMENTS, MAX_INTERFACES, MAX_NAMES, MAX_RUNS, MAX_SECRET_BYTES,
 };
@@ -41,7 +41,7 @@ pub struct Limit {
 
 /// All limits at which something is lost that a reader could miss. Left out are those of a page or a screen, which say
 /// themselves what they leave out, and those that no valid input reaches.
-pub const LIMITS: [Limit; 37] = [
+pub const LIMITS: [Limit; 38] = [
     Limit {
         name: "open-connections",
         values: &[(MAX_LIVE * PARTITIONS, "connections")],
@@ -236,6 +236,11 @@ pub const LIMITS: [Limit; 37] = [
         line: "connections are not in the sockets table, which had too many clients and servers",
     },
     Limit {
+        name: "legs",
+        values: &[(MAX_ALIKE, "requests that are alike at once")],
+        line: "requests were not paired with the other side of a proxy, because too many alike were in progress at once",
+    },
+    Limit {
         name: "key-log-sessions",
         values: &[(MAX_SESSIONS, "sessions")],
         line: "sessions of key logs were dropped, the oldest first: their connections stay encrypted",
@@ -289,6 +294,8 @@ pub(super) struct Beyond<'a> {
     pub(super) files: &'a [FileSummary],
     /// Findings that were told during the capture and forgotten.
     pub(super) forgotten: u64,
+    /// Requests that had too many alike to be paired.
+    pub(super) unpaired: u64,
 }
 
 /// The limits that were hit.
@@ -346,6 +353,7 @@ impl Beyond<'_> {
                 .filter_map(|it| it.vantage)
                 .map(|it| it.hurried)
                 .sum(),
+            "legs" => self.unpaired,
             "frame-runs" => self.files.iter().map(|it| it.more_runs).sum(),
             _ => 0,
         }
@@ -424,6 +432,7 @@ mod tests {
             },
             files: &files,
             forgotten: 33,
+            unpaired: 36,
         });
         let counts: BTreeSet<u64> = hit.iter().map(|it| it.count).collect();
         // Those of lookups (two), QUIC and neighbours are private to them.

@@ -193,12 +193,14 @@ impl FindingWriter<'_, '_> {
         let cause = section.cause();
         let mut told = match (first, ids) {
             (Some(connection), [_]) => {
-                let frames = &self.view.snapshot.frames;
+                let Snapshot { frames, legs, .. } = self.view.snapshot;
+                let legs = connection::other_legs(legs, connection.id);
                 format!(
-                    "#{}, {}, {}",
+                    "#{}, {}, {}{}{legs}",
                     connection.id,
                     connection::route(connection),
-                    frames.span(connection.first.frame, connection.last.frame)
+                    frames.span(connection.first.frame, connection.last.frame),
+                    if legs.is_empty() { "" } else { "; " },
                 )
             }
             (_, []) => between(cause),

@@ -7,6 +7,7 @@
 
 mod chunks;
 mod layers;
+mod legs;
 mod row;
 #[cfg(test)]
 mod schema;
@@ -14,6 +15,7 @@ mod search_result;
 mod tls;
 mod vantage;
 
+use legs::{ExchangeLegs, LegRow};
 use row::{BothSides, JsonTime, millis, text};
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -367,6 +369,8 @@ struct ConnectionRow<'a> {
     errors_predicted: BothSides<ErrorRows<'a>>,
     /// The former name of `errors_predicted`, with the same content.
     errors_seen: BothSides<ErrorRows<'a>>,
+    /// The exchanges on the other side of a proxy, and which exchange of this connection each belongs to.
+    legs: Vec<LegRow>,
     /// The findings that name it, by their `id`.
     findings: &'a [u32],
 }
@@ -504,6 +508,7 @@ impl<'a> ConnectionRow<'a> {
         let ending = terms::ending(connection);
         let exchanges = connection.exchanges.iter();
         let frames = &view.snapshot.frames;
+        let legs = &view.snapshot.legs;
         let (first, last) = (
             PlaceRow::new(connection.first.frame, frames),
             PlaceRow::new(connection.last.frame, frames),
@@ -565,17 +570,22 @@ impl<'a> ConnectionRow<'a> {
             }),
             predecessor_frame: connection.predecessor.map(|before| before.last.frame.0),
             tls: connection.tls.as_deref().map(TlsRow::new),
-            exchanges: exchanges
-                .map(|exchange| ExchangeRow::new(exchange, exchange.outcome(ending), frames))
+            exchanges: (0..)
+                .zip(exchanges)
+                .map(|(index, exchange)| ExchangeRow {
+                    legs: ExchangeLegs::new(connection.id, index, legs),
+                    ..ExchangeRow::new(exchange, exchange.outcome(ending), frames)
+                })
                 .collect(),
             h2: connection.h2.as_deref().map(layers::H2Row::new),
             websocket: connection
                 .websocket
                 .as_deref()
                 .map(layers::WebSocketRow::new),
-            dialogue: layers::DialogueRow::new(connection),
+            dialogue: layers::DialogueRow::new(connection, legs),
             errors_predicted: BothSides::of(errors),
             errors_seen: BothSides::of(errors),
+            legs: LegRow::all(connection.id, legs),
             findings: view.finding_numbers(connection.id),
         }
     }
@@ -668,6 +678,8 @@ impl CloseRow {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(inline))]
 struct ExchangeRow<'a> {
+    #[serde(flatten)]
+    legs: ExchangeLegs,
     /// The request's method.
     method: Option<Cow<'a, str>>,
     /// The request's target, escaped.
@@ -773,6 +785,7 @@ impl<'a> ExchangeRow<'a> {
         let versions = versions.map(|message| message.version);
         let seen = answered.is_none_or(|message| message.progress != MessageProgress::Unseen);
         Self {
+            legs: ExchangeLegs::default(),
             method: exchange.method().map(escape),
             target: request.and_then(|request| text(&request.target)),
             host: request.and_then(|request| text(&request.host)),

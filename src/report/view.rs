@@ -55,7 +55,7 @@ impl<'a> View<'a> {
             options,
             shown: options.connections.unwrap_or(usual),
             findings_index: Arc::new(FindingsIndex::new(snapshot)),
-            relays: Arc::new(Relays::new(&snapshot.connections)),
+            relays: Arc::new(Relays::new(&snapshot.connections, &snapshot.legs)),
         })
     }
 

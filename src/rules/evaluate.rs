@@ -15,7 +15,7 @@ use super::classify::{Ending, ending};
 use super::product_remedies::tailor;
 use super::rule::{Check, Diagnosis, HostDiagnosis, Rule, Verdict};
 use super::statement::sentence;
-use super::upstream::{self, Legs};
+use super::upstream::{self, Failures};
 use super::wording::not_yet;
 use super::{Finding, Severity};
 use crate::analysis::connection::{Connection, ConnectionSummary, How, Oddity, Opening, Who};
@@ -145,7 +145,7 @@ pub(crate) fn evaluate_with(
     given_up: Option<&GivenUpCases>,
 ) -> Vec<Finding> {
     let mut gathered = Gathered::default();
-    let legs = LazyCell::new(|| Legs::new(facts));
+    let failures = LazyCell::new(|| Failures::new(facts));
     let in_use = LazyCell::new(|| tls_handshake_cut::InUse::new(facts.summaries));
     let transfers = Transfers::new(facts);
     let mut raced = keep_alive_race::lay_unread(facts);
@@ -162,9 +162,7 @@ pub(crate) fn evaluate_with(
                 if rule.name == tls_handshake_cut::RULE.name {
                     tls_handshake_cut::temper(&mut story, connection, &in_use);
                 }
-                if upstream::is_gateways(rule.name) {
-                    upstream::explain(rule.name, &mut story, connection, &legs);
-                }
+                upstream::explain(rule.name, &mut story, connection, facts, &failures);
                 let mut index = index;
                 if rule.name == reset_before_response::RULE.name
                     && let Some((at, raced)) = race.zip(raced.remove(&connection.id))
@@ -220,9 +218,7 @@ pub(crate) fn evaluate_with(
         })
         .collect();
     join(&mut findings);
-    if findings.iter().any(|it| upstream::is_gateways(it.rule)) {
-        upstream::join(&mut findings, facts, &legs);
-    }
+    upstream::join(&mut findings, facts);
     transfers.name(&mut findings);
     name(&mut findings, facts);
     tailor(&mut findings, facts);
@@ -561,6 +557,7 @@ mod tests {
                 neighbours: &Default::default(),
                 capture_quality: Default::default(),
                 frames: &Default::default(),
+                legs: &Default::default(),
                 end: connections[0].until,
             };
             let findings = evaluate_with(&input, Some(&given_up));

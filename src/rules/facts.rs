@@ -3,7 +3,7 @@
 use super::CaptureQuality;
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine::Neighbours;
-use crate::analysis::hosts::Sockets;
+use crate::analysis::hosts::{Legs, Sockets};
 use crate::base::frame_ref::FrameNames;
 use crate::base::time::Timestamp;
 use crate::protocol::dns::Lookups;
@@ -26,6 +26,8 @@ pub struct RuleInput<'a> {
     pub capture_quality: CaptureQuality,
     /// Which frame of which file each frame is.
     pub frames: &'a FrameNames,
+    /// The legs of proxies.
+    pub legs: &'a Legs,
     /// The time of the capture's last frame.
     pub end: Timestamp,
 }

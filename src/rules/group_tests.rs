@@ -89,6 +89,7 @@ fn told(rule: &Rule, connections: &[Connection]) -> Option<Finding> {
         neighbours: &Default::default(),
         capture_quality: CaptureQuality::default(),
         frames: &FrameNames::default(),
+        legs: &Default::default(),
         end: connections.iter().map(|it| it.until).max()?,
     });
     let mut own = findings.into_iter().filter(|it| it.rule == rule.name);

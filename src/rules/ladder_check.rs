@@ -182,6 +182,7 @@ impl CheckSink<'_> {
         let frames = FrameNames::default();
         self.proof.findings = evaluate(&RuleInput {
             frames: &frames,
+            legs: &hosts::Legs::new(&records),
             connections: &records,
             summaries: &summaries,
             sockets: &sockets,

@@ -129,7 +129,7 @@ impl ViewModel {
             whole: None,
             naming: FindingsIndex::new(&snapshot),
             version,
-            relays: Arc::new(Relays::new(&snapshot.connections)),
+            relays: Arc::new(Relays::new(&snapshot.connections, &snapshot.legs)),
             outcomes,
             histogram: histogram(&snapshot, time_wait),
             groups: groups(&snapshot.findings),

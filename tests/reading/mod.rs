@@ -71,7 +71,9 @@ pub fn analyse_with(
     let time_wait = Duration::from_secs(60);
     let settings = hosts::HostSettings { time_wait, range };
     let sockets = hosts::sockets(&analysis.summaries, &settings, end);
+    let legs = hosts::Legs::new(&analysis.connections);
     let findings = rules::evaluate(&rules::RuleInput {
+        legs: &legs,
         frames: &hangup::base::frame_ref::FrameNames::default(),
         connections: &analysis.connections,
         summaries: &analysis.summaries,
@@ -110,6 +112,7 @@ pub fn analyse_with(
             connections: analysis.connections,
             findings,
             sockets,
+            legs: legs.into(),
             contexts: stats.contexts.clone(),
             ..Snapshot::default()
         },

@@ -6,6 +6,7 @@
 mod alternatives;
 mod concurrency;
 mod host_pairs;
+mod legs;
 mod measured;
 mod periodic;
 mod port_exhaustion;
@@ -22,6 +23,8 @@ pub(crate) use alternatives::Alternatives;
 pub use concurrency::Concurrency;
 pub(crate) use host_pairs::Fallbacks;
 pub use host_pairs::{HostPair, Hosts, OneSided};
+pub(crate) use legs::MAX_ALIKE;
+pub use legs::{ExchangeId, Leg, LegBasis, Legs};
 pub use measured::{Measured, Period};
 pub use periodic::PeriodicRequest;
 pub(crate) use periodic::is_abandoned;

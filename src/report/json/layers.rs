@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use super::legs::ExchangeLegs;
 use super::row::{BothSides, JsonTime, millis, text};
 use crate::analysis::connection::{Connection, Who};
+use crate::analysis::hosts::Legs;
 use crate::base::escape::escape;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -367,6 +369,8 @@ pub(super) struct DialogueRow<'a> {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct AskedRow<'a> {
+    #[serde(flatten)]
+    legs: ExchangeLegs,
     /// What the protocol calls it: query, command and so on.
     kind: &'static str,
     /// Its text, if it has one.
@@ -396,13 +400,19 @@ struct ReportedRow<'a> {
 }
 
 impl<'a> DialogueRow<'a> {
-    pub(super) fn new(connection: &'a Connection) -> Option<Self> {
+    pub(super) fn new(connection: &'a Connection, legs: &Legs) -> Option<Self> {
         let facts = connection.dialogue.as_deref()?;
         Some(Self {
             protocol: facts.protocol.map(AppProtocol::id),
             presumed: facts.presumed,
             requests_before: facts.before,
-            requests: facts.exchanges.iter().filter_map(AskedRow::new).collect(),
+            requests: (0..)
+                .zip(&facts.exchanges)
+                .filter_map(|(index, it)| {
+                    let legs = ExchangeLegs::new(connection.id, index, legs);
+                    AskedRow::new(it, legs)
+                })
+                .collect(),
             goodbye_frames: BothSides::of(|who| facts.goodbyes[who as usize].map(|at| at.frame.0)),
             error: facts.complaint.as_ref().map(|it| ReportedRow {
                 by: match it.by {
@@ -419,11 +429,12 @@ impl<'a> DialogueRow<'a> {
 }
 
 impl<'a> AskedRow<'a> {
-    fn new(exchange: &'a Exchange) -> Option<Self> {
+    fn new(exchange: &'a Exchange, legs: ExchangeLegs) -> Option<Self> {
         let asked = exchange.rare.as_ref()?.asked.as_ref()?;
         let request = &exchange.request.as_ref()?.message;
         let response = exchange.response.as_ref().map(|it| &it.message);
         Some(Self {
+            legs,
             kind: asked.noun,
             words: text(&asked.words),
             request_frame: request.first.frame.0,

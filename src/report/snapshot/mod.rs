@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::analysis::connection::{Connection, ConnectionSummary, RequestList};
 use crate::analysis::engine::GivenUp;
-use crate::analysis::hosts::Sockets;
+use crate::analysis::hosts::{Legs, Sockets};
 use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::frame_ref::FrameNames;
 use crate::base::net::Loss;
@@ -124,6 +124,8 @@ pub struct Snapshot {
     pub unnarrowed: Option<Arc<Unnarrowed>>,
     /// What the user's ignore list left out; connections and findings are the rest.
     pub ignored: Ignored,
+    /// The two sides of requests that proxies passed on.
+    pub legs: Arc<Legs>,
     /// Typical cases, reread for their ladders.
     pub drawn: Vec<Arc<ConnectionTranscript>>,
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::segment;
 use super::terms;
 use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
+use crate::analysis::hosts::Legs;
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::flow_end::FlowEnd;
@@ -439,6 +440,35 @@ pub(crate) fn filter_of_all(client: IpAddr, server: Endpoint) -> String {
 #[must_use]
 pub fn route(connection: &Connection) -> String {
     format!("{} → {}", connection.client, connection.server)
+}
+
+/// Connections on the other side of a proxy that are named.
+const OTHER_LEGS: usize = 4;
+
+/// `made by a proxy for #3; passed on by a proxy: #5`; empty if it is no leg of a proxy's.
+#[must_use]
+pub fn other_legs(legs: &Legs, id: u32) -> String {
+    let before = named(legs.before_all(id).iter().map(|it| it.client.connection));
+    let behind = named(legs.behind_all(id).iter().map(|it| it.upstream.connection));
+    match (before.as_str(), behind.as_str()) {
+        ("", "") => String::new(),
+        (before, "") => format!("made by a proxy for {before}"),
+        ("", behind) => format!("passed on by a proxy: {behind}"),
+        (before, behind) => format!("made by a proxy for {before}; passed on by a proxy: {behind}"),
+    }
+}
+
+/// `#3, #5 and 2 more`, each once.
+fn named(ids: impl Iterator<Item = u32>) -> String {
+    let mut ids: Vec<u32> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let first = ids.iter().take(OTHER_LEGS).map(|id| format!("#{id}"));
+    let first = first.collect::<Vec<_>>().join(", ");
+    match ids.len().saturating_sub(OTHER_LEGS) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 #[cfg(test)]

@@ -103,6 +103,9 @@ impl Predictor {
             Who::Client => self.relays.opener(connection),
             Who::Server => Opener::Client,
         };
+        if matches!(opener, Opener::Silent) {
+            return Rc::default();
+        }
         if stories.is_empty() && matches!(opener, Opener::Proxy(Some(_))) {
             stories = relay::opaque(connection);
         }
@@ -115,24 +118,20 @@ impl Predictor {
             side: who.log_side(),
             program: match opener {
                 Opener::Proxy(Some(product)) => Program::Known(product),
-                Opener::Proxy(None) | Opener::Client => Program::of(connection, who),
+                Opener::Proxy(None) | Opener::Client | Opener::Silent => {
+                    let own = Program::of(connection, who);
+                    let proxy = (who == Who::Server && own.product().is_none())
+                        .then(|| self.relays.at(connection.server))
+                        .flatten();
+                    proxy.map_or(own, Program::Known)
+                }
             },
             handed_on,
         };
         if let Some(told) = self.kept.get(&question) {
             return Rc::clone(told);
         }
-        let mut told = question.answer();
-        // A proxy whose texts are not known: what the program named in the request would say is a guess still.
-        if told.is_empty() && who == Who::Client && question.program.is_proxy() {
-            let of_request = TextQuery {
-                stories: question.stories.clone(),
-                side: question.side,
-                program: Program::of(connection, who),
-                handed_on: true,
-            };
-            told = of_request.answer();
-        }
+        let told = question.answer();
         if self.kept.len() >= MAX_KEPT {
             self.kept.clear();
         }

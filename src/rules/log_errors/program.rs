@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::analysis::connection::{Connection, Who};
 use crate::knowledge::{
-    HeadShape, KnownProgram, LogSide, NamedBy, NamedProduct, Product, Role, identify, inside,
+    HeadShape, KnownProgram, LogSide, NamedBy, NamedProduct, Product, identify, inside,
 };
 use crate::protocol::http::{Exchange, FieldName, MessageProgress, Method, Request, SharedText};
 
@@ -95,11 +95,6 @@ impl Program {
             Self::Known(stack) => Some(stack.product),
             Self::Nameless(_) | Self::Soap | Self::Unknown | Self::Speaks(_) => None,
         }
-    }
-
-    /// Whether it is a proxy.
-    pub(super) fn is_proxy(&self) -> bool {
-        self.product().is_some_and(|it| it.role == Role::Proxy)
     }
 
     /// The framework that likely runs inside the server.

@@ -1,55 +1,43 @@
 //! Who opened a connection: the program that its requests name, or a proxy that handed them on.
 //!
 //! A proxy forwards its client's `User-Agent`, but the errors of the connection that it opens are in its own log. What
-//! shows it: fields that proxies add; several agents on one connection; the same request on another connection, which
-//! its host served meanwhile; for a connection without a request, that it fell into the time in which its host served
-//! one, or that a gateway's error answer followed it at once.
+//! shows it: fields that proxies add; several agents on one connection; and the table of legs, which pairs it with what its
+//! host served meanwhile. What that was answered shows which proxy it is.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashbrown::HashMap;
+
 use super::client::ends_before_answer;
 use crate::analysis::connection::{Author, By, Connection, How, Opening, author};
+use crate::analysis::hosts::{ExchangeId, Legs};
 use crate::base::net::Endpoint;
-use crate::base::time::Timestamp;
 use crate::knowledge::{LogSide, NamedBy, NamedProduct, Product, Role, WireEvent, identify};
-use crate::protocol::http::{Exchange, FieldName, Party, Protocol, Request, SharedText};
+use crate::protocol::http::{Exchange, FieldName, Protocol, Request, Response, SharedText};
 
-/// A gateway answers within this time after the leg behind it failed, if nothing but the time ties the two together.
+type Fast = foldhash::fast::FixedState;
+
+/// A proxy closes one leg within this time after its client closed the other.
 const AT_ONCE: Duration = Duration::from_millis(100);
-/// Clocks of two interfaces, and the order in which they are read.
-const SLACK: Duration = Duration::from_millis(2);
-/// Upper bound of exchanges in the index.
-const MOST: usize = 1 << 20;
-/// Exchanges of one host looked at for one connection.
-const NEAREST: usize = 64;
-
-/// A request that a host served.
-#[derive(Clone, Debug)]
-struct Served {
-    id: u32,
-    from: Timestamp,
-    /// When its answer was over, or its connection.
-    to: Timestamp,
-    /// When the host told that it had failed: by a 502, 503 or 504, or by ending the answer before it was whole.
-    failed: Option<Timestamp>,
-    client: IpAddr,
-    server: Endpoint,
-    target: Option<SharedText>,
-    agent: Option<SharedText>,
-    /// The proxy that answered.
-    product: Option<&'static Product>,
-}
 
 /// What all connections of a capture show of proxies.
 #[derive(Debug, Default)]
 pub struct Relays {
-    /// By address of the server, in the order of their beginnings.
-    by_host: HashMap<IpAddr, Vec<Served>>,
-    /// Those whose answer was a gateway's error, in the order of the answers.
-    failed: Vec<Served>,
+    /// What is known of the proxy that opened a connection, by the connection's number.
+    openers: HashMap<u32, Relay, Fast>,
+    /// The proxy at an endpoint, if only one product answers there.
+    at_endpoint: HashMap<Endpoint, Option<&'static Product>, Fast>,
+}
+
+/// A proxy, as one of the connections that it opened shows it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Relay {
+    product: Option<&'static Product>,
+    /// The product is that of the request which the connection failed.
+    failed: bool,
+    /// It closed the connection because its own client had left.
+    left: bool,
 }
 
 /// Who opened a connection.
@@ -59,29 +47,60 @@ pub(super) enum Opener {
     Client,
     /// A proxy: this one, if it is known.
     Proxy(Option<NamedProduct>),
+    /// A proxy of which no text is known: it is not known which one it is, or it had no fault of its own to report.
+    Silent,
 }
 
 impl Relays {
-    /// Reads the records that are kept.
+    /// Reads the legs, and the records that are kept.
     #[must_use]
-    pub fn new(connections: &[Arc<Connection>]) -> Self {
+    pub fn new(connections: &[Arc<Connection>], legs: &Legs) -> Self {
+        let record = |id: u32| {
+            let at = connections.binary_search_by_key(&id, |it| it.id).ok()?;
+            connections.get(at).map(AsRef::as_ref)
+        };
         let mut relays = Self::default();
-        let exchanges = connections.iter().flat_map(|connection| {
-            let exchanges = connection.exchanges.iter();
-            exchanges.filter_map(|exchange| served(connection, exchange))
-        });
-        for served in exchanges.take(MOST) {
-            if served.failed.is_some() {
-                relays.failed.push(served.clone());
+        for leg in legs.all() {
+            let (Some(served), Some(made)) = (
+                record(leg.client.connection),
+                record(leg.upstream.connection),
+            ) else {
+                continue;
+            };
+            let answers = legs.behind(leg.client).iter().filter_map(|it| {
+                let made = record(it.upstream.connection)?;
+                exchange(made, it.upstream)?.response.as_ref()
+            });
+            let product = exchange(served, leg.client).and_then(|it| shown(it, answers));
+            if let Some(product) = product {
+                let one = relays.at_endpoint.entry(served.server);
+                let one = one.or_insert(Some(product));
+                *one = one.filter(|it| it.name == product.name);
             }
-            let host = relays.by_host.entry(served.server.ip).or_default();
-            host.push(served);
+            let relay = relays.openers.entry(made.id).or_default();
+            // The one that the proxy failed for says most.
+            let failed = exchange(made, leg.upstream).is_none_or(|it| !it.is_complete());
+            if relay.product.is_none() || failed && !relay.failed && product.is_some() {
+                (relay.product, relay.failed) = (product, failed);
+            }
+            relay.left |= left_with(served, made);
         }
-        relays.failed.sort_by_key(|it| (it.failed, it.id));
-        for host in relays.by_host.values_mut() {
-            host.sort_by_key(|it| (it.from, it.id));
+        for (id, relay) in &mut relays.openers {
+            if relay.product.is_none()
+                && let Some(leg) = legs.before_all(*id).first()
+                && let Some(served) = record(leg.client.connection)
+            {
+                let known = relays.at_endpoint.get(&served.server);
+                relay.product = known.copied().flatten();
+            }
         }
         relays
+    }
+
+    /// The proxy that answers at this endpoint, if other connections show it.
+    pub(super) fn at(&self, server: Endpoint) -> Option<NamedProduct> {
+        let product = self.at_endpoint.get(&server).copied().flatten()?;
+        Some(by_answer(product))
     }
 
     /// Who opened this connection.
@@ -94,117 +113,62 @@ impl Relays {
             let last = via.rsplit(',').next().unwrap_or(via);
             return Opener::Proxy(identify(None, None, Some(last), LogSide::Server));
         }
-        match self.behind(connection) {
-            Some(served) => Opener::Proxy(served.product.map(|product| NamedProduct {
-                product,
-                version: None,
-                by: NamedBy::Answer,
-            })),
+        match self.openers.get(&connection.id) {
+            Some(relay) if relay.left => Opener::Silent,
+            Some(Relay {
+                product: Some(product),
+                ..
+            }) => Opener::Proxy(Some(by_answer(product))),
+            Some(_) => Opener::Silent,
             None if is_handed_on(connection) => Opener::Proxy(None),
             None => Opener::Client,
         }
     }
-
-    /// The request that this connection was opened or used for by the host that served it.
-    fn behind(&self, connection: &Connection) -> Option<&Served> {
-        let lost = connection.exchanges.iter().find(|it| !it.is_complete());
-        let asked = lost.or_else(|| connection.exchanges.last());
-        let request = asked.and_then(|it| it.request.as_ref());
-        let begin = request.map_or(connection.first.time, |it| it.message.first.time);
-        let end = match connection.teardown.how {
-            How::Open => connection.last.time,
-            _ => connection.teardown.at,
-        };
-        let encloses = |it: &&Served| {
-            it.id != connection.id
-                && it.server != connection.server
-                && it.from <= begin.after(SLACK)
-                && it.to.after(SLACK) >= end
-        };
-        let same = |it: &&Served| {
-            request.is_none_or(|request| {
-                request.target.is_some()
-                    && it.target == request.target
-                    && it.agent == request.user_agent
-            })
-        };
-        let near = |host: &'_ [Served]| {
-            let until = host.partition_point(|it| it.from <= begin.after(SLACK));
-            until.saturating_sub(NEAREST)..until
-        };
-        // The host that opened this connection served the other.
-        let own = self.by_host.get(&connection.client.ip);
-        let own = own.and_then(|host| {
-            let here = |it: &&Served| it.client != connection.client.ip;
-            // A host that calls itself shows less: an answer that says what failed, or the request itself.
-            let tied = |it: &&Served| here(it) || request.is_some() || at_once(it, end);
-            let mut all = host.get(near(host)).unwrap_or_default().iter().rev();
-            let named = |it: &&Served| request.is_some() || it.product.is_some();
-            all.find(|it| encloses(it) && same(it) && tied(it) && named(it))
-        });
-        // Another of its addresses did: only an error answer of a gateway, at once and for the same request, says so.
-        own.or_else(|| {
-            let before = |it: &Served| it.failed.is_some_and(|at| at.after(SLACK) < end);
-            let first = self.failed.partition_point(before);
-            let later = self.failed.get(first..).unwrap_or_default().iter();
-            let mut found = later.take(NEAREST).filter(|it| {
-                encloses(it) && same(it) && at_once(it, end) && it.client != connection.client.ip
-            });
-            let first = found.next();
-            // Of two that fit in time alone neither is taken.
-            first.filter(|_| request.is_some() || found.next().is_none())
-        })
-    }
 }
 
-/// Whether the host told a failure right after this moment.
-fn at_once(served: &Served, end: Timestamp) -> bool {
-    served
-        .failed
-        .is_some_and(|at| at.after(SLACK) >= end && at.since(end) <= AT_ONCE)
-}
-
-/// When the server ended an answer before it was whole.
-fn cut_at(connection: &Connection, exchange: &Exchange) -> Option<Timestamp> {
-    match exchange.cut_by() {
-        Some(reset) => (reset.by == Party::Responder).then_some(reset.at.time),
-        None if exchange.is_complete() || connection.teardown.by != By::Server => None,
-        None => Some(connection.teardown.at),
-    }
-}
-
-/// What is needed of an exchange to find out what was done for it.
-fn served(connection: &Connection, exchange: &Exchange) -> Option<Served> {
-    let request = exchange.request.as_ref()?;
-    let answer = exchange.response.as_ref().map(|it| &it.message);
-    let whole = answer.filter(|it| it.is_complete());
-    let failed = match exchange.status() {
-        Some(502..=504) => answer.map(|it| it.first.time),
-        _ => cut_at(connection, exchange),
-    };
-    let product = match author(exchange) {
-        Author::Gateway(product, _) => Some(product),
-        Author::Presumed(product) if matches!(exchange.status(), Some(502..=504)) => product,
-        _ => {
-            let server = exchange.response.as_ref().and_then(|it| it.server.as_ref());
-            let server = server.and_then(SharedText::as_str);
-            let named = identify(None, server, None, LogSide::Server);
-            named
-                .map(|it| it.product)
-                .filter(|it| it.role == Role::Proxy)
-        }
-    };
-    Some(Served {
-        id: connection.id,
-        from: request.message.first.time,
-        to: whole.map_or(connection.last.time, |it| it.last.time),
-        client: connection.client.ip,
-        server: connection.server,
-        target: request.target.clone(),
-        agent: request.user_agent.clone(),
-        failed,
+const fn by_answer(product: &'static Product) -> NamedProduct {
+    NamedProduct {
         product,
-    })
+        version: None,
+        by: NamedBy::Answer,
+    }
+}
+
+/// Whether a proxy closed this leg because its client had closed the other.
+fn left_with(served: &Connection, made: &Connection) -> bool {
+    let left = |it: &Connection| it.teardown.by == By::Client && it.teardown.how != How::Open;
+    let (first, then) = (served.teardown.at, made.teardown.at);
+    left(served) && left(made) && then >= first && then.since(first) <= AT_ONCE
+}
+
+fn exchange(connection: &Connection, id: ExchangeId) -> Option<&Exchange> {
+    let index = usize::try_from(id.exchange?).ok()?;
+    connection.spoken().get(index)
+}
+
+/// The proxy that gave this answer, as far as it is its own and not one of those from behind.
+fn shown<'a>(
+    answered: &Exchange,
+    mut behind: impl Iterator<Item = &'a Response>,
+) -> Option<&'static Product> {
+    let own = answered.response.as_ref()?;
+    match behind.find(|it| it.status == own.status) {
+        // What came from behind is passed on; a field that did not is the proxy's.
+        Some(passed) if passed.server == own.server => return None,
+        Some(_) => {}
+        None => match author(answered) {
+            Author::Gateway(product, _) => return Some(product),
+            Author::Presumed(Some(product)) if matches!(own.status, 502..=504) => {
+                return Some(product);
+            }
+            _ => {}
+        },
+    }
+    let server = own.server.as_ref().and_then(SharedText::as_str);
+    let named = identify(None, server, None, LogSide::Server);
+    named
+        .map(|it| it.product)
+        .filter(|it| it.role == Role::Proxy)
 }
 
 /// Whether it closes a connection that the program named in it would have kept.
@@ -248,11 +212,13 @@ mod tests {
     fn second(ladder: &str) -> (&'static str, Option<NamedBy>, bool) {
         let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
         let connections: Vec<_> = proof.connections.into_iter().map(Arc::new).collect();
-        let mut predictor = Predictor::with(Relays::new(&connections));
+        let mut predictor = Predictor::with(Relays::new(&connections, &Legs::new(&connections)));
         let leg = connections.get(1).expect("two connections");
         let told = predictor.told(leg, Who::Client);
-        let first = told.first().expect("a text");
-        (first.stack, first.identified_by, first.handed_on)
+        let first = told.first();
+        first.map_or(("", None, false), |first| {
+            (first.stack, first.identified_by, first.handed_on)
+        })
     }
 
     const ASKS: &str = "client 10.0.0.1:40000 server 10.0.0.2:80\nSYN -->\n<-- SYN\nACK -->\nGET /a [user-agent=curl/8.1] -->\n";
@@ -278,7 +244,7 @@ mod tests {
             assert_eq!(refused, ("nginx", Some(NamedBy::Answer), false), "{from}");
         }
         let unknown = second(&format!("{ASKS}{}{}", leg("10.0.0.2", LOST), answers("x")));
-        assert_eq!(unknown, ("curl", None, true));
+        assert_eq!(unknown, ("", None, false), "it is not known which proxy");
     }
 
     #[test]

@@ -91,7 +91,7 @@ rule! {
     /// # References
     ///
     /// RFC 9112 §8 (incomplete messages); RFC 9110 §15.5.9 (408).
-    pub(super) RULE: "client-left-mid-upload", Severity::Warning,
+    pub(in crate::rules) RULE: "client-left-mid-upload", Severity::Warning,
     "the client closes, or stops sending, before its request is complete", Check::Ending(&[EndingKind::LeftMidUpload, EndingKind::StalledUpload], check)
 }
 

@@ -98,7 +98,7 @@ rule! {
     /// # References
     ///
     /// RFC 9112 §8 (incomplete messages), §9.6; RFC 9293 §3.6.1 (unread data is answered by a RST).
-    pub(super) RULE: "client-left-mid-response", Severity::Warning,
+    pub(in crate::rules) RULE: "client-left-mid-response", Severity::Warning,
     "the client closes the connection before the response is complete", Check::Ending(&[EndingKind::LeftMidResponse], check)
 }
 

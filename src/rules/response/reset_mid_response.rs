@@ -94,7 +94,7 @@ rule! {
     /// # References
     ///
     /// RFC 9112 §8 (incomplete messages); RFC 9293 §3.5.2 and §3.10.7 (reset generation and processing).
-    pub(super) RULE: "reset-mid-response", Severity::Error,
+    pub(in crate::rules) RULE: "reset-mid-response", Severity::Error,
     "the server resets the connection before its response is complete", Check::Connection(check)
 }
 

@@ -142,7 +142,7 @@ rule! {
     /// # References
     ///
     /// RFC 9112 §6.3 (message body length), §7.1 (chunks), §8 (incomplete messages); RFC 9110 §8.6 (`Content-Length`).
-    pub(super) RULE: "response-cut-short", Severity::Error,
+    pub(in crate::rules) RULE: "response-cut-short", Severity::Error,
     "the server closes the connection before its response is complete", Check::Connection(check)
 }
 

@@ -114,7 +114,7 @@ rule! {
     /// # References
     ///
     /// RFC 9110 §9.2.2 (idempotent methods), §15.5.9 (408); RFC 9112 §9.5 (timeouts).
-    pub(super) RULE: "client-gave-up-waiting", Severity::Error,
+    pub(in crate::rules) RULE: "client-gave-up-waiting", Severity::Error,
     "the client closes the connection while it waits for the response", Check::Connection(check)
 }
 

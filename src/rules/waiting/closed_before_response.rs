@@ -160,7 +160,7 @@ rule! {
     /// # References
     ///
     /// RFC 9110 §9.2.2 (idempotent methods); RFC 9112 §9.3.1 (retrying), §9.6 (tear-down).
-    pub(super) RULE: "closed-before-response", Severity::Error,
+    pub(in crate::rules) RULE: "closed-before-response", Severity::Error,
     "the server closes the connection instead of responding to a complete request", Check::Connection(check)
 }
 
