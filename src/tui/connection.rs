@@ -324,6 +324,7 @@ impl Screen for ConnectionScreen {
             }
             Action::Copy => return self.copy(cx),
             Action::Finding => return open_finding(self.id, cx),
+            Action::OtherLeg => return open_leg(self.id, cx),
             Action::Export => {
                 self.overwrite = None;
                 return KeyOutcome::Ask(PromptQuestion {
@@ -630,4 +631,17 @@ impl ConnectionScreen {
 fn first_frame(exchange: &Exchange) -> Option<FrameNumber> {
     let request = exchange.request.as_ref().map(|it| it.message.first.frame);
     request.or_else(|| exchange.response.as_ref().map(|it| it.message.first.frame))
+}
+
+/// Opens the connection for which a proxy made this one, or the last one that it made for this one.
+fn open_leg(id: u32, cx: &ViewContext<'_>) -> KeyOutcome {
+    let legs = &cx.snapshot().legs;
+    let before = legs.before_all(id).first().map(|it| it.client.connection);
+    let behind = || legs.behind_all(id).last().map(|it| it.upstream.connection);
+    match before.or_else(behind) {
+        Some(other) => KeyOutcome::Connection(other),
+        None => KeyOutcome::Say(format!(
+            "connection {id} is no leg of a proxy that was captured"
+        )),
+    }
 }

@@ -78,6 +78,8 @@ pub enum Action {
     Worst,
     /// Opens the worst finding about the selected item.
     Finding,
+    /// Opens the connection on the other side of a proxy.
+    OtherLeg,
     /// Marks a row, or removes its mark.
     Mark,
     /// Completes the word being typed.
@@ -129,6 +131,7 @@ impl Action {
             Self::Connections => "connections",
             Self::Worst => "worst",
             Self::Finding => "finding",
+            Self::OtherLeg => "other-leg",
             Self::Mark => "mark",
             Self::Complete => "complete",
             Self::Times => "times",
@@ -405,6 +408,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Connection, &[key(K::Enter)], A::Open, "", "unfold a run of segments; from an exchange or segment to the ladder"),
         row(S::Connection, &[char('c')], A::Connections, "the end", "to the segment that ended it"),
         row(S::Connection, &[char('i')], A::Finding, "finding", "read the worst finding that names it"),
+        row(S::Connection, &[char('o')], A::OtherLeg, "", "open the connection on the other side of a proxy"),
         row(S::Connection, &[char('y')], A::Copy, "copy", "copy its Wireshark filter, the ladder, what happened, its findings as Markdown"),
         row(S::Connection, &[char('d')], A::Times, "times", "show times since the beginning, since the segment before, or of day"),
         row(S::Connection, &[char('e')], A::Export, "export", "write it to a capture"),

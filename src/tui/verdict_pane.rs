@@ -34,6 +34,13 @@ pub(super) fn page(
             capitalised(&judged(connection.outcome)),
         ),
     ));
+    let legs = connection::other_legs(&cx.snapshot().legs, connection.id);
+    if !legs.is_empty() {
+        page.push(Paragraph::new(
+            0,
+            StyledLine::of(Tone::Faint, capitalised(&legs)),
+        ));
+    }
     for finding in findings {
         page.push(Paragraph::default());
         let sign = glyphs.sign(finding.severity);
