@@ -135,3 +135,26 @@ fn what_is_out_of_place_is_seen() {
     let code = "let a = \"x\\\"y\"; // \"no\"\nlet b = '\"';\nf(\"z\")";
     assert_eq!(literals(code), [(1, "x\\\"y"), (3, "z")]);
 }
+
+#[test]
+fn every_dependency_says_what_it_is_for() {
+    let manifest = std::fs::read_to_string("Cargo.toml").expect("it is there");
+    let mut inside = false;
+    let mut wanted = BTreeSet::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = line.trim_end_matches(']').ends_with("dependencies");
+        } else if inside && let Some((name, _)) = line.split_once(" = ") {
+            wanted.insert(name);
+        }
+    }
+    let page = std::fs::read_to_string("docs/dependencies.md").expect("it is there");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let cells: Vec<&str> = rows.filter_map(|row| row.split('|').next()).collect();
+    let told: BTreeSet<&str> = cells
+        .iter()
+        .flat_map(|cell| cell.split(','))
+        .map(|name| name.trim().trim_matches('`'))
+        .collect();
+    assert_eq!(told, wanted);
+}

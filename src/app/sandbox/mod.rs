@@ -31,6 +31,10 @@ pub(super) use user::caller;
 
 /// What a command needs from the file system once it is in the sandbox.
 #[derive(Debug, Default)]
+#[cfg_attr(
+    not(all(feature = "sandbox", target_os = "linux")),
+    allow(dead_code, reason = "there is no sandbox that reads it")
+)]
 pub(super) struct Needs {
     /// Files that are read.
     reads: Vec<PathBuf>,
@@ -85,6 +89,7 @@ impl Needs {
 
     /// Files are written in the folder of this one.
     #[must_use]
+    #[cfg(feature = "live")]
     pub(super) fn writing(mut self, file: Option<&Path>) -> Self {
         self.writes_in.extend(file.map(|it| folder(it).to_owned()));
         self

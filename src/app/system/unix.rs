@@ -1,11 +1,17 @@
 //! Signals and the terminal of Linux, macOS and the BSDs.
 
+#[cfg(feature = "ui")]
 use std::io;
+#[cfg(feature = "ui")]
 use std::sync::Arc;
+#[cfg(feature = "ui")]
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+#[cfg(feature = "ui")]
+use signal_hook::consts::{SIGCONT, SIGTSTP};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+#[cfg(feature = "ui")]
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;

@@ -1,7 +1,10 @@
 //! Signals and the terminal of Windows, which has Ctrl-C and no job control.
 
+#[cfg(feature = "ui")]
 use std::io;
+#[cfg(feature = "ui")]
 use std::sync::Arc;
+#[cfg(feature = "ui")]
 use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
