@@ -19,13 +19,15 @@ impl Rule {
 }
 
 /// The remedies of all pages. Each page is read once, as a rule may find a case on every connection.
-static PAGES: LazyLock<HashMap<&'static str, (&'static Rule, OnceLock<Vec<Remedy>>)>> =
-    LazyLock::new(|| {
-        let pages = CATALOGUE.iter();
-        pages
-            .map(|rule| (rule.name, (*rule, OnceLock::new())))
-            .collect()
-    });
+static PAGES: LazyLock<HashMap<&'static str, PageRemedies>> = LazyLock::new(|| {
+    let pages = CATALOGUE.iter();
+    pages
+        .map(|rule| (rule.name, (*rule, OnceLock::new())))
+        .collect()
+});
+
+/// A rule, and the remedies on its page once they are read.
+type PageRemedies = (&'static Rule, OnceLock<Vec<Remedy>>);
 
 fn read(rule: &Rule) -> Vec<Remedy> {
     let points = rule.remedy_points().into_iter();

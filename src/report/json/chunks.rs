@@ -24,9 +24,8 @@ pub(super) fn write(
     let connections: Vec<&Connection> = view.shown().collect();
     let made = |view: &View<'_>, chunk: usize, bytes: &mut Vec<u8>| -> io::Result<()> {
         let first = chunk * CHUNK;
-        let rows = (first..).zip(connections.iter().skip(first).take(CHUNK));
-        rows.into_iter()
-            .try_for_each(|(place, it)| row(view, place, it, bytes))
+        let mut rows = (first..).zip(connections.iter().skip(first).take(CHUNK));
+        rows.try_for_each(|(place, it)| row(view, place, it, bytes))
     };
     let chunks = connections.len().div_ceil(CHUNK);
     if chunks <= THREADS {
