@@ -100,6 +100,8 @@ pub struct Teardown {
     /// The server's `close_notify`, if the client had received it before it closed: within TLS the server closed first
     /// (RFC 8446 §6.1), so the client no longer waited for a response.
     pub close_notify_seen: Option<FrameRef>,
+    /// The other side did not receive it: it closed without knowing of it, so much later that the two did not cross.
+    pub unheard: bool,
 }
 
 impl Teardown {
@@ -150,6 +152,7 @@ mod tests {
             certainty: Certainty::Likely,
             orderly: false,
             close_notify_seen: None,
+            unheard: false,
         };
         assert_eq!(
             verdict.to_string(),

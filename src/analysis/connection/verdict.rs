@@ -21,6 +21,11 @@ use crate::protocol::tcp::{CloseEvent, Peer, ResetKind, ResetSigns, Standing, St
 const SILENCE_AFTER: u16 = 3;
 /// How long a side must also have been silent: three times the shortest retransmission timers.
 const SILENT_FOR: Duration = Duration::from_millis(600);
+/// What queues on the way may add to the time of two segments that cross.
+const QUEUED: Duration = Duration::from_millis(200);
+/// The longest that two segments that cross are taken to be apart where the round trip is not known: the first timeout of
+/// a retransmission (RFC 6298 §2.1).
+const ROUND_TRIP: Duration = Duration::from_secs(1);
 /// A SYN sent this long before the end of the capture should have been answered (RFC 6298 §2.1: the first
 /// retransmission comes after one second).
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
@@ -44,6 +49,8 @@ struct FirstClose {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Closer {
     End,
+    /// One end, whose close the other had not received when it closed long after.
+    Unheard,
     Both,
     Middlebox,
 }
@@ -228,8 +235,10 @@ fn first_close(live: &ConnectionTracker, client: FlowEnd) -> Option<FirstClose> 
         (None, None) => return None,
         (Some(_), None) => (FlowEnd::A, Closer::End),
         (None, Some(_)) => (FlowEnd::B, Closer::End),
-        (Some(a), Some(b)) => one_was_lost(live, &a, &b, client)
-            .map_or_else(|| who_was_first(&a, &b, client), |end| (end, Closer::End)),
+        (Some(a), Some(b)) => one_was_lost(live, &a, &b, client).map_or_else(
+            || who_was_first(&a, &b, client, crossing_time(live, client)),
+            |end| (end, Closer::Unheard),
+        ),
     };
     own[end.index()].map(|event| FirstClose { by, event, end })
 }
@@ -270,9 +279,24 @@ fn one_was_lost(
     }
 }
 
+/// How long two segments that cross can be apart where they are captured: a round trip, with as much again for queues.
+/// The first SYN and the ACK of the answer are a round trip apart at any point of the way.
+fn crossing_time(live: &ConnectionTracker, client: FlowEnd) -> Duration {
+    let caller = live.pair.peer(client);
+    match (caller.syn(), caller.first_ack()) {
+        (Some(syn), Some(ack)) => 2 * ack.time.since(syn.time) + QUEUED,
+        _ => ROUND_TRIP,
+    }
+}
+
 /// Which of two closes came first; `Both` if they crossed in flight. Which of two crossing closes is captured first
 /// depends on the capture point, so the client's is reported: the outstanding response was owed to it.
-fn who_was_first(a: &CloseEvent, b: &CloseEvent, client: FlowEnd) -> (FlowEnd, Closer) {
+fn who_was_first(
+    a: &CloseEvent,
+    b: &CloseEvent,
+    client: FlowEnd,
+    crossing: Duration,
+) -> (FlowEnd, Closer) {
     if a.knew_fin != b.knew_fin {
         return (
             if a.knew_fin { FlowEnd::B } else { FlowEnd::A },
@@ -284,6 +308,15 @@ fn who_was_first(a: &CloseEvent, b: &CloseEvent, client: FlowEnd) -> (FlowEnd, C
         (true, false) if b.kind.is_none() => return (FlowEnd::A, Closer::End),
         (false, true) if a.kind.is_none() => return (FlowEnd::B, Closer::End),
         _ => {}
+    }
+    // The earlier one was lost on the way to the other side: what is sent later did not cross it.
+    if is_apart(a, b, crossing) {
+        let first = if a.frame_ref <= b.frame_ref {
+            FlowEnd::A
+        } else {
+            FlowEnd::B
+        };
+        return (first, Closer::Unheard);
     }
     match (a.kind, b.kind) {
         (None, None) => (client, Closer::Both),
@@ -301,6 +334,12 @@ fn who_was_first(a: &CloseEvent, b: &CloseEvent, client: FlowEnd) -> (FlowEnd, C
             Closer::End,
         ),
     }
+}
+
+/// Whether so much time lies between two closes that they cannot have crossed.
+fn is_apart(a: &CloseEvent, b: &CloseEvent, crossing: Duration) -> bool {
+    let (a, b) = (a.frame_ref.time, b.frame_ref.time);
+    a.max(b).since(a.min(b)) > crossing
 }
 
 fn role(end: FlowEnd, client: FlowEnd) -> Who {
@@ -321,8 +360,8 @@ fn closed(
     let by = match (close.by, role(close.end, client)) {
         (Closer::Both, _) => By::Both,
         (Closer::Middlebox, _) => By::Middlebox,
-        (Closer::End, Who::Client) => By::Client,
-        (Closer::End, Who::Server) => By::Server,
+        (Closer::End | Closer::Unheard, Who::Client) => By::Client,
+        (Closer::End | Closer::Unheard, Who::Server) => By::Server,
     };
     let how = close.event.kind.map_or(How::Fin, How::Reset);
     let phase = phase(live, opening, close);
@@ -335,6 +374,7 @@ fn closed(
         certainty: Certainty::Certain,
         orderly: is_orderly(live, by, how, phase, ended),
         close_notify_seen: close_notify_seen(live, by, client.other(), close),
+        unheard: close.by == Closer::Unheard,
     }
 }
 
@@ -442,6 +482,7 @@ fn open(
         certainty: Certainty::Certain,
         orderly: false,
         close_notify_seen: None,
+        unheard: false,
     }
 }
 
@@ -513,7 +554,11 @@ fn certainty(
     let inferred = peers
         .iter()
         .any(|peer| peer.fin().is_some() && peer.counts().fins == 0);
+    // The other side's close may have been sent earlier, lost, and captured when it was repeated; where two places of
+    // capture show that this one was lost, that does not matter.
+    let lost = close.is_some_and(|it| it.event.passage.is_lost());
     let indirect = inferred
+        || teardown.unheard && !lost
         || match teardown.how {
             // That it was never sent is proven where the capture nearer to that host lacks it.
             How::Reset(ResetKind::Foreign) => {

@@ -74,6 +74,7 @@ pub(crate) fn connection() -> Connection {
             certainty: Certainty::Certain,
             orderly: true,
             close_notify_seen: None,
+            unheard: false,
         },
         outcome: ConnectionOutcome::Fine(FineReason::Complete),
         states: [Standing::In(State::Closed), Standing::In(State::TimeWait)],

@@ -46,6 +46,8 @@ pub(super) fn met(connection: &Connection) -> ClientEvent {
         // The server's `close_notify` had come first, and the client read it.
         (By::Client, _) if teardown.close_notify_seen.is_some() => ClientEvent::Fin,
         (By::Client | By::Both, _) => ClientEvent::Left,
+        // It knew nothing of the server's close when it closed.
+        (By::Server, _) if teardown.unheard => ClientEvent::Left,
         _ => first,
     }
 }
