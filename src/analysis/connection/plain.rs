@@ -18,6 +18,7 @@ use super::{
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::base::net::{Endpoint, Flags};
+use crate::base::passage::Passage;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
 use crate::packet::decode::{Segment, TcpOptions, TimestampOption};
@@ -523,7 +524,10 @@ impl PlainConnection {
             retransmitted: 0,
             icmp: None,
             syn_retries: 0,
-            marks: Marks::of_plain(request.texts.load_generator),
+            marks: Marks::of_plain(
+                request.texts.load_generator,
+                self.syn.passage == Passage::Both,
+            ),
             syn_acks: 1,
             prompt: 0,
             status: response.status,

@@ -167,14 +167,15 @@ impl Marks {
     }
 
     /// Those of a plain connection.
-    pub(super) const fn of_plain(load_generator: bool) -> Self {
+    pub(super) const fn of_plain(load_generator: bool, arrived: bool) -> Self {
         let own = if load_generator {
             Self::LOAD_GENERATOR
         } else {
             0
         };
+        let arrived = if arrived { Self::ARRIVED } else { 0 };
         // It has a request.
-        Self(Self::CLIENT_SYN | Self::TAKEN | Self::SEARCHABLE | own)
+        Self(Self::CLIENT_SYN | Self::TAKEN | Self::SEARCHABLE | own | arrived)
     }
 
     const fn has(self, bit: u8) -> bool {
