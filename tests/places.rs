@@ -167,6 +167,23 @@ fn a_forged_reset_is_certain_with_its_proof() {
     }
 }
 
+/// Where only notable records are kept, most connections are not tracked; two places of them still say the same.
+#[test]
+fn plain_connections_are_the_same_at_two_places() {
+    for recording in [
+        "clean-parallel",
+        "clean-heavy",
+        "masquerade",
+        "request-crosses-close",
+    ] {
+        let mut options = AnalysisOptions::default();
+        options.records = hangup::Records::Notable;
+        let few = Analysis::with_options(files(recording), &options).unwrap();
+        let all = analyse(&files(recording));
+        assert_eq!(few.summaries(), all.summaries(), "{recording}");
+    }
+}
+
 /// How much the clock of the second file is changed.
 #[derive(Clone, Copy, Debug)]
 struct Clock {
