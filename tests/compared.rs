@@ -253,6 +253,9 @@ fn the_two_servers_of_case_13_differ_in_the_header_the_fins_and_time_wait() {
         ]
     );
     let json = json(&comparison);
+    let schema = fs::read_to_string("docs/schema/hangup-diff-1.json").unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    assert!(schema.is_valid(&json), "docs/schema/hangup-diff-1.json");
     assert_eq!(json["differences"], 3);
     assert_eq!(json["services"][0]["chance"], serde_json::json!([]));
     let example = &json["services"][0]["differences"][1]["b"][0]["example"];

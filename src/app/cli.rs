@@ -286,7 +286,7 @@ pub struct OutputArgs {
     /// The same as -f json
     #[arg(long, display_order = 0, conflicts_with = "format", help_heading = OUTPUT)]
     json: bool,
-    /// The rows of a CSV: connections, exchanges or findings [default: connections]
+    /// Rows of a CSV: connections, exchanges, findings [default: connections]
     #[arg(long, value_name = "ROWS", hide_possible_values = true, display_order = 0, help_heading = OUTPUT)]
     pub table: Option<TableArg>,
 }

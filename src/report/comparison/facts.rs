@@ -432,7 +432,7 @@ fn options(field: ConnectionOptions) -> Cow<'static, str> {
     ];
     let told: Vec<String> = known.into_iter().flatten().collect();
     match (field.lines, told.is_empty()) {
-        (0, _) => "none".into(),
+        (0, _) => "absent".into(),
         (_, true) => "empty".into(),
         (1, _) => told.join(" and ").into(),
         (lines, _) => format!("{} on {lines} lines", told.join(" and ")).into(),

@@ -2,7 +2,8 @@
 //!
 //! `a` and `b` describe the captures; `services` has for each service its `differences`, what may be `chance`, and the names
 //! of the facts that are `equal`; `only_in_a` and `only_in_b` are what is not compared. Fields may be added; an unknown value
-//! is `null`. The names of facts are stable, their values are words for people.
+//! is `null`. The names of facts are stable, their values are words for people. `docs/schema/hangup-diff-1.json` is made from
+//! these types.
 
 use std::io::{self, Write};
 
@@ -33,26 +34,47 @@ pub(super) fn write(comparison: &Comparison, out: &mut dyn Write) -> io::Result<
     writeln!(out)
 }
 
+/// What differs between two captures, or two connections. Fields may be added; one that is here keeps its name and meaning.
+/// What is not known is `null`. Text from packets is escaped.
 #[derive(Serialize)]
-struct ComparisonRow<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(title = "hangup-diff/1"))]
+pub(in crate::report) struct ComparisonRow<'a> {
+    /// Always `hangup-diff/1`.
     schema: &'static str,
+    /// How many differences there are.
     differences: usize,
+    /// The two connections that are compared; `null` if two captures are.
     connections: Option<[u32; 2]>,
+    /// The first capture.
     a: CaptureRow<'a>,
+    /// The second capture; for two connections, the same.
     b: CaptureRow<'a>,
+    /// What is compared: a service each, or the two connections.
     services: Vec<ServiceRow<'a>>,
+    /// Services that only the first capture has. They are not compared.
     only_in_a: Vec<UnmatchedRow<'a>>,
+    /// Services that only the second capture has. They are not compared.
     only_in_b: Vec<UnmatchedRow<'a>>,
 }
 
+/// One of the captures.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CaptureRow<'a> {
+    /// Its path, as given.
     path: String,
+    /// Its format.
     format: &'a str,
+    /// Packets read.
     packets: u64,
+    /// Its TCP connections.
     connections: u64,
+    /// The time of its first packet.
     first: Option<String>,
+    /// The time of its last packet.
     last: Option<String>,
+    /// What it lacks, in sentences.
     lacks: &'a [String],
 }
 
@@ -70,20 +92,33 @@ impl<'a> CaptureRow<'a> {
     }
 }
 
+/// A value for each side.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Both<T> {
+    /// Of the first side.
     a: T,
+    /// Of the second side.
     b: T,
 }
 
+/// The connections to one service in both captures.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ServiceRow<'a> {
+    /// What it is called.
     name: Both<&'a str>,
+    /// Connections.
     connections: Both<u64>,
+    /// What the clients call themselves (`User-Agent`), a few of them.
     clients: Both<&'a [String]>,
+    /// What the servers call themselves (`Server`), a few of them.
     servers: Both<&'a [String]>,
+    /// What differs.
     differences: Vec<DifferenceRow<'a>>,
+    /// Values that one side alone has, so rarely that it may be chance.
     chance: Vec<DifferenceRow<'a>>,
+    /// The names of the facts that both sides show, and that are equal.
     equal: Vec<&'static str>,
 }
 
@@ -109,12 +144,19 @@ impl<'a> ServiceRow<'a> {
     }
 }
 
+/// A fact that differs.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DifferenceRow<'a> {
+    /// The name of the fact; it is stable.
     fact: &'static str,
+    /// What reports call it.
     label: &'static str,
+    /// What is counted.
     counted: &'static str,
+    /// The values of the first side.
     a: Vec<ShareRow<'a>>,
+    /// The values of the second side.
     b: Vec<ShareRow<'a>>,
 }
 
@@ -132,11 +174,17 @@ impl<'a> DifferenceRow<'a> {
     }
 }
 
+/// How often a value occurs.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ShareRow<'a> {
+    /// The value, in words.
     value: &'a str,
+    /// How often it occurs.
     count: u64,
+    /// Of so many.
     of: u64,
+    /// Where it shows; `null` if it does not occur.
     example: Option<ExampleRow>,
 }
 
@@ -151,11 +199,17 @@ impl<'a> ShareRow<'a> {
     }
 }
 
+/// A connection that shows it.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ExampleRow {
+    /// The number of the connection.
     connection: u32,
+    /// Its client: address and port.
     client: String,
+    /// Its server: address and port.
     server: String,
+    /// The frames, by their numbers in the capture.
     frames: Vec<u64>,
 }
 
@@ -170,9 +224,13 @@ impl ExampleRow {
     }
 }
 
+/// A service that only one capture has.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct UnmatchedRow<'a> {
+    /// What it is called.
     service: std::borrow::Cow<'a, str>,
+    /// Its connections.
     connections: u64,
 }
 

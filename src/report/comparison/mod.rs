@@ -7,7 +7,7 @@
 mod chance;
 mod differences;
 mod facts;
-mod json;
+pub(super) mod json;
 mod page;
 mod profile;
 mod services;

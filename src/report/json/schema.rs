@@ -1,7 +1,7 @@
 //! The JSON Schema of the report, made from the types that write it.
 //!
 //! `docs/schema/hangup-report-1.json` describes the object of `-f json`, `docs/schema/hangup-report-1-line.json` a line
-//! of `-f ndjson`. Both are written anew by `HANGUP_REWRITE=1 cargo test --lib json::schema`.
+//! of `-f ndjson`, `docs/schema/hangup-diff-1.json` that of `hangup diff`. All are written anew by `HANGUP_REWRITE=1 cargo test --lib json::schema`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,6 +19,7 @@ use super::{
     CaptureRow, ConnectionRow, ErrorRow, ErrorRows, FindingRow, ReportHead, SkippedRow, SocketsRow,
     ToolRow,
 };
+use crate::report::comparison::json::ComparisonRow;
 
 /// Who hung up, and why: the end of every TCP connection in a packet capture. Fields may be added; one that is here
 /// keeps its name and meaning. What is not known is `null`. Text from packets is escaped.
@@ -106,8 +107,8 @@ fn schema_of<T: JsonSchema>() -> Value {
     serde_json::from_str(&text).expect("names only became shorter")
 }
 
-/// Both files: the path below `docs/schema`, and the schema.
-fn all() -> [(PathBuf, Value); 2] {
+/// All files: the path below `docs/schema`, and the schema.
+fn all() -> [(PathBuf, Value); 3] {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema");
     [
         (
@@ -117,6 +118,10 @@ fn all() -> [(PathBuf, Value); 2] {
         (
             folder.join("hangup-report-1-line.json"),
             schema_of::<Line<'_>>(),
+        ),
+        (
+            folder.join("hangup-diff-1.json"),
+            schema_of::<ComparisonRow<'_>>(),
         ),
     ]
 }
