@@ -181,6 +181,16 @@ impl Scan<'_> {
     }
 }
 
+/// The time at the beginning of a text, and its length.
+pub(crate) fn time_at(text: &str) -> Option<(LogTime, usize)> {
+    moment(text)
+}
+
+/// The address at the beginning of a text, with the port if one follows, and the length of both.
+pub(crate) fn address_at(text: &str) -> Option<(IpAddr, Option<u16>, usize)> {
+    address(text)
+}
+
 fn moment(text: &str) -> Option<(LogTime, usize)> {
     let scan = || Scan {
         text: text.as_bytes(),
@@ -225,7 +235,7 @@ fn common_log(scan: &mut Scan<'_>) -> Option<LogTime> {
     )
 }
 
-/// `Nov 20 19:01:02` (RFC 3164 §4.1.2), the day padded with a blank.
+/// `Nov 20 19:01:02` (RFC 3164 §4.1.2), the day padded with a blank; Apache's error log has the year behind it.
 fn syslog(scan: &mut Scan<'_>) -> Option<LogTime> {
     let month = scan.month()?;
     scan.one_of(b" ")?;
@@ -235,8 +245,20 @@ fn syslog(scan: &mut Scan<'_>) -> Option<LogTime> {
     };
     scan.one_of(b" ")?;
     let (time, nanoseconds) = scan.clock()?;
+    let before = scan.at;
+    let year = scan.one_of(b" ").and_then(|_| scan.digits::<4>());
+    let ends = |scan: &Scan<'_>| {
+        !scan
+            .text
+            .get(scan.at)
+            .is_some_and(u8::is_ascii_alphanumeric)
+    };
+    let year = year.filter(|year| (1970..2262).contains(year) && ends(scan));
+    if year.is_none() {
+        scan.at = before;
+    }
     moment_of(
-        None,
+        year,
         u32::try_from(month).ok()?,
         day,
         time,
@@ -431,6 +453,11 @@ mod tests {
             at(Some(2025), 42_000_000, None),
         );
         time("<14>Nov 20 19:01:02 host x", at(None, 0, None));
+        time("<14>Nov 20 19:01:02 2025x host", at(None, 0, None));
+        time(
+            "[Thu Nov 20 19:01:02.5 2025] [core:error]",
+            at(Some(2025), 500_000_000, None),
+        );
         time(
             "date: Thu, 20 Nov 2025 19:01:02 GMT",
             at(Some(2025), 0, None),
