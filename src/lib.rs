@@ -104,6 +104,8 @@ pub mod knowledge;
 #[doc(hidden)]
 pub mod ladder;
 #[doc(hidden)]
+pub mod logs;
+#[doc(hidden)]
 pub mod packet;
 #[doc(hidden)]
 pub mod protocol;

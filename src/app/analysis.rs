@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use super::judge::{self, ReportSelection};
 use super::key_logs::Presence;
+use super::limits;
+use super::logs;
 use super::options::{AnalysisError, AnalysisOptions};
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine;
@@ -80,13 +82,12 @@ impl Analysis {
             _ => selection.threads(),
         };
         let output = engine::analyse(&mut *source, &settings, threads, progress)?;
-        Ok(judge::judge(
-            output,
-            source.files(),
-            source.lost(),
-            &selection,
-            0,
-        ))
+        let mut analysis = judge::judge(output, source.files(), source.lost(), &selection, 0);
+        let snapshot = &mut analysis.snapshot;
+        snapshot.logs = logs::compare(&options.logs, snapshot)?;
+        let beyond = snapshot.logs.iter().map(|it| it.counts.beyond).sum();
+        snapshot.summary.limits.extend(limits::log_lines(beyond));
+        Ok(analysis)
     }
 
     /// The records that were kept ([`AnalysisOptions::records`]), in order of first frame.

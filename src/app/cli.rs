@@ -131,6 +131,9 @@ pub struct ReadArgs {
     /// Read only packets that match this capture filter (BPF), such as 'tcp port 80'
     #[arg(long, value_name = "BPF", help_heading = INPUT)]
     pub filter: Option<String>,
+    /// Compare with this log, each line with its request; repeatable
+    #[arg(long, value_name = "FILE", conflicts_with = "follow", help_heading = INPUT)]
+    pub log: Vec<PathBuf>,
     /// Go on as the files or pipes grow; the report comes at Ctrl-C
     #[arg(long, help_heading = INPUT)]
     pub follow: bool,
@@ -226,6 +229,7 @@ impl ReadArgs {
     pub fn options(&self, whole: bool) -> AnalysisOptions {
         AnalysisOptions {
             filter: self.filter.clone(),
+            logs: self.log.clone(),
             ..self.judging.options(whole)
         }
     }

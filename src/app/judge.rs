@@ -38,7 +38,14 @@ impl ReportSelection {
     pub(super) fn of(options: &AnalysisOptions, key_logs: Presence) -> Result<Self, AnalysisError> {
         check_rules(options)?;
         Ok(Self {
-            options: options.clone(),
+            options: AnalysisOptions {
+                // A line may be about any connection.
+                records: match options.logs.is_empty() {
+                    true => options.records,
+                    false => Records::All,
+                },
+                ..options.clone()
+            },
             search: selection::search(options)?,
             left_out: LeftOut::by(selection::ignore_list(options)?),
             keys: KeyLogs::read(&options.key_logs, key_logs)?,
@@ -269,6 +276,7 @@ pub(super) fn judge(
             unnarrowed,
             ignored,
             legs: Arc::new(legs),
+            logs: Vec::new(),
             drawn: Vec::new(),
         },
         keys: keys.key_store().clone(),

@@ -1,6 +1,7 @@
 //! The limits on what an analysis keeps: one table, from which the report's lines and the one in `docs/architecture.md`
 //! come.
 
+use super::logs::MAX_PIPED;
 use super::told::MAX_REMEMBERED;
 use crate::analysis::engine::{
     ALL_SUMMARY_BYTES, EngineStats, GivenUp, MAX_CLOSED, MAX_KEPT, MAX_LIVE,
@@ -8,6 +9,7 @@ use crate::analysis::engine::{
     MAX_WAITING_BYTES, PARTITIONS, RECORD_BYTES, SUMMARY_BYTES,
 };
 use crate::analysis::hosts::{MAX_ALIKE, MAX_PAIRS};
+use crate::logs::MAX_KEPT_BYTES;
 use crate::packet::capture::{
     FileSummary, MAX_COMMENTS, MAX_INTERFACES, MAX_NAMES, MAX_RUNS, MAX_SECRET_BYTES,
 };
@@ -275,6 +277,14 @@ pub const LIMITS: [Limit; 38] = [
         line: "packets were not looked for at the other place of capture, because too many waited: whether they passed both is not known",
     },
     Limit {
+        name: "log-lines",
+        values: &[
+            (MAX_KEPT_BYTES, "bytes of the lines of one log"),
+            (MAX_PIPED, "bytes of a log that comes through a pipe"),
+        ],
+        line: "lines of logs were counted and not compared, because there were too many in the capture's time",
+    },
+    Limit {
         name: "findings-remembered",
         values: &[(MAX_REMEMBERED, "findings")],
         line: "findings already reported live were forgotten; if they recurred, they were reported again",
@@ -306,6 +316,16 @@ pub(super) fn hits(beyond: &Beyond<'_>) -> Vec<LimitHit> {
         meaning: limit.line,
     });
     hits.filter(|hit| hit.count > 0).collect()
+}
+
+/// The limit of lines that are compared, if it was hit.
+pub(super) fn log_lines(count: u64) -> Option<LimitHit> {
+    let limit = LIMITS.iter().find(|it| it.name == "log-lines")?;
+    (count > 0).then_some(LimitHit {
+        name: limit.name,
+        count,
+        meaning: limit.line,
+    })
 }
 
 impl Beyond<'_> {
@@ -435,11 +455,12 @@ mod tests {
             unpaired: 36,
         });
         let counts: BTreeSet<u64> = hit.iter().map(|it| it.count).collect();
-        // Those of lookups (two), QUIC and neighbours are private to them.
+        // Those of lookups (two), QUIC and neighbours are private to them; logs are compared later.
         assert_eq!(
             (hit.len(), counts.len()),
-            (LIMITS.len() - 4, LIMITS.len() - 4)
+            (LIMITS.len() - 5, LIMITS.len() - 5)
         );
+        assert_eq!(log_lines(1).map(|it| it.count), Some(1));
         let names: BTreeSet<_> = LIMITS.iter().map(|it| it.name).collect();
         assert_eq!(names.len(), LIMITS.len());
     }

@@ -113,12 +113,21 @@ pub(super) fn way_out(error: &anyhow::Error, bare: Option<&str>) -> Option<Strin
                 .map(|it| format!("did you mean `hangup {it}`?"))
                 .or_else(|| near_files(path))
         }
+        ErrorKind::PermissionDenied if is_log(error) => Some(format!(
+            "this user may not read it: sudo cat {} | hangup report CAPTURE --log -",
+            shell_word(path)
+        )),
         ErrorKind::PermissionDenied => Some(format!(
             "this user may not read it: sudo cat {} | hangup report -",
             shell_word(path)
         )),
         _ => None,
     }
+}
+
+fn is_log(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain();
+    causes.any(|it| matches!(it.downcast_ref(), Some(AnalysisError::Log { .. })))
 }
 
 /// The error of a capture among the causes.
@@ -180,6 +189,7 @@ fn input_error(error: &anyhow::Error) -> Option<(&Path, ErrorKind)> {
         Some(
             AnalysisError::Input { path, source }
             | AnalysisError::KeyLog { path, source }
+            | AnalysisError::Log { path, source }
             | AnalysisError::IgnoreFile { path, source },
         ) => Some((path, source.kind())),
         _ => None,

@@ -29,6 +29,7 @@ mod ladder;
 pub mod limits;
 #[cfg(all(feature = "cli", feature = "live"))]
 mod live;
+mod logs;
 #[cfg(feature = "cli")]
 mod mistakes;
 #[cfg(feature = "cli")]

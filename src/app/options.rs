@@ -57,6 +57,8 @@ pub struct AnalysisOptions {
     pub ignore: IgnoreFile,
     /// TLS key logs, as programs write them to the file that `SSLKEYLOGFILE` names.
     pub key_logs: Vec<PathBuf>,
+    /// Logs of the programs at both ends, to be compared with the packets. Every record is kept then.
+    pub logs: Vec<PathBuf>,
     /// The range from which the clients' systems take ephemeral ports, lowest and highest, where the capture cannot show it.
     pub ephemeral_ports: Option<(u16, u16)>,
     /// How long the hosts keep a socket in TIME-WAIT.
@@ -80,6 +82,7 @@ impl Default for AnalysisOptions {
             error: None,
             ignore: IgnoreFile::None,
             key_logs: Vec::new(),
+            logs: Vec::new(),
             ephemeral_ports: None,
             time_wait: TIME_WAIT,
             threads: None,
@@ -144,6 +147,26 @@ pub enum AnalysisError {
          cargo build --release --features decrypt"
     )]
     CannotDecrypt,
+    /// A log cannot be read.
+    #[error("{}: the log cannot be read", path.display())]
+    Log {
+        /// Its path.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// None of a log's first lines has a time.
+    #[error(
+        "{}: none of its first lines has a time that is known; the first begins {first:?}; access and error logs, JSON \
+         lines and lines with a time stamp are read; for one line without a time: hangup explain 'LINE'",
+        path.display()
+    )]
+    NotALog {
+        /// Its path.
+        path: PathBuf,
+        /// The beginning of the first line.
+        first: String,
+    },
     /// An ignore list cannot be read.
     #[error("{}: the list cannot be read", path.display())]
     IgnoreFile {

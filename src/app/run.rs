@@ -86,7 +86,7 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
             let mut read = cli.read;
             mistakes::translate(&mut read.filter)?;
             #[cfg(feature = "ui")]
-            if tui_loop::is_there() && !cli.output.asks() {
+            if tui_loop::is_there() && !cli.output.asks() && read.log.is_empty() {
                 return tui::on_files(&read, &cli.screen);
             }
             report(&read, &cli.output)
@@ -187,6 +187,15 @@ fn report_on(
     let files = asked.files();
     if let Some(path) = to {
         refuse_to_overwrite_inputs(&files, path)?;
+    }
+    let stdin = files
+        .iter()
+        .chain(&asked.log)
+        .filter(|it| it.as_os_str() == "-");
+    if stdin.count() > 1 {
+        bail!(
+            "standard input can be one of the captures or one of the logs; name files for the others"
+        );
     }
     let open = OpenOptions::with_filter(asked.filter.clone())?;
     let needs = Needs::of(asked);

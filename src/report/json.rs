@@ -8,6 +8,7 @@
 mod chunks;
 mod layers;
 mod legs;
+mod log;
 mod row;
 #[cfg(test)]
 mod schema;
@@ -70,6 +71,8 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     )?;
     rows(out, "sockets", snapshot.sockets.iter().map(SocketsRow::new))?;
     rows(out, "vantages", VantageRow::all(&snapshot.summary.inputs))?;
+    let logs = snapshot.logs.iter().map(|it| log::LogRow::new(it, view));
+    rows(out, "log", logs)?;
     writeln!(out, "}}")
 }
 
@@ -102,6 +105,9 @@ pub(super) fn write_lines(view: &View<'_>, out: &mut dyn Write) -> io::Result<()
     }
     for vantage in VantageRow::all(&snapshot.summary.inputs) {
         line(out, "vantage", &vantage)?;
+    }
+    for log in &snapshot.logs {
+        line(out, "log", &log::LogRow::new(log, view))?;
     }
     Ok(())
 }

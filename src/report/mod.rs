@@ -16,6 +16,7 @@ mod json;
 pub(crate) mod ladder_figure;
 pub(crate) mod ladder_rows;
 pub(crate) mod log_lines;
+mod log_section;
 mod markdown;
 mod meaning;
 mod options;

@@ -15,7 +15,7 @@ use super::finding_order::{FindingSection, ranges, sections};
 use super::groups::{ConnectionGroup, MOST, groups};
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
-use super::{Shown, finding, places, search_result};
+use super::{Shown, finding, log_section, places, search_result};
 use crate::analysis::connection::{Connection, ConnectionOutcome, UnknownReason};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::escape::escape;
@@ -50,6 +50,7 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     page.ignored(sheet)?;
     page.doubts(sheet)?;
     finding::write(view, sections, sheet)?;
+    log_section::write(view, sheet)?;
     // In a report narrowed to an error, the overall statistics would be misleading.
     if view.snapshot.narrowed.is_none() {
         page.endings(sheet)?;

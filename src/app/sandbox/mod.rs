@@ -57,6 +57,7 @@ impl Needs {
         let grows = asked.follow || !files.iter().all(has_end);
         Self::default()
             .reading(&files)
+            .reading(&asked.log)
             .judging(&asked.judging, grows)
     }
 

@@ -125,6 +125,16 @@ impl Input {
         }
     }
 
+    /// The bytes from the first on, decompressed if necessary: of a file that is no capture.
+    pub(crate) fn bytes(self) -> Result<impl Read + use<>, CaptureError> {
+        let path = PathBuf::from(&self.name);
+        let opened = self.sniff(&FileHandles::default())?;
+        match opened.failed {
+            Some(error) => Err(CaptureError::Io { path, error }),
+            None => Ok(io::Cursor::new(opened.start).chain(opened.reader)),
+        }
+    }
+
     /// Examines the first bytes and inserts a decoder if they are compressed. A regular file is opened with `handles`.
     pub(crate) fn sniff(self, handles: &FileHandles) -> Result<Opened, CaptureError> {
         let taken = Arc::new(AtomicU64::new(0));

@@ -12,6 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::log::LogRow;
 use super::row::JsonTime;
 use super::search_result::{IgnoredRow, SearchRow};
 use super::vantage::VantageRow;
@@ -44,6 +45,8 @@ struct Report<'a> {
     sockets: Vec<SocketsRow>,
     /// The places that captured the same connections; empty if there is one place.
     vantages: Vec<VantageRow>,
+    /// The logs that were compared with the capture.
+    log: Vec<LogRow<'a>>,
 }
 
 /// A line of the report: `kind` says what it is about. The first line is about the capture.
@@ -60,6 +63,7 @@ enum Line<'a> {
     Finding(FindingRow<'a>),
     Sockets(SocketsRow),
     Vantage(VantageRow),
+    Log(LogRow<'a>),
 }
 
 impl JsonSchema for JsonTime {

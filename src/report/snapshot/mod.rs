@@ -22,6 +22,7 @@ use crate::base::net::Loss;
 use crate::base::net::Skip;
 use crate::base::passage::Vantage;
 use crate::base::time::Timestamp;
+use crate::logs::LogComparison;
 use crate::protocol::dns::Lookups;
 use crate::rules::Finding;
 use crate::rules::ignore::Ignored;
@@ -126,6 +127,8 @@ pub struct Snapshot {
     pub ignored: Ignored,
     /// The two sides of requests that proxies passed on.
     pub legs: Arc<Legs>,
+    /// Logs, compared with the connections.
+    pub logs: Vec<LogComparison>,
     /// Typical cases, reread for their ladders.
     pub drawn: Vec<Arc<ConnectionTranscript>>,
 }
