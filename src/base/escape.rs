@@ -61,6 +61,12 @@ pub(crate) fn escape(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// A request, a field or a setting as it stands in a sentence: in backticks, without any of its own.
+#[must_use]
+pub(crate) fn in_backticks(text: &str) -> String {
+    format!("`{}`", text.replace('`', "\\x60"))
+}
+
 /// Like [`escape`], for text of this program's own that may quote text already escaped: a backslash is not doubled.
 #[must_use]
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {

@@ -61,7 +61,20 @@ fn fit(finding: &mut Finding, named: &NamedProducts, own: &[&Connection]) {
             fitting.filter(|it| !it.is_conditional() || own.iter().any(|case| it.fits(case)));
         first.extend(fitting.map(|it| it.text().to_owned()));
     }
+    finding.remedies.retain(|it| !says_the_same(it, &first));
     finding.remedies.splice(0..0, first);
+}
+
+/// Whether a remedy names two settings that one of the product's own remedies names: it would say the same again.
+fn says_the_same(remedy: &str, own: &[String]) -> bool {
+    fn settings(text: &str) -> impl Iterator<Item = &str> {
+        let code = text.split('`').skip(1).step_by(2);
+        code.filter_map(|it| it.split(' ').next())
+    }
+    own.iter().any(|own| {
+        let shared = settings(remedy).filter(|it| settings(own).any(|other| other == *it));
+        shared.count() >= 2
+    })
 }
 
 /// The product, if all items are the same.

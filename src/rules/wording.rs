@@ -9,7 +9,7 @@ use super::statement::{Sentence, Statement, Value, sentence};
 use super::{Evidence, Severity};
 use crate::analysis::connection::{Connection, ConnectionSummary, Phase, Who};
 use crate::base::certainty::Certainty;
-use crate::base::escape::shortened;
+use crate::base::escape::{in_backticks, shortened};
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::dialogue::Complaint;
 use crate::protocol::http::{Asked, Exchange, Message};
@@ -98,7 +98,7 @@ impl From<&AskedWords> for Value {
     }
 }
 
-/// `POST /order`, shortened; `the query "SELECT 1"`; "the request" if its head was not captured.
+/// "`POST /order`" in backticks, shortened; `the query "SELECT 1"`; "the request" if its head was not captured.
 pub(super) fn named(exchange: &Exchange) -> String {
     if let Some(Asked { noun, words, .. }) = in_other_words(exchange) {
         return match words {
@@ -111,7 +111,10 @@ pub(super) fn named(exchange: &Exchange) -> String {
         ("", _) => "the request".to_owned(),
         (method, Some(target)) => {
             let path = target.as_bytes().split(|byte| *byte == b'?').next();
-            format!("{method} {}", shortened(path.unwrap_or_default(), PATH))
+            in_backticks(&format!(
+                "{method} {}",
+                shortened(path.unwrap_or_default(), PATH)
+            ))
         }
         (method, None) => format!("the {method} request"),
     }

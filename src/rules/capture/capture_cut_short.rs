@@ -61,7 +61,7 @@ fn check(capture_quality: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Certain,
-        summary: "The capture kept only the first bytes of packets".into(),
+        summary: "Capture kept only the first bytes of packets".into(),
         message: sentence!(
             "The capture kept only a part of {} of {} segments. Their lengths are known, their contents are not.",
             capture_quality.cut,

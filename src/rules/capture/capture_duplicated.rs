@@ -80,7 +80,7 @@ fn check(capture_quality: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Likely,
-        summary: "The capture holds packets twice".into(),
+        summary: "Capture holds packets twice".into(),
         message: sentence!(
             "{} of {} frames are copies of packets that the capture holds already. They were left out.",
             capture_quality.duplicates,

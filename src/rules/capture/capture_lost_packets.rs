@@ -96,7 +96,7 @@ fn check(capture_quality: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
             Severity::Note
         },
         certainty: Certainty::Certain,
-        summary: "The capture lacks packets".into(),
+        summary: "Capture lacks packets".into(),
         message,
         evidence: vec![shows(
             first.first,

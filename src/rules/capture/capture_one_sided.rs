@@ -67,7 +67,7 @@ fn check(_: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Likely,
-        summary: "The capture shows one direction only".into(),
+        summary: "Capture shows one direction only".into(),
         message: sentence!(
             "Of {} only one side was captured, of {} both. Missing responses prove nothing here.",
             Value::count(halves.half.into(), "connection", "connections"),

@@ -272,7 +272,7 @@ mod tests {
         let told = told.expect("found");
         assert!(told.contains("2 streams were open"), "{told}");
         assert!(
-            told.contains("GET / on stream 1 had got 5 bytes of 9 bytes"),
+            told.contains("`GET /` on stream 1 had got 5 bytes of 9 bytes"),
             "{told}"
         );
         assert!(

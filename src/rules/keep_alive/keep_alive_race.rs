@@ -245,7 +245,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         &RULE,
         Severity::Error,
         ending.certainty,
-        "The server closed [an idle connection as a request|# idle connections as requests] came",
+        "Server closed [an idle connection as a request|# idle connections as requests] came",
         message,
     )
     .means(Some(repetition(exchange)))
@@ -362,7 +362,7 @@ fn told_of(it: &Suspect<'_>, timer: Option<Measured>, same: Option<Measured>) ->
             &RULE,
             Severity::Error,
             Certainty::Likely,
-            "The server reset [an idle connection as a request|# idle connections as requests] came",
+            "Server reset [an idle connection as a request|# idle connections as requests] came",
             sentence!(
                 "The connection was idle for {}. Then the client sent a {}, and the server reset the connection {} later.",
                 it.idle,

@@ -104,7 +104,7 @@ fn story(asked: &ConnectionSummary, answer: &ConnectionSummary) -> Diagnosis {
     Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
-        summary: "The SYN-ACK to [a SYN|# SYNs] came from another address".into(),
+        summary: "SYN-ACK to [a SYN|# SYNs] came from another address".into(),
         message: Statement::from(sentence!(
             "The client sent a SYN to {}. The SYN-ACK came from {}, to the same client port, and the client's host reset it.",
             asked.server,

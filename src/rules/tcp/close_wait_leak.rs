@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::analysis::connection::{Connection, How, Opening, Who};
 use crate::base::certainty::Certainty;
+use crate::base::format::capitalised;
 use crate::base::frame_ref::FrameRef;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
@@ -179,7 +180,10 @@ fn check(connection: &Connection) -> Verdict {
             &RULE,
             Severity::Error,
             Certainty::Likely,
-            sentence!("The {} never closed [a connection|# connections]", leaker),
+            sentence!(
+                "{} never closed [a connection|# connections]",
+                capitalised(leaker)
+            ),
             message,
         )
         .shows(Some(fin.frame_ref), format!("FIN from the {closer}"))

@@ -114,7 +114,7 @@ fn beside_its_own(connection: &Connection) -> Option<HostDiagnosis> {
         &RULE,
         Severity::Error,
         Certainty::Possible,
-        "The client's host reset [a running transfer|# running transfers]",
+        "Client's host reset [a running transfer|# running transfers]",
         sentence!(
             "The server sent a response, with {} out of the expected range. The client's host reset the connection during that \
              response. The RST means that it had no such connection, but no FIN from the client was seen.",

@@ -1,6 +1,7 @@
 //! A RST came after a FIN, when nothing was under way any more: harmless.
 
 use crate::analysis::connection::{Connection, How, ResetKind, Who};
+use crate::base::format::capitalised;
 use crate::rules::Severity;
 use crate::rules::classify::ending;
 use crate::rules::rule::{Check, Verdict, rule};
@@ -105,7 +106,10 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Benign,
         connection.teardown.certainty,
-        sentence!("The {} sent a RST after [the close|# closes]", name),
+        sentence!(
+            "{} sent a RST after [the close|# closes]",
+            capitalised(name)
+        ),
         message,
     )
     .shows(Some(fin), "first FIN")
