@@ -620,10 +620,16 @@ impl ConnectionsScreen {
     }
 
     fn filtered(&mut self, answer: PromptInput<'_>) -> KeyOutcome {
+        // How a Wireshark filter was understood.
+        let mut said = None;
         match answer {
             PromptInput::Typing(text) | PromptInput::Given(text) => {
-                match Filter::parse(text) {
-                    Ok(query) => self.set(query, text.trim().to_owned()),
+                match Filter::understand(text) {
+                    Ok((query, None)) => self.set(query, text.trim().to_owned()),
+                    Ok((query, Some(translated))) => {
+                        self.set(query, translated.line.clone());
+                        said = Some(translated.told());
+                    }
                     Err(wrong) => {
                         // What is wrong changes nothing: the rows stay those of before.
                         if let Some((_, query, filter)) = self.typing.clone() {
@@ -641,6 +647,7 @@ impl ConnectionsScreen {
                 }
                 if matches!(answer, PromptInput::Given(_)) {
                     self.typing = None;
+                    return said.map_or(KeyOutcome::Done, KeyOutcome::Say);
                 }
             }
             PromptInput::Dropped => {

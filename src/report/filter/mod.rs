@@ -19,8 +19,8 @@
 //! What the command line and other programs call a filter is accepted too: `--rule NAME`, `host 10.0.0.1 and port 80`
 //! (`foreign.rs`).
 //!
-//! People type what they know from elsewhere: `how:rst` is understood as it is, a Wireshark display filter is an error that
-//! offers its translation.
+//! People type what they know from elsewhere: `how:rst` is understood as it is, a Wireshark display filter is translated
+//! ([`Filter::understand`]) or, where one is no filter, an error that offers its translation.
 //!
 //! Not included: names that would have to be resolved, and arithmetic.
 
@@ -45,6 +45,23 @@ pub use evaluate::{FilterEvaluator, FilterResult, RequestMatcher};
 pub use keys::FilterKey;
 pub use wireshark::DisplayFilter;
 
+/// How a Wireshark display filter was understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TranslatedFilter {
+    /// The line of this language that says the same.
+    pub(crate) line: String,
+    caution: Option<&'static str>,
+}
+
+impl TranslatedFilter {
+    /// `Wireshark's filter was taken as port:80`, and what to mind.
+    pub(crate) fn told(&self) -> String {
+        let caution = self.caution.map(|it| format!(" ({it})"));
+        let caution = caution.unwrap_or_default();
+        format!("the Wireshark filter was taken as {}{caution}", self.line)
+    }
+}
+
 /// A filter of connections; the default matches all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -60,6 +77,21 @@ impl Filter {
     /// If a word is invalid; the error points at it.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
         parse::parse(text)
+    }
+
+    /// Parses a line that may also be a Wireshark display filter. That is translated, and how it was understood comes with it.
+    ///
+    /// # Errors
+    ///
+    /// If a word is invalid, or the display filter has no equal; the error points at it.
+    pub(crate) fn understand(text: &str) -> Result<(Self, Option<TranslatedFilter>), FilterError> {
+        let display = DisplayFilter::recognise(text);
+        let Some(Ok(line)) = display.as_ref().map(DisplayFilter::to_line) else {
+            return Self::parse(text).map(|filter| (filter, None));
+        };
+        let filter = Self::parse(&line)?;
+        let caution = display.and_then(|it| it.caution());
+        Ok((filter, Some(TranslatedFilter { line, caution })))
     }
 
     /// What it says of one request; `None` if nothing.
