@@ -449,7 +449,7 @@ fn what_is_live_is_announced_and_can_be_frozen() {
     shown.take(read("keep-alive-race.pcapng"), 2, ReadStage::Following);
     let told = shown.screen();
     assert!(
-        told.contains("new: The server closed an idle connection"),
+        told.contains("new: Server closed an idle connection"),
         "{told}"
     );
     assert!(
@@ -691,6 +691,16 @@ fn a_long_connection_is_folded_and_unfolds() {
     let whole = shown.press("enter").screen();
     assert!(!whole.contains(":: "), "{whole}");
     assert_ne!(whole, folded);
+}
+
+#[test]
+fn a_wireshark_filter_is_applied_and_says_how_it_was_understood() {
+    let mut shown = Shown::capture("streamed-transfers.pcap.gz", SMALL);
+    shown.press("3 f").type_in("tcp.flags.reset == 1");
+    let screen = shown.press("enter").screen();
+    for part in ["the Wireshark filter was taken as how:", "of 60 are how:"] {
+        assert!(screen.contains(part), "{part:?}: {screen}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::io;
 
 use super::capture_advice::{self, Advice};
 use super::meaning::{meaning, sentence_of};
+use super::remedy_words::short;
 use super::rich_text::StyledLine;
 use super::sheet::Sheet;
 use super::text::TextSheet;
@@ -34,10 +35,10 @@ const WORDS: usize = 6;
 const OTHERS: usize = 5;
 /// Characters of a line that is repeated.
 const SHORT: usize = 60;
+/// Characters of what to change, about two lines.
+const CHANGE: usize = 130;
 /// Codes named.
 const CODES: usize = 3;
-/// Characters of a remedy from which on its second half or its examples are left out.
-const LONG: usize = 150;
 
 /// The page; `None` when nothing is known.
 #[must_use]
@@ -68,7 +69,6 @@ fn write(told: &Explanation, sheet: &mut dyn Sheet) -> io::Result<()> {
     if let Some(line) = not_understood(told) {
         sheet.paragraph(&line)?;
     }
-    blank(sheet)?;
     sheet.paragraph(&StyledLine::default().strong(meaning_line(told)))?;
     for note in notes(told) {
         sheet.paragraph(&note.into())?;
@@ -273,7 +273,6 @@ fn write_question(told: &Explanation, sheet: &mut dyn Sheet) -> io::Result<()> {
     let Some(question) = &told.question else {
         return Ok(());
     };
-    blank(sheet)?;
     sheet.paragraph(
         &StyledLine::default()
             .plain("Ask first: ")
@@ -316,6 +315,10 @@ fn write_causes(told: &Explanation, sheet: &mut dyn Sheet) -> io::Result<()> {
             others.push(name);
         }
     }
+    // The question has named them already.
+    let asked = told.question.iter().flat_map(|it| &it.answers);
+    let asked: Vec<_> = asked.flat_map(|(_, rules)| rules.iter()).collect();
+    others.retain(|name| !asked.iter().any(|it| it == &name));
     others.truncate(OTHERS);
     if shown.is_empty() && others.is_empty() {
         return Ok(());
@@ -347,16 +350,19 @@ fn write_cause(
             .plain(format!("{number}. "))
             .strong(name),
     )?;
-    let happened = match (story.events.first(), rule) {
-        (Some(event), _) => sentence_of(*event),
-        (None, Some(rule)) => format!("{}.", capitalised(rule.summary)),
-        (None, None) => String::new(),
-    };
-    sheet.detail("", &happened.into())?;
     let sign = match rule {
         Some(rule) => rule.tell_it_by(),
         None => "No packet shows it. The program's own log and limits do.".to_owned(),
     };
+    // How to tell it says what happens.
+    if rule.is_none() || sign.is_empty() {
+        let happened = match (story.events.first(), rule) {
+            (Some(event), _) => sentence_of(*event),
+            (None, Some(rule)) => format!("{}.", capitalised(rule.summary)),
+            (None, None) => String::new(),
+        };
+        sheet.detail("", &happened.into())?;
+    }
     let unseen = story
         .events
         .first()
@@ -369,7 +375,7 @@ fn write_cause(
         sheet.detail("", &StyledLine::default().faint("Tell it by: ").plain(sign))?;
     }
     let Some(rule) = rule else { return Ok(()) };
-    let change = setting(story, rule.name).unwrap_or_else(|| short(rule.change(line)));
+    let change = setting(story, rule.name).unwrap_or_else(|| short(&rule.change(line), CHANGE));
     sheet.detail("", &StyledLine::default().faint("Change: ").plain(change))
 }
 
@@ -384,30 +390,6 @@ fn setting(story: &EventGroup, rule: &str) -> Option<String> {
     Some(own.remedy.to_string())
 }
 
-/// A long remedy up to its first semicolon, with two of its examples in brackets at most.
-fn short(change: String) -> String {
-    if change.chars().count() <= LONG {
-        return change;
-    }
-    let outside = |at: usize| {
-        let before = change.get(..at).unwrap_or_default();
-        before.matches('(').count() == before.matches(')').count()
-    };
-    let mut ends = change.match_indices("; ").map(|it| it.0);
-    let end = ends.find(|at| outside(*at)).and_then(|at| change.get(..at));
-    let change = end.map_or(change.clone(), |it| format!("{it}."));
-    let fewer = || {
-        let (before, rest) = change.split_once(" (")?;
-        let (examples, after) = rest.split_once(')')?;
-        let kept: Vec<&str> = examples.split(", ").collect();
-        match &kept[..] {
-            [one, two, _, ..] => Some(format!("{before} ({one}, {two}, …){after}")),
-            _ => None,
-        }
-    };
-    fewer().unwrap_or(change)
-}
-
 fn write_capture(advice: &Advice, sheet: &mut dyn Sheet) -> io::Result<()> {
     blank(sheet)?;
     sheet.paragraph(
@@ -416,9 +398,10 @@ fn write_capture(advice: &Advice, sheet: &mut dyn Sheet) -> io::Result<()> {
             .plain(&*advice.place),
     )?;
     command(&advice.tcpdump, sheet)?;
-    sheet.paragraph(&"Or wait, and keep packets only when it happens:".into())?;
+    sheet.paragraph(
+        &"Or wait, and keep packets only when it happens. Then find the connection:".into(),
+    )?;
     command(&advice.live, sheet)?;
-    sheet.paragraph(&"Then find the connection:".into())?;
     command(&advice.find, sheet)
 }
 

@@ -10,8 +10,9 @@ use std::io;
 use hashbrown::HashMap;
 
 use super::finding_order::{FindingSection, ranges, sections};
-use super::ladder_figure::{LadderOptions, REPORT_ROWS, lines};
+use super::ladder_figure::{LadderOptions, REPORT_ROWS, drawn};
 use super::log_lines;
+use super::remedy_words::{LONG, short};
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
 use crate::analysis::connection::{Connection, ConnectionSummary, Phase, Who};
@@ -19,6 +20,7 @@ use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::format::duration;
 use crate::base::format::{count, number};
+use crate::base::frame_ref::FrameNumber;
 use crate::knowledge::product;
 use crate::protocol::http::{Exchange, SharedText};
 use crate::report::snapshot::Snapshot;
@@ -32,8 +34,12 @@ const MORE: usize = 8;
 const WORTH_TELLING: u64 = 100_000;
 /// Frames listed for each effect of a cause.
 const EFFECT_FRAMES: usize = 2;
-/// Remedies listed: the likeliest come first, and the rule's page has the rest.
-const REMEDIES: usize = 3;
+/// Remedies listed, each in short: the likeliest come first, and the rule's page has the rest.
+const REMEDIES: usize = 2;
+/// Sections from which on a table lists them.
+const TABLE: usize = 3;
+/// Programs listed for a side that no header names.
+const SUSPECTS: usize = 2;
 /// Paths and servers listed.
 const PLACES: usize = 4;
 /// Connections examined for affected paths: those of ten thousand are those of the first few thousand.
@@ -70,7 +76,7 @@ pub(super) fn write(
     let (harmless, harmful): (Vec<_>, Vec<_>) = sections
         .into_iter()
         .partition(|it| it.severity() == Severity::Benign);
-    if harmful.len() > 1 {
+    if harmful.len() >= TABLE {
         sheet.heading("Findings")?;
         sheet.table(&table(&harmful))?;
     }
@@ -116,14 +122,17 @@ impl FindingWriter<'_, '_> {
         for effect in section.parts.iter().skip(1) {
             let line = StyledLine::default()
                 .plain(hedge(effect))
-                .strong(effect.headline())
-                .plain(format!(". {} ", effect.message.happened()))
-                .faint(format!("[{}]", effect.rule));
-            sheet.detail("Also", &line)?;
+                .strong(effect.headline());
+            let line = match is_apart(cause, effect) {
+                true => line.plain(format!(". {} ", effect.message.happened())),
+                false => line.plain(" "),
+            };
+            sheet.detail("Also", &line.faint(format!("[{}]", effect.rule)))?;
         }
         let mut meanings: Vec<&str> = section
             .parts
             .iter()
+            .filter(|it| it.id == cause.id || is_apart(cause, it))
             .map(|it| it.message.meaning())
             .collect();
         meanings.dedup();
@@ -143,22 +152,29 @@ impl FindingWriter<'_, '_> {
         if gone > 0 {
             sheet.detail("Limits", &details_gone(gone, ids.len() as u64 + gone))?;
         }
-        self.evidence(section, sheet)?;
+        let figure = first.filter(|_| new && !is_note);
+        let figure = figure.and_then(|it| self.picture(it, section));
+        let (lines, shown) = figure.unwrap_or_default();
+        self.evidence(section, &shown, sheet)?;
         if is_note {
             return Ok(());
         }
         let filter = match (first, cause.client, cause.server) {
             (Some(_), ..) if !new => None,
-            (Some(connection), ..) => Some(connection::filter(connection)),
+            (Some(connection), ..) => {
+                let others = self.view.snapshot.summaries.iter();
+                Some(connection::short_filter(connection, others))
+            }
             (None, Some(client), Some(server)) => Some(connection::filter_of_all(client, server)),
             _ => None,
         };
         if let Some(filter) = filter {
             sheet.detail("Filter", &StyledLine::default().code(filter))?;
         }
-        match first.filter(|_| new) {
-            Some(connection) => self.picture(connection, section, sheet),
-            None => Ok(()),
+        match (first.filter(|_| new), lines.is_empty()) {
+            (Some(connection), true) => self.ladder_command(connection, sheet),
+            (_, true) => Ok(()),
+            (_, false) => sheet.figure(&lines),
         }
     }
 
@@ -171,7 +187,8 @@ impl FindingWriter<'_, '_> {
     ) -> io::Result<()> {
         for (who, side) in [(Who::Client, "client"), (Who::Server, "server")] {
             let told = |it: &Connection| self.view.told(it, who);
-            for line in log_lines::of_all(self.view.snapshot, told, connection, ids, who) {
+            for line in log_lines::of_all(self.view.snapshot, told, connection, ids, who, SUSPECTS)
+            {
                 let text = StyledLine::from(format!("{side}, {}", line.lead)).strong(line.text);
                 sheet.detail("Logged", &text)?;
             }
@@ -212,6 +229,11 @@ impl FindingWriter<'_, '_> {
         if !section.elsewhere.is_empty() {
             let between: Vec<String> = section.causes().map(counted_between).collect();
             told += &format!(", {}", listed(&between));
+        }
+        // The last piece of evidence is what the logs of both sides have a line about.
+        if let Some(last) = cause.evidence.iter().map(|it| it.frame_ref).max() {
+            let which = if ids.len() > 1 { "the first at " } else { "" };
+            told += &format!(", {which}{}", self.view.time(last.time));
         }
         let requests = self.requests(ids);
         if !requests.is_empty() {
@@ -281,8 +303,14 @@ impl FindingWriter<'_, '_> {
         sheet.detail("Longest", &told.into())
     }
 
-    fn evidence(&self, section: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
-        let mut named = BTreeSet::new();
+    /// The frames that prove it, except those that the ladder shows.
+    fn evidence(
+        &self,
+        section: &FindingSection<'_>,
+        drawn: &[FrameNumber],
+        sheet: &mut dyn Sheet,
+    ) -> io::Result<()> {
+        let mut named: BTreeSet<FrameNumber> = drawn.iter().copied().collect();
         let mut shown = Vec::new();
         for (nth, part) in section.parts.iter().enumerate() {
             let most = match (nth, part.severity < Severity::Warning) {
@@ -290,46 +318,35 @@ impl FindingWriter<'_, '_> {
                 _ => EFFECT_FRAMES,
             };
             for evidence in part.evidence.iter().take(most) {
+                let frame = evidence.frame_ref.frame;
                 // One frame can show both the cause and its effect; it is listed once.
-                if !named.insert(evidence.frame_ref.frame) && nth > 0 {
-                    continue;
+                let is_new = named.insert(frame);
+                if is_new || nth == 0 && !drawn.contains(&frame) {
+                    shown.push(evidence);
                 }
-                shown.push(evidence);
             }
         }
         // In the order of events, whichever finding a frame belongs to.
         shown.sort_by_key(|it| it.frame_ref);
-        for evidence in shown {
-            let told = format!(
-                "{}, {}: {}",
-                self.view.snapshot.frames.name(evidence.frame_ref.frame),
-                self.view.time(evidence.frame_ref.time),
-                evidence.note
-            );
-            sheet.detail("Evidence", &told.into())?;
+        let shown = shown.iter().map(|it| {
+            let frame = self.view.snapshot.frames.name(it.frame_ref.frame);
+            format!("{frame}: {}", it.note)
+        });
+        let shown: Vec<String> = shown.collect();
+        match shown.is_empty() {
+            true => Ok(()),
+            false => sheet.detail("Evidence", &shown.join("; ").into()),
         }
-        Ok(())
     }
 
+    /// The ladder of a case, and the frames that it shows; `None` if it was not drawn.
     fn picture(
         &self,
         connection: &Connection,
         section: &FindingSection<'_>,
-        sheet: &mut dyn Sheet,
-    ) -> io::Result<()> {
-        let mut drawn = self.view.snapshot.drawn.iter();
-        let Some(drawn) = drawn.find(|it| it.connection.id == connection.id) else {
-            // What came through a pipe or from an interface cannot be read again.
-            if !self.view.has_files() {
-                return Ok(());
-            }
-            let told = format!(
-                "hangup ladder {} --connection {}",
-                self.view.files(),
-                connection.id
-            );
-            return sheet.detail("Ladder", &StyledLine::default().code(told));
-        };
+    ) -> Option<(Vec<StyledLine>, Vec<FrameNumber>)> {
+        let mut all = self.view.snapshot.drawn.iter();
+        let reread = all.find(|it| it.connection.id == connection.id)?;
         // Frames of other connections are in none of its rows.
         let own = |it: &&&Finding| it.connections.contains(&connection.id);
         let parts = section.parts.iter().filter(own);
@@ -344,8 +361,23 @@ impl FindingWriter<'_, '_> {
             marked: &marked,
             ..LadderOptions::default()
         };
-        sheet.figure(&lines(drawn, &options))
+        Some(drawn(reread, &options))
     }
+
+    /// The command that draws a ladder which the report does not have.
+    fn ladder_command(&self, connection: &Connection, sheet: &mut dyn Sheet) -> io::Result<()> {
+        // What came through a pipe or from an interface cannot be read again.
+        if !self.view.has_files() {
+            return Ok(());
+        }
+        let told = format!("hangup ladder {} -c {}", self.view.files(), connection.id);
+        sheet.detail("Ladder", &StyledLine::default().code(told))
+    }
+}
+
+/// Whether an effect is another event than its cause, on other connections: it is told in full.
+fn is_apart(cause: &Finding, effect: &Finding) -> bool {
+    cause.connections != effect.connections
 }
 
 /// `a, b, c, d, and 3 more`.
@@ -491,6 +523,7 @@ fn fixes(section: &FindingSection<'_>, most: usize, sheet: &mut dyn Sheet) -> io
     let own = section.cause().remedies.iter();
     // A remedy for the effect alone is second best: only the first is listed.
     let effects = section.parts.iter().skip(1);
+    let effects = effects.filter(|it| is_apart(section.cause(), it));
     let others: Vec<_> = effects.filter_map(|it| it.remedies.first()).collect();
     let room = most.saturating_sub(others.len().min(1)).max(1);
     for remedy in own.take(room).chain(others).take(most) {
@@ -500,8 +533,8 @@ fn fixes(section: &FindingSection<'_>, most: usize, sheet: &mut dyn Sheet) -> io
     }
     for (nth, remedy) in (1..).zip(&told) {
         let numbered = match told.len() {
-            1 => (*remedy).to_owned(),
-            _ => format!("{nth}. {remedy}"),
+            1 => short(remedy, LONG),
+            _ => format!("{nth}. {}", short(remedy, LONG)),
         };
         sheet.detail("Fix", &numbered.into())?;
     }

@@ -19,7 +19,7 @@ use super::ladder_rows::{LadderColumns, LadderGlyphs, LadderRow, SegmentRow};
 use super::rich_text::{StyledLine, Tone, sign};
 use super::wording::segment::Detail;
 use crate::analysis::transcript::{
-    ConnectionTranscript, TranscriptRow, TranscriptRows, TranscriptStep,
+    ConnectionTranscript, SegmentKind, TranscriptRow, TranscriptRows, TranscriptStep,
 };
 use crate::base::format::count;
 use crate::base::frame_ref::FrameNumber;
@@ -28,10 +28,10 @@ use crate::base::time::Timestamp;
 use crate::rules::Severity;
 
 /// Rows of a ladder in a report.
-pub(super) const REPORT_ROWS: usize = 14;
+pub(super) const REPORT_ROWS: usize = 10;
 /// Rows kept at the beginning of a shortened ladder, and at its end.
-const HEAD: usize = 3;
-const TAIL: usize = 5;
+const HEAD: usize = 2;
+const TAIL: usize = 3;
 /// How a ladder is drawn.
 #[derive(Clone, Debug)]
 pub struct LadderOptions<'a> {
@@ -78,37 +78,101 @@ pub fn ladder_text(reread: &ConnectionTranscript, options: &LadderOptions<'_>) -
 
 /// The ladder, line by line.
 pub(crate) fn lines(reread: &ConnectionTranscript, options: &LadderOptions<'_>) -> Vec<StyledLine> {
+    drawn(reread, options).0
+}
+
+/// The same, and the frames that have a row of their own.
+pub(super) fn drawn(
+    reread: &ConnectionTranscript,
+    options: &LadderOptions<'_>,
+) -> (Vec<StyledLine>, Vec<FrameNumber>) {
     let rows = TranscriptRows::new(&reread.transcript, &reread.connection, options.whole);
-    let keeps = match options.rows {
-        Some(most) => chosen(&rows, reread, options.marked, most),
-        None => vec![true; rows.lines.len()],
-    };
-    let clock = {
-        let shown = rows.lines.iter().zip(&keeps).filter(|(_, keep)| **keep);
-        let steps = shown.filter_map(|(row, _)| match row {
-            TranscriptRow::Step(nth) => reread.transcript.steps.get(*nth),
-            _ => None,
-        });
-        let times: Vec<_> = steps.map(|it| it.time).collect();
-        Clock::new(reread.connection.first.time, &times)
-    };
+    let mut hidden = vec![false; rows.lines.len()];
+    let mut keeps = vec![true; rows.lines.len()];
+    if let Some(most) = options.rows.filter(|most| rows.lines.len() > *most) {
+        hidden = acknowledgements(&rows, reread, options.marked);
+        let visible = (0..hidden.len()).filter(|nth| !hidden[*nth]);
+        let visible: Vec<usize> = visible.collect();
+        let kept = chosen(&rows, &visible, reread, options.marked, most);
+        keeps.fill(false);
+        for (nth, keep) in visible.into_iter().zip(kept) {
+            keeps[nth] = keep;
+        }
+    }
+    let shown = rows.lines.iter().zip(&keeps).filter(|(_, keep)| **keep);
+    let shown = shown.filter_map(|(row, _)| match row {
+        TranscriptRow::Step(nth) => reread.transcript.steps.get(*nth),
+        _ => None,
+    });
+    let (frames, times): (Vec<_>, Vec<_>) = shown.map(|step| (step.frame, step.time)).unzip();
+    let clock = Clock::new(reread.connection.first.time, &times);
     let glyphs = LadderGlyphs::UNICODE;
     let mut drawn = vec![head(reread, options, &clock)];
-    let mut left_out = 0;
-    for (row, keep) in rows.lines.iter().zip(keeps) {
+    let mut left_out = LeftOut::default();
+    for (nth, (row, keep)) in rows.lines.iter().zip(keeps).enumerate() {
         if !keep {
-            left_out += segments(row);
+            left_out.segments += segments(row);
+            left_out.is_told |= !hidden[nth];
             continue;
         }
-        drawn.extend(fold(&mut left_out));
+        drawn.extend(left_out.fold());
         match row {
             TranscriptRow::Step(nth) => drawn.extend(segment(reread, *nth, &clock, options)),
             other => drawn.extend(LadderColumns::row_between(&glyphs, other)),
         }
     }
-    drawn.extend(fold(&mut left_out));
+    drawn.extend(left_out.fold());
     let columns = LadderColumns::of(&drawn, options.width, glyphs);
-    drawn.iter().map(|row| columns.line(row)).collect()
+    let lines = drawn.iter().map(|row| columns.line(row));
+    (lines.collect(), frames)
+}
+
+/// Which rows are acknowledgements that change no state and prove nothing: a ladder that has too many rows does without them.
+/// The frame numbers show that they are missing.
+fn acknowledgements(
+    rows: &TranscriptRows,
+    reread: &ConnectionTranscript,
+    marked: &[(FrameNumber, Severity)],
+) -> Vec<bool> {
+    let steps = &reread.transcript.steps;
+    let says_nothing = |row: &TranscriptRow| {
+        let TranscriptRow::Step(nth) = row else {
+            return false;
+        };
+        let before = nth.checked_sub(1).and_then(|it| steps.get(it));
+        let (Some(step), Some(before)) = (steps.get(*nth), before) else {
+            return false;
+        };
+        let control = Flags::SYN.with(Flags::FIN).with(Flags::RST);
+        step.kind == SegmentKind::Bare
+            && step.flags.0 & control.0 == 0
+            && step.window > 0
+            && step.missing == [0; 2]
+            && before.standings == step.standings
+            && step.frame != reread.connection.teardown.frame
+            && marked.iter().all(|(frame, _)| *frame != step.frame)
+    };
+    rows.lines.iter().map(says_nothing).collect()
+}
+
+/// Rows that were left out since the last one that is drawn.
+#[derive(Default)]
+struct LeftOut {
+    segments: u64,
+    /// Not only acknowledgements.
+    is_told: bool,
+}
+
+impl LeftOut {
+    /// The row that says so.
+    fn fold(&mut self) -> Option<LadderRow> {
+        let Self { segments, is_told } = std::mem::take(self);
+        (segments > 0 && is_told).then(|| LadderRow::Between {
+            mark: None,
+            text: count(segments, "more segment", "more segments"),
+            fill: LadderGlyphs::UNICODE.more,
+        })
+    }
 }
 
 /// The names of both ends.
@@ -157,42 +221,35 @@ fn segment(
     rows
 }
 
-/// The row for rows that were left out.
-fn fold(left_out: &mut u64) -> Option<LadderRow> {
-    let many = std::mem::take(left_out);
-    (many > 0).then(|| LadderRow::Between {
-        mark: None,
-        text: count(many, "more segment", "more segments"),
-        fill: LadderGlyphs::UNICODE.more,
-    })
-}
-
-/// Which rows of a long ladder are kept: the beginning, the end, the marked ones, then heads and closing segments, the last
-/// ones first.
+/// Which of the visible rows of a long ladder are kept: the beginning, the end, the marked ones, then heads and closing
+/// segments, the last ones first.
 fn chosen(
     rows: &TranscriptRows,
+    visible: &[usize],
     reread: &ConnectionTranscript,
     marked: &[(FrameNumber, Severity)],
     most: usize,
 ) -> Vec<bool> {
-    let all = rows.lines.len();
+    let all = visible.len();
     if all <= most {
         return vec![true; all];
     }
-    let step = |nth: usize| match rows.lines.get(nth) {
+    let row = |nth: usize| visible.get(nth).and_then(|it| rows.lines.get(*it));
+    let step = |nth: usize| match row(nth) {
         Some(TranscriptRow::Step(step)) => reread.transcript.steps.get(*step),
         _ => None,
     };
     let is_marked = |nth: usize| {
         let frame = step(nth).map(|it| it.frame);
-        marked.iter().any(|(it, _)| Some(*it) == frame) || rows.close == Some(nth)
+        marked.iter().any(|(it, _)| Some(*it) == frame)
+            || rows.close.is_some() && rows.close == visible.get(nth).copied()
     };
     let says = |nth: usize| {
         let control = Flags::SYN.with(Flags::FIN).with(Flags::RST);
         let of = |it: &TranscriptStep| {
             it.flags.0 & control.0 != 0 || reread.transcript.frame_notes(it).next().is_some()
         };
-        step(nth).is_some_and(of) || matches!(rows.lines.get(nth), Some(TranscriptRow::Pause(_)))
+        step(nth).is_some_and(of) || matches!(row(nth), Some(TranscriptRow::Pause(_)))
     };
     let mut keeps: Vec<bool> = (0..all).map(|nth| nth < HEAD || is_marked(nth)).collect();
     // Marked rows are few, but nothing here bounds them.

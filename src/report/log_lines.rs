@@ -13,7 +13,7 @@ const ALIKE: usize = 64;
 /// Lines listed for one side of a finding.
 const LOG_LINES: usize = 6;
 /// Suspects listed for a side that no header names.
-const SUSPECTS: usize = 3;
+pub(crate) const SUSPECTS: usize = 3;
 
 /// A line in a log.
 pub(crate) struct LogLine {
@@ -32,8 +32,13 @@ impl LogLine {
     }
 }
 
-/// The lines of one connection: one line if a header names the program, otherwise those of the usual suspects.
-pub(crate) fn of_one(told: &[PredictedText], connection: &Connection, who: Who) -> Vec<LogLine> {
+/// The lines of one connection: one line if a header names the program, otherwise those of this many usual suspects.
+pub(crate) fn of_one(
+    told: &[PredictedText],
+    connection: &Connection,
+    who: Who,
+    suspects: usize,
+) -> Vec<LogLine> {
     let title = |name: &'static str| product(name).map_or(name, |it| it.title);
     let line = |one: &PredictedText, lead: String, text: String| LogLine {
         key: (one.stack, one.text, one.handed_on),
@@ -66,9 +71,9 @@ pub(crate) fn of_one(told: &[PredictedText], connection: &Connection, who: Who) 
         }));
         return lines;
     }
-    let suspects = told.iter().filter_map(|it| Some((it, it.text?)));
-    suspects
-        .take(SUSPECTS)
+    let likely = told.iter().filter_map(|it| Some((it, it.text?)));
+    likely
+        .take(suspects)
         .map(|(one, text)| {
             let title = title(one.stack);
             let lead = match one.handed_on {
@@ -88,6 +93,7 @@ pub(crate) fn of_all(
     first: &Connection,
     ids: &[u32],
     who: Who,
+    suspects: usize,
 ) -> Vec<LogLine> {
     let others = ids.iter().filter(|id| **id != first.id);
     let others = others.filter_map(|id| snapshot.connection(*id));
@@ -95,7 +101,7 @@ pub(crate) fn of_all(
     let mut cases = 0;
     for connection in std::iter::once(first).chain(others).take(ALIKE) {
         cases += 1;
-        for line in of_one(&told(connection), connection, who) {
+        for line in of_one(&told(connection), connection, who, suspects) {
             match lines.iter_mut().find(|(it, _)| it.key == line.key) {
                 Some((_, count)) => *count += 1,
                 None => lines.push((line, 1)),

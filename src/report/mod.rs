@@ -24,6 +24,7 @@ mod overview;
 mod page;
 mod page_ladder;
 mod places;
+mod remedy_words;
 pub mod rich_text;
 pub(crate) mod rule_page;
 mod search_result;

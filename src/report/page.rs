@@ -16,12 +16,15 @@ use super::groups::{ConnectionGroup, MOST, groups};
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
 use super::{Shown, finding, log_section, places, search_result};
-use crate::analysis::connection::{Connection, ConnectionOutcome, UnknownReason};
+use crate::analysis::connection::{
+    Connection, ConnectionOutcome, ConnectionSummary, UnknownReason,
+};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::escape::escape;
 use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
 use crate::base::net::Skip;
+use crate::base::time::Timestamp;
 use crate::report::snapshot::InputSummary;
 use crate::report::wording::connection::{self, story};
 use crate::report::wording::other_packets::{no_tcp, quic};
@@ -34,6 +37,8 @@ const FILES: usize = 12;
 const MORE: usize = 8;
 /// Lines of an ignore list whose matches are listed one by one.
 const IGNORED: usize = 8;
+/// Connections up to which the findings say how they ended.
+const FEW: usize = 4;
 /// Rows of the sockets table.
 const SOCKETS: usize = 12;
 
@@ -57,7 +62,6 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
         page.sockets(sheet)?;
     }
     page.connections(sheet)?;
-    sheet.heading("Capture")?;
     page.capture(sheet)?;
     page.more(sheet)
 }
@@ -198,31 +202,34 @@ impl<'v, 'a> Page<'v, 'a> {
         Ok(())
     }
 
+    /// What was read: in a line if it is one file.
     fn capture(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
         let summary = &self.view.snapshot.summary;
-        for input in summary.inputs.iter().take(FILES) {
-            sheet.detail("File", &file(input))?;
-        }
-        if let Some(more @ 1..) = summary.inputs.len().checked_sub(FILES) {
-            sheet.detail("File", &format!("and {} more", number(more as u64)).into())?;
+        let zone = &self.view.options.zone;
+        let lasted = |first: Timestamp, last: Timestamp| duration(last.since(first));
+        if let [only] = &summary.inputs[..] {
+            let time = summary.span.map_or_else(String::new, |(first, last)| {
+                format!(", {} from {}", lasted(first, last), zone.full(first))
+            });
+            sheet.paragraph(&StyledLine::default())?;
+            let packets = count(only.packets, "packet", "packets");
+            let told = format!("{}, {packets}{time}", only.format);
+            sheet.detail("Capture", &told.into())?;
+        } else {
+            sheet.heading("Capture")?;
+            for input in summary.inputs.iter().take(FILES) {
+                sheet.detail("File", &file(input))?;
+            }
+            if let Some(more @ 1..) = summary.inputs.len().checked_sub(FILES) {
+                sheet.detail("File", &format!("and {} more", number(more as u64)).into())?;
+            }
+            if let Some((first, last)) = summary.span {
+                let told = format!("{} from {}", lasted(first, last), zone.full(first));
+                sheet.detail("Time", &told.into())?;
+            }
         }
         for (title, line) in places::lines(&summary.inputs) {
             sheet.detail(title, &line)?;
-        }
-        if let Some((first, last)) = summary.span {
-            let zone = &self.view.options.zone;
-            let same_day = zone.date(first) == zone.date(last);
-            let until = if same_day {
-                zone.time_of_day(last)
-            } else {
-                zone.full(last)
-            };
-            let told = format!(
-                "{} to {until}, {}",
-                zone.full(first),
-                duration(last.since(first))
-            );
-            sheet.detail("Time", &told.into())?;
         }
         if summary.segments != summary.frames || summary.frames == 0 {
             sheet.detail("Packets", &self.packets())?;
@@ -242,7 +249,7 @@ impl<'v, 'a> Page<'v, 'a> {
         let mut commands = vec![format!("hangup explain {}", worst.rule)];
         if let Some(first) = worst.connections.first().filter(|_| self.view.has_files()) {
             let files = self.view.files();
-            commands.push(format!("hangup ladder {files} --connection {first}"));
+            commands.push(format!("hangup ladder {files} -c {first}"));
         }
         for command in commands {
             sheet.detail("More", &StyledLine::default().code(command))?;
@@ -389,9 +396,10 @@ impl<'v, 'a> Page<'v, 'a> {
         }
         let summary = &self.view.snapshot.summary;
         let gone = summary.let_go.saturating_add(given_up.records);
-        // One row says no more than the verdict and the findings do.
-        let is_told = !self.view.snapshot.findings.is_empty();
-        if table.rows.is_empty() || table.rows.len() == 1 && is_told && gone == 0 {
+        // One row says no more than the verdict and the findings do; nor do a few connections that findings describe.
+        let is_told = !self.view.snapshot.findings.is_empty() && gone == 0;
+        let is_short = table.rows.len() == 1 || self.are_described();
+        if table.rows.is_empty() || is_told && is_short {
             return Ok(());
         }
         if table.rows.len() > 1 {
@@ -415,6 +423,16 @@ impl<'v, 'a> Page<'v, 'a> {
             sheet.paragraph(&StyledLine::of(Tone::Warning, told))?;
         }
         Ok(())
+    }
+
+    /// Whether there are few connections, and a finding describes each that is not fine.
+    fn are_described(&self) -> bool {
+        let connections = &self.view.snapshot.summaries;
+        let is_described = |it: &ConnectionSummary| {
+            matches!(it.outcome, ConnectionOutcome::Fine(_))
+                || !self.view.finding_numbers(it.id).is_empty()
+        };
+        connections.len() <= FEW && connections.iter().all(is_described)
     }
 
     fn sockets(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
@@ -547,15 +565,14 @@ fn judged(outcome: ConnectionOutcome) -> StyledLine {
 }
 
 fn file(input: &InputSummary) -> StyledLine {
-    let told = format!(
-        ", {}, {}, {}",
-        input.format,
-        count(input.packets, "packet", "packets"),
-        bytes(input.bytes)
-    );
     StyledLine::default()
         .code(escape(input.path.as_bytes()))
-        .plain(told)
+        .plain(format!(
+            ", {}, {}, {}",
+            input.format,
+            count(input.packets, "packet", "packets"),
+            bytes(input.bytes)
+        ))
 }
 
 /// ` The same story: #2, #3.`

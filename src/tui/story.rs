@@ -283,7 +283,14 @@ impl StoryText<'_, '_> {
             (Who::Server, "server", Tone::Server),
         ] {
             let told = |it: &Connection| predictor.told(it, who);
-            let lines = log_lines::of_all(self.cx.snapshot(), told, connection, ids, who);
+            let lines = log_lines::of_all(
+                self.cx.snapshot(),
+                told,
+                connection,
+                ids,
+                who,
+                log_lines::SUSPECTS,
+            );
             for (nth, it) in lines.into_iter().enumerate() {
                 if !std::mem::replace(&mut begun, true) {
                     self.heading("What the logs say");

@@ -143,7 +143,7 @@ fn logs(connection: &Connection, cx: &ViewContext<'_>, page: &mut Vec<Paragraph>
         (Who::Server, "server", Tone::Server),
     ] {
         let told = &told[who as usize];
-        let lines = log_lines::of_one(told, connection, who);
+        let lines = log_lines::of_one(told, connection, who, log_lines::SUSPECTS);
         if lines.is_empty() {
             let why = match told.is_empty() {
                 true => "nothing: it met no fault",

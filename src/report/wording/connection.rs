@@ -4,10 +4,12 @@ use std::net::IpAddr;
 
 use super::segment;
 use super::terms;
-use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
+use crate::analysis::connection::{
+    By, Connection, ConnectionSummary, How, Opening, Phase, ResetKind, Roles,
+};
 use crate::analysis::hosts::Legs;
 use crate::base::certainty::Certainty;
-use crate::base::escape::shortened;
+use crate::base::escape::{in_backticks, shortened};
 use crate::base::flow_end::FlowEnd;
 use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
@@ -360,17 +362,18 @@ fn exchanges(connection: &Connection, frames: &FrameNames) -> String {
     }
 }
 
-/// `GET /path (frame 4)`.
+/// "`GET /path` (frame 4)", with backticks; what other protocols ask has quotation marks of its own.
 #[must_use]
 pub fn asked(exchange: &Exchange, frames: &FrameNames) -> String {
     let Some(request) = &exchange.request else {
         return "which was not captured".to_owned();
     };
-    format!(
-        "{} ({})",
-        segment::request(exchange),
-        frames.name(request.message.first.frame)
-    )
+    let frame = frames.name(request.message.first.frame);
+    let words = segment::request(exchange);
+    match exchange.rare.as_ref().is_some_and(|it| it.asked.is_some()) {
+        true => format!("{words} ({frame})"),
+        false => format!("{} ({frame})", in_backticks(&words)),
+    }
 }
 
 /// What happened to a request that was not answered in full; `None` if not a byte of the response came.
@@ -410,6 +413,27 @@ pub(crate) fn filter_between(client: Endpoint, server: Endpoint) -> String {
         false => format!("tcp.port=={} && tcp.port=={}", client.port, server.port),
     };
     format!("{} && {ports}", addresses(client.ip, server.ip))
+}
+
+/// A Wireshark display filter for one connection that fits a line of a report: without the server's address, if the client
+/// used the port towards no `other` server with the same port.
+#[must_use]
+pub(crate) fn short_filter<'a>(
+    connection: &Connection,
+    mut others: impl Iterator<Item = &'a ConnectionSummary>,
+) -> String {
+    let Connection { client, server, .. } = connection;
+    let ambiguous = others.any(|it| {
+        it.client == *client && it.server.port == server.port && it.server.ip != server.ip
+    });
+    if ambiguous || client.port == server.port {
+        return filter(connection);
+    }
+    let family = if client.ip.is_ipv4() { "ip" } else { "ipv6" };
+    format!(
+        "{family}.addr=={} && tcp.port=={} && tcp.port=={}",
+        client.ip, client.port, server.port
+    )
 }
 
 /// A Wireshark display filter for what is sent between two addresses, which may be one.
@@ -563,5 +587,14 @@ mod tests {
             filter(&sample::connection()),
             "ip.addr==10.0.0.1 && ip.addr==10.0.0.2 && tcp.port==50819 && tcp.port==80"
         );
+        let one = sample::connection();
+        let summary = ConnectionSummary::from(&one);
+        assert_eq!(
+            short_filter(&one, std::iter::once(&summary)),
+            "ip.addr==10.0.0.1 && tcp.port==50819 && tcp.port==80"
+        );
+        let mut other = summary;
+        other.server.ip = IpAddr::from([10, 0, 0, 3]);
+        assert_eq!(short_filter(&one, [summary, other].iter()), filter(&one));
     }
 }
