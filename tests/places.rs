@@ -109,11 +109,11 @@ fn two_places_agree_with_the_kernels_and_are_no_less_certain_than_one() {
         for truth in truths.iter().filter(|it| it.recording == recording) {
             let nth = seen.entry(truth.cell("client_place")).or_default();
             let of = |analysis: &Analysis, place: &str| {
-                let own = analysis
+                let mut own = analysis
                     .connections()
                     .iter()
                     .filter(|it| truth.is(place, it));
-                own.cloned().nth(*nth)
+                own.nth(*nth).cloned()
             };
             let Some(connection) = of(&both, "client_place") else {
                 faults.push(format!(
