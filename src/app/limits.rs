@@ -43,7 +43,7 @@ pub struct Limit {
 
 /// All limits at which something is lost that a reader could miss. Left out are those of a page or a screen, which say
 /// themselves what they leave out, and those that no valid input reaches.
-pub const LIMITS: [Limit; 38] = [
+pub const LIMITS: [Limit; 39] = [
     Limit {
         name: "open-connections",
         values: &[(MAX_LIVE * PARTITIONS, "connections")],

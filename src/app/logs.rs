@@ -30,7 +30,7 @@ pub(super) fn compare(
         Some(all) => &all.connections,
         None => &snapshot.connections,
     };
-    let mut comparer = LogComparer::new(connections, span);
+    let mut comparer = LogComparer::new(connections, &snapshot.legs, span);
     let mut compared = Vec::new();
     for path in paths {
         let failed = |source| AnalysisError::Log {

@@ -25,6 +25,7 @@ pub use line::{Calendar, LineKind, LogLine, LogMoment};
 pub use result::{LeftBecause, LeftLine, LineCounts, LogComparison, LogRow};
 
 use crate::analysis::connection::Connection;
+use crate::analysis::hosts::Legs;
 use crate::base::time::Timestamp;
 use crate::rules::log_errors::{Predictor, Relays};
 use wire::Wire;
@@ -37,10 +38,14 @@ pub(crate) struct LogComparer<'a> {
 
 impl<'a> LogComparer<'a> {
     /// `span`: the times of the first and the last frame.
-    pub(crate) fn new(connections: &'a [Arc<Connection>], span: (Timestamp, Timestamp)) -> Self {
+    pub(crate) fn new(
+        connections: &'a [Arc<Connection>],
+        legs: &Legs,
+        span: (Timestamp, Timestamp),
+    ) -> Self {
         Self {
             wire: Wire::new(connections, span),
-            predictor: Predictor::with(Relays::new(connections)),
+            predictor: Predictor::with(Relays::new(connections, legs)),
         }
     }
 
