@@ -3,13 +3,14 @@
 //! At the end of the present content, the reader waits for more. If the file is truncated, or its path now refers to
 //! another file (a rotated log), the stream ends with an error that gives the reason; the summary keeps it as damage.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use super::error::CaptureError;
+use super::handles::is_same;
 use super::input::Input;
 
 /// The interval between two checks of a file that has not grown.
@@ -74,17 +75,4 @@ impl Read for Growing {
             thread::sleep(PAUSE);
         }
     }
-}
-
-/// Whether both are metadata of the same file.
-#[cfg(unix)]
-pub(crate) fn is_same(one: &Metadata, other: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-/// On other systems an open file cannot be replaced, and a truncated one is recognised by its length.
-#[cfg(not(unix))]
-pub(crate) fn is_same(_: &Metadata, _: &Metadata) -> bool {
-    true
 }

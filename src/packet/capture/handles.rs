@@ -9,8 +9,6 @@ use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::growing::is_same;
-
 /// Files open at once. Systems allow 256 or more, and opening one again takes a few microseconds.
 const MAX_OPEN: usize = 64;
 
@@ -130,6 +128,19 @@ impl Drop for ReopenedFile {
     fn drop(&mut self) {
         drop(self.handles.all().take(self.number));
     }
+}
+
+/// Whether both are metadata of the same file.
+#[cfg(unix)]
+pub(crate) fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// On other systems an open file cannot be replaced, and a truncated one is recognised by its length.
+#[cfg(not(unix))]
+pub(crate) fn is_same(_: &Metadata, _: &Metadata) -> bool {
+    true
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub(crate) use files::MAX_RUNS;
 pub(crate) use files::read_numbered;
 pub use files::{OpenOptions, open, read};
 pub use frame::{Batch, Fill, Frame, LinkType, Source};
-pub(crate) use growing::is_same;
+pub(crate) use handles::is_same;
 pub use input::Input;
 #[cfg(feature = "live")]
 pub use live::{LiveOptions, NamedInterface, default_interface, interfaces, live};

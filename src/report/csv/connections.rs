@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Cells, Table};
+use super::cells::{Cells, Table};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::frame_ref::FrameNumber;
 use crate::protocol::http::Outcome;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Cells, Table};
+use super::cells::{Cells, Table};
 use crate::analysis::connection::Connection;
 use crate::protocol::http::{Exchange, HttpVersion, Message, MessageProgress, Outcome};
 use crate::report::view::View;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Cells, Table};
+use super::cells::{Cells, Table};
 use crate::report::view::View;
 use crate::rules::Finding;
 
