@@ -204,6 +204,9 @@ fn access_lines_are_at_their_requests() {
 fn error_lines_are_at_the_leg_that_they_are_about() {
     let (mut lines, mut wrong) = (0, Vec::new());
     for (recording, rows) in truth() {
+        if ANNOUNCED.contains(&recording.as_str()) {
+            continue;
+        }
         for (suffix, column, client, server) in [
             (".error.log", "error_lines", "leg1", "leg2"),
             ("@middle.error.log", "middle_error_lines", "leg2", "leg3"),

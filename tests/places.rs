@@ -115,7 +115,8 @@ fn two_places_agree_with_the_kernels_and_are_no_less_certain_than_one() {
                     .filter(|it| truth.is(place, it));
                 own.nth(*nth).cloned()
             };
-            let Some(connection) = of(&both, "client_place") else {
+            let seen_at = of(&both, "client_place").or_else(|| of(&both, "server_place"));
+            let Some(connection) = seen_at else {
                 faults.push(format!(
                     "{recording}: {} is not there",
                     truth.cell("client_place")

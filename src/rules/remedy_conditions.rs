@@ -413,8 +413,10 @@ mod tests {
         };
         for condition in CONDITIONS {
             let phrase = condition.phrase;
+            // A ladder is one place; two are compared on recordings.
+            let elsewhere = ["the certificate is hidden", "one place alone was captured"];
             assert!(
-                tested(phrase) || phrase == "the certificate is hidden",
+                tested(phrase) || elsewhere.contains(&phrase),
                 "{phrase} has no ladders"
             );
         }

@@ -276,7 +276,7 @@ mod tests {
             "{told}"
         );
         assert!(
-            told.contains("POST / on stream 3 had got no byte"),
+            told.contains("`POST /` on stream 3 had got no byte"),
             "{told}"
         );
         assert!(told.contains("Do not retry 1 of them"), "{told}");

@@ -204,7 +204,7 @@ mod tests {
         );
         let told = told.expect("found");
         assert!(
-            told.starts_with("nginx responded with 502 to POST /a, 3.0 ms after"),
+            told.starts_with("nginx responded with 502 to `POST /a`, 3.0 ms after"),
             "{told}"
         );
         assert!(
