@@ -4,6 +4,7 @@
 #![cfg(all(feature = "decrypt", feature = "ui"))]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod recording;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -691,6 +692,32 @@ fn a_long_connection_is_folded_and_unfolds() {
     let whole = shown.press("enter").screen();
     assert!(!whole.contains(":: "), "{whole}");
     assert_ne!(whole, folded);
+}
+
+/// `docs/screens.svg`, which the README shows, is what the screens look like.
+#[test]
+fn the_recording_is_current() {
+    const PATH: &str = "docs/screens.svg";
+    let mut shown = Shown::capture("keep-alive-race.pcapng", (110, 30));
+    let mut screens = Vec::new();
+    for keys in ["", "2 enter", "esc 3 down", "enter", "esc 2 enter w"] {
+        shown.press(keys).screen();
+        screens.push(shown.terminal.backend().buffer().clone());
+    }
+    let made = recording::svg(
+        &screens,
+        "The screens of hangup: overview, finding, connections, ladder, rule",
+    );
+    assert!(made.len() < 300_000, "{} bytes", made.len());
+    if std::env::var_os("HANGUP_REWRITE").is_some() {
+        std::fs::write(PATH, &made).unwrap();
+    }
+    let kept = std::fs::read_to_string(PATH).unwrap_or_default();
+    let command = "HANGUP_REWRITE=1 cargo test --test screens recording";
+    assert!(
+        kept == made,
+        "{PATH} is out of step; rewrite it with: {command}"
+    );
 }
 
 #[test]
