@@ -143,7 +143,7 @@ fn access_lines_are_at_their_requests() {
                 continue;
             }
             for capture in captures(&recording) {
-                let report = report(&[capture.clone()], &log);
+                let report = report(std::slice::from_ref(&capture), &log);
                 let joins = joins(&report);
                 let captured: BTreeSet<String> = by_ends(&report).into_values().collect();
                 let readable = |ends: &str| {
@@ -216,7 +216,7 @@ fn error_lines_are_at_the_leg_that_they_are_about() {
                 continue;
             }
             for capture in captures(&recording) {
-                let report = report(&[capture.clone()], &log);
+                let report = report(std::slice::from_ref(&capture), &log);
                 let joins = joins(&report);
                 let text = fs::read_to_string(&log).unwrap();
                 let texts: Vec<&str> = text.lines().collect();
@@ -302,7 +302,7 @@ fn a_log_of_another_day_is_about_nothing_here() {
             for days in [1, 7] {
                 let path = folder.path().join("other.log");
                 fs::write(&path, earlier(&text, days)).unwrap();
-                let report = report(&[capture.clone()], &path);
+                let report = report(std::slice::from_ref(&capture), &path);
                 let log_row = &report["log"][0];
                 assert_eq!(
                     log_row["joined"],
@@ -327,7 +327,7 @@ fn other_traffic_changes_no_join() {
         }
         let own = captures(recording).remove(0);
         let other = captures(&all[(nth + all.len() / 2) % all.len()]).remove(0);
-        let alone = joins(&report(&[own.clone()], &log));
+        let alone = joins(&report(std::slice::from_ref(&own), &log));
         let among = joins(&report(&[own.clone(), other.clone()], &log));
         assert_eq!(alone, among, "{} beside {}", own.display(), other.display());
     }

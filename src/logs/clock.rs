@@ -126,7 +126,7 @@ impl ClockVotes {
         if any || line.method.is_some() {
             return;
         }
-        for place in wire.from_client(client).iter().take(ALIKE) {
+        for place in wire.opened_by(client).iter().take(ALIKE) {
             if let Some(connection) = wire.connection(*place) {
                 let span = (nanos(connection.first.time), over(connection));
                 // A number that no exchange has.

@@ -127,12 +127,12 @@ impl<'a> Wire<'a> {
     }
 
     /// Connections from this address and port.
-    pub(crate) fn from_client(&self, client: Endpoint) -> &[u32] {
+    pub(crate) fn opened_by(&self, client: Endpoint) -> &[u32] {
         self.by_client.get(&client).map_or(&[], Vec::as_slice)
     }
 
     /// Connections from this address.
-    pub(crate) fn from_ip(&self, ip: IpAddr) -> &[u32] {
+    pub(crate) fn opened_from(&self, ip: IpAddr) -> &[u32] {
         self.by_client_ip.get(&ip).map_or(&[], Vec::as_slice)
     }
 

@@ -91,6 +91,9 @@ pub(super) fn assign(
     decided
 }
 
+/// The exchanges of one request by their server, and by their client's address where it counts.
+type Pool = HashMap<(Endpoint, Option<IpAddr>), Vec<u32>>;
+
 fn groups(
     kept: &[KeptLine],
     leg: &LogLeg,
@@ -99,8 +102,7 @@ fn groups(
 ) -> HashMap<Group, Members> {
     let mut groups: HashMap<Group, Members> = HashMap::new();
     // The exchanges of a request by server and client, put together once for each request.
-    let mut pools: HashMap<(u64, bool), HashMap<(Endpoint, Option<IpAddr>), Vec<u32>>> =
-        HashMap::new();
+    let mut pools: HashMap<(u64, bool), Pool> = HashMap::new();
     for (nth, (line, server)) in kept.iter().zip(&leg.of_line).enumerate() {
         let (Some(server), Some(key)) = (server, Wire::key_of(&line.line)) else {
             continue;
@@ -474,13 +476,12 @@ fn reach(lines: &[((i64, i64), usize)], targets: &[(i64, u32)], slack: i64) -> V
     clusters
 }
 
+/// A line of a cluster: the earliest and the latest time that it may mean, and its place among all lines.
+type Waiting = ((i64, i64), usize);
+
 /// The pairs of a cluster, in order; `None` if no order fits the times.
-fn paired(
-    lines: &[((i64, i64), usize)],
-    targets: &[(i64, u32)],
-    slack: i64,
-) -> Option<Vec<(usize, u32)>> {
-    let fits = |(line, target): (&((i64, i64), usize), &(i64, u32))| {
+fn paired(lines: &[Waiting], targets: &[(i64, u32)], slack: i64) -> Option<Vec<(usize, u32)>> {
+    let fits = |(line, target): (&Waiting, &(i64, u32))| {
         let (low, high) = line.0;
         target.0 >= low - slack && target.0 <= high + slack
     };

@@ -152,8 +152,8 @@ fn unseen(kept: &KeptLine, wire: &Wire<'_>, clock: ClockOffset) -> Joined {
         return Joined::Nothing;
     };
     let from = match line.client_port {
-        Some(port) => wire.from_client(Endpoint { ip, port }),
-        None => wire.from_ip(ip),
+        Some(port) => wire.opened_by(Endpoint { ip, port }),
+        None => wire.opened_from(ip),
     };
     let slack = clock.uncertainty + LATE;
     let mut found = from.iter().filter(|place| {
@@ -219,7 +219,7 @@ fn by_both_ends(kept: &KeptLine, wire: &Wire<'_>) -> Option<(i64, Joined)> {
         .iter()
         .flat_map(|one| named.iter().map(move |other| (one, other)))
     {
-        let own = wire.from_client(*one).iter().rev().find(|place| {
+        let own = wire.opened_by(*one).iter().rev().find(|place| {
             wire.connection(**place)
                 .is_some_and(|it| it.server == *other && nanos(it.first.time) <= kept.at.1 + LATE)
         });
@@ -243,8 +243,8 @@ fn of_client(kept: &KeptLine, wire: &Wire<'_>) -> Vec<u32> {
         return Vec::new();
     };
     let from = match line.client_port {
-        Some(port) => wire.from_client(Endpoint { ip, port }),
-        None => wire.from_ip(ip),
+        Some(port) => wire.opened_by(Endpoint { ip, port }),
+        None => wire.opened_from(ip),
     };
     let mut found = near(from, kept, wire);
     found.retain(|place| {
@@ -262,7 +262,7 @@ fn of_named(kept: &KeptLine, wire: &Wire<'_>) -> (Vec<u32>, Who) {
         if !to.is_empty() {
             return (to, Who::Client);
         }
-        let from = near(wire.from_client(*peer), kept, wire);
+        let from = near(wire.opened_by(*peer), kept, wire);
         if !from.is_empty() {
             return (from, Who::Server);
         }

@@ -53,11 +53,14 @@ impl OpenOptions {
     /// # Errors
     /// If the filter does not compile, or needs libpcap where there is none.
     pub fn with_filter(filter: Option<String>) -> Result<Self, CaptureError> {
-        let programs = FilterPrograms::default();
-        if let Some(expression) = &filter {
-            filter::compile_usual(expression, &programs)?;
+        let options = Self {
+            filter,
+            ..Self::default()
+        };
+        if let Some(expression) = &options.filter {
+            filter::compile_usual(expression, &options.programs)?;
         }
-        Ok(Self { filter, programs })
+        Ok(options)
     }
 }
 

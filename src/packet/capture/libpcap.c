@@ -18,7 +18,7 @@
 #include <pthread.h>
 #endif
 
-#define FAILED (-1)           /* PCAP_ERROR */
+#define PCAP_FAILED (-1)           /* PCAP_ERROR */
 #define MESSAGE_SIZE 256      /* PCAP_ERRBUF_SIZE */
 #define MESSAGE "libpcap is missing, or too old"
 
@@ -28,58 +28,58 @@ typedef void (*handler_t)(byte_t *, const header_t *, const byte_t *);
 
 /* X(result, value on failure, name, parameters, arguments) */
 #define FUNCTIONS(X, V) \
-  X(int, FAILED, pcap_set_snaplen, (pcap_t *a, int b), (a, b)) \
-  X(int, FAILED, pcap_set_promisc, (pcap_t *a, int b), (a, b)) \
-  X(int, FAILED, pcap_set_timeout, (pcap_t *a, int b), (a, b)) \
-  X(int, FAILED, pcap_set_buffer_size, (pcap_t *a, int b), (a, b)) \
-  X(int, FAILED, pcap_set_rfmon, (pcap_t *a, int b), (a, b)) \
-  X(int, FAILED, pcap_set_tstamp_type, (pcap_t *a, int b), (a, b)) \
-  X(int, FAILED, pcap_set_immediate_mode, (pcap_t *a, int b), (a, b)) \
-  X(int, FAILED, pcap_set_tstamp_precision, (pcap_t *a, int b), (a, b)) \
-  X(int, FAILED, pcap_set_want_pktap, (pcap_t *a, int b), (a, b)) \
-  X(int, FAILED, pcap_activate, (pcap_t *a), (a)) \
+  X(int, PCAP_FAILED, pcap_set_snaplen, (pcap_t *a, int b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_set_promisc, (pcap_t *a, int b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_set_timeout, (pcap_t *a, int b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_set_buffer_size, (pcap_t *a, int b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_set_rfmon, (pcap_t *a, int b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_set_tstamp_type, (pcap_t *a, int b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_set_immediate_mode, (pcap_t *a, int b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_set_tstamp_precision, (pcap_t *a, int b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_set_want_pktap, (pcap_t *a, int b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_activate, (pcap_t *a), (a)) \
   X(pcap_t *, NULL, pcap_open_dead, (int a, int b), (a, b)) \
   X(pcap_t *, NULL, pcap_open_dead_with_tstamp_precision, (int a, int b, unsigned c), (a, b, c)) \
   V(pcap_close, (pcap_t *a), (a)) \
-  X(int, FAILED, pcap_loop, (pcap_t *a, int b, handler_t c, byte_t *d), (a, b, c, d)) \
-  X(int, FAILED, pcap_dispatch, (pcap_t *a, int b, handler_t c, byte_t *d), (a, b, c, d)) \
-  X(int, FAILED, pcap_next_ex, (pcap_t *a, header_t **b, const byte_t **c), (a, b, c)) \
+  X(int, PCAP_FAILED, pcap_loop, (pcap_t *a, int b, handler_t c, byte_t *d), (a, b, c, d)) \
+  X(int, PCAP_FAILED, pcap_dispatch, (pcap_t *a, int b, handler_t c, byte_t *d), (a, b, c, d)) \
+  X(int, PCAP_FAILED, pcap_next_ex, (pcap_t *a, header_t **b, const byte_t **c), (a, b, c)) \
   V(pcap_breakloop, (pcap_t *a), (a)) \
-  X(int, FAILED, pcap_stats, (pcap_t *a, counts_t *b), (a, b)) \
-  X(int, FAILED, pcap_setfilter, (pcap_t *a, program_t *b), (a, b)) \
-  X(int, FAILED, pcap_setdirection, (pcap_t *a, unsigned b), (a, b)) \
-  X(int, FAILED, pcap_sendpacket, (pcap_t *a, const byte_t *b, int c), (a, b, c)) \
+  X(int, PCAP_FAILED, pcap_stats, (pcap_t *a, counts_t *b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_setfilter, (pcap_t *a, program_t *b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_setdirection, (pcap_t *a, unsigned b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_sendpacket, (pcap_t *a, const byte_t *b, int c), (a, b, c)) \
   X(char *, message, pcap_geterr, (pcap_t *a), (a)) \
-  X(int, FAILED, pcap_compile, (pcap_t *a, program_t *b, const char *c, int d, unsigned e), (a, b, c, d, e)) \
+  X(int, PCAP_FAILED, pcap_compile, (pcap_t *a, program_t *b, const char *c, int d, unsigned e), (a, b, c, d, e)) \
   V(pcap_freecode, (program_t *a), (a)) \
   X(int, 0, pcap_offline_filter, (const program_t *a, const header_t *b, const byte_t *c), (a, b, c)) \
-  X(int, FAILED, pcap_datalink, (pcap_t *a), (a)) \
-  X(int, FAILED, pcap_list_datalinks, (pcap_t *a, int **b), (a, b)) \
-  X(int, FAILED, pcap_set_datalink, (pcap_t *a, int b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_datalink, (pcap_t *a), (a)) \
+  X(int, PCAP_FAILED, pcap_list_datalinks, (pcap_t *a, int **b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_set_datalink, (pcap_t *a, int b), (a, b)) \
   V(pcap_free_datalinks, (int *a), (a)) \
-  X(int, FAILED, pcap_datalink_name_to_val, (const char *a), (a)) \
+  X(int, PCAP_FAILED, pcap_datalink_name_to_val, (const char *a), (a)) \
   X(const char *, NULL, pcap_datalink_val_to_name, (int a), (a)) \
   X(const char *, NULL, pcap_datalink_val_to_description, (int a), (a)) \
-  X(int, FAILED, pcap_major_version, (pcap_t *a), (a)) \
-  X(int, FAILED, pcap_minor_version, (pcap_t *a), (a)) \
-  X(int, FAILED, pcap_fileno, (pcap_t *a), (a)) \
+  X(int, PCAP_FAILED, pcap_major_version, (pcap_t *a), (a)) \
+  X(int, PCAP_FAILED, pcap_minor_version, (pcap_t *a), (a)) \
+  X(int, PCAP_FAILED, pcap_fileno, (pcap_t *a), (a)) \
   X(dumper_t *, NULL, pcap_dump_open, (pcap_t *a, const char *b), (a, b)) \
   X(dumper_t *, NULL, pcap_dump_open_append, (pcap_t *a, const char *b), (a, b)) \
   X(dumper_t *, NULL, pcap_dump_fopen, (pcap_t *a, FILE *b), (a, b)) \
-  X(int, FAILED, pcap_dump_flush, (dumper_t *a), (a)) \
+  X(int, PCAP_FAILED, pcap_dump_flush, (dumper_t *a), (a)) \
   V(pcap_dump_close, (dumper_t *a), (a)) \
   V(pcap_dump, (byte_t *a, const header_t *b, const byte_t *c), (a, b, c)) \
   V(pcap_freealldevs, (devices_t *a), (a)) \
-  X(int, FAILED, pcap_get_selectable_fd, (pcap_t *a), (a)) \
+  X(int, PCAP_FAILED, pcap_get_selectable_fd, (pcap_t *a), (a)) \
   WINDOWS_FUNCTIONS(X, V)
 
 #ifdef _WIN32
 #define WINDOWS_FUNCTIONS(X, V) \
-  X(int, FAILED, pcap_setmintocopy, (pcap_t *a, int b), (a, b)) \
+  X(int, PCAP_FAILED, pcap_setmintocopy, (pcap_t *a, int b), (a, b)) \
   X(WIDE_HANDLE, NULL, pcap_getevent, (pcap_t *a), (a)) \
   X(queue_t *, NULL, pcap_sendqueue_alloc, (unsigned a), (a)) \
   V(pcap_sendqueue_destroy, (queue_t *a), (a)) \
-  X(int, FAILED, pcap_sendqueue_queue, (queue_t *a, const header_t *b, const byte_t *c), (a, b, c)) \
+  X(int, PCAP_FAILED, pcap_sendqueue_queue, (queue_t *a, const header_t *b, const byte_t *c), (a, b, c)) \
   X(unsigned, 0, pcap_sendqueue_transmit, (pcap_t *a, queue_t *b, int c), (a, b, c))
 #else
 #define WINDOWS_FUNCTIONS(X, V)
@@ -92,8 +92,8 @@ typedef void (*handler_t)(byte_t *, const header_t *, const byte_t *);
   X(pcap_t *, NULL, pcap_fopen_offline, (FILE *a, char *message), (a, message)) \
   X(pcap_t *, NULL, pcap_open_offline_with_tstamp_precision, (const char *a, unsigned b, char *message), (a, b, message)) \
   X(pcap_t *, NULL, pcap_fopen_offline_with_tstamp_precision, (FILE *a, unsigned b, char *message), (a, b, message)) \
-  X(int, FAILED, pcap_setnonblock, (pcap_t *a, int b, char *message), (a, b, message)) \
-  X(int, FAILED, pcap_findalldevs, (devices_t **a, char *message), (a, message))
+  X(int, PCAP_FAILED, pcap_setnonblock, (pcap_t *a, int b, char *message), (a, b, message)) \
+  X(int, PCAP_FAILED, pcap_findalldevs, (devices_t **a, char *message), (a, message))
 
 #define FIELD(result, otherwise, name, parameters, arguments) result(*name) parameters;
 #define VOID_FIELD(name, parameters, arguments) void(*name) parameters;

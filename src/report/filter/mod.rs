@@ -20,7 +20,7 @@
 //! (`foreign.rs`).
 //!
 //! People type what they know from elsewhere: `how:rst` is understood as it is, a Wireshark display filter is translated
-//! ([`Filter::understand`]) or, where one is no filter, an error that offers its translation.
+//! (`Filter::understand`) or, where one is no filter, an error that offers its translation.
 //!
 //! Not included: names that would have to be resolved, and arithmetic.
 
