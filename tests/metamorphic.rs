@@ -169,13 +169,14 @@ fn another_wrapping_has_the_same_verdicts() {
         check("split", &[&first, &second]);
         check("split, the later file first", &[&second, &first]);
 
-        let later = Duration::from_secs(40 * 86_400);
+        // No certificate expires meanwhile.
+        let later = Duration::from_secs(3600);
         let mut shifted = packets.clone();
         shifted
             .iter_mut()
             .for_each(|it| it.time = it.time.after(later));
         pcapng(&first, &shifted);
-        check("forty days later", &[&first]);
+        check("an hour later", &[&first]);
 
         // A VLAN tag after the addresses.
         let mut tagged = packets.clone();

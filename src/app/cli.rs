@@ -103,7 +103,7 @@ pub enum Command {
 /// The captures to read.
 #[derive(Args, Clone, Debug)]
 pub struct FileArgs {
-    /// Captures; `-` is standard input; several are one timeline, or two places that show the same connections
+    /// Captures; `-` is standard input; several are one timeline, or two places
     #[arg(value_name = "FILE", required_unless_present = "read")]
     files: Vec<PathBuf>,
     /// The same as FILE, as tcpdump and tshark have it
