@@ -133,7 +133,7 @@ pub struct UnansweredSegments {
     pub again: FrameRef,
     /// When it was last sent.
     pub until: FrameRef,
-    /// When the peer last sent anything; the default if it never did.
+    /// When the peer last sent anything but a FIN after all of this; the default if it never did.
     pub peer_last_sent: FrameRef,
     /// How long both sides were idle before.
     pub idle: Duration,

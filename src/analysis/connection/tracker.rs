@@ -538,13 +538,20 @@ fn unanswered(peers: [&crate::protocol::tcp::Peer; 2]) -> Option<Box<[Unanswered
     Some(Box::new([(client, server), (server, client)].map(
         |(peer, other)| {
             let flight = peer.flight();
+            // A FIN after all of this, which acknowledges none of it, is no answer.
+            let left = other
+                .fin()
+                .is_some_and(|fin| fin.frame_ref > peer.last_sent());
             UnansweredSegments {
                 count: peer.unanswered(),
                 probes: flight.probes,
                 since: flight.since,
                 again: flight.again,
                 until: peer.last_sent(),
-                peer_last_sent: other.last_sent(),
+                peer_last_sent: match left {
+                    true => other.before_fin(),
+                    false => other.last_sent(),
+                },
                 idle: Duration::from_millis(flight.idle.into()),
                 length: flight.repeated,
                 same: flight.repeats,

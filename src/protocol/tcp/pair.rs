@@ -115,6 +115,9 @@ impl EndpointPair {
         }
         Self::take_ack(from, sender, receiver, segment, at, reader);
         Self::take_payload(from, sender, receiver, segment, at, reader);
+        if segment.flags.has(Flags::FIN) && sender.fin.is_none() {
+            sender.before_fin = sender.last_sent;
+        }
         sender.last_sent = at;
         if segment.flags.has(Flags::FIN) {
             Self::take_fin(from, sender, receiver, segment, at, reader);

@@ -113,6 +113,8 @@ pub struct Peer {
     pub(super) top_time: FrameRef,
     /// Its first FIN.
     pub(super) fin: Option<CloseEvent>,
+    /// Its last segment before its first FIN.
+    pub(super) before_fin: FrameRef,
     /// All of its FINs so far were lost on the way.
     pub(super) fin_unreached: bool,
     /// The first segment of the peer that acknowledged its FIN.
@@ -232,6 +234,12 @@ impl Peer {
     #[must_use]
     pub const fn last_sent(&self) -> FrameRef {
         self.last_sent
+    }
+
+    /// Its last segment before its first FIN; the default if it sent none.
+    #[must_use]
+    pub const fn before_fin(&self) -> FrameRef {
+        self.before_fin
     }
 
     /// Retransmissions and probes since the peer last answered.
