@@ -102,11 +102,14 @@ pub(super) fn describe(facts: &TlsFacts) -> Vec<Sentence> {
                 "The chain that was sent ends in a root, which names itself as issuer.".into(),
             );
         }
-        Some(ChainEnd::IssuerNotSent) if let Some(last) = chain.and_then(|chain| chain.last()) => {
-            sentences.push(sentence!(
-                "The chain that was sent ends in a certificate issued by {}, which the client must have.",
-                shortened(last.issuer.as_bytes(), SHORT_NAME)
-            ));
+        Some(ChainEnd::IssuerNotSent) => {
+            let last = chain.and_then(|chain| chain.last());
+            sentences.extend(last.map(|last| {
+                sentence!(
+                    "The chain that was sent ends in a certificate issued by {}, which the client must have.",
+                    shortened(last.issuer.as_bytes(), SHORT_NAME)
+                )
+            }));
         }
         _ => {}
     }

@@ -149,10 +149,12 @@ fn check(connection: &Connection) -> Verdict {
             _ => Verdict::Clear,
         };
     }
-    match lost_data(connection) {
-        Some(lost) if let Before::Crossed(close) = lost.before => unread(connection, &close, &lost),
-        _ => Verdict::Clear,
+    if let Some(lost) = lost_data(connection)
+        && let Before::Crossed(close) = lost.before
+    {
+        return unread(connection, &close, &lost);
     }
+    Verdict::Clear
 }
 
 /// The verb for a close with this segment.

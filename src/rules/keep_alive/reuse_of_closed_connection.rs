@@ -97,12 +97,12 @@ fn check(connection: &Connection) -> Verdict {
             _ => Verdict::Clear,
         };
     }
-    match lost_data(connection) {
-        Some(lost) if let Before::KnownClosed(known) = lost.before => {
-            unread(connection, known, &lost)
-        }
-        _ => Verdict::Clear,
+    if let Some(lost) = lost_data(connection)
+        && let Before::KnownClosed(known) = lost.before
+    {
+        return unread(connection, known, &lost);
     }
+    Verdict::Clear
 }
 
 /// Data whose meaning is not read.
