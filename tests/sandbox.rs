@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 const RESET: &str = "captures/reset-before-response.pcap";
+const RACE: &str = "captures/keep-alive-race.pcapng";
 
 fn program(arguments: &[&str]) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_hangup"));
@@ -71,6 +72,27 @@ fn what_a_capture_could_make_the_program_do_is_refused() {
         );
     }
     assert!(fs::read_to_string(out).unwrap().contains("hangup on"));
+}
+
+/// The file gets its name in the folder that the link leads to.
+#[test]
+fn a_report_is_written_through_a_link() {
+    let (folder, links) = (folder("linked"), folder("links"));
+    let (path, link) = (folder.join("report.txt"), links.join("report.txt"));
+    for arguments in [&["report", RESET][..], &["diff", RESET, RACE]] {
+        fs::write(&path, "before").unwrap();
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let mut program = program(arguments);
+        let (_, err, _) = told(program.arg("-o").arg(&link).output().unwrap());
+        assert_eq!(err, "", "{arguments:?}");
+        assert!(link.is_symlink(), "{arguments:?}");
+        assert_ne!(
+            fs::read_to_string(&path).unwrap(),
+            "before",
+            "{arguments:?}"
+        );
+    }
 }
 
 /// The fields of `/proc/PID/status` while a pipe is read.

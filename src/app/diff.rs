@@ -53,7 +53,7 @@ pub(super) fn diff(asked: &cli::DiffArgs) -> Result<ExitCode> {
     Needs::default()
         .reading(&asked.files)
         .reading(&asked.keylog)
-        .renaming(to.as_ref().map(|(_, path)| *path))
+        .naming(to.as_ref().map(|(file, _)| file))
         .confine();
     interrupt::say_on_interrupt("nothing was compared");
     let read = |file: &PathBuf| {

@@ -31,10 +31,6 @@ impl NewFile {
         if old.as_ref().is_some_and(|it| !it.is_file()) {
             return File::create(path).map(Self::InPlace);
         }
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
         let mut builder = Builder::new();
         builder.prefix(".hangup-").suffix(".part");
         #[cfg(unix)]
@@ -43,7 +39,7 @@ impl NewFile {
             // As for any new file: the mask of the process is applied to it.
             builder.permissions(fs::Permissions::from_mode(0o666));
         }
-        match builder.tempfile_in(folder) {
+        match builder.tempfile_in(folder(&path)) {
             Ok(file) => {
                 if let Some(old) = old {
                     file.as_file().set_permissions(old.permissions())?;
@@ -52,6 +48,14 @@ impl NewFile {
             }
             Err(error) if old.is_none() => Err(error),
             Err(_) => File::create(path).map(Self::InPlace),
+        }
+    }
+
+    /// The folder in which the file gets its name, unless it has it already.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Apart(_, path) => Some(folder(path)),
+            Self::InPlace(_) => None,
         }
     }
 
@@ -86,9 +90,24 @@ impl Write for NewFile {
     }
 }
 
+/// The folder of a file.
+pub(super) fn folder(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_folder_of_a_file_is_never_empty() {
+        for (file, wanted) in [("a", "."), ("a/b", "a"), ("/a", "/"), ("../a", "..")] {
+            assert_eq!(folder(Path::new(file)), Path::new(wanted), "{file}");
+        }
+    }
 
     #[test]
     fn a_file_appears_whole_or_not_at_all() {

@@ -215,7 +215,7 @@ fn report_on(
     shown.table = table;
     wanted.fix_threads();
     let to = to.map(begin).transpose()?;
-    needs.renaming(to.as_ref().map(|(_, path)| *path)).confine();
+    needs.naming(to.as_ref().map(|(file, _)| file)).confine();
     interrupt::say_on_interrupt("the report was not written");
     let mut progress = ProgressLine::new();
     let mut analysis = Analysis::read(&files, &open, &wanted, &mut |frames| {

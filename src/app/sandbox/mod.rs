@@ -8,8 +8,11 @@
 //! and no network; seccomp leaves it the system calls it needs (`system_calls.rs`). Programs cannot be started either,
 //! so what the screens start for the clipboard runs beside the sandbox (`clipboard.rs`). Other systems: nothing yet.
 
-use std::path::{Path, PathBuf};
+#[cfg(feature = "live")]
+use std::path::Path;
+use std::path::PathBuf;
 
+use super::new_file::{NewFile, folder};
 use super::{cli, selection};
 
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
@@ -107,10 +110,11 @@ impl Needs {
         self
     }
 
-    /// A file that is open already is given its name in the folder of this one.
+    /// This file, which is open already, gets its name.
     #[must_use]
-    pub(super) fn renaming(mut self, file: Option<&Path>) -> Self {
-        self.renames_in.extend(file.map(|it| folder(it).to_owned()));
+    pub(super) fn naming(mut self, file: Option<&NewFile>) -> Self {
+        let folder = file.and_then(NewFile::folder);
+        self.renames_in.extend(folder.map(ToOwned::to_owned));
         self
     }
 
@@ -142,14 +146,6 @@ impl Needs {
 pub(super) fn drop_privileges() {
     #[cfg(all(feature = "sandbox", target_os = "linux"))]
     linux::drop_privileges();
-}
-
-/// The folder of a file.
-fn folder(file: &Path) -> &Path {
-    match file.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
 }
 
 /// What keeps files from being written, if the sandbox does: for a message.
@@ -194,16 +190,4 @@ fn attempts() {
         refused(connected),
         refused(started)
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_folder_of_a_file_is_never_empty() {
-        for (file, wanted) in [("a", "."), ("a/b", "a"), ("/a", "/"), ("../a", "..")] {
-            assert_eq!(folder(Path::new(file)), Path::new(wanted), "{file}");
-        }
-    }
 }
