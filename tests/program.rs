@@ -344,6 +344,24 @@ fn a_closed_pipe_is_success() {
     assert_eq!(text(&output.stderr), "");
 }
 
+/// The read end is closed before the program begins.
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_changes_no_exit_status() {
+    for (arguments, status) in [
+        (&["report", RESET, "--fail-on", "error"][..], 1),
+        (&["diff", RESET, "captures/keep-alive-race.pcapng"], 1),
+        (&["diff", RESET, RESET], 0),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = program(arguments).stdout(writer).output().unwrap();
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {told}");
+        assert_eq!(told, "", "{arguments:?}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_closed_output_is_no_success() {

@@ -66,7 +66,8 @@ pub(super) fn write_report(
     write_to(to, |out| report::write(snapshot, format, options, out))
 }
 
-/// Writes what `put` writes to a file, or to standard output.
+/// Writes what `put` writes to a file, or to standard output. A closed pipe is no failure: the reader has seen enough,
+/// and what was found stands.
 pub(super) fn write_to(
     to: Option<(NewFile, &Path)>,
     put: impl Fn(&mut dyn Write) -> io::Result<()>,
@@ -76,13 +77,24 @@ pub(super) fn write_to(
         put(&mut out)?;
         out.flush()
     };
-    match to {
-        None => put(&mut io::stdout().lock()).map_err(closed)?,
+    let written = match to {
+        None => put(&mut io::stdout().lock()).map_err(|error| closed(error).into()),
         Some((mut file, path)) => put(&mut file)
             .and_then(|()| file.finish())
-            .with_context(|| not_written(path))?,
-    }
-    Ok(())
+            .with_context(|| not_written(path)),
+    };
+    written.or_else(|error| match is_broken_pipe(&error) {
+        true => Ok(()),
+        false => Err(error),
+    })
+}
+
+/// Whether the reader of a pipe has gone.
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error
+        .chain()
+        .filter_map(|it| it.downcast_ref::<io::Error>());
+    causes.any(|it| it.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// The exit status that `--fail-on` asks for. A list of what to ignore may turn it; that is said.

@@ -1,8 +1,8 @@
 //! Carries out the command line: connects the rooms; with its helpers it is the only code that uses clocks, terminals
 //! and the environment.
 //!
-//! A closed pipe counts as success: the reader has seen enough. Every other failure is one message on standard error
-//! that names the input and what to do about it, and exit status 2.
+//! A closed pipe is no failure: the reader has seen enough. Every failure is one message on standard error that names the
+//! input and what to do about it, and exit status 2.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -18,8 +18,8 @@ use super::headless::Until;
 #[cfg(feature = "live")]
 use super::live;
 use super::output::{
-    FAILED, begin, exit_code, format_for, options, print, refuse_to_overwrite_inputs, wants_color,
-    write_report,
+    FAILED, begin, exit_code, format_for, is_broken_pipe, options, print,
+    refuse_to_overwrite_inputs, wants_color, write_report,
 };
 use super::progress::ProgressLine;
 use super::sandbox::Needs;
@@ -157,13 +157,6 @@ fn libpcap() -> String {
     "not in this build".to_owned()
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let mut causes = error
-        .chain()
-        .filter_map(|it| it.downcast_ref::<io::Error>());
-    causes.any(|it| it.kind() == io::ErrorKind::BrokenPipe)
-}
-
 fn report(asked: &cli::ReadArgs, output: &cli::OutputArgs) -> Result<ExitCode> {
     let format = match (output.format(), output.file()) {
         (Some(format), _) => format.into(),
@@ -227,11 +220,8 @@ fn report_on(
             ladder::pictures(asked, &open, &analysis.keys, &analysis.snapshot);
     }
     let code = exit_code(judged, analysis.worst, &analysis.snapshot);
-    match write_report(&analysis.snapshot, format, &shown, to) {
-        // The reader has seen enough, but what was found stands.
-        Err(error) if !is_broken_pipe(&error) => Err(error),
-        _ => Ok(code),
-    }
+    write_report(&analysis.snapshot, format, &shown, to)?;
+    Ok(code)
 }
 
 #[cfg(not(feature = "live"))]
