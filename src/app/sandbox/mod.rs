@@ -129,11 +129,8 @@ impl Needs {
     /// Gives up every other right. Only once, before other threads exist.
     pub(super) fn confine(self) {
         // Otherwise the command is about to fail, and looks for what was meant instead.
-        let all_there = self.reads.iter().all(|it| std::fs::metadata(it).is_ok());
-        #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
-        let _ = all_there;
         #[cfg(all(feature = "sandbox", target_os = "linux"))]
-        if all_there {
+        if self.reads.iter().all(|it| it.exists()) {
             // What is not available is left out; `status` says what.
             let _ = linux::confine(&self);
             attempts();
