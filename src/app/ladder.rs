@@ -40,17 +40,19 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
     if files.iter().any(|file| file == Path::new("-")) {
         bail!("a ladder takes two readings, and a pipe has only one: save the capture to a file");
     }
+    // What looks at the system outside comes before the sandbox.
     let from = OpenOptions::with_filter(asked.filter.clone())?;
+    let mut options = AnalysisOptions {
+        filter: asked.filter.clone(),
+        key_logs: asked.keylog.clone(),
+        ..AnalysisOptions::default()
+    };
+    options.fix_threads();
     Needs::default()
         .reading(&files)
         .reading(&asked.keylog)
         .confine();
     interrupt::say_on_interrupt("no ladder was drawn");
-    let options = AnalysisOptions {
-        filter: asked.filter.clone(),
-        key_logs: asked.keylog.clone(),
-        ..AnalysisOptions::default()
-    };
     let mut progress = ProgressLine::new();
     let analysis = Analysis::read(&files, &from, &options, &mut |frames| {
         progress.at(frames);

@@ -65,6 +65,8 @@ pub struct AnalysisOptions {
     pub time_wait: Duration,
     /// Threads that analyse; `None`: one for each processor. The result is the same with any number.
     pub threads: Option<usize>,
+    /// The number of processors, where the system will not be asked any more.
+    pub(super) processors: Option<usize>,
     /// When connections are tracked: tests compare the ways.
     #[doc(hidden)]
     pub tracking: Tracking,
@@ -86,6 +88,7 @@ impl Default for AnalysisOptions {
             ephemeral_ports: None,
             time_wait: TIME_WAIT,
             threads: None,
+            processors: None,
             tracking: Tracking::default(),
         }
     }
@@ -95,13 +98,14 @@ impl AnalysisOptions {
     /// The number of threads; asks the system where none is set.
     pub(super) fn threads(&self) -> usize {
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.unwrap_or_else(processors)
+        let set = self.threads.or(self.processors);
+        set.unwrap_or_else(processors)
     }
 
     /// Asks the system now: in the sandbox it does not answer.
     #[cfg(feature = "cli")]
     pub(super) fn fix_threads(&mut self) {
-        self.threads = Some(self.threads());
+        self.processors = Some(self.threads());
     }
 }
 
