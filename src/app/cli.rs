@@ -278,9 +278,9 @@ pub struct ReportArgs {
     pub output: OutputArgs,
 }
 
-/// Where a report goes, and how.
+/// Where a report or a comparison goes, and in which format.
 #[derive(Args, Debug)]
-pub struct OutputArgs {
+pub struct TargetArgs {
     /// Write the report to this file; `-` is standard output
     #[arg(short, long, value_name = "OUT", display_order = 0, help_heading = OUTPUT)]
     pub output: Option<PathBuf>,
@@ -290,6 +290,14 @@ pub struct OutputArgs {
     /// The same as -f json
     #[arg(long, display_order = 0, conflicts_with = "format", help_heading = OUTPUT)]
     json: bool,
+}
+
+/// Where a report goes, and how.
+#[derive(Args, Debug)]
+pub struct OutputArgs {
+    /// Where it goes.
+    #[command(flatten)]
+    pub target: TargetArgs,
     /// Rows of a CSV: connections, exchanges, findings [default: connections]
     #[arg(long, value_name = "ROWS", hide_possible_values = true, display_order = 0, help_heading = OUTPUT)]
     pub table: Option<TableArg>,
@@ -306,7 +314,7 @@ pub enum TableArg {
     Findings,
 }
 
-impl OutputArgs {
+impl TargetArgs {
     /// The format that was asked for, if any.
     #[must_use]
     pub fn format(&self) -> Option<FormatArg> {
@@ -318,11 +326,14 @@ impl OutputArgs {
     pub fn file(&self) -> Option<&Path> {
         self.output.as_deref().filter(|it| *it != Path::new("-"))
     }
+}
 
+impl OutputArgs {
     /// Whether a report was asked for.
     #[must_use]
     pub fn asks(&self) -> bool {
-        self.output.is_some() || self.format().is_some() || self.table.is_some()
+        let target = &self.target;
+        target.output.is_some() || target.format().is_some() || self.table.is_some()
     }
 }
 
@@ -436,7 +447,14 @@ const DIFFERENCES: &str = "Exit status: 0 no difference; 1 differences; 2 they c
 
 /// `hangup diff`.
 #[derive(Args, Debug)]
-#[command(help_template = examples::TEMPLATE, before_help = examples::DIFF, after_help = DIFFERENCES)]
+#[command(
+    help_template = examples::TEMPLATE,
+    before_help = examples::DIFF,
+    after_help = DIFFERENCES,
+    mut_arg("output", |it| it.help("Write the comparison to this file; `-` is standard output")),
+    mut_arg("format", |it| it.help("text, json or markdown [default: by the ending of OUT]").display_order(1)),
+    mut_arg("json", |it| it.display_order(2))
+)]
 pub struct DiffArgs {
     /// Two captures of the same work; or one, with --connections
     #[arg(value_name = "FILE")]
@@ -450,15 +468,9 @@ pub struct DiffArgs {
     /// Open TLS with the secrets of this key log (SSLKEYLOGFILE); repeatable
     #[arg(long, value_name = "FILE", help_heading = INPUT)]
     pub keylog: Vec<PathBuf>,
-    /// Write the comparison to this file; `-` is standard output
-    #[arg(short, long, value_name = "OUT", help_heading = OUTPUT)]
-    pub output: Option<PathBuf>,
-    /// text, json or markdown [default: by the ending of OUT]
-    #[arg(short, long, hide_possible_values = true, help_heading = OUTPUT)]
-    format: Option<FormatArg>,
-    /// The same as -f json
-    #[arg(long, conflicts_with = "format", help_heading = OUTPUT)]
-    json: bool,
+    /// Where it goes.
+    #[command(flatten)]
+    pub target: TargetArgs,
     /// Use colour: auto, always, never; NO_COLOR counts too
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true, help_heading = OUTPUT)]
     pub color: ColorArg,
@@ -468,20 +480,6 @@ pub struct DiffArgs {
     /// Names are never looked up: nothing changes.
     #[arg(short = 'n', hide = true, action = clap::ArgAction::Count)]
     numeric: u8,
-}
-
-impl DiffArgs {
-    /// The format that was asked for, if any.
-    #[must_use]
-    pub fn format(&self) -> Option<FormatArg> {
-        self.format.or(self.json.then_some(FormatArg::Json))
-    }
-
-    /// The file to write to, if it is not standard output.
-    #[must_use]
-    pub fn file(&self) -> Option<&Path> {
-        self.output.as_deref().filter(|it| *it != Path::new("-"))
-    }
 }
 
 /// How `hangup ladder` draws.
@@ -632,7 +630,7 @@ mod tests {
         assert_eq!(cli.read.files().len(), 2);
         let cli = Cli::try_parse_from(["hangup", "report", "a.pcap", "-f", "json"]).unwrap();
         assert!(
-            matches!(cli.command, Some(Command::Report(report)) if report.output.format() == Some(FormatArg::Json))
+            matches!(cli.command, Some(Command::Report(report)) if report.output.target.format() == Some(FormatArg::Json))
         );
         assert!(Cli::try_parse_from(["hangup", "report"]).is_err());
     }
@@ -641,7 +639,7 @@ mod tests {
     fn habits_of_other_programs_are_understood() {
         let cli = Cli::try_parse_from(["hangup", "-nnr", "a.pcap", "--json"]).unwrap();
         assert_eq!(cli.read.files(), [Path::new("a.pcap")]);
-        assert_eq!(cli.output.format(), Some(FormatArg::Json));
+        assert_eq!(cli.output.target.format(), Some(FormatArg::Json));
         for typed in [
             &["report", "-r", "a.pcap", "b.pcap", "--json"][..],
             &["report", "a.pcap", "-r", "b.pcap", "-f", "md"],

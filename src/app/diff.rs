@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 
 use super::analysis::Analysis;
 use super::options::AnalysisOptions;
-use super::output::{FOUND, begin, format_for, refuse_to_overwrite_inputs, wants_color, write_to};
+use super::output::{self, FOUND, begin, refuse_to_overwrite_inputs, wants_color, write_to, zone};
 use super::progress::ProgressLine;
 use super::sandbox::Needs;
 use super::{cli, interrupt};
@@ -19,10 +19,10 @@ use crate::base::shell::shell_word;
 use crate::packet::capture::OpenOptions;
 use crate::report::comparison::Comparison;
 use crate::report::snapshot::Snapshot;
-use crate::report::{Format, ReportOptions, Zone};
+use crate::report::{Format, ReportOptions};
 
 pub(super) fn diff(asked: &cli::DiffArgs) -> Result<ExitCode> {
-    let to = asked.file();
+    let to = asked.target.file();
     if let Some(path) = to {
         refuse_to_overwrite_inputs(&asked.files, path)?;
     }
@@ -43,10 +43,7 @@ pub(super) fn diff(asked: &cli::DiffArgs) -> Result<ExitCode> {
     wanted.fix_threads();
     let shown = ReportOptions {
         color: wants_color(asked.color, to.is_none()),
-        zone: match asked.local {
-            true => Zone::local(),
-            false => Zone::UTC,
-        },
+        zone: zone(asked.local),
         ..ReportOptions::default()
     };
     let to = to.map(begin).transpose()?;
@@ -91,13 +88,9 @@ pub(super) fn diff(asked: &cli::DiffArgs) -> Result<ExitCode> {
     })
 }
 
-/// The format, by option or by the ending of the file.
+/// The format, which must be one of those that a comparison has.
 fn format(asked: &cli::DiffArgs) -> Result<Format> {
-    let format = match (asked.format(), asked.file()) {
-        (Some(format), _) => format.into(),
-        (None, Some(path)) => format_for(path)?,
-        (None, None) => Format::Text,
-    };
+    let format = output::format(&asked.target)?.unwrap_or(Format::Text);
     match format {
         Format::Text | Format::Markdown | Format::Json => Ok(format),
         Format::Ndjson | Format::Csv => {

@@ -48,11 +48,15 @@ pub(super) fn options(asked: &cli::JudgingArgs, to_stdout: bool) -> report::Repo
         }),
         table: CsvTable::default(),
         color: wants_color(asked.color, to_stdout),
-        zone: if asked.local {
-            Zone::local()
-        } else {
-            Zone::UTC
-        },
+        zone: zone(asked.local),
+    }
+}
+
+/// UTC, or this machine's zone.
+pub(super) fn zone(local: bool) -> Zone {
+    match local {
+        true => Zone::local(),
+        false => Zone::UTC,
     }
 }
 
@@ -147,6 +151,15 @@ const ENDINGS: &[(report::Format, &[&str])] = &[
     (report::Format::Markdown, &["md", "markdown"]),
     (report::Format::Csv, &["csv"]),
 ];
+
+/// The format, by option or by the ending of the file; none, if neither says it.
+pub(super) fn format(asked: &cli::TargetArgs) -> Result<Option<report::Format>> {
+    match (asked.format(), asked.file()) {
+        (Some(format), _) => Ok(Some(format.into())),
+        (None, Some(path)) => format_for(path).map(Some),
+        (None, None) => Ok(None),
+    }
+}
 
 /// The format that a file's ending stands for; text, if it has none.
 ///

@@ -18,8 +18,8 @@ use super::headless::Until;
 #[cfg(feature = "live")]
 use super::live;
 use super::output::{
-    FAILED, begin, exit_code, format_for, is_broken_pipe, options, print,
-    refuse_to_overwrite_inputs, wants_color, write_report,
+    FAILED, begin, exit_code, format, is_broken_pipe, options, print, refuse_to_overwrite_inputs,
+    wants_color, write_report,
 };
 use super::progress::ProgressLine;
 use super::sandbox::Needs;
@@ -158,17 +158,15 @@ fn libpcap() -> String {
 }
 
 fn report(asked: &cli::ReadArgs, output: &cli::OutputArgs) -> Result<ExitCode> {
-    let format = match (output.format(), output.file()) {
-        (Some(format), _) => format.into(),
-        (None, Some(path)) => format_for(path)?,
-        (None, None) if output.table.is_some() => report::Format::Csv,
-        (None, None) => report::Format::Text,
-    };
+    let format = format(&output.target)?.unwrap_or(match output.table {
+        Some(_) => report::Format::Csv,
+        None => report::Format::Text,
+    });
     if output.table.is_some() && format != report::Format::Csv {
         anyhow::bail!("--table is for a CSV; add -f csv, or end the name of OUT in .csv");
     }
     let table = output.table.map_or_else(CsvTable::default, CsvTable::from);
-    report_on(asked, format, table, output.file())
+    report_on(asked, format, table, output.target.file())
 }
 
 fn report_on(

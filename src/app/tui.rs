@@ -40,7 +40,7 @@ pub(super) fn on_files(asked: &cli::ReadArgs, screen: &cli::ScreenArgs) -> Resul
     let open = OpenOptions::with_filter(asked.filter.clone())?;
     // What looks at the system outside comes before the sandbox.
     let outside = Outside {
-        zone: output::options(&asked.judging, true).zone,
+        zone: output::zone(asked.judging.local),
         clipboard: Clipboard::new(),
     };
     options.fix_threads();
