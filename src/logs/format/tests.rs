@@ -1,5 +1,8 @@
-//! What each format's lines say. The lines of IIS, HTTP.sys and AWS are those of their documentation, the others were written
-//! by the programs.
+//! What each format's lines say.
+//!
+//! Lines of IIS, HTTP.sys, AWS, Envoy, Istio, Traefik, Google Cloud and ECS follow the documentation of these products; none of
+//! them wrote one. Other lines are shortened or made up. What nginx, Apache httpd, HAProxy, Varnish and Caddy themselves wrote
+//! is in `captures/legs`; `tests/logs.rs` reads that.
 
 use std::time::Duration;
 
