@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::line::LogLine;
-use crate::analysis::connection::{Connection, How};
+use crate::analysis::connection::Connection;
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 use crate::protocol::http::{Exchange, MessageProgress, Outcome};
@@ -155,12 +155,9 @@ pub(crate) fn nanos(at: Timestamp) -> i64 {
     at.as_nanos().clamp(-FAR, FAR)
 }
 
-/// When a connection was over, for the programs at its ends.
+/// When a connection was over.
 pub(crate) fn over(connection: &Connection) -> i64 {
-    nanos(match connection.teardown.how {
-        How::Open => connection.last.time,
-        _ => connection.teardown.at,
-    })
+    nanos(connection.over())
 }
 
 /// How an exchange ended.

@@ -298,6 +298,15 @@ impl Connection {
         }
     }
 
+    /// When it was over for the programs at its ends; of an open one, its last frame.
+    #[must_use]
+    pub(crate) fn over(&self) -> Timestamp {
+        match self.teardown.how {
+            How::Open => self.last.time,
+            _ => self.teardown.at,
+        }
+    }
+
     /// The protocol that the server's port is known for, if its servers greet whoever calls, and this one did not, until the
     /// client left after a second or more without a word of its own. The port is a hint and no proof.
     #[must_use]

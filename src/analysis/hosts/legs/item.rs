@@ -48,14 +48,6 @@ pub(super) fn is_fastcgi(connection: &Connection) -> bool {
     spoken.is_some_and(|it| it.id() == "fastcgi")
 }
 
-/// When a connection was over.
-fn closed(connection: &Connection) -> Timestamp {
-    match connection.teardown.how {
-        How::Open => connection.last.time,
-        _ => connection.teardown.at,
-    }
-}
-
 impl<'a> Item<'a> {
     fn of(connection: &'a Connection, index: u32, exchange: &'a Exchange) -> Option<Self> {
         let request = &exchange.request.as_ref()?.message;
@@ -68,7 +60,7 @@ impl<'a> Item<'a> {
         let end = match (answer, exchange.cut_by()) {
             (Some(answer), _) if answer.is_complete() => answer.last.time,
             (_, Some(reset)) => reset.at.time,
-            _ => closed(connection).max(request.last.time),
+            _ => connection.over().max(request.last.time),
         };
         Some(Self {
             id: ExchangeId {
@@ -93,7 +85,7 @@ impl<'a> Item<'a> {
             exchange: None,
             begin: connection.first.time,
             told: None,
-            end: closed(connection).max(connection.first.time),
+            end: connection.over().max(connection.first.time),
         }
     }
 
