@@ -22,7 +22,7 @@ use super::waiting::{
 };
 use super::wording::named;
 use crate::analysis::connection::{By, Connection, How, Opening, ResetKind};
-use crate::analysis::hosts::{ExchangeId, Leg, LegBasis};
+use crate::analysis::hosts::{ExchangeId, Leg, LegBasis, SLACK};
 use crate::base::frame_ref::{FrameNames, FrameNumber, FrameRef};
 use crate::base::time::Timestamp;
 use crate::protocol::http::{Exchange, Party, Protocol};
@@ -30,8 +30,6 @@ use crate::rules::Severity;
 
 /// A proxy closes one leg within this time after the other was closed.
 const AT_ONCE: Duration = Duration::from_millis(100);
-/// Clocks of two interfaces, and the order in which they are read.
-const SLACK: Duration = Duration::from_millis(2);
 
 /// When connections of a capture failed, ascending: whether any did while a gateway had a request.
 pub(super) struct Failures(Vec<Timestamp>);
@@ -77,10 +75,7 @@ impl Failures {
 
 /// What made a proxy end this exchange as it did: of several attempts the last one that failed.
 fn reason<'a>(facts: &RuleInput<'a>, connection: &Connection, index: usize) -> Option<Reason<'a>> {
-    let id = ExchangeId {
-        connection: connection.id,
-        exchange: u32::try_from(index).ok(),
-    };
+    let id = ExchangeId::nth(connection, index);
     let legs = facts.legs.behind(id).iter();
     let reasons = legs.filter_map(|leg| behind(facts, connection, leg));
     reasons.max_by_key(|it| it.at)
@@ -88,7 +83,7 @@ fn reason<'a>(facts: &RuleInput<'a>, connection: &Connection, index: usize) -> O
 
 fn behind<'a>(facts: &RuleInput<'a>, connection: &Connection, leg: &Leg) -> Option<Reason<'a>> {
     let made = facts.record(leg.upstream.connection)?;
-    let exchange = exchange(made, leg.upstream);
+    let exchange = leg.upstream.on(made);
     let error = exchange.filter(|it| it.is_complete() && it.status().is_some_and(|it| it >= 500));
     let told = error.and_then(|it| Some((it.status()?, it.response.as_ref()?.message.first.frame)));
     let (failure, at) = match told {
@@ -101,12 +96,6 @@ fn behind<'a>(facts: &RuleInput<'a>, connection: &Connection, leg: &Leg) -> Opti
         at,
         tied: leg.basis != LegBasis::Time || made.client.ip == connection.server.ip,
     })
-}
-
-/// The exchange with this number.
-fn exchange(connection: &Connection, id: ExchangeId) -> Option<&Exchange> {
-    let index = usize::try_from(id.exchange?).ok()?;
-    connection.spoken().get(index)
 }
 
 /// The first request of a leg that had no whole response when the leg was closed.
@@ -353,15 +342,11 @@ fn tie(findings: &[Finding], effect: usize, facts: &RuleInput<'_>, behind: bool)
         match behind {
             true => {
                 let (index, ..) = failed(finding.rule, connection)?;
-                let id = ExchangeId {
-                    connection: *id,
-                    exchange: u32::try_from(index).ok(),
-                };
-                facts
+                let leg = facts
                     .legs
-                    .behind(id)
-                    .last()
-                    .map(|leg| (leg.upstream.connection, *leg))
+                    .behind(ExchangeId::nth(connection, index))
+                    .last()?;
+                Some((leg.upstream.connection, *leg))
             }
             false => {
                 let leg = facts.legs.before_all(*id).last()?;

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 
 use super::client::ends_before_answer;
 use crate::analysis::connection::{Author, By, Connection, How, Opening, author};
-use crate::analysis::hosts::{ExchangeId, Legs};
+use crate::analysis::hosts::Legs;
 use crate::base::net::Endpoint;
 use crate::knowledge::{LogSide, NamedBy, NamedProduct, Product, Role, WireEvent, identify};
 use crate::protocol::http::{Exchange, FieldName, Protocol, Request, Response, SharedText};
@@ -69,9 +69,9 @@ impl Relays {
             };
             let answers = legs.behind(leg.client).iter().filter_map(|it| {
                 let made = record(it.upstream.connection)?;
-                exchange(made, it.upstream)?.response.as_ref()
+                it.upstream.on(made)?.response.as_ref()
             });
-            let product = exchange(served, leg.client).and_then(|it| shown(it, answers));
+            let product = leg.client.on(served).and_then(|it| shown(it, answers));
             if let Some(product) = product {
                 let one = relays.at_endpoint.entry(served.server);
                 let one = one.or_insert(Some(product));
@@ -79,7 +79,7 @@ impl Relays {
             }
             let relay = relays.openers.entry(made.id).or_default();
             // The one that the proxy failed for says most.
-            let failed = exchange(made, leg.upstream).is_none_or(|it| !it.is_complete());
+            let failed = leg.upstream.on(made).is_none_or(|it| !it.is_complete());
             if relay.product.is_none() || failed && !relay.failed && product.is_some() {
                 (relay.product, relay.failed) = (product, failed);
             }
@@ -139,11 +139,6 @@ fn left_with(served: &Connection, made: &Connection) -> bool {
     let left = |it: &Connection| it.teardown.by == By::Client && it.teardown.how != How::Open;
     let (first, then) = (served.teardown.at, made.teardown.at);
     left(served) && left(made) && then >= first && then.since(first) <= AT_ONCE
-}
-
-fn exchange(connection: &Connection, id: ExchangeId) -> Option<&Exchange> {
-    let index = usize::try_from(id.exchange?).ok()?;
-    connection.spoken().get(index)
 }
 
 /// The proxy that gave this answer, as far as it is its own and not one of those from behind.

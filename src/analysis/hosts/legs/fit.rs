@@ -6,7 +6,7 @@ use super::item::{Item, tail};
 use crate::protocol::http::{Exchange, Message, MessageProgress};
 
 /// Clocks of two interfaces, and the order in which they are read.
-pub(super) const SLACK: Duration = Duration::from_millis(2);
+pub(crate) const SLACK: Duration = Duration::from_millis(2);
 /// Clocks of two hosts, where an id shows that two exchanges belong together, and addresses or fields which is whose.
 const CLOCKS: Duration = Duration::from_secs(5);
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
+use crate::protocol::http::Exchange;
 
 /// An exchange, or a connection without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,6 +13,22 @@ pub struct ExchangeId {
     pub connection: u32,
     /// The index among `Connection::spoken`; `None` for a connection without exchanges.
     pub exchange: Option<u32>,
+}
+
+impl ExchangeId {
+    /// That of the exchange at this index of the connection.
+    pub(crate) fn nth(connection: &Connection, index: usize) -> Self {
+        Self {
+            connection: connection.id,
+            exchange: u32::try_from(index).ok(),
+        }
+    }
+
+    /// The exchange itself, on its connection.
+    pub(crate) fn on(self, connection: &Connection) -> Option<&Exchange> {
+        let index = usize::try_from(self.exchange?).ok()?;
+        connection.spoken().get(index)
+    }
 }
 
 /// `3.1` is the first exchange of connection 3, `3` the connection alone.

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use crate::analysis::connection::Connection;
 
 pub(crate) use candidates::MAX_ALIKE;
+pub(crate) use fit::SLACK;
 pub use leg::{ExchangeId, Leg, LegBasis};
 
 /// All legs of a capture.
