@@ -113,13 +113,18 @@ impl<'a> Pairing<'_, 'a> {
         true
     }
 
+    /// Pairs two, which shows their hosts to be the two sides of a proxy.
     fn pair(&mut self, client: u32, upstream: u32, fit: Fit) {
+        self.pair_alone(client, upstream, fit);
+        if let Some((served, made)) = self.item(client).zip(self.item(upstream)) {
+            self.fronts.insert((made.client(), served.server()));
+        }
+    }
+
+    fn pair_alone(&mut self, client: u32, upstream: u32, fit: Fit) {
         if let Some(parent) = self.parents.get_mut(upstream as usize) {
             *parent = Some((client, fit));
             self.children.entry(client).or_default().push(upstream);
-            if let Some((served, made)) = self.item(client).zip(self.item(upstream)) {
-                self.fronts.insert((made.client(), served.server()));
-            }
         }
     }
 
@@ -128,11 +133,7 @@ impl<'a> Pairing<'_, 'a> {
         let all: Vec<u32> = open.iter().map(|it| it.0).collect();
         // Of proxies in a row the last one asks.
         open.retain(|(client, _)| !all.iter().any(|other| self.is_behind(*other, *client)));
-        let made = self.item(upstream)?;
-        let front = |client: u32, fit: &Fit| {
-            let served = self.item(client);
-            fit.host || served.is_some_and(|it| self.fronts.contains(&(made.client(), it.server())))
-        };
+        let front = |client: u32, fit: &Fit| fit.host || self.is_front(client, upstream);
         if open.iter().any(|(client, fit)| front(*client, fit)) {
             open.retain(|(client, fit)| front(*client, fit));
         }
@@ -342,10 +343,7 @@ impl<'a> Pairing<'_, 'a> {
                 if !fit.host && !fit.address && !self.is_front(client, upstream) {
                     weak.push((client, upstream));
                 }
-                if let Some(parent) = self.parents.get_mut(upstream as usize) {
-                    *parent = Some((client, fit));
-                    self.children.entry(client).or_default().push(upstream);
-                }
+                self.pair_alone(client, upstream, fit);
             }
             self.drop_doubtful(&weak);
             self.learn();
@@ -398,15 +396,10 @@ impl<'a> Pairing<'_, 'a> {
         let fits = clients.into_iter().filter_map(|client| {
             let served = self.item(client).filter(|_| client != upstream)?;
             let fit = fit(served, made).filter(|fit| self.may_be(client, upstream, *fit))?;
-            let hosts = (made.client(), served.server());
-            let front = fit.host || fit.address || self.fronts.contains(&hosts);
-            self.is_likely(
-                made,
-                served,
-                &fit,
-                front && asks || self.fronts.contains(&hosts),
-            )
-            .then_some((client, fit))
+            let tied = fit.host || fit.address;
+            let known = tied && asks || self.is_front(client, upstream);
+            self.is_likely(made, served, &fit, known)
+                .then_some((client, fit))
         });
         let mut fits: Vec<(u32, Fit)> = fits.collect();
         if fits.iter().any(|it| it.1.within) {
