@@ -76,14 +76,18 @@ impl PassedOn {
 
     /// Adds an id; that is no client.
     fn id(&mut self, value: &[u8]) -> bool {
-        let id = hash(value);
-        if !value.is_empty()
-            && !self.ids.contains(&id)
+        if !value.is_empty() {
+            self.add(hash(value));
+        }
+        false
+    }
+
+    fn add(&mut self, id: u64) {
+        if !self.ids.contains(&id)
             && let Some(free) = self.ids.iter_mut().find(|it| **it == 0)
         {
             *free = id;
         }
-        false
     }
 
     fn named(&mut self, all: &[u8], last: &[u8]) {
@@ -111,11 +115,7 @@ impl PassedOn {
     /// Adds what another head says.
     pub(super) fn merge(&mut self, other: &Self) {
         for id in other.ids() {
-            if !self.ids.contains(&id)
-                && let Some(free) = self.ids.iter_mut().find(|it| **it == 0)
-            {
-                *free = id;
-            }
+            self.add(id);
         }
         self.client = self.client.or(other.client);
         self.clients ^= other.clients;
