@@ -78,11 +78,11 @@ pub(super) fn head(text: &str, bytes: usize) -> &str {
 
 /// Takes one hint from the beginning of `text` and returns its length.
 fn take(text: &str, hints: &mut LogLineHints) -> Option<usize> {
-    if let Some((moment, length)) = moment(text) {
+    if let Some((moment, length)) = time_at(text) {
         keep(&mut hints.times, moment);
         return Some(length);
     }
-    if let Some((address, port, length)) = address(text) {
+    if let Some((address, port, length)) = address_at(text) {
         keep(&mut hints.addresses, address);
         if let Some(port) = port {
             keep(&mut hints.ports, port);
@@ -183,15 +183,6 @@ impl Scan<'_> {
 
 /// The time at the beginning of a text, and its length.
 pub(crate) fn time_at(text: &str) -> Option<(LogTime, usize)> {
-    moment(text)
-}
-
-/// The address at the beginning of a text, with the port if one follows, and the length of both.
-pub(crate) fn address_at(text: &str) -> Option<(IpAddr, Option<u16>, usize)> {
-    address(text)
-}
-
-fn moment(text: &str) -> Option<(LogTime, usize)> {
     let scan = || Scan {
         text: text.as_bytes(),
         at: 0,
@@ -331,8 +322,8 @@ fn moment_of(
     })
 }
 
-/// An address, with the port if one follows, and the length of both.
-pub(super) fn address(text: &str) -> Option<(IpAddr, Option<u16>, usize)> {
+/// The address at the beginning of a text, with the port if one follows, and the length of both.
+pub(crate) fn address_at(text: &str) -> Option<(IpAddr, Option<u16>, usize)> {
     if let Some(rest) = text.strip_prefix('[') {
         let end = rest.find(']')?;
         let address: Ipv6Addr = rest.get(..end)?.parse().ok()?;

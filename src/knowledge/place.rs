@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::log_line::{LogLineHints, address};
+use super::log_line::{LogLineHints, address_at};
 use super::service::usual_ports;
 
 /// A host, a port, or both.
@@ -94,7 +94,7 @@ fn pair(text: &str) -> Option<Place> {
     let mut rest = text;
     let mut fresh = true;
     while let Some(next) = rest.chars().next() {
-        let found = address(rest).filter(|_| fresh);
+        let found = address_at(rest).filter(|_| fresh);
         let length = found.map_or(next.len_utf8(), |it| it.2);
         let (taken, after) = rest.split_at_checked(length)?;
         if let Some((address, Some(port), _)) = found {
