@@ -57,7 +57,7 @@ impl Agreement {
         }
     }
 
-    fn add(&mut self, what: Compared, same: bool) {
+    pub(super) fn add(&mut self, what: Compared, same: bool) {
         match same {
             true => self.same.push(what),
             false => self.differs.push(what),

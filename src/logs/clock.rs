@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use super::line::{LogLine, LogMoment, SECOND};
 use super::wire::{Wire, nanos, over};
 use crate::base::net::Endpoint;
-use crate::knowledge::{LogFormat, NOT_SENT, StampedAt};
+use crate::knowledge::{LogFormat, StampedAt};
 
 /// Exchanges with the same request that one line votes for.
 const ALIKE: usize = 8;
@@ -91,10 +91,7 @@ impl ClockVotes {
             let Some((it, connection, exchange)) = wire.exchange(*place) else {
                 continue;
             };
-            let wire_status = exchange.status().unwrap_or(0);
-            let alike = line.status.is_none_or(|status| {
-                status == wire_status || wire_status == 0 && NOT_SENT.contains(&status)
-            });
+            let alike = line.may_have_status(exchange.status());
             let elsewhere = line.client.is_some_and(|ip| {
                 wire.knows(ip) && connection.client.ip != ip && line.of_upstream != Some(true)
             });
@@ -147,9 +144,7 @@ impl ClockVotes {
         if stamped != StampedAt::Start {
             self.vote(place, time, end, strong);
         }
-        if matches!(stamped, StampedAt::Start | StampedAt::StartOrEnd) && end - start > SECOND
-            || stamped == StampedAt::Start
-        {
+        if stamped == StampedAt::Start || stamped == StampedAt::StartOrEnd && end - start > SECOND {
             self.vote(place, time, start, strong);
         }
     }

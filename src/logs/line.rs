@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
-use crate::knowledge::{LogTime, time_at};
+use crate::knowledge::{LogTime, NOT_SENT, time_at};
 
 /// Nanoseconds of a second.
 pub(crate) const SECOND: i64 = 1_000_000_000;
@@ -159,6 +159,18 @@ impl LogLine {
         ];
         let texts: usize = texts.into_iter().flatten().map(|it| it.len() + 16).sum();
         size_of::<Self>() + texts + self.named.len() * size_of::<Endpoint>()
+    }
+
+    /// Whether a response with this status may be the line's; `None` is no response.
+    pub(super) fn may_have_status(&self, wire: Option<u16>) -> bool {
+        let wire = wire.unwrap_or(0);
+        self.status
+            .is_none_or(|log| log == wire || wire == 0 && NOT_SENT.contains(&log))
+    }
+
+    /// Whether it names the address of a client or of a server.
+    pub(super) fn names_address(&self) -> bool {
+        self.client.is_some() || self.upstream.is_some() || !self.named.is_empty()
     }
 
     /// Sets the method, the target and the version of a request line, without the quotes.

@@ -3,8 +3,9 @@
 use super::agreement::Agreement;
 use super::clock::ClockOffset;
 use super::line::LogLine;
-use crate::analysis::connection::Who;
+use crate::analysis::connection::{Connection, Who};
 use crate::knowledge::LogFormat;
+use crate::protocol::http::Exchange;
 
 /// One log beside the capture.
 #[derive(Clone, Debug)]
@@ -71,6 +72,13 @@ pub struct LogRow {
     pub writer: Who,
     /// Whether both say the same.
     pub agreement: Agreement,
+}
+
+impl LogRow {
+    /// The exchange that it is about, on its connection.
+    pub(crate) fn exchange_on<'c>(&self, connection: &'c Connection) -> Option<&'c Exchange> {
+        connection.exchanges.get(self.exchange? as usize)
+    }
 }
 
 /// Why a line of the capture's time was not joined.

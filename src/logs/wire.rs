@@ -97,7 +97,7 @@ impl<'a> Wire<'a> {
 
     /// The exchanges that asked for what a line says, in the order of their ends.
     pub(crate) fn asked(&self, line: &LogLine) -> &[u32] {
-        let Some((key, loose)) = line_key(line) else {
+        let Some((key, loose)) = Self::key_of(line) else {
             return &[];
         };
         let found = match loose {
@@ -107,9 +107,11 @@ impl<'a> Wire<'a> {
         found.map_or(&[], Vec::as_slice)
     }
 
-    /// What tells the request of a line from others.
+    /// What tells the request of a line from others, and whether the target is a loose one.
     pub(crate) fn key_of(line: &LogLine) -> Option<(u64, bool)> {
-        line_key(line)
+        let (method, target) = (line.method.as_ref()?, line.target.as_ref()?);
+        let loose = line.loose_target;
+        Some((key(method.as_bytes(), target.as_bytes(), loose), loose))
     }
 
     pub(crate) fn exchange(
@@ -126,14 +128,18 @@ impl<'a> Wire<'a> {
         self.connections.get(place as usize).map(|it| &**it)
     }
 
+    /// Connections of a line's client: from its address, and its port if the line has one.
+    pub(crate) fn of_client(&self, line: &LogLine) -> &[u32] {
+        match (line.client, line.client_port) {
+            (Some(ip), Some(port)) => self.opened_by(Endpoint { ip, port }),
+            (Some(ip), None) => self.by_client_ip.get(&ip).map_or(&[], Vec::as_slice),
+            (None, _) => &[],
+        }
+    }
+
     /// Connections from this address and port.
     pub(crate) fn opened_by(&self, client: Endpoint) -> &[u32] {
         self.by_client.get(&client).map_or(&[], Vec::as_slice)
-    }
-
-    /// Connections from this address.
-    pub(crate) fn opened_from(&self, ip: IpAddr) -> &[u32] {
-        self.by_client_ip.get(&ip).map_or(&[], Vec::as_slice)
     }
 
     /// Connections to this address and port.
@@ -191,13 +197,6 @@ fn seen(
         start,
         end: end.max(start),
     })
-}
-
-/// The key of what a line says was asked, and whether it is the loose one.
-fn line_key(line: &LogLine) -> Option<(u64, bool)> {
-    let (method, target) = (line.method.as_ref()?, line.target.as_ref()?);
-    let loose = line.loose_target;
-    Some((key(method.as_bytes(), target.as_bytes(), loose), loose))
 }
 
 /// A hash of method and target. A target in absolute form is the same as its path (RFC 9112 §3.2.2).

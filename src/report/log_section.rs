@@ -108,8 +108,7 @@ fn lines(log: &LogComparison) -> String {
 /// Whether what a row is about went wrong, on the wire or by the log.
 fn failed(view: &View<'_>, row: &LogRow) -> bool {
     let connection = view.snapshot.connection(row.connection);
-    let exchange = connection.zip(row.exchange);
-    let exchange = exchange.and_then(|(it, nth)| Some((it, it.exchanges.get(nth as usize)?)));
+    let exchange = connection.and_then(|it| Some((it, row.exchange_on(it)?)));
     let status = row
         .line
         .status
@@ -220,10 +219,7 @@ fn wire_says(view: &View<'_>, row: &LogRow) -> String {
     let Some(connection) = view.snapshot.connection(row.connection) else {
         return String::new();
     };
-    let exchange = row
-        .exchange
-        .and_then(|it| connection.exchanges.get(it as usize));
-    let said = match exchange {
+    let said = match row.exchange_on(connection) {
         Some(exchange) => fate(connection, exchange),
         None => connection.outcome.to_string(),
     };

@@ -60,7 +60,6 @@ impl Found {
             for (name, value) in inner.iter().filter(|_| depth > 0) {
                 self.take(name, value, calendar, depth - 1);
             }
-            // An error with its own text: `err.message`.
             return;
         }
         let own = name.rsplit(['.', '/']).next().unwrap_or(name);

@@ -15,7 +15,7 @@ use crate::base::net::Endpoint;
 use crate::knowledge::{LogFormat, NOT_SENT, StampedAt};
 use crate::logs::agreement::counts;
 use crate::logs::clock::ClockOffset;
-use crate::logs::line::{LineKind, SECOND};
+use crate::logs::line::{LineKind, LogLine, SECOND};
 use crate::logs::wire::{Wire, WireExchange, outcome};
 use crate::protocol::http::{Exchange, Outcome};
 
@@ -134,11 +134,8 @@ fn groups(
     groups
 }
 
-fn pool(
-    line: &crate::logs::line::LogLine,
-    wire: &Wire<'_>,
-) -> HashMap<(Endpoint, Option<IpAddr>), Vec<u32>> {
-    let mut pool: HashMap<(Endpoint, Option<IpAddr>), Vec<u32>> = HashMap::new();
+fn pool(line: &LogLine, wire: &Wire<'_>) -> Pool {
+    let mut pool = Pool::new();
     for place in wire.asked(line) {
         if let Some((_, connection, _)) = wire.exchange(*place) {
             for client in [None, Some(connection.client.ip)] {

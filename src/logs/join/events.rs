@@ -9,8 +9,7 @@ use std::collections::HashMap;
 use super::assign::{failure, in_order, is_of_request, reaches};
 use super::kept::{Joined, KeptLine, LATE};
 use crate::analysis::connection::{Connection, Who};
-use crate::base::net::Endpoint;
-use crate::logs::agreement::Agreement;
+use crate::logs::agreement::{Agreement, Compared};
 use crate::logs::clock::ClockOffset;
 use crate::logs::line::{LogLine, SECOND};
 use crate::logs::wire::{Wire, nanos, outcome, over};
@@ -138,8 +137,7 @@ fn kind(line: &LogLine, exchanges: bool) -> Vec<u8> {
 
 /// A line that names no connection is about none.
 fn nothing(line: &LogLine) -> Joined {
-    let names = line.client.is_some() || line.upstream.is_some() || !line.named.is_empty();
-    match names || line.target.is_some() {
+    match line.names_address() || line.target.is_some() {
         true => Joined::Nothing,
         false => Joined::Other,
     }
@@ -148,15 +146,8 @@ fn nothing(line: &LogLine) -> Joined {
 /// The connection of a request that is encrypted, or not HTTP.
 fn unseen(kept: &KeptLine, wire: &Wire<'_>, clock: ClockOffset) -> Joined {
     let line = &kept.line;
-    let Some(ip) = line.client else {
-        return Joined::Nothing;
-    };
-    let from = match line.client_port {
-        Some(port) => wire.opened_by(Endpoint { ip, port }),
-        None => wire.opened_from(ip),
-    };
     let slack = clock.uncertainty + LATE;
-    let mut found = from.iter().filter(|place| {
+    let mut found = wire.of_client(line).iter().filter(|place| {
         wire.connection(**place).is_some_and(|it| {
             // Of a request that is read, the exchange would have been found.
             (it.exchanges.is_empty() || line.method.is_none())
@@ -199,8 +190,7 @@ fn candidates(
         None => of_named(kept, wire),
     };
     if connections.is_empty() {
-        let named = line.client.is_some() || line.upstream.is_some() || !line.named.is_empty();
-        return match named {
+        return match line.names_address() {
             true => Vec::new(),
             false => by_text(kept, wire, clock, predictor),
         };
@@ -239,14 +229,7 @@ fn by_both_ends(kept: &KeptLine, wire: &Wire<'_>) -> Option<(i64, Joined)> {
 /// Connections of a line's client. The one to the server behind is another leg.
 fn of_client(kept: &KeptLine, wire: &Wire<'_>) -> Vec<u32> {
     let line = &kept.line;
-    let Some(ip) = line.client else {
-        return Vec::new();
-    };
-    let from = match line.client_port {
-        Some(port) => wire.opened_by(Endpoint { ip, port }),
-        None => wire.opened_from(ip),
-    };
-    let mut found = near(from, kept, wire);
+    let mut found = near(wire.of_client(line), kept, wire);
     found.retain(|place| {
         wire.connection(*place)
             .is_some_and(|it| super::legs::may_be_of(line, it))
@@ -404,8 +387,11 @@ pub(super) fn agreement(
     writer: Who,
     predictor: &mut Predictor,
 ) -> Agreement {
-    let expected = says(line, connection, writer, predictor);
-    Agreement::of_text(expected.then_some(true))
+    let mut agreement = Agreement::default();
+    if says(line, connection, writer, predictor) {
+        agreement.add(Compared::Text, true);
+    }
+    agreement
 }
 
 #[cfg(test)]

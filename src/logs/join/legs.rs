@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use super::kept::{KeptLine, LATE};
 use crate::analysis::connection::Connection;
 use crate::base::net::Endpoint;
-use crate::knowledge::NOT_SENT;
 use crate::logs::agreement::counts;
 use crate::logs::clock::ClockOffset;
 use crate::logs::line::{LineKind, LogLine};
@@ -257,10 +256,7 @@ pub(super) fn may_be_of(line: &LogLine, connection: &Connection) -> bool {
 
 /// Whether all that a line says of an exchange is so.
 fn is_exact(line: &LogLine, exchange: &Exchange) -> bool {
-    let wire_status = exchange.status().unwrap_or(0);
-    let status = line
-        .status
-        .is_none_or(|it| it == wire_status || wire_status == 0 && NOT_SENT.contains(&it));
+    let status = line.may_have_status(exchange.status());
     let response = exchange.response.as_ref().map(|it| &it.message);
     let bytes = match (line.bytes, response) {
         (Some(log), Some(message)) if !line.rough_bytes => counts(message).contains(&log),

@@ -13,7 +13,7 @@ mod reading;
 
 use std::io::{self, BufRead};
 
-use super::agreement::{self, Agreement};
+use super::agreement;
 use super::clock::{ClockOffset, ClockVotes};
 use super::format::{LineReader, SAMPLE};
 use super::line::{Calendar, LineKind, LogLine};
@@ -279,23 +279,5 @@ fn joined(
         left: collected.left,
         unlogged,
         unlogged_first,
-    }
-}
-
-impl Agreement {
-    /// That of a text, if it is known.
-    pub(super) fn of_text(same: Option<bool>) -> Self {
-        let text = vec![agreement::Compared::Text];
-        match same {
-            Some(true) => Self {
-                same: text,
-                differs: Vec::new(),
-            },
-            Some(false) => Self {
-                same: Vec::new(),
-                differs: text,
-            },
-            None => Self::default(),
-        }
     }
 }

@@ -201,8 +201,7 @@ impl<'a> LineRow<'a> {
     fn new(row: &'a Joined, log: &LogComparison, view: &'a View<'_>) -> Self {
         let names = |list: &[Compared]| list.iter().map(|it| it.name()).collect();
         let connection = view.snapshot.connection(row.connection);
-        let exchange = connection.zip(row.exchange);
-        let exchange = exchange.and_then(|(it, nth)| Some((it, it.exchanges.get(nth as usize)?)));
+        let exchange = connection.and_then(|it| Some((it, row.exchange_on(it)?)));
         Self {
             line: row.number,
             text: escape(row.text.as_bytes()),
