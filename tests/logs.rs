@@ -354,11 +354,38 @@ fn more_lines_than_are_kept_are_counted() {
         "{}",
         log["not_compared"]
     );
+    // A line that was not compared may be that of any request.
+    assert_eq!(log["requests_without_line"], 0);
     let hit = report["capture"]["limits_hit"].as_array().unwrap().iter();
     assert!(
         hit.filter_map(|it| it["name"].as_str())
             .any(|it| it == "log-lines")
     );
+}
+
+#[test]
+fn a_request_that_a_line_may_be_about_is_not_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.log");
+    let line = |second: u32, path: &str, status: u16| {
+        format!(
+            "10.83.0.2 - - [30/Nov/2026:00:01:{second:02} +0000] \"GET {path} HTTP/1.1\" {status} 6 \"-\" \"curl/7.88.1\"\n"
+        )
+    };
+    // Three requests for this path were answered in that second, none with 404: which one the line means is not known.
+    let text = line(0, "/none", 200) + &line(8, "/fresh/1", 404) + &line(59, "/none", 200);
+    fs::write(&path, text).unwrap();
+    let report = report(&[format!("{FOLDER}/varnish-default.pcap").into()], &path);
+    let log = &report["log"][0];
+    assert_eq!((&log["joined"], &log["undecided"]), (&0.into(), &1.into()));
+    let ends = by_ends(&report);
+    let unlogged = log["requests_without_line_first"].as_array().unwrap();
+    let of_path = unlogged.iter().filter(|it| {
+        ends[&it["connection"].as_u64().unwrap()] == "10.83.0.2:50350>10.83.1.10:80"
+            && it["exchange"].as_u64().unwrap() < 3
+    });
+    assert_eq!(of_path.count(), 0, "{unlogged:?}");
+    assert!(!unlogged.is_empty());
 }
 
 #[test]

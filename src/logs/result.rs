@@ -24,7 +24,7 @@ pub struct LogComparison {
     pub rows: Vec<LogRow>,
     /// Lines of the capture's time that were not joined: the first of them.
     pub left: Vec<LeftLine>,
-    /// Requests to the server that wrote the log, in its time, without a line.
+    /// Requests to the server that wrote the log, in its time, without a line; not counted if lines were not compared.
     pub unlogged: u64,
     /// The first of them: the number of the connection, and the place of the exchange.
     pub unlogged_first: Vec<(u32, u32)>,

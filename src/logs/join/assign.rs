@@ -313,19 +313,15 @@ impl Decided {
             it.is_some_and(|it| it.start <= at.1 + slack && it.end + slack >= at.0)
         };
         for nth in &members.lines {
-            let mut own = members.exchanges.iter().filter(|it| fits(*nth, **it));
-            let (Some(place), None) = (own.next(), own.next()) else {
-                if members.exchanges.iter().any(|it| fits(*nth, *it)) {
-                    self.lines[*nth] = Joined::Undecided;
-                }
-                continue;
-            };
-            let others = members.lines.iter().filter(|it| fits(**it, *place));
-            self.lines[*nth] = match others.count() {
-                1 => Joined::Exchange(*place, Who::Server),
+            let own = members.exchanges.iter().filter(|it| fits(*nth, **it));
+            let own: Vec<u32> = own.copied().collect();
+            let others = |place| members.lines.iter().any(|it| it != nth && fits(*it, place));
+            self.lines[*nth] = match own[..] {
+                [] => continue,
+                [only] if !others(only) => Joined::Exchange(only, Who::Server),
                 _ => Joined::Undecided,
             };
-            self.spoken_for.insert(*place);
+            self.spoken_for.extend(own);
         }
     }
 

@@ -268,7 +268,9 @@ fn joined(
         });
     }
     collected.left.sort_by_key(|it| it.number);
-    let (unlogged, unlogged_first) = decided.unlogged(wire, &leg, collected.span);
+    // The line of a request may be among those that were not compared.
+    let span = collected.span.filter(|_| collected.counts.beyond == 0);
+    let (unlogged, unlogged_first) = decided.unlogged(wire, &leg, span);
     LogComparison {
         path: path.to_owned(),
         format: reader.format(),

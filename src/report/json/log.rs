@@ -52,7 +52,7 @@ pub(super) struct LogRow<'a> {
     lines: Vec<LineRow<'a>>,
     /// The first lines of the capture's time that were not joined.
     left: Vec<LeftRow<'a>>,
-    /// Requests to this log's server, in its time, without a line.
+    /// Requests to this log's server, in its time, without a line; not counted if lines were not compared.
     requests_without_line: u64,
     /// The first of them.
     requests_without_line_first: Vec<RequestRow>,
