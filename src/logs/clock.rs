@@ -39,7 +39,7 @@ pub struct ClockOffset {
     pub nanos: i64,
     /// How well that is known.
     pub uncertainty: i64,
-    /// Exchanges that show it; 0: it is taken to be none.
+    /// Exchanges or connections that show it; 0: it is taken to be none.
     pub support: usize,
 }
 
@@ -208,12 +208,12 @@ impl ClockVotes {
             // What is near the peak is the peak.
             let rival = places.iter().find(|(_, it)| (it - second).abs() > 3);
             if rival.is_none_or(|(rival, _)| votes >= 2 * rival) {
-                return self.measured(second, votes);
+                return self.measured(second);
             }
         }
         match at_zero {
             0 => ClockOffset::NONE,
-            votes => self.measured(zero, votes),
+            _ => self.measured(zero),
         }
     }
 
@@ -229,8 +229,12 @@ impl ClockVotes {
     }
 
     /// The difference that the votes around a second show.
-    fn measured(&self, second: i32, support: usize) -> ClockOffset {
-        let near = (second - 1..=second + 1).filter_map(|it| self.seconds.get(&it));
+    fn measured(&self, second: i32) -> ClockOffset {
+        let around = second - 1..=second + 1;
+        // One exchange may have votes of several lines.
+        let cast = self.cast.iter().filter(|(_, it)| around.contains(it));
+        let shown_by: HashSet<u32> = cast.map(|(place, _)| *place).collect();
+        let near = around.filter_map(|it| self.seconds.get(&it));
         let (mut low, mut high, mut sum, mut votes) = (i64::MIN, i64::MAX, 0, 0);
         for bucket in near {
             low = low.max(bucket.low);
@@ -250,7 +254,7 @@ impl ClockVotes {
         ClockOffset {
             nanos,
             uncertainty: uncertainty.clamp(SECOND / 50, SECOND),
-            support,
+            support: shown_by.len(),
         }
     }
 }

@@ -59,15 +59,18 @@ fn one(view: &View<'_>, log: &LogComparison, sheet: &mut dyn Sheet) -> io::Resul
             "ahead of"
         };
         let told = format!(
-            "The log is {} {side} the capture; {} it.",
+            "The log is {} {side} the capture, as {}.",
             duration(Duration::from_nanos(apart)),
-            count(log.clock.support as u64, "request shows", "requests show")
+            count(
+                log.clock.support as u64,
+                "request or connection shows",
+                "requests or connections show"
+            )
         );
         sheet.detail("Clock", &told.into())?;
     }
     if log.addresses_differ {
-        let told =
-            "The log has other client addresses than the capture: a proxy or NAT is between them.";
+        let told = "The log has other client addresses than the capture, as with a proxy or NAT between them.";
         sheet.detail("Clients", &told.into())?;
     }
     table(view, log, sheet)?;

@@ -44,7 +44,7 @@ pub(super) struct LogRow<'a> {
     clock_ahead_ms: Option<f64>,
     /// How exactly that is known.
     clock_uncertainty_ms: f64,
-    /// How many requests show it.
+    /// How many requests or connections show it.
     clock_shown_by: usize,
     /// The log's clients are none of those in the capture.
     addresses_differ: bool,
