@@ -53,12 +53,14 @@ pub(super) struct Passed {
     pub(super) own_time: i64,
 }
 
-/// What is known of the connections between one client and one port of a server, as one place shows them.
+/// A client and one port of a server.
+type Pair = (IpAddr, Endpoint);
+
+/// What is known of the connections of a pair, as one place shows them; both places have shown one of them.
 #[derive(Clone, Copy, Debug, Default)]
 struct PairFacts {
-    linked: u32,
     /// The handshake was answered here, and the other place shows none of it: there are ways around it.
-    around: u32,
+    around: bool,
     /// The place nearer to the client.
     near_client: Option<Side>,
 }
@@ -68,7 +70,7 @@ struct PairFacts {
 pub(super) struct Flows {
     index: [HashMap<u64, u32, foldhash::fast::FixedState>; 2],
     flows: [Vec<Flow>; 2],
-    pairs: [HashMap<(IpAddr, Endpoint), PairFacts, foldhash::fast::FixedState>; 2],
+    pairs: [HashMap<Pair, PairFacts, foldhash::fast::FixedState>; 2],
     /// Segments that both places show, and those that each must have seen and does not show.
     matched: u64,
     unseen: [u64; 2],
@@ -187,14 +189,13 @@ impl Flows {
             let same = near.endpoints == far_ends || near.endpoints == [far_ends[1], far_ends[0]];
             self.translated += u64::from(!same);
             if let Some(opener) = near.opener {
-                let key = |ends: [Endpoint; 2], opener: usize| (ends[opener].ip, ends[1 - opener]);
-                let keys = [
-                    key(near.endpoints, opener),
-                    key(far_ends, opener ^ usize::from(turned)),
+                let both = [
+                    pair(near.endpoints, opener),
+                    pair(far_ends, opener ^ usize::from(turned)),
                 ];
-                for (side, key) in keys.into_iter().enumerate() {
-                    if self.pairs[side].len() < MAX_FLOWS {
-                        self.pairs[side].entry(key).or_default().linked += 1;
+                for (pairs, pair) in self.pairs.iter_mut().zip(both) {
+                    if pairs.len() < MAX_FLOWS {
+                        pairs.entry(pair).or_default();
                     }
                 }
             }
@@ -229,7 +230,8 @@ impl Flows {
         }
         let flow = self.flow(side, tcp)?;
         let opener = flow.opener?;
-        let near_client = self.pair(side, flow, opener)?.near_client?;
+        let facts = self.pairs[side].get(&pair(flow.endpoints, opener))?;
+        let near_client = facts.near_client?;
         Some(if tcp.end == opener {
             near_client
         } else {
@@ -237,13 +239,9 @@ impl Flows {
         })
     }
 
-    fn pair(&self, side: Side, flow: &Flow, opener: usize) -> Option<&PairFacts> {
-        self.pairs[side].get(&(flow.endpoints[opener].ip, flow.endpoints[1 - opener]))
-    }
-
-    /// A frame that both places show leaves the window: `at` is that of the base.
-    pub(super) fn pass(&mut self, side: Side, tcp: &TcpFacts, passed: Passed) {
-        let Some((flow, _)) = self.of_base(side, tcp) else {
+    /// A frame of the other place that both show leaves the window.
+    pub(super) fn pass(&mut self, tcp: &TcpFacts, passed: Passed) {
+        let Some((flow, _)) = self.of_base(OTHER, tcp) else {
             return;
         };
         let Some(flow) = self.flows[BASE].get_mut(flow as usize) else {
@@ -260,8 +258,8 @@ impl Flows {
             return;
         };
         let mut note = |side: Side, ends: [Endpoint; 2], opener: usize| {
-            if let Some(pair) = self.pairs[side].get_mut(&(ends[opener].ip, ends[1 - opener])) {
-                pair.near_client = Some(near);
+            if let Some(facts) = self.pairs[side].get_mut(&pair(ends, opener)) {
+                facts.near_client = Some(near);
             }
         };
         note(BASE, ends, opener);
@@ -299,27 +297,23 @@ impl Flows {
         let tcp = item.tcp.as_ref()?;
         let near = self.nearer(item.side, tcp)?;
         let linked = self.of_base(item.side, tcp).is_some();
-        if !linked {
-            let flow = self.flow(item.side, tcp)?;
-            let pair = self.pair(item.side, flow, flow.opener?)?;
-            if pair.linked == 0 || pair.around > 0 {
-                return None;
+        let unlinked = match linked {
+            true => None,
+            false => {
+                let flow = self.flow(item.side, tcp)?;
+                let pair = pair(flow.endpoints, flow.opener?);
+                Some(self.pairs[item.side].get_mut(&pair)?)
             }
+        };
+        if unlinked.as_ref().is_some_and(|it| it.around) {
+            return None;
         }
         let reset = tcp.flags.has(Flags::RST);
         if near != item.side && !reset {
             // It must have passed the place near its sender, whose capture lacks it, or there is another way.
             self.unseen[near] += 1;
-            if !linked
-                && tcp.flags.has(Flags::SYN)
-                && tcp.flags.has(Flags::ACK)
-                && let Some(flow) = self.flow(item.side, tcp)
-                && let Some(opener) = flow.opener
-            {
-                let key = (flow.endpoints[opener].ip, flow.endpoints[1 - opener]);
-                if let Some(pair) = self.pairs[item.side].get_mut(&key) {
-                    pair.around += 1;
-                }
+            if let Some(facts) = unlinked {
+                facts.around = tcp.flags.has(Flags::SYN) && tcp.flags.has(Flags::ACK);
             }
             return None;
         }
@@ -360,6 +354,11 @@ impl Flow {
             (a, b) => a.or(b),
         }
     }
+}
+
+/// The pair of a flow that this end opened.
+const fn pair(endpoints: [Endpoint; 2], opener: usize) -> Pair {
+    (endpoints[opener].ip, endpoints[1 - opener])
 }
 
 /// Never 0, which marks an empty place.

@@ -247,7 +247,7 @@ impl Union {
                         time: partner.time,
                         own_time: item.own_time,
                     };
-                    self.flows.pass(OTHER, &tcp, passed);
+                    self.flows.pass(&tcp, passed);
                 }
                 self.feeds[OTHER].release(&item);
             }
