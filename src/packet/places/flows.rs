@@ -202,6 +202,11 @@ impl Flows {
         }
     }
 
+    /// Whether the other place shows the flow of a segment too.
+    pub(super) fn is_linked(&self, tcp: &TcpFacts, side: Side) -> bool {
+        self.flow(side, tcp).is_some_and(|flow| flow.link.is_some())
+    }
+
     /// Whether two segments come from the same end of the same flow.
     pub(super) fn are_linked(&self, a: &TcpFacts, a_side: Side, b: &TcpFacts) -> bool {
         let link = self.flow(a_side, a).and_then(|flow| flow.link);
@@ -296,7 +301,7 @@ impl Flows {
     pub(super) fn expected(&mut self, item: &Item) -> Option<Side> {
         let tcp = item.tcp.as_ref()?;
         let near = self.nearer(item.side, tcp)?;
-        let linked = self.of_base(item.side, tcp).is_some();
+        let linked = self.is_linked(tcp, item.side);
         let unlinked = match linked {
             true => None,
             false => {

@@ -273,8 +273,12 @@ impl Union {
         let Some(tcp) = item.tcp.filter(|it| it.length > 0) else {
             return false;
         };
-        let mut covered = item.covered;
         let flows = &self.flows;
+        if !flows.is_linked(&tcp, item.side) {
+            // Where one place shows much that does not pass the other, most frames end here.
+            return false;
+        }
+        let mut covered = item.covered;
         for other in self.waiting.iter_mut().take(LOOKED_THROUGH) {
             if covered >= tcp.length {
                 break;
