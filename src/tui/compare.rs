@@ -157,7 +157,7 @@ impl CompareScreen {
         let named = |side: usize, event: &Event| match self.sides[side].reread.transcript() {
             Some(transcript) => format!(
                 "{} {}, {}",
-                sender(event.from),
+                event.from.name(),
                 event.name(),
                 transcript.frames.name(event.frame)
             ),
@@ -201,13 +201,6 @@ impl CompareScreen {
                 ))
             }
         }
-    }
-}
-
-const fn sender(who: Who) -> &'static str {
-    match who {
-        Who::Client => "client",
-        Who::Server => "server",
     }
 }
 

@@ -57,6 +57,14 @@ impl Who {
         }
     }
 
+    /// `client` or `server`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+
     /// The log of the program at this side.
     #[must_use]
     pub const fn log_side(self) -> LogSide {

@@ -480,10 +480,7 @@ fn is_limited(sides: [&Profile; 2]) -> bool {
 
 /// The timeouts of one side of the connections; `None` where they are not on both sides.
 fn timeout(sides: [&Profile; 2], who: Who, running: TimerPhase) -> Option<Option<[Share; 2]>> {
-    let name = match who {
-        Who::Client => "client",
-        Who::Server => "server",
-    };
+    let name = who.name();
     let what = match running {
         TimerPhase::Idle => "idle",
         _ => "without a response",

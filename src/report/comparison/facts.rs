@@ -315,10 +315,7 @@ fn closing(connection: &Connection, seen: &mut Observations<'_>) {
     }
     let mut events: Vec<(FrameRef, String)> = Vec::new();
     for who in Who::BOTH {
-        let name = match who {
-            Who::Client => "client",
-            Who::Server => "server",
-        };
+        let name = who.name();
         if let Some(fin) = &connection.fin[who as usize] {
             events.push((fin.frame_ref, format!("{name} FIN")));
         }
@@ -531,9 +528,8 @@ fn websocket_close(connection: &Connection, seen: &mut Observations<'_>) {
     let Some(websocket) = connection.websocket.as_deref() else {
         return;
     };
-    let names = ["client", "server"];
-    let halves = names.iter().zip(&websocket.halves);
-    let closes = halves.filter_map(|(who, half)| Some((who, half.close.as_ref()?)));
+    let halves = Who::BOTH.into_iter().zip(&websocket.halves);
+    let closes = halves.filter_map(|(who, half)| Some((who.name(), half.close.as_ref()?)));
     match closes.min_by_key(|(_, close)| close.at) {
         Some((who, close)) => {
             let code = close
