@@ -14,7 +14,7 @@ use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::protocol::http::{
     ConnectionOptions, Exchange, Framing, HttpVersion, Message, MessageProgress, Protocol,
 };
-use crate::protocol::tls::{CloseNotify, HandshakeStage};
+use crate::protocol::tls::{CloseNotify, HandshakeStage, ServerHello};
 use crate::report::wording::connection::{how, when};
 
 /// What is counted of a fact.
@@ -118,22 +118,14 @@ pub(super) const FACTS: &[Fact] = &[
         "`Connection` of responses",
         Unit::Response,
         "",
-        |connection, seen| {
-            for exchange in &connection.exchanges {
-                connection_field(response(exchange), seen);
-            }
-        },
+        |connection, seen| heads(connection, Who::Server).for_each(|it| connection_field(it, seen)),
     ),
     fact(
         "request-connection",
         "`Connection` of requests",
         Unit::Request,
         "",
-        |connection, seen| {
-            for exchange in &connection.exchanges {
-                connection_field(request(exchange), seen);
-            }
-        },
+        |connection, seen| heads(connection, Who::Client).for_each(|it| connection_field(it, seen)),
     ),
     fact(
         "keep-alive",
@@ -163,44 +155,28 @@ pub(super) const FACTS: &[Fact] = &[
         "Version of responses",
         Unit::Response,
         "",
-        |connection, seen| {
-            for exchange in &connection.exchanges {
-                version(exchange.response.as_ref().map(|it| &it.message), seen);
-            }
-        },
+        |connection, seen| messages(connection, Who::Server).for_each(|it| version(it, seen)),
     ),
     fact(
         "request-version",
         "Version of requests",
         Unit::Request,
         "",
-        |connection, seen| {
-            for exchange in &connection.exchanges {
-                version(exchange.request.as_ref().map(|it| &it.message), seen);
-            }
-        },
+        |connection, seen| messages(connection, Who::Client).for_each(|it| version(it, seen)),
     ),
     fact(
         "response-length",
         "End of responses",
         Unit::Response,
         "",
-        |connection, seen| {
-            for exchange in &connection.exchanges {
-                framing(response(exchange), seen);
-            }
-        },
+        |connection, seen| heads(connection, Who::Server).for_each(|it| framing(it, seen)),
     ),
     fact(
         "request-length",
         "End of requests",
         Unit::Request,
         "",
-        |connection, seen| {
-            for exchange in &connection.exchanges {
-                framing(request(exchange), seen);
-            }
-        },
+        |connection, seen| heads(connection, Who::Client).for_each(|it| framing(it, seen)),
     ),
     fact("protocol", "Protocol", Unit::Connection, "", protocol),
     fact(
@@ -209,7 +185,7 @@ pub(super) const FACTS: &[Fact] = &[
         Unit::Connection,
         "",
         |connection, seen| {
-            if let Some((at, hello)) = connection.tls.as_ref().and_then(|it| it.answer.as_ref()) {
+            if let Some((at, hello)) = server_hello(connection) {
                 seen.add(hello.version.to_string(), &[*at]);
             }
         },
@@ -220,13 +196,13 @@ pub(super) const FACTS: &[Fact] = &[
         Unit::Connection,
         "",
         |connection, seen| {
-            if let Some((at, hello)) = connection.tls.as_ref().and_then(|it| it.answer.as_ref()) {
+            if let Some((at, hello)) = server_hello(connection) {
                 seen.add(format!("0x{:04x}", hello.cipher), &[*at]);
             }
         },
     ),
     fact("alpn", "ALPN", Unit::Connection, "", |connection, seen| {
-        let answer = connection.tls.as_ref().and_then(|it| it.answer.as_ref());
+        let answer = server_hello(connection);
         // Without secrets TLS 1.3 does not show it.
         if let Some((at, chosen)) = answer.and_then(|(at, it)| Some((at, it.alpn.as_ref()?))) {
             seen.add(escape(chosen).into_owned(), &[*at]);
@@ -382,21 +358,30 @@ fn phase(connection: &Connection, seen: &mut Observations<'_>) {
     }
 }
 
-/// The request, if all its head was captured and is one of HTTP/1.
-fn request(exchange: &Exchange) -> Option<&Message> {
-    let is_cut = exchange.rare.as_ref().is_some_and(|it| it.request.head_cut);
-    let message = exchange.request.as_ref().map(|it| &it.message);
-    message.filter(|it| !is_cut && is_head(it))
+/// What this side sent: the requests, or the final responses.
+fn messages(connection: &Connection, who: Who) -> impl Iterator<Item = &Message> {
+    let all = connection.exchanges.iter();
+    all.filter_map(move |it| message(it, who))
 }
 
-/// The response, if all its head was captured and is one of HTTP/1.
-fn response(exchange: &Exchange) -> Option<&Message> {
-    let is_cut = exchange
-        .rare
-        .as_ref()
-        .is_some_and(|it| it.response.head_cut);
-    let message = exchange.response.as_ref().map(|it| &it.message);
-    message.filter(|it| !is_cut && is_head(it))
+fn message(exchange: &Exchange, who: Who) -> Option<&Message> {
+    match who {
+        Who::Client => exchange.request.as_ref().map(|it| &it.message),
+        Who::Server => exchange.response.as_ref().map(|it| &it.message),
+    }
+}
+
+/// The same, where all of the head was captured and is one of HTTP/1.
+fn heads(connection: &Connection, who: Who) -> impl Iterator<Item = &Message> {
+    let is_cut = move |it: &Exchange| {
+        it.rare.as_ref().is_some_and(|rare| match who {
+            Who::Client => rare.request.head_cut,
+            Who::Server => rare.response.head_cut,
+        })
+    };
+    let whole = connection.exchanges.iter().filter(move |it| !is_cut(it));
+    let whole = whole.filter_map(move |it| message(it, who));
+    whole.filter(|it| is_head(it))
 }
 
 fn is_head(message: &Message) -> bool {
@@ -407,10 +392,8 @@ fn is_head(message: &Message) -> bool {
     read && (HttpVersion::HTTP_10..HttpVersion::HTTP_2).contains(&message.version)
 }
 
-fn connection_field(message: Option<&Message>, seen: &mut Observations<'_>) {
-    if let Some(message) = message {
-        seen.add(options(message.connection), &[message.first]);
-    }
+fn connection_field(message: &Message, seen: &mut Observations<'_>) {
+    seen.add(options(message.connection), &[message.first]);
 }
 
 /// The options of the `Connection` lines of a head, with how often each is repeated.
@@ -437,10 +420,7 @@ fn options(field: ConnectionOptions) -> Cow<'static, str> {
 }
 
 fn keep_alive(connection: &Connection, seen: &mut Observations<'_>) {
-    for exchange in &connection.exchanges {
-        let Some(message) = response(exchange) else {
-            continue;
-        };
+    for message in heads(connection, Who::Server) {
         // The number of requests that are left counts down; it is no setting.
         let value: Cow<'static, str> = match message.keep_alive.timeout() {
             Some(seconds) => format!("`timeout={seconds}`").into(),
@@ -458,16 +438,13 @@ fn status(connection: &Connection, seen: &mut Observations<'_>) {
     }
 }
 
-fn version(message: Option<&Message>, seen: &mut Observations<'_>) {
-    if let Some(message) = message.filter(|it| it.version != HttpVersion::UNKNOWN) {
+fn version(message: &Message, seen: &mut Observations<'_>) {
+    if message.version != HttpVersion::UNKNOWN {
         seen.add(message.version.to_string(), &[message.first]);
     }
 }
 
-fn framing(message: Option<&Message>, seen: &mut Observations<'_>) {
-    let Some(message) = message else {
-        return;
-    };
+fn framing(message: &Message, seen: &mut Observations<'_>) {
     let value = match message.framing {
         Framing::NoBody => "no body",
         Framing::Length => "by `Content-Length`",
@@ -477,6 +454,11 @@ fn framing(message: Option<&Message>, seen: &mut Observations<'_>) {
         Framing::Unknown | Framing::Streamed | Framing::Messages => return,
     };
     seen.add(value, &[message.first]);
+}
+
+/// The ServerHello, and where it is.
+fn server_hello(connection: &Connection) -> Option<&(FrameRef, ServerHello)> {
+    connection.tls.as_ref()?.answer.as_ref()
 }
 
 fn protocol(connection: &Connection, seen: &mut Observations<'_>) {
