@@ -31,6 +31,15 @@ pub(crate) struct Unmatched {
     pub(crate) connections: u64,
 }
 
+impl Unmatched {
+    const fn new(name: String, connections: &[&Connection]) -> Self {
+        Self {
+            name,
+            connections: connections.len() as u64,
+        }
+    }
+}
+
 /// The services of two captures.
 #[derive(Debug, Default)]
 pub(super) struct Services<'a> {
@@ -44,16 +53,7 @@ type Ports<'a> = BTreeMap<u16, Vec<&'a Connection>>;
 impl<'a> Services<'a> {
     pub(super) fn new(sides: [Vec<&'a Connection>; 2]) -> Self {
         let mut services = Self::default();
-        let mut ports = sides.map(|side| {
-            let mut ports = Ports::new();
-            for connection in side {
-                ports
-                    .entry(connection.server.port)
-                    .or_default()
-                    .push(connection);
-            }
-            ports
-        });
+        let mut ports: [Ports<'a>; 2] = sides.map(|side| parts(side, |it| it.server.port));
         let common: Vec<u16> = {
             let [one, other] = &ports;
             one.keys()
@@ -69,10 +69,8 @@ impl<'a> Services<'a> {
         }
         services.match_by_work(&mut ports);
         for (unmatched, rest) in services.unmatched.iter_mut().zip(ports) {
-            unmatched.extend(rest.into_iter().map(|(port, connections)| Unmatched {
-                name: format!("port {port}"),
-                connections: connections.len() as u64,
-            }));
+            let rest = rest.into_iter();
+            unmatched.extend(rest.map(|(port, own)| Unmatched::new(format!("port {port}"), &own)));
         }
         services
     }
@@ -127,16 +125,11 @@ impl<'a> Services<'a> {
                     names: [name(&key), name(&key)],
                     connections: [connections, others],
                 }),
-                None => self.unmatched[0].push(Unmatched {
-                    name: name(&key),
-                    connections: connections.len() as u64,
-                }),
+                None => self.unmatched[0].push(Unmatched::new(name(&key), &connections)),
             }
         }
-        self.unmatched[1].extend(other.iter().map(|(key, connections)| Unmatched {
-            name: name(key),
-            connections: connections.len() as u64,
-        }));
+        let rest = other.iter();
+        self.unmatched[1].extend(rest.map(|(key, own)| Unmatched::new(name(key), own)));
     }
 
     /// Matches ports that only one side has by what is requested there.
