@@ -313,9 +313,9 @@ fn equal(service: &ServiceComparison, sheet: &mut dyn Sheet) -> io::Result<()> {
 /// A difference between two connections in a line.
 pub(super) fn line(difference: &Difference, ids: [u32; 2]) -> String {
     let sides = ids.iter().zip(&difference.sides).map(|(id, shares)| {
-        let values = shares.iter().map(|it| match (it.count, it.of) {
-            (some, all) if some == all => it.value.to_string(),
-            (some, all) => format!("{} ({} of {})", it.value, number(some), number(all)),
+        let values = shares.iter().map(|it| match it.count == it.of {
+            true => it.value.to_string(),
+            false => part(it),
         });
         format!("#{id} {}", values.collect::<Vec<_>>().join(", "))
     });
@@ -339,13 +339,16 @@ fn in_a_list(label: &str) -> Cow<'_, str> {
     }
 }
 
-/// `fine 38 of 40, failed: a request got no response 2 of 40`.
+/// `fine (38 of 40), failed: a request got no response (2 of 40)`.
 fn shares(shares: &[Share]) -> String {
-    let told = shares
-        .iter()
-        .take(VALUES)
-        .map(|it| format!("{} ({} of {})", it.value, number(it.count), number(it.of)));
+    let told = shares.iter().take(VALUES).map(part);
     told.collect::<Vec<_>>().join(", ")
+}
+
+/// `fine (38 of 40)`.
+fn part(share: &Share) -> String {
+    let [count, of] = [share.count, share.of].map(number);
+    format!("{} ({count} of {of})", share.value)
 }
 
 /// The value in a table: of several the most frequent one, with its share.
@@ -353,13 +356,7 @@ fn short(shares: &[Share]) -> StyledLine {
     match shares {
         [] => StyledLine::default(),
         [only] if only.count == only.of => only.value.as_ref().into(),
-        [first, ..] => format!(
-            "{} ({} of {})",
-            first.value,
-            number(first.count),
-            number(first.of)
-        )
-        .into(),
+        [first, ..] => part(first).into(),
     }
 }
 
