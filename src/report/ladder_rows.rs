@@ -186,10 +186,6 @@ pub(crate) fn characters(text: &str) -> usize {
 impl LadderColumns {
     /// As wide as these rows need, and the arrows as wide as a line of `width` columns leaves.
     pub(crate) fn of(rows: &[LadderRow], width: usize, glyphs: LadderGlyphs) -> Self {
-        let segments = rows.iter().filter_map(|row| match row {
-            LadderRow::Segment(segment) => Some(segment),
-            _ => None,
-        });
         let mut columns = Self {
             glyphs,
             measure: characters,
@@ -199,15 +195,18 @@ impl LadderColumns {
             arrow: 0,
         };
         for row in rows {
-            if let LadderRow::Head { unit, .. } = row {
-                columns.time = columns.time.max(characters(unit));
-            }
-        }
-        for row in segments {
-            columns.frame = columns.frame.max(characters(&row.frame));
-            columns.time = columns.time.max(characters(&row.time));
-            for (column, state) in columns.states.iter_mut().zip(&row.states) {
-                *column = (*column).max(characters(state));
+            match row {
+                LadderRow::Head { unit, .. } => {
+                    columns.time = columns.time.max(characters(unit));
+                }
+                LadderRow::Segment(row) => {
+                    columns.frame = columns.frame.max(characters(&row.frame));
+                    columns.time = columns.time.max(characters(&row.time));
+                    for (column, state) in columns.states.iter_mut().zip(&row.states) {
+                        *column = (*column).max(characters(state));
+                    }
+                }
+                LadderRow::Between { .. } | LadderRow::Below(..) | LadderRow::Numbers(_) => {}
             }
         }
         columns.arrow = width.saturating_sub(columns.taken()).max(ARROW);
@@ -344,57 +343,46 @@ impl LadderColumns {
         } else {
             shaft
         };
-        if row.passage.is_lost() {
-            return self.lost(row, line, shaft);
-        }
-        let (reach, origin) = match row.is_injected {
-            true => (self.arrow / 2, self.glyphs.between),
-            false => (self.arrow, ""),
+        let between = self.glyphs.between;
+        let is_lost = row.passage.is_lost();
+        // What was lost ends on the way, what neither host sent begins there.
+        let is_injected = row.is_injected && !is_lost;
+        let reach = match is_lost || is_injected {
+            true => self.arrow / 2,
+            false => self.arrow,
         };
-        let taken = 6 + usize::from(row.is_injected);
+        let origin = if is_injected { between } else { "" };
+        let (tone, end) = match (is_lost, row.from) {
+            (true, _) => (Tone::Error, between),
+            (false, Who::Client) => (row.tone, right),
+            (false, Who::Server) => (row.tone, left),
+        };
+        let taken = 6 + usize::from(is_injected);
         let text = self.cut(&row.text, reach.saturating_sub(taken));
         let body = reach.saturating_sub((self.measure)(&text) + taken - 1);
         let rest = self.beyond(row, self.arrow - reach);
+        let (before, after) = match is_lost {
+            true => (String::new(), rest),
+            false => (rest, String::new()),
+        };
         let text = format!(" {text} ");
         match row.from {
             Who::Client => line
-                .faint(rest)
+                .faint(before)
                 .with(row.tone, origin)
                 .faint(shaft.repeat(2))
                 .with(row.tone, text)
                 .faint(shaft.repeat(body))
-                .with(row.tone, right),
+                .with(tone, end)
+                .faint(after),
             Who::Server => line
-                .with(row.tone, left)
+                .faint(after)
+                .with(tone, end)
                 .faint(shaft.repeat(body))
                 .with(row.tone, text)
                 .faint(shaft.repeat(2))
                 .with(row.tone, origin)
-                .faint(rest),
-        }
-    }
-
-    /// The arrow of a segment that was lost between two places.
-    fn lost(&self, row: &SegmentRow, line: StyledLine, shaft: &str) -> StyledLine {
-        let reach = self.arrow / 2;
-        let text = self.cut(&row.text, reach.saturating_sub(6));
-        let body = reach.saturating_sub((self.measure)(&text) + 5);
-        let rest = self.beyond(row, self.arrow - reach);
-        let text = format!(" {text} ");
-        let end = self.glyphs.between;
-        match row.from {
-            Who::Client => line
-                .faint(shaft.repeat(2))
-                .with(row.tone, text)
-                .faint(shaft.repeat(body))
-                .with(Tone::Error, end)
-                .faint(rest),
-            Who::Server => line
-                .faint(rest)
-                .with(Tone::Error, end)
-                .faint(shaft.repeat(body))
-                .with(row.tone, text)
-                .faint(shaft.repeat(2)),
+                .faint(before),
         }
     }
 

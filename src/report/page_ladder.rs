@@ -36,13 +36,10 @@ pub(super) fn drawn(
     let mut ladder = parse(text).ok()?;
     let copies = without_copies(&mut ladder);
     let drawing = Drawing::new(&ladder, rule.filter(|_| copies.is_empty()), &copies, glyphs);
-    let rows = drawing.rows();
-    let columns = {
-        let rows: Vec<LadderRow> = rows.iter().map(|(row, _)| row.clone()).collect();
-        LadderColumns::of(&rows, width, glyphs)
-    };
+    let (rows, remarks): (Vec<_>, Vec<_>) = drawing.rows().into_iter().unzip();
+    let columns = LadderColumns::of(&rows, width, glyphs);
     let mut lines = Vec::new();
-    for (mut row, remarks) in rows {
+    for (mut row, remarks) in rows.into_iter().zip(remarks) {
         let mut below = Vec::new();
         if let LadderRow::Segment(segment) = &mut row
             && !remarks.is_empty()
