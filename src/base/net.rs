@@ -66,6 +66,11 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
+    /// Whether SYN, FIN or RST is set.
+    pub(crate) const fn is_control(self) -> bool {
+        self.0 & Self::SYN.with(Self::FIN).with(Self::RST).0 != 0
+    }
+
     /// The union of both sets of bits.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {

@@ -379,8 +379,7 @@ impl Recorder {
 impl RecordedSegment {
     /// Data or an acknowledgement only.
     fn is_plain(&self) -> bool {
-        let control = Flags::SYN.with(Flags::FIN).with(Flags::RST);
-        self.flags.0 & control.0 == 0
+        !self.flags.is_control()
             && self.window != 0
             && self.frame_note.is_none()
             && !self

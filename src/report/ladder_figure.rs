@@ -23,7 +23,7 @@ use crate::analysis::transcript::{
 };
 use crate::base::format::count;
 use crate::base::frame_ref::FrameNumber;
-use crate::base::net::{Endpoint, Flags};
+use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 use crate::rules::Severity;
 
@@ -139,16 +139,12 @@ fn acknowledgements(
         let TranscriptRow::Step(nth) = row else {
             return false;
         };
-        let before = nth.checked_sub(1).and_then(|it| steps.get(it));
-        let (Some(step), Some(before)) = (steps.get(*nth), before) else {
+        let Some(step) = steps.get(*nth) else {
             return false;
         };
-        let control = Flags::SYN.with(Flags::FIN).with(Flags::RST);
+        let before = nth.checked_sub(1).and_then(|it| steps.get(it));
         step.kind == SegmentKind::Bare
-            && step.flags.0 & control.0 == 0
-            && step.window > 0
-            && step.missing == [0; 2]
-            && before.standings == step.standings
+            && step.is_plain(before, false)
             && step.frame != reread.connection.teardown.frame
             && marked.iter().all(|(frame, _)| *frame != step.frame)
     };
@@ -245,9 +241,8 @@ fn chosen(
             || rows.close.is_some() && rows.close == visible.get(nth).copied()
     };
     let says = |nth: usize| {
-        let control = Flags::SYN.with(Flags::FIN).with(Flags::RST);
         let of = |it: &TranscriptStep| {
-            it.flags.0 & control.0 != 0 || reread.transcript.frame_notes(it).next().is_some()
+            it.flags.is_control() || reread.transcript.frame_notes(it).next().is_some()
         };
         step(nth).is_some_and(of) || matches!(row(nth), Some(TranscriptRow::Pause(_)))
     };

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{SegmentKind, Transcript, TranscriptStep};
 use crate::analysis::connection::Connection;
 use crate::base::frame_ref::FrameNumber;
-use crate::base::net::Flags;
 use crate::protocol::annotations::RecordKind;
 
 /// A row.
@@ -153,9 +152,8 @@ const fn tells(what: RecordKind) -> bool {
 
 impl TranscriptStep {
     /// Data or an acknowledgement only, without a change of state.
-    fn is_plain(&self, before: Option<&Self>, again_too: bool) -> bool {
-        let control = Flags::SYN.with(Flags::FIN).with(Flags::RST);
-        self.flags.0 & control.0 == 0
+    pub(crate) fn is_plain(&self, before: Option<&Self>, again_too: bool) -> bool {
+        !self.flags.is_control()
             && self.missing == [0; 2]
             && self.window > 0
             && before.is_some_and(|before| before.standings == self.standings)
