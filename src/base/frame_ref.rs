@@ -66,6 +66,11 @@ impl FrameNames {
         Self { files, runs }
     }
 
+    /// The name of the file with this index, short where that tells it from the others.
+    pub(crate) fn file(&self, index: usize) -> Option<&str> {
+        self.files.get(index).map(String::as_str)
+    }
+
     /// The index of the file and the number in it. `None` if there is no file, or it is not known where the frame was.
     #[must_use]
     pub fn place(&self, frame: FrameNumber) -> Option<(usize, u64)> {

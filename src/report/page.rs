@@ -228,7 +228,7 @@ impl<'v, 'a> Page<'v, 'a> {
                 sheet.detail("Time", &told.into())?;
             }
         }
-        for (title, line) in places::lines(&summary.inputs) {
+        for (title, line) in places::lines(&summary.inputs, &self.view.snapshot.frames) {
             sheet.detail(title, &line)?;
         }
         if summary.segments != summary.frames || summary.frames == 0 {

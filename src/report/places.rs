@@ -5,42 +5,43 @@ use std::time::Duration;
 use super::rich_text::StyledLine;
 use crate::base::escape::escape;
 use crate::base::format::{count, duration, number};
+use crate::base::frame_ref::FrameNames;
 use crate::base::passage::Vantage;
 use crate::report::snapshot::InputSummary;
 
 /// The line of each place but the first, and one about its clock. Empty if there is one place.
-pub(super) fn lines(inputs: &[InputSummary]) -> Vec<(&'static str, StyledLine)> {
+pub(super) fn lines(
+    inputs: &[InputSummary],
+    names: &FrameNames,
+) -> Vec<(&'static str, StyledLine)> {
     let place = |number: u32| {
-        let own = |it: &&InputSummary| it.vantage.is_some_and(|it| it.place == number);
-        inputs.iter().find(own)
+        let mut all = inputs.iter().enumerate();
+        all.find_map(|(nth, it)| Some((nth, it.vantage.filter(|it| it.place == number)?)))
     };
-    let Some((first, base)) = place(0).and_then(|it| Some((it, it.vantage?))) else {
+    let name = |nth| escape(names.file(nth).unwrap_or_default().as_bytes()).into_owned();
+    let Some((first, base)) = place(0) else {
         return Vec::new();
     };
     let others = (1..).map_while(place);
-    let each = others.filter_map(|it| Some((it, it.vantage?)));
-    each.flat_map(|(other, vantage)| {
-        let name = |input: &InputSummary| {
-            let path = escape(input.path.as_bytes()).into_owned();
-            path.rsplit('/').next().unwrap_or(&path).to_owned()
-        };
-        let (here, there) = (name(first), name(other));
-        let both = StyledLine::default()
-            .code(here.clone())
-            .plain(" and ")
-            .code(there.clone())
-            .plain(format!(
-                " show the same connections: {}",
-                shared(&base, &vantage)
-            ));
-        let clock = StyledLine::default()
-            .code(there)
-            .plain(clock(&vantage))
-            .code(here)
-            .plain(within(&vantage));
-        [("Places", both), ("Clock", clock)]
-    })
-    .collect()
+    others
+        .flat_map(|(other, vantage)| {
+            let (here, there) = (name(first), name(other));
+            let both = StyledLine::default()
+                .code(here.clone())
+                .plain(" and ")
+                .code(there.clone())
+                .plain(format!(
+                    " show the same connections: {}",
+                    shared(&base, &vantage)
+                ));
+            let clock = StyledLine::default()
+                .code(there)
+                .plain(clock(&vantage))
+                .code(here)
+                .plain(within(&vantage));
+            [("Places", both), ("Clock", clock)]
+        })
+        .collect()
 }
 
 /// `12 segments at both, 2 lost between them, 1 that its host never sent.`

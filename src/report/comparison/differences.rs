@@ -15,7 +15,7 @@ use super::services::{Matched, Services, Unmatched};
 use crate::analysis::connection::{Connection, How, Opening, Who};
 use crate::base::escape::escape;
 use crate::base::format::{bytes, count, duration, number};
-use crate::base::frame_ref::FrameNumber;
+use crate::base::frame_ref::{FrameNames, FrameNumber};
 use crate::base::time::Timestamp;
 use crate::knowledge::TimerPhase;
 use crate::report::snapshot::Snapshot;
@@ -175,26 +175,23 @@ pub(super) fn of_pair(connections: [&Connection; 2]) -> ServiceComparison {
 
 /// Both captures, with names that tell them apart.
 fn captures(sides: [&Snapshot; 2]) -> [Captured; 2] {
-    let path = |it: &Snapshot| {
-        let first = it.summary.inputs.first();
-        first.map_or_else(String::new, |it| it.path.clone())
-    };
     let paths = sides.map(path);
-    let short = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned();
-    let [a, b] = paths.each_ref().map(|it| short(it));
-    let names = match a == b {
-        true => paths,
-        false => [a, b],
-    };
-    let [a, b] = names;
+    let names = FrameNames::new(paths.map(|path| (path, &[][..])));
+    let name = |nth| names.file(nth).unwrap_or_default().to_owned();
     let [one, other] = sides;
-    [captured(one, a), captured(other, b)]
+    [captured(one, name(0)), captured(other, name(1))]
+}
+
+/// The path of a capture.
+fn path(snapshot: &Snapshot) -> &str {
+    let first = snapshot.summary.inputs.first();
+    first.map_or("", |it| it.path.as_str())
 }
 
 fn captured(snapshot: &Snapshot, name: String) -> Captured {
     let input = snapshot.summary.inputs.first();
     Captured {
-        path: input.map_or_else(String::new, |it| it.path.clone()),
+        path: path(snapshot).to_owned(),
         name: escape(name.as_bytes()).into_owned(),
         format: input.map_or_else(String::new, |it| it.format.clone()),
         packets: snapshot.summary.frames,
