@@ -21,7 +21,7 @@ use crate::analysis::transcript::{ConnectionTranscript, SegmentKind, TranscriptS
 use crate::base::format::count;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
-use crate::report::comparison::lines_of_pair;
+use crate::report::comparison::differences_of_pair;
 use crate::report::rich_text::{StyledLine, Tone};
 use crate::report::wording::segment::{self, Detail};
 
@@ -39,8 +39,8 @@ pub(super) struct CompareScreen {
     sides: [Side; 2],
     /// The side that keys move in.
     focus: usize,
-    /// Every fact that differs, in a line.
-    facts: Option<Vec<String>>,
+    /// Every fact that differs: what it is called, and the sides.
+    facts: Option<Vec<(&'static str, String)>>,
     /// The first event that differs.
     difference: Option<Difference>,
     /// The first row of the body.
@@ -128,14 +128,13 @@ impl CompareScreen {
             true => FACTS,
             false => 1,
         };
-        let line = |text: &String| StyledLine::default().plain(text.clone());
+        let line = |(label, sides): &(&str, String)| StyledLine::from(format!("{label}: {sides}"));
         if facts.len() <= most {
             return facts.iter().map(line).collect();
         }
         let rest = facts.len() - (most - 1);
         let more = facts.iter().skip(most - 1);
-        let labels = more.filter_map(|it| it.split(": ").next());
-        let labels = labels.collect::<Vec<_>>().join(", ");
+        let labels = more.map(|(label, _)| *label).collect::<Vec<_>>().join(", ");
         let rest = count(rest as u64, "difference", "differences");
         let mut lines: Vec<_> = facts.iter().take(most - 1).map(line).collect();
         lines.push(StyledLine::of(Tone::Warning, format!("{rest}: ")).plain(labels));
@@ -323,7 +322,7 @@ impl Screen for CompareScreen {
         if new {
             let both = self.sides.each_ref().map(|it| it.reread.transcript());
             if let [Some(one), Some(two)] = both {
-                self.facts = Some(lines_of_pair([&one.connection, &two.connection]));
+                self.facts = Some(differences_of_pair([&one.connection, &two.connection]));
                 self.difference = Some(difference(&events(one), &events(two)));
                 self.show_difference();
             }

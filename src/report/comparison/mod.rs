@@ -47,10 +47,11 @@ impl Comparison {
     }
 }
 
-/// The differences between two connections, each in a line: `order of FINs and RSTs: #1 client FIN; #2 server FIN`.
-pub(crate) fn lines_of_pair(connections: [&Connection; 2]) -> Vec<String> {
+/// The differences between two connections: what each is in, and the sides, `#1 client FIN; #2 server FIN`.
+pub(crate) fn differences_of_pair(connections: [&Connection; 2]) -> Vec<(&'static str, String)> {
     let ids = connections.map(|it| it.id);
     let comparison = differences::of_pair(connections);
     let all = comparison.differences.iter();
-    all.map(|it| page::line(it, ids)).collect()
+    all.map(|it| (it.fact.label, page::sides(it, ids)))
+        .collect()
 }

@@ -310,8 +310,8 @@ fn equal(service: &ServiceComparison, sheet: &mut dyn Sheet) -> io::Result<()> {
     }
 }
 
-/// A difference between two connections in a line.
-pub(super) fn line(difference: &Difference, ids: [u32; 2]) -> String {
+/// What two connections have where they differ, in a line.
+pub(super) fn sides(difference: &Difference, ids: [u32; 2]) -> String {
     let sides = ids.iter().zip(&difference.sides).map(|(id, shares)| {
         let values = shares.iter().map(|it| match it.count == it.of {
             true => it.value.to_string(),
@@ -319,8 +319,7 @@ pub(super) fn line(difference: &Difference, ids: [u32; 2]) -> String {
         });
         format!("#{id} {}", values.collect::<Vec<_>>().join(", "))
     });
-    let sides: Vec<String> = sides.collect();
-    format!("{}: {}", difference.fact.label, sides.join("; "))
+    sides.collect::<Vec<_>>().join("; ")
 }
 
 /// A label within a sentence: "order of FINs and RSTs", "TLS version".
