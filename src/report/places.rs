@@ -85,3 +85,39 @@ fn within(vantage: &Vantage) -> String {
     }
     text + "."
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_with_files_of_one_name_are_told_apart() {
+        let paths = ["client/a.pcap", "server/a.pcap"];
+        let inputs: Vec<InputSummary> = (0..)
+            .zip(paths)
+            .map(|(place, path)| InputSummary {
+                path: path.to_owned(),
+                format: "pcap".to_owned(),
+                packets: 2,
+                bytes: 200,
+                damage: None,
+                vantage: Some(Vantage {
+                    place,
+                    both: 2,
+                    clock_offset: Some(20_000_000),
+                    ..Vantage::default()
+                }),
+            })
+            .collect();
+        let names = FrameNames::new(paths.map(|path| (path, &[][..])));
+        let lines = lines(&inputs, &names);
+        let told: Vec<String> = lines.iter().map(|(_, line)| line.text()).collect();
+        assert_eq!(
+            told,
+            [
+                "client/a.pcap and server/a.pcap show the same connections: 2 segments at both.",
+                "server/a.pcap is 20.0 ms ahead of client/a.pcap, less or more by the time on the way.",
+            ]
+        );
+    }
+}
