@@ -17,7 +17,7 @@ mod tls;
 mod vantage;
 
 use legs::{ExchangeLegs, LegRow};
-use row::{BothSides, JsonTime, millis, text};
+use row::{BothSides, JsonTime, text};
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -31,14 +31,12 @@ use crate::base::escape::{escape, harmless};
 use crate::base::frame_ref::{FrameNames, FrameNumber};
 use crate::base::net::{Endpoint, Skip};
 use crate::knowledge::NamedBy;
-use crate::protocol::http::{
-    ConnectionOptions, Exchange, Fault, HttpVersion, Message, MessageProgress, Outcome,
-};
+use crate::protocol::http::{ConnectionOptions, Exchange, Fault, Message, Outcome};
 use crate::report::json::search_result::{IgnoredRow, SearchRow};
 use crate::report::json::tls::TlsRow;
 use crate::report::json::vantage::VantageRow;
 use crate::report::snapshot::InputSummary;
-use crate::report::wording::terms;
+use crate::report::wording::terms::{self, millis};
 use crate::rules::Finding;
 use crate::rules::log_errors::{PredictedText, filled};
 
@@ -787,18 +785,12 @@ impl<'a> ExchangeRow<'a> {
         };
         let (asked_at, answered_at) = (asked.map(place), answered.map(place));
         let rare = exchange.rare.as_deref();
-        let versions = asked.into_iter().chain(answered);
-        let versions = versions.map(|message| message.version);
-        let seen = answered.is_none_or(|message| message.progress != MessageProgress::Unseen);
         Self {
             legs: ExchangeLegs::default(),
             method: exchange.method().map(escape),
             target: request.and_then(|request| text(&request.target)),
             host: request.and_then(|request| text(&request.host)),
-            version: versions
-                .into_iter()
-                .find(|version| *version != HttpVersion::UNKNOWN)
-                .map(|version| version.to_string()),
+            version: exchange.version().map(|version| version.to_string()),
             request_frame: asked.map(|message| message.first.frame.0),
             request_file: asked_at.and_then(|place| place.0),
             request_frame_in_file: asked_at.and_then(|place| place.1),
@@ -808,8 +800,7 @@ impl<'a> ExchangeRow<'a> {
             response_frame_in_file: answered_at.and_then(|place| place.1),
             outcome: outcome.map(Outcome::name),
             expected: exchange.response_expected(),
-            // If a response never came, nothing was received, unless the capture lost it.
-            received: (outcome.is_some() && seen).then(|| answered.map_or(0, Message::received)),
+            received: exchange.response_received(outcome),
             waited_ms: exchange.waited().map(millis),
             request_last_frame: asked.map(|message| message.last.frame.0),
             response_last_frame: answered.map(|message| message.last.frame.0),

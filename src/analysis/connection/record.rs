@@ -340,6 +340,18 @@ impl Connection {
         pair.filter(|(client, server)| client != server)
     }
 
+    /// This side's own close, if the other side had closed long before and it knew nothing of that
+    /// ([`Teardown::unheard`]).
+    pub(crate) fn unaware_close(&self, who: Who) -> Option<FrameRef> {
+        let other = match who {
+            Who::Client => By::Server,
+            Who::Server => By::Client,
+        };
+        let own = [self.fin[who as usize], self.reset[who as usize]];
+        let own = own.into_iter().flatten().map(|it| it.frame_ref).min();
+        own.filter(|_| self.teardown.unheard && self.teardown.by == other)
+    }
+
     /// Whether only the turns of both sides show what was asked and answered.
     #[must_use]
     pub fn is_presumed(&self) -> bool {

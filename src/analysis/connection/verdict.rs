@@ -25,7 +25,7 @@ const SILENT_FOR: Duration = Duration::from_millis(600);
 const QUEUED: Duration = Duration::from_millis(200);
 /// The longest that two segments that cross are taken to be apart where the round trip is not known: the first timeout of
 /// a retransmission (RFC 6298 §2.1).
-const ROUND_TRIP: Duration = Duration::from_secs(1);
+const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(1);
 /// A SYN sent this long before the end of the capture should have been answered (RFC 6298 §2.1: the first
 /// retransmission comes after one second).
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
@@ -266,26 +266,29 @@ fn one_was_lost(
     if !a.passage.is_lost() && !b.passage.is_lost() || a.knew_fin || b.knew_fin {
         return None;
     }
-    let caller = live.pair.peer(client);
-    let opened = caller.syn().zip(caller.first_ack());
-    let round_trip = opened.map_or(ANSWERED_WITHIN, |(syn, ack)| ack.time.since(syn.time));
-    let (a, b) = (a.frame_ref.time, b.frame_ref.time);
-    if b.since(a) > round_trip {
-        Some(FlowEnd::A)
-    } else if a.since(b) > round_trip {
-        Some(FlowEnd::B)
-    } else {
-        None
-    }
+    earlier(a, b, round_trip(live, client).unwrap_or(LONGEST_ROUND_TRIP))
 }
 
 /// How long two segments that cross can be apart where they are captured: a round trip, with as much again for queues.
-/// The first SYN and the ACK of the answer are a round trip apart at any point of the way.
 fn crossing_time(live: &ConnectionTracker, client: FlowEnd) -> Duration {
+    round_trip(live, client).map_or(LONGEST_ROUND_TRIP, |it| 2 * it + QUEUED)
+}
+
+/// The first SYN and the ACK of the answer are a round trip apart at any point of the way.
+fn round_trip(live: &ConnectionTracker, client: FlowEnd) -> Option<Duration> {
     let caller = live.pair.peer(client);
-    match (caller.syn(), caller.first_ack()) {
-        (Some(syn), Some(ack)) => 2 * ack.time.since(syn.time) + QUEUED,
-        _ => ROUND_TRIP,
+    Some(caller.first_ack()?.time.since(caller.syn()?.time))
+}
+
+/// Which of two closes is the earlier one, if more time than this lies between them.
+fn earlier(a: &CloseEvent, b: &CloseEvent, apart: Duration) -> Option<FlowEnd> {
+    let (a, b) = (a.frame_ref.time, b.frame_ref.time);
+    if b.since(a) > apart {
+        Some(FlowEnd::A)
+    } else if a.since(b) > apart {
+        Some(FlowEnd::B)
+    } else {
+        None
     }
 }
 
@@ -310,12 +313,7 @@ fn who_was_first(
         _ => {}
     }
     // The earlier one was lost on the way to the other side: what is sent later did not cross it.
-    if is_apart(a, b, crossing) {
-        let first = if a.frame_ref <= b.frame_ref {
-            FlowEnd::A
-        } else {
-            FlowEnd::B
-        };
+    if let Some(first) = earlier(a, b, crossing) {
         return (first, Closer::Unheard);
     }
     match (a.kind, b.kind) {
@@ -334,12 +332,6 @@ fn who_was_first(
             Closer::End,
         ),
     }
-}
-
-/// Whether so much time lies between two closes that they cannot have crossed.
-fn is_apart(a: &CloseEvent, b: &CloseEvent, crossing: Duration) -> bool {
-    let (a, b) = (a.frame_ref.time, b.frame_ref.time);
-    a.max(b).since(a.min(b)) > crossing
 }
 
 fn role(end: FlowEnd, client: FlowEnd) -> Who {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::coding::{CodingFault, ContentCoding};
 use super::fault::Fault;
 use super::fields::{Field, FieldName};
+use super::message::HttpVersion;
 use super::message::{Message, MessageProgress, Method};
 use super::passed_on::PassedOn;
 use super::stream::{H2Stream, Party};
@@ -204,6 +205,22 @@ impl Exchange {
     pub fn status(&self) -> Option<u16> {
         let status = self.response.as_ref()?.status;
         (status != 0).then_some(status)
+    }
+
+    /// The version that its messages name, if one does.
+    pub(crate) fn version(&self) -> Option<HttpVersion> {
+        let request = self.request.as_ref().map(|it| it.message.version);
+        let response = self.response.as_ref().map(|it| it.message.version);
+        let mut known = request.into_iter().chain(response);
+        known.find(|it| *it != HttpVersion::UNKNOWN)
+    }
+
+    /// Bytes of the response's body that came; `None` if that is not known. If a response never came, nothing was
+    /// received, unless the capture lost it. `outcome` is what came of the exchange.
+    pub(crate) fn response_received(&self, outcome: Option<Outcome>) -> Option<u64> {
+        let response = self.response.as_ref().map(|it| &it.message);
+        let seen = response.is_none_or(|it| it.progress != MessageProgress::Unseen);
+        (outcome.is_some() && seen).then(|| response.map_or(0, Message::received))
     }
 
     /// Time from the last byte of the request to the first byte of the final response. Zero if the response came before

@@ -4,9 +4,9 @@ use std::io;
 
 use super::cells::{Cells, Table};
 use crate::analysis::connection::Connection;
-use crate::protocol::http::{Exchange, HttpVersion, Message, MessageProgress, Outcome};
+use crate::protocol::http::{Exchange, Message, Outcome};
 use crate::report::view::View;
-use crate::report::wording::terms;
+use crate::report::wording::terms::{self, millis};
 
 const COLUMNS: [&str; 31] = [
     "connection",
@@ -65,9 +65,6 @@ fn row<'a>(
     let answered = response.map(|it| &it.message);
     let outcome = exchange.outcome(terms::ending(connection));
     let rules: Vec<_> = view.findings(connection).map(|it| it.rule).collect();
-    let mut versions = asked.into_iter().chain(answered).map(|it| it.version);
-    let version = versions.find(|it| *it != HttpVersion::UNKNOWN);
-    let seen = answered.is_none_or(|it| it.progress != MessageProgress::Unseen);
     let mut row = Cells::new();
     row.value(connection.id);
     row.value(number);
@@ -78,16 +75,14 @@ fn row<'a>(
     row.text(exchange.method());
     row.text(request.and_then(|it| Some(it.target.as_ref()?.as_bytes())));
     row.text(request.and_then(|it| Some(it.host.as_ref()?.as_bytes())));
-    row.known(version);
+    row.known(exchange.version());
     message(&mut row, asked, view);
     row.known(exchange.status());
     message(&mut row, answered, view);
     row.word(outcome.map(Outcome::name));
     row.known(exchange.response_expected());
-    let received = answered.map_or(0, Message::received);
-    row.known((outcome.is_some() && seen).then_some(received));
-    let waited = exchange.waited();
-    row.known(waited.map(|it| it.as_nanos() as f64 / 1e6));
+    row.known(exchange.response_received(outcome));
+    row.known(exchange.waited().map(millis));
     row.text(request.and_then(|it| Some(it.user_agent.as_ref()?.as_bytes())));
     row.text(response.and_then(|it| Some(it.server.as_ref()?.as_bytes())));
     row.word(exchange.closes().map(terms::close_sign));

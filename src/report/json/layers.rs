@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::legs::ExchangeLegs;
-use super::row::{BothSides, JsonTime, millis, text};
+use super::row::{BothSides, JsonTime, text};
 use crate::analysis::connection::{Connection, Who};
 use crate::analysis::hosts::Legs;
 use crate::base::escape::escape;
@@ -15,6 +15,7 @@ use crate::protocol::dialogue::AppProtocol;
 use crate::protocol::h2;
 use crate::protocol::http::{ErrorCode, Exchange, H2Stream, Party};
 use crate::protocol::websocket;
+use crate::report::wording::terms::millis;
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

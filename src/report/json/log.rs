@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::row::{JsonTime, millis};
+use super::row::JsonTime;
 use crate::analysis::connection::Who;
 use crate::base::escape::escape;
 use crate::base::time::Timestamp;
@@ -13,6 +13,7 @@ use crate::logs::{
     Compared, LeftBecause, LeftLine, LineKind, LogComparison, LogLine, LogRow as Joined,
 };
 use crate::report::view::View;
+use crate::report::wording::terms::millis;
 
 /// A log, compared with the capture.
 #[derive(Serialize)]

@@ -7,7 +7,6 @@ use crate::protocol::http::SharedText;
 use crate::report::wording::moment;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
-use std::time::Duration;
 
 /// A value for each side.
 #[derive(Serialize)]
@@ -39,8 +38,4 @@ impl Serialize for JsonTime {
 
 pub(super) fn text(text: &Option<SharedText>) -> Option<Cow<'_, str>> {
     text.as_ref().map(|text| escape(text.as_bytes()))
-}
-
-pub(super) fn millis(span: Duration) -> f64 {
-    span.as_nanos() as f64 / 1e6
 }

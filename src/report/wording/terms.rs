@@ -1,9 +1,16 @@
 //! The terms of the machine-readable formats for the types of the layers below.
 
+use std::time::Duration;
+
 use crate::analysis::connection::{By, Connection, How, Opening, Roles, Standing};
 use crate::analysis::hosts::RangeBasis;
 use crate::base::passage::Passage;
 use crate::protocol::http::{CloseSign, ConnectionEnd, Protocol};
+
+/// A duration in milliseconds.
+pub(crate) fn millis(span: Duration) -> f64 {
+    span.as_nanos() as f64 / 1e6
+}
 
 /// Who began the close; `None` while nobody has.
 #[must_use]

@@ -14,7 +14,6 @@ use crate::analysis::connection::{
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Quote;
-use crate::base::time::Timestamp;
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{
     Exchange, FieldName, Framing, Message, MessageProgress, Method, Protocol,
@@ -552,22 +551,14 @@ fn within_chunk(exchange: &Exchange) -> bool {
 }
 
 /// The client closed before it had its response.
-/// When the client closed, where it closed without the server's having done so, as far as it knew.
-fn left_at(connection: &Connection) -> Timestamp {
-    let client = Who::Client as usize;
-    let own = [connection.fin[client], connection.reset[client]];
-    let own = own.into_iter().flatten().map(|it| it.frame_ref.time).min();
-    let unheard = connection.teardown.unheard && connection.teardown.by == By::Server;
-    own.filter(|_| unheard).unwrap_or(connection.teardown.at)
-}
-
 fn left(
     connection: &Connection,
     request: &Message,
     response: Option<&Message>,
     headless: bool,
 ) -> Vec<WireEvent> {
-    let closed = left_at(connection);
+    let unaware = connection.unaware_close(Who::Client);
+    let closed = unaware.map_or(connection.teardown.at, |it| it.time);
     // What was captured after the client had closed did not reach its application.
     let response = response.filter(|it| it.first.time <= closed);
     let server = &connection.sent[Who::Server as usize];

@@ -2,7 +2,6 @@
 
 use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Who};
 use crate::base::certainty::Certainty;
-use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::Exchange;
 use crate::rules::classify::{EndingKind, announced, ending, is_open_ended};
 use crate::rules::measured_time;
@@ -174,14 +173,6 @@ fn one_sided(connection: &Connection) -> Option<Verdict> {
     Some(verdict)
 }
 
-/// The client's own close, if it had not received the server's RST then.
-fn own_close(connection: &Connection) -> Option<FrameRef> {
-    let client = Who::Client as usize;
-    let own = [connection.fin[client], connection.reset[client]];
-    let own = own.into_iter().flatten().map(|it| it.frame_ref).min();
-    own.filter(|_| connection.teardown.unheard)
-}
-
 fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: usize) -> Diagnosis {
     let teardown = &connection.teardown;
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
@@ -219,7 +210,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     if kind == ResetKind::NoSocket {
         message.say("The form of the RST shows that the server had closed its socket before.");
     }
-    if let Some(closed) = own_close(connection) {
+    if let Some(closed) = connection.unaware_close(Who::Client) {
         message.say(sentence!(
             "The client did not receive the RST: it closed {} later without knowing of it.",
             closed.time.since(teardown.at)
