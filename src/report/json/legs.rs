@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::analysis::hosts::{ExchangeId, Leg, Legs};
 
 /// What is said beside an exchange.
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ExchangeLegs {
     /// Its name: `3.1` for the first exchange of connection 3.

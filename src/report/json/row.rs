@@ -2,6 +2,8 @@
 
 use crate::analysis::connection::Who;
 use crate::base::escape::escape;
+use crate::base::frame_ref::{FrameNames, FrameNumber};
+use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 use crate::protocol::http::SharedText;
 use crate::report::wording::moment;
@@ -38,4 +40,42 @@ impl Serialize for JsonTime {
 
 pub(super) fn text(text: &Option<SharedText>) -> Option<Cow<'_, str>> {
     text.as_ref().map(|text| escape(text.as_bytes()))
+}
+
+/// Which frame of which file a frame is.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct PlaceRow {
+    /// Its index in `capture.files`.
+    pub(super) file: Option<usize>,
+    /// The frame's number in that file, from 1.
+    pub(super) frame_in_file: Option<u64>,
+}
+
+impl PlaceRow {
+    pub(super) fn new(frame: FrameNumber, frames: &FrameNames) -> Self {
+        let place = frames.place(frame);
+        Self {
+            file: place.map(|(file, _)| file),
+            frame_in_file: place.map(|(_, own)| own),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct EndpointRow {
+    /// IPv4 or IPv6 address.
+    ip: std::net::IpAddr,
+    /// TCP port.
+    port: u16,
+}
+
+impl EndpointRow {
+    pub(super) const fn new(endpoint: Endpoint) -> Self {
+        Self {
+            ip: endpoint.ip,
+            port: endpoint.port,
+        }
+    }
 }

@@ -12,14 +12,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::capture::{CaptureRow, SkippedRow};
+use super::connection::{ConnectionRow, ErrorRow, ErrorRows};
+use super::finding::FindingRow;
 use super::log::LogRow;
 use super::row::JsonTime;
 use super::search_result::{IgnoredRow, SearchRow};
 use super::vantage::VantageRow;
-use super::{
-    CaptureRow, ConnectionRow, ErrorRow, ErrorRows, FindingRow, ReportHead, SkippedRow, SocketsRow,
-    ToolRow,
-};
+use super::{ReportHead, SocketsRow, ToolRow};
 use crate::report::comparison::json::ComparisonRow;
 
 /// Who hung up, and why: the end of every TCP connection in a packet capture. Fields may be added; one that is here
