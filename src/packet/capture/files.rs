@@ -9,7 +9,7 @@
 //! small one is read whole and closed, a larger one in the smaller pieces the more there are ([`BUFFERED`]), and few are
 //! open at once ([`FileHandles`]).
 
-use crate::base::frame_ref::{FrameNumber, FrameRun};
+use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Loss;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -21,6 +21,7 @@ use super::frame::{Batch, Fill, FrameSlot, Source};
 use super::handles::FileHandles;
 use super::input::Input;
 use super::reader::FileReader;
+use super::runs::RunLog;
 use super::summary::FileSummary;
 use crate::base::time::Timestamp;
 
@@ -118,14 +119,8 @@ pub(crate) struct Files {
     next_number: u64,
     chunk: usize,
     stopped: bool,
-    /// The runs recorded, and the file and the difference of numbers of the last one.
-    runs: usize,
-    max_runs: usize,
-    last_run: Option<(usize, u64)>,
+    runs: RunLog,
 }
-
-/// Runs of frames that are recorded, of all files: 32 MB.
-pub(crate) const MAX_RUNS: usize = 2 << 20;
 
 /// A file that has been probed and closed again.
 struct ClosedFile {
@@ -185,9 +180,7 @@ impl Files {
             next_number: 1,
             chunk: chunk.unwrap_or(CHUNK),
             stopped: false,
-            runs: 0,
-            max_runs: MAX_RUNS,
-            last_run: None,
+            runs: RunLog::default(),
         };
         while let Some(input) = inputs.next() {
             let input = input?;
@@ -370,27 +363,9 @@ impl Files {
     /// Records that the frame with this number in the batch is the file's own of this number, if it does not go on from the
     /// run before.
     fn record(&mut self, index: usize, nth: u32, own: u64) {
-        let first = self.next_number + u64::from(nth);
-        let run = (index, first.wrapping_sub(own));
-        if self.summaries.len() < 2 || self.last_run == Some(run) {
-            return;
-        }
-        self.last_run = Some(run);
-        if let Some(summary) = self.summaries.get_mut(index) {
-            if self.runs >= self.max_runs {
-                if self.runs == self.max_runs {
-                    self.runs += 1;
-                    let first = FrameNumber(first);
-                    let own = FrameRun::UNKNOWN;
-                    summary.runs.push(FrameRun { first, own });
-                }
-                summary.more_runs += 1;
-                return;
-            }
-            self.runs += 1;
-            let first = FrameNumber(first);
-            summary.runs.push(FrameRun { first, own });
-        }
+        let first = FrameNumber(self.next_number + u64::from(nth));
+        self.runs
+            .record(&mut self.summaries, first, Some((index, own)));
     }
 
     /// Whether the next step may block on a pipe that has no data yet.
@@ -477,7 +452,7 @@ mod tests {
         let path = Path::new("captures/reset-before-response.pcap");
         let mut files =
             Files::open([Input::open(path), Input::open(path)], None).expect("captures");
-        files.max_runs = 2;
+        files.runs = RunLog::up_to(2);
         let mut batch = Batch::default();
         while !matches!(files.fill(&mut batch), Ok(Fill::End) | Err(_)) {}
         let beyond: u64 = files.files().iter().map(|it| it.more_runs).sum();

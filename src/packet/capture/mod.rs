@@ -28,6 +28,7 @@ mod reader;
 mod recent;
 mod record;
 mod recording;
+mod runs;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -37,7 +38,6 @@ mod write;
 pub(crate) use aside::aside;
 pub(crate) use begun::begun;
 pub use error::CaptureError;
-pub(crate) use files::MAX_RUNS;
 pub(crate) use files::read_numbered;
 pub use files::{OpenOptions, open, read};
 pub use frame::{Batch, Fill, Frame, LinkType, Source};
@@ -48,6 +48,7 @@ pub use live::{LiveOptions, NamedInterface, default_interface, interfaces, live}
 pub use recent::{Recent, RecentLimits};
 pub(crate) use recording::numbered;
 pub use recording::{Recording, Rotation};
+pub(crate) use runs::{MAX_RUNS, RunLog};
 pub use summary::{Damage, FileSummary, Interface, SecretsBlock, frame_names};
 pub(crate) use summary::{MAX_COMMENTS, MAX_INTERFACES, MAX_NAMES, MAX_SECRET_BYTES};
 pub(crate) use wrapped::{Wrap, wrapped};

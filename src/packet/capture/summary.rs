@@ -106,6 +106,30 @@ pub struct SecretsBlock {
 }
 
 impl FileSummary {
+    /// Takes over what a source says of this file, after it has read more of it; the runs and the place stay.
+    pub(crate) fn follow(&mut self, file: &Self) {
+        /// Nothing is ever taken out of these.
+        fn extend<T: Clone>(known: &mut Vec<T>, all: &[T]) {
+            known.extend_from_slice(all.get(known.len()..).unwrap_or_default());
+        }
+        extend(&mut self.interfaces, &file.interfaces);
+        extend(&mut self.comments, &file.comments);
+        extend(&mut self.names, &file.names);
+        extend(&mut self.secrets, &file.secrets);
+        *self = Self {
+            path: file.path.clone(),
+            format: file.format,
+            packets: file.packets,
+            bytes: file.bytes,
+            damage: file.damage.clone(),
+            damages: file.damages,
+            passed_over: file.passed_over,
+            left_out: file.left_out,
+            lost: file.lost,
+            ..std::mem::take(self)
+        };
+    }
+
     pub(crate) fn note_damage(&mut self, offset: u64, reason: impl Into<String>) {
         self.damages += 1;
         if self.damage.is_none() {

@@ -19,7 +19,7 @@ use crate::base::frame_ref::{FrameNumber, FrameRun};
 use crate::base::net::{Flags, Loss};
 use crate::base::passage::{Passage, Vantage};
 use crate::base::time::Timestamp;
-use crate::packet::capture::{Batch, CaptureError, FileSummary, Fill, Frame, MAX_RUNS, Source};
+use crate::packet::capture::{Batch, CaptureError, FileSummary, Fill, Frame, RunLog, Source};
 
 /// How long a frame waits for its counterpart, at least; four round trips between the places if that is more.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -50,10 +50,7 @@ pub(super) struct Union {
     files: Vec<FileSummary>,
     /// Of each side, the index in `files` of each of its files.
     indexes: [Vec<usize>; 2],
-    /// The runs recorded, and those that are not; the file and the difference of numbers of the last one.
-    runs: usize,
-    more_runs: u64,
-    last_run: Option<(usize, u64)>,
+    runs: RunLog,
     counts: [Vantage; 2],
     stopped: bool,
     bytes: Vec<u8>,
@@ -94,9 +91,7 @@ impl Union {
             next_number: 1,
             files: vec![FileSummary::default(); files],
             indexes: indexes.map(<[usize]>::to_vec),
-            runs: 0,
-            more_runs: 0,
-            last_run: None,
+            runs: RunLog::default(),
             counts: [vantage(0, None), vantage(number, Some(clock))],
             stopped: false,
             bytes: Vec::new(),
@@ -386,39 +381,11 @@ impl Union {
             data,
             ..frame
         });
-        self.record(item.side, own);
+        let first = FrameNumber(self.next_number);
+        let place = self.origin(item.side, own);
+        self.runs.record(&mut self.files, first, place);
         self.next_number += 1;
         self.feeds[item.side].release(item);
-    }
-
-    /// Records which frame of which file the next number is.
-    fn record(&mut self, side: Side, number: FrameNumber) {
-        let Some((file, own)) = self.origin(side, number) else {
-            return;
-        };
-        let run = (file, self.next_number.wrapping_sub(own));
-        if self.last_run == Some(run) {
-            return;
-        }
-        self.last_run = Some(run);
-        if let Some(summary) = self.files.get_mut(file) {
-            if self.runs >= MAX_RUNS {
-                if self.runs == MAX_RUNS {
-                    self.runs += 1;
-                    summary.runs.push(FrameRun {
-                        first: FrameNumber(self.next_number),
-                        own: FrameRun::UNKNOWN,
-                    });
-                }
-                self.more_runs += 1;
-                return;
-            }
-            self.runs += 1;
-            summary.runs.push(FrameRun {
-                first: FrameNumber(self.next_number),
-                own,
-            });
-        }
     }
 
     /// The file of a frame of one side, and its number in it.
@@ -445,7 +412,6 @@ impl Union {
                 let Some(summary) = self.files.get_mut(*index) else {
                     continue;
                 };
-                let runs = std::mem::take(&mut summary.runs);
                 // What a place further down has found out about its own files stays.
                 let vantage = match file.vantage {
                     Some(inner) if side == BASE && inner.place > 0 => inner,
@@ -458,12 +424,8 @@ impl Union {
                     },
                     None => self.counts[side],
                 };
-                *summary = FileSummary {
-                    runs,
-                    more_runs: file.more_runs + if *index == 0 { self.more_runs } else { 0 },
-                    vantage: Some(vantage),
-                    ..file.clone()
-                };
+                summary.follow(file);
+                summary.vantage = Some(vantage);
             }
         }
     }
