@@ -55,6 +55,14 @@ fn what_a_capture_could_make_the_program_do_is_refused() {
         &["report", RESET, "-o", out.to_str().unwrap()],
         &["ladder", RESET],
         &["live", "--headless", "-i", "lo", "--duration", "100ms"],
+        &[
+            "run",
+            "-i",
+            "lo",
+            "-d",
+            out.parent().unwrap().to_str().unwrap(),
+            "true",
+        ],
     ] {
         let mut program = program(arguments);
         program.env("HANGUP_PROVOKE_ATTEMPTS", "1");

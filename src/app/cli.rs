@@ -7,6 +7,7 @@
 //! accepted: `-r FILE`, `-n`, `--json`.
 
 use super::cli_examples as examples;
+pub use super::cli_run::RunArgs;
 use super::cli_values::{numbers, ports, size, time, time_or_none};
 use super::options::{AnalysisOptions, IgnoreFile, Records};
 use crate::rules::Severity;
@@ -41,11 +42,11 @@ pub struct Cli {
     pub screen: ScreenArgs,
 }
 
-const INPUT: &str = "Input";
+pub(super) const INPUT: &str = "Input";
 const CHOICE: &str = "What is reported";
 const HOSTS: &str = "About the hosts";
-const OUTPUT: &str = "Output";
-const FILES: &str = "Files";
+pub(super) const OUTPUT: &str = "Output";
+pub(super) const FILES: &str = "Files";
 
 const EXIT: &str = "Exit status: 0 done; 1 a finding was at least as bad as --fail-on; 2 the work could not be done.\n\
     A damaged or cut capture is analysed as far as it goes; the report says so.";
@@ -79,6 +80,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Capture on a network interface, and show what ends and why
     Live(LiveArgs),
+    /// Run a command, capture meanwhile, and keep the packets if something failed
+    Run(RunArgs),
     /// List the interfaces that can be captured on, and what is missing
     Interfaces,
     /// Print a rule's page, or what an error text, a code or a log line may mean on the wire

@@ -58,6 +58,13 @@ Examples:
   sudo hangup live -i any --headless --duration 10m -w x.pcapng
   sudo hangup live --keep 1m30s            write packets only when something is found";
 
+/// `hangup run --help`.
+pub(super) const RUN: &str = "\
+Examples:
+  hangup run -- npm test
+  hangup run --filter 'tcp port 8080' --junit hangup.xml -- cargo test
+  hangup run -i any -d traces --fail-on warning -- ./integration-tests";
+
 /// `hangup explain --help`.
 pub(super) const EXPLAIN: &str = "\
 Examples:
@@ -73,6 +80,7 @@ pub(super) fn of(command: Option<&str>) -> Option<&'static str> {
         Some("ladder") => Some(LADDER),
         Some("diff") => Some(DIFF),
         Some("live") => Some(LIVE),
+        Some("run") => Some(RUN),
         Some("explain") => Some(EXPLAIN),
         Some(_) => None,
     }
@@ -94,7 +102,7 @@ mod tests {
     /// What the examples show can be typed.
     #[test]
     fn the_examples_are_commands() {
-        for text in [PROGRAM, REPORT, LADDER, DIFF, LIVE, EXPLAIN] {
+        for text in [PROGRAM, REPORT, LADDER, DIFF, LIVE, RUN, EXPLAIN] {
             for line in text.lines().skip(1) {
                 let command = line.rsplit("| hangup").next().unwrap_or_default();
                 let command = match line.contains("| hangup") {

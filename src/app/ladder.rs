@@ -7,7 +7,7 @@
 //!
 //! What the first pass decrypted comes from the connection's record; the second pass decrypts nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
@@ -229,13 +229,12 @@ const PICTURED: u64 = 200_000;
 
 /// Rereads a report's typical cases for their ladders, if the input can be read again.
 pub(super) fn pictures(
-    asked: &cli::ReadArgs,
+    files: &[PathBuf],
     open: &OpenOptions,
     keys: &KeyStore,
     snapshot: &Snapshot,
 ) -> Vec<Arc<ConnectionTranscript>> {
     let again = |path: &Path| path.metadata().is_ok_and(|it| it.is_file());
-    let files = asked.files();
     if !files.iter().all(|it| again(it)) {
         return Vec::new();
     }
@@ -250,7 +249,7 @@ pub(super) fn pictures(
         .filter_map(|it| snapshot.connection_summary(it.id));
     let wanted: Vec<ConnectionSummary> = wanted.copied().collect();
     // If a file was removed in the meantime, the report has no ladders.
-    let read = places::open(&files, open).ok().and_then(|mut source| {
+    let read = places::open(files, open).ok().and_then(|mut source| {
         ConnectionTranscript::read_many(&mut *source, &wanted, Some(keys), last).ok()
     });
     read.unwrap_or_default().into_iter().map(Arc::new).collect()

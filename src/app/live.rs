@@ -126,7 +126,7 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
 }
 
 /// The wall-clock time; captured packets are stamped by the same clock.
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     Timestamp::default().after(since.unwrap_or(Duration::ZERO))
 }
@@ -182,7 +182,7 @@ fn with_permission_hint(error: CaptureError) -> anyhow::Error {
 }
 
 /// This program, as a shell finds it: sudo does not look where a user's programs are.
-fn program() -> String {
+pub(super) fn program() -> String {
     std::env::current_exe().map_or_else(|_| "hangup".to_owned(), shell_word)
 }
 
@@ -195,7 +195,7 @@ fn typed_again() -> String {
         .join(" ")
 }
 
-fn setcap() -> String {
+pub(super) fn setcap() -> String {
     format!("sudo setcap cap_net_raw+ep {}", program())
 }
 

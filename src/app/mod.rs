@@ -9,6 +9,8 @@ pub mod cli;
 #[cfg(feature = "cli")]
 mod cli_examples;
 #[cfg(feature = "cli")]
+mod cli_run;
+#[cfg(feature = "cli")]
 mod cli_values;
 #[cfg(feature = "ui")]
 mod clipboard;
@@ -45,6 +47,8 @@ pub mod run;
 mod sandbox;
 mod selection;
 pub mod session;
+#[cfg(all(feature = "cli", feature = "live"))]
+mod supervise;
 #[cfg(feature = "cli")]
 mod system;
 mod told;

@@ -227,13 +227,18 @@ pub(super) fn refuse_to_overwrite_inputs(inputs: &[PathBuf], output: &Path) -> R
 
 /// `NO_COLOR` counts if it is not empty (<https://no-color.org>); the command line takes precedence.
 pub(super) fn wants_color(when: cli::ColorArg, to_stdout: bool) -> bool {
+    colored(when, to_stdout && io::stdout().is_terminal())
+}
+
+/// The same for any output that is a terminal or not.
+pub(super) fn colored(when: cli::ColorArg, is_terminal: bool) -> bool {
     match when {
         cli::ColorArg::Always => true,
         cli::ColorArg::Never => false,
         cli::ColorArg::Auto => {
             let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
             let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-            to_stdout && io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
+            is_terminal && !set("NO_COLOR") && !dumb
         }
     }
 }

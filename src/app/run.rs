@@ -15,8 +15,6 @@ use clap::Parser as _;
 use super::analysis::Analysis;
 use super::cli::{self, Cli, Command};
 use super::headless::Until;
-#[cfg(feature = "live")]
-use super::live;
 use super::output::{
     FAILED, begin, exit_code, format, is_broken_pipe, options, print, refuse_to_overwrite_inputs,
     wants_color, write_report,
@@ -27,6 +25,8 @@ use super::session::Session;
 use super::{cli_examples, diff, headless, interrupt, ladder, mistakes, sandbox};
 #[cfg(feature = "ui")]
 use super::{clipboard_helper, tui, tui_loop};
+#[cfg(feature = "live")]
+use super::{live, supervise};
 
 use crate::base::escape::escape;
 use crate::knowledge;
@@ -42,6 +42,10 @@ pub fn run_typed(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         [] | [_] => return mistakes::welcome(),
         #[cfg(feature = "ui")]
         [_, word] if word == clipboard_helper::ARGUMENT => return clipboard_helper::serve(),
+        #[cfg(feature = "live")]
+        [program, word, rest @ ..] if word == supervise::ARGUMENT => {
+            return supervise::record(std::iter::once(program).chain(rest));
+        }
         [_, one, other] if is_version(one, other) || is_version(other, one) => return version(),
         _ => {}
     }
@@ -61,23 +65,26 @@ pub fn run(cli: Cli) -> ExitCode {
     match carry_out(cli) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            let mut message = error.to_string();
-            for cause in error.chain().skip(1).map(ToString::to_string) {
-                // Some errors already include their cause in their message.
-                if !message.contains(&cause) {
-                    message += &format!(": {cause}");
-                }
-            }
-            message = mistakes::without_system_number(&message);
-            if let Some(way_out) = mistakes::way_out(&error, bare.as_deref()) {
-                message += &format!("; {way_out}");
-            }
-            // If standard error is closed, the exit status is the only report.
-            let _ = writeln!(io::stderr(), "hangup: {}", escape(message.as_bytes()));
-            ExitCode::from(FAILED)
+        Err(error) => failed(&error, bare.as_deref()),
+    }
+}
+
+/// Says why a command failed, and what to do about it. `bare`: the first word, if it is a file and no command.
+pub(super) fn failed(error: &anyhow::Error, bare: Option<&str>) -> ExitCode {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Some errors already include their cause in their message.
+        if !message.contains(&cause) {
+            message += &format!(": {cause}");
         }
     }
+    message = mistakes::without_system_number(&message);
+    if let Some(way_out) = mistakes::way_out(error, bare) {
+        message += &format!("; {way_out}");
+    }
+    // If standard error is closed, the exit status is the only report.
+    let _ = writeln!(io::stderr(), "hangup: {}", escape(message.as_bytes()));
+    ExitCode::from(FAILED)
 }
 
 fn carry_out(cli: Cli) -> Result<ExitCode> {
@@ -112,9 +119,11 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
             live::live(&asked)
         }
         #[cfg(feature = "live")]
+        Some(Command::Run(asked)) => supervise::run(&asked),
+        #[cfg(feature = "live")]
         Some(Command::Interfaces) => live::interfaces(),
         #[cfg(not(feature = "live"))]
-        Some(Command::Live(_) | Command::Interfaces) => without_libpcap(),
+        Some(Command::Live(_) | Command::Run(_) | Command::Interfaces) => without_libpcap(),
         Some(Command::Explain(asked)) => explain(&asked),
         Some(Command::Rules { word }) => catalogue(word.as_deref()),
         Some(Command::Completions { shell }) => completions(shell),
@@ -215,7 +224,7 @@ fn report_on(
     drop(progress);
     if matches!(format, report::Format::Text | report::Format::Markdown) {
         analysis.snapshot.drawn =
-            ladder::pictures(asked, &open, &analysis.keys, &analysis.snapshot);
+            ladder::pictures(&files, &open, &analysis.keys, &analysis.snapshot);
     }
     let code = exit_code(judged, analysis.worst, &analysis.snapshot);
     write_report(&analysis.snapshot, format, &shown, to)?;

@@ -28,7 +28,7 @@ pub(super) fn confine(needs: &Needs) -> Outcome {
     let _ = rustix::thread::set_no_new_privs(true);
     Outcome {
         landlock: landlock(needs),
-        system_calls: restrict_system_calls(needs.interface.is_some()),
+        system_calls: restrict_system_calls(!needs.interfaces.is_empty()),
     }
 }
 
@@ -65,7 +65,7 @@ fn drop_capabilities(needs: &Needs) {
         let _ = caps::drop(None, CapSet::Bounding, capability);
     }
     #[cfg(feature = "live")]
-    if needs.interface.is_some()
+    if !needs.interfaces.is_empty()
         && super::user::change(
             needs.reads.iter().chain(&needs.reads_in),
             needs.writes_in.iter(),
@@ -126,7 +126,7 @@ fn landlock(needs: &Needs) -> Result<RestrictionStatus, RulesetError> {
         allow(&mut rules, Path::new(device), terminal);
     }
     // libpcap's count of the packets that an interface dropped.
-    if let Some(interface) = &needs.interface {
+    for interface in &needs.interfaces {
         let counters = Path::new("/sys/class/net")
             .join(interface)
             .join("statistics");

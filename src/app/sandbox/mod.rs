@@ -47,8 +47,8 @@ pub(super) struct Needs {
     writes_in: Vec<PathBuf>,
     /// Folders in which an open file gets its name.
     renames_in: Vec<PathBuf>,
-    /// An interface that packets are captured on.
-    interface: Option<String>,
+    /// Interfaces that packets are captured on.
+    interfaces: Vec<String>,
 }
 
 impl Needs {
@@ -122,7 +122,7 @@ impl Needs {
     #[must_use]
     #[cfg(feature = "live")]
     pub(super) fn capturing(mut self, interface: &str) -> Self {
-        self.interface = Some(interface.to_owned());
+        self.interfaces.push(interface.to_owned());
         self
     }
 

@@ -29,6 +29,8 @@ mod recent;
 mod record;
 mod recording;
 mod runs;
+#[cfg(feature = "live")]
+mod side_by_side;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -49,6 +51,8 @@ pub use recent::{Recent, RecentLimits};
 pub(crate) use recording::numbered;
 pub use recording::{Recording, Rotation};
 pub(crate) use runs::{MAX_RUNS, RunLog};
+#[cfg(feature = "live")]
+pub(crate) use side_by_side::side_by_side;
 pub use summary::{Damage, FileSummary, Interface, SecretsBlock, frame_names};
 pub(crate) use summary::{MAX_COMMENTS, MAX_INTERFACES, MAX_NAMES, MAX_SECRET_BYTES};
 pub(crate) use wrapped::{Wrap, wrapped};
