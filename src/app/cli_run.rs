@@ -8,10 +8,10 @@ use clap::Args;
 use super::cli::{FILES, INPUT, JudgingArgs, OUTPUT};
 use super::cli_examples as examples;
 
-const END: &str = "Exit status: that of the command, 128 and the number of the signal that ended it, 127 if it is not there. If\n\
-    it is 0: 1 if a finding was at least as bad as --fail-on, 2 if the packets could not be analysed.\n\
-    Capture and report are kept if the command fails, or if a finding is as bad as --fail-on (else: error).\n\
-    The command runs with the rights of hangup. For capturing without root: sudo setcap cap_net_raw+ep HANGUP";
+const END: &str = "Exit status: the command's; 128 and the number of the signal that ended it; 127 if it is not there.\n\
+    If it is 0: 1 a finding was at least as bad as --fail-on; 2 the packets could not be analysed.\n\
+    Capture and report are kept if the command fails, or on a finding as bad as --fail-on, else error.\n\
+    The command has the rights of hangup. Without root: sudo setcap cap_net_raw+ep HANGUP";
 
 /// `hangup run`.
 #[derive(Args, Clone, Debug)]
@@ -28,7 +28,7 @@ pub struct RunArgs {
     /// An interface; repeatable [default: loopback, and the first that is up]
     #[arg(short, long, value_name = "IFACE", help_heading = INPUT)]
     pub interface: Vec<String>,
-    /// Capture only packets that match this capture filter (BPF), such as 'tcp port 80'
+    /// Capture only packets that match this filter (BPF), such as 'tcp port 80'
     #[arg(long, value_name = "BPF", help_heading = INPUT)]
     pub filter: Option<String>,
     /// Where capture and report go [default: the current directory]
