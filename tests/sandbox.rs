@@ -51,6 +51,7 @@ fn what_a_capture_could_make_the_program_do_is_refused() {
     let out = folder("attempts").join("report.txt");
     for arguments in [
         &["report", RESET][..],
+        &["report", "--each", RESET],
         &["report", RESET, "--filter", "tcp port http"],
         &["report", RESET, "-o", out.to_str().unwrap()],
         &["ladder", RESET],
@@ -172,6 +173,7 @@ fn without_libpcap_only_what_needs_it_fails() {
     assert!(out.contains("libpcap: missing"), "{out}");
     for arguments in [
         &["report", RESET][..],
+        &["report", "--each", RESET],
         &["ladder", RESET],
         &["explain", "connection reset by peer"],
         &["rules"],

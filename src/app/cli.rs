@@ -279,6 +279,9 @@ pub struct ReportArgs {
     /// Where it goes.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Analyse every FILE by itself, and write a line on each
+    #[arg(long, conflicts_with_all = ["follow", "log", "table", "connections"], help_heading = OUTPUT)]
+    pub each: bool,
 }
 
 /// Where a report or a comparison goes, and in which format.

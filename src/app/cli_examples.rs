@@ -34,6 +34,7 @@ Examples:
   hangup report client.pcapng server.pcapng
   hangup report x.pcapng --json | jq '.findings[].summary'
   hangup report x.pcapng --log access.log --log error.log
+  hangup report --each captures/*.pcapng   a line on each, many at once
   hangup report x.pcapng --filter 'host 10.0.0.1 and port 80'
   sudo tcpdump -U -w - 'port 80' | hangup report --follow -";
 

@@ -21,6 +21,8 @@ mod config;
 #[cfg(feature = "cli")]
 mod diff;
 #[cfg(feature = "cli")]
+mod each;
+#[cfg(feature = "cli")]
 mod headless;
 #[cfg(feature = "cli")]
 mod interrupt;

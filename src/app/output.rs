@@ -139,7 +139,7 @@ pub(super) fn begin(path: &Path) -> Result<(NewFile, &Path)> {
     Ok((file, path))
 }
 
-fn not_written(path: &Path) -> String {
+pub(super) fn not_written(path: &Path) -> String {
     format!("{}: the report cannot be written", path.display())
 }
 

@@ -22,7 +22,7 @@ use super::output::{
 use super::progress::ProgressLine;
 use super::sandbox::Needs;
 use super::session::Session;
-use super::{cli_examples, diff, headless, interrupt, ladder, mistakes, sandbox};
+use super::{cli_examples, diff, each, headless, interrupt, ladder, mistakes, sandbox};
 #[cfg(feature = "ui")]
 use super::{clipboard_helper, tui, tui_loop};
 #[cfg(feature = "live")]
@@ -100,7 +100,10 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
         }
         Some(Command::Report(mut asked)) => {
             mistakes::translate(&mut asked.read.filter)?;
-            report(&asked.read, &asked.output)
+            match asked.each {
+                true => each::each(&asked.read, &asked.output),
+                false => report(&asked.read, &asked.output),
+            }
         }
         Some(Command::Ladder(mut asked)) => {
             mistakes::translate(&mut asked.filter)?;

@@ -7,6 +7,7 @@
 mod capture_advice;
 pub mod comparison;
 mod csv;
+mod each;
 mod explain;
 pub mod filter;
 mod finding;
@@ -37,6 +38,7 @@ pub mod wording;
 use std::io::{self, Write};
 
 pub use crate::report::wording::moment::Zone;
+pub use each::{EachFormat, EachLines, EachRow};
 pub use explain::{explanation, not_known};
 pub use ladder_figure::{LadderOptions, ladder_text};
 pub use options::{CsvTable, Format, ReportOptions, Shown, shows_all};

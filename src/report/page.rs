@@ -25,7 +25,7 @@ use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
 use crate::base::net::Skip;
 use crate::base::time::Timestamp;
-use crate::report::snapshot::InputSummary;
+use crate::report::snapshot::{InputSummary, Snapshot};
 use crate::report::wording::connection::{self, story};
 use crate::report::wording::other_packets::{no_tcp, quic};
 use crate::report::wording::outcomes::{OutcomeTally, remark};
@@ -66,6 +66,21 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     page.more(sheet)
 }
 
+/// What came of the connections that are not left out.
+pub(super) fn outcomes(snapshot: &Snapshot) -> OutcomeTally {
+    let mut outcomes = OutcomeTally::default();
+    let ignored = &snapshot.ignored;
+    for connection_summary in &snapshot.summaries {
+        if !ignored.leaves_out(connection_summary.id) {
+            outcomes.add(connection_summary.outcome);
+        }
+    }
+    for ((.., outcome), connections) in &snapshot.summary.given_up.endings {
+        outcomes.add_many(*outcome, *connections);
+    }
+    outcomes
+}
+
 struct Page<'v, 'a> {
     view: &'v View<'a>,
     /// What came of the connections.
@@ -78,19 +93,9 @@ impl<'v, 'a> Page<'v, 'a> {
     fn new(view: &'v View<'a>) -> Self {
         let mut page = Self {
             view,
-            outcomes: OutcomeTally::default(),
+            outcomes: outcomes(view.snapshot),
             missing: 0,
         };
-        let ignored = &view.snapshot.ignored;
-        for connection_summary in &view.snapshot.summaries {
-            if ignored.leaves_out(connection_summary.id) {
-                continue;
-            }
-            page.outcomes.add(connection_summary.outcome);
-        }
-        for ((.., outcome), connections) in &view.snapshot.summary.given_up.endings {
-            page.outcomes.add_many(*outcome, *connections);
-        }
         for connection in &view.snapshot.connections {
             let missing = connection.sent.iter().map(|sent| sent.missing);
             page.missing = missing.fold(page.missing, u64::saturating_add);

@@ -10,57 +10,57 @@ use crate::base::time::Timestamp;
 use crate::report::wording::moment;
 
 /// The table being written.
-pub(super) type Table<'a> = csv::Writer<&'a mut dyn Write>;
+pub(crate) type Table<'a> = csv::Writer<&'a mut dyn Write>;
 
 /// The cells of a row.
-pub(super) struct Cells<'a, const N: usize>(Vec<Cow<'a, str>>);
+pub(crate) struct Cells<'a, const N: usize>(Vec<Cow<'a, str>>);
 
 impl<'a, const N: usize> Cells<'a, N> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Vec::with_capacity(N))
     }
 
     /// A word of this program.
-    pub(super) fn word(&mut self, word: impl Into<Option<&'static str>>) {
+    pub(crate) fn word(&mut self, word: impl Into<Option<&'static str>>) {
         self.0.push(Cow::Borrowed(word.into().unwrap_or_default()));
     }
 
     /// A number, an address, a truth value.
-    pub(super) fn value(&mut self, value: impl Display) {
+    pub(crate) fn value(&mut self, value: impl Display) {
         self.0.push(Cow::Owned(value.to_string()));
     }
 
-    pub(super) fn known<T: Display>(&mut self, value: Option<T>) {
+    pub(crate) fn known<T: Display>(&mut self, value: Option<T>) {
         match value {
             Some(value) => self.value(value),
             None => self.word(None),
         }
     }
 
-    pub(super) fn time(&mut self, at: Option<Timestamp>) {
+    pub(crate) fn time(&mut self, at: Option<Timestamp>) {
         self.known(at.map(moment::rfc3339));
     }
 
     /// The index of the frame's file, and the frame's number there.
-    pub(super) fn place(&mut self, frame: Option<FrameNumber>, frames: &FrameNames) {
+    pub(crate) fn place(&mut self, frame: Option<FrameNumber>, frames: &FrameNames) {
         let place = frame.and_then(|it| frames.place(it));
         self.known(place.map(|(file, _)| file));
         self.known(place.map(|(_, own)| own));
     }
 
     /// Text from packets.
-    pub(super) fn text(&mut self, text: Option<&'a [u8]>) {
+    pub(crate) fn text(&mut self, text: Option<&'a [u8]>) {
         self.0
             .push(uncomputed(text.map_or(Cow::Borrowed(""), escape)));
     }
 
     /// Text of this program, which may quote text from packets.
-    pub(super) fn own_text(&mut self, text: &str) {
+    pub(crate) fn own_text(&mut self, text: &str) {
         let text = uncomputed(harmless(text));
         self.0.push(Cow::Owned(text.into_owned()));
     }
 
-    pub(super) fn write(self, table: &mut Table<'_>) -> io::Result<()> {
+    pub(crate) fn write(self, table: &mut Table<'_>) -> io::Result<()> {
         debug_assert_eq!(self.0.len(), N, "a cell for each column");
         let cells = self.0.iter().map(|cell| cell.as_bytes());
         table.write_record(cells).map_err(io::Error::from)

@@ -11,6 +11,8 @@ mod findings;
 
 use std::io::{self, Write};
 
+pub(crate) use cells::{Cells, Table};
+
 use super::options::CsvTable;
 use super::view::View;
 

@@ -1,7 +1,8 @@
 //! The JSON Schema of the report, made from the types that write it.
 //!
 //! `docs/schema/hangup-report-1.json` describes the object of `-f json`, `docs/schema/hangup-report-1-line.json` a line
-//! of `-f ndjson`, `docs/schema/hangup-diff-1.json` that of `hangup diff`. All are written anew by `HANGUP_REWRITE=1 cargo test --lib json::schema`.
+//! of `-f ndjson`, `docs/schema/hangup-diff-1.json` that of `hangup diff`, `docs/schema/hangup-each-1.json` a line
+//! of `--each`. All are written anew by `HANGUP_REWRITE=1 cargo test --lib json::schema`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use super::search_result::{IgnoredRow, SearchRow};
 use super::vantage::VantageRow;
 use super::{ReportHead, SocketsRow, ToolRow};
 use crate::report::comparison::json::ComparisonRow;
+use crate::report::each::EachRow;
 
 /// Who hung up, and why: the end of every TCP connection in a packet capture. Fields may be added; one that is here
 /// keeps its name and meaning. What is not known is `null`. Text from packets is escaped.
@@ -112,7 +114,7 @@ fn schema_of<T: JsonSchema>() -> Value {
 }
 
 /// All files: the path below `docs/schema`, and the schema.
-fn all() -> [(PathBuf, Value); 3] {
+fn all() -> [(PathBuf, Value); 4] {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema");
     [
         (
@@ -127,6 +129,7 @@ fn all() -> [(PathBuf, Value); 3] {
             folder.join("hangup-diff-1.json"),
             schema_of::<ComparisonRow<'_>>(),
         ),
+        (folder.join("hangup-each-1.json"), schema_of::<EachRow>()),
     ]
 }
 
