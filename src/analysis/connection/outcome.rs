@@ -229,13 +229,13 @@ reasons! {
     /// It was judged before its end, to make room.
     Evicted "evicted" "was judged before its end, to free memory",
     /// It is encrypted.
-    Encrypted "encrypted" "is encrypted up to its end",
+    Encrypted "encrypted" "is encrypted up to the close",
     /// Its session was never open, and nothing was asked in it.
-    NotOpened "not-opened" "ended before its session was open",
+    NotOpened "not-opened" "ended before a session was open",
     /// It is in a protocol that is not read.
     Opaque "opaque" "used a protocol that is not read",
     /// A message breaks the grammar, and what its receiver made of it is not on the wire.
-    Malformed "malformed" "has a message that breaks its grammar",
+    Malformed "malformed" "has a message that breaks the grammar",
     /// The end of a response cannot be told.
     EndUnknown "end-unknown" "has a response of unknown length",
     /// A RST that its host seems not to have sent, with nothing outstanding.

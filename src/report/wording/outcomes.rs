@@ -102,6 +102,7 @@ impl OutcomeTally {
         }
         let told = match (self.failed, self.fine) {
             (0, 0) => match &unknown[..] {
+                [(_, 2, phrase)] => return format!("both connections {phrase}"),
                 [(_, _, phrase)] => return format!("all {} connections {phrase}", number(all)),
                 _ => format!("of {} connections ", number(all)),
             },
@@ -197,12 +198,18 @@ mod tests {
         let fine = ConnectionOutcome::Fine(FineReason::Complete);
         let open = ConnectionOutcome::Unknown(UnknownReason::StillOpen);
         let before = ConnectionOutcome::Unknown(UnknownReason::BeganBefore);
+        let hidden = ConnectionOutcome::Unknown(UnknownReason::Encrypted);
         let lacking = ConnectionOutcome::Unknown(UnknownReason::LostPackets);
-        let cases: [(&[ConnectionOutcome], bool, &str); 14] = [
+        let cases: [(&[ConnectionOutcome], bool, &str); 15] = [
+            (
+                &[hidden; 2],
+                false,
+                "both connections are encrypted up to the close",
+            ),
             (
                 &[open; 2],
                 false,
-                "all 2 connections were still open when the capture ended",
+                "both connections were still open when the capture ended",
             ),
             (
                 &[fine, lacking, lacking],
@@ -229,9 +236,9 @@ mod tests {
             (&[fine; 3], false, "all 3 connections are fine"),
             (&[fine; 3], true, "none of 3 connections failed"),
             (
-                &[before; 2],
+                &[before; 3],
                 false,
-                "all 2 connections began before the capture",
+                "all 3 connections began before the capture",
             ),
             (
                 &[open, before, before],
