@@ -349,7 +349,7 @@ pub(super) fn hidden_wait(
         rule,
         Severity::Error,
         Certainty::Likely,
-        "[Client|# clients] stopped waiting for a response inside TLS",
+        "Client stopped waiting for [a response|# responses] inside TLS",
         message,
     )
     .adds(asked_for(facts))

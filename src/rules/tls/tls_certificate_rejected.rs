@@ -96,7 +96,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         reading.certainty,
-        "[Client refused|# clients refused] the server's certificate",
+        "Client refused the server's certificate[| on # connections]",
         message,
     )
     .adds(asked_for(reading.facts))

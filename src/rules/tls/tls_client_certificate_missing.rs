@@ -100,7 +100,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         reading.certainty,
-        "[Client sent|# clients sent] no certificate, but the server wants one",
+        "[Client sent no certificate, but the server wants one|# connections lack the client certificate that is wanted]",
         message,
     )
     .adds(asked_for(reading.facts))
