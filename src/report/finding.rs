@@ -3,6 +3,7 @@
 
 use super::sheet::Sheet;
 use crate::base::format::capitalised;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
@@ -26,7 +27,7 @@ use crate::protocol::http::{Exchange, SharedText};
 use crate::report::snapshot::Snapshot;
 use crate::report::wording::connection;
 use crate::rules::log_errors::{self, filled};
-use crate::rules::{Finding, Severity};
+use crate::rules::{Finding, Message, Severity};
 
 /// Number ranges of connections, and other hosts, that are listed.
 const MORE: usize = 8;
@@ -96,7 +97,8 @@ pub(super) fn write(
             [] => String::new(),
             ids => format!(" {}.", capitalised(&connections(ids))),
         };
-        sheet.item(&lead, &format!("{}{ids}", happened(cause)).into())?;
+        let told = happened(cause, &section.message(0, &view.snapshot.frames));
+        sheet.item(&lead, &format!("{told}{ids}").into())?;
     }
     Ok(())
 }
@@ -118,22 +120,23 @@ impl FindingWriter<'_, '_> {
         let cause = section.cause();
         let is_note = section.severity() < Severity::Warning;
         sheet.entry(&headline(number, section))?;
-        sheet.detail("", &happened(cause).into())?;
-        for effect in section.parts.iter().skip(1) {
+        let frames = &self.view.snapshot.frames;
+        let message = |nth| section.message(nth, frames);
+        sheet.detail("", &happened(cause, &message(0)).into())?;
+        for (nth, effect) in section.parts.iter().enumerate().skip(1) {
             let line = StyledLine::default()
                 .plain(hedge(effect))
                 .strong(effect.headline());
             let line = match is_apart(cause, effect) {
-                true => line.plain(format!(". {} ", effect.message.happened())),
+                true => line.plain(format!(". {} ", message(nth).happened())),
                 false => line.plain(" "),
             };
             sheet.detail("Also", &line.faint(format!("[{}]", effect.rule)))?;
         }
-        let mut meanings: Vec<&str> = section
-            .parts
-            .iter()
-            .filter(|it| it.id == cause.id || is_apart(cause, it))
-            .map(|it| it.message.meaning())
+        let parts = section.parts.iter().enumerate();
+        let mut meanings: Vec<String> = parts
+            .filter(|(_, it)| it.id == cause.id || is_apart(cause, it))
+            .map(|(nth, _)| message(nth).meaning().to_owned())
             .collect();
         meanings.dedup();
         for meaning in meanings.into_iter().filter(|it| !it.is_empty()) {
@@ -458,8 +461,8 @@ fn connections(ids: &[u32]) -> String {
 }
 
 /// What happened, marked if it is not certain.
-fn happened(finding: &Finding) -> String {
-    format!("{}{}", hedge(finding), finding.message.happened())
+fn happened(finding: &Finding, message: &Message) -> String {
+    format!("{}{}", hedge(finding), message.happened())
 }
 
 const fn hedge(finding: &Finding) -> &'static str {
@@ -519,15 +522,17 @@ fn touched(connection: &Connection) -> Option<String> {
 }
 
 fn fixes(section: &FindingSection<'_>, most: usize, sheet: &mut dyn Sheet) -> io::Result<()> {
-    let mut told: Vec<&str> = Vec::new();
-    let own = section.cause().remedies.iter();
+    let mut told: Vec<Cow<'_, str>> = Vec::new();
+    let own = section.remedies(0).into_iter();
     // A remedy for the effect alone is second best: only the first is listed.
-    let effects = section.parts.iter().skip(1);
-    let effects = effects.filter(|it| is_apart(section.cause(), it));
-    let others: Vec<_> = effects.filter_map(|it| it.remedies.first()).collect();
+    let effects = section.parts.iter().enumerate().skip(1);
+    let effects = effects.filter(|(_, it)| is_apart(section.cause(), it));
+    let others: Vec<_> = effects
+        .filter_map(|(nth, _)| section.remedies(nth).into_iter().next())
+        .collect();
     let room = most.saturating_sub(others.len().min(1)).max(1);
     for remedy in own.take(room).chain(others).take(most) {
-        if !told.contains(&remedy.as_str()) {
+        if !told.contains(&remedy) {
             told.push(remedy);
         }
     }

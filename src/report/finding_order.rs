@@ -1,10 +1,13 @@
 //! The order of findings on the page: a finding and its effects form one section, cause first; equal sections of other
 //! hosts are merged into it.
 
+use std::borrow::Cow;
+
 use hashbrown::HashMap;
 
 use crate::base::certainty::Certainty;
-use crate::rules::{Finding, Headline, Severity};
+use crate::base::frame_ref::FrameNames;
+use crate::rules::{Finding, Headline, Message, Severity};
 
 /// One section of the page.
 pub(super) struct FindingSection<'a> {
@@ -59,6 +62,15 @@ pub(super) fn sections(findings: &[Finding]) -> Vec<FindingSection<'_>> {
     told
 }
 
+/// What a report says of each section's cause.
+#[cfg(test)]
+pub(crate) fn told_by_section(findings: &[Finding]) -> Vec<String> {
+    let sections = sections(findings);
+    let told = sections.iter();
+    told.map(|it| it.message(0, &FrameNames::default()).to_string())
+        .collect()
+}
+
 /// The finding that this one follows from, if present. A cause is never its own effect.
 fn cause_of<'a>(finding: &Finding, findings: &'a [Finding]) -> Option<&'a Finding> {
     let id = finding.caused_by.filter(|id| *id != finding.id)?;
@@ -81,6 +93,26 @@ impl<'a> FindingSection<'a> {
     /// The cause, or the only finding.
     pub(super) fn cause(&self) -> &'a Finding {
         self.parts[0]
+    }
+
+    /// The same part between other hosts.
+    fn others(&self, nth: usize) -> impl Iterator<Item = &'a Finding> {
+        let elsewhere = self.elsewhere.iter();
+        elsewhere.filter_map(move |it| it.get(nth).copied())
+    }
+
+    /// What is said of the part, here and between other hosts.
+    pub(super) fn message(&self, nth: usize, frames: &FrameNames) -> Cow<'a, Message> {
+        match self.parts.get(nth) {
+            Some(part) => part.message_of_all(self.others(nth), frames),
+            None => Cow::default(),
+        }
+    }
+
+    /// What to change about the part, here and between other hosts.
+    pub(super) fn remedies(&self, nth: usize) -> Vec<Cow<'a, str>> {
+        let part = self.parts.get(nth);
+        part.map_or_else(Vec::new, |it| it.remedies_of_all(self.others(nth)))
     }
 
     /// The severity of the cause.

@@ -40,6 +40,8 @@ use std::io::{self, Write};
 pub use crate::report::wording::moment::Zone;
 pub use each::{EachFormat, EachLines, EachRow};
 pub use explain::{explanation, not_known};
+#[cfg(test)]
+pub(crate) use finding_order::told_by_section;
 pub use ladder_figure::{LadderOptions, ladder_text};
 pub use options::{CsvTable, Format, ReportOptions, Shown, shows_all};
 pub use overview::overview;

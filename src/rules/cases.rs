@@ -98,7 +98,8 @@ impl Cases {
     /// A case on several connections; `known`: the records of them that are kept.
     pub(super) fn across(story: HostDiagnosis, known: &[&Connection]) -> Self {
         let times = story.times;
-        let cases = Self::on(story.story, story.first, story.connections, known);
+        let mut cases = Self::on(story.story, story.first, story.connections, known);
+        cases.message.weigh(times);
         Self { times, ..cases }
     }
 

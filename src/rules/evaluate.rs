@@ -219,7 +219,7 @@ pub(crate) fn evaluate_with(
         .collect();
     join(&mut findings);
     upstream::join(&mut findings, facts);
-    transfers.name(&mut findings);
+    transfers.name(&mut findings, facts.frames);
     name(&mut findings, facts);
     tailor(&mut findings, facts);
     findings
@@ -258,10 +258,9 @@ fn name(findings: &mut [Finding], facts: &RuleInput<'_>) {
             let name = shortened(&lookup.name, 80);
             let frame = lookup.answer.map_or(lookup.asked, |answer| answer.at).frame;
             let frame = facts.frames.name(frame);
-            finding.message.push_happened(&format!(
-                " The client knew {} as {name} ({frame}).",
-                server.ip
-            ));
+            let known = format!("{} as {name} ({frame})", server.ip);
+            let told = sentence!("The client knew {}.", known);
+            finding.message.say(told, facts.frames);
         }
     }
 }

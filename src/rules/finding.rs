@@ -1,12 +1,14 @@
 //! The output of the rules: a finding, its severity, and the frames that prove it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
 use super::headline::Headline;
-use super::statement::Message;
+use super::message::Message;
+use super::remedy::for_some;
 use crate::base::certainty::Certainty;
-use crate::base::frame_ref::FrameRef;
+use crate::base::frame_ref::{FrameNames, FrameRef};
 use crate::base::net::Endpoint;
 
 /// The severity, worst last.
@@ -88,6 +90,37 @@ impl Finding {
     #[must_use]
     pub fn headline(&self) -> String {
         self.summary.over(self.times)
+    }
+
+    /// The text that holds for this finding and for others that differ from it in their hosts.
+    #[must_use]
+    pub fn message_of_all<'a>(
+        &'a self,
+        others: impl IntoIterator<Item = &'a Self>,
+        frames: &FrameNames,
+    ) -> Cow<'a, Message> {
+        let mut others = others.into_iter().peekable();
+        match others.peek() {
+            None => Cow::Borrowed(&self.message),
+            Some(_) => Cow::Owned(self.message.joined(others.map(|it| &it.message), frames)),
+        }
+    }
+
+    /// What to change for this finding and for those others: first what fits all of them.
+    #[must_use]
+    pub fn remedies_of_all<'a>(
+        &'a self,
+        others: impl IntoIterator<Item = &'a Self>,
+    ) -> Vec<Cow<'a, str>> {
+        let others: Vec<&Self> = others.into_iter().collect();
+        let fits = |it: &&String| others.iter().all(|other| other.remedies.contains(it));
+        let (all, some): (Vec<_>, Vec<_>) = self.remedies.iter().partition(fits);
+        let all = all.into_iter().map(|it| Cow::Borrowed(it.as_str()));
+        let some = some.into_iter().map(|it| {
+            let text = for_some(it).unwrap_or(it);
+            Cow::Owned(format!("For some: {text}"))
+        });
+        all.chain(some).collect()
     }
 
     /// Connections in all, with those whose details are given up.

@@ -10,9 +10,11 @@ use std::net::IpAddr;
 use super::Finding;
 use super::facts::RuleInput;
 use super::rule::Rule;
+use super::statement::{Sentence, Value, sentence};
 use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Opening};
 use crate::base::escape::shortened;
 use crate::base::format;
+use crate::base::frame_ref::FrameNames;
 use crate::base::time::Timestamp;
 use crate::protocol::dialogue::{AppProtocol, DataConnection};
 
@@ -122,7 +124,7 @@ impl Transfers {
     }
 
     /// Adds to each finding which command its connections belong to, or what became of the data connection of its own.
-    pub(super) fn name(&self, findings: &mut [Finding]) {
+    pub(super) fn name(&self, findings: &mut [Finding], frames: &FrameNames) {
         if self.all.is_empty() {
             return;
         }
@@ -131,23 +133,23 @@ impl Transfers {
             let mut own = ids.filter_map(|id| self.by_data.get(id));
             if let Some(first) = own.next() {
                 let more = own.count();
-                finding
-                    .message
-                    .push_happened(&self.all[*first].belongs(more));
+                for sentence in self.all[*first].belongs(more) {
+                    finding.message.say(sentence, frames);
+                }
                 continue;
             }
             let ids = finding.connections.iter();
             let mut failed = ids.filter_map(|id| self.failed.get(id)).flatten();
             if let Some(last) = failed.next_back() {
-                finding.message.push_happened(&self.all[*last].told());
+                finding.message.say(self.all[*last].told(), frames);
             }
         }
     }
 }
 
 impl Transfer {
-    /// A sentence for a finding on the data connection.
-    fn belongs(&self, more: usize) -> String {
+    /// Sentences for a finding on the data connection.
+    fn belongs(&self, more: usize) -> Vec<Sentence> {
         let whose = match self.command.is_empty() {
             true => "an FTP data connection without a command".to_owned(),
             false => format!(
@@ -155,30 +157,33 @@ impl Transfer {
                 self.command
             ),
         };
-        let others = match more {
-            0 => String::new(),
-            more => format!(
-                " {} too.",
-                format::count(
+        let mut told = vec![sentence!(
+            "Connection {} is {} (connection {}).",
+            format!("#{}", self.data),
+            whose,
+            format!("#{}", self.control)
+        )];
+        if more > 0 {
+            told.push(sentence!(
+                "{} too.",
+                Value::total(
                     more as u64,
                     "other connection is an FTP data connection",
                     "other connections are FTP data connections"
                 )
-            ),
-        };
-        format!(
-            " Connection #{} is {whose} (connection #{}).{others}",
-            self.data, self.control
-        )
+            ));
+        }
+        told
     }
 
     /// A sentence for a finding on the control connection.
-    fn told(&self) -> String {
+    fn told(&self) -> Sentence {
         let of = match self.command.is_empty() {
             true => String::new(),
             false => format!(" of \"{}\"", self.command),
         };
-        format!(" The data connection{of} is #{}: {}.", self.data, self.end)
+        let data = format!("{of} is #{}: {}", self.data, self.end);
+        sentence!("The data connection{}.", data)
     }
 }
 

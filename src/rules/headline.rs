@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::statement::Sentence;
+use super::statement::{NUMBER, Sentence};
 use crate::base::format::number;
 use crate::base::frame_ref::FrameNames;
 
@@ -57,6 +57,3 @@ impl fmt::Display for Headline {
         f.write_str(&self.one)
     }
 }
-
-/// The place of the number in a chosen form. Nothing that is shown holds this character: values are escaped.
-pub(super) const NUMBER: char = '\u{1}';

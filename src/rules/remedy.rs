@@ -397,6 +397,14 @@ impl FittingRemedies {
     }
 }
 
+/// The text of a remedy that fits some of a finding's cases, `For 2 of 3: TEXT`.
+pub(super) fn for_some(remedy: &str) -> Option<&str> {
+    let (cases, text) = remedy.strip_prefix("For ")?.split_once(": ")?;
+    let (some, all) = cases.split_once(" of ")?;
+    let is_count = |it: &str| it.bytes().all(|byte| byte.is_ascii_digit() || byte == b',');
+    (is_count(some) && is_count(all)).then_some(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

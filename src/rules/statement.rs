@@ -8,12 +8,15 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::headline::NUMBER;
+use super::message::Message;
 use crate::base::format::{bytes, count, duration, exact_bytes, number};
 use crate::base::frame_ref::{FrameNames, FrameNumber, FrameRef};
 
 /// Different words listed in one place of a sentence; the rest are "others".
 const LISTED: usize = 4;
+
+/// The place of the number in a chosen form of a headline. Nothing that is shown holds this character: values are escaped.
+pub(super) const NUMBER: char = '\u{1}';
 
 /// A value in a sentence, or the values of many cases in the same place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub enum Value {
     Number(u64, u64),
     /// A count with its noun in singular and plural, from the least to the greatest.
     Count(u64, u64, &'static str, &'static str),
+    /// A count with its noun in singular and plural, of all cases together.
+    Total(u64, &'static str, &'static str),
     /// A frame of the first case, and whether other cases have another.
     Frame(FrameNumber, bool),
     /// Words, each once, in order of appearance, and whether there are more.
@@ -52,6 +57,11 @@ impl Value {
         Self::Count(count, count, one, many)
     }
 
+    /// The same where many cases are counted together: `1 attempt` and `2 attempts` are `3 attempts`.
+    pub(super) const fn total(count: u64, one: &'static str, many: &'static str) -> Self {
+        Self::Total(count, one, many)
+    }
+
     /// Makes this hold for the other value as well.
     fn absorb(&mut self, other: Self) {
         match (self, other) {
@@ -64,6 +74,7 @@ impl Value {
             | (Self::Count(least, most, ..), Self::Count(low, high, ..)) => {
                 (*least, *most) = ((*least).min(low), (*most).max(high));
             }
+            (Self::Total(count, ..), Self::Total(more, ..)) => *count = count.saturating_add(more),
             (Self::Frame(frame, more), Self::Frame(other, others)) => {
                 *more |= others || *frame != other;
             }
@@ -106,6 +117,7 @@ impl Value {
             Self::Number(least, most) => range(number(*least), number(*most)),
             Self::Count(least, most, one, many) if least == most => count(*least, one, many),
             Self::Count(least, most, one, many) => range(number(*least), count(*most, one, many)),
+            Self::Total(all, one, many) => count(*all, one, many),
             Self::Frame(frame, false) => frames.name(*frame),
             Self::Frame(frame, true) => format!("{} in the first case", frames.name(*frame)),
             Self::Words(words, more) => listed(words, more.then_some("others")),
@@ -373,6 +385,13 @@ impl Statement {
         self
     }
 
+    /// Lets it stand for so many cases: what is said of a group holds for all in it.
+    pub(super) fn weigh(&mut self, cases: u64) {
+        self.cases = cases.max(1);
+        let all = self.sentences.iter_mut().chain(&mut self.meaning);
+        all.for_each(|(count, _)| *count = cases.max(1));
+    }
+
     /// Makes this hold for the other's cases as well.
     pub(super) fn absorb(&mut self, other: Self) {
         self.cases = self.cases.max(1) + other.cases.max(1);
@@ -380,17 +399,20 @@ impl Statement {
         absorb(&mut self.meaning, other.meaning);
     }
 
-    /// The text. A sentence that only some cases have begins with their number.
+    /// What happened. A sentence that only some cases have begins with their number.
+    pub(super) fn happened(&self, frames: &FrameNames) -> String {
+        self.part(&self.sentences, frames)
+    }
+
+    /// What it means for the user.
+    pub(super) fn meaning(&self, frames: &FrameNames) -> String {
+        self.part(&self.meaning, frames)
+    }
+
+    /// The text.
     #[must_use]
     pub(super) fn text(&self, frames: &FrameNames) -> Message {
-        let mut text = self.part(&self.sentences, frames);
-        let meaning = self.part(&self.meaning, frames);
-        let happened = text.len();
-        if happened > 0 && !meaning.is_empty() {
-            text.push(' ');
-        }
-        text += &meaning;
-        Message { text, happened }
+        Message::of(self.clone(), frames)
     }
 
     fn part(&self, sentences: &[(u64, Sentence)], frames: &FrameNames) -> String {
@@ -430,64 +452,6 @@ fn absorb(sentences: &mut Vec<(u64, Sentence)>, others: Vec<(u64, Sentence)>) {
                 place += 1;
             }
         }
-    }
-}
-
-/// The text of a finding: what happened, then what it means. It can be used like the string of both.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Message {
-    text: String,
-    /// Bytes that say what happened.
-    happened: usize,
-}
-
-impl Message {
-    /// What happened.
-    #[must_use]
-    pub fn happened(&self) -> &str {
-        self.text.get(..self.happened).unwrap_or(&self.text)
-    }
-
-    /// What it means for the user; may be empty.
-    #[must_use]
-    pub fn meaning(&self) -> &str {
-        let rest = self.text.get(self.happened..);
-        rest.unwrap_or_default().trim_start()
-    }
-
-    /// Adds to what happened.
-    pub(super) fn push_happened(&mut self, more: &str) {
-        self.text.insert_str(self.happened, more);
-        self.happened += more.len();
-    }
-}
-
-impl std::ops::Deref for Message {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.text
-    }
-}
-
-impl std::fmt::Display for Message {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl PartialEq<&str> for Message {
-    fn eq(&self, other: &&str) -> bool {
-        self.text == *other
-    }
-}
-
-/// All of it says what happened.
-impl From<&str> for Message {
-    fn from(text: &str) -> Self {
-        let happened = text.len();
-        let text = text.to_owned();
-        Self { text, happened }
     }
 }
 

@@ -15,7 +15,7 @@ use super::remedy::Remedy;
 use super::request::client_left_mid_upload;
 use super::response::{client_left_mid_response, reset_mid_response, response_cut_short};
 use super::rule::Diagnosis;
-use super::statement::Sentence;
+use super::statement::{Sentence, Value, sentence};
 use super::waiting::{
     client_gave_up_waiting, closed_before_response, gateway_error, gateway_timeout,
     reset_before_response, server_error_status,
@@ -310,8 +310,8 @@ pub(super) fn join(findings: &mut [Finding], facts: &RuleInput<'_>) {
         };
         let said = followed(&tie, &findings[effect], facts);
         findings[effect].caused_by = Some(findings[tie.cause].id);
-        if let Some(said) = said {
-            findings[tie.cause].message.push_happened(&said);
+        for sentence in said {
+            findings[tie.cause].message.say(sentence, facts.frames);
         }
     }
 }
@@ -390,35 +390,49 @@ fn tie(findings: &[Finding], effect: usize, facts: &RuleInput<'_>, behind: bool)
 }
 
 /// What followed, in the words of the cause.
-fn followed(tie: &Tie, effect: &Finding, facts: &RuleInput<'_>) -> Option<String> {
+fn followed(tie: &Tie, effect: &Finding, facts: &RuleInput<'_>) -> Vec<Sentence> {
+    let mut told = Vec::new();
+    told.extend(first_followed(tie, effect, facts));
+    if tie.times > 1 && !told.is_empty() {
+        told.push(sentence!(
+            "The same happened {} times in all.",
+            Value::from(tie.times)
+        ));
+    }
+    told
+}
+
+/// The same of the first pair.
+fn first_followed(tie: &Tie, effect: &Finding, facts: &RuleInput<'_>) -> Option<Sentence> {
     let client = facts.record(tie.leg.client.connection)?;
     let frames: &FrameNames = facts.frames;
-    let more = match tie.times {
-        0 | 1 => String::new(),
-        times => format!(
-            " The same happened {} times in all.",
-            crate::base::format::number(times as u64)
-        ),
-    };
     if is_leaving(effect.rule) {
         let made = facts.record(tie.leg.upstream.connection)?;
-        return Some(format!(
-            " The proxy then closed its connection to {} (#{}, {}).{more}",
-            made.server,
-            made.id,
-            frames.name(made.teardown.frame)
+        return Some(sentence!(
+            "The proxy then closed its connection to {}.",
+            format!(
+                "{} (#{}, {})",
+                made.server,
+                made.id,
+                frames.name(made.teardown.frame)
+            )
         ));
     }
     let (_, exchange, at) = failed(effect.rule, client)?;
     let request = named(exchange);
-    let place = format!("#{}, {}", client.id, frames.name(at.frame));
+    let place = format!("(#{}, {})", client.id, frames.name(at.frame));
     Some(match exchange.status().filter(|_| exchange.is_complete()) {
-        Some(status) => {
-            format!(" The client's {request} got {status} from the proxy ({place}).{more}")
-        }
-        None => {
-            format!(" The client's {request} got no whole response from the proxy ({place}).{more}")
-        }
+        Some(status) => sentence!(
+            "The client's {} got {} from the proxy {}.",
+            request,
+            status.to_string(),
+            place
+        ),
+        None => sentence!(
+            "The client's {} got no whole response from the proxy {}.",
+            request,
+            place
+        ),
     })
 }
 

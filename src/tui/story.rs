@@ -240,7 +240,9 @@ impl StoryText<'_, '_> {
             2,
             StyledLine::default().faint(finding_words::hosts(group, cx)),
         ));
-        let message = format!("{}{}", hedge(finding.certainty), finding.message);
+        let others = group.others.iter().filter_map(|nth| findings.get(*nth));
+        let told = finding.message_of_all(others.clone(), &cx.snapshot().frames);
+        let message = format!("{}{}", hedge(finding.certainty), told);
         self.page.push(Paragraph::new(2, message));
         let first = finding.connections.first();
         let first = first.and_then(|id| cx.snapshot().connection(*id));
@@ -250,10 +252,11 @@ impl StoryText<'_, '_> {
             let ids: Vec<u32> = cases.flat_map(|it| &it.connections).copied().collect();
             self.logs(connection, &ids);
         }
-        if !finding.remedies.is_empty() {
+        let remedies = finding.remedies_of_all(others);
+        if !remedies.is_empty() {
             self.heading("What to change");
-            for (nth, remedy) in (1..).zip(&finding.remedies) {
-                let line = StyledLine::of(Tone::Good, format!("{nth}. ")).plain(remedy.clone());
+            for (nth, remedy) in (1..).zip(remedies) {
+                let line = StyledLine::of(Tone::Good, format!("{nth}. ")).plain(remedy);
                 self.page.push(Paragraph::new(2, line).hanging(5));
             }
         }
@@ -326,7 +329,8 @@ impl StoryText<'_, '_> {
         let Some(group) = self.cx.model.groups.get(nth) else {
             return;
         };
-        let Some(finding) = self.cx.snapshot().findings.get(group.first) else {
+        let findings = &self.cx.snapshot().findings;
+        let Some(finding) = findings.get(group.first) else {
             return;
         };
         let sign = self.cx.look.glyphs.sign(finding.severity);
@@ -336,10 +340,12 @@ impl StoryText<'_, '_> {
         self.page
             .push(Paragraph::new(2, line).hanging(4).link(link));
         if in_full {
-            let message = format!("{}{}", hedge(finding.certainty), finding.message);
+            let others = group.others.iter().filter_map(|nth| findings.get(*nth));
+            let told = finding.message_of_all(others.clone(), &self.cx.snapshot().frames);
+            let message = format!("{}{}", hedge(finding.certainty), told);
             self.page.push(Paragraph::new(4, message));
-            if let Some(remedy) = finding.remedies.first() {
-                let line = StyledLine::of(Tone::Good, "Remedy  ").plain(remedy.clone());
+            if let Some(remedy) = finding.remedies_of_all(others).into_iter().next() {
+                let line = StyledLine::of(Tone::Good, "Remedy  ").plain(remedy);
                 self.page.push(Paragraph::new(4, line).hanging(12));
             }
         }

@@ -199,7 +199,7 @@ fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
         ),
         all => sentence!(
             "{} were refused with a RST, {} after the SYN.",
-            Value::count(all.len() as u64, "connection attempt", "connection attempts"),
+            Value::total(all.len() as u64, "connection attempt", "connection attempts"),
             Value::Duration(least, most)
         ),
     })

@@ -113,21 +113,21 @@ fn check(connection: &Connection) -> Verdict {
     let closes = matches!(connection.teardown.how, How::Fin);
     let (summary, message) = match (reading.by, closes, left) {
         (_, _, true) => (
-            "[Client|# clients] left right after the TLS handshake",
+            "Client left [right|# connections right] after the TLS handshake",
             sentence!(
                 "The client closed the connection {} after the TLS handshake was complete, without any data.",
                 waited
             ),
         ),
         (Some(Who::Client), true, _) => (
-            "[Client|# clients] closed during the TLS handshake",
+            "Client closed [during|# connections during] the TLS handshake",
             sentence!(
                 "The client closed the connection during the TLS handshake, {} after the last message, and no alert says why.",
                 waited
             ),
         ),
         (Some(Who::Client), false, _) => (
-            "[Client reset|# clients reset] during the TLS handshake",
+            "Client reset [during|# connections during] the TLS handshake",
             sentence!(
                 "The client reset the connection during the TLS handshake, {} after the last message, and no alert says why.",
                 waited
@@ -261,7 +261,7 @@ pub(in crate::rules) fn temper(story: &mut Diagnosis, connection: &Connection, i
         story.certainty = Certainty::Likely;
         story.message.say(sentence!(
             "Connection {} of the same two hosts was in use at that time: this one was not needed.",
-            u64::from(other.id)
+            format!("#{}", other.id)
         ));
     }
 }
