@@ -11,7 +11,8 @@ use crate::analysis::engine::{
 use crate::analysis::hosts::{MAX_ALIKE, MAX_PAIRS};
 use crate::logs::MAX_KEPT_BYTES;
 use crate::packet::capture::{
-    FileSummary, MAX_COMMENTS, MAX_INTERFACES, MAX_NAMES, MAX_RUNS, MAX_SECRET_BYTES,
+    FileSummary, MAX_COMMENTS, MAX_FRAME_COMMENTS, MAX_INTERFACES, MAX_NAMES, MAX_RUNS,
+    MAX_SECRET_BYTES,
 };
 use crate::packet::decode::{MAX_CONTEXTS, MAX_DATAGRAMS, MAX_FRAGMENT_BYTES, MAX_PIECES};
 use crate::packet::places::{self, MAX_FLOWS, MAX_ITEMS};
@@ -256,6 +257,7 @@ pub const LIMITS: [Limit; 39] = [
         name: "file-descriptions",
         values: &[
             (MAX_COMMENTS, "comments"),
+            (MAX_FRAME_COMMENTS, "comments on packets"),
             (MAX_NAMES, "names"),
             (MAX_INTERFACES, "interfaces"),
             (MAX_SECRET_BYTES, "bytes of secrets of one file"),

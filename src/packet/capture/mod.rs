@@ -54,6 +54,8 @@ pub(crate) use runs::{MAX_RUNS, RunLog};
 #[cfg(feature = "live")]
 pub(crate) use side_by_side::side_by_side;
 pub use summary::{Damage, FileSummary, Interface, SecretsBlock, frame_names};
-pub(crate) use summary::{MAX_COMMENTS, MAX_INTERFACES, MAX_NAMES, MAX_SECRET_BYTES};
+pub(crate) use summary::{
+    MAX_COMMENTS, MAX_FRAME_COMMENTS, MAX_INTERFACES, MAX_NAMES, MAX_SECRET_BYTES,
+};
 pub(crate) use wrapped::{Wrap, wrapped};
 pub use write::{PcapWriter, PcapngWriter};

@@ -23,10 +23,10 @@ pub(crate) const INTERFACE_DESCRIPTION: u32 = 1;
 pub(crate) const ENHANCED_PACKET: u32 = 6;
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
-const NAME_RESOLUTION: u32 = 4;
+pub(crate) const NAME_RESOLUTION: u32 = 4;
 pub(crate) const INTERFACE_STATISTICS: u32 = 5;
 const SYSTEMD_JOURNAL: u32 = 9;
-const DECRYPTION_SECRETS: u32 = 10;
+pub(crate) const DECRYPTION_SECRETS: u32 = 10;
 const CUSTOM: u32 = 0x0BAD;
 const CUSTOM_NOT_COPIED: u32 = 0x4000_0BAD;
 
@@ -52,9 +52,17 @@ pub(crate) struct Pcapng {
     max_block: u32,
     /// The time of the last packet, for packets without a time of their own.
     latest: Timestamp,
-    /// Number of blocks since the last packet that are not packets but have a number in Wireshark.
-    unseen: u32,
+    numbering: Numbering,
     counters: Counters,
+}
+
+/// The numbers of packets, as Wireshark counts them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Numbering {
+    /// The number of the last packet.
+    last: u64,
+    /// Number of blocks since then that are not packets but have a number in Wireshark.
+    unseen: u32,
 }
 
 /// The properties of an interface that are needed to read its packets.
@@ -89,7 +97,7 @@ impl Pcapng {
             interfaces: Vec::new(),
             max_block: MAX_BLOCK,
             latest: Timestamp::default(),
-            unseen: 0,
+            numbering: Numbering::default(),
             counters: Counters::default(),
         }
     }
@@ -280,7 +288,7 @@ impl Pcapng {
             captured,
             length,
             interface: interface.number,
-            nth: next_nth(slots, &mut self.unseen),
+            nth: next_nth(slots, &mut self.numbering),
             link: interface.link,
             passage: Passage::Unknown,
         });
@@ -317,7 +325,7 @@ impl Pcapng {
             captured: packet.captured,
             length: packet.length,
             interface: interface.number,
-            nth: next_nth(slots, &mut self.unseen),
+            nth: next_nth(slots, &mut self.numbering),
             link: interface.link,
             passage: Passage::Unknown,
         });
@@ -325,7 +333,8 @@ impl Pcapng {
         let padded = captured.next_multiple_of(4);
         if rest.len() > padded {
             let options = &rest[padded..];
-            pcapng_facts::packet_options(options, self.order, &mut self.counters, summary);
+            let number = self.numbering.last;
+            pcapng_facts::packet_options(options, self.order, number, &mut self.counters, summary);
         }
         Ok(())
     }
@@ -358,7 +367,7 @@ impl Pcapng {
                 Ok(())
             }
             CUSTOM | CUSTOM_NOT_COPIED | SYSTEMD_JOURNAL => {
-                self.unseen = self.unseen.saturating_add(1);
+                self.numbering.unseen = self.numbering.unseen.saturating_add(1);
                 Ok(())
             }
             DECRYPTION_SECRETS => {
@@ -473,9 +482,11 @@ fn unreadable(section: &PcapngBlock<'_>) -> bool {
 
 /// The next packet's offset from the batch's first number; `unseen` numbered blocks precede it.
 #[inline]
-fn next_nth(slots: &[FrameSlot], unseen: &mut u32) -> u32 {
+fn next_nth(slots: &[FrameSlot], numbering: &mut Numbering) -> u32 {
     let next = slots.last().map_or(0, |slot| slot.nth.saturating_add(1));
-    next.saturating_add(std::mem::take(unseen))
+    let unseen = std::mem::take(&mut numbering.unseen);
+    numbering.last = numbering.last.saturating_add(u64::from(unseen) + 1);
+    next.saturating_add(unseen)
 }
 
 fn damaged(reason: impl Into<String>) -> PassEnd {

@@ -152,16 +152,17 @@ pub(crate) fn secrets(body: &[u8], order: ByteOrder, summary: &mut FileSummary) 
     summary.note_secrets(kind, &bytes[..bytes.len().min(length as usize)]);
 }
 
-/// Options of an enhanced packet block, §4.3: comments, and the number of packets dropped before it.
+/// Options of the packet block with this number, §4.3: comments, and the number of packets dropped before it.
 pub(crate) fn packet_options(
     bytes: &[u8],
     order: ByteOrder,
+    number: u64,
     counters: &mut Counters,
     summary: &mut FileSummary,
 ) {
     for (code, value) in options(bytes, order) {
         match code {
-            COMMENT => summary.note_comment(value),
+            COMMENT => summary.note_frame_comment(number, value),
             4 => {
                 if let Some(&bytes) = value.first_chunk() {
                     counters.between(order.u64(bytes), summary);

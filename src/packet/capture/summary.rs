@@ -10,9 +10,11 @@ use std::net::IpAddr;
 
 use super::frame::LinkType;
 
-/// Comments kept for each file. A user looks at the first few; captures annotated frame by frame can have as many
-/// comments as frames.
+/// Comments on sections and interfaces kept for each file. A user looks at the first few.
 pub(crate) const MAX_COMMENTS: usize = 64;
+/// Comments on packets kept for each file, to be copied with the packet. People write a few dozen; programs can write as
+/// many as there are packets.
+pub(crate) const MAX_FRAME_COMMENTS: usize = 4096;
 /// Bytes kept of one comment: some tools store whole logs there.
 const MAX_COMMENT_BYTES: usize = 1024;
 /// Names kept for each file: Wireshark writes each name it resolved once, and ten thousand hosts are a large capture.
@@ -42,8 +44,10 @@ pub struct FileSummary {
     pub passed_over: u64,
     /// The interfaces it describes.
     pub interfaces: Vec<Interface>,
-    /// Comments on sections, interfaces and packets, in order.
+    /// Comments on sections and interfaces, in order.
     pub comments: Vec<String>,
+    /// Comments on packets, each with the packet's number in the file, in order.
+    pub frame_comments: Vec<(u64, String)>,
     /// Addresses and the names that the capturing host gave them.
     pub names: Vec<(IpAddr, String)>,
     /// Decryption secrets embedded in the capture.
@@ -114,6 +118,7 @@ impl FileSummary {
         }
         extend(&mut self.interfaces, &file.interfaces);
         extend(&mut self.comments, &file.comments);
+        extend(&mut self.frame_comments, &file.frame_comments);
         extend(&mut self.names, &file.names);
         extend(&mut self.secrets, &file.secrets);
         *self = Self {
@@ -143,11 +148,16 @@ impl FileSummary {
             self.left_out += 1;
             return;
         }
-        let mut kept = text(comment.get(..MAX_COMMENT_BYTES).unwrap_or(comment));
-        if comment.len() > MAX_COMMENT_BYTES {
-            kept.push('…');
+        self.comments.push(shortened_comment(comment));
+    }
+
+    pub(crate) fn note_frame_comment(&mut self, number: u64, comment: &[u8]) {
+        if self.frame_comments.len() >= MAX_FRAME_COMMENTS {
+            self.left_out += 1;
+            return;
         }
-        self.comments.push(kept);
+        let kept = shortened_comment(comment);
+        self.frame_comments.push((number, kept));
     }
 
     pub(crate) fn note_name(&mut self, address: IpAddr, name: &[u8]) {
@@ -188,6 +198,14 @@ impl std::fmt::Debug for SecretsBlock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Secrets({:#x}, {} bytes)", self.kind, self.bytes.len())
     }
+}
+
+fn shortened_comment(comment: &[u8]) -> String {
+    let mut kept = text(comment.get(..MAX_COMMENT_BYTES).unwrap_or(comment));
+    if comment.len() > MAX_COMMENT_BYTES {
+        kept.push('…');
+    }
+    kept
 }
 
 /// Text from a file, which should be UTF-8; invalid bytes are replaced.

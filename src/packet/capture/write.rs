@@ -7,11 +7,14 @@
 
 use crate::base::net::Loss;
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use super::frame::{Frame, LinkType};
 use super::pcapng::{
-    BYTE_ORDER_MAGIC, ENHANCED_PACKET, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS, SECTION_HEADER,
+    BYTE_ORDER_MAGIC, DECRYPTION_SECRETS, ENHANCED_PACKET, INTERFACE_DESCRIPTION,
+    INTERFACE_STATISTICS, NAME_RESOLUTION, SECTION_HEADER,
 };
+use super::summary::{Interface, SecretsBlock};
 
 /// The code of the comment option (draft-ietf-opsawg-pcapng §3.5).
 const COMMENT: u16 = 1;
@@ -34,6 +37,17 @@ impl<W: Write> PcapngWriter<W> {
     /// # Errors
     /// If writing fails.
     pub fn new(to: W) -> io::Result<Self> {
+        Self::with_comments(to, [])
+    }
+
+    /// Starts a file with comments on the whole of it.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub(crate) fn with_comments<'c>(
+        to: W,
+        comments: impl IntoIterator<Item = &'c str>,
+    ) -> io::Result<Self> {
         let mut writer = Self {
             to,
             interfaces: Vec::new(),
@@ -43,9 +57,73 @@ impl<W: Write> PcapngWriter<W> {
         writer.number(1); // version 1.0
         writer.block.extend_from_slice(&[0xff; 8]); // section length: unknown
         writer.option(4, concat!("hangup ", env!("CARGO_PKG_VERSION")).as_bytes());
+        writer.comments(comments);
         writer.option(0, &[]);
         writer.finish_block(SECTION_HEADER)?;
         Ok(writer)
+    }
+
+    /// Writes the names of hosts (§4.5).
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub(crate) fn names<'n>(
+        &mut self,
+        names: impl IntoIterator<Item = &'n (IpAddr, String)>,
+    ) -> io::Result<()> {
+        for (host, name) in names {
+            let (kind, mut record) = match host {
+                IpAddr::V4(ip) => (1, ip.octets().to_vec()),
+                IpAddr::V6(ip) => (2, ip.octets().to_vec()),
+            };
+            record.extend_from_slice(name.as_bytes());
+            record.push(0);
+            self.option(kind, &record);
+        }
+        if self.block.is_empty() {
+            return Ok(());
+        }
+        self.option(0, &[]);
+        self.finish_block(NAME_RESOLUTION)
+    }
+
+    /// Writes secrets (§4.7), which stand before the frames that they open.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub(crate) fn secrets(&mut self, secrets: &SecretsBlock) -> io::Result<()> {
+        let length = u32::try_from(secrets.bytes.len()).map_err(io::Error::other)?;
+        self.number(secrets.kind);
+        self.number(length);
+        self.block.extend_from_slice(&secrets.bytes);
+        self.pad();
+        self.finish_block(DECRYPTION_SECRETS)
+    }
+
+    /// Whether the interface of this frame is described.
+    pub(crate) fn describes(&self, frame: &Frame<'_>) -> bool {
+        self.interfaces.contains(&(frame.interface, frame.link))
+    }
+
+    /// Describes an interface (§4.2) as it was described where its frames come from.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub(crate) fn describe(&mut self, interface: &Interface) -> io::Result<()> {
+        self.number(u32::from(interface.link.0));
+        self.number(interface.snap_length);
+        if let Some(name) = &interface.name {
+            self.option(2, cut(name));
+        }
+        self.option(9, &[9]); // nanoseconds
+        if let Some(length) = interface.fcs {
+            // In bytes, as Wireshark takes it.
+            self.option(13, &[length]);
+        }
+        self.option(0, &[]);
+        self.finish_block(INTERFACE_DESCRIPTION)?;
+        self.interfaces.push((interface.number, interface.link));
+        Ok(())
     }
 
     /// Writes a frame.
@@ -53,15 +131,19 @@ impl<W: Write> PcapngWriter<W> {
     /// # Errors
     /// If writing fails.
     pub fn frame(&mut self, frame: &Frame<'_>) -> io::Result<()> {
-        self.commented(frame, "")
+        self.commented(frame, [])
     }
 
-    /// Writes a frame with a comment, which Wireshark shows with the frame. An empty comment is omitted, a long one
+    /// Writes a frame with comments, which Wireshark shows with the frame. An empty comment is omitted, a long one
     /// cut.
     ///
     /// # Errors
     /// If writing fails.
-    pub(crate) fn commented(&mut self, frame: &Frame<'_>, comment: &str) -> io::Result<()> {
+    pub(crate) fn commented<'c>(
+        &mut self,
+        frame: &Frame<'_>,
+        comments: impl IntoIterator<Item = &'c str>,
+    ) -> io::Result<()> {
         let interface = self.interface(frame)?;
         let ticks = u64::try_from(frame.time.as_nanos()).unwrap_or(0);
         self.number(interface);
@@ -71,12 +153,7 @@ impl<W: Write> PcapngWriter<W> {
         self.number(frame.length);
         self.block.extend_from_slice(frame.data);
         self.pad();
-        if !comment.is_empty() {
-            let mut cut = comment.len().min(MAX_OPTION);
-            while !comment.is_char_boundary(cut) {
-                cut -= 1;
-            }
-            self.option(COMMENT, &comment.as_bytes()[..cut]);
+        if self.comments(comments) {
             self.option(0, &[]);
         }
         self.finish_block(ENHANCED_PACKET)
@@ -87,10 +164,23 @@ impl<W: Write> PcapngWriter<W> {
     /// # Errors
     /// If writing fails.
     pub fn lost(&mut self, lost: Loss) -> io::Result<()> {
-        if self.interfaces.is_empty() || lost == Loss::default() {
-            return Ok(());
+        match self.interfaces.first() {
+            Some((first, _)) => self.lost_on(&[*first], lost),
+            None => Ok(()),
         }
-        self.number(0);
+    }
+
+    /// Writes the loss counters of a file for the first of its interfaces that is described.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub(crate) fn lost_on(&mut self, interfaces: &[u32], lost: Loss) -> io::Result<()> {
+        let mut described = self.interfaces.iter();
+        let index = described.position(|(number, _)| interfaces.contains(number));
+        let Some(index) = index.filter(|_| lost != Loss::default()) else {
+            return Ok(());
+        };
+        self.number(index as u32);
         self.block.extend_from_slice(&[0; 8]); // timestamp: unknown
         for (code, count) in [(5, lost.interface), (7, lost.kernel)] {
             if let Some(count) = count {
@@ -138,6 +228,16 @@ impl<W: Write> PcapngWriter<W> {
         Ok(self.interfaces.len() as u32 - 1)
     }
 
+    /// Adds comments to the block, unless they are empty. Returns whether it did.
+    fn comments<'c>(&mut self, comments: impl IntoIterator<Item = &'c str>) -> bool {
+        let mut any = false;
+        for comment in comments.into_iter().filter(|it| !it.is_empty()) {
+            self.option(COMMENT, cut(comment));
+            any = true;
+        }
+        any
+    }
+
     fn number(&mut self, number: u32) {
         self.block.extend_from_slice(&number.to_le_bytes());
     }
@@ -164,6 +264,15 @@ impl<W: Write> PcapngWriter<W> {
         self.block.clear();
         Ok(())
     }
+}
+
+/// What of a text fits in an option.
+fn cut(text: &str) -> &[u8] {
+    let mut end = text.len().min(MAX_OPTION);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text.as_bytes()[..end]
 }
 
 /// Writes the classic format: one link type, no interfaces, no comments.
