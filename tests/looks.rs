@@ -162,7 +162,7 @@ fn the_frames_of_a_connection_are_a_capture_of_their_own() {
         &mut *open(),
         &[*summary],
         || true,
-        |frame| {
+        |frame, _| {
             shots.push(frame.data.to_vec());
             Ok(())
         },

@@ -42,7 +42,7 @@ const CAPTURES: &str = "captures";
 struct Reader(String, Mutex<Vec<PathBuf>>);
 
 impl Host for Reader {
-    fn write_frames(&self, of: &[ConnectionSummary], to: &Path) -> Result<u64, String> {
+    fn write_frames(&self, _: &Snapshot, of: &[u32], to: &Path) -> Result<u64, String> {
         self.1.lock().unwrap().push(to.to_owned());
         Ok(of.len() as u64)
     }
@@ -853,7 +853,7 @@ fn a_finding_is_copied_and_its_connections_are_listed() {
 #[test]
 fn what_is_there_is_written_over_when_that_is_wanted() {
     for (answer, written) in [("n", false), ("y", true)] {
-        for begin in ["3 e", "3 enter e"] {
+        for begin in ["3 e", "3 enter e", "2 e", "2 enter e"] {
             let mut shown = Shown::capture("response-cut-short.pcap", SMALL);
             shown.press(begin);
             let erase = KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL);

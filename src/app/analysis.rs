@@ -11,7 +11,7 @@ use super::logs;
 use super::options::{AnalysisError, AnalysisOptions};
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine;
-use crate::packet::capture::{self, OpenOptions};
+use crate::packet::capture::{self, FileSummary, OpenOptions};
 use crate::packet::places;
 use crate::protocol::tls::secrets::KeyStore;
 use crate::report::snapshot::{CaptureSummary, Snapshot};
@@ -73,6 +73,16 @@ impl Analysis {
         options: &AnalysisOptions,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Self, AnalysisError> {
+        Self::described(paths, open, options, progress).map(|(analysis, _)| analysis)
+    }
+
+    /// The same, and what the captures say of themselves.
+    pub(super) fn described(
+        paths: &[impl AsRef<Path>],
+        open: &OpenOptions,
+        options: &AnalysisOptions,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(Self, Vec<FileSummary>), AnalysisError> {
         let selection = ReportSelection::of(options, Presence::Required)?;
         let source = places::open(paths, open)?;
         let (mut source, is_small) = capture::begun(selection.keyed(source, false))?;
@@ -87,7 +97,7 @@ impl Analysis {
         snapshot.logs = logs::compare(&options.logs, snapshot)?;
         let beyond = snapshot.logs.iter().map(|it| it.counts.beyond).sum();
         snapshot.summary.limits.extend(limits::log_lines(beyond));
-        Ok(analysis)
+        Ok((analysis, source.files().to_vec()))
     }
 
     /// The records that were kept ([`AnalysisOptions::records`]), in order of first frame.

@@ -44,6 +44,7 @@ pub struct Cli {
 
 pub(super) const INPUT: &str = "Input";
 const CHOICE: &str = "What is reported";
+const SELECTED: &str = "What is written";
 const HOSTS: &str = "About the hosts";
 pub(super) const OUTPUT: &str = "Output";
 pub(super) const FILES: &str = "Files";
@@ -78,6 +79,8 @@ pub enum Command {
     Ladder(LadderArgs),
     /// Say what differs between two captures of the same work, or between two connections
     Diff(DiffArgs),
+    /// Write the packets of some connections to a capture, with comments on what happened
+    Extract(ExtractArgs),
     /// Capture on a network interface, and show what ends and why
     Live(LiveArgs),
     /// Run a command, capture meanwhile, and keep the packets if something failed
@@ -486,6 +489,51 @@ pub struct DiffArgs {
     /// Names are never looked up: nothing changes.
     #[arg(short = 'n', hide = true, action = clap::ArgAction::Count)]
     numeric: u8,
+}
+
+const EXTRACTED: &str = "Without a choice, the connections of all findings are written. --connection and --finding add up;\n\
+    --host and --where select among them, or among all. Comments begin with \"hangup:\"; Wireshark and\n\
+    tshark list them with the display filter frame.comment. Comments that packets had stay.";
+
+/// `hangup extract`.
+#[derive(Args, Debug)]
+#[command(
+    help_template = examples::TEMPLATE,
+    before_help = examples::EXTRACT,
+    after_help = EXTRACTED,
+    mut_arg("files", |it| it.help("Captures; several are one timeline, or two places"))
+)]
+pub struct ExtractArgs {
+    /// What to read, twice: no pipe.
+    #[command(flatten)]
+    pub input: FileArgs,
+    /// Connections by their numbers: 3, 7-9
+    #[arg(short, long, value_name = "N", value_delimiter = ',', value_parser = numbers, help_heading = SELECTED)]
+    pub connection: Vec<(u32, u32)>,
+    /// The connections of a finding, by its number in the report or its rule
+    #[arg(long, value_name = "N|RULE", value_delimiter = ',', help_heading = SELECTED)]
+    pub finding: Vec<String>,
+    /// Only connections of this address or network, or to this host; repeatable
+    #[arg(long, value_name = "HOST", help_heading = SELECTED)]
+    pub host: Vec<String>,
+    /// Only connections that fit this filter of the screens: 'how:reset'
+    #[arg(long = "where", value_name = "FILTER", allow_hyphen_values = true, help_heading = SELECTED)]
+    pub filter_words: Vec<String>,
+    /// The capture filter (BPF) that the report was made with
+    #[arg(long, value_name = "BPF", help_heading = INPUT)]
+    pub filter: Option<String>,
+    /// Open TLS with the secrets of this key log (SSLKEYLOGFILE); repeatable
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
+    pub keylog: Vec<PathBuf>,
+    /// Write to this pcapng file; `-` is standard output
+    #[arg(short, long, value_name = "OUT", short_alias = 'w', alias = "write", help_heading = OUTPUT)]
+    pub output: PathBuf,
+    /// Replace OUT if it exists
+    #[arg(long, help_heading = OUTPUT)]
+    pub force: bool,
+    /// Keep the TLS secrets that are in the capture: who has them reads what was sent
+    #[arg(long, help_heading = OUTPUT)]
+    pub keep_secrets: bool,
 }
 
 /// How `hangup ladder` draws.

@@ -25,6 +25,7 @@ Examples:
   hangup report x.pcapng --error 'socket hang up'
   hangup ladder x.pcapng                   draw the worst finding's connection
   hangup diff works.pcapng fails.pcapng    what differs between two captures
+  hangup extract x.pcapng -o y.pcapng      the packets of the findings, commented
   hangup explain 'connection reset by peer'
   sudo hangup live -i eth0 tcp port 80     capture, and show what ends";
 
@@ -51,6 +52,14 @@ Examples:
   hangup diff works.pcapng fails.pcapng
   hangup diff works.pcapng fails.pcapng -o diff.md
   hangup diff x.pcapng --connections 3,7";
+
+/// `hangup extract --help`.
+pub(super) const EXTRACT: &str = "\
+Examples:
+  hangup extract x.pcapng -o found.pcapng
+  hangup extract x.pcapng -o one.pcapng --finding 1
+  hangup extract x.pcapng -o some.pcapng --connection 3,7-9
+  hangup extract x.pcapng -o resets.pcapng --where 'how:reset by:server'";
 
 /// `hangup live --help`.
 pub(super) const LIVE: &str = "\
@@ -80,6 +89,7 @@ pub(super) fn of(command: Option<&str>) -> Option<&'static str> {
         Some("report") => Some(REPORT),
         Some("ladder") => Some(LADDER),
         Some("diff") => Some(DIFF),
+        Some("extract") => Some(EXTRACT),
         Some("live") => Some(LIVE),
         Some("run") => Some(RUN),
         Some("explain") => Some(EXPLAIN),
@@ -103,7 +113,7 @@ mod tests {
     /// What the examples show can be typed.
     #[test]
     fn the_examples_are_commands() {
-        for text in [PROGRAM, REPORT, LADDER, DIFF, LIVE, RUN, EXPLAIN] {
+        for text in [PROGRAM, REPORT, LADDER, DIFF, EXTRACT, LIVE, RUN, EXPLAIN] {
             for line in text.lines().skip(1) {
                 let command = line.rsplit("| hangup").next().unwrap_or_default();
                 let command = match line.contains("| hangup") {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 
 use super::headless::{self, Until};
-use super::output::{self, print};
+use super::output::{self, print, refuse_to_replace};
 use super::sandbox::Needs;
 use super::session::{FlightRecorder, Session};
 use super::{cli, judge};
@@ -55,7 +55,7 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
     let numbers =
         asked.rotate_size.is_some() || asked.rotate_time.is_some() || asked.keep.is_some();
     if let Some(path) = asked.write.as_deref().filter(|_| !numbers) {
-        refuse_to_overwrite(path, asked.force)?;
+        refuse_to_replace(path, asked.force)?;
     }
     let source = capture::live(&wanted).map_err(with_permission_hint)?;
     let writes = asked.keep.map(|_| PathBuf::from(FLIGHT));
@@ -129,23 +129,6 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
 pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     Timestamp::default().after(since.unwrap_or(Duration::ZERO))
-}
-
-/// Fails if a file exists that is not to be replaced: tcpdump would overwrite it, but a capture is evidence, and what it
-/// shows does not come back.
-fn refuse_to_overwrite(path: &Path, force: bool) -> Result<()> {
-    match path.symlink_metadata() {
-        Ok(_) if !force => bail!(
-            "{}: it exists already, and a capture may be the only one of its kind; name another file, or replace it \
-             with --force",
-            path.display()
-        ),
-        Ok(file) if !file.is_file() => bail!(
-            "{}: it is no regular file, so --force does not replace it; name another file",
-            path.display()
-        ),
-        _ => Ok(()),
-    }
 }
 
 /// Removes a file that `--force` replaces. A link is never followed.

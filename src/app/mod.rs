@@ -23,6 +23,8 @@ mod diff;
 #[cfg(feature = "cli")]
 mod each;
 #[cfg(feature = "cli")]
+mod extract;
+#[cfg(feature = "cli")]
 mod headless;
 #[cfg(feature = "cli")]
 mod interrupt;

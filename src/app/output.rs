@@ -225,6 +225,23 @@ pub(super) fn refuse_to_overwrite_inputs(inputs: &[PathBuf], output: &Path) -> R
     Ok(())
 }
 
+/// Fails if a file exists that is not to be replaced: tcpdump would overwrite it, but a capture is evidence, and what it
+/// shows does not come back.
+pub(super) fn refuse_to_replace(path: &Path, force: bool) -> Result<()> {
+    match path.symlink_metadata() {
+        Ok(_) if !force => bail!(
+            "{}: it exists already, and a capture may be the only one of its kind; name another file, or replace it \
+             with --force",
+            path.display()
+        ),
+        Ok(file) if !file.is_file() => bail!(
+            "{}: it is no regular file, so --force does not replace it; name another file",
+            path.display()
+        ),
+        _ => Ok(()),
+    }
+}
+
 /// `NO_COLOR` counts if it is not empty (<https://no-color.org>); the command line takes precedence.
 pub(super) fn wants_color(when: cli::ColorArg, to_stdout: bool) -> bool {
     colored(when, to_stdout && io::stdout().is_terminal())

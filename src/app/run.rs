@@ -22,7 +22,7 @@ use super::output::{
 use super::progress::ProgressLine;
 use super::sandbox::Needs;
 use super::session::Session;
-use super::{cli_examples, diff, each, headless, interrupt, ladder, mistakes, sandbox};
+use super::{cli_examples, diff, each, extract, headless, interrupt, ladder, mistakes, sandbox};
 #[cfg(feature = "ui")]
 use super::{clipboard_helper, tui, tui_loop};
 #[cfg(feature = "live")]
@@ -112,6 +112,10 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
         Some(Command::Diff(mut asked)) => {
             mistakes::translate(&mut asked.filter)?;
             diff::diff(&asked)
+        }
+        Some(Command::Extract(mut asked)) => {
+            mistakes::translate(&mut asked.filter)?;
+            extract::extract(&asked)
         }
         #[cfg(feature = "live")]
         Some(Command::Live(mut asked)) => {

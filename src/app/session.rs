@@ -411,7 +411,7 @@ pub(super) fn export(
     // Never overwrite an existing file: it may be the capture itself.
     let file = File::create_new(to)?;
     let mut writer = PcapngWriter::new(BufWriter::with_capacity(1 << 16, file))?;
-    let count = engine::extract(source, of, goes_on, |frame| writer.frame(frame))?;
+    let count = engine::extract(source, of, goes_on, |frame, _| writer.frame(frame))?;
     writer.finish()?;
     Ok(count)
 }

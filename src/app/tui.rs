@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 use super::cli;
 use super::clipboard::Clipboard;
 use super::config::{self, ScreenConfig};
+use super::extract::Excerpt;
 use super::new_file::NewFile;
 use super::output;
 use super::sandbox::{self, Needs};
@@ -21,7 +22,7 @@ use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine;
 use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::escape::escape;
-use crate::packet::capture::{OpenOptions, PcapngWriter, Source};
+use crate::packet::capture::{OpenOptions, Source};
 use crate::protocol::tls::secrets::KeyStore;
 use crate::report::snapshot::{AnalysisControl, ReadStage, Snapshot, SnapshotWatch};
 use crate::report::{self, Zone};
@@ -216,15 +217,18 @@ impl Host for ScreenHost {
         write().map_err(|error| not_written(to, &error))
     }
 
-    fn write_frames(&self, of: &[ConnectionSummary], to: &Path) -> Result<u64, String> {
+    fn write_frames(&self, snapshot: &Snapshot, of: &[u32], to: &Path) -> Result<u64, String> {
         let write = || -> Result<u64> {
             output::refuse_to_overwrite_inputs(&self.inputs, to)?;
             let mut source = (self.packets)().map_err(anyhow::Error::msg)?;
-            let file = BufWriter::with_capacity(1 << 16, NewFile::create(to)?);
-            let mut writer = PcapngWriter::new(file)?;
-            let frames = engine::extract(&mut *source, of, || true, |frame| writer.frame(frame))?;
-            writer.finish()?.into_inner()?.finish()?;
-            Ok(frames)
+            let excerpt = Excerpt {
+                snapshot,
+                ids: of,
+                why: ", chosen in the screens".to_owned(),
+                known: None,
+                with_secrets: false,
+            };
+            excerpt.write_file(&mut *source, NewFile::create(to)?)
         };
         write().map_err(|error| not_written(to, &error))
     }

@@ -64,6 +64,45 @@ pub(super) fn typical(snapshot: &Snapshot) -> Vec<u32> {
     ids
 }
 
+/// A finding as a page numbers it: a cause with its effects, here and between other hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberedFinding {
+    /// The number on the page.
+    pub number: u32,
+    /// The rule of the cause.
+    pub rule: &'static str,
+    /// The severity of the worst part.
+    pub severity: Severity,
+    /// The headline of the cause over all its cases.
+    pub headline: String,
+    /// All connections that the cause or an effect names, ascending.
+    pub connections: Vec<u32>,
+    /// Connections whose details are gone, so that they have no number.
+    pub gone: u64,
+}
+
+/// The findings that a page numbers, in its order: harmless ones have no number.
+#[must_use]
+pub fn numbered_findings(snapshot: &Snapshot) -> Vec<NumberedFinding> {
+    let sections = sections(&snapshot.findings).into_iter();
+    let numbered = sections.filter(|it| it.severity() != Severity::Benign);
+    let findings = (1..).zip(numbered).map(|(number, section)| {
+        let elsewhere = section.elsewhere.iter().flatten();
+        let all = section.parts.iter().chain(elsewhere);
+        let ids: BTreeSet<u32> = all.flat_map(|it| it.connections.iter().copied()).collect();
+        let cause = section.cause();
+        NumberedFinding {
+            number,
+            rule: cause.rule,
+            severity: section.severity(),
+            headline: cause.summary.over(section.times()),
+            connections: ids.into_iter().collect(),
+            gone: section.gone(),
+        }
+    });
+    findings.collect()
+}
+
 /// Writes all sections to a sheet.
 pub(super) fn write(
     view: &View<'_>,

@@ -12,6 +12,7 @@ mod explain;
 pub mod filter;
 mod finding;
 mod finding_order;
+mod frame_comments;
 mod groups;
 mod json;
 pub(crate) mod ladder_figure;
@@ -40,8 +41,10 @@ use std::io::{self, Write};
 pub use crate::report::wording::moment::Zone;
 pub use each::{EachFormat, EachLines, EachRow};
 pub use explain::{explanation, not_known};
+pub use finding::{NumberedFinding, numbered_findings};
 #[cfg(test)]
 pub(crate) use finding_order::told_by_section;
+pub use frame_comments::{capture_comment, frame_comments};
 pub use ladder_figure::{LadderOptions, ladder_text};
 pub use options::{CsvTable, Format, ReportOptions, Shown, shows_all};
 pub use overview::overview;

@@ -10,28 +10,24 @@
 //! The segments are reread from the input in a task; until they arrive the screen shows the verdict.
 
 use crate::report::rich_text::Tone;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::bytes_pane::BytesPane;
 use super::connections::open_finding;
+use super::export::Export;
 use super::keys::{Action, Scope};
 use super::ladder_pane::{LadderPane, evidence_lines};
 use super::menu::{Menu, MenuItem};
 use super::reread::Reread;
 use super::segments_pane::SegmentsPane;
 use super::text_layout::{ListPosition, Pager, find, holds, scroll_bar};
-use super::{
-    KeyOutcome, PromptInput, PromptQuestion, Screen, SeekResult, Task, TaskOutcome, TextSeek,
-    ViewContext, verdict_pane,
-};
+use super::{KeyOutcome, PromptInput, Screen, SeekResult, TextSeek, ViewContext, verdict_pane};
 use crate::analysis::connection::Connection;
 use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::format::duration;
-use crate::base::format::{count, number};
+use crate::base::format::number;
 use crate::base::frame_ref::FrameNumber;
 use crate::protocol::http::{Exchange, Outcome as Became};
 use crate::report::rich_text::StyledLine;
@@ -90,9 +86,7 @@ pub(super) struct ConnectionScreen {
     bytes: BytesPane,
     segments: SegmentsPane,
     menu: Menu,
-    overwrite: Option<PathBuf>,
-    export: Option<Task<Result<u64, String>>>,
-    note: Option<(Tone, String)>,
+    export: Export,
     wide: bool,
     height: u16,
     tabs: Vec<(ConnectionPane, u16, u16)>,
@@ -112,9 +106,7 @@ impl ConnectionScreen {
             bytes: BytesPane::default(),
             segments: SegmentsPane::default(),
             menu: Menu::default(),
-            overwrite: None,
-            export: None,
-            note: None,
+            export: Export::default(),
             wide: false,
             height: 0,
             tabs: Vec::new(),
@@ -153,7 +145,7 @@ impl ConnectionScreen {
             } else {
                 let frame = reread.frames.name(frame);
                 let text = format!("{frame} is not among the segments that are shown");
-                self.note = Some((Tone::Warning, text));
+                self.export.say(Tone::Warning, text);
             }
         }
     }
@@ -193,19 +185,6 @@ impl ConnectionScreen {
             ));
         }
         self.menu.open(items);
-        KeyOutcome::Done
-    }
-
-    fn write(&mut self, path: PathBuf, cx: &ViewContext<'_>) -> KeyOutcome {
-        let Some(summary) = cx.snapshot().connection_summary(self.id).copied() else {
-            return KeyOutcome::Ignored;
-        };
-        let host = Arc::clone(&cx.session.host);
-        self.note = Some((Tone::Faint, format!("writing {}", path.display())));
-        self.export = Some(
-            cx.tasks
-                .spawn(move |_| host.write_frames(&[summary], &path)),
-        );
         KeyOutcome::Done
     }
 
@@ -278,22 +257,7 @@ impl Screen for ConnectionScreen {
                 usize::from(left.height.saturating_sub(1)),
             );
         }
-        if let Some(task) = &self.export {
-            match task.take() {
-                TaskOutcome::UnderWay => {}
-                TaskOutcome::Done(result) => {
-                    self.note = Some(match result {
-                        Ok(frames) => (
-                            Tone::Good,
-                            format!("{} written", count(frames, "packet", "packets")),
-                        ),
-                        Err(why) => (Tone::Error, why),
-                    });
-                    self.export = None;
-                }
-                TaskOutcome::Gone => self.export = None,
-            }
-        }
+        self.export.lay();
         let mut x = body.x + 1;
         self.tabs.clear();
         for part in ConnectionPane::ALL {
@@ -307,9 +271,7 @@ impl Screen for ConnectionScreen {
     }
 
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
-        if self.export.is_none() {
-            self.note = None;
-        }
+        self.export.acted();
         if let Some(outcome) = self.menu.act(action) {
             return outcome;
         }
@@ -326,12 +288,8 @@ impl Screen for ConnectionScreen {
             Action::Finding => return open_finding(self.id, cx),
             Action::OtherLeg => return open_leg(self.id, cx),
             Action::Export => {
-                self.overwrite = None;
-                return KeyOutcome::Ask(PromptQuestion {
-                    label: "write its packets to",
-                    text: format!("connection-{}.pcapng", self.id),
-                    hint: "a file that ends in .pcapng",
-                });
+                let name = format!("connection-{}.pcapng", self.id);
+                return self.export.ask(vec![self.id], name);
             }
             _ => {}
         }
@@ -374,28 +332,7 @@ impl Screen for ConnectionScreen {
     }
 
     fn answered(&mut self, answer: PromptInput<'_>, cx: &ViewContext<'_>) -> KeyOutcome {
-        let PromptInput::Given(text) = answer else {
-            return KeyOutcome::Done;
-        };
-        if let Some(path) = self.overwrite.take() {
-            return match text {
-                "y" | "Y" | "yes" => self.write(path, cx),
-                _ => KeyOutcome::Say("nothing was written".to_owned()),
-            };
-        }
-        let path = PathBuf::from(text.trim());
-        if text.trim().is_empty() {
-            return KeyOutcome::Done;
-        }
-        if cx.session.host.exists(&path) {
-            self.overwrite = Some(path);
-            return KeyOutcome::Ask(PromptQuestion {
-                label: "it exists; overwrite it?",
-                text: String::new(),
-                hint: "y, or esc",
-            });
-        }
-        self.write(path, cx)
+        self.export.answered(answer, cx)
     }
 
     fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> SeekResult {
@@ -464,14 +401,7 @@ impl Screen for ConnectionScreen {
             };
             StyledLine::of(tone, self.tab(*part)).draw(look, room, buffer);
         }
-        if let Some((tone, text)) = &self.note {
-            let room = Rect {
-                height: 1.min(area.height),
-                width: area.width.saturating_sub(1),
-                ..area
-            };
-            StyledLine::of(*tone, format!(" {text}")).draw_right(look, room, buffer);
-        }
+        self.export.draw(cx, area, buffer);
         let (left, right) = self.left(&area);
         if let Some(right) = right {
             for y in right.top()..right.bottom() {

@@ -685,17 +685,14 @@ impl ConnectionsScreen {
             .extension()
             .is_some_and(|it| it.eq_ignore_ascii_case("pcapng"));
         let task = if is_capture {
-            let summaries: Vec<ConnectionSummary> = match self.marked.is_empty() {
-                true => self.listing.summaries().copied().collect(),
-                false => self
-                    .marked
-                    .iter()
-                    .filter_map(|id| model.snapshot.connection_summary(*id).copied())
-                    .collect(),
+            let mut ids: Vec<u32> = match self.marked.is_empty() {
+                true => self.listing.summaries().map(|it| it.id).collect(),
+                false => self.marked.iter().copied().collect(),
             };
-            let connections = summaries.len() as u64;
+            ids.sort_unstable();
+            let connections = ids.len() as u64;
             cx.tasks.spawn(move |_| {
-                let frames = host.write_frames(&summaries, &path)?;
+                let frames = host.write_frames(&model.snapshot, &ids, &path)?;
                 let of = count(connections, "connection", "connections");
                 Ok(format!(
                     "{} of {of} written to {name}",

@@ -1,5 +1,8 @@
 //! What several screens show of a finding: its headline, its hosts, and the screens it leads to.
 
+use std::collections::BTreeSet;
+
+use super::export::Export;
 use super::help::HelpScreen;
 use super::view_model::FindingGroup;
 use super::{KeyOutcome, Tab, ViewContext};
@@ -93,6 +96,27 @@ pub(super) fn connections(group: &FindingGroup, cx: &ViewContext<'_>) -> KeyOutc
         Some(_) if group.connections > 1 => {
             KeyOutcome::Invite(Tab::Connections, these(group, findings))
         }
+        _ => KeyOutcome::Say("it names no connection: it is about the whole".to_owned()),
+    }
+}
+
+/// Asks where to write the connections that a group names.
+pub(super) fn export(
+    group: &FindingGroup,
+    cx: &ViewContext<'_>,
+    export: &mut Export,
+) -> KeyOutcome {
+    let findings = &cx.snapshot().findings;
+    let members = std::iter::once(&group.first).chain(&group.others);
+    let named = members.filter_map(|nth| findings.get(*nth));
+    let ids: BTreeSet<u32> = named
+        .flat_map(|it| it.connections.iter().copied())
+        .collect();
+    match findings.get(group.first) {
+        Some(finding) if !ids.is_empty() => export.ask(
+            ids.into_iter().collect(),
+            format!("{}.pcapng", finding.rule),
+        ),
         _ => KeyOutcome::Say("it names no connection: it is about the whole".to_owned()),
     }
 }

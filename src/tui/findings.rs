@@ -1,9 +1,10 @@
 //! The list of findings, worst first. Findings with the same summary about different hosts share one row, consequences
 //! follow their cause, and the selected finding is shown in full below the list.
 
+use super::export::{Export, last_row};
 use super::finding_ladder::{FindingLadder, Split};
-use super::finding_words::headline;
 use super::finding_words::hosts;
+use super::finding_words::{self, headline};
 use super::finding_words::{connections, rule, subject};
 use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
@@ -14,7 +15,7 @@ use super::narrowed;
 use super::story::{self, StoryScreen};
 use super::text_layout::{ListPosition, Pager, Paragraph, find, holds, scroll_bar};
 use super::view_model::FindingGroup;
-use super::{KeyOutcome, Screen, SeekResult, TextSeek, ViewContext};
+use super::{KeyOutcome, PromptInput, Screen, SeekResult, TextSeek, ViewContext};
 use crate::report::rich_text::StyledLine;
 use crate::rules::Finding;
 
@@ -30,6 +31,7 @@ pub(super) struct FindingsScreen {
     below: Option<Rect>,
     story: Pager,
     ladder: FindingLadder,
+    export: Export,
     /// The group and view model version from which the text below was made.
     told: Option<(usize, u64)>,
     /// Identity of the selected group, which keeps it selected when it moves to another row.
@@ -141,15 +143,22 @@ impl Screen for FindingsScreen {
         self.hold(cx);
         let finding = self.finding(cx);
         self.ladder.lay(finding, None, ladder, cx);
+        self.export.lay();
+    }
+
+    fn answered(&mut self, answer: PromptInput<'_>, cx: &ViewContext<'_>) -> KeyOutcome {
+        self.export.answered(answer, cx)
     }
 
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
+        self.export.acted();
         let nth = self.place.selected;
         let group = cx.model.groups.get(nth);
         match (action, group) {
             (Action::Open, Some(_)) => KeyOutcome::Open(Box::new(StoryScreen::new(cx.model, nth))),
             (Action::Connections, Some(group)) => connections(group, cx),
             (Action::Rule, Some(group)) => rule(group, cx),
+            (Action::Export, Some(group)) => finding_words::export(group, cx, &mut self.export),
             (Action::Copy, Some(group)) => story::copy(group, cx),
             _ if self.place.act(action) => {
                 self.hold(cx);
@@ -188,7 +197,7 @@ impl Screen for FindingsScreen {
         KeyOutcome::Done
     }
 
-    fn draw(&self, cx: &ViewContext<'_>, _area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         let groups = &cx.model.groups;
         if groups.is_empty() {
             let text = if cx.is_growing() {
@@ -227,5 +236,6 @@ impl Screen for FindingsScreen {
             self.story.draw(cx.look, below, buffer);
         }
         self.ladder.draw(self.finding(cx), cx, buffer);
+        self.export.draw(cx, last_row(area), buffer);
     }
 }

@@ -377,6 +377,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Findings, &[char('c')], A::Connections, "connections", "list the connections that it names"),
         row(S::Findings, &[char('w')], A::Rule, "rule", "read the rule's page: why it matters, what it is not"),
         row(S::Findings, &[char('y')], A::Copy, "copy", "copy the finding as Markdown"),
+        row(S::Findings, &[char('e')], A::Export, "export", "write its connections to a capture, with comments on what happened"),
         row(S::Findings, &[char('d')], A::Times, "", "show times in the ladder since the beginning, since the segment before, or of day"),
 
         row(S::Story, &[key(K::Enter)], A::Open, "open", "open what is marked: the frame of a piece of evidence, a connection, the cause, a consequence"),
@@ -385,6 +386,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Story, &[char('c')], A::Connections, "connections", "list the connections that it names"),
         row(S::Story, &[char('w')], A::Rule, "rule", "read the rule's page: why it matters, what it is not"),
         row(S::Story, &[char('y')], A::Copy, "copy", "copy the finding as Markdown"),
+        row(S::Story, &[char('e')], A::Export, "export", "write its connections to a capture, with comments on what happened"),
         row(S::Story, &[char('d')], A::Times, "", "show times in the ladder since the beginning, since the segment before, or of day"),
         row(S::Story, &[key(K::Right), char('l')], A::Right, "", "the next finding"),
         row(S::Story, &[key(K::Left), char('h')], A::Left, "", "the finding before"),
@@ -411,7 +413,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Connection, &[char('o')], A::OtherLeg, "", "open the connection on the other side of a proxy"),
         row(S::Connection, &[char('y')], A::Copy, "copy", "copy its Wireshark filter, the ladder, what happened, its findings as Markdown"),
         row(S::Connection, &[char('d')], A::Times, "times", "show times since the beginning, since the segment before, or of day"),
-        row(S::Connection, &[char('e')], A::Export, "export", "write it to a capture"),
+        row(S::Connection, &[char('e')], A::Export, "export", "write it to a capture, with comments on what happened"),
 
         row(S::Compare, &[key(K::Tab), key(K::Right), key(K::Left), char('l'), char('h')], A::Next, "other side", "move in the other ladder"),
         row(S::Compare, &[char('c')], A::Connections, "difference", "to the first difference"),

@@ -24,6 +24,7 @@ mod completion;
 mod connection;
 mod connection_table;
 mod connections;
+mod export;
 mod finding_ladder;
 mod finding_words;
 mod findings;
@@ -109,11 +110,12 @@ pub trait Host: Send + Sync {
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<ConnectionTranscript, String>;
 
-    /// Writes the frames of these connections to a pcapng file and returns how many there were.
+    /// Writes the frames of these connections of a snapshot, in ascending order, to a pcapng file with comments on what
+    /// happened, and returns how many there were.
     ///
     /// # Errors
     /// A message for the user.
-    fn write_frames(&self, _of: &[ConnectionSummary], _to: &Path) -> Result<u64, String> {
+    fn write_frames(&self, _snapshot: &Snapshot, _of: &[u32], _to: &Path) -> Result<u64, String> {
         Err("the packets cannot be written from here".to_owned())
     }
 

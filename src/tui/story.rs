@@ -8,12 +8,13 @@ use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::export::{Export, last_row};
 use super::finding_ladder::{FindingLadder, Split};
 use super::finding_words::{self};
 use super::keys::{Action, Scope};
 use super::text_layout::{Pager, Paragraph};
 use super::view_model::{FindingGroup, ViewModel};
-use super::{KeyOutcome, Screen, SeekResult, TextSeek, ViewContext};
+use super::{KeyOutcome, PromptInput, Screen, SeekResult, TextSeek, ViewContext};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{count, number};
 use crate::base::frame_ref::FrameNumber;
@@ -50,6 +51,7 @@ pub(super) struct StoryScreen {
     /// The area of the text.
     text: Rect,
     ladder: FindingLadder,
+    export: Export,
 }
 
 impl StoryScreen {
@@ -62,6 +64,7 @@ impl StoryScreen {
             links: Vec::new(),
             text: Rect::default(),
             ladder: FindingLadder::default(),
+            export: Export::default(),
         }
     }
 
@@ -158,9 +161,15 @@ impl Screen for StoryScreen {
         self.pager.lay(self.text);
         let frame = self.frame();
         self.ladder.lay(finding, frame, ladder, cx);
+        self.export.lay();
+    }
+
+    fn answered(&mut self, answer: PromptInput<'_>, cx: &ViewContext<'_>) -> KeyOutcome {
+        self.export.answered(answer, cx)
     }
 
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
+        self.export.acted();
         let group = cx.model.groups.get(self.group);
         match (action, group) {
             (Action::Open, _) => self.follow(self.pager.marked(), cx),
@@ -168,6 +177,7 @@ impl Screen for StoryScreen {
             (Action::Rule, Some(group)) => finding_words::rule(group, cx),
             (Action::Right, _) => self.turn(true, cx),
             (Action::Left, _) => self.turn(false, cx),
+            (Action::Export, Some(group)) => finding_words::export(group, cx, &mut self.export),
             (Action::Copy, Some(group)) => copy(group, cx),
             _ if self.pager.act(action) => KeyOutcome::Done,
             _ => KeyOutcome::Ignored,
@@ -190,9 +200,10 @@ impl Screen for StoryScreen {
         }
     }
 
-    fn draw(&self, cx: &ViewContext<'_>, _area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         self.pager.draw(cx.look, self.text, buffer);
         self.ladder.draw(self.finding(cx), cx, buffer);
+        self.export.draw(cx, last_row(area), buffer);
     }
 }
 

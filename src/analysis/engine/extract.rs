@@ -15,7 +15,7 @@ use super::reread::until;
 use crate::analysis::connection::ConnectionSummary;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
-use crate::packet::capture::{Batch, CaptureError, Fill, Frame, Source};
+use crate::packet::capture::{Batch, CaptureError, FileSummary, Fill, Frame, Source};
 use crate::packet::decode::Decoder;
 use crate::packet::flow::FlowKey;
 
@@ -31,7 +31,8 @@ pub enum ExtractError {
     Write(#[from] io::Error),
 }
 
-/// Passes the frames of the `wanted` connections to `put` in order, while `goes_on` returns true. Returns their number.
+/// Passes the frames of the `wanted` connections to `put` in order, with what the files have said of themselves so far, while
+/// `goes_on` returns true. Returns their number.
 ///
 /// # Errors
 /// When the source cannot be read, or `put` fails.
@@ -39,7 +40,7 @@ pub fn extract(
     source: &mut dyn Source,
     wanted: &[ConnectionSummary],
     mut goes_on: impl FnMut() -> bool,
-    mut put: impl FnMut(&Frame<'_>) -> io::Result<()>,
+    mut put: impl FnMut(&Frame<'_>, &[FileSummary]) -> io::Result<()>,
 ) -> Result<u64, ExtractError> {
     let mut spans: HashMap<u64, Vec<(FrameNumber, Timestamp)>> = HashMap::new();
     for summary in wanted {
@@ -70,7 +71,7 @@ pub fn extract(
                 });
             });
             if belongs {
-                put(&frame)?;
+                put(&frame, source.files())?;
                 count += 1;
             }
         }
