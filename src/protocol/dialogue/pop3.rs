@@ -31,7 +31,9 @@ const FIRST: [&[u8]; 7] = [
 
 /// The first bytes are those of POP3.
 pub(super) fn recognise(opening: &Opening<'_>) -> bool {
-    let greets = opening.server.starts_with(b"+OK ") || opening.server.starts_with(b"+OK\r");
+    // Without a text it is the answer of Redis as well.
+    let bare = opening.server.starts_with(b"+OK\r") && opening.port == 110;
+    let greets = opening.server.starts_with(b"+OK ") || bare;
     let refuses = opening.server.starts_with(b"-ERR ") && opening.port == 110;
     // Another protocol answers `+OK` to what its client said first.
     let first = opening.client.is_empty() && !opening.midstream || opening.port == 110;

@@ -12,6 +12,9 @@ pub(super) struct Grammar {
     used: bool,
     /// The client sends a message.
     data: bool,
+    /// Replies that come before that to the command for a message. Some clients do not wait for it (RFC 2920 §3.1 says that
+    /// they must), and send the message at once.
+    before_data: Option<u32>,
     /// The client's next line is a part of an authentication.
     authenticates: bool,
 }
@@ -57,13 +60,22 @@ impl Messages for Grammar {
 
 impl Grammar {
     fn answered(&mut self, line: &[u8], length: u64) -> Step {
-        // Nothing but the command for a message has this reply, wherever in a pipeline it stands (RFC 5321 §4.3.2).
-        self.data |= line.starts_with(b"354");
+        // Nothing but the command for a message has this reply (RFC 5321 §4.3.2). The command may not have been captured.
+        let last = line.get(3) != Some(&b'-');
+        match (self.before_data, line.starts_with(b"354")) {
+            (None, granted) => self.data |= granted,
+            (Some(0), granted) if last => {
+                self.data &= granted;
+                self.before_data = None;
+            }
+            (Some(more), _) if last => self.before_data = Some(more - 1),
+            (Some(_), _) => {}
+        }
         self.authenticates = line.starts_with(b"334");
         if line.starts_with(b"421") {
             return closing(length, line, self.used && self.open == 0);
         }
-        if line.get(3) != Some(&b'-') && self.open > 0 {
+        if last && self.open > 0 {
             self.open -= 1;
             self.used = true;
         }
@@ -80,6 +92,10 @@ impl Grammar {
         if self.authenticates {
             self.authenticates = false;
             return Step::Message(ask(true).named("authentication", b""));
+        }
+        if begins(line, b"DATA") {
+            self.before_data = Some(self.open);
+            self.data = true;
         }
         if !begins(line, b"QUIT") {
             self.open = self.open.saturating_add(1);
@@ -127,6 +143,26 @@ mod tests {
                     (">", b"Subject: x\r\n\r\n"),
                 ],
                 "command DATA: answered; message: begun; request",
+            ),
+            // A client that does not wait for 354.
+            (
+                &[
+                    (
+                        ">",
+                        b"RCPT TO:<b>\r\nDATA\r\nSubject: x\r\n\r\nRSET\r\n.\r\n",
+                    ),
+                    ("<", b"250 ok\r\n354 go\r\n250 queued\r\n"),
+                ],
+                "command RCPT TO:<b>: answered; command DATA: answered; message: answered; between",
+            ),
+            (
+                &[
+                    (">", b"DATA\r\n"),
+                    ("<", b"503 no recipient\r\n"),
+                    (">", b"RSET\r\n"),
+                    ("<", b"250 ok\r\n"),
+                ],
+                "command DATA: answered; command RSET: answered; B: 503 no recipient; between",
             ),
             (
                 &[
