@@ -190,6 +190,10 @@ fn reported(connection: &Connection) -> Option<FailedReason> {
         By::Server => Some(Who::Server),
         By::Both | By::Middlebox | By::Nobody => None,
     };
+    // What a side reports when the other has closed follows from that.
+    if closer == Some(by.other()) && at < complaint.at {
+        return None;
+    }
     // A client that leaves after a refusal has not been sent away.
     let ends = complaint.fatal || complaint.answers.is_none() || closer == Some(by);
     // After an error that ends the session a goodbye is only polite, and nothing more is owed.
