@@ -51,6 +51,13 @@ impl Timestamp {
         let nanos = i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(nanos))
     }
+
+    /// The time `span` earlier; saturates.
+    #[must_use]
+    pub(crate) fn before(self, span: Duration) -> Self {
+        let nanos = i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(nanos))
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use crate::analysis::connection::ConnectionSummary;
 use crate::base::time::Timestamp;
+use std::time::Duration;
 
 /// Connections open at the same time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,13 +17,18 @@ pub struct Concurrency {
 }
 
 impl Concurrency {
-    /// The concurrency of these connections, each open from its first segment to its last; `None` if there are none.
+    /// The concurrency of these connections, each open from its first segment to its last, or until it was idle before its
+    /// close; `None` if there are none.
     #[must_use]
     pub fn of(connections: &[&ConnectionSummary]) -> Option<Self> {
         let mut steps: Vec<(Timestamp, i32)> = Vec::with_capacity(connections.len() * 2);
         for it in connections {
             steps.push((it.first.time, 1));
-            steps.push((it.last, -1));
+            let end = match it.idle {
+                0 => it.last,
+                idle => it.close.time.before(Duration::from_millis(idle.into())),
+            };
+            steps.push((end.max(it.first.time), -1));
         }
         steps.sort_unstable();
         let (begin, end) = (steps.first()?.0, steps.last()?.0);
@@ -51,8 +57,6 @@ impl Concurrency {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::base::frame_ref::{FrameNumber, FrameRef};
     use crate::report::snapshot::sample;
