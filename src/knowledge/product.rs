@@ -82,6 +82,12 @@ impl Product {
         self.protocols.split(' ').any(|it| it == protocol)
     }
 
+    /// Whether it is a program with a user before it, who leaves a page when they like.
+    #[must_use]
+    pub(crate) fn is_browser(&self) -> bool {
+        ["chrome", "firefox", "safari"].contains(&self.name)
+    }
+
     /// Whether it leaves the connection open unless its user says otherwise.
     #[must_use]
     pub(crate) fn keeps_open(&self) -> bool {

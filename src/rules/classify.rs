@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::classify_tls::failure;
+use super::named_products::may_be_browser;
 use crate::analysis::connection::{
     By, CloseEvent, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, ResetKind,
     Who,
@@ -160,6 +161,17 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
             && close.received == server.bytes.saturating_add(1)
             && matches!(teardown.phase, Phase::ResponseHead | Phase::ResponseBody)
     });
+    // The other way round it may have been the client's FIN, and the server closed since the client had.
+    let [client, _] = connection.sent;
+    let answers_fin = who == Who::Server
+        && close.kind.is_none()
+        && client.packets > 0
+        && client.missing > 0
+        && client.fins + client.resets == 0
+        && close.received == client.bytes.saturating_add(client.missing);
+    if answers_fin {
+        return None;
+    }
     let (reading, exchange) = match (who, &told) {
         (Who::Client, None) if lost_fin.is_some() => by_server(connection, &close),
         (Who::Client, Some(told)) => by_server(connection, told),
@@ -572,7 +584,8 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
             } else if response(exchange).is_some() && reset.is_none() {
                 // Its kernel accepted the response: the other direction was open.
                 EndingKind::HalfClose
-            } else if waited > NO_WAIT.max(round_trip(connection)) {
+            } else if waited > NO_WAIT.max(round_trip(connection)) || may_be_browser(connection) {
+                // Browsers close a connection to cancel its request, and never close one direction alone.
                 EndingKind::GaveUp
             } else if response(exchange).is_some() {
                 return None;

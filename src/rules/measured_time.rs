@@ -108,6 +108,13 @@ pub(super) fn round(time: Duration) -> Option<String> {
     is_round(time).map(|seconds| format!("{seconds} s is a round number"))
 }
 
+/// The same for multiples of 5 s, which a time without a timer seldom is.
+pub(super) fn round_in_fives(time: Duration) -> Option<String> {
+    is_round(time)
+        .filter(|seconds| seconds % 5 == 0)
+        .and(round(time))
+}
+
 /// The same for times of some tenths of a second, to within some milliseconds.
 pub(super) fn round_in_short(time: Duration) -> Option<String> {
     let millis = time.as_millis();

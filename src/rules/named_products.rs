@@ -2,7 +2,7 @@
 
 use crate::analysis::connection::Connection;
 use crate::knowledge::{LogSide, Product, identify};
-use crate::protocol::http::{FieldName, SharedText};
+use crate::protocol::http::{Exchange, FieldName, MessageProgress, SharedText};
 
 fn text(text: Option<&SharedText>) -> Option<&str> {
     text.and_then(SharedText::as_str)
@@ -18,6 +18,22 @@ pub(super) fn client(connection: &Connection) -> Option<&'static Product> {
         let agent = text(exchange.request.as_ref()?.user_agent.as_ref());
         Some(identify(agent, None, None, LogSide::Client)?.product)
     })
+}
+
+/// Whether the `User-Agent` is that of a browser.
+pub(super) fn is_browser(connection: &Connection) -> bool {
+    client(connection).is_some_and(Product::is_browser)
+}
+
+/// The same, or the `User-Agent` may be in what the snap length cut off.
+pub(super) fn may_be_browser(connection: &Connection) -> bool {
+    let unknown = |exchange: &Exchange| {
+        exchange.request.as_ref().is_some_and(|request| {
+            request.message.progress == MessageProgress::Unseen && request.user_agent.is_none()
+        })
+    };
+    let exchanges = &connection.exchanges;
+    is_browser(connection) || !exchanges.is_empty() && exchanges.iter().all(unknown)
 }
 
 /// The product of the server, if a header names it.

@@ -281,9 +281,7 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
         )
     } else if let Some(default) = measured_time::idle(connection, pause.time, pause.who) {
         default
-    } else if let Some(round) =
-        measured_time::round(pause.time).or_else(|| measured_time::round_in_short(pause.time))
-    {
+    } else if let Some(round) = round(&pause) {
         sentence!("{}.", round)
     } else if pause.unread
         && pause
@@ -302,6 +300,17 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
         reason: Some(reason),
         ..pause
     })
+}
+
+/// That the time is round. A server that goes on closes a connection by its timer. A client closes its own when its program
+/// ends, after any time: only one that is unlikely by chance counts.
+fn round(pause: &IdleClose) -> Option<String> {
+    match pause.who {
+        Who::Server => {
+            measured_time::round(pause.time).or_else(|| measured_time::round_in_short(pause.time))
+        }
+        Who::Client => measured_time::round_in_fives(pause.time),
+    }
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -447,6 +456,25 @@ mod tests {
         // What does not look into the connection may cut any.
         let cut = told(5432, "350s");
         assert!(cut.contains("AWS NLB"), "{cut}");
+    }
+
+    /// A program closes its connections when it ends.
+    #[test]
+    fn a_client_closes_after_any_time() {
+        for (pause, told) in [
+            ("401ms", false),
+            ("2s", false),
+            ("3s", false),
+            ("5s", true),
+            ("40s", true),
+            ("43s", false),
+        ] {
+            let text = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"x\"\nACK -->\n+{pause} FIN -->\n<-- FIN\nACK -->"
+            );
+            let found = ladder_check::told_by(&super::RULE, &text);
+            assert_eq!(found.is_some(), told, "{pause}: {found:?}");
+        }
     }
 
     #[test]

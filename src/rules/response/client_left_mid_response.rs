@@ -7,6 +7,7 @@ use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, MessageProgre
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, response};
 use crate::rules::measured_time;
+use crate::rules::named_products::is_browser;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{close_word, is_of_another_protocol, named, tell};
@@ -148,6 +149,9 @@ fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> Senten
     }
 }
 
+/// A response of which more had come within this time was not stalled.
+const FLOWING: Duration = Duration::from_secs(3);
+
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some((exchange, message)) = ending
         .exchange
@@ -199,10 +203,13 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         let cut = it.rare.as_ref().is_some_and(|it| it.response.head_cut);
         it.is_endless() || cut && message.framing == Framing::Chunked
     });
+    // A download that is cancelled, a film in which somebody jumps: what was coming is no longer wanted.
+    let cancelled = is_browser(connection) && (shut || quiet < FLOWING);
     let severity = match (message.framing, message.progress) {
         _ if endless => Severity::Note,
         (Framing::UntilClose, _) => Severity::Note,
         (_, MessageProgress::Unseen) if !message.is_surely_short() => Severity::Note,
+        _ if cancelled => Severity::Note,
         _ => Severity::Warning,
     };
     tell(
@@ -213,6 +220,9 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         told,
     )
     .adds(stalled)
+    .adds(cancelled.then_some(
+        "A browser does this when the user leaves the page, cancels a download or jumps in a film.",
+    ))
     .adds(unread)
     .shows(Some(message.first), "response begins")
     .shows(Some(close), format!("{word} from the client"))

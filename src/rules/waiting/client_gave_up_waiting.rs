@@ -10,6 +10,7 @@ use crate::protocol::http::{ErrorCode, Party};
 use crate::rules::Severity;
 use crate::rules::classify::{EndingKind, ending, is_open_ended, request, response};
 use crate::rules::measured_time;
+use crate::rules::named_products::{is_browser, may_be_browser};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{asked, close_word, named, not_yet, repetition, tell, waited};
@@ -34,6 +35,8 @@ rule! {
     /// The response comes too late for a client that has stopped waiting, and the server works on for nobody. The client does
     /// not know whether the request took effect. A round number of seconds is a timeout that somebody set; any other time may
     /// be a user who left.
+    ///
+    /// A browser closes the connection when its user leaves the page. That is a note, after 3 s of waiting a warning.
     ///
     /// # Remedy
     ///
@@ -123,7 +126,7 @@ fn check(connection: &Connection) -> Verdict {
     let Some(ending) = &read else {
         let whose = |time| {
             [
-                round(time),
+                round(time, false),
                 measured_time::wait(connection, time, Who::Client),
             ]
         };
@@ -155,7 +158,9 @@ fn check(connection: &Connection) -> Verdict {
         word
     ))
     .and(server);
-    let round = round(time);
+    let browser = is_browser(connection);
+    let round = round(time, browser);
+    let leaves = browser || may_be_browser(connection);
     let late = response(exchange).map(|answer| {
         sentence!(
             "The response came {} later, too late for the client.",
@@ -168,14 +173,19 @@ fn check(connection: &Connection) -> Verdict {
             usual
         )
     });
+    let severity = match leaves {
+        false => Severity::Error,
+        true => browsers_severity(time, round.is_some()),
+    };
     tell(
         &RULE,
-        Severity::Error,
+        severity,
         ending.certainty,
         "Client closed [the connection|# connections] before the response",
         message,
     )
     .adds(round)
+    .adds(browser.then_some(CANCELS))
     .adds(measured_time::wait(connection, time, Who::Client))
     .adds(late)
     .adds(usual)
@@ -217,7 +227,7 @@ fn ungreeted(connection: &Connection) -> Option<Verdict> {
         "Client closed [the connection|# connections] before the greeting",
         message,
     )
-    .adds(round(time))
+    .adds(round(time, false))
     .shows(
         connection.last_syn[Who::Server as usize],
         "SYN-ACK from the server",
@@ -229,10 +239,24 @@ fn ungreeted(connection: &Connection) -> Option<Verdict> {
 
 /// A client that cancels a stream sooner did not wait for it: users and programs change their minds.
 const WAITED: Duration = Duration::from_secs(1);
+/// A user who leaves a page sooner did not leave because it was slow.
+const PATIENT: Duration = Duration::from_secs(3);
+/// Why a browser closes.
+const CANCELS: &str =
+    "A browser does this when the user leaves the page or a script cancels the request.";
+
+/// How severe it is that a browser did not wait.
+fn browsers_severity(time: Duration, is_round: bool) -> Severity {
+    match time {
+        _ if is_round => Severity::Error,
+        _ if time >= PATIENT => Severity::Warning,
+        _ => Severity::Note,
+    }
+}
 
 /// An HTTP/2 stream that the client cancelled while it waited (RFC 9113 §7, CANCEL).
 fn cancelled(connection: &Connection) -> Option<Verdict> {
-    let mut all = connection.exchanges.iter().filter_map(|exchange| {
+    let all = connection.exchanges.iter().filter_map(|exchange| {
         let reset = exchange.cut_by()?;
         let gave_up = reset.by == Party::Requester
             && reset.code == ErrorCode::CANCEL
@@ -241,8 +265,9 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
         let time = waited(Some(exchange), reset.at);
         (gave_up && time >= WAITED).then_some((exchange, reset, time))
     });
-    let (exchange, reset, time) = all.next()?;
-    let more = all.count();
+    let all: Vec<_> = all.collect();
+    let &(exchange, reset, time) = all.iter().max_by_key(|(_, _, time)| *time)?;
+    let more = all.len() - 1;
     let what = asked(Some(exchange));
     let told = sentence!(
         "The client cancelled stream {}, {} after the last byte of {}. It had received no byte of the response.",
@@ -250,11 +275,12 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
         time,
         named(exchange)
     );
-    let round = round(time);
-    let severity = if round.is_some() {
-        Severity::Error
-    } else {
-        Severity::Warning
+    let browser = is_browser(connection);
+    let round = round(time, browser);
+    let severity = match browser {
+        true => browsers_severity(time, round.is_some()),
+        false if round.is_some() => Severity::Error,
+        false => Severity::Warning,
     };
     let more = (more > 0).then(|| {
         sentence!(
@@ -271,6 +297,7 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
             told,
         )
         .adds(round)
+        .adds(browser.then_some(CANCELS))
         .adds(measured_time::wait(connection, time, Who::Client))
         .adds(more)
         .means(Some(repetition(exchange)))
@@ -283,9 +310,12 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
     )
 }
 
-/// A round number of seconds is a setting.
-fn round(time: Duration) -> Option<Sentence> {
+/// A round number of seconds is a setting. Users of browsers leave after any time: with them only multiples of 5 s count.
+fn round(time: Duration, browser: bool) -> Option<Sentence> {
     let seconds = measured_time::is_round(time)?;
+    if browser && seconds % 5 != 0 {
+        return None;
+    }
     Some(sentence!(
         "{} is a round number: probably a configured timeout.",
         Duration::from_secs(seconds)
@@ -325,6 +355,32 @@ mod tests {
             told.contains("waited 3.40 s") && told.contains("a RST") && !told.contains("round"),
             "{told}"
         );
+    }
+
+    /// Users leave pages after any time. Scripts have timeouts of some seconds.
+    #[test]
+    fn what_a_browser_cancels_is_its_users_wish() {
+        use crate::rules::Severity::{Error, Note, Warning};
+        for (agent, wait, severity) in [
+            ("Firefox/128.0", "0ms", Note),
+            ("Firefox/128.0", "700ms", Note),
+            ("Firefox/128.0", "2s", Note),
+            ("Chrome/126.0", "3s", Warning),
+            ("Chrome/126.0", "5s", Error),
+            ("curl/8.5", "700ms", Error),
+            ("curl/8.5", "3s", Error),
+        ] {
+            let text = format!(
+                "SYN -->\n<-- SYN\nACK -->\nGET / [user-agent={agent}] -->\n<-- ACK\n+{wait} FIN -->\n<-- FIN\nACK -->"
+            );
+            let found = ladder_check::run(&text.parse().expect("a ladder")).findings;
+            let found: Vec<_> = found.iter().map(|it| (it.rule, it.severity)).collect();
+            assert_eq!(
+                found,
+                [("client-gave-up-waiting", severity)],
+                "{agent}, {wait}"
+            );
+        }
     }
 
     #[test]
