@@ -20,7 +20,7 @@ use crate::base::net::Loss;
 use crate::packet::capture::{FileSummary, Source, frame_names};
 use crate::report::snapshot::{CaptureSummary, InputDamage, InputSummary, Snapshot, Unnarrowed};
 use crate::rules::log_errors::ErrorSearch;
-use crate::rules::{self, Finding, GivenUpCases, Severity};
+use crate::rules::{self, Finding, FoundAlone, GivenUpCases, Severity};
 
 /// What is wanted in the report and what not, made ready.
 #[derive(Clone)]
@@ -106,9 +106,11 @@ impl Judge for SettlementJudge {
             return Judgement {
                 concern: Concern::Nothing,
                 keep: self.all,
+                found: None,
             };
         }
-        let concern = rules::concern(connection);
+        let found = rules::found_alone(connection);
+        let concern = rules::concern(connection, &found);
         let lossy = || connection.sent.iter().any(|sent| sent.missing > 0);
         let sought = || {
             self.search
@@ -121,7 +123,11 @@ impl Judge for SettlementJudge {
             || !connection.teardown.orderly
             || lossy()
             || sought();
-        Judgement { concern, keep }
+        Judgement {
+            concern,
+            keep,
+            found: Some(Box::new(found)),
+        }
     }
 
     fn passes_plain(&self) -> bool {
@@ -144,9 +150,11 @@ struct FindingTally {
 }
 
 impl Tally for FindingTally {
-    fn count(&mut self, connection: &Connection) {
+    fn count(&mut self, connection: &Connection, found: Option<Box<dyn Any>>) {
         if !self.left_out.takes(connection) {
-            self.cases.count(connection);
+            let found = found.and_then(|it| it.downcast::<Vec<FoundAlone>>().ok());
+            let found = found.map_or_else(|| rules::found_alone(connection), |it| *it);
+            self.cases.count(connection, found);
         }
     }
 

@@ -9,20 +9,17 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::alone::{FoundAlone, found_alone, temper};
 use super::cases::{CaseKey, Cases};
-use super::catalogue::{CATALOGUE, reads_content};
-use super::classify::{Ending, ending};
+use super::catalogue::CATALOGUE;
 use super::product_remedies::tailor;
-use super::rule::{Check, Diagnosis, HostDiagnosis, Rule, Verdict};
+use super::rule::{Check, HostDiagnosis, Rule, Verdict};
 use super::statement::sentence;
 use super::upstream::{self, Failures};
-use super::wording::not_yet;
 use super::{Finding, Severity};
-use crate::analysis::connection::{Connection, ConnectionSummary, How, Oddity, Opening, Who};
-use crate::analysis::engine::Concern;
+use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::Hosts;
 
-use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
@@ -40,97 +37,6 @@ const STORY: [&str; 6] = [
     "ephemeral-port-pressure",
     "ephemeral-ports-exhausted",
 ];
-
-/// How much is lost if the details of a connection are given up, by what the rules find on it alone.
-#[must_use]
-pub(crate) fn concern(connection: &Connection) -> Concern {
-    let ending = ending(connection);
-    let found = |rule: &&'static Rule| match look(rule, connection, ending.as_ref()) {
-        Verdict::Found(story) => Some(story.severity),
-        Verdict::Clear | Verdict::NotYet => None,
-    };
-    let worst = CATALOGUE.iter().filter_map(found).max();
-    let open = connection.teardown.how == How::Open;
-    let fine = (connection.teardown.orderly || open) && !connection.outcome.is_failed();
-    match worst {
-        None if fine => Concern::Nothing,
-        Some(Severity::Benign | Severity::Note) if fine => Concern::Noted,
-        _ => match connection.opening {
-            Opening::Refused | Opening::Unreachable | Opening::Unanswered | Opening::Rejected => {
-                Concern::Unestablished
-            }
-            Opening::Handshake | Opening::Midstream => Concern::Failed,
-        },
-    }
-}
-
-/// Rules on two sides that do not speak the same protocol.
-const MISMATCHES: [&str; 4] = [
-    "protocol-mismatch",
-    "tls-plaintext-mismatch",
-    "h2-preface-mismatch",
-    "malformed-response",
-];
-
-/// The verdict of one rule on one connection alone.
-pub(super) fn look(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
-    // What a server says in another protocol is neither a bad answer nor a late one.
-    if connection.mismatch().is_some() && reads_content(rule) && !MISMATCHES.contains(&rule.name) {
-        return Verdict::Clear;
-    }
-    let mut verdict = verdict(rule, connection, ending);
-    if let Verdict::Found(story) = &mut verdict {
-        doubt(story, rule, connection);
-        temper(story, connection.outcome.is_failed());
-    }
-    verdict
-}
-
-/// Where segments with the same sequence numbers carry different bytes, the capture does not show which of them the
-/// receiver took: what is concluded from content is possible, and alarms nobody.
-fn doubt(story: &mut Diagnosis, rule: &Rule, connection: &Connection) {
-    let mut sides = Who::BOTH.into_iter();
-    let other = sides.find_map(|who| {
-        let mut all = connection.oddities[who as usize].iter();
-        all.find(|odd| odd.kind == Oddity::OtherBytes)
-    });
-    let Some(other) = other.filter(|_| reads_content(rule)) else {
-        return;
-    };
-    story.certainty = Certainty::Possible;
-    story.severity = story.severity.min(Severity::Note);
-    let told = sentence!(
-        "The bytes are those that came first, and {} repeats sequence numbers with other bytes: the capture does not show \
-         which of them the receiver took.",
-        other.first.frame
-    );
-    story.message.say(told);
-}
-
-/// What is only possible alarms nobody, unless something was lost there.
-fn temper(story: &mut Diagnosis, lost: bool) {
-    if story.certainty == Certainty::Possible && !lost {
-        story.severity = story.severity.min(Severity::Note);
-    }
-}
-
-fn verdict(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
-    match (rule.check, ending) {
-        (Check::Connection(check), _) => check(connection),
-        (Check::Ending(readings, check), Some(ending)) if readings.contains(&ending.reading) => {
-            check(connection, ending)
-        }
-        (Check::Ending(..), None) => not_yet(connection),
-        (
-            Check::Ending(..)
-            | Check::Sockets(_)
-            | Check::Hosts(_)
-            | Check::All(_)
-            | Check::Capture(_),
-            _,
-        ) => Verdict::Clear,
-    }
-}
 
 /// The findings, worst first, then by number of connections, then by first frame; numbered from 1.
 #[must_use]
@@ -153,25 +59,23 @@ pub(crate) fn evaluate_with(
         .iter()
         .position(|rule| rule.name == keep_alive_race::RULE.name);
     for connection in facts.connections {
-        let ending = ending(connection);
-        for (index, rule) in CATALOGUE.iter().enumerate() {
-            if let Verdict::Found(mut story) = look(rule, connection, ending.as_ref()) {
-                if transfers.spares(rule, connection) {
-                    continue;
-                }
-                if rule.name == tls_handshake_cut::RULE.name {
-                    tls_handshake_cut::temper(&mut story, connection, &in_use);
-                }
-                upstream::explain(rule.name, &mut story, connection, facts, &failures);
-                let mut index = index;
-                if rule.name == reset_before_response::RULE.name
-                    && let Some((at, raced)) = race.zip(raced.remove(&connection.id))
-                {
-                    (index, *story) = (at, raced);
-                }
-                let key = CaseKey::of(index, &story, connection);
-                gathered.add(key, Cases::of(*story, connection));
+        for FoundAlone { rule, mut story } in found_alone(connection) {
+            let mut index = rule;
+            let rule = CATALOGUE[rule];
+            if transfers.spares(rule, connection) {
+                continue;
             }
+            if rule.name == tls_handshake_cut::RULE.name {
+                tls_handshake_cut::temper(&mut story, connection, &in_use);
+            }
+            upstream::explain(rule.name, &mut story, connection, facts, &failures);
+            if rule.name == reset_before_response::RULE.name
+                && let Some((at, raced)) = race.zip(raced.remove(&connection.id))
+            {
+                (index, *story) = (at, raced);
+            }
+            let key = CaseKey::of(index, &story, connection);
+            gathered.add(key, Cases::of(*story, connection));
         }
     }
     if let Some(given_up) = given_up {
@@ -385,7 +289,7 @@ fn evaluate_hosts(
             }],
             Verdict::Clear | Verdict::NotYet => return,
         },
-        Check::Connection(_) | Check::Ending(..) | Check::Sockets(_) => return,
+        Check::Connection(_) | Check::Read(_) | Check::Ending(..) | Check::Sockets(_) => return,
     };
     for mut it in found {
         let mut summaries = it.connections.iter().filter_map(|id| summary(facts, *id));
@@ -565,22 +469,5 @@ mod tests {
             let said = message.contains("that are listed; 7 others are not.");
             assert_eq!(said, not_listed > 0, "{message}");
         }
-    }
-
-    #[test]
-    fn what_concerns_a_rule_is_what_it_finds() {
-        let proof = ladder_check::run(&MANY.parse().expect("a ladder"));
-        assert!(
-            proof
-                .connections
-                .iter()
-                .all(|it| concern(it) > Concern::Nothing)
-        );
-        let fine = ladder_check::run(&"GET / -->\n<-- 200".parse().expect("a ladder"));
-        assert!(
-            fine.connections
-                .iter()
-                .all(|it| concern(it) == Concern::Nothing)
-        );
     }
 }

@@ -7,11 +7,9 @@ use std::net::IpAddr;
 
 use hashbrown::HashSet;
 
+use super::alone::FoundAlone;
 use super::cases::{CaseKey, Cases};
-use super::catalogue::CATALOGUE;
-use super::classify::ending;
-use super::evaluate::look;
-use super::rule::{Diagnosis, Verdict};
+use super::rule::Diagnosis;
 use super::statement::{Sentence, Value, sentence};
 use crate::analysis::connection::Connection;
 use crate::base::net::Endpoint;
@@ -79,6 +77,10 @@ impl Gathered {
 
     /// Adds a case of one connection, or several that were joined already.
     pub(super) fn add(&mut self, key: CaseKey, cases: Cases) {
+        // Where there is one like it, its client and its server are counted.
+        if let Some(own) = self.all.get_mut(&key) {
+            return own.absorb(cases);
+        }
         if let (Some(client), Some(server)) = (key.client, key.server) {
             let (of_client, of_server) = (key.of_client(), key.of_server());
             let place = self.place(key);
@@ -262,16 +264,11 @@ pub struct GivenUpCases {
 
 impl GivenUpCases {
     /// Adds what the rules find on a connection.
-    pub fn count(&mut self, connection: &Connection) {
-        let ending = ending(connection);
-        let mut any = false;
-        for (index, rule) in CATALOGUE.iter().enumerate() {
-            if let Verdict::Found(story) = look(rule, connection, ending.as_ref()) {
-                any = true;
-                self.add(index, *story, connection);
-            }
+    pub(crate) fn count(&mut self, connection: &Connection, found: Vec<FoundAlone>) {
+        self.connections += u64::from(!found.is_empty());
+        for it in found {
+            self.add(it.rule, *it.story, connection);
         }
-        self.connections += u64::from(any);
     }
 
     fn add(&mut self, rule: usize, story: Diagnosis, connection: &Connection) {
@@ -333,7 +330,8 @@ mod tests {
     use crate::base;
     use crate::base::certainty::Certainty;
     use crate::base::frame_ref::FrameNumber;
-    use crate::rules::{Severity, ladder_check};
+    use crate::rules::catalogue::CATALOGUE;
+    use crate::rules::{Severity, found_alone, ladder_check};
 
     /// Connections of one client to so many servers, each reset before the response.
     fn resets(servers: usize) -> Vec<Connection> {
@@ -353,7 +351,9 @@ mod tests {
             let (left, right) = connections.split_at(servers / 3);
             let count = |list: &[Connection]| {
                 let mut cases = GivenUpCases::default();
-                list.iter().rev().for_each(|it| cases.count(it));
+                list.iter()
+                    .rev()
+                    .for_each(|it| cases.count(it, found_alone(it)));
                 cases
             };
             let mut all = count(right);
@@ -389,9 +389,11 @@ mod tests {
         for count in [19, 20, 3000] {
             let all = clients(count);
             let mut cases = GivenUpCases::default();
-            all.iter().rev().for_each(|it| cases.count(it));
+            all.iter()
+                .rev()
+                .for_each(|it| cases.count(it, found_alone(it)));
             let mut more = GivenUpCases::default();
-            all.iter().for_each(|it| more.count(it));
+            all.iter().for_each(|it| more.count(it, found_alone(it)));
             cases.merge(more);
             let cases = cases.gathered().into_cases();
             let of = |key: &CaseKey| CATALOGUE[key.rule].name == "reset-before-response";
@@ -427,14 +429,7 @@ mod tests {
             server: Some(like.server),
             first: FrameNumber(0),
         };
-        let ending = ending(&like);
-        let mut found =
-            CATALOGUE
-                .iter()
-                .filter_map(|rule| match look(rule, &like, ending.as_ref()) {
-                    Verdict::Found(story) => Some(*story),
-                    _ => None,
-                });
+        let mut found = found_alone(&like).into_iter().map(|it| *it.story);
         let story = found.next().expect("a fault");
         for number in 0..MAX_COUNTED as u32 + 1000 {
             gathered.add(key(number), Cases::of(story.clone(), &like));
@@ -451,7 +446,7 @@ mod tests {
         let mut cases = GivenUpCases::default();
         for mut connection in clients(5000) {
             connection.server.ip = connection.client.ip;
-            cases.count(&connection);
+            cases.count(&connection, found_alone(&connection));
         }
         let apart = cases.gathered().into_cases().len();
         assert!(apart < 2 * MAX_GIVEN_UP_CASES);
@@ -465,7 +460,7 @@ mod tests {
         for number in 0..5000_u32 {
             let mut connection = connections[0].clone();
             connection.client.ip = IpAddr::from(number.to_be_bytes());
-            cases.count(&connection);
+            cases.count(&connection, found_alone(&connection));
         }
         assert_eq!(cases.connections(), 5000);
         assert!(cases.gathered().into_cases().len() < 2 * MAX_GIVEN_UP_CASES);

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use super::ladder_check;
 use super::page::{Section, ladders};
-use super::rule::Check;
 use super::{CATALOGUE, CaptureQuality, Finding, Rule, RuleInput, evaluate};
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::base::frame_ref::FrameNames;
@@ -168,7 +167,7 @@ fn what_is_said_of_two_holds_for_both() {
     let mut wrong = Vec::new();
     let mut joined = BTreeSet::new();
     for rule in CATALOGUE.iter() {
-        if !matches!(rule.check, Check::Connection(_) | Check::Ending(..)) {
+        if !rule.check.is_alone() {
             continue;
         }
         for (_, ladder) in ladders(&rule.section(Section::Example)) {

@@ -6,6 +6,7 @@
 //! lists all rules, [`Rule::page`] is the rule's doc comment. The ladders in a page are run by its
 //! test.
 
+mod alone;
 mod capture;
 mod capture_quality;
 mod cases;
@@ -53,10 +54,10 @@ mod waiting;
 mod wording;
 mod wording_tls;
 
+pub(crate) use alone::{FoundAlone, concern, found_alone};
 pub use capture_quality::CaptureQuality;
 pub use catalogue::{CATALOGUE, rule};
 pub(crate) use catalogue::{GROUPS, alike, catalogue, meant, named_like};
-pub(crate) use evaluate::concern;
 pub use evaluate::evaluate;
 pub(crate) use evaluate::evaluate_with;
 pub use facts::RuleInput;

@@ -33,7 +33,7 @@ fn read(rule: &Rule) -> Vec<Remedy> {
     let points = rule.remedy_points().into_iter();
     // As many as there are points on all pages, once.
     points
-        .map(|point| Remedy::from_table(String::leak(point)))
+        .map(|point| Remedy::from_table(String::leak(point)).lasting())
         .collect()
 }
 

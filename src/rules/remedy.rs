@@ -23,7 +23,7 @@ pub(super) const SHOWN: usize = 3;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remedy {
     /// All of these must hold; none: it always applies.
-    conditions: Vec<AppliedCondition>,
+    conditions: Cow<'static, [AppliedCondition]>,
     text: Cow<'static, str>,
 }
 
@@ -290,8 +290,19 @@ impl Remedy {
     /// The remedy of a row of a table.
     pub(super) fn from_table(point: &'static str) -> Self {
         let (conditions, text) = Self::parse(point);
-        let text = Cow::Borrowed(text);
-        Self { conditions, text }
+        Self {
+            conditions: conditions.into(),
+            text: Cow::Borrowed(text),
+        }
+    }
+
+    /// The same, to be copied very often: nothing of it is allocated again.
+    pub(super) fn lasting(self) -> Self {
+        let conditions = match self.conditions {
+            Cow::Owned(own) => Cow::Borrowed(&*Vec::leak(own)),
+            borrowed @ Cow::Borrowed(_) => borrowed,
+        };
+        Self { conditions, ..self }
     }
 
     /// Whether it has a condition.
@@ -332,7 +343,7 @@ pub(super) fn applied(phrase: &'static str) -> Option<AppliedCondition> {
 impl From<String> for Remedy {
     fn from(text: String) -> Self {
         Self {
-            conditions: Vec::new(),
+            conditions: Cow::Borrowed(&[]),
             text: Cow::Owned(text),
         }
     }
@@ -341,7 +352,7 @@ impl From<String> for Remedy {
 impl From<&'static str> for Remedy {
     fn from(text: &'static str) -> Self {
         Self {
-            conditions: Vec::new(),
+            conditions: Cow::Borrowed(&[]),
             text: Cow::Borrowed(text),
         }
     }

@@ -32,6 +32,8 @@ pub struct Rule {
 pub enum Check {
     /// One connection.
     Connection(fn(&Connection) -> Verdict),
+    /// One connection, whatever its ending is classified as.
+    Read(fn(&Connection, Option<&Ending<'_>>) -> Verdict),
     /// The ending of one connection, if it is classified as one of these. An ending is classified once for all rules.
     Ending(
         &'static [EndingKind],
@@ -45,6 +47,13 @@ pub enum Check {
     Capture(fn(&CaptureQuality, &Hosts<'_>) -> Verdict),
     /// The sockets that one client uses on one server, and their connections.
     Sockets(fn(&Sockets, &[&ConnectionSummary]) -> Verdict),
+}
+
+impl Check {
+    /// Whether it looks at one connection alone.
+    pub(super) const fn is_alone(&self) -> bool {
+        matches!(self, Self::Connection(_) | Self::Read(_) | Self::Ending(..))
+    }
 }
 
 /// The result of a check.

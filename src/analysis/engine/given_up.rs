@@ -44,8 +44,10 @@ impl GivenUp {
 
 /// Collects what the caller's judgement says of connections whose record is given up.
 pub trait Tally: Any + Debug + Send + Sync {
-    /// Adds a connection.
-    fn count(&mut self, connection: &Connection);
+    /// Adds a connection; `found`: what the judge has found on it, if it was judged just now ([`Judgement::found`]).
+    ///
+    /// [`Judgement::found`]: super::Judgement::found
+    fn count(&mut self, connection: &Connection, found: Option<Box<dyn Any>>);
     /// A copy, for a view of a running analysis.
     fn copy(&self) -> Box<dyn Tally>;
     /// The tally itself, for its maker.

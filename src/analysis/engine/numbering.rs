@@ -197,7 +197,7 @@ impl Numbering {
         records.retain(|record| {
             let stays = gone.binary_search(&record.id).is_err();
             if !stays && let Some(tally) = &mut self.tally {
-                tally.count(record);
+                tally.count(record, None);
             }
             stays
         });

@@ -5,6 +5,7 @@
 //! order of [`Concern`], least first, and is counted ([`GivenUp`], [`Tally`]). Each partition has a store of its own, so
 //! that limits take effect at the same place on any number of threads.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -35,12 +36,14 @@ impl Concern {
 }
 
 /// The judgement on a settled connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Judgement {
     /// How much it matters.
     pub concern: Concern,
     /// Whether its whole record is wanted.
     pub keep: bool,
+    /// What the judge has found, for its [`Tally`] if the record is given up at once.
+    pub found: Option<Box<dyn Any>>,
 }
 
 /// Judges connections when they settle.
@@ -81,6 +84,7 @@ impl Judge for ByOrder {
                 false => Concern::Failed,
             },
             keep: true,
+            found: None,
         }
     }
 
@@ -300,7 +304,7 @@ impl SettledStore {
         self.given_up.count(&old.summary);
         if let Some((record, size)) = old.record {
             self.record_bytes = self.record_bytes.saturating_sub(size);
-            self.tell(of, &record);
+            self.tell(of, &record, None);
         }
         true
     }
@@ -322,7 +326,7 @@ impl SettledStore {
             }
             self.record_bytes = self.record_bytes.saturating_sub(size);
             self.given_up.records += 1;
-            self.tell(of, &old);
+            self.tell(of, &old, None);
         }
         true
     }
@@ -349,11 +353,11 @@ impl SettledStore {
     }
 
     /// Tells the tally of a connection whose record is given up.
-    fn tell(&mut self, concern: Concern, connection: &Connection) {
+    fn tell(&mut self, concern: Concern, connection: &Connection, found: Option<Box<dyn Any>>) {
         if concern > Concern::Nothing
             && let Some(tally) = &mut self.tally
         {
-            tally.count(connection);
+            tally.count(connection, found);
         }
     }
 }
@@ -372,11 +376,9 @@ impl Sink for SettledStore {
     fn settled_plainly(&mut self, summary: ConnectionSummary, record: &dyn Fn() -> Connection) {
         if cfg!(debug_assertions) {
             let record = record();
-            let judgement = Judgement {
-                concern: Concern::Nothing,
-                keep: false,
-            };
-            assert_eq!(self.judge.0.judge(&record), judgement, "{record:#?}");
+            let judgement = self.judge.0.judge(&record);
+            let of_no_concern = judgement.concern == Concern::Nothing && !judgement.keep;
+            assert!(of_no_concern, "{record:#?}");
             assert_eq!(summary, ConnectionSummary::from(&record), "{record:#?}");
         }
         if !self.has_room(Concern::Nothing) {
@@ -396,11 +398,15 @@ impl Sink for SettledStore {
     }
 
     fn settled(&mut self, connection: Connection) {
-        let Judgement { concern, keep } = self.judge.0.judge(&connection);
+        let Judgement {
+            concern,
+            keep,
+            found,
+        } = self.judge.0.judge(&connection);
         let summary = ConnectionSummary::from(&connection);
         if !self.has_room(concern) {
             self.given_up.count(&summary);
-            self.tell(concern, &connection);
+            self.tell(concern, &connection, found);
             return;
         }
         self.summary_bytes += size_of::<KeptConnection>();
@@ -413,7 +419,7 @@ impl Sink for SettledStore {
             requests = self.requests_of(&connection);
             if keep {
                 self.given_up.records += 1;
-                self.tell(concern, &connection);
+                self.tell(concern, &connection, found);
             }
         }
         self.shelve(concern, KeptConnection { summary, record }, requests);

@@ -114,7 +114,7 @@ rule! {
     ///
     /// RFC 9112 §9.3.1 (retrying requests), §9.5 (timeouts: "a client or server can close at any time"), §9.6; RFC 9110 §9.2.2.
     pub(in crate::rules) RULE: "keep-alive-race", Severity::Error,
-    "a request crossed the server's close of an idle connection", Check::Connection(check)
+    "a request crossed the server's close of an idle connection", Check::Read(check)
 }
 
 /// The exchange before this one.
@@ -139,13 +139,13 @@ pub(in crate::rules) fn idle_until_close(
     Some(ending.close.frame_ref.time.since(last.time))
 }
 
-fn check(connection: &Connection) -> Verdict {
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     if connection.teardown.orderly || connection.sent[Who::Client as usize].bytes == 0 {
         return not_yet(connection);
     }
-    if let Some(ending) = ending(connection).filter(|it| it.exchange.is_some()) {
+    if let Some(ending) = ending.filter(|it| it.exchange.is_some()) {
         return match ending.reading {
-            EndingKind::Race => read(connection, &ending),
+            EndingKind::Race => read(connection, ending),
             _ => Verdict::Clear,
         };
     }

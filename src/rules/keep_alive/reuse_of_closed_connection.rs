@@ -4,7 +4,7 @@ use super::keep_alive_race::idle_until_close;
 use crate::analysis::connection::{Connection, Who};
 use crate::base::frame_ref::FrameRef;
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, ending, request};
+use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::lost_data::{Before, LostData, lost_data};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
@@ -84,16 +84,16 @@ rule! {
     ///
     /// RFC 9112 §9.5 (clients should watch for the close of idle connections), §9.3.1 (retrying).
     pub(super) RULE: "reuse-of-closed-connection", Severity::Error,
-    "a request was sent on a connection that the client's system knew was closed", Check::Connection(check)
+    "a request was sent on a connection that the client's system knew was closed", Check::Read(check)
 }
 
-fn check(connection: &Connection) -> Verdict {
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     if connection.teardown.orderly || connection.fin_acknowledged[Who::Server as usize].is_none() {
         return not_yet(connection);
     }
-    if let Some(ending) = ending(connection).filter(|it| it.exchange.is_some()) {
+    if let Some(ending) = ending.filter(|it| it.exchange.is_some()) {
         return match ending.reading {
-            EndingKind::ReuseOfClosed => read(connection, &ending),
+            EndingKind::ReuseOfClosed => read(connection, ending),
             _ => Verdict::Clear,
         };
     }

@@ -7,7 +7,7 @@ use crate::analysis::connection::{By, CloseEvent, Connection, InFlight, ResetKin
 use crate::base::certainty::Certainty;
 use crate::base::format::duration;
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, ending, request, response};
+use crate::rules::classify::{Ending, EndingKind, request, response};
 use crate::rules::lost_data::{Before, lost_data};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
@@ -103,7 +103,7 @@ rule! {
     ///
     /// RFC 9293 §3.5.1 (half-open connections), §3.10.7.1; RFC 5382 REQ-5 (how long a NAT should remember); RFC 9112 §9.3.1.
     pub(super) RULE: "reuse-of-forgotten-connection", Severity::Error,
-    "a request after a pause met a host that did not know the connection", Check::Connection(check)
+    "a request after a pause met a host that did not know the connection", Check::Read(check)
 }
 
 /// Pauses from which on an idle limit may be the reason.
@@ -111,13 +111,13 @@ const IDLE: Duration = Duration::from_secs(1);
 /// After so long a pause a device that answers for the server may have forgotten the connection.
 const LONG: Duration = Duration::from_secs(30);
 
-fn check(connection: &Connection) -> Verdict {
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     if connection.teardown.orderly || connection.reset[Who::Server as usize].is_none() {
         return not_yet(connection);
     }
-    if let Some(ending) = ending(connection).filter(|it| it.exchange.is_some()) {
+    if let Some(ending) = ending.filter(|it| it.exchange.is_some()) {
         return match ending.reading {
-            EndingKind::ReuseOfForgotten => read(connection, &ending),
+            EndingKind::ReuseOfForgotten => read(connection, ending),
             _ => Verdict::Clear,
         };
     }

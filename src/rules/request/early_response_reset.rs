@@ -4,7 +4,7 @@ use crate::analysis::connection::{Connection, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::protocol::http::{Exchange, Framing, Message};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, ending, is_shut, owns_reset, request, response};
+use crate::rules::classify::{Ending, EndingKind, is_shut, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{asked, named, quoted_error, repetition, sent_in_parts, tell};
@@ -102,12 +102,12 @@ rule! {
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.6.1 (SHLD-3: unread data is answered by a RST); RFC 2525 §2.17; RFC 9110
     /// §10.1.1 (`Expect`).
     pub(super) RULE: "early-response-reset", Severity::Error,
-    "the server resets the connection while the client is still sending the request", Check::Connection(check)
+    "the server resets the connection while the client is still sending the request", Check::Read(check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    match ending(connection).filter(|it| it.reading == EndingKind::EarlyReset) {
-        Some(ending) => read(connection, &ending),
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+    match ending.filter(|it| it.reading == EndingKind::EarlyReset) {
+        Some(ending) => read(connection, ending),
         None => hidden_upload(&RULE, connection),
     }
 }

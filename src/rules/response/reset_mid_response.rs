@@ -3,7 +3,7 @@
 use super::response_cut_short::how_far;
 use crate::analysis::connection::{Connection, Who};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, ending, is_shut, response};
+use crate::rules::classify::{Ending, EndingKind, is_shut, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::{named, repetition, tell};
@@ -95,12 +95,12 @@ rule! {
     ///
     /// RFC 9112 §8 (incomplete messages); RFC 9293 §3.5.2 and §3.10.7 (reset generation and processing).
     pub(in crate::rules) RULE: "reset-mid-response", Severity::Error,
-    "the server resets the connection before its response is complete", Check::Connection(check)
+    "the server resets the connection before its response is complete", Check::Read(check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    match ending(connection).filter(|it| it.reading == EndingKind::ResetMidResponse) {
-        Some(ending) => story(connection, &ending),
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+    match ending.filter(|it| it.reading == EndingKind::ResetMidResponse) {
+        Some(ending) => story(connection, ending),
         None => hidden_response(&RULE, connection, "RST"),
     }
 }

@@ -3,7 +3,7 @@
 use crate::analysis::connection::{By, Connection, How, Phase, Who};
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
-use crate::rules::classify::{EndingKind, ending, owns_reset, request, response};
+use crate::rules::classify::{Ending, EndingKind, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
 use crate::rules::wording::{named, not_yet, repetition, tell};
@@ -80,10 +80,10 @@ rule! {
     ///
     /// RFC 9293 §3.10.7.1 (data to a closed socket draws a RST); RFC 9112 §9.6.
     pub(super) RULE: "response-after-client-left", Severity::Error,
-    "the server responds to a client that has already closed", Check::Connection(check)
+    "the server responds to a client that has already closed", Check::Read(check)
 }
 
-fn check(connection: &Connection) -> Verdict {
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let teardown = &connection.teardown;
     if teardown.by != By::Client || teardown.phase != Phase::Waiting || teardown.orderly {
         return not_yet(connection);
@@ -106,7 +106,7 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     };
     // A late response to a client that waited and closed is reported with its waiting.
-    if ending(connection).is_some_and(|it| it.reading == EndingKind::GaveUp) {
+    if ending.is_some_and(|it| it.reading == EndingKind::GaveUp) {
         return Verdict::Clear;
     }
     // A response in flight when the client closed is reported for the client alone.

@@ -4,7 +4,7 @@ use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::{Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, ending, last_word, may_have_more, response};
+use crate::rules::classify::{Ending, EndingKind, last_word, may_have_more, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{named, repetition, sent_in_parts, tell};
@@ -143,7 +143,7 @@ rule! {
     ///
     /// RFC 9112 §6.3 (message body length), §7.1 (chunks), §8 (incomplete messages); RFC 9110 §8.6 (`Content-Length`).
     pub(in crate::rules) RULE: "response-cut-short", Severity::Error,
-    "the server closes the connection before its response is complete", Check::Connection(check)
+    "the server closes the connection before its response is complete", Check::Read(check)
 }
 
 /// How far a message came, in bytes of its body or in its own framing, as a sentence.
@@ -226,9 +226,9 @@ fn stream(connection: &Connection, exchange: &Exchange, message: &Message) -> Ve
     .about(connection)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let read = ending(connection).filter(|it| it.reading == EndingKind::CutShort);
-    let Some(ending) = &read else {
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+    let read = ending.filter(|it| it.reading == EndingKind::CutShort);
+    let Some(ending) = read else {
         let short = connection.exchanges.iter().find(|it| it.is_short());
         return short
             .and_then(|exchange| Some(stream(connection, exchange, response(exchange)?)))

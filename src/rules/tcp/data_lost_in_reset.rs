@@ -3,7 +3,7 @@
 use crate::analysis::connection::{Connection, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::classify::ending;
+use crate::rules::classify::Ending;
 use crate::rules::classify_tls::cut_while_sending;
 use crate::rules::lost_data::{Before, lost_data};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -72,16 +72,16 @@ rule! {
     ///
     /// RFC 9293 §3.5.2, §3.10.7.
     pub(super) RULE: "data-lost-in-reset", Severity::Error,
-    "the server resets the connection, and data was not acknowledged", Check::Connection(check)
+    "the server resets the connection, and data was not acknowledged", Check::Read(check)
 }
 
-fn check(connection: &Connection) -> Verdict {
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let Some(lost) = lost_data(connection).filter(|it| it.before == Before::Busy) else {
         return not_yet(connection);
     };
     // A RST that is not the server's has a rule of its own.
     if lost.reset.kind == Some(ResetKind::Foreign)
-        || ending(connection).is_some_and(|it| it.exchange.is_some())
+        || ending.is_some_and(|it| it.exchange.is_some())
         || cut_while_sending(connection).is_some()
     {
         return Verdict::Clear;

@@ -3,7 +3,7 @@
 use crate::analysis::connection::{Connection, How, ResetKind, Who};
 use crate::base::format::capitalised;
 use crate::rules::Severity;
-use crate::rules::classify::ending;
+use crate::rules::classify::Ending;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::{not_yet, side, tell};
@@ -68,10 +68,10 @@ rule! {
     ///
     /// RFC 9293 §3.6, §3.10.7; RFC 1337.
     pub(super) RULE: "reset-after-close", Severity::Benign,
-    "a RST comes after a FIN, when nothing is outstanding any more", Check::Connection(check)
+    "a RST comes after a FIN, when nothing is outstanding any more", Check::Read(check)
 }
 
-fn check(connection: &Connection) -> Verdict {
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     if connection.teardown.how != How::Fin || !connection.outcome.is_fine() {
         return not_yet(connection);
     }
@@ -92,7 +92,7 @@ fn check(connection: &Connection) -> Verdict {
         .sent
         .iter()
         .all(|sent| sent.bytes <= sent.acknowledged && sent.missing == 0);
-    if !arrived || connection.tls.is_some() || ending(connection).is_some() {
+    if !arrived || connection.tls.is_some() || ending.is_some() {
         return Verdict::Clear;
     }
     let name = side(who);

@@ -2,7 +2,7 @@
 
 use crate::analysis::connection::{Connection, Who};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, ending, response, round_trip};
+use crate::rules::classify::{Ending, EndingKind, response, round_trip};
 use crate::rules::keep_alive::idle_timeout_close::idle;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
@@ -85,12 +85,12 @@ rule! {
     ///
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.10.7; RFC 2525 §2.17.
     pub(super) RULE: "reset-after-response", Severity::Error,
-    "the server resets the connection after a complete response", Check::Connection(check)
+    "the server resets the connection after a complete response", Check::Read(check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    match ending(connection).filter(|it| it.reading == EndingKind::ResetAfterResponse) {
-        Some(ending) => read(connection, &ending),
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+    match ending.filter(|it| it.reading == EndingKind::ResetAfterResponse) {
+        Some(ending) => read(connection, ending),
         // A reset of an idle connection is reported by its idle time.
         None if idle(connection).is_none() => hidden_reset(&RULE, connection),
         None => Verdict::Clear,

@@ -8,7 +8,7 @@ use crate::base::frame_ref::FrameRef;
 use crate::knowledge::service_name;
 use crate::protocol::http::{ErrorCode, Party};
 use crate::rules::Severity;
-use crate::rules::classify::{EndingKind, ending, is_open_ended, request, response};
+use crate::rules::classify::{Ending, EndingKind, is_open_ended, request, response};
 use crate::rules::measured_time;
 use crate::rules::named_products::{is_browser, may_be_browser};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -118,12 +118,12 @@ rule! {
     ///
     /// RFC 9110 §9.2.2 (idempotent methods), §15.5.9 (408); RFC 9112 §9.5 (timeouts).
     pub(in crate::rules) RULE: "client-gave-up-waiting", Severity::Error,
-    "the client closes the connection while it waits for the response", Check::Connection(check)
+    "the client closes the connection while it waits for the response", Check::Read(check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let read = ending(connection).filter(|it| it.reading == EndingKind::GaveUp);
-    let Some(ending) = &read else {
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+    let read = ending.filter(|it| it.reading == EndingKind::GaveUp);
+    let Some(ending) = read else {
         let whose = |time| {
             [
                 round(time, false),

@@ -3,9 +3,7 @@
 use crate::analysis::connection::{By, Connection, How, Who};
 use crate::protocol::http::{Exchange, Message};
 use crate::rules::Severity;
-use crate::rules::classify::{
-    Ending, EndingKind, announced, ending, is_open_ended, last_word, request,
-};
+use crate::rules::classify::{Ending, EndingKind, announced, is_open_ended, last_word, request};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
@@ -161,12 +159,12 @@ rule! {
     ///
     /// RFC 9110 §9.2.2 (idempotent methods); RFC 9112 §9.3.1 (retrying), §9.6 (tear-down).
     pub(in crate::rules) RULE: "closed-before-response", Severity::Error,
-    "the server closes the connection instead of responding to a complete request", Check::Connection(check)
+    "the server closes the connection instead of responding to a complete request", Check::Read(check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let read = ending(connection).filter(|it| it.reading == EndingKind::ClosedBeforeResponse);
-    let Some(ending) = &read else {
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+    let read = ending.filter(|it| it.reading == EndingKind::ClosedBeforeResponse);
+    let Some(ending) = read else {
         let fin = matches!(
             (connection.teardown.by, connection.teardown.how),
             (By::Server, How::Fin)

@@ -3,7 +3,7 @@
 use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::Exchange;
-use crate::rules::classify::{EndingKind, announced, ending, is_open_ended};
+use crate::rules::classify::{Ending, EndingKind, announced, is_open_ended};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
@@ -114,12 +114,12 @@ rule! {
     /// RFC 9293 §3.5.2 and §3.10.7 (reset generation and processing); RFC 9110 §9.2.2 (idempotent methods), §15.2 (interim
     /// responses).
     pub(in crate::rules) RULE: "reset-before-response", Severity::Error,
-    "the server resets the connection instead of responding to a complete request", Check::Connection(check)
+    "the server resets the connection instead of responding to a complete request", Check::Read(check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let read = ending(connection).filter(|it| it.reading == EndingKind::ResetBeforeResponse);
-    let Some(ending) = &read else {
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+    let read = ending.filter(|it| it.reading == EndingKind::ResetBeforeResponse);
+    let Some(ending) = read else {
         let reset = matches!(
             (connection.teardown.by, connection.teardown.how),
             (By::Server, How::Reset(ResetKind::Abort))

@@ -1,0 +1,165 @@
+//! What the rules find on one connection alone, and how much that matters.
+//!
+//! Every connection is asked when it settles, and those that are kept are asked again with all others: so the ending is
+//! classified once, and only rules that can find something on one connection are asked.
+
+use std::sync::LazyLock;
+
+use super::Severity;
+use super::catalogue::{CATALOGUE, reads_content};
+use super::classify::{Ending, ending};
+use super::rule::{Check, Diagnosis, Rule, Verdict};
+use super::statement::sentence;
+use super::wording::not_yet;
+use crate::analysis::connection::{Connection, How, Oddity, Opening, Who};
+use crate::analysis::engine::Concern;
+use crate::base::certainty::Certainty;
+
+/// Rules on two sides that do not speak the same protocol.
+const MISMATCHES: [&str; 4] = [
+    "protocol-mismatch",
+    "tls-plaintext-mismatch",
+    "h2-preface-mismatch",
+    "malformed-response",
+];
+
+/// What a rule finds on one connection alone.
+#[derive(Debug)]
+pub(crate) struct FoundAlone {
+    /// The rule's index in the catalogue.
+    pub(super) rule: usize,
+    pub(super) story: Box<Diagnosis>,
+}
+
+/// A rule that looks at one connection alone.
+struct Alone {
+    /// Its index in the catalogue.
+    index: usize,
+    rule: &'static Rule,
+    /// It asks what was said, by sides that may not have spoken the same protocol.
+    reads_mismatch: bool,
+}
+
+static ALONE: LazyLock<Vec<Alone>> = LazyLock::new(|| {
+    let all = CATALOGUE.iter().copied().enumerate();
+    all.filter(|(_, rule)| rule.check.is_alone())
+        .map(|(index, rule)| Alone {
+            index,
+            rule,
+            reads_mismatch: reads_content(rule) && !MISMATCHES.contains(&rule.name),
+        })
+        .collect()
+});
+
+/// What the rules find on one connection alone, in the order of the catalogue.
+pub(crate) fn found_alone(connection: &Connection) -> Vec<FoundAlone> {
+    let ending = ending(connection);
+    let mismatch = connection.mismatch().is_some();
+    let mut found = Vec::new();
+    for alone in ALONE.iter() {
+        // What a server says in another protocol is neither a bad answer nor a late one.
+        if mismatch && alone.reads_mismatch {
+            continue;
+        }
+        let verdict = verdict(alone.rule, connection, ending.as_ref());
+        if let Verdict::Found(mut story) = verdict {
+            doubt(&mut story, alone.rule, connection);
+            temper(&mut story, connection.outcome.is_failed());
+            let rule = alone.index;
+            found.push(FoundAlone { rule, story });
+        }
+    }
+    found
+}
+
+fn verdict(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+    match (rule.check, ending) {
+        (Check::Connection(check), _) => check(connection),
+        (Check::Read(check), _) => check(connection, ending),
+        (Check::Ending(readings, check), Some(ending)) if readings.contains(&ending.reading) => {
+            check(connection, ending)
+        }
+        (Check::Ending(..), None) => not_yet(connection),
+        (
+            Check::Ending(..)
+            | Check::Sockets(_)
+            | Check::Hosts(_)
+            | Check::All(_)
+            | Check::Capture(_),
+            _,
+        ) => Verdict::Clear,
+    }
+}
+
+/// Where segments with the same sequence numbers carry different bytes, the capture does not show which of them the
+/// receiver took: what is concluded from content is possible, and alarms nobody.
+fn doubt(story: &mut Diagnosis, rule: &Rule, connection: &Connection) {
+    let mut sides = Who::BOTH.into_iter();
+    let other = sides.find_map(|who| {
+        let mut all = connection.oddities[who as usize].iter();
+        all.find(|odd| odd.kind == Oddity::OtherBytes)
+    });
+    let Some(other) = other.filter(|_| reads_content(rule)) else {
+        return;
+    };
+    story.certainty = Certainty::Possible;
+    story.severity = story.severity.min(Severity::Note);
+    let told = sentence!(
+        "The bytes are those that came first, and {} repeats sequence numbers with other bytes: the capture does not show \
+         which of them the receiver took.",
+        other.first.frame
+    );
+    story.message.say(told);
+}
+
+/// What is only possible alarms nobody, unless something was lost there.
+pub(super) fn temper(story: &mut Diagnosis, lost: bool) {
+    if story.certainty == Certainty::Possible && !lost {
+        story.severity = story.severity.min(Severity::Note);
+    }
+}
+
+/// How much is lost if the details of a connection are given up, by what the rules find on it alone.
+#[must_use]
+pub(crate) fn concern(connection: &Connection, found: &[FoundAlone]) -> Concern {
+    let worst = found.iter().map(|it| it.story.severity).max();
+    let open = connection.teardown.how == How::Open;
+    let fine = (connection.teardown.orderly || open) && !connection.outcome.is_failed();
+    match worst {
+        None if fine => Concern::Nothing,
+        Some(Severity::Benign | Severity::Note) if fine => Concern::Noted,
+        _ => match connection.opening {
+            Opening::Refused | Opening::Unreachable | Opening::Unanswered | Opening::Rejected => {
+                Concern::Unestablished
+            }
+            Opening::Handshake | Opening::Midstream => Concern::Failed,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ladder_check;
+    use super::*;
+
+    #[test]
+    fn what_concerns_a_rule_is_what_it_finds() {
+        let proof = ladder_check::run(
+            &"GET / -->\n<-- 200 [close close] FIN\nclient :50001 server\nSYN -->\n<-- SYN\nPOST / -->\n+40ms <-- RST"
+                .parse()
+                .expect("a ladder"),
+        );
+        assert!(
+            proof
+                .connections
+                .iter()
+                .all(|it| concern(it, &found_alone(it)) > Concern::Nothing)
+        );
+        let fine = ladder_check::run(&"GET / -->\n<-- 200".parse().expect("a ladder"));
+        assert!(
+            fine.connections
+                .iter()
+                .all(|it| concern(it, &found_alone(it)) == Concern::Nothing)
+        );
+    }
+}
