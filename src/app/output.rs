@@ -49,6 +49,7 @@ pub(super) fn options(asked: &cli::JudgingArgs, to_stdout: bool) -> report::Repo
         table: CsvTable::default(),
         color: wants_color(asked.color, to_stdout),
         zone: zone(asked.local),
+        threads: asked.threads.map(usize::from),
     }
 }
 

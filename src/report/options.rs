@@ -51,6 +51,8 @@ pub struct ReportOptions {
     pub color: bool,
     /// The time zone for people; machine-readable formats always use UTC.
     pub zone: Zone,
+    /// Threads that make the rows of connections in JSON, at most; `None`: a few. The report is the same with any number.
+    pub threads: Option<usize>,
 }
 
 /// Whether a format shows every connection by default: machine-readable formats do, a page does not.

@@ -28,7 +28,8 @@ pub(super) fn write(
         rows.try_for_each(|(place, it)| row(view, place, it, bytes))
     };
     let chunks = connections.len().div_ceil(CHUNK);
-    if chunks <= THREADS {
+    let threads = view.options.threads.unwrap_or(THREADS).min(THREADS);
+    if chunks <= THREADS || threads < 2 {
         let mut bytes = Vec::new();
         for chunk in 0..chunks {
             bytes.clear();
@@ -39,13 +40,13 @@ pub(super) fn write(
     }
     thread::scope(|scope| {
         let mut from = Vec::new();
-        for first in 0..THREADS {
+        for first in 0..threads {
             let (to, chunk) = sync_channel(0);
             from.push(chunk);
             let (parts, made) = (view.parts(), &made);
             scope.spawn(move || {
                 let view = View::from(parts);
-                for chunk in (first..chunks).step_by(THREADS) {
+                for chunk in (first..chunks).step_by(threads) {
                     let mut bytes = Vec::new();
                     let done = made(&view, chunk, &mut bytes).map(|()| bytes);
                     // The writer has failed, and says why.

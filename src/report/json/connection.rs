@@ -211,8 +211,9 @@ impl<'a> ConnectionRow<'a> {
         );
         let context = usize::try_from(connection.context.0).unwrap_or(usize::MAX);
         let close = |event: &CloseEvent| CloseRow::new(event, frames);
+        let told = Who::BOTH.map(|who| view.told(connection, who));
         let errors = |who| ErrorRows {
-            told: view.told(connection, who),
+            told: Rc::clone(&told[who as usize]),
             connection,
             who,
         };

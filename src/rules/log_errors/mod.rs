@@ -33,9 +33,10 @@ pub use placeholders::filled;
 pub use relay::Relays;
 pub use search::{ErrorSearch, SearchBasis, SearchResult};
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use crate::analysis::connection::{Connection, Who};
 use crate::knowledge::{KnownProgram, LogSide, NamedBy, Prediction, WireEvent, texts_of};
@@ -82,7 +83,7 @@ struct TextQuery {
 /// Predicts log lines, and caches the results.
 #[derive(Default)]
 pub struct Predictor {
-    kept: HashMap<TextQuery, Rc<[PredictedText]>>,
+    kept: HashMap<TextQuery, Rc<[PredictedText]>, foldhash::fast::FixedState>,
     relays: Arc<Relays>,
 }
 
@@ -91,7 +92,7 @@ impl Predictor {
     #[must_use]
     pub fn with(relays: impl Into<Arc<Relays>>) -> Self {
         Self {
-            kept: HashMap::new(),
+            kept: HashMap::default(),
             relays: relays.into(),
         }
     }

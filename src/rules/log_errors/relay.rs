@@ -168,9 +168,11 @@ fn shown<'a>(
 
 /// Whether it closes a connection that the program named in it would have kept.
 fn closes_early(request: &Request) -> bool {
-    let agent = request.user_agent.as_ref().and_then(SharedText::as_str);
-    let named = agent.and_then(|it| identify(Some(it), None, None, LogSide::Client));
-    request.message.connection.close > 0 && named.is_some_and(|it| it.product.keeps_open())
+    let named = || {
+        let agent = request.user_agent.as_ref().and_then(SharedText::as_str);
+        identify(Some(agent?), None, None, LogSide::Client)
+    };
+    request.message.connection.close > 0 && named().is_some_and(|it| it.product.keeps_open())
 }
 
 /// Whether the requests themselves show that a proxy handed them on.
