@@ -115,3 +115,40 @@ fn what_is_not_in_the_schema_is_noticed() {
         .remove("teardown");
     assert!(!whole.is_valid(&less));
 }
+
+/// What a finding says of the requests it concerns is what its connections say.
+#[test]
+fn a_finding_says_which_requests_it_concerns() {
+    let text = report(
+        Path::new("captures/reset-before-response.pcap"),
+        Format::Json,
+    )
+    .unwrap();
+    let all: Value = serde_json::from_str(&text).unwrap();
+    let finding = &all["findings"][0];
+    let first = &all["connections"][0];
+    let request = &finding["requests"][0];
+    assert_eq!(request["connection"], 1);
+    for field in ["method", "target", "status", "outcome", "request_frame"] {
+        assert_eq!(request[field], first["exchanges"][0][field], "{field}");
+    }
+    assert_eq!(finding["requests_unread"], 0);
+    let counts = &finding["counts"];
+    assert_eq!(
+        (&counts["connections"], &counts["clients"]),
+        (&2.into(), &1.into())
+    );
+    let kinds = counts["requests"].as_array().unwrap();
+    let kinds: Vec<_> = kinds
+        .iter()
+        .map(|it| it["request"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["GET /hello.txt", "POST /order"]);
+    let filter = "ip.addr==10.77.0.2 && ip.addr==10.77.0.1 && tcp.port==80";
+    assert_eq!(finding["filter"], filter);
+    assert_eq!(finding["predicted"], first["errors_predicted"]);
+    assert_eq!(
+        (&finding["first"], &finding["last"]),
+        (&first["first"], &all["connections"][1]["last"])
+    );
+}

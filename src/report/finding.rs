@@ -289,19 +289,8 @@ impl FindingWriter<'_, '_> {
         if ids.len() < 2 {
             return String::new();
         }
-        let mut paths: HashMap<String, (u64, u32), foldhash::fast::FixedState> = HashMap::default();
-        for id in ids.iter().take(LOOKED_AT) {
-            let Some(connection) = self.view.snapshot.connection(*id) else {
-                continue;
-            };
-            if let Some(path) = touched(connection) {
-                let (count, _) = paths.entry(path).or_insert((0, *id));
-                *count += 1;
-            }
-        }
-        let mut paths: Vec<_> = paths.into_iter().collect();
-        paths.sort_by_key(|(_, (count, first))| (std::cmp::Reverse(*count), *first));
-        let named = paths.iter().map(|(path, (times, _))| match times {
+        let paths = touched_paths(self.view.snapshot, ids);
+        let named = paths.iter().map(|(path, times)| match times {
             1 => path.clone(),
             times => format!("{path} ({}×)", number(*times)),
         });
@@ -544,11 +533,31 @@ fn cost(connection_summary: &ConnectionSummary) -> u64 {
     }
 }
 
-/// `GET /path` of the affected request, otherwise of the last.
-fn touched(connection: &Connection) -> Option<String> {
+/// The affected request: the first that is not complete, otherwise the last.
+pub(super) fn affected(connection: &Connection) -> Option<&Exchange> {
     let exchanges = &connection.exchanges;
     let hit = exchanges.iter().find(|it| !it.is_complete());
-    let exchange = hit.or_else(|| exchanges.last())?;
+    hit.or_else(|| exchanges.last())
+}
+
+/// The affected requests of the first of these connections, as `GET /path`, each with their number: the most frequent first.
+pub(super) fn touched_paths(snapshot: &Snapshot, ids: &[u32]) -> Vec<(String, u64)> {
+    let mut paths: HashMap<String, (u64, u32), foldhash::fast::FixedState> = HashMap::default();
+    for id in ids.iter().take(LOOKED_AT) {
+        if let Some(path) = snapshot.connection(*id).and_then(touched) {
+            let (count, _) = paths.entry(path).or_insert((0, *id));
+            *count += 1;
+        }
+    }
+    let mut paths: Vec<_> = paths.into_iter().collect();
+    paths.sort_by_key(|(_, (count, first))| (std::cmp::Reverse(*count), *first));
+    let counted = paths.into_iter().map(|(path, (count, _))| (path, count));
+    counted.collect()
+}
+
+/// `GET /path` of the affected request.
+fn touched(connection: &Connection) -> Option<String> {
+    let exchange = affected(connection)?;
     let target = exchange.request.as_ref()?.target.as_ref()?;
     let target = SharedText::as_bytes(target);
     let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);

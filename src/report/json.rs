@@ -56,10 +56,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     rows(
         out,
         "findings",
-        snapshot
-            .findings
-            .iter()
-            .map(|it| FindingRow::new(it, &snapshot.frames)),
+        snapshot.findings.iter().map(|it| FindingRow::new(it, view)),
     )?;
     rows(out, "sockets", snapshot.sockets.iter().map(SocketsRow::new))?;
     rows(out, "vantages", VantageRow::all(&snapshot.summary.inputs))?;
@@ -90,7 +87,7 @@ pub(super) fn write_lines(view: &View<'_>, out: &mut dyn Write) -> io::Result<()
         line(out, "connection", &ConnectionRow::new(connection, view))
     })?;
     for finding in &snapshot.findings {
-        line(out, "finding", &FindingRow::new(finding, &snapshot.frames))?;
+        line(out, "finding", &FindingRow::new(finding, view))?;
     }
     for sockets in &snapshot.sockets {
         line(out, "sockets", &SocketsRow::new(sockets))?;

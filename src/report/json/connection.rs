@@ -295,6 +295,16 @@ pub(super) struct ErrorRows<'a> {
     who: Who,
 }
 
+impl<'a> ErrorRows<'a> {
+    pub(super) fn new(connection: &'a Connection, who: Who, view: &View<'a>) -> Self {
+        Self {
+            told: view.told(connection, who),
+            connection,
+            who,
+        }
+    }
+}
+
 impl Serialize for ErrorRows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.told.iter().map(|told| ErrorRow {

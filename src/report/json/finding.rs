@@ -1,13 +1,27 @@
 //! Rows about findings.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::row::{JsonTime, PlaceRow};
-use crate::base::escape::harmless;
+use super::connection::ErrorRows;
+use super::row::{BothSides, JsonTime, PlaceRow, text};
+use crate::analysis::connection::Connection;
+use crate::base::escape::{escape, harmless};
 use crate::base::frame_ref::FrameNames;
+use crate::protocol::http::{Exchange, Outcome};
+use crate::report::finding::{affected, touched_paths};
+use crate::report::snapshot::Snapshot;
+use crate::report::view::View;
+use crate::report::wording::connection as wording;
+use crate::report::wording::terms;
 use crate::rules::Finding;
+
+/// Requests listed of one finding.
+const REQUESTS: usize = 16;
+/// Kinds of requests counted of one finding.
+const KINDS: usize = 16;
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -41,6 +55,71 @@ pub(super) struct FindingRow<'a> {
     evidence: Vec<EvidenceRow<'a>>,
     /// What to change, the likeliest first.
     remedies: Vec<Cow<'a, str>>,
+    /// When the first frame of its connections was captured; `null` if it names none that is listed.
+    first: Option<JsonTime>,
+    /// When the last frame of its connections was captured.
+    last: Option<JsonTime>,
+    /// The affected request of each connection, of the first 16 connections that have one: the first request that is not
+    /// complete, else the last.
+    requests: Vec<RequestRow<'a>>,
+    /// Further connections, which were not examined for `requests`, or whose details are gone.
+    requests_unread: u64,
+    /// A Wireshark display filter: of the connection if there is one, else of all traffic between the client and the server;
+    /// `null` if it concerns several of either.
+    filter: Option<String>,
+    /// The log lines expected in the first case, as `errors_predicted` of its connection.
+    predicted: BothSides<Option<ErrorRows<'a>>>,
+    /// How much it concerns, and what differs between its cases.
+    counts: CountsRow,
+}
+
+/// A request that a finding concerns.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RequestRow<'a> {
+    /// The connection, by its `id`.
+    connection: u32,
+    /// The request's method.
+    method: Option<Cow<'a, str>>,
+    /// The request's target, escaped.
+    target: Option<Cow<'a, str>>,
+    /// The final response's status; `null` without one.
+    status: Option<u16>,
+    /// What came of it; `null` if it is not known.
+    #[cfg_attr(test, schemars(extend("enum" = ["complete", "no-response", "cut-short", "client-left", "reset", "unfinished", null])))]
+    outcome: Option<&'static str>,
+    /// The request's first frame; `null` if the request was not captured.
+    request_frame: Option<u64>,
+    /// The response's first frame; `null` without one.
+    response_frame: Option<u64>,
+}
+
+/// The numbers of a finding.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct CountsRow {
+    /// How often it happened: once for each connection, unless several make one event.
+    times: u64,
+    /// Connections, with those whose details are gone.
+    connections: u64,
+    /// Addresses of clients, of the connections that are listed.
+    clients: u64,
+    /// Addresses and ports of servers, of the connections that are listed.
+    servers: u64,
+    /// The affected requests of the first 4,096 connections by method and path, the most frequent first; at most 16.
+    requests: Vec<KindRow>,
+    /// Further kinds of requests, which are not listed.
+    requests_more: u64,
+}
+
+/// Requests that are alike.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct KindRow {
+    /// Method and path, shortened, such as `GET /a`.
+    request: String,
+    /// Connections with such a request.
+    connections: u64,
 }
 
 #[derive(Serialize)]
@@ -57,8 +136,14 @@ struct EvidenceRow<'a> {
 }
 
 impl<'a> FindingRow<'a> {
-    pub(super) fn new(finding: &'a Finding, frames: &FrameNames) -> Self {
+    pub(super) fn new(finding: &'a Finding, view: &View<'a>) -> Self {
+        let snapshot = view.snapshot;
+        let frames: &FrameNames = &snapshot.frames;
         let evidence = finding.evidence.iter();
+        let span = snapshot.span_of(finding);
+        let (requests, requests_unread) = requests(finding, snapshot);
+        let first = finding.connections.first();
+        let first = first.and_then(|id| snapshot.connection(*id));
         Self {
             id: finding.id,
             rule: finding.rule,
@@ -80,6 +165,86 @@ impl<'a> FindingRow<'a> {
                 })
                 .collect(),
             remedies: finding.remedies.iter().map(|it| harmless(it)).collect(),
+            first: span.map(|(first, _)| JsonTime(first)),
+            last: span.map(|(_, last)| JsonTime(last)),
+            requests,
+            requests_unread,
+            filter: filter(finding, snapshot),
+            predicted: BothSides::of(|who| first.map(|it| ErrorRows::new(it, who, view))),
+            counts: CountsRow::new(finding, snapshot),
+        }
+    }
+}
+
+/// The affected requests, and the number of connections that were not examined.
+fn requests<'a>(finding: &Finding, snapshot: &'a Snapshot) -> (Vec<RequestRow<'a>>, u64) {
+    let mut rows = Vec::new();
+    let mut unread = finding.gone;
+    for id in &finding.connections {
+        match snapshot.connection(*id).filter(|_| rows.len() < REQUESTS) {
+            Some(connection) => {
+                rows.extend(affected(connection).map(|it| RequestRow::new(connection, it)));
+            }
+            None => unread += 1,
+        }
+    }
+    (rows, unread)
+}
+
+/// A display filter that shows it.
+fn filter(finding: &Finding, snapshot: &Snapshot) -> Option<String> {
+    match (&finding.connections[..], finding.client, finding.server) {
+        ([only], ..) => {
+            let it = snapshot.connection_summary(*only)?;
+            Some(wording::filter_between(it.client, it.server))
+        }
+        (_, Some(client), Some(server)) => Some(wording::filter_of_all(client, server)),
+        _ => None,
+    }
+}
+
+impl<'a> RequestRow<'a> {
+    fn new(connection: &Connection, exchange: &'a Exchange) -> Self {
+        let request = exchange.request.as_ref();
+        let response = exchange.response.as_ref();
+        Self {
+            connection: connection.id,
+            method: exchange.method().map(escape),
+            target: request.and_then(|it| text(&it.target)),
+            status: exchange.status(),
+            outcome: exchange
+                .outcome(terms::ending(connection))
+                .map(Outcome::name),
+            request_frame: request.map(|it| it.message.first.frame.0),
+            response_frame: response.map(|it| it.message.first.frame.0),
+        }
+    }
+}
+
+impl CountsRow {
+    fn new(finding: &Finding, snapshot: &Snapshot) -> Self {
+        let ids = finding.connections.iter();
+        let listed = ids.filter_map(|id| snapshot.connection_summary(*id));
+        let (mut clients, mut servers) = (HashSet::new(), HashSet::new());
+        for it in listed {
+            clients.insert(it.client.ip);
+            servers.insert(it.server);
+        }
+        let kinds = touched_paths(snapshot, &finding.connections);
+        let more = kinds.len().saturating_sub(KINDS) as u64;
+        let kinds = kinds.into_iter().take(KINDS);
+        Self {
+            times: finding.times,
+            connections: finding.in_all(),
+            clients: clients.len() as u64,
+            servers: servers.len() as u64,
+            requests: kinds
+                .map(|(request, connections)| KindRow {
+                    request,
+                    connections,
+                })
+                .collect(),
+            requests_more: more,
         }
     }
 }
