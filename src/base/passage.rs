@@ -14,6 +14,8 @@ pub enum Passage {
     Lost,
     /// The place nearer to its receiver shows it, and the other does not, though it was capturing: its sender never sent it.
     Forged,
+    /// It belongs to a connection that the first place shows with other numbers: which of its segments are which is not known.
+    Apart,
 }
 
 impl Passage {
@@ -45,6 +47,10 @@ pub struct Vantage {
     pub flows: u64,
     /// Of these, those with other addresses or ports than at the first place.
     pub translated: u64,
+    /// Of these, those with other sequence numbers than at the first place.
+    pub renumbered: u64,
+    /// Connections with the addresses and ports, and not the numbers, of one of the first place.
+    pub apart: u64,
     /// Segments that both places show.
     pub both: u64,
     /// Segments that only this place shows.

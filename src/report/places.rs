@@ -30,16 +30,20 @@ pub(super) fn lines(
                 .code(here.clone())
                 .plain(" and ")
                 .code(there.clone())
-                .plain(format!(
-                    " show the same connections: {}",
-                    shared(&base, &vantage)
-                ));
+                .plain(match vantage.flows {
+                    0 => " were captured at the same time: ",
+                    _ => " show the same connections: ",
+                })
+                .plain(shared(&base, &vantage));
+            if vantage.clock_offset.is_none() {
+                return vec![("Places", both)];
+            }
             let clock = StyledLine::default()
                 .code(there)
                 .plain(clock(&vantage))
                 .code(here)
                 .plain(within(&vantage));
-            [("Places", both), ("Clock", clock)]
+            vec![("Places", both), ("Clock", clock)]
         })
         .collect()
 }
@@ -59,6 +63,21 @@ fn shared(base: &Vantage, other: &Vantage) -> String {
         text += &format!(
             "; {} with other addresses or ports",
             count(other.translated, "connection", "connections")
+        );
+    }
+    if other.renumbered > 0 {
+        text += &format!(
+            "; {} with other sequence numbers",
+            count(other.renumbered, "connection", "connections")
+        );
+    }
+    if other.apart > 0 {
+        let many = other.apart != 1;
+        text += &format!(
+            "; {} could not be joined, because {} numbers differ: {} listed once for each place",
+            count(other.apart, "connection", "connections"),
+            if many { "their" } else { "its" },
+            if many { "they are" } else { "it is" },
         );
     }
     text + "."
@@ -103,6 +122,7 @@ mod tests {
                 damage: None,
                 vantage: Some(Vantage {
                     place,
+                    flows: 1,
                     both: 2,
                     clock_offset: Some(20_000_000),
                     ..Vantage::default()

@@ -18,6 +18,9 @@ pub(crate) const MAX_CONTEXTS: usize = 65_536;
 /// tunnel.
 const OVERFLOW: Context = Context(u32::MAX);
 
+/// The name of what is no tunnel: see [`Contexts::another_place`].
+const ANOTHER_PLACE: &str = "as another place shows it";
+
 /// One step of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Tunnel {
@@ -62,6 +65,18 @@ impl Contexts {
         context
     }
 
+    /// What another place of capture shows with other numbers is in no tunnel, and still a space of its own.
+    #[cold]
+    pub(super) fn another_place(&mut self) -> Context {
+        let nowhere = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+        self.number(Tunnel {
+            around: Context(0),
+            kind: ANOTHER_PLACE,
+            id: None,
+            ends: (nowhere, nowhere),
+        })
+    }
+
     /// The description of a path, outermost tunnel first; `None` for no tunnel.
     pub(super) fn name(&self, context: Context) -> Option<&str> {
         if context == OVERFLOW {
@@ -80,7 +95,9 @@ impl Contexts {
         if let Some(id) = tunnel.id {
             let _ = write!(name, " {id}");
         }
-        let _ = write!(name, " {} - {}", tunnel.ends.0, tunnel.ends.1);
+        if tunnel.kind != ANOTHER_PLACE {
+            let _ = write!(name, " {} - {}", tunnel.ends.0, tunnel.ends.1);
+        }
         self.names.push(name);
         let context = Context(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
         self.numbers.insert(tunnel, context);

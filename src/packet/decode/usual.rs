@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::base::net::Endpoint;
+use crate::base::passage::Passage;
 use crate::packet::capture::Frame;
 
 const ETHERNET: u16 = 1;
@@ -20,7 +21,8 @@ pub(crate) fn usual_endpoints(frame: &Frame<'_>) -> Option<(Endpoint, Endpoint)>
         // No more fragments, and no offset.
         && head[20] & 0x3f == 0
         && head[21] == 0
-        && head[23] == TCP;
+        && head[23] == TCP
+        && frame.passage != Passage::Apart;
     let endpoint = |ip: usize, port: usize| Endpoint {
         ip: IpAddr::V4(Ipv4Addr::new(
             head[ip],

@@ -9,6 +9,7 @@ use crate::base::net::Context;
 use crate::base::net::Endpoint;
 use crate::base::net::Quote;
 use crate::base::net::Skip;
+use crate::base::passage::Passage;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::packet::capture::{Frame, LinkType};
@@ -119,13 +120,17 @@ impl<'a, 'w> Walk<'a, 'w> {
     #[inline]
     pub(super) fn new(frame: &'w Frame<'w>, data: &'a [u8], contexts: &'w mut Contexts) -> Self {
         let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let context = match frame.passage {
+            Passage::Apart => contexts.another_place(),
+            _ => Context(0),
+        };
         Self {
             bytes: Bytes {
                 data,
                 wire: (frame.length as usize).max(data.len()),
             },
             path: PathSoFar {
-                context: Context(0),
+                context,
                 vlan: 0,
                 link_digest: 0,
                 ip: IpHead {
@@ -257,7 +262,10 @@ impl<'a, 'w> Walk<'a, 'w> {
             urgent: header.urgent,
             options: header.options,
             length: header.length,
-            passage: self.frame.passage,
+            passage: match self.frame.passage {
+                Passage::Apart => Passage::Unknown,
+                passage => passage,
+            },
             payload: header.payload,
         }))
     }

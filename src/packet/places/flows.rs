@@ -7,11 +7,13 @@ use hashbrown::HashMap;
 use std::net::IpAddr;
 
 use super::clock::median;
+use super::identity::Numbers;
 use super::items::{BASE, Item, OTHER, Side, TcpFacts};
+use super::renumbered::{Shift, Sighting, may_be_same};
 use super::rewrite::Rewriting;
 use crate::base::net::{Endpoint, Flags};
 
-/// Flows that are followed at both places. When there are more, those idle for longest are forgotten; each takes 200 bytes.
+/// Flows that are followed at both places. When there are more, all are forgotten; each takes 300 bytes.
 pub(crate) const MAX_FLOWS: usize = 65_536;
 /// Differences of times that are kept of each direction.
 const KEPT: usize = 5;
@@ -19,6 +21,11 @@ const KEPT: usize = 5;
 const SAME_TIME: i64 = 10_000;
 /// Segments that passed a place unseen, as a share of those seen, from which on its silence proves nothing.
 const UNSEEN_SHARE: u64 = 1000;
+
+/// Possible additions to the numbers of one flow that wait for a second segment.
+const VOTES: usize = 8;
+/// Numbers of one end that are further apart than this at about the same time are not of one connection: a second at 1 Gbit/s.
+const FAR: u32 = 1 << 27;
 
 /// One flow at one place.
 #[derive(Clone, Debug)]
@@ -43,6 +50,25 @@ struct Flow {
     pub(super) passed: Option<Passed>,
     /// It was opened here, by this end.
     opener: Option<usize>,
+    /// Of each end, the first number of the connection, and the latest.
+    isn: [Option<u32>; 2],
+    latest: [Option<u32>; 2],
+    /// Of the base: what is added to the other place's numbers, and whether that is open because of a new connection.
+    shift: Shift,
+    reopened: bool,
+    votes: Vec<Vote>,
+    /// Of the other place: its frames that wait, as long as it is open whether the base shows it with other numbers.
+    waits: Vec<u64>,
+    /// The other place shows another connection with these addresses and ports.
+    apart: bool,
+}
+
+/// What two similar segments say of two flows.
+#[derive(Clone, Copy, Debug)]
+struct Vote {
+    other: u32,
+    turned: bool,
+    shift: Shift,
 }
 
 /// Up to where both places agree.
@@ -78,6 +104,10 @@ pub(super) struct Flows {
     pub(super) linked: u64,
     /// Linked flows with other addresses or ports at the other place.
     pub(super) translated: u64,
+    /// Linked connections with other numbers at the other place.
+    pub(super) renumbered: u64,
+    /// Flows that both places show with other numbers, and that were not linked.
+    pub(super) apart: u64,
 }
 
 impl Flows {
@@ -109,6 +139,13 @@ impl Flows {
             used: time,
             passed: None,
             opener: None,
+            isn: [None; 2],
+            latest: [None; 2],
+            shift: Shift::default(),
+            reopened: false,
+            votes: Vec::new(),
+            waits: Vec::new(),
+            apart: false,
         });
         self.index[side].insert(share, at);
         (at, 0)
@@ -130,14 +167,36 @@ impl Flows {
         }
     }
 
-    /// A SYN begins another connection on the flow: what was known of the old one does not hold for it.
+    /// Takes note of a segment's numbers. A SYN begins another connection on the flow: what was known of the old one does
+    /// not hold for it.
     pub(super) fn open(&mut self, side: Side, tcp: &TcpFacts) {
-        let opens = tcp.flags.has(Flags::SYN) && !tcp.flags.has(Flags::ACK);
-        if let Some(flow) = self.flows[side]
-            .get_mut(tcp.flow as usize)
-            .filter(|_| opens)
-        {
-            flow.opener = Some(tcp.end);
+        let Some(flow) = self.flows[side].get_mut(tcp.flow as usize) else {
+            return;
+        };
+        let (numbers, end) = (&tcp.numbers, tcp.end);
+        flow.latest[end] = Some(numbers.seq.wrapping_add(numbers.length));
+        if numbers.flags.has(Flags::ACK) {
+            flow.latest[1 - end].get_or_insert(numbers.ack);
+        }
+        if !numbers.flags.has(Flags::SYN) {
+            return;
+        }
+        flow.isn[end] = Some(numbers.seq);
+        if numbers.flags.has(Flags::ACK) {
+            return;
+        }
+        flow.opener = Some(end);
+        flow.isn[1 - end] = None;
+        flow.latest[1 - end] = None;
+        flow.apart = false;
+        let base = match (side, flow.link) {
+            (_, None) => return,
+            (BASE, _) => tcp.flow,
+            (_, Some((base, _))) => base,
+        };
+        if let Some(flow) = self.flows[BASE].get_mut(base as usize) {
+            // A box that changes the numbers changes those of each connection in its own way.
+            flow.reopened |= !flow.shift.is_plain();
         }
     }
 
@@ -155,7 +214,7 @@ impl Flows {
             }
             (None, Some(_)) => false,
             (None, None) => {
-                let opens = a.flags.has(Flags::SYN);
+                let opens = a.numbers.flags.has(Flags::SYN);
                 a.telling && (!numbered || a.ip_id == b.ip_id || opens && own.share != other.share)
             }
         }
@@ -167,39 +226,172 @@ impl Flows {
             return;
         };
         self.matched += 1;
+        self.join(a, b);
+        if let Some(far) = self.flows[OTHER].get_mut(b.flow as usize) {
+            far.note(base.identity);
+        }
+        let Some(near) = self.flows[BASE].get_mut(a.flow as usize) else {
+            return;
+        };
+        near.note(base.identity);
+        near.shift.keep(&a.numbers, a.end);
+        near.renumbered |= a.ip_id != 0 && b.ip_id != 0 && a.ip_id != b.ip_id;
+        near.hops[a.end] = Some(i16::from(a.ttl) - i16::from(b.ttl));
+        let at = near.counts[a.end] % KEPT;
+        near.later[a.end][at] = other.time - base.time;
+        near.counts[a.end] += 1;
+    }
+
+    /// Makes two flows one, as these two segments of them are the same.
+    fn join(&mut self, a: &TcpFacts, b: &TcpFacts) {
         let turned = a.end != b.end;
         let Some(far) = self.flows[OTHER].get_mut(b.flow as usize) else {
             return;
         };
         let (far_ends, fresh) = (far.endpoints, far.link.is_none());
         far.link = Some((a.flow, turned));
-        far.note(base.identity);
         let Some(near) = self.flows[BASE].get_mut(a.flow as usize) else {
             return;
         };
         near.link = Some((b.flow, turned));
-        near.note(base.identity);
-        near.renumbered |= a.ip_id != 0 && b.ip_id != 0 && a.ip_id != b.ip_id;
-        near.hops[a.end] = Some(i16::from(a.ttl) - i16::from(b.ttl));
-        let at = near.counts[a.end] % KEPT;
-        near.later[a.end][at] = other.time - base.time;
-        near.counts[a.end] += 1;
-        if fresh {
-            self.linked += 1;
-            let same = near.endpoints == far_ends || near.endpoints == [far_ends[1], far_ends[0]];
-            self.translated += u64::from(!same);
-            if let Some(opener) = near.opener {
-                let both = [
-                    pair(near.endpoints, opener),
-                    pair(far_ends, opener ^ usize::from(turned)),
-                ];
-                for (pairs, pair) in self.pairs.iter_mut().zip(both) {
-                    if pairs.len() < MAX_FLOWS {
-                        pairs.entry(pair).or_default();
-                    }
+        if !fresh {
+            return;
+        }
+        self.linked += 1;
+        let same = near.endpoints == far_ends || near.endpoints == [far_ends[1], far_ends[0]];
+        self.translated += u64::from(!same);
+        if let Some(opener) = near.opener {
+            let both = [
+                pair(near.endpoints, opener),
+                pair(far_ends, opener ^ usize::from(turned)),
+            ];
+            for (pairs, pair) in self.pairs.iter_mut().zip(both) {
+                if pairs.len() < MAX_FLOWS {
+                    pairs.entry(pair).or_default();
                 }
             }
         }
+    }
+
+    /// The numbers of a segment of the other place as the base shows them, if they are others there.
+    pub(super) fn renumbered(&self, tcp: &TcpFacts) -> Option<Numbers> {
+        let (flow, end) = self.of_base(OTHER, tcp)?;
+        let shift = self.flows[BASE].get(flow as usize)?.shift;
+        (!shift.is_plain()).then(|| shift.to_base(tcp.numbers, end))
+    }
+
+    /// The sequence number of a segment as the base shows it.
+    pub(super) fn base_seq(&self, side: Side, tcp: &TcpFacts) -> u32 {
+        let other = (side == OTHER).then(|| self.renumbered(tcp)).flatten();
+        other.unwrap_or(tcp.numbers).seq
+    }
+
+    /// Whether it is open what the other place adds to the numbers of a segment's flow.
+    pub(super) fn is_unsettled(&self, side: Side, tcp: &TcpFacts) -> bool {
+        let Some(flow) = self.flow(side, tcp) else {
+            return false;
+        };
+        if flow.link.is_none() {
+            return !flow.apart;
+        }
+        let base = self.of_base(side, tcp);
+        let base = base.and_then(|(flow, _)| self.flows[BASE].get(flow as usize));
+        base.is_some_and(|flow| flow.reopened || !flow.shift.is_whole())
+    }
+
+    /// A frame of the other place waits until it is known what the numbers of its flow are at the base. `first` is the first
+    /// frame that still waits.
+    pub(super) fn wait(&mut self, tcp: &TcpFacts, number: u64, first: u64) {
+        if let Some(flow) = self.flows[OTHER].get_mut(tcp.flow as usize) {
+            if flow.waits.len() == flow.waits.capacity() {
+                flow.waits.retain(|it| *it >= first);
+            }
+            flow.waits.push(number);
+        }
+    }
+
+    /// The frames of the other place that have waited, of the flow of a segment.
+    pub(super) fn waited(&mut self, tcp: &TcpFacts) -> Vec<u64> {
+        let flow = self.flows[OTHER].get_mut(tcp.flow as usize);
+        flow.map(|flow| std::mem::take(&mut flow.waits))
+            .unwrap_or_default()
+    }
+
+    /// Whether two segments of one likeness, one of each place, may be the same.
+    pub(super) fn may_be_same(&self, a: &TcpFacts, a_side: Side, b: &TcpFacts) -> bool {
+        let (Some(own), Some(other)) = (self.flow(a_side, a), self.flow(1 - a_side, b)) else {
+            return false;
+        };
+        let linked = match (own.link, other.link) {
+            (None, None) => true,
+            (Some((to, turned)), Some(_)) => to == b.flow && (a.end == b.end) != turned,
+            _ => false,
+        };
+        linked && may_be_same(own.sighting(a), other.sighting(b))
+    }
+
+    /// Two segments that may be the same have other numbers. Returns whether it is now proven that their flows are the same.
+    pub(super) fn vote(&mut self, base: &TcpFacts, other: &TcpFacts) -> bool {
+        let turned = base.end != other.end;
+        let shift = Shift::between(&base.numbers, &other.numbers, base.end);
+        let far = self.flows[OTHER].get(other.flow as usize);
+        let far = far.map_or([None; 2], |it| it.isn);
+        let far = if turned { [far[1], far[0]] } else { far };
+        let Some(near) = self.flows[BASE].get_mut(base.flow as usize) else {
+            return false;
+        };
+        if shift.is_plain() {
+            return false;
+        }
+        let relative = (base.numbers.length > 0).then(|| Shift::of_first(near.isn, far));
+        let known = (near.link.is_some() && !near.reopened).then_some(near.shift);
+        let votes = near.votes.iter();
+        let votes = votes.filter(|it| it.other == other.flow && it.turned == turned);
+        let mut earlier = known
+            .into_iter()
+            .chain(relative.flatten())
+            .chain(votes.map(|it| it.shift));
+        let Some(agreed) = earlier.find_map(|it| it.agreed(shift)) else {
+            if near.votes.len() == VOTES {
+                near.votes.remove(0);
+            }
+            near.votes.push(Vote {
+                other: other.flow,
+                turned,
+                shift,
+            });
+            return false;
+        };
+        near.votes = Vec::new();
+        near.shift = agreed;
+        near.reopened = false;
+        near.renumbered |= base.ip_id != other.ip_id;
+        self.renumbered += 1;
+        self.join(base, other);
+        true
+    }
+
+    /// Whether both places show other connections with the addresses and ports of a segment: their numbers contradict each
+    /// other.
+    pub(super) fn is_apart(&mut self, side: Side, tcp: &TcpFacts) -> bool {
+        let Some(flow) = self.flow(side, tcp).filter(|flow| flow.link.is_none()) else {
+            return false;
+        };
+        if flow.apart {
+            return true;
+        }
+        let found = self.index[1 - side].get(&flow.share);
+        let Some(other) = found.and_then(|at| self.flows[1 - side].get(*at as usize)) else {
+            return false;
+        };
+        if !flow.contradicts(other) {
+            return false;
+        }
+        if let Some(flow) = self.flows[side].get_mut(tcp.flow as usize) {
+            flow.apart = true;
+            self.apart += u64::from(side == OTHER);
+        }
+        true
     }
 
     /// Whether the other place shows the flow of a segment too.
@@ -287,6 +479,8 @@ impl Flows {
             source: flow.endpoints[end],
             destination: flow.endpoints[1 - end],
             hops: flow.hops[end].unwrap_or(0),
+            seq: [flow.shift.seq(end), flow.shift.seq(1 - end)],
+            times: [flow.shift.times(end), flow.shift.times(1 - end)],
         })
     }
 
@@ -313,12 +507,13 @@ impl Flows {
         if unlinked.as_ref().is_some_and(|it| it.around) {
             return None;
         }
-        let reset = tcp.flags.has(Flags::RST);
+        let reset = tcp.numbers.flags.has(Flags::RST);
         if near != item.side && !reset {
             // It must have passed the place near its sender, whose capture lacks it, or there is another way.
             self.unseen[near] += 1;
             if let Some(facts) = unlinked {
-                facts.around = tcp.flags.has(Flags::SYN) && tcp.flags.has(Flags::ACK);
+                let flags = tcp.numbers.flags;
+                facts.around = flags.has(Flags::SYN) && flags.has(Flags::ACK);
             }
             return None;
         }
@@ -333,6 +528,31 @@ impl Flow {
         let at = self.next_recent % self.recent.len();
         self.recent[at] = short(identity);
         self.next_recent = at + 1;
+    }
+
+    const fn sighting<'a>(&self, tcp: &'a TcpFacts) -> Sighting<'a> {
+        Sighting {
+            numbers: &tcp.numbers,
+            ip_id: tcp.ip_id,
+            ends: [self.endpoints[tcp.end], self.endpoints[1 - tcp.end]],
+        }
+    }
+
+    /// Whether a flow of the other place with the same addresses and ports has other numbers.
+    fn contradicts(&self, other: &Self) -> bool {
+        let turned = usize::from(self.endpoints[0] != other.endpoints[0]);
+        (0..2).any(|end| {
+            let theirs = end ^ turned;
+            match (self.isn[end], other.isn[theirs]) {
+                (Some(own), Some(theirs)) => own != theirs,
+                _ => match (self.latest[end], other.latest[theirs]) {
+                    (Some(own), Some(theirs)) => {
+                        own.wrapping_sub(theirs).min(theirs.wrapping_sub(own)) > FAR
+                    }
+                    _ => false,
+                },
+            }
+        })
     }
 
     /// The place nearer to an end.

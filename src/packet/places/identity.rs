@@ -6,7 +6,7 @@
 
 use crate::base::net::Flags;
 use crate::packet::capture::Frame;
-use crate::packet::decode::Segment;
+use crate::packet::decode::{Segment, TimestampOption};
 
 use super::rewrite::network;
 
@@ -14,17 +14,41 @@ const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// FIN, SYN, RST and ACK: others are changed by congested routers and by segmentation.
 const FLAGS: u8 = Flags::FIN.0 | Flags::SYN.0 | Flags::RST.0 | Flags::ACK.0;
 
-/// A hash of the numbers of a segment.
-pub(super) fn of_segment(segment: &Segment<'_>) -> u64 {
-    let times = segment.options.timestamps.unwrap_or_default();
-    let ack = if segment.flags.has(Flags::ACK) {
-        segment.ack.0
-    } else {
-        0
-    };
-    let hash = mix(MULTIPLIER ^ (u64::from(segment.seq.0) << 32 | u64::from(ack)));
-    let hash = mix(hash ^ (u64::from(times.value) << 32 | u64::from(times.echo)));
-    mix(hash ^ (u64::from(segment.length) << 8 | u64::from(segment.flags.0 & FLAGS)))
+/// The numbers of a segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbers {
+    pub(super) seq: u32,
+    /// 0 without [`Flags::ACK`].
+    pub(super) ack: u32,
+    pub(super) times: Option<TimestampOption>,
+    pub(super) length: u32,
+    pub(super) flags: Flags,
+}
+
+impl Numbers {
+    pub(super) fn of(segment: &Segment<'_>) -> Self {
+        let acks = segment.flags.has(Flags::ACK);
+        Self {
+            seq: segment.seq.0,
+            ack: if acks { segment.ack.0 } else { 0 },
+            times: segment.options.timestamps,
+            length: segment.length,
+            flags: segment.flags,
+        }
+    }
+
+    /// A hash of them.
+    pub(super) fn identity(&self) -> u64 {
+        let times = self.times.unwrap_or_default();
+        let hash = mix(MULTIPLIER ^ (u64::from(self.seq) << 32 | u64::from(self.ack)));
+        let hash = mix(hash ^ (u64::from(times.value) << 32 | u64::from(times.echo)));
+        mix(hash ^ (u64::from(self.length) << 8 | u64::from(lasting(self.flags))))
+    }
+}
+
+/// The flags that nobody changes on the way.
+pub(super) const fn lasting(flags: Flags) -> u8 {
+    flags.0 & FLAGS
 }
 
 /// Whether these numbers are hardly ever the same by chance.
@@ -56,7 +80,7 @@ pub(super) fn of_other(frame: &Frame<'_>) -> Option<u64> {
     Some(mix(hash))
 }
 
-const fn mix(word: u64) -> u64 {
+pub(super) const fn mix(word: u64) -> u64 {
     let word = word.wrapping_mul(MULTIPLIER);
     (word ^ word >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) ^ word >> 32
 }

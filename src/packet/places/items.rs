@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use super::clock::ClockEstimate;
-use super::identity;
+use super::identity::{self, Numbers};
+use super::renumbered;
 use crate::base::net::Endpoint;
-use crate::base::net::Flags;
 use crate::packet::capture::{Batch, CaptureError, Fill, Frame, Source};
 use crate::packet::decode::{Decoded, Decoder};
 use crate::packet::flow::FlowKey;
@@ -25,7 +25,7 @@ pub(super) struct Item {
     /// Its time by the clock of the base, and by its own.
     pub(super) time: i64,
     pub(super) own_time: i64,
-    /// Its numbers; 0 if it has none.
+    /// A hash of its numbers as the base would show them; 0 if it has none.
     pub(super) identity: u64,
     pub(super) tcp: Option<TcpFacts>,
     /// The frame of the other side that shows the same.
@@ -48,12 +48,13 @@ pub(super) struct TcpFacts {
     /// The flow at its own side, and which end sent it.
     pub(super) flow: u32,
     pub(super) end: usize,
-    pub(super) flags: Flags,
+    /// Its numbers at its own side.
+    pub(super) numbers: Numbers,
     pub(super) ttl: u8,
     pub(super) ip_id: u16,
-    pub(super) seq: u32,
-    pub(super) length: u32,
     pub(super) telling: bool,
+    /// What remains where its numbers are changed; 0 if that says too little.
+    pub(super) likeness: u64,
 }
 
 /// A frame that was just read, before it has a flow.
@@ -153,16 +154,16 @@ impl Feed {
         self.next += 1;
         let flow = match self.decoder.decode(&frame) {
             Ok(Decoded::Segment(segment)) => {
-                item.identity = identity::of_segment(&segment);
+                let numbers = Numbers::of(&segment);
+                item.identity = numbers.identity();
                 item.tcp = Some(TcpFacts {
                     flow: 0,
                     end: 0,
-                    flags: segment.flags,
+                    numbers,
                     ttl: segment.ttl,
                     ip_id: segment.ip_id.unwrap_or(0),
-                    seq: segment.seq.0,
-                    length: segment.length,
                     telling: identity::is_telling(&segment),
+                    likeness: renumbered::likeness(&segment),
                 });
                 let (from, to) = (segment.source, segment.destination);
                 Some((FlowKey::new(from, to, segment.context).share(), from, to))

@@ -6,18 +6,21 @@
 //! what lies between their clocks (`clock.rs`). Out: a [`Source`] like any other (`union.rs`). It has the frames of the
 //! place named first in their order, and between them those that only another place has, at the place that the order of
 //! that other place gives them. Clocks only decide between what neither order decides. Segments are paired by their
-//! numbers, not by their addresses (`identity.rs`), so that NAT does not hide that they are the same (`flows.rs`); a frame
-//! that only another place has is returned with the addresses that the first place would show (`rewrite.rs`).
+//! numbers, not by their addresses (`identity.rs`), so that NAT does not hide that they are the same (`flows.rs`), and where
+//! a box changes the numbers by what remains (`renumbered.rs`); a frame that only another place has is returned with the
+//! addresses and numbers that the first place would show (`rewrite.rs`). A connection that both places show with numbers
+//! that contradict each other, and that nothing else proves to be the same, is one of each place.
 //!
 //! Files that share nothing, or show the same frames at the same times, are one timeline as before.
 //!
-//! Left out: boxes that rewrite sequence numbers, and what a segment's options were changed to on the way.
+//! Left out: boxes that divide the payload anew, and what a segment's options were changed to on the way.
 
 mod clock;
 mod flows;
 mod identity;
 mod items;
 mod probe;
+mod renumbered;
 mod rewrite;
 mod union;
 

@@ -1,12 +1,14 @@
-//! Looks at the beginning of each file: which of them show the same segments, and how their clocks differ.
+//! Looks at the beginning of each file: which of them show the same segments, or the same connections with other numbers,
+//! and how their clocks differ.
 
 use std::path::Path;
 
 use hashbrown::{HashMap, HashSet};
 
 use super::clock::{ClockEstimate, Sample};
-use super::identity;
-use crate::base::net::Flags;
+use super::identity::{self, Numbers};
+use super::renumbered::{self, Shift, Sighting, may_be_same};
+use crate::base::net::{Endpoint, Flags};
 use crate::packet::capture::{self, Batch, Fill, OpenOptions};
 use crate::packet::decode::{Decoded, Decoder};
 use crate::packet::flow::FlowKey;
@@ -18,14 +20,16 @@ const PROBED_OF_ONE: usize = 8 << 20;
 const MAX_PROBED: usize = 64;
 /// Segments that two files must share; one of them opens a connection or carries data.
 const SHARED: usize = 2;
+/// Segments of one connection that are looked at where its numbers are changed.
+const VOTES: usize = 16;
 
 /// One place: some of the files, with a clock of their own.
 #[derive(Debug)]
 pub(super) struct Place {
     /// Indexes of its files.
     pub(super) files: Vec<usize>,
-    /// Its clock, compared with that of the first place.
-    pub(super) clock: ClockEstimate,
+    /// Its clock, compared with that of the first place, if they share a segment.
+    pub(super) clock: Option<ClockEstimate>,
 }
 
 /// A segment of one file.
@@ -40,12 +44,37 @@ struct Print {
     ip_id: u16,
     /// It opens a connection or carries data.
     weighty: bool,
+    numbers: Numbers,
+    /// What remains where a box changes the numbers; 0 if that says too little.
+    likeness: u64,
+    ends: [Endpoint; 2],
 }
 
 /// What two files share.
+#[derive(Default)]
 struct Shared {
     samples: Vec<Sample>,
     weighty: usize,
+    /// They show other connections with the same addresses and ports at the same time.
+    contradicts: bool,
+}
+
+impl Shared {
+    /// Whether both files show the same connections, at two places.
+    fn is_of_places(&self) -> bool {
+        self.contradicts || self.samples.len() >= SHARED && self.weighty > 0 && !is_one_clock(self)
+    }
+}
+
+/// A connection that began in two files at times no further apart than this is one, or two at the same time.
+const SAME_BEGIN: i64 = 1_000_000_000;
+
+/// The prints of one file by what they are sought by.
+struct Index {
+    by_identity: HashMap<u64, Option<Print>>,
+    by_likeness: HashMap<u64, Option<Print>>,
+    /// The SYNs by flow.
+    opens: HashMap<u64, Print>,
 }
 
 /// The places, if there are at least two. Files that share nothing belong to the first.
@@ -56,14 +85,14 @@ pub(super) fn places(paths: &[&Path]) -> Option<Vec<Place>> {
     }
     let budget = (PROBED / paths.len()).min(PROBED_OF_ONE);
     let prints: Vec<Vec<Print>> = paths.iter().map(|path| prints(path, budget)).collect();
-    let by_identity: Vec<_> = prints.iter().map(|it| index(it)).collect();
+    let indexes: Vec<Index> = prints.iter().map(|it| Index::of(it)).collect();
     // Each file goes to the first place with which it shares nothing, as long as it shares something with another.
     let mut places: Vec<Vec<usize>> = vec![vec![0]];
     let mut shares: HashMap<(usize, usize), Shared> = HashMap::new();
     for later in 1..paths.len() {
         for earlier in 0..later {
-            let shared = shared(&by_identity[earlier], &by_identity[later]);
-            if shared.samples.len() >= SHARED && shared.weighty > 0 && !is_one_clock(&shared) {
+            let shared = indexes[earlier].shared(&indexes[later]);
+            if shared.is_of_places() {
                 shares.insert((earlier, later), shared);
             }
         }
@@ -106,7 +135,7 @@ pub(super) fn places(paths: &[&Path]) -> Option<Vec<Place>> {
         };
         Place {
             files: files.clone(),
-            clock: clock.unwrap_or_default(),
+            clock,
         }
     });
     Some(with_clock.collect())
@@ -128,59 +157,138 @@ fn prints(path: &Path, budget: usize) -> Vec<Print> {
             if !identity::is_telling(&segment) {
                 continue;
             }
+            let numbers = Numbers::of(&segment);
             found.push(Print {
-                identity: identity::of_segment(&segment),
+                identity: numbers.identity(),
                 time: frame.time.as_nanos(),
                 flow: FlowKey::new(segment.source, segment.destination, segment.context).share(),
                 low: segment.source <= segment.destination,
                 ip_id: segment.ip_id.unwrap_or(0),
                 weighty: segment.length > 0 || segment.flags.has(Flags::SYN),
+                numbers,
+                likeness: renumbered::likeness(&segment),
+                ends: [segment.source, segment.destination],
             });
         }
     }
     found
 }
 
-/// The segments of a file by their numbers; those that occur more than once are left out.
-fn index(prints: &[Print]) -> HashMap<u64, Option<Print>> {
+/// Segments by a key; those that occur more than once are left out.
+fn index(prints: &[Print], key: impl Fn(&Print) -> u64) -> HashMap<u64, Option<Print>> {
     let mut index = HashMap::with_capacity(prints.len());
-    for print in prints {
+    for print in prints.iter().filter(|it| key(it) != 0) {
         index
-            .entry(print.identity)
+            .entry(key(print))
             .and_modify(|it| *it = None)
             .or_insert(Some(*print));
     }
     index
 }
 
-/// The segments that two files share.
-fn shared(a: &HashMap<u64, Option<Print>>, b: &HashMap<u64, Option<Print>>) -> Shared {
-    let mut shared = Shared {
-        samples: Vec::new(),
-        weighty: 0,
-    };
-    for (identity, first) in a {
-        let (Some(first), Some(Some(second))) = (first, b.get(identity)) else {
-            continue;
-        };
-        let other = first.ip_id != 0 && second.ip_id != 0 && first.ip_id != second.ip_id;
-        if other && first.flow == second.flow {
-            // Retransmissions without timestamps.
-            continue;
+impl Print {
+    fn sample(&self, other: &Self) -> Sample {
+        Sample {
+            time: self.time,
+            later: other.time.saturating_sub(self.time),
+            flow: self.flow,
+            forward: self.low,
         }
-        shared.weighty += usize::from(first.weighty);
-        shared.samples.push(Sample {
-            time: first.time,
-            later: second.time.saturating_sub(first.time),
-            flow: first.flow,
-            forward: first.low,
-        });
     }
-    // The order in a hash map is another in each run.
-    shared
-        .samples
-        .sort_unstable_by_key(|it| (it.time, it.flow, it.later));
-    shared
+
+    fn sighting(&self) -> Sighting<'_> {
+        Sighting {
+            numbers: &self.numbers,
+            ip_id: self.ip_id,
+            ends: self.ends,
+        }
+    }
+}
+
+impl Index {
+    fn of(prints: &[Print]) -> Self {
+        let opens = prints.iter().filter(|it| {
+            let flags = it.numbers.flags;
+            flags.has(Flags::SYN) && !flags.has(Flags::ACK)
+        });
+        Self {
+            by_identity: index(prints, |it| it.identity),
+            by_likeness: index(prints, |it| it.likeness),
+            opens: opens.map(|it| (it.flow, *it)).collect(),
+        }
+    }
+
+    /// What two files share.
+    fn shared(&self, other: &Self) -> Shared {
+        let mut shared = self.with_these_numbers(other);
+        if shared.samples.len() < SHARED || shared.weighty == 0 {
+            shared = self.with_other_numbers(other);
+        }
+        if shared.samples.len() < SHARED {
+            shared.contradicts = self.opens.iter().any(|(flow, own)| {
+                other.opens.get(flow).is_some_and(|theirs| {
+                    own.numbers.seq != theirs.numbers.seq
+                        && own.ends == theirs.ends
+                        && (own.time - theirs.time).abs() < SAME_BEGIN
+                })
+            });
+        }
+        // The order in a hash map is another in each run.
+        shared
+            .samples
+            .sort_unstable_by_key(|it| (it.time, it.flow, it.later));
+        shared
+    }
+
+    /// The segments that two files share.
+    fn with_these_numbers(&self, other: &Self) -> Shared {
+        let mut shared = Shared::default();
+        for (identity, first) in &self.by_identity {
+            let (Some(first), Some(Some(second))) = (first, other.by_identity.get(identity)) else {
+                continue;
+            };
+            let others = first.ip_id != 0 && second.ip_id != 0 && first.ip_id != second.ip_id;
+            if others && first.flow == second.flow {
+                // Retransmissions without timestamps.
+                continue;
+            }
+            shared.weighty += usize::from(first.weighty);
+            shared.samples.push(first.sample(second));
+        }
+        shared
+    }
+
+    /// The segments that two files share with other numbers: those of one connection to whose numbers the same is added.
+    fn with_other_numbers(&self, other: &Self) -> Shared {
+        type Flows = (u64, u64, bool);
+        let mut alike: HashMap<Flows, Vec<(Shift, Sample)>> = HashMap::new();
+        for (likeness, first) in &self.by_likeness {
+            let (Some(first), Some(Some(second))) = (first, other.by_likeness.get(likeness)) else {
+                continue;
+            };
+            if !may_be_same(first.sighting(), second.sighting()) {
+                continue;
+            }
+            let shift = Shift::between(&first.numbers, &second.numbers, usize::from(first.low));
+            if !shift.is_plain() {
+                let flows = (first.flow, second.flow, first.low != second.low);
+                let found = alike.entry(flows).or_default();
+                found.push((shift, first.sample(second)));
+            }
+        }
+        let mut shared = Shared::default();
+        for found in alike.values() {
+            let agrees = |shift: &Shift| {
+                let others = found.iter().filter(|it| it.0.agreed(*shift).is_some());
+                others.count() > 1
+            };
+            let proven = found.iter().take(VOTES).filter(|it| agrees(&it.0));
+            shared.samples.extend(proven.map(|it| it.1));
+        }
+        // All that have a likeness are weighty.
+        shared.weighty = shared.samples.len();
+        shared
+    }
 }
 
 /// Whether the times are the same as well: one file given twice, or two interfaces of one host whose packets were stamped

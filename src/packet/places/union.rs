@@ -13,7 +13,7 @@ use hashbrown::{HashMap, HashTable};
 
 use super::clock::ClockEstimate;
 use super::flows::{Flows, Passed};
-use super::items::{BASE, Feed, Item, OTHER, Partner, Side};
+use super::items::{BASE, Feed, Item, OTHER, Partner, Side, TcpFacts};
 use super::rewrite::rewrite;
 use crate::base::frame_ref::{FrameNumber, FrameRun};
 use crate::base::net::{Flags, Loss};
@@ -25,7 +25,7 @@ use crate::packet::capture::{Batch, CaptureError, FileSummary, Fill, Frame, RunL
 const WINDOW: Duration = Duration::from_secs(1);
 /// Bytes of frames that wait, of both places. When there are more, the oldest is returned without a word on its passage.
 pub(crate) const MAX_HELD_BYTES: usize = 64 << 20;
-/// Frames that wait, of both places; 100 bytes each.
+/// Frames that wait, of both places; 150 bytes each.
 pub(crate) const MAX_ITEMS: usize = 1 << 18;
 /// Bytes of frames in one batch.
 const CHUNK: usize = 256 << 10;
@@ -43,6 +43,8 @@ pub(super) struct Union {
     first: u64,
     /// Those without a counterpart, by their numbers.
     alone: HashTable<(u64, u64)>,
+    /// Those of them whose numbers may be others at the other place, by what remains.
+    alike: HashTable<(u64, u64)>,
     flows: Flows,
     /// Frames of the other place that are returned after one of the base, by its number.
     after: HashMap<u64, Vec<(Item, Passage)>>,
@@ -62,9 +64,10 @@ impl Union {
     pub(super) fn new(
         sources: [Box<dyn Source>; 2],
         indexes: [&[usize]; 2],
-        clock: ClockEstimate,
+        compared: Option<ClockEstimate>,
         number: u32,
     ) -> Self {
+        let clock = compared.unwrap_or_default();
         let files = indexes.iter().map(|it| it.len()).sum();
         let [base, other] = sources;
         let window = WINDOW.max(clock.round_trip.unwrap_or_default().saturating_mul(4));
@@ -86,13 +89,14 @@ impl Union {
             waiting: VecDeque::new(),
             first: 0,
             alone: HashTable::new(),
+            alike: HashTable::new(),
             flows: Flows::default(),
             after: HashMap::new(),
             next_number: 1,
             files: vec![FileSummary::default(); files],
             indexes: indexes.map(<[usize]>::to_vec),
             runs: RunLog::default(),
-            counts: [vantage(0, None), vantage(number, Some(clock))],
+            counts: [vantage(0, None), vantage(number, compared)],
             stopped: false,
             bytes: Vec::new(),
         };
@@ -139,18 +143,90 @@ impl Union {
             (tcp.flow, tcp.end) = self.flows.place(side, key, item.time);
             self.flows.open(side, tcp);
         }
+        if let (OTHER, Some(numbers)) = (side, item.tcp.and_then(|tcp| self.flows.renumbered(&tcp)))
+        {
+            item.identity = numbers.identity();
+        }
         let number = self.first + self.waiting.len() as u64;
+        self.waiting.push_back(item);
         if item.identity != 0 {
-            match self.counterpart(&item) {
-                Some(partner) => self.pair(&mut item, number, partner),
+            self.look(&item, number);
+        }
+        Ok(true)
+    }
+
+    /// Looks for the counterpart of a frame that waits.
+    fn look(&mut self, item: &Item, number: u64) {
+        if let Some(partner) = self.counterpart(item) {
+            self.pair(number, partner);
+            return;
+        }
+        let entry = (item.identity, number);
+        self.alone.insert_unique(item.identity, entry, |it| it.0);
+        if let Some(tcp) = item.tcp
+            && self.flows.is_unsettled(item.side, &tcp)
+        {
+            if item.side == OTHER {
+                self.flows.wait(&tcp, number, self.first);
+            }
+            if tcp.likeness != 0 {
+                self.look_alike(item, &tcp, number);
+            }
+        }
+    }
+
+    /// Looks for the same segment with other numbers. Once they prove that both flows are the same, the frames of the other
+    /// place that wait are looked for again.
+    fn look_alike(&mut self, item: &Item, tcp: &TcpFacts, number: u64) {
+        let mut alike = None;
+        let mut is_one = true;
+        for entry in self.alike.iter_hash(tcp.likeness) {
+            let Some(waits) = self.waits(entry.1).filter(|_| entry.0 == tcp.likeness) else {
+                continue;
+            };
+            let Some(theirs) = waits.tcp else { continue };
+            if waits.side == item.side {
+                // Of several that are alike it is not known which is which.
+                is_one &= theirs.flow != tcp.flow;
+            } else if self.flows.may_be_same(tcp, item.side, &theirs) {
+                is_one &= alike.is_none();
+                alike = Some((entry.1, theirs));
+            }
+        }
+        let Some((partner, theirs)) = alike.filter(|_| is_one) else {
+            let entry = (tcp.likeness, number);
+            self.alike.insert_unique(tcp.likeness, entry, |it| it.0);
+            return;
+        };
+        self.forget_alike(Some(theirs), partner);
+        let (base, other) = match item.side {
+            BASE => (tcp, &theirs),
+            _ => (&theirs, tcp),
+        };
+        if !self.flows.vote(base, other) {
+            return;
+        }
+        for number in self.flows.waited(other) {
+            let Some(waits) = self.waits(number).filter(|it| it.partner.is_none()) else {
+                continue;
+            };
+            let mut again = *waits;
+            let numbers = again.tcp.and_then(|tcp| self.flows.renumbered(&tcp));
+            self.forget_alone(again.identity, number);
+            if let Some(numbers) = numbers {
+                again.identity = numbers.identity();
+            }
+            if let Some(waits) = self.waits_mut(number) {
+                waits.identity = again.identity;
+            }
+            match self.counterpart(&again) {
+                Some(partner) => self.pair(number, partner),
                 None => {
-                    let entry = (item.identity, number);
-                    self.alone.insert_unique(item.identity, entry, |it| it.0);
+                    let entry = (again.identity, number);
+                    self.alone.insert_unique(again.identity, entry, |it| it.0);
                 }
             }
         }
-        self.waiting.push_back(item);
-        Ok(true)
     }
 
     fn waits(&self, number: u64) -> Option<&Item> {
@@ -189,22 +265,43 @@ impl Union {
         }
     }
 
-    /// Makes two frames counterparts.
-    fn pair(&mut self, item: &mut Item, number: u64, partner: u64) {
-        self.forget_alone(item.identity, partner);
-        let (side, time) = (item.side, item.time);
-        let Some(waits) = self.waits_mut(partner) else {
+    fn forget_alike(&mut self, tcp: Option<TcpFacts>, number: u64) {
+        let likeness = tcp.map_or(0, |tcp| tcp.likeness);
+        if likeness != 0
+            && !self.alike.is_empty()
+            && let Ok(entry) = self.alike.find_entry(likeness, |it| it.1 == number)
+        {
+            entry.remove();
+        }
+    }
+
+    /// Makes two frames that wait counterparts; `partner` is among those without one.
+    fn pair(&mut self, number: u64, partner: u64) {
+        let (Some(mut item), Some(mut waits)) =
+            (self.waits(number).copied(), self.waits(partner).copied())
+        else {
             return;
         };
-        waits.partner = Some(Partner { item: number, time });
+        self.forget_alone(waits.identity, partner);
+        for (of, at) in [(&item, number), (&waits, partner)] {
+            self.forget_alike(of.tcp, at);
+        }
+        waits.partner = Some(Partner {
+            item: number,
+            time: item.time,
+        });
         item.partner = Some(Partner {
             item: partner,
             time: waits.time,
         });
-        let waits = *waits;
-        match side {
-            BASE => self.flows.link(item, &waits),
-            _ => self.flows.link(&waits, item),
+        for (of, at) in [(item, number), (waits, partner)] {
+            if let Some(place) = self.waits_mut(at) {
+                *place = of;
+            }
+        }
+        match item.side {
+            BASE => self.flows.link(&item, &waits),
+            _ => self.flows.link(&waits, &item),
         }
     }
 
@@ -218,6 +315,7 @@ impl Union {
         self.first += 1;
         if item.partner.is_none() && item.identity != 0 {
             self.forget_alone(item.identity, number);
+            self.forget_alike(item.tcp, number);
             if self.is_in_pieces(&item) {
                 item.partner = Some(Partner {
                     item: number,
@@ -265,7 +363,7 @@ impl Union {
 
     /// Whether frames of the other side show the payload of this one, divided otherwise: segmentation offload.
     fn is_in_pieces(&mut self, item: &Item) -> bool {
-        let Some(tcp) = item.tcp.filter(|it| it.length > 0) else {
+        let Some(tcp) = item.tcp.filter(|it| it.numbers.length > 0) else {
             return false;
         };
         let flows = &self.flows;
@@ -273,12 +371,13 @@ impl Union {
             // Where one place shows much that does not pass the other, most frames end here.
             return false;
         }
-        let mut covered = item.covered;
+        let (mut covered, length) = (item.covered, tcp.numbers.length);
+        let seq = flows.base_seq(item.side, &tcp);
         for other in self.waiting.iter_mut().take(LOOKED_THROUGH) {
-            if covered >= tcp.length {
+            if covered >= length {
                 break;
             }
-            let Some(theirs) = other.tcp.filter(|it| it.length > 0) else {
+            let Some(theirs) = other.tcp.filter(|it| it.numbers.length > 0) else {
                 continue;
             };
             if other.side == item.side
@@ -287,15 +386,15 @@ impl Union {
             {
                 continue;
             }
-            let shift = i64::from(theirs.seq.wrapping_sub(tcp.seq) as i32);
+            let shift = i64::from(flows.base_seq(other.side, &theirs).wrapping_sub(seq) as i32);
             let from = shift.max(0);
-            let to = (shift + i64::from(theirs.length)).min(i64::from(tcp.length));
+            let to = (shift + i64::from(theirs.numbers.length)).min(i64::from(length));
             if let Some(shared) = u32::try_from(to - from).ok().filter(|it| *it > 0) {
                 covered = covered.saturating_add(shared);
                 other.covered = other.covered.saturating_add(shared);
             }
         }
-        covered >= tcp.length
+        covered >= length
     }
 
     /// What the other place shows of a frame, and what that means.
@@ -308,6 +407,12 @@ impl Union {
         }
         self.counts[item.side].alone += 1;
         self.counts[item.side].hurried += u64::from(crowded);
+        if self.flows.is_apart(item.side, tcp) {
+            return match item.side {
+                BASE => Passage::Unknown,
+                _ => Passage::Apart,
+            };
+        }
         if crowded || self.counts[OTHER].place > 1 || self.flows.is_second(item) {
             return Passage::Unknown;
         }
@@ -325,7 +430,7 @@ impl Union {
                 self.counts[item.side].lost += 1;
                 Passage::Lost
             }
-            false if tcp.flags.has(Flags::RST) => {
+            false if tcp.numbers.flags.has(Flags::RST) => {
                 self.counts[item.side].forged += 1;
                 Passage::Forged
             }
@@ -444,6 +549,8 @@ impl Source for Union {
         self.counts[OTHER].flows = self.flows.linked;
         self.counts[BASE].flows = self.flows.linked;
         self.counts[OTHER].translated = self.flows.translated;
+        self.counts[OTHER].renumbered = self.flows.renumbered;
+        self.counts[OTHER].apart = self.flows.apart;
         self.summarise();
         Ok(match batch.is_empty() {
             true => Fill::End,

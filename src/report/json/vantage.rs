@@ -11,7 +11,7 @@ use crate::report::snapshot::InputSummary;
 pub(super) struct VantageRow {
     /// Indexes of its files in `capture.files`.
     files: Vec<usize>,
-    /// Nanoseconds by which its clock is ahead of the first place's; 0 for the first.
+    /// Nanoseconds by which its clock is ahead of the first place's; 0 for the first, and where it is not known.
     clock_offset_ns: i64,
     /// The offset is wrong by no more than this; `null` if only one direction was seen.
     round_trip_ns: Option<u64>,
@@ -21,6 +21,11 @@ pub(super) struct VantageRow {
     connections_at_both: u64,
     /// Of these, those with other addresses or ports here than at the first place.
     connections_translated: u64,
+    /// Of these, those with other sequence numbers here than at the first place.
+    connections_renumbered: u64,
+    /// Connections with the addresses and ports of one at the first place and with other numbers, which could not be joined: they
+    /// are listed once for each place.
+    connections_not_joined: u64,
     /// Segments that both places show.
     segments_at_both: u64,
     /// Segments that only this place shows.
@@ -54,6 +59,8 @@ impl VantageRow {
             drift_ppm: it.drift_ppb.unwrap_or(0) as f64 / 1e3,
             connections_at_both: it.flows,
             connections_translated: it.translated,
+            connections_renumbered: it.renumbered,
+            connections_not_joined: it.apart,
             segments_at_both: it.both,
             segments_here_only: it.alone,
             segments_lost_from_here: it.lost,
