@@ -6,7 +6,9 @@
 //! blank is left out.
 
 use super::hpack::{DynamicTable, FieldPart};
-use crate::protocol::http::{Method, PassedOn, SharedText, TextInterner};
+use crate::protocol::http::{
+    ContentCoding, Method, PassedOn, SharedText, TextInterner, accepts_any_coding,
+};
 
 /// Most bytes kept of an incomplete header block, as encoded; the most generous servers take as many.
 pub(crate) const MAX_BLOCK: usize = 64 << 10;
@@ -27,6 +29,11 @@ pub(super) struct KeptFields {
     pub(super) user_agent: Option<SharedText>,
     pub(super) server: Option<SharedText>,
     pub(super) content_length: Option<u64>,
+    /// The content coding, if it is one that can be checked, and the number of fields that name one.
+    content_coding: Option<ContentCoding>,
+    content_codings: u8,
+    /// `accept-encoding` names a coding that can be checked.
+    pub(super) accepts_coding: bool,
     pub(super) grpc_status: Option<u16>,
     pub(super) grpc_message: Option<SharedText>,
     pub(super) is_grpc: bool,
@@ -116,6 +123,11 @@ impl BlockDecoder {
 }
 
 impl KeptFields {
+    /// The only content coding of the body, if it is one that can be checked.
+    pub(super) fn coding(&self) -> Option<ContentCoding> {
+        self.content_coding.filter(|_| self.content_codings == 1)
+    }
+
     fn take(&mut self, name: FieldPart<'_>, field: FieldPart<'_>, texts: &mut TextInterner) {
         if name.is_blank() || field.is_blank() {
             self.is_partial = true;
@@ -138,6 +150,11 @@ impl KeptFields {
             b"user-agent" => self.user_agent = Some(field.text(texts)),
             b"server" => self.server = Some(field.text(texts)),
             b"content-length" => self.content_length = number(value),
+            b"content-encoding" => {
+                self.content_coding = ContentCoding::named(value);
+                self.content_codings = self.content_codings.saturating_add(1);
+            }
+            b"accept-encoding" => self.accepts_coding |= accepts_any_coding(value),
             b"content-type" => self.is_grpc |= value.starts_with(b"application/grpc"),
             b"grpc-status" => self.grpc_status = number(value).and_then(|it| it.try_into().ok()),
             b"grpc-message" => self.grpc_message = Some(field.text(texts)),

@@ -7,8 +7,8 @@
 //!
 //! Read `conversation.rs` first: it follows a byte through the parser. `direction.rs` has the state of one direction,
 //! `frame.rs` parses frame headers, `header_block.rs` header blocks, `hpack.rs` and `huffman.rs` their encoding.
-//! `streams.rs` applies a frame to its stream, `control_frames.rs` one to the connection, and `websockets.rs` reads
-//! WebSockets in streams. `facts.rs` defines the result, `phase.rs` finds the phase of a close, and `wire.rs` writes
+//! `streams.rs` applies a frame to its stream, `control_frames.rs` one to the connection, `coded_body.rs` checks whether a body
+//! is in its content coding, and `websockets.rs` reads WebSockets in streams. `facts.rs` defines the result, `phase.rs` finds the phase of a close, and `wire.rs` writes
 //! frames.
 //!
 //! Where bytes are missing, entries of HPACK's table are lost, and with them the fields that refer to them. Frames and
@@ -16,6 +16,7 @@
 //! is recognized by such frames (`midstream.rs`) and read as after a loss. Left out: pushed streams (§8.4), which are
 //! only counted, priorities and extensions.
 
+mod coded_body;
 mod control_frames;
 mod conversation;
 mod direction;

@@ -8,8 +8,8 @@ use super::header_block::{BlockOutcome, KeptFields, MAX_BLOCK};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{
-    ErrorCode, Exchange, Framing, H2Stream, HttpVersion, Interim, Message, MessageProgress, Method,
-    Party, Request, Response, StreamReset, TextInterner,
+    CodingCheck, ErrorCode, Exchange, Framing, H2Stream, HttpVersion, Interim, Message,
+    MessageProgress, Method, Party, Request, Response, StreamReset, TextInterner,
 };
 use crate::protocol::websocket;
 
@@ -29,6 +29,8 @@ pub(super) struct OpenStream {
     pub(super) ended: [bool; 2],
     /// The WebSocket that uses it instead of HTTP (RFC 8441).
     pub(super) socket: Option<Box<websocket::WebSocketConversation>>,
+    /// Whether the body of the response is in its coding.
+    pub(super) coding: CodingCheck,
 }
 
 impl H2Conversation {
@@ -95,6 +97,7 @@ impl H2Conversation {
             window,
             ended: [false; 2],
             socket: None,
+            coding: CodingCheck::NONE,
         };
         self.open.insert(id, open);
         let count = u32::try_from(self.open.len()).unwrap_or(u32::MAX);
@@ -301,7 +304,13 @@ impl H2Conversation {
         let offset = self.direction(from).offset;
         match self.party(from) {
             Party::Requester => self.request_head(from, at, block, fields, offset),
-            Party::Responder => self.response_head(from, at, block, fields, offset),
+            Party::Responder => {
+                let coding = fields.as_ref().and_then(|fields| fields.coding());
+                self.response_head(from, at, block, fields, offset);
+                if let Some(coding) = coding {
+                    self.begin_check(block.stream, coding, texts);
+                }
+            }
         }
         if block.ends_stream {
             self.end_side(from, block.stream);
@@ -346,6 +355,7 @@ impl H2Conversation {
         request.host = fields.authority.or(fields.host);
         request.user_agent = fields.user_agent;
         request.forwarded = fields.forwarded;
+        request.accepts_coding = fields.accepts_coding;
         if request.method == Method::Connect {
             // It has no body: what follows belongs to the tunnel (§8.5).
             request.message.framing = Framing::Tunnel;
@@ -498,6 +508,7 @@ impl H2Conversation {
         let offset = direction.offset;
         let party = self.party(from);
         self.take_socket(from, at, (header.stream, data), bytes, lost, texts);
+        self.check_coding(from, header.stream, data, bytes);
         let Some(exchange) = self.exchange_mut(header.stream) else {
             return;
         };
@@ -556,6 +567,7 @@ impl H2Conversation {
 
     /// END_STREAM (§5.1): this end sends no more on the stream.
     fn end_side(&mut self, from: FlowEnd, stream: u32) {
+        self.end_check(from, stream);
         if let Some(message) = self.message_mut(from, stream) {
             message.progress = MessageProgress::Complete;
         }
@@ -630,6 +642,11 @@ impl H2Conversation {
             let tunnel = self
                 .message_mut(from, id)
                 .is_some_and(|message| message.framing == Framing::Tunnel);
+            if party == Party::Responder
+                && let Some(open) = self.open.get_mut(&id)
+            {
+                open.coding = CodingCheck::NONE;
+            }
             let Some(exchange) = self.exchange_mut(id).filter(|_| !tunnel) else {
                 continue;
             };

@@ -31,7 +31,7 @@ pub enum ContentCoding {
 
 impl ContentCoding {
     /// The coding of this name, if it is one that is checked.
-    pub(super) fn named(name: &[u8]) -> Option<Self> {
+    pub(crate) fn named(name: &[u8]) -> Option<Self> {
         let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
         if is("gzip") || is("x-gzip") {
             Some(Self::Gzip)
@@ -66,11 +66,11 @@ pub enum CodingFault {
 }
 
 /// Permission to have a decoder; it ends with the last copy.
-pub(super) type DecoderPermit = Arc<()>;
+pub(crate) type DecoderPermit = Arc<()>;
 
 /// The check of the body that a direction is in. A copy of it checks nothing.
 #[derive(Debug, Default)]
-pub(super) struct CodingCheck(Option<Box<CodedBody>>);
+pub(crate) struct CodingCheck(Option<Box<CodedBody>>);
 
 impl Clone for CodingCheck {
     fn clone(&self) -> Self {
@@ -80,19 +80,19 @@ impl Clone for CodingCheck {
 
 impl CodingCheck {
     /// Nothing to check.
-    pub(super) const NONE: Self = Self(None);
+    pub(crate) const NONE: Self = Self(None);
 
     /// A check from the first byte of a body on.
-    pub(super) fn of(coding: ContentCoding, permit: DecoderPermit) -> Self {
+    pub(crate) fn of(coding: ContentCoding, permit: DecoderPermit) -> Self {
         Self(Some(Box::new(CodedBody::new(coding, permit))))
     }
 
-    pub(super) const fn is_some(&self) -> bool {
+    pub(crate) const fn is_some(&self) -> bool {
         self.0.is_some()
     }
 
     /// The next bytes of the body. Once there is a result, nothing more is checked.
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Option<(ContentCoding, CodingFault)> {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Option<(ContentCoding, CodingFault)> {
         let body = self.0.as_mut()?;
         let found = body.feed(bytes).map(|fault| (body.coding, fault));
         if found.is_some() {
@@ -102,7 +102,7 @@ impl CodingCheck {
     }
 
     /// The body is complete.
-    pub(super) fn finish(&mut self) -> Option<(ContentCoding, CodingFault)> {
+    pub(crate) fn finish(&mut self) -> Option<(ContentCoding, CodingFault)> {
         let body = self.0.take()?;
         Some((body.coding, body.finish()?))
     }

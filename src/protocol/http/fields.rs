@@ -193,7 +193,7 @@ impl<'a> FieldFacts<'a> {
             }
             7 if is("upgrade") => self.upgrade(value, texts),
             15 if is("accept-encoding") => {
-                self.accepts_coding |= tokens_of(value).any(accepts_coding);
+                self.accepts_coding |= accepts_any_coding(value);
             }
             10 if is("connection") => self.connection(value, texts),
             10 if is("user-agent") => self.user_agent = self.user_agent.or(Some(value)),
@@ -456,6 +456,11 @@ fn is_answer(scheme: &[u8], credentials: &[u8]) -> bool {
 
 /// Bytes of the longest registered authentication scheme, plus a margin.
 const MAX_SCHEME: usize = 24;
+
+/// Whether a value of `Accept-Encoding` accepts gzip or deflate.
+pub(crate) fn accepts_any_coding(value: &[u8]) -> bool {
+    tokens_of(value).any(accepts_coding)
+}
 
 /// Whether a member of `Accept-Encoding` (RFC 9110 §12.5.3) accepts gzip or deflate.
 fn accepts_coding(member: &[u8]) -> bool {

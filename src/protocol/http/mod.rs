@@ -38,8 +38,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use coding::{CodingCheck, MAX_CODED, MAX_DECODED, MAX_DECODERS};
 pub use coding::{CodingFault, ContentCoding};
-pub(crate) use coding::{MAX_CODED, MAX_DECODED, MAX_DECODERS};
 pub(crate) use conversation::MAX_EXCHANGES;
 pub use conversation::{HttpConversation, Protocol};
 pub use exchange::{
@@ -47,8 +47,8 @@ pub use exchange::{
 };
 pub(crate) use fault::MAX_FAULTS;
 pub use fault::{Fault, FaultRule};
-pub(crate) use fields::MAX_FIELDS;
 pub use fields::{Field, FieldName, KeepAlive};
+pub(crate) use fields::{MAX_FIELDS, accepts_any_coding};
 pub use message::{ConnectionOptions, Framing, HttpVersion, Message, MessageProgress, Method};
 pub(crate) use message_state::MAX_INTERIM;
 pub use passed_on::PassedOn;

@@ -89,7 +89,7 @@ impl TextInterner {
     }
 
     /// Permission to have one more decoder; `None` if there are too many.
-    pub(super) fn decoder(&self) -> Option<DecoderPermit> {
+    pub(crate) fn decoder(&self) -> Option<DecoderPermit> {
         (DecoderPermit::strong_count(&self.decoders) <= MAX_DECODERS).then(|| self.decoders.clone())
     }
 

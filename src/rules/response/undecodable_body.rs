@@ -12,7 +12,7 @@ use crate::rules::wording::{named, not_yet, tell};
 rule! {
     /// # What happened
     ///
-    /// The response says `Content-Encoding: gzip` or `deflate`, and hangup tried to decode its body. It does not begin as
+    /// The response says `Content-Encoding: gzip` or `deflate`, and hangup tried to decode its body, in HTTP/1 or HTTP/2. It does not begin as
     /// that coding does, its data are damaged, their checksum is wrong, or they end early although the body is complete. Only
     /// bytes that were captured without a gap are judged. Clients say "gzip: invalid header" (Go), "incorrect header check"
     /// (Node.js, Python, curl), `ContentDecodingError` (requests), `ERR_CONTENT_DECODING_FAILED` (Chrome) or `ZipException:
@@ -191,6 +191,52 @@ mod tests {
         }
         let text = told("accept-encoding=identity", GZIP, "hello", CLOSE).expect("found");
         assert!(text.contains("did not ask"), "{text}");
+    }
+
+    /// One DATA frame of stream 1 with these flags; each escaped byte of the body counts once.
+    fn data(flags: u8, body: &str) -> String {
+        let length = body.len() - 3 * body.matches(r"\x").count();
+        format!(r"\x00\x00\x{length:02x}\x00\x{flags:02x}\x00\x00\x00\x01{body}")
+    }
+
+    #[test]
+    fn streams_of_http2_are_checked_as_well() {
+        let told = |asks: &str, head: &str, lines: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nh2 preface -->\nh2 SETTINGS -->\n<-- h2 SETTINGS\nh2 HEADERS 1 {asks} -->\n\
+                 <-- h2 HEADERS 1 200 [{head}]\n{lines}\nACK -->"
+            );
+            ladder_check::told_by(&super::RULE, &text)
+        };
+        let gzip = "content-encoding=gzip";
+        let asks = "GET / END [accept-encoding=gzip]";
+        let all = |body: &str| format!("<-- \"{}\"", data(1, body));
+        let begins = &HELLO[..r"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcbH\xcd\xc9".len()];
+        for (body, words) in [
+            ("hello, hello, hello", "does not begin as that coding does"),
+            (&HELLO.replace(r"\xcbH", r"\xff\xff"), "damaged"),
+            (&HELLO.replace(r"\x9f", r"\x00"), "checksum"),
+            (begins, "is complete with 14 bytes"),
+        ] {
+            let text = told(asks, gzip, &all(body)).unwrap_or_else(|| panic!("{body}"));
+            assert!(text.contains(words), "{body}: {text}");
+            assert!(!text.contains("did not ask"), "{text}");
+        }
+        let text = told("GET / END", gzip, &all("hello")).expect("found");
+        assert!(text.contains("did not ask"), "{text}");
+        let (one, two) = HELLO.split_at(r"\x1f\x8b\x08\x00".len());
+        let padded = data(9, &format!(r"\x02{two}\x00\x00"));
+        for lines in [
+            all(HELLO),
+            format!("<-- \"{}\"\n<-- \"{padded}\"", data(0, one)),
+            format!("<-- \"{}\"\n<~~ \"{}\"", data(0, one), data(1, "hello")),
+            format!("<-- \"{}\"\n<-- h2 RST_STREAM 1 CANCEL", data(0, one)),
+        ] {
+            assert_eq!(told(asks, gzip, &lines), None, "{lines}");
+        }
+        let br = "content-encoding=br";
+        assert_eq!(told(asks, br, &all("hello")), None);
+        assert_eq!(told("HEAD / END", gzip, "<-- h2 DATA 1 0 END"), None);
     }
 
     #[test]
