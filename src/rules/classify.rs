@@ -489,6 +489,8 @@ fn before_request<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingR
         (Some(_), true, _) => EndingKind::ResetAfterHandshake,
         (Some(ResetKind::NoSocket), false, true) => EndingKind::ReuseOfForgotten,
         (_, _, true) | (None, true, false) => EndingKind::ClosedBeforeRequest,
+        // Nobody resets what was only opened in advance: the client's program reads an error.
+        (Some(ResetKind::Abort), false, false) => EndingKind::ClosedBeforeRequest,
         // An unused connection that is closed after a while.
         (_, false, false) => return None,
     };
@@ -658,6 +660,7 @@ mod tests {
                 Some(EndingKind::ClosedBeforeRequest),
             ),
             (OPEN, "+9s <-- FIN\nFIN -->\n<-- ACK", None),
+            (OPEN, "+9s <-- RST", Some(EndingKind::ClosedBeforeRequest)),
             (
                 OPEN,
                 "GET / -->\n<-- FIN",

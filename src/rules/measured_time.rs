@@ -38,6 +38,12 @@ pub(super) fn wait(connection: &Connection, time: Duration, who: Who) -> Option<
     )
 }
 
+/// That it is a default of this protocol to wait so long for the client's first message.
+pub(super) fn first_request(connection: &Connection, time: Duration) -> Option<Sentence> {
+    let (protocols, server) = (connection.carried(), named(connection, Who::Server));
+    default(time, TimerPhase::Request, Who::Server, &protocols, server)
+}
+
 /// The same of HTTP and of the product that is known otherwise, if one is.
 pub(super) fn wait_of(
     product: Option<&'static Product>,

@@ -150,6 +150,9 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the client had sent something", |it, _| {
         it.sent[Who::Client as usize].bytes > 0
     }),
+    when("the client had sent nothing", |it, _| {
+        it.sent[Who::Client as usize].bytes == 0
+    }),
     when("the server had answered before", |it, _| {
         it.spoken().last().is_some_and(|it| it.response.is_some())
     }),
@@ -431,6 +434,11 @@ mod tests {
             "the client had sent something",
             "GET / -->\n<-- FIN",
             "<-- FIN",
+        ),
+        (
+            "the client had sent nothing",
+            "<-- FIN",
+            "GET / -->\n<-- FIN",
         ),
         (
             "the server had answered before",

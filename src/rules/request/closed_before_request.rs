@@ -1,9 +1,12 @@
 //! The server closed before it had a whole request.
 
+use std::time::Duration;
+
 use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::{Framing, Protocol};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
+use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{close_word, is_of_another_protocol, named, tell};
@@ -24,6 +27,8 @@ rule! {
     ///
     /// - Look in the server's log at the time of the FIN for a refused address, a limit of connections, a shutdown or a
     ///   crash.
+    /// - *If the client had sent nothing:* Raise the server's timeout for the first message (RabbitMQ `handshake_timeout`), or let the
+    ///   client speak at once.
     /// - *If the client had sent something:* Compare what the port expects with what the client sends: TLS, plain HTTP, or a
     ///   PROXY protocol line before either.
     /// - *If the client had sent something:* Let the client retry the request on a new connection. The server cannot have
@@ -159,7 +164,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                 0 => (
                     Severity::Note,
                     "Server closed [the connection|# connections] before any data",
-                    message.and("The client had sent nothing either.").means(
+                    waited(connection, message, after).means(
                         "Nothing is lost if the connection was opened in advance, by a probe or for data that did not \
                          come.",
                     ),
@@ -185,6 +190,24 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         .about(connection)
 }
 
+/// What the server may have waited for. Only where it waited does a time mean anything.
+fn waited(connection: &Connection, message: Statement, after: Duration) -> Statement {
+    let message = message.and("The client had sent nothing either.");
+    let whose = measured_time::first_request(connection, after);
+    let round = || {
+        measured_time::round(after).map(|round| {
+            sentence!(
+                "{}: the server probably closes a connection on which nothing comes in that time.",
+                round
+            )
+        })
+    };
+    match whose.or_else(round) {
+        Some(told) => message.and(told),
+        None => message,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::rules::ladder_check;
@@ -202,6 +225,20 @@ mod tests {
         assert_eq!(asked.severity, Severity::Error);
         let unasked = finding(&format!("{OPEN}<-- FIN\nFIN -->\n<-- ACK")).expect("found");
         assert_eq!(unasked.severity, Severity::Note);
+    }
+
+    #[test]
+    fn a_server_that_waited_and_reset_is_a_note_with_its_time() {
+        let text = "client server 10.0.0.2:5672\nSYN -->\n<-- SYN\nACK -->\n";
+        let ten = finding(&format!("{text}+10s <-- RST")).expect("found");
+        assert_eq!(ten.severity, Severity::Note);
+        assert!(ten.message.contains("RabbitMQ"), "{}", ten.message);
+        let two = finding(&format!("{text}+2s <-- RST")).expect("found");
+        assert!(two.message.contains("round number"), "{}", two.message);
+        assert_eq!(
+            finding(&format!("{text}+10s <-- FIN\nFIN -->\n<-- ACK")),
+            None
+        );
     }
 
     #[test]
