@@ -284,6 +284,7 @@ const NOT_PREDICTED: &[(&str, &[&str])] = &[
             "ssh-forgotten-rst",
             "ssh-host-key-refused",
             "ssh-nothing-in-common",
+            "zookeeper-expired-kazoo",
         ],
     ),
 ];

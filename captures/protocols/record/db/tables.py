@@ -21,7 +21,7 @@ VERSIONS = {
     "redis-py": "8.1.0", "redis": "6.3.1", "ioredis": "6.0.0", "pymemcache": "4.0.0", "ldapsearch": "OpenLDAP 2.5.13",
     "ldap3": "2.9.1", "curl": "7.88.1", "requests": "2.34.2", "httpx": "0.28.1", "https": "Node 20.20.2",
     "fetch": "Node 20.20.2", "java": "17.0.15", "go": "1.19.8", "grpc-python": "1.85.3", "grpc-js": "1.14.7",
-    "kafka-python": "3.0.12", "kcat": "1.7.1", "bash": "5.2", "nc": "bash 5.2",
+    "kafka-python": "3.0.12", "kazoo": "2.11.0", "kcat": "1.7.1", "bash": "5.2", "nc": "bash 5.2",
 }
 NAMES = {
     "psycopg3": "psycopg 3", "pg": "node-postgres (pg)", "mysql": "mariadb (command line)", "pymysql": "PyMySQL", "redis": "node-redis",
