@@ -422,18 +422,25 @@ fn open(
     ended: SettledBecause,
 ) -> Teardown {
     let end_of_view = ended.time();
+    let cut_off = FlowEnd::BOTH.into_iter().find(|end| {
+        let close = own_close(live.pair.peer(*end));
+        close.is_some_and(|close| was_cut_off(live, *end, &close))
+    });
     let silent = match opening {
         Opening::Unanswered | Opening::Unreachable | Opening::Refused | Opening::Rejected => {
             end_of_view.since(live.first.time) >= ANSWERED_WITHIN
                 || opening == Opening::Unreachable
                 || matches!(ended, SettledBecause::Reused(_))
         }
-        Opening::Handshake | Opening::Midstream => FlowEnd::BOTH.iter().any(|end| {
-            let peer = live.pair.peer(*end);
-            let other = live.pair.peer(end.other());
-            peer.unanswered() >= SILENCE_AFTER
-                && end_of_view.since(other.last_sent().time) >= SILENT_FOR
-        }),
+        Opening::Handshake | Opening::Midstream => {
+            cut_off.is_some()
+                || FlowEnd::BOTH.iter().any(|end| {
+                    let peer = live.pair.peer(*end);
+                    let other = live.pair.peer(end.other());
+                    peer.unanswered() >= SILENCE_AFTER
+                        && end_of_view.since(other.last_sent().time) >= SILENT_FOR
+                })
+        }
     };
     let whole =
         |end: FlowEnd| Reach::bytes(u64::try_from(live.pair.peer(end).stream().top()).unwrap_or(0));
@@ -463,7 +470,8 @@ fn open(
             frame: quote.frame,
             time: quote.time,
         },
-        _ => live.last,
+        // It fell silent after its last segment, not after what the other side sent later.
+        _ => cut_off.map_or(live.last, |end| live.pair.peer(end.other()).last_sent()),
     };
     Teardown {
         by,

@@ -1,7 +1,9 @@
 //! The same bytes were sent repeatedly, and the other side did not answer.
 
+use std::time::Duration;
+
 use super::path_mtu_blackhole;
-use crate::analysis::connection::Connection;
+use crate::analysis::connection::{Connection, UnansweredSegments};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::keep_alive::idle_state_lost::{IDLE, silence};
@@ -87,6 +89,17 @@ const SAME: u16 = 2;
 /// Retransmissions; fewer at the end of a short capture may still be answered.
 const REPETITIONS: u16 = 3;
 
+/// How long the sender has been silent after its last retransmission, if the next one was due: each interval is twice the
+/// one before (RFC 6298 §5.5), so that it is little longer than all before it together.
+fn stopped(connection: &Connection, it: &UnansweredSegments) -> Option<Duration> {
+    let silent = connection.until.since(it.until.time);
+    let due = it.until.time.since(it.again.time) * 2 + DELAY;
+    (it.same >= REPETITIONS && silent > due && connection.reset == [None; 2]).then_some(silent)
+}
+
+/// What a timer may be late by.
+const DELAY: Duration = Duration::from_secs(1);
+
 /// The longest close_notify, in any cipher.
 const GOODBYE: u32 = 128;
 
@@ -102,7 +115,8 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     }
     let missing = connection.sent[who.other() as usize].missing > 0;
-    let certainty = if it.count > REPETITIONS && !missing {
+    let stopped = stopped(connection, it);
+    let certainty = if (it.count > REPETITIONS || stopped.is_some()) && !missing {
         Certainty::Likely
     } else {
         Certainty::Possible
@@ -151,6 +165,13 @@ fn check(connection: &Connection) -> Verdict {
         ),
     )
     .adds(others)
+    .adds(stopped.map(|silent| {
+        sentence!(
+            "Then it sent nothing for {}, though the next retransmission was due: its system had probably closed the connection \
+             with a timeout.",
+            silent
+        )
+    }))
     .adds(lost)
     .adds(left_before)
     .shows(
@@ -181,6 +202,24 @@ mod tests {
         );
         let told = ladder_check::told_by(&RULE, &tail);
         assert_eq!(told, None, "the last bytes are not the oldest");
+    }
+
+    #[test]
+    fn a_sender_that_stops_has_timed_out() {
+        let text = |end: &str| {
+            format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- 200 data 1000 [length=2000 lost]\n+200ms <-- again [lost]\n\
+                 +400ms <-- again [lost]\n+800ms <-- again [lost]\n\
+                 client 10.0.0.9:40001 server 10.0.0.2:80\n{end} SYN -->\n<-- SYN\nACK -->\nFIN -->\n<-- FIN\nACK -->"
+            )
+        };
+        let told = |end: &str| ladder_check::told_by(&RULE, &text(end)).unwrap_or_default();
+        assert!(
+            told("+5s").contains("sent nothing for 5.0"),
+            "{}",
+            told("+5s")
+        );
+        assert!(!told("+3s").contains("sent nothing"), "{}", told("+3s"));
     }
 
     #[test]
