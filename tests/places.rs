@@ -167,6 +167,55 @@ fn a_forged_reset_is_certain_with_its_proof() {
     }
 }
 
+/// The client's capture alone shows that the RST is too fast for the server, which would have sent its timestamps too.
+#[test]
+fn a_reset_faster_than_a_round_trip_is_not_laid_on_the_server() {
+    let alone = analyse(&[PathBuf::from(DIR).join("forged-to-both-right-ttl.pcap")]);
+    assert_eq!(told(&alone.connections()[0]), ["middlebox", "reset"]);
+    let findings = alone.findings();
+    assert_eq!(findings[0].rule, "reset-injected");
+    assert_eq!(findings[0].certainty.name(), "likely");
+}
+
+/// Who refused is not certain in one capture; a RST from nearer than the server's answers is said to be from before it.
+#[test]
+fn a_refusal_in_the_name_of_the_server_is_not_certain() {
+    for (recording, nearer) in [("refused-on-the-way", true), ("refused-by-server", false)] {
+        let alone = analyse(&[PathBuf::from(DIR).join(format!("{recording}.pcap"))]);
+        let last = alone.connections().last().unwrap();
+        assert_eq!(last.teardown.certainty.name(), "likely", "{recording}");
+        let finding = &alone.findings()[0];
+        let said = finding.message.contains("passed fewer routers");
+        assert_eq!(
+            (finding.rule, said),
+            ("connection-refused", nearer),
+            "{recording}"
+        );
+    }
+}
+
+/// A FIN after the other side's data was lost for ever does not make the silence an open connection.
+#[test]
+fn a_fin_that_is_lost_as_well_does_not_end_a_silence() {
+    let dir = std::env::temp_dir().join(format!("hangup-silence-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let [client, server] = &files("response-lost-for-ever")[..] else {
+        panic!("two files");
+    };
+    // The RST that answers the FIN is left out, and the FIN where it would have arrived.
+    let paths = [dir.join("client.pcap"), dir.join("server.pcap")];
+    for (path, file, frames) in [(&paths[0], client, 6), (&paths[1], server, 10)] {
+        let bytes = fs::read(file).unwrap();
+        let end = (0..frames).fold(24, |at, _| {
+            at + 16 + u32::from_le_bytes(bytes[at + 8..at + 12].try_into().unwrap()) as usize
+        });
+        fs::write(path, &bytes[..end]).unwrap();
+    }
+    let both = analyse(&paths);
+    assert_eq!(told(&both.connections()[0]), ["null", "silence"]);
+    let _ = fs::remove_dir_all(&dir);
+}
+
 /// Where only notable records are kept, most connections are not tracked; two places of them still say the same.
 #[test]
 fn plain_connections_are_the_same_at_two_places() {

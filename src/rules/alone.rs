@@ -10,10 +10,11 @@ use super::catalogue::{CATALOGUE, reads_content};
 use super::classify::{Ending, ending};
 use super::rule::{Check, Diagnosis, Rule, Verdict};
 use super::statement::sentence;
-use super::wording::not_yet;
+use super::wording::{not_yet, side};
 use crate::analysis::connection::{Connection, How, Oddity, Opening, Who};
 use crate::analysis::engine::Concern;
 use crate::base::certainty::Certainty;
+use crate::protocol::tcp::ResetSigns;
 
 /// Rules on two sides that do not speak the same protocol.
 const MISMATCHES: [&str; 4] = [
@@ -64,6 +65,7 @@ pub(crate) fn found_alone(connection: &Connection) -> Vec<FoundAlone> {
         let verdict = verdict(alone.rule, connection, ending.as_ref());
         if let Verdict::Found(mut story) = verdict {
             doubt(&mut story, alone.rule, connection);
+            doubt_reset(&mut story, alone.rule, connection);
             temper(&mut story, connection.outcome.is_failed());
             let rule = alone.index;
             found.push(FoundAlone { rule, story });
@@ -89,6 +91,32 @@ fn verdict(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) ->
             _,
         ) => Verdict::Clear,
     }
+}
+
+/// A RST that came sooner than its sender has ever answered may be another's.
+fn doubt_reset(story: &mut Diagnosis, rule: &Rule, connection: &Connection) {
+    if rule.name == "reset-injected" {
+        return;
+    }
+    let early = Who::BOTH.into_iter().find_map(|who| {
+        let event = connection.reset[who as usize]?;
+        let shown = story
+            .evidence
+            .iter()
+            .any(|it| it.frame_ref == event.frame_ref);
+        let least = connection.round_trip[who as usize]?;
+        (shown && event.signs.has(ResetSigns::EARLY)).then_some((who, least))
+    });
+    let Some((who, least)) = early else {
+        return;
+    };
+    story.certainty = story.certainty.max(Certainty::Likely);
+    story.message.say(sentence!(
+        "The RST acknowledges data sooner than the {} has ever answered: its fastest answer took {}. A device on the way may \
+         have sent it.",
+        side(who),
+        least
+    ));
 }
 
 /// Where segments with the same sequence numbers carry different bytes, the capture does not show which of them the

@@ -258,6 +258,8 @@ pub struct Connection {
     pub fin: [Option<CloseEvent>; 2],
     /// The other side's first segment that acknowledged each side's FIN.
     pub fin_acknowledged: [Option<FrameRef>; 2],
+    /// The shortest time from what the other side sent to each side's answer, where it was captured.
+    pub round_trip: [Option<Duration>; 2],
     /// Each side's first RST that had an effect; if none had, its first RST.
     pub reset: [Option<CloseEvent>; 2],
     /// The application protocol.

@@ -478,6 +478,7 @@ impl ConnectionTracker {
             time_wait: peers.map(|peer| peer.time_wait()),
             fin,
             fin_acknowledged: peers.map(|peer| peer.fin_acknowledged()),
+            round_trip: peers.map(|peer| peer.round_trip()),
             reset,
             protocol,
             sent: peers.map(|peer| {

@@ -565,6 +565,10 @@ fn certainty(
                 !close.is_some_and(|it| it.event.signs.has(ResetSigns::NOT_SENT))
             }
             How::Reset(ResetKind::NoSocket) => close.is_some(),
+            // A firewall refuses in the name of the server as well. On one host there is none on the way.
+            How::Reset(ResetKind::Refusal) => live.endpoints[0].ip != live.endpoints[1].ip,
+            // A device on the way may have sent it.
+            How::Reset(_) => close.is_some_and(|it| it.event.signs.has(ResetSigns::EARLY)),
             _ => false,
         };
     if one_sided || lossy || indirect || roles == Roles::Ports {

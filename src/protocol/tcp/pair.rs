@@ -230,6 +230,9 @@ impl EndpointPair {
             if receiver.proven == Standing::Unseen {
                 receiver.proven = Standing::In(State::SynSent);
             }
+            if let Some(syn) = receiver.syn.filter(|_| receiver.syns == 1 && first) {
+                sender.note_round_trip(syn, at);
+            }
             sender.proven = sender.inbox.prove(sender.proven, 0, None);
             sender.proven = sender.proven.after(StateInput::SendSynAck);
             receiver.inbox.push(StateInput::ReceiveSynAck);
@@ -294,6 +297,9 @@ impl EndpointPair {
         if ack > receiver.stream.acknowledged() && ack == receiver.stream.top() + 1 {
             receiver.one_beyond = Some(at);
         }
+        if !segment.flags.has(Flags::RST) && receiver.is_answered_first(ack) {
+            sender.note_round_trip(receiver.top_time, at);
+        }
         if ack > receiver.stream.acknowledged() || ack >= receiver.stream.send_next() {
             receiver.unanswered = 0;
             let advance = ack - receiver.stream.acknowledged();
@@ -318,6 +324,9 @@ impl EndpointPair {
             }
             if !segment.flags.has(Flags::SYN) && sender.first_ack.is_none() {
                 sender.first_ack = Some(at);
+                if let Some(syn) = receiver.syn.filter(|_| receiver.syns == 1) {
+                    sender.note_round_trip(syn, at);
+                }
                 if receiver.syn.is_some() || receiver.proven == Standing::In(State::SynReceived) {
                     receiver.inbox.push(StateInput::ReceiveAckOfSyn);
                 }
@@ -458,8 +467,14 @@ impl EndpointPair {
     }
 
     fn take_reset(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: FrameRef) {
-        let kind = reset::classify(segment, sender, receiver);
-        let signs = reset::signs(segment, sender);
+        let signs = reset::signs(segment, sender, receiver);
+        let kind = match reset::classify(segment, sender, receiver) {
+            // One sign may have another cause; two have none.
+            ResetKind::Abort if signs.has(ResetSigns::EARLY) && signs.count() > 1 => {
+                ResetKind::Foreign
+            }
+            kind => kind,
+        };
         if segment.length > 0 && !is_padding(segment) {
             sender
                 .oddities

@@ -1,5 +1,7 @@
 //! One endpoint: its state, what it sent, how it closed, and what its packets look like.
 
+use std::time::Duration;
+
 use super::fingerprint::Fingerprint;
 use super::inbox::Inbox;
 use super::oddity::{OddSegments, Oddities};
@@ -111,6 +113,8 @@ pub struct Peer {
     pub(super) top_timestamp: Option<u32>,
     /// When its highest byte was sent.
     pub(super) top_time: FrameRef,
+    /// The shortest time from what the peer sent to this endpoint's answer, where it was captured.
+    pub(super) round_trip: Option<Duration>,
     /// Its first FIN.
     pub(super) fin: Option<CloseEvent>,
     /// Its last segment before its first FIN.
@@ -162,6 +166,26 @@ impl Peer {
     #[must_use]
     pub const fn proven(&self) -> Standing {
         self.proven
+    }
+
+    /// The shortest time from what the peer sent to this endpoint's answer, where it was captured.
+    #[must_use]
+    pub const fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    /// Takes note of a round trip: what was sent at `since` is answered at `at`.
+    pub(super) fn note_round_trip(&mut self, since: FrameRef, at: FrameRef) {
+        let took = at.time.since(since.time);
+        self.round_trip = Some(self.round_trip.map_or(took, |least| least.min(took)));
+    }
+
+    /// Whether an acknowledgement up to here is the first answer to this endpoint's newest data, which it sent once.
+    pub(super) fn is_answered_first(&self, ack: i64) -> bool {
+        self.unanswered == 0
+            && self.top_time.frame.0 > 0
+            && ack == self.stream.top()
+            && ack > self.stream.acknowledged()
     }
 
     /// The byte stream it sent.

@@ -1,6 +1,7 @@
 //! Classifies RSTs by the numbers and packet traits they carry (RFC 9293 §3.5.2 and §3.10.7, RFC 5961 §3, RFC 1337).
 
 use std::fmt;
+use std::time::Duration;
 
 use super::peer::Peer;
 use super::state::{Standing, State};
@@ -59,6 +60,8 @@ impl ResetSigns {
     pub const GOES_ON: Self = Self(8);
     /// The capture nearer to the host does not show it: it was never sent.
     pub const NOT_SENT: Self = Self(16);
+    /// It acknowledges data sooner than the host has ever answered: the data cannot have reached it.
+    pub const EARLY: Self = Self(32);
 
     /// Whether all signs of `other` are in the set.
     #[must_use]
@@ -79,8 +82,8 @@ impl ResetSigns {
     }
 }
 
-/// The signs that the RST segment itself shows. `from` has not learned from it yet.
-pub(super) fn signs(segment: &Segment<'_>, from: &Peer) -> ResetSigns {
+/// The signs that the RST segment itself shows. `from` has not learned from it yet; `to` receives it.
+pub(super) fn signs(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetSigns {
     let mut signs = ResetSigns::default();
     let print = &from.fingerprint;
     signs.add(ResetSigns::DISTANCE, print.is_distant(segment));
@@ -88,7 +91,25 @@ pub(super) fn signs(segment: &Segment<'_>, from: &Peer) -> ResetSigns {
     let bare = segment.flags.has(Flags::ACK) && segment.options.timestamps.is_none();
     signs.add(ResetSigns::OPTIONS, bare && print.stamps());
     signs.add(ResetSigns::NOT_SENT, segment.passage == Passage::Forged);
+    signs.add(ResetSigns::EARLY, is_early(segment, from, to));
     signs
+}
+
+/// A RST is early only if it comes by this much sooner than the fastest answer: what queued on the way may vary.
+const LEAST_EARLY: Duration = Duration::from_millis(1);
+
+/// Whether a RST acknowledges the newest data in less than three quarters of the shortest round trip to its sender.
+fn is_early(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
+    let Some(least) = from.round_trip else {
+        return false;
+    };
+    let new = segment.flags.has(Flags::ACK)
+        && segment.passage != Passage::Both
+        && from.stream.is_anchored()
+        && to.stream.is_anchored()
+        && to.is_answered_first(to.stream.offset(segment.ack));
+    let after = segment.time.since(to.top_time.time);
+    new && after + LEAST_EARLY < least && after < least * 3 / 4
 }
 
 /// How far right of the sender's next number a RST may lie and still count as within its numbering: the largest window

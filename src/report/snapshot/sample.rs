@@ -102,6 +102,7 @@ pub(crate) fn connection() -> Connection {
         tls: None,
         icmp: None,
         in_flight: [None; 2],
+        round_trip: [None; 2],
         predecessor: None,
         annotations: None,
     }

@@ -35,8 +35,8 @@ rule! {
     ///
     /// # Tell it by
     ///
-    /// The RST has another TTL than the server's other segments, or lacks their TCP timestamps. The server may go on sending
-    /// after it.
+    /// The RST has another TTL than the server's other segments, or lacks their TCP timestamps, or comes sooner than any other
+    /// answer of the server. The server may go on sending after it.
     ///
     /// # Example
     ///
@@ -178,6 +178,15 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
             name
         ));
     }
+    if let Some(least) = connection.round_trip[who as usize]
+        && signs.has(ResetSigns::EARLY)
+    {
+        all.push(sentence!(
+            "It acknowledges data sooner than the {} has ever answered: its fastest answer took {}.",
+            name,
+            least
+        ));
+    }
     if signs.has(ResetSigns::GOES_ON) {
         all.push(sentence!(
             "The {} went on after it, which a host that has reset a connection does not do.",
@@ -263,6 +272,7 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::connection::By;
     use crate::rules::ladder_check;
 
     fn severity(text: &str) -> Option<Severity> {
@@ -319,6 +329,43 @@ mod tests {
             told.contains("Its TTL is 47; all other segments from the server have 64."),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_reset_that_comes_sooner_than_any_answer_is_doubted() {
+        let open = "SYN -->\n+25ms <-- SYN [id=100]\nACK -->\nGET / -->\n";
+        let proof = |text: &str| ladder_check::run(&text.parse().expect("a ladder"));
+        // The host counts its packets, and the RST is not in the count: two signs.
+        let next = |id: u16| format!("+25ms <-- 200 \"x\" [id={id}]\nGET / -->\n");
+        let counted = [101, 102, 103].map(next).concat();
+        let two = proof(&format!("{open}{counted}+14ms <-- RST [id=60000]"));
+        let own = two.findings.iter().find(|it| it.rule == RULE.name);
+        let own = own.expect("found");
+        assert_eq!(own.certainty, Certainty::Likely);
+        assert!(
+            own.message.contains("fastest answer took 25.0 ms"),
+            "{}",
+            own.message
+        );
+        assert_eq!(two.connections[0].teardown.by, By::Middlebox);
+        // One sign: it is said once, and nothing is certain.
+        let one = proof(&format!("{open}+14ms <-- RST"));
+        let [own] = &one.findings[..] else {
+            panic!("{:?}", one.findings);
+        };
+        assert_eq!(
+            (own.rule, own.certainty),
+            ("reset-before-response", Certainty::Likely)
+        );
+        assert!(own.message.contains("may have sent it"), "{}", own.message);
+        assert_eq!(one.connections[0].teardown.certainty, Certainty::Likely);
+        // As late as an answer, or near the server, where every answer is at once.
+        for late in ["+25ms", "+20ms"] {
+            let proof = proof(&format!("{open}{late} <-- RST"));
+            assert_eq!(proof.findings[0].certainty, Certainty::Certain, "{late}");
+        }
+        let near = "SYN -->\n+800us <-- SYN\n+25ms ACK -->\nGET / -->\n+100us <-- RST";
+        assert_eq!(proof(near).findings[0].certainty, Certainty::Certain);
     }
 
     #[test]
