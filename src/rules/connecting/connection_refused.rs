@@ -17,7 +17,7 @@ rule! {
     /// # What happened
     ///
     /// A RST that acknowledges the client's SYN came back (RFC 9293 §3.10.7.1). No program listens on that address and port,
-    /// or a firewall refuses with the server's address. Refused connections of one client, or at one server, are one
+    /// or a firewall refuses with the server's address: such a RST looks the same. Refused connections of one client, or at one server, are one
     /// finding.
     ///
     /// The client's log says "connection refused", `ECONNREFUSED`, 10061, or "Unable to connect to the remote server".
@@ -78,6 +78,8 @@ rule! {
 enum Kind {
     /// The attempt failed.
     Lost,
+    /// It failed, and the RST came from nearer than the server's answers.
+    Nearer,
     /// It failed, and the RST came from somewhere else than the server's answers.
     Foreign,
     /// The client reached another address at once.
@@ -97,6 +99,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         .map(|group| {
             group.diagnosis(match group.kind {
                 Kind::Lost => story(&group.connections),
+                Kind::Nearer => from_nearer(&group.connections, &distances),
                 Kind::Foreign => by_somebody_else(&group.connections, &distances),
                 Kind::Fallback => fallback(&group.connections),
             })
@@ -108,6 +111,7 @@ fn kind_of(hosts: &Hosts<'_>, it: &ConnectionSummary, distances: &Distances) -> 
     match () {
         () if hosts.fallback(it).is_some() => Kind::Fallback,
         () if is_foreign(it, distances) => Kind::Foreign,
+        () if is_nearer(it, distances) => Kind::Nearer,
         () => Kind::Lost,
     }
 }
@@ -159,6 +163,39 @@ fn is_foreign(refused: &ConnectionSummary, distances: &Distances) -> bool {
                 && (refused.server_ttl < low.saturating_sub(HOPS)
                     || refused.server_ttl > high.saturating_add(HOPS))
         })
+}
+
+/// Whether the RST passed fewer routers than any of the server's answers to other attempts.
+fn is_nearer(refused: &ConnectionSummary, distances: &Distances) -> bool {
+    distances
+        .get(&refused.server.ip)
+        .is_some_and(|(low, high)| {
+            refused.server_ttl > 0
+                && low == high
+                && hops(refused.server_ttl) < hops(*low)
+                && hops(*low) - hops(refused.server_ttl) <= HOPS
+        })
+}
+
+/// The server is there, and something before it refused: a firewall, or the machine that its container runs on.
+fn from_nearer(connections: &[&ConnectionSummary], distances: &Distances) -> Diagnosis {
+    let mut told = story(connections);
+    if let Some(first) = connections.first() {
+        let (low, _) = distances.get(&first.server.ip).copied().unwrap_or_default();
+        told.message.say(sentence!(
+            "The RST passed fewer routers than the server's answers to other attempts: its TTL is {}, theirs {}. A firewall \
+             before the server sent it, or the machine that the server's container runs on.",
+            first.server_ttl,
+            low
+        ));
+    }
+    told.certainty = Certainty::Likely;
+    told.remedies = vec![
+        "Allow this port in the firewall before the server, or publish it from the container."
+            .into(),
+        "Capture at the server: a SYN that does not arrive there was refused on the way.".into(),
+    ];
+    told
 }
 
 /// The server is there, and the RST is not its own.
@@ -284,6 +321,13 @@ mod tests {
         );
         assert_eq!(told.certainty, Certainty::Likely);
         assert_eq!(refused(56).certainty, Certainty::Certain);
+        let nearer = refused(58);
+        assert_eq!(nearer.certainty, Certainty::Likely);
+        assert!(
+            nearer.message.contains("its TTL is 58, theirs 57"),
+            "{}",
+            nearer.message
+        );
         // The same distance, counted from another first value.
         assert_eq!(refused(248).certainty, Certainty::Certain);
     }
