@@ -28,6 +28,8 @@ pub mod ignore;
 mod keep_alive;
 pub mod ladder_check;
 pub mod log_errors;
+#[cfg(test)]
+mod loss_tests;
 mod lost_data;
 mod measured_time;
 mod message;

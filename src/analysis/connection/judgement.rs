@@ -536,6 +536,9 @@ fn bytes(connection: &Connection) -> Option<FailedReason> {
         if repeated(Who::Client) {
             return Some(FailedReason::Silence);
         }
+        if connection.waited_unacknowledged(Who::Client).is_some() {
+            return Some(FailedReason::BytesLost);
+        }
     }
     let needed = match judged {
         true => {
@@ -546,6 +549,10 @@ fn bytes(connection: &Connection) -> Option<FailedReason> {
             return match (short, at_risk) {
                 (true, true) => Some(FailedReason::BytesLost),
                 (true, false) if repeated(Who::Server) => Some(FailedReason::Silence),
+                // In that time a client that has the response acknowledges it.
+                (true, false) if connection.waited_unacknowledged(Who::Server).is_some() => {
+                    Some(FailedReason::BytesLost)
+                }
                 _ => rejected(connection),
             };
         }
@@ -556,6 +563,9 @@ fn bytes(connection: &Connection) -> Option<FailedReason> {
     }
     if needed && repeated(Who::Server) {
         return Some(FailedReason::Silence);
+    }
+    if needed && connection.waited_unacknowledged(Who::Server).is_some() {
+        return Some(FailedReason::BytesLost);
     }
     rejected(connection)
 }

@@ -14,7 +14,7 @@ use crate::protocol::dialogue;
 use crate::protocol::h2;
 use crate::protocol::http::{Exchange, Method, Protocol};
 use crate::protocol::layers::FirstWords;
-use crate::protocol::tcp::{CloseEvent, OddSegments, PassageCounts, Standing};
+use crate::protocol::tcp::{CloseEvent, OddSegments, PassageCounts, ResetKind, Standing};
 use crate::protocol::tls;
 use crate::protocol::websocket;
 
@@ -298,7 +298,26 @@ pub struct Connection {
     pub annotations: Option<Arc<Annotations>>,
 }
 
+/// Twice the longest time for which an acknowledgement may be delayed.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(1);
+
 impl Connection {
+    /// How long what a side sent last had not been acknowledged when a RST ended the connection: longer than any host waits with
+    /// an acknowledgement (RFC 9293 §3.8.6.3). It never arrived.
+    #[must_use]
+    pub(crate) fn waited_unacknowledged(&self, who: Who) -> Option<Duration> {
+        let sent = self.in_flight[who as usize]?;
+        let own = |it: &CloseEvent| {
+            matches!(it.kind, Some(ResetKind::Abort | ResetKind::NoSocket))
+                && it.frame_ref > sent.since
+        };
+        let resets = self.reset.iter().flatten().filter(|it| own(it));
+        let reset = resets.map(|it| it.frame_ref).min()?;
+        let waited = reset.time.since(sent.since.time);
+        let seen = self.sent.iter().all(|it| it.packets > 0);
+        (seen && waited >= ACKNOWLEDGED_WITHIN).then_some(waited)
+    }
+
     /// The exchanges of HTTP; without any, those of another protocol in which the client asks, some of which are presumed.
     #[must_use]
     pub fn spoken(&self) -> &[Exchange] {

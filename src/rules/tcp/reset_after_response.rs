@@ -1,6 +1,10 @@
 //! The server reset after its response was complete.
 
+use std::time::Duration;
+
 use crate::analysis::connection::{Connection, Who};
+use crate::base::certainty::Certainty;
+use crate::protocol::http::Message;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, response, round_trip};
 use crate::rules::keep_alive::idle_timeout_close::idle;
@@ -106,6 +110,12 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let sent = &connection.sent[Who::Server as usize];
     let unacknowledged = message.end().saturating_sub(sent.acknowledged);
     let at_risk = unacknowledged > 0 && after <= round_trip(connection) * 2;
+    if let Some(waited) = connection
+        .waited_unacknowledged(Who::Server)
+        .filter(|_| unacknowledged > 0)
+    {
+        return lost(connection, ending, message, unacknowledged, waited);
+    }
     // A reset of an idle connection is reported by its idle time.
     if !at_risk && idle(connection).is_some() {
         return Verdict::Clear;
@@ -143,6 +153,31 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     )
     .shows(Some(message.last), "response complete")
     .shows(Some(close), "RST from the server")
+    .about(connection)
+}
+
+/// The response was sent, and never arrived.
+fn lost(
+    connection: &Connection,
+    ending: &Ending<'_>,
+    message: &Message,
+    unacknowledged: u64,
+    waited: Duration,
+) -> Verdict {
+    tell(
+        &RULE,
+        Severity::Error,
+        ending.certainty.max(Certainty::Likely),
+        "Server reset [a connection|# connections] before the response arrived",
+        sentence!(
+            "The server reset the connection {} after it had sent the response. {} of it had not been acknowledged in that time: \
+             they were lost on the way.",
+            waited,
+            Value::exact_bytes(unacknowledged)
+        ),
+    )
+    .shows(Some(message.last), "response complete")
+    .shows(Some(ending.close.frame_ref), "RST from the server")
     .about(connection)
 }
 

@@ -3,19 +3,24 @@
 use std::time::Duration;
 
 use super::path_mtu_blackhole;
-use crate::analysis::connection::{Connection, UnansweredSegments};
+use crate::analysis::connection::{
+    Connection, ConnectionOutcome, FailedReason, UnansweredSegments, Who,
+};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
+use crate::rules::classify::ending;
 use crate::rules::keep_alive::idle_state_lost::{IDLE, silence};
+use crate::rules::lost_data::lost_data;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
-use crate::rules::wording::{side, tell};
+use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
     /// # What happened
     ///
     /// One side retransmitted the same bytes at growing intervals. The other side did not answer any more: no
-    /// acknowledgement, no FIN, no RST.
+    /// acknowledgement, no FIN, no RST. Data that nobody had acknowledged for a second when a RST ended the connection are
+    /// reported as well: they were lost.
     ///
     /// # Why it matters
     ///
@@ -89,6 +94,39 @@ const SAME: u16 = 2;
 /// Retransmissions; fewer at the end of a short capture may still be answered.
 const REPETITIONS: u16 = 3;
 
+/// Data that was never acknowledged, though few or no repetitions of it were captured: the RST that ended the connection
+/// proves that it was lost. What a rule says of that RST is said there.
+fn never_acknowledged(connection: &Connection) -> Verdict {
+    let lost = connection.outcome == ConnectionOutcome::Failed(FailedReason::BytesLost);
+    let untaken = connection.syn_acks > 1 && connection.taken.is_none();
+    let said = ending(connection).is_some() || lost_data(connection).is_some();
+    let sent = [Who::Server, Who::Client].into_iter().find_map(|who| {
+        let sent = connection.in_flight[who as usize]?;
+        Some((who, sent, connection.waited_unacknowledged(who)?))
+    });
+    let Some((who, sent, waited)) = sent.filter(|_| lost && !untaken && !said) else {
+        return not_yet(connection);
+    };
+    let events = connection.reset.iter().flatten();
+    let reset = events.map(|it| it.frame_ref).find(|it| *it > sent.since);
+    tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Likely,
+        "Data on [a connection|# connections] was never acknowledged",
+        sentence!(
+            "The {} sent {}, and the other side had not acknowledged them when the connection was reset, {} later: they were \
+             lost on the way.",
+            side(who),
+            Value::exact_bytes(sent.bytes),
+            waited
+        ),
+    )
+    .shows(Some(sent.since), "data that was not acknowledged")
+    .shows(reset, "RST")
+    .about(connection)
+}
+
 /// How long the sender has been silent after its last retransmission, if the next one was due: each interval is twice the
 /// one before (RFC 6298 §5.5), so that it is little longer than all before it together.
 fn stopped(connection: &Connection, it: &UnansweredSegments) -> Option<Duration> {
@@ -105,7 +143,7 @@ const GOODBYE: u32 = 128;
 
 fn check(connection: &Connection) -> Verdict {
     let Some((who, it)) = silence(connection) else {
-        return Verdict::Clear;
+        return never_acknowledged(connection);
     };
     if it.idle >= IDLE
         || it.count < REPETITIONS

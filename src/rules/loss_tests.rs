@@ -1,0 +1,43 @@
+//! A loss that TCP itself proves is found, whatever the protocol.
+
+use super::Severity;
+use super::ladder_check;
+
+/// What was sent, never acknowledged, and then reset: TCP itself proves the loss, whatever the protocol.
+const LOST_AND_RESET: &[&str] = &[
+    // The server's response, with and without repetitions; the client closes, and the server's host has no socket any more.
+    "GET / -->\n<-- 200 \"x\" [lost]\n+9s FIN -->\n<-- RST [noack]",
+    "GET / -->\n<-- 200 \"x\" [lost]\n+300ms <-- again [lost]\n+9s FIN -->\n<-- RST [noack]",
+    "GET / -->\n<-- 200 \"x\" [lost]\n+300ms <-- again [lost]\n+600ms <-- again [lost]\n+9s FIN -->\n<-- RST [noack]",
+    // The same, and the server aborts.
+    "GET / -->\n<-- 200 \"x\" [lost]\n+300ms <-- again [lost]\n+2s <-- RST",
+    // The client resets.
+    "GET / -->\n<-- 200 \"x\" [lost]\n+300ms <-- again [lost]\n+2s RST -->",
+    // The request.
+    "GET / [lost] -->\n+300ms again [lost] -->\n+2s RST -->",
+    "GET / [lost] -->\n+300ms again [lost] -->\n+2s <-- RST [noack]",
+    // After a complete exchange.
+    "GET /1 -->\n<-- 200 \"x\"\nGET /2 -->\n<-- 200 \"y\" [lost]\n+300ms <-- again [lost]\n+9s FIN -->\n<-- RST [noack]",
+    // Bytes of no known protocol.
+    "\"\\x01\\x02\\x03\" -->\n<-- \"\\x04\\x05\" [lost]\n+300ms <-- again [lost]\n+9s FIN -->\n<-- RST [noack]",
+    "\"\\x01\\x02\\x03\" -->\n<-- \"\\x04\\x05\" [lost]\n+300ms <-- again [lost]\n+2s <-- RST",
+    "\"\\x01\\x02\\x03\" [lost] -->\n+300ms again [lost] -->\n+2s RST -->",
+    "\"\\x01\\x02\" -->\n<-- \"\\x03\"\n+5s <-- data 100 [lost]\n+300ms <-- again [lost]\n+2s <-- RST",
+];
+
+#[test]
+fn a_loss_that_tcp_proves_is_found() {
+    let mut without = Vec::new();
+    for text in LOST_AND_RESET {
+        let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}");
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        let mut found = proof.findings.iter();
+        if !found.any(|it| it.severity >= Severity::Warning) {
+            let all: Vec<&str> = proof.findings.iter().map(|it| it.rule).collect();
+            let outcome = proof.connections[0].outcome;
+            let teardown = proof.connections[0].teardown;
+            without.push(format!("{text}\n{all:?} {outcome:?} {teardown}"));
+        }
+    }
+    assert!(without.is_empty(), "{}", without.join("\n\n"));
+}
