@@ -17,6 +17,8 @@ use crate::base::net::{Endpoint, Flags};
 pub(crate) const MAX_FLOWS: usize = 65_536;
 /// Differences of times that are kept of each direction.
 const KEPT: usize = 5;
+/// Segments of a flow after which it is asked which place is nearer to its client: all that are kept of both directions.
+const NOTED: u8 = 2 * KEPT as u8;
 /// Times of two directions that differ by less than this are the same: both places may be one host.
 const SAME_TIME: i64 = 10_000;
 /// Segments that passed a place unseen, as a share of those seen, from which on its silence proves nothing.
@@ -48,6 +50,8 @@ struct Flow {
     used: i64,
     /// Of the base: the last frame whose counterpart has left the window, with its time, and the counterpart's own time.
     pub(super) passed: Option<Passed>,
+    /// How often it was asked which place is nearer to its client.
+    noted: u8,
     /// It was opened here, by this end.
     opener: Option<usize>,
     /// Of each end, the first number of the connection, and the latest.
@@ -96,6 +100,8 @@ struct PairFacts {
 pub(super) struct Flows {
     index: [HashMap<u64, u32, foldhash::fast::FixedState>; 2],
     flows: [Vec<Flow>; 2],
+    /// The flow that was looked up last on each side.
+    latest: [Option<(u64, u32)>; 2],
     pairs: [HashMap<Pair, PairFacts, foldhash::fast::FixedState>; 2],
     /// Segments that both places show, and those that each must have seen and does not show.
     matched: u64,
@@ -119,9 +125,14 @@ impl Flows {
         time: i64,
     ) -> (u32, usize) {
         let (share, source, destination) = key;
-        if let Some(&at) = self.index[side].get(&share)
+        // The next segment is often of the same flow.
+        let latest = self.latest[side].filter(|it| it.0 == share);
+        let found = latest.map(|it| it.1);
+        let found = found.or_else(|| self.index[side].get(&share).copied());
+        if let Some(at) = found
             && let Some(flow) = self.flows[side].get_mut(at as usize)
         {
+            self.latest[side] = Some((share, at));
             flow.used = time;
             return (at, usize::from(flow.endpoints[0] != source));
         }
@@ -138,6 +149,7 @@ impl Flows {
             next_recent: 0,
             used: time,
             passed: None,
+            noted: 0,
             opener: None,
             isn: [None; 2],
             latest: [None; 2],
@@ -161,6 +173,7 @@ impl Flows {
         for side in [BASE, OTHER] {
             self.index[side].clear();
             self.flows[side].clear();
+            self.latest[side] = None;
             if self.pairs[side].len() >= MAX_FLOWS {
                 self.pairs[side].clear();
             }
@@ -447,6 +460,11 @@ impl Flows {
         if flow.passed.is_none_or(|before| before.item < passed.item) {
             flow.passed = Some(passed);
         }
+        // What the first segments of both directions do not show, later ones hardly do.
+        if flow.noted >= NOTED {
+            return;
+        }
+        flow.noted += 1;
         let Some((opener, near)) = flow.opener.and_then(|it| Some((it, flow.nearer(it)?))) else {
             return;
         };

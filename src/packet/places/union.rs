@@ -1,7 +1,7 @@
 //! Two places joined: a source with each segment once.
 //!
 //! Frames of both are taken in order of time, the other place's by the clock of the base, and wait in a window until
-//! their counterpart must have come. Then a frame of the base is returned, a frame of the other place that has a
+//! their counterpart has come, or must have come. Then a frame of the base is returned, a frame of the other place that has a
 //! counterpart is left out, and one without is returned after everything that came before it there. So the order of one
 //! flow is that of the base, and between its frames that of the other place; clocks choose only between a frame of the
 //! base alone and one of the other place alone.
@@ -104,13 +104,14 @@ impl Union {
         union
     }
 
-    /// Whether the first frame that waits can have no counterpart that has not been taken.
+    /// Whether the first frame that waits has its counterpart, or can have none that has not been taken.
     fn is_ripe(&mut self) -> Result<bool, CaptureError> {
         let Some(head) = self.waiting.front() else {
             return Ok(false);
         };
+        // Where the counterpart has come, nothing is left to wait for.
         let until = head.time.saturating_add(self.window);
-        if self.is_crowded() {
+        if head.partner.is_some() || self.is_crowded() {
             return Ok(true);
         }
         for feed in &mut self.feeds {
@@ -277,31 +278,26 @@ impl Union {
 
     /// Makes two frames that wait counterparts; `partner` is among those without one.
     fn pair(&mut self, number: u64, partner: u64) {
-        let (Some(mut item), Some(mut waits)) =
-            (self.waits(number).copied(), self.waits(partner).copied())
-        else {
+        let place = |number: u64| usize::try_from(number.wrapping_sub(self.first));
+        let (Ok(own), Ok(theirs)) = (place(number), place(partner)) else {
             return;
         };
-        self.forget_alone(waits.identity, partner);
-        for (of, at) in [(&item, number), (&waits, partner)] {
-            self.forget_alike(of.tcp, at);
-        }
-        waits.partner = Some(Partner {
-            item: number,
-            time: item.time,
-        });
-        item.partner = Some(Partner {
-            item: partner,
-            time: waits.time,
-        });
-        for (of, at) in [(item, number), (waits, partner)] {
-            if let Some(place) = self.waits_mut(at) {
-                *place = of;
-            }
-        }
+        let (Some(item), Some(waits)) = (self.waiting.get(own), self.waiting.get(theirs)) else {
+            return;
+        };
+        let (time, waited, identity) = (item.time, waits.time, waits.identity);
         match item.side {
-            BASE => self.flows.link(&item, &waits),
-            _ => self.flows.link(&waits, &item),
+            BASE => self.flows.link(item, waits),
+            _ => self.flows.link(waits, item),
+        }
+        self.forget_alone(identity, partner);
+        for (at, other, time) in [(number, partner, waited), (partner, number, time)] {
+            if let Some(waits) = self.waits_mut(at) {
+                waits.partner = Some(Partner { item: other, time });
+            }
+            if !self.alike.is_empty() {
+                self.forget_alike(self.waits(at).and_then(|it| it.tcp), at);
+            }
         }
     }
 
