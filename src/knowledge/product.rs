@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::LazyLock;
 
+use hashbrown::HashMap;
+
 use super::table;
 use super::wire_event::LogSide;
 
@@ -59,8 +61,11 @@ pub static PRODUCTS: LazyLock<Vec<Product>> = LazyLock::new(|| {
 /// The product with this name.
 #[must_use]
 pub fn product(name: &str) -> Option<&'static Product> {
-    PRODUCTS.iter().find(|product| product.name == name)
+    BY_NAME.get(name).copied()
 }
+
+static BY_NAME: LazyLock<HashMap<&str, &Product, foldhash::fast::FixedState>> =
+    LazyLock::new(|| PRODUCTS.iter().map(|it| (it.name, it)).collect());
 
 /// The framework that most often runs inside a server and writes a log in addition to the server's. Its texts are only
 /// a suspicion: the header names the server alone.
@@ -278,39 +283,46 @@ fn from_user_agent(value: &str) -> Option<NamedProduct> {
 }
 
 fn from(value: &str, names: &[(&str, TokenPosition, &str)], by: NamedBy) -> Option<NamedProduct> {
-    for (token, place, name) in names {
-        if let Some(rest) = after_token(value, token, *place) {
-            return Some(NamedProduct {
-                product: product(name)?,
-                version: version_after(rest),
-                by,
-            });
-        }
+    let bytes = value.as_bytes();
+    let mut first: Option<(usize, usize)> = None;
+    for at in word_starts(bytes) {
+        let earlier = first.map_or(names.len(), |(nth, _)| nth);
+        let found = names.iter().take(earlier).position(|(token, place, _)| {
+            (at == 0 || *place == Anywhere) && is_word_at(bytes, at, token.as_bytes())
+        });
+        first = found
+            .and_then(|nth| Some((nth, at + names.get(nth)?.0.len())))
+            .or(first);
     }
-    None
+    let (nth, end) = first?;
+    Some(NamedProduct {
+        product: product(names.get(nth)?.2)?,
+        version: version_after(value.get(end..)?),
+        by,
+    })
 }
 
-/// The text after `token` where that is a whole word: `node` does not match `node-fetch`.
-fn after_token<'a>(value: &'a str, token: &str, place: TokenPosition) -> Option<&'a str> {
-    let bytes = value.as_bytes();
-    let word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let mut at = 0;
-    while let Some(window) = bytes.get(at..at + token.len()) {
-        let starts = at == 0
-            || bytes
-                .get(at - 1)
-                .is_some_and(|byte| !word(byte) && *byte != b'/');
-        let end = at + token.len();
-        let ends = bytes.get(end).is_none_or(|byte| !word(byte));
-        if starts && ends && window.eq_ignore_ascii_case(token.as_bytes()) {
-            return value.get(end..);
-        }
-        if place == First {
-            return None;
-        }
-        at += 1;
-    }
-    None
+const fn is_of_a_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+/// Where words begin; what follows a slash is a version.
+fn word_starts(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let after = |byte: u8| !is_of_a_word(byte) && byte != b'/';
+    let pairs = (1..).zip(bytes.iter().zip(bytes.iter().skip(1)));
+    let later = pairs.filter_map(move |(at, (before, _))| after(*before).then_some(at));
+    std::iter::once(0).chain(later)
+}
+
+/// Whether `token` is a whole word there: `node` does not match `node-fetch`.
+fn is_word_at(bytes: &[u8], at: usize, token: &[u8]) -> bool {
+    let begins = |byte: &u8| token.first() == Some(&byte.to_ascii_lowercase());
+    let end = at + token.len();
+    bytes.get(at).is_some_and(begins)
+        && bytes
+            .get(at..end)
+            .is_some_and(|word| word.eq_ignore_ascii_case(token))
+        && bytes.get(end).is_none_or(|byte| !is_of_a_word(*byte))
 }
 
 /// The version in `/7.88.1 (…)` or `(9.4.57…)`.
