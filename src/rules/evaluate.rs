@@ -257,6 +257,11 @@ fn evaluate_summaries(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
             evaluate_hosts(facts, &hosts, (index, rule), &mut found);
         }
     };
+    if facts.summaries.len() < WORTH_A_THREAD {
+        let mut found = evaluate_sockets(facts);
+        found.extend(work());
+        return found;
+    }
     std::thread::scope(|scope| {
         let other = scope.spawn(work);
         let mut found = evaluate_sockets(facts);
@@ -268,6 +273,9 @@ fn evaluate_summaries(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
         found
     })
 }
+
+/// Connections from which on a second thread gains more than its start costs.
+const WORTH_A_THREAD: usize = 1024;
 
 fn evaluate_hosts(
     facts: &RuleInput<'_>,
