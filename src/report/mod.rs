@@ -214,6 +214,22 @@ mod tests {
         }
     }
 
+    /// Enough connections that their rows are made by several threads.
+    #[test]
+    fn rows_do_not_depend_on_threads() {
+        let all = snapshot(vec![connection(); 1300]);
+        let told = |threads| {
+            let options = ReportOptions {
+                threads,
+                ..ReportOptions::default()
+            };
+            told(&all, Format::Json, &options)
+        };
+        let one = told(Some(1));
+        assert_eq!(one.matches("\"outcome_reason\"").count(), 1300);
+        assert!(one == told(None) && one == told(Some(3)));
+    }
+
     #[test]
     fn a_healthy_capture_is_a_line() {
         let told = text(&snapshot(vec![connection()]));
