@@ -39,7 +39,7 @@
 //! | `"raw\r\n\x00"` | these bytes |
 //! | `ClientHello [sni=a]` | TLS 1.3 by default, or `version=1.2` (`ssl3`, `1.0`, `1.1`); `alpn=h2,http/1.1` |
 //! | `ServerHello [version=1.3]` | TLS 1.2 by default |
-//! | `Certificate [name=a expired]` | in the clear: one with `name=`, `expired`, `early`, `self-signed`, or `none` |
+//! | `Certificate [name=a expired]` | in the clear: one with `name=`, `expired`, `early`, `self-signed` or `broken`, or `none` |
 //! | `CertificateRequest` `ServerHelloDone` `KeyExchange` | the other handshake messages in the clear |
 //! | `Finished [version=1.3]` | ChangeCipherSpec and encrypted Finished, TLS 1.2 by default; both sides' end the handshake |
 //! | `alert 46` | an alert in the clear, by its code |

@@ -20,7 +20,7 @@ pub enum TlsWord {
     ClientHello,
     /// `[version=]`, TLS 1.2 by default.
     ServerHello,
-    /// `[name= expired early self-signed none]`.
+    /// `[name= expired early self-signed broken none]`.
     Certificate,
     /// The server requests a client certificate.
     CertificateRequest,
@@ -163,7 +163,10 @@ impl TlsCell {
         let mut body = version.min(0x303).to_be_bytes().to_vec();
         body.extend([FILLER; 32]);
         body.extend(vector(1, &[]));
-        body.extend(vector(2, &[0x13, 0x01, 0xc0, 0x2f]));
+        // `TLS_FALLBACK_SCSV` comes last (RFC 7507 §4).
+        let fallback = [0x13, 0x01, 0xc0, 0x2f, 0x56, 0x00];
+        let suites = if self.has("fallback") { 6 } else { 4 };
+        body.extend(vector(2, fallback.get(..suites).unwrap_or_default()));
         body.extend(vector(1, &[0]));
         body.extend(vector(2, &extensions));
         body
@@ -191,6 +194,9 @@ impl TlsCell {
     fn certificates(&self) -> Vec<u8> {
         if self.has("none") {
             return vector(3, &[]);
+        }
+        if self.has("broken") {
+            return vector(3, &vector(3, &[0x30, 0x05, 0x30, 0x84, 0xff, 0xff, 0xff]));
         }
         vector(3, &vector(3, &self.certificate()))
     }

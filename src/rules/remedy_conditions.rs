@@ -23,6 +23,8 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the client sent the alert", |it, _| {
         alert(it).is_some_and(|alert| alert.from.index() == Who::Client as usize)
     }),
+    when("the client had fallen back", |it, _| fell_back(it)),
+    when("the client had not fallen back", |it, _| !fell_back(it)),
     when("TLS 1.3 was used", |it, _| {
         tls(it).is_some_and(|facts| facts.version() >= Some(TlsVersion::TLS_13))
     }),
@@ -48,9 +50,12 @@ pub(super) static CONDITIONS: &[Condition] = &[
         chain_end(it) == Some(ChainEnd::SelfSigned)
     }),
     when("the certificate is not known to sign itself", |it, _| {
-        chain_end(it) != Some(ChainEnd::SelfSigned)
+        chain_end(it) != Some(ChainEnd::SelfSigned) && !is_broken(it)
     }),
-    when("the certificate is hidden", |it, _| leaf(it).is_none()),
+    when("the certificate is hidden", |it, _| {
+        leaf(it).is_none() && !is_broken(it)
+    }),
+    when("the certificate cannot be parsed", |it, _| is_broken(it)),
     when("the certificate had expired", |it, _| {
         leaf(it).is_some_and(|(at, leaf)| leaf.until.time() < at.time)
     }),
@@ -154,6 +159,16 @@ fn leaf(connection: &Connection) -> Option<(FrameRef, &Certificate)> {
     tls(connection)?.leaf()
 }
 
+fn fell_back(connection: &Connection) -> bool {
+    let hello = tls(connection).and_then(|facts| facts.hello.as_ref());
+    hello.is_some_and(|(_, hello)| hello.is_fallback())
+}
+
+/// Whether the server's certificate was sent in the clear, and is none.
+fn is_broken(connection: &Connection) -> bool {
+    tls(connection).is_some_and(TlsFacts::has_broken_certificate)
+}
+
 fn chain_end(connection: &Connection) -> Option<ChainEnd> {
     tls(connection)?.chain_end()
 }
@@ -205,6 +220,18 @@ mod tests {
             HELLO,
             "alert 80 -->",
             "<-- alert 80",
+        ),
+        (
+            "the client had fallen back",
+            "",
+            "ClientHello [version=1.1 fallback] -->",
+            "ClientHello [version=1.1] -->",
+        ),
+        (
+            "the client had not fallen back",
+            "",
+            "ClientHello [version=1.1] -->",
+            "ClientHello [version=1.1 fallback] -->",
         ),
         (
             "TLS 1.3 was used",
@@ -353,6 +380,7 @@ mod tests {
             "name=a",
             "name=a self-signed",
         ),
+        ("the certificate cannot be parsed", "broken", "name=a"),
         (
             "the certificate signs itself",
             "name=a self-signed",

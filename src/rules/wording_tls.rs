@@ -34,7 +34,7 @@ pub(super) fn asked_for(facts: &TlsFacts) -> Option<Sentence> {
 }
 
 /// Characters of a name in a sentence.
-const SHORT_NAME: usize = 80;
+pub(super) const SHORT_NAME: usize = 80;
 
 /// An alert's name and code.
 pub(super) fn called(code: u8) -> String {
@@ -65,6 +65,12 @@ const MAX_TOLD: usize = 4;
 
 /// Names and issuer of the certificate, and how its chain ends.
 pub(super) fn describe(facts: &TlsFacts) -> Vec<Sentence> {
+    if facts.has_broken_certificate() {
+        return vec![
+            "The certificate that the server sent cannot be parsed: its encoding (DER) is broken."
+                .into(),
+        ];
+    }
     let Some((_, leaf)) = facts.leaf() else {
         return Vec::new();
     };
@@ -106,7 +112,8 @@ pub(super) fn describe(facts: &TlsFacts) -> Vec<Sentence> {
             let last = chain.and_then(|chain| chain.last());
             sentences.extend(last.map(|last| {
                 sentence!(
-                    "The chain that was sent ends in a certificate issued by {}, which the client must have.",
+                    "The chain that was sent ends in a certificate issued by {}. The client must have that issuer, or another \
+                     authority of the chain.",
                     shortened(last.issuer.as_bytes(), SHORT_NAME)
                 )
             }));

@@ -83,7 +83,7 @@ impl std::fmt::Display for CertificateKey {
 pub(super) struct CertificateChain {
     /// How many there are, counted up to [`MAX_CERTIFICATES`].
     pub(super) sent: usize,
-    /// Those that could be parsed, in order.
+    /// Those that could be parsed, in order, up to the first that could not.
     pub(super) read: Vec<Certificate>,
     /// Those after [`MAX_CERTIFICATES`].
     pub(super) more: u32,
@@ -111,7 +111,11 @@ fn entries<'a>(
     while !list.0.is_empty() {
         let der = list.vector(3)?;
         if chain.sent < MAX_CERTIFICATES {
-            chain.read.extend(read(der));
+            // What comes after a broken one is not in its place.
+            let whole = chain.read.len() == chain.sent;
+            chain
+                .read
+                .extend(Some(der).filter(|_| whole).and_then(read));
             chain.sent += 1;
         } else {
             chain.more = chain.more.saturating_add(1);

@@ -68,6 +68,8 @@ pub struct TlsLeftOut {
     pub messages: u32,
     /// Certificates after the last one that was parsed: it is not known how the chain ends.
     pub(crate) chain_goes_on: bool,
+    /// A certificate of the server that could not be parsed, and those after it.
+    pub(crate) broken_certificate: bool,
 }
 
 /// Whether the server requested a certificate of the client, and the client's answer.
@@ -268,6 +270,27 @@ impl TlsFacts {
             .is_some_and(|(_, hello)| hello.sni.is_none() && !hello.cut);
         let other = leaf.is_for_address(server) == Some(false);
         (nameless && other).then_some(CertificateFlaw::OtherAddress)
+    }
+
+    /// Whether the server's certificate was sent in the clear, and its encoding is broken. A build that parses none cannot
+    /// tell.
+    #[must_use]
+    pub fn has_broken_certificate(&self) -> bool {
+        let sent = self.certificates.as_ref();
+        let none = sent.is_some_and(|(_, chain)| chain.is_empty());
+        cfg!(feature = "decrypt") && none && self.left_out.broken_certificate
+    }
+
+    /// Whether the server may have shown a certificate: it did, or what it sent after its hello is not legible. Up to TLS
+    /// 1.2 the certificate is in the clear.
+    #[must_use]
+    pub fn may_have_shown_certificate(&self) -> bool {
+        let legible = self
+            .answer
+            .as_ref()
+            .is_some_and(|(_, answer)| answer.version < TlsVersion::TLS_13);
+        let unseen = self.left_out.messages > 0 || self.stage == HandshakeStage::Unseen;
+        self.certificates.is_some() || !legible || unseen
     }
 
     /// How the chain that the server sent ends; `None` if it goes on after the last certificate that was parsed.

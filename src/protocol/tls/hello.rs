@@ -80,6 +80,17 @@ pub struct ClientHello {
     pub(super) more: u32,
 }
 
+/// `TLS_FALLBACK_SCSV` (RFC 7507): the client supports a newer version than it offers here, and tries again with an older one.
+const FALLBACK: u16 = 0x5600;
+
+impl ClientHello {
+    /// Whether the client says that it has fallen back to an older version than it supports.
+    #[must_use]
+    pub fn is_fallback(&self) -> bool {
+        self.ciphers.contains(&FALLBACK)
+    }
+}
+
 /// What a server chose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerHello {

@@ -534,7 +534,8 @@ impl TlsSession {
             if let Some(chain) = &chain {
                 let names = chain.read.iter().map(|it| it.more_names).sum::<u32>();
                 self.left_out.certificates = chain.more.saturating_add(names);
-                self.left_out.chain_goes_on = chain.more > 0;
+                self.left_out.broken_certificate = chain.sent > chain.read.len();
+                self.left_out.chain_goes_on = chain.more > 0 || self.left_out.broken_certificate;
             }
             self.certificates = chain.map(|chain| (at, chain.read));
             if let Some((_, answer)) = &mut self.answer {

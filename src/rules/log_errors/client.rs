@@ -9,7 +9,7 @@ use crate::analysis::connection::tls_close::{
     gave_up, is_unanswered, refused_without_certificate, response_cut,
 };
 use crate::analysis::connection::{
-    By, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, Who,
+    By, Connection, ConnectionOutcome, FailedReason, How, Oddity, Opening, Phase, Who,
 };
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -96,6 +96,8 @@ fn not_connected(connection: &Connection) -> Option<WireEvent> {
         Opening::Unanswered | Opening::Rejected if connection.syn_retries >= ALL_SYN_RETRIES => {
             Some(WireEvent::ConnectUnansweredToTheEnd)
         }
+        // Whether a program sent it at all is doubtful.
+        Opening::Unanswered if is_odd(connection) => None,
         Opening::Unanswered if connection.teardown.how != How::Open => {
             Some(WireEvent::ConnectUnanswered)
         }
@@ -103,6 +105,12 @@ fn not_connected(connection: &Connection) -> Option<WireEvent> {
         Opening::Rejected if connection.syn_retries > 0 => Some(WireEvent::ConnectUnanswered),
         _ => None,
     }
+}
+
+/// Whether the SYN had a FIN, which no program sends.
+fn is_odd(connection: &Connection) -> bool {
+    let mut odd = connection.oddities[Who::Client as usize].iter();
+    odd.any(|it| it.kind == Oddity::SynFin)
 }
 
 /// The event that an ICMP error causes for `connect` (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3.1).
@@ -203,6 +211,7 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             // Some clients verify the name only after the handshake.
             match facts.flaw(connection.server.ip) {
                 Some(_) => refused(connection, facts),
+                None if facts.certificates.is_some() => refused(connection, facts),
                 None => vec![
                     E::TlsCertNameMismatch,
                     E::TlsCertUntrusted,
@@ -244,18 +253,35 @@ fn untrusted(facts: &TlsFacts) -> WireEvent {
     }
 }
 
-/// Why the client rejects a certificate, as far as the capture shows; likeliest first.
+/// Why the client rejects a certificate, as far as the capture shows; likeliest first. What the certificate refutes is left
+/// out, and without a certificate there is nothing to reject.
 fn refused(connection: &Connection, facts: &TlsFacts) -> Vec<WireEvent> {
     use WireEvent as E;
+    let whole = connection.sent[Who::Server as usize].missing == 0;
+    if facts.has_broken_certificate() || whole && !facts.may_have_shown_certificate() {
+        return Vec::new();
+    }
+    let outdated = facts.outdated();
+    let expired = outdated.is_some_and(|(at, leaf)| leaf.until.time() < at.time);
     match facts.flaw(connection.server.ip) {
-        Some(CertificateFlaw::Outdated) => vec![E::TlsCertExpired],
+        Some(CertificateFlaw::Outdated) if expired => vec![E::TlsCertExpired],
+        // That it is not valid yet is a text of its own.
+        Some(CertificateFlaw::Outdated) => match facts.chain_end() {
+            Some(ChainEnd::SelfSigned) => vec![E::TlsCertUntrusted],
+            _ => Vec::new(),
+        },
         Some(CertificateFlaw::OtherName) => vec![E::TlsCertNameMismatch],
         // Hardly any certificate is for an address.
-        Some(CertificateFlaw::OtherAddress) => {
-            vec![E::TlsCertOtherAddress, untrusted(facts), E::TlsCertExpired]
-        }
+        Some(CertificateFlaw::OtherAddress) => vec![E::TlsCertOtherAddress, untrusted(facts)],
         Some(CertificateFlaw::SelfIssued) => vec![E::TlsCertUntrusted],
-        None => vec![untrusted(facts), E::TlsCertNameMismatch, E::TlsCertExpired],
+        None => match facts.leaf() {
+            Some((_, leaf)) => {
+                let fits = facts.sni().and_then(|name| leaf.is_for(name));
+                let mismatch = (fits != Some(true)).then_some(E::TlsCertNameMismatch);
+                [untrusted(facts)].into_iter().chain(mismatch).collect()
+            }
+            None => vec![untrusted(facts), E::TlsCertNameMismatch, E::TlsCertExpired],
+        },
     }
 }
 

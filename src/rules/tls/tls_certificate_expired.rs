@@ -2,12 +2,14 @@
 
 use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
+use crate::base::escape::shortened;
+use crate::protocol::tls::TlsFacts;
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::sentence;
+use crate::rules::statement::{Sentence, sentence};
 use crate::rules::wording::{not_yet, tell};
-use crate::rules::wording_tls::{adding, asked_for, describe, hello, sign};
+use crate::rules::wording_tls::{SHORT_NAME, adding, asked_for, describe, hello, sign};
 
 rule! {
     /// # What happened
@@ -100,6 +102,15 @@ fn check(connection: &Connection) -> Verdict {
             Severity::Error,
             "The client refused the server's certificate, which was not valid at that time.",
         ),
+        // What is after the end of the capture is not known.
+        None if connection.last.frame
+            <= outdated.map_or_else(Default::default, |(at, _)| at.frame) =>
+        {
+            (
+                Severity::Warning,
+                "The server sent a certificate that was not valid at that time. Nothing after it was captured.",
+            )
+        }
         None => (
             Severity::Warning,
             "The server sent a certificate that was not valid at that time. The client did not object with an alert.",
@@ -116,7 +127,8 @@ fn check(connection: &Connection) -> Verdict {
         message,
     )
     .adds(asked_for(facts))
-    .adds(Some(what));
+    .adds(Some(what))
+    .adds(above(facts));
     telling =
         adding(telling, describe(facts)).shows(facts.leaf().map(|(at, _)| at), "the certificate");
     if let Some(reading) = &failed {
@@ -125,6 +137,19 @@ fn check(connection: &Connection) -> Verdict {
             .shows(Some(reading.at), sign(reading, connection));
     }
     telling.about(connection)
+}
+
+/// The certificates above the server's own that were outside of their dates, which a new one of the server leaves as they
+/// are.
+fn above(facts: &TlsFacts) -> Option<Sentence> {
+    let (at, chain) = facts.certificates.as_ref()?;
+    let mut above = chain.iter().skip(1);
+    let other = above.find(|it| !it.is_valid_at(at.time))?;
+    Some(sentence!(
+        "The certificate of {} in the chain was not valid either: clients that have no other path to an authority need \
+         another chain.",
+        shortened(other.subject.as_bytes(), SHORT_NAME)
+    ))
 }
 
 /// Certificates are only parsed in builds with this feature.

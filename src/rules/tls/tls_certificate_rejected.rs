@@ -24,6 +24,8 @@ rule! {
     ///   intermediate one (nginx `ssl_certificate` with both in one file), without the root.
     /// - *If the certificate signs itself:* Replace the certificate that signs itself by one of an authority, or put it into
     ///   the trust store of the program that fails; never turn verification off.
+    /// - *If the certificate cannot be parsed:* Replace the certificate: its encoding (DER) is broken. `openssl x509 -in FILE
+    ///   -text` must be able to read it.
     /// - *If the alert was certificate_revoked:* Renew the certificate: its authority has revoked it.
     /// - *If the certificate is not known to sign itself:* Add a private CA to the trust store of the failing program. Java,
     ///   Python, Node and the system each have one.

@@ -9,7 +9,7 @@ use crate::analysis::connection::tls_close::left_before_answer;
 use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Who};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::tls::{CertificateFlaw, HandshakeStage};
+use crate::protocol::tls::{CertificateFlaw, HandshakeStage, TlsFacts};
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailure, TlsFailureKind, failure, who};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
@@ -190,13 +190,30 @@ fn check(connection: &Connection) -> Verdict {
         .adds(place(connection, &reading).filter(|_| !left))
         .adds(asked_for(reading.facts))
         .adds(hint);
-    if left {
+    // A client that does not say why it left may have objected to the certificate.
+    if left || reading.by != Some(Who::Server) && !early {
+        telling = telling.adds(dates(reading.facts));
         telling = adding(telling, describe(reading.facts));
     }
     telling
         .shows(hello(&reading), "ClientHello")
         .shows(Some(reading.at), sign(&reading, connection))
         .about(connection)
+}
+
+/// That the certificate was outside of its dates.
+fn dates(facts: &TlsFacts) -> Option<Sentence> {
+    let (at, leaf) = facts.outdated()?;
+    Some(match leaf.until.time() < at.time {
+        true => sentence!(
+            "The certificate had expired {} before.",
+            at.time.since(leaf.until.time())
+        ),
+        false => sentence!(
+            "The certificate becomes valid only {} later.",
+            leaf.from.time().since(at.time)
+        ),
+    })
 }
 
 /// The last payload before the close.
@@ -232,6 +249,11 @@ fn place(connection: &Connection, reading: &TlsFailure<'_>) -> Option<Sentence> 
         ),
         HandshakeStage::ClientHello if answered == 0 => {
             "Until then the client had sent its ClientHello, and the server nothing.".into()
+        }
+        HandshakeStage::ServerHello if reading.facts.left_out.messages > 0 => {
+            "Until then the server had sent its hello and more. How much of its part that was is not known: a message was longer \
+             than hangup reads."
+                .into()
         }
         HandshakeStage::ClientHello | HandshakeStage::ServerHello => {
             "Until then the server had sent its hello, and not all of its part.".into()

@@ -24,10 +24,12 @@ rule! {
     ///
     /// - *If the alert was inappropriate_fallback:* Find out why the client's first attempt failed, in the connection before
     ///   this one: it retries with an older version after any failure.
-    /// - *If the alert was protocol_version and the server sent the alert:* Let the client offer a newer version: .NET
+    /// - *If the alert was protocol_version and the client had fallen back:* Find out why the client's first attempt failed, in
+    ///   the connection before this one: there it offered a newer version.
+    /// - *If the alert was protocol_version and the client had not fallen back and the server sent the alert:* Let the client offer a newer version: .NET
     ///   Framework below 4.7 needs `ServicePointManager.SecurityProtocol` or `SchUseStrongCrypto`, Java 7 `https.protocols`,
     ///   old OpenSSL an update.
-    /// - *If the alert was protocol_version and the server sent the alert:* Or, where the client cannot be changed, allow its
+    /// - *If the alert was protocol_version and the client had not fallen back and the server sent the alert:* Or, where the client cannot be changed, allow its
     ///   version at the server or at a proxy before it, knowingly.
     /// - *If the alert was protocol_version and the client sent the alert:* Update the server, or turn its newer versions on;
     ///   where that cannot be, allow its version at the client, knowingly.
@@ -81,11 +83,19 @@ fn check(connection: &Connection) -> Verdict {
     });
     let offered = offered.filter(|list| !list.is_empty());
     let fallback = reading.alert.and_then(|alert| alert.code()) == Some(FALLBACK);
+    let hello_says = reading.facts.hello.as_ref();
+    let fell_back = hello_says.is_some_and(|(_, hello)| hello.is_fallback());
     let (summary, message) = match (fallback, reading.by) {
         (true, _) => (
             "Client fell back to an older TLS version",
             "The server refused a second attempt of the client with an older TLS version (alert inappropriate_fallback): it \
              supports a newer one, so the first attempt failed for another reason.",
+        ),
+        (false, by) if fell_back && by != Some(Who::Client) => (
+            "Client fell back to a TLS version that the server refuses",
+            "The server ended the TLS handshake with the alert protocol_version: it takes none of the versions that the \
+             client offered. The ClientHello says that it is a fallback (`TLS_FALLBACK_SCSV`): the client supports a newer \
+             version, and offers an older one after an attempt that failed.",
         ),
         (false, Some(Who::Client)) => (
             "Client and server have no TLS version in common",
@@ -101,7 +111,10 @@ fn check(connection: &Connection) -> Verdict {
     let chosen = reading.facts.version().map(|version| version.to_string());
     tell(&RULE, Severity::Error, reading.certainty, summary, message)
         .adds(asked_for(reading.facts))
-        .means(Some(STAYS_BROKEN))
+        .means(Some(match fell_back {
+            true => "No request was sent. Why the attempt before it failed decides whether a retry helps.",
+            false => STAYS_BROKEN,
+        }))
         .adds(offered.map(|list| sentence!("The client offered {}.", list)))
         .adds(chosen.map(|version| sentence!("The server chose {}.", version)))
         .shows(hello(&reading), "ClientHello")
@@ -136,5 +149,24 @@ mod tests {
             "{:?}",
             found.remedies
         );
+    }
+
+    #[test]
+    fn a_client_that_says_that_it_fell_back_supports_more() {
+        let found = |cipher: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nClientHello [sni=a version=1.0 {cipher}] -->\n<-- alert 70 FIN\nFIN -->\n<-- ACK"
+            );
+            ladder_check::found_by(&super::RULE, &text).expect("found")
+        };
+        let told = found("fallback");
+        assert!(told.message.contains("a newer version"), "{}", told.message);
+        assert!(!told.message.contains("same way"), "{}", told.message);
+        assert!(
+            told.remedies[0].contains("first attempt"),
+            "{:?}",
+            told.remedies
+        );
+        assert!(found("").message.contains("same way"));
     }
 }
