@@ -244,8 +244,31 @@ impl DiagnosisBuilder {
         self.story
     }
 
+    /// A FIN that was not captured is known by its acknowledgement, which the evidence names instead of it.
+    fn show_what_was_captured(&mut self, connection: &Connection) {
+        for who in Who::BOTH {
+            let unseen = connection.unseen_fin(who);
+            let Some(at) = unseen.map(|fin| fin.frame_ref.frame) else {
+                continue;
+            };
+            let from = format!("FIN from the {}", side(who));
+            let evidence = self.story.evidence.iter_mut();
+            for it in evidence.filter(|it| it.frame_ref.frame == at) {
+                if let Some(rest) = it.note.strip_prefix(&from) {
+                    it.note = format!("acknowledgement of a {from}, which was not captured{rest}");
+                }
+            }
+            self.story.message.say(sentence!(
+                "The {}'s FIN was not captured: its acknowledgement was ({}).",
+                side(who),
+                at
+            ));
+        }
+    }
+
     /// Completes a diagnosis of this connection, with the caveats that apply to all of them.
     pub(super) fn about(mut self, connection: &Connection) -> Verdict {
+        self.show_what_was_captured(connection);
         if connection.sent.iter().any(|sent| sent.missing > 0) {
             self.story.message.mean(PARTLY_MISSING);
         }

@@ -406,8 +406,14 @@ impl Connection {
             By::Client => Who::Client,
             By::Server => Who::Server,
             By::Both | By::Middlebox | By::Nobody => return false,
-        } as usize;
-        self.teardown.how == How::Fin && self.fin[who].is_some() && self.sent[who].fins == 0
+        };
+        self.teardown.how == How::Fin && self.unseen_fin(who).is_some()
+    }
+
+    /// This side's FIN if it was not captured, but acknowledged; its frame is the one that acknowledges it.
+    #[must_use]
+    pub fn unseen_fin(&self, who: Who) -> Option<CloseEvent> {
+        self.fin[who as usize].filter(|_| self.sent[who as usize].fins == 0)
     }
 
     /// The time from its first to its last segment.

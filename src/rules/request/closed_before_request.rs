@@ -8,7 +8,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Statement, Value, sentence};
+use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{close_word, is_of_another_protocol, named, tell};
 
 rule! {
@@ -156,11 +156,23 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                 connection.protocol,
                 Protocol::Http1 | Protocol::Http2 | Protocol::Tls
             );
-            let late = sentence!(
-                "The {} that the client then sent met a closed socket.",
-                Value::exact_bytes(sent)
-            );
+            let unseen = connection.unseen_fin(Who::Server).is_some();
+            let late = match unseen {
+                true => Sentence::from(
+                    "A byte of the server that the capture lacks would be acknowledged in the same way, and then it did not \
+                     close.",
+                ),
+                false => sentence!(
+                    "The {} that the client then sent met a closed socket.",
+                    Value::exact_bytes(sent)
+                ),
+            };
             match sent {
+                1.. if unseen => (
+                    Severity::Note,
+                    "Server may have closed [the connection|# connections] before data",
+                    message.and(late),
+                ),
                 0 => (
                     Severity::Note,
                     "Server closed [the connection|# connections] before any data",
