@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::statement::{Value, sentence};
 use super::{Diagnosis, HostDiagnosis, Severity};
-use crate::analysis::connection::ConnectionSummary;
+use crate::analysis::connection::{By, ConnectionSummary, How, Opening};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
@@ -15,6 +15,8 @@ use crate::base::net::Endpoint;
 const A_SCAN: usize = 20;
 /// A client that tries at least so many ports of one server and uses none of them is scanning it.
 const A_PORT_SCAN: usize = 10;
+/// A client that probes a server, and tries at least so many of its ports, is scanning it.
+const A_PROBED_SCAN: usize = 3;
 /// With at least so many clients or servers, equal failures are one finding.
 const ALIKE: usize = 3;
 
@@ -129,6 +131,19 @@ struct Habits {
     by_client: BTreeMap<IpAddr, (usize, usize)>,
     /// Clients, and addresses of servers with which they used a connection.
     used: BTreeSet<(IpAddr, IpAddr)>,
+    /// Of clients, and addresses of servers that they probed: how many ports they tried.
+    probed: BTreeMap<(IpAddr, IpAddr), usize>,
+}
+
+/// Whether the client only looked whether the port is open: it reset the connection as soon as it was, or sent a segment that
+/// belongs to none.
+fn is_probe(it: &ConnectionSummary) -> bool {
+    let looked = match it.opening {
+        Opening::Handshake => it.by == By::Client && matches!(it.how, How::Reset(_)),
+        Opening::Midstream => true,
+        _ => false,
+    };
+    looked && it.spoke == [false; 2] && !it.missing
 }
 
 impl Habits {
@@ -136,14 +151,24 @@ impl Habits {
         let mut habits = Self {
             by_client: BTreeMap::new(),
             used: BTreeSet::new(),
+            probed: BTreeMap::new(),
         };
+        let mut ports = BTreeMap::<(IpAddr, IpAddr), usize>::new();
         for pair in hosts.host_pairs() {
             let (all, used) = habits.by_client.entry(pair.client).or_default();
             *all += 1;
+            let hosts = (pair.client, pair.server.ip);
+            *ports.entry(hosts).or_default() += 1;
+            if pair.connections.iter().any(|it| is_probe(it)) {
+                habits.probed.insert(hosts, 0);
+            }
             if pair.connections.iter().any(|it| it.spoke[0]) {
                 *used += 1;
                 habits.used.insert((pair.client, pair.server.ip));
             }
+        }
+        for (hosts, tried) in &mut habits.probed {
+            *tried = ports.get(hosts).copied().unwrap_or_default();
         }
         habits
     }
@@ -165,7 +190,15 @@ impl Habits {
             1 => A_PORT_SCAN,
             _ => ALIKE,
         };
-        clients.iter().all(tries_everything) || strangers && servers.len() >= ports
+        let probes = |client: &IpAddr| {
+            let tried = self.probed.get(&(*client, *host));
+            tried.is_some_and(|tried| *tried >= A_PROBED_SCAN)
+        };
+        // No program listens on port 0.
+        let nowhere = servers.iter().all(|it| it.port == 0);
+        nowhere
+            || clients.iter().all(tries_everything)
+            || strangers && (servers.len() >= ports || clients.iter().all(probes))
     }
 }
 

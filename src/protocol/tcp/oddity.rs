@@ -13,8 +13,10 @@ const MAX_TEXT: usize = 80;
 pub enum Oddity {
     /// SYN and FIN in one segment.
     SynFin,
-    /// FIN without ACK: every segment after the first has an ACK (RFC 9293 §3.1).
+    /// FIN without ACK: every segment after the first has an ACK, unless it is a RST (RFC 9293 §3.1).
     FinWithoutAck,
+    /// None of SYN, RST, FIN and ACK.
+    WithoutAck,
     /// New bytes beyond the sender's own FIN (RFC 9293 §3.6).
     DataAfterFin,
     /// Sequence numbers sent before, with other bytes: two hosts send in one name, or a box on the path changed bytes.

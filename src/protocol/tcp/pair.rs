@@ -94,6 +94,10 @@ impl EndpointPair {
         }
         sender.packets += 1;
         sender.fingerprint.learn(segment);
+        let usual = [Flags::ACK, Flags::SYN, Flags::FIN];
+        if !usual.into_iter().any(|it| segment.flags.has(it)) {
+            sender.oddities.note(Oddity::WithoutAck, at, &[]);
+        }
         if segment.flags.has(Flags::SYN) {
             Self::take_syn(sender, receiver, segment, at);
         } else if sender.syn.is_none() && is_unacceptable(receiver, segment) {

@@ -179,8 +179,8 @@ pub(super) fn fits_nothing(segment: &Segment<'_>, from: &Peer, to: &Peer) -> boo
 /// RST and ACK, acknowledging exactly the SYN (and its data, RFC 7413), from a side that never sent a SYN.
 fn is_refusal(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
     if to.isn.is_none() && segment.seq.0 == 0 && segment.flags.has(Flags::ACK) {
-        // The SYN was not captured. Sequence number 0 with ACK answers a segment without ACK, and of those only a SYN is
-        // ever sent (RFC 9293 §3.10.7.1).
+        // The SYN was not captured. Sequence number 0 with ACK answers a segment without ACK (RFC 9293 §3.10.7.1), and of those
+        // programs send only a SYN; scanners send others.
         return !from.stream.is_anchored() && !to.stream.is_anchored();
     }
     let Some(isn) = to.isn.filter(|_| from.syn.is_none()) else {

@@ -1,6 +1,6 @@
 //! A connect was answered by a RST.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::analysis::connection::{ConnectionSummary, Opening};
@@ -84,14 +84,27 @@ enum Kind {
     Foreign,
     /// The client reached another address at once.
     Fallback,
+    /// The client opened the other port of the same service.
+    OtherPort,
+}
+
+/// The two ports of SMB, which clients try at once: the older one, with NetBIOS before it, is often closed.
+const SMB: [u16; 2] = [139, 445];
+
+/// Clients and servers with an open connection at a port of SMB.
+fn smb(hosts: &Hosts<'_>) -> BTreeSet<(IpAddr, IpAddr)> {
+    let all = hosts.connections.iter();
+    let open = all.filter(|it| it.opening == Opening::Handshake && SMB.contains(&it.server.port));
+    open.map(|it| (it.client.ip, it.server.ip)).collect()
 }
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let distances = distances(hosts);
+    let smb = smb(hosts);
     let told = reset_then_refused::told(hosts);
     let all = failures(hosts, |it| {
         let refused = it.opening == Opening::Refused && !told.contains(&it.id);
-        refused.then(|| kind_of(hosts, it, &distances))
+        refused.then(|| kind_of(hosts, it, &distances, &smb))
     });
     let groups = group(hosts, all);
     groups
@@ -102,14 +115,23 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
                 Kind::Nearer => from_nearer(&group.connections, &distances),
                 Kind::Foreign => by_somebody_else(&group.connections, &distances),
                 Kind::Fallback => fallback(&group.connections),
+                Kind::OtherPort => other_port(&group.connections),
             })
         })
         .collect()
 }
 
-fn kind_of(hosts: &Hosts<'_>, it: &ConnectionSummary, distances: &Distances) -> Kind {
+fn kind_of(
+    hosts: &Hosts<'_>,
+    it: &ConnectionSummary,
+    distances: &Distances,
+    smb: &BTreeSet<(IpAddr, IpAddr)>,
+) -> Kind {
     match () {
         () if hosts.fallback(it).is_some() => Kind::Fallback,
+        () if SMB.contains(&it.server.port) && smb.contains(&(it.client.ip, it.server.ip)) => {
+            Kind::OtherPort
+        }
         () if is_foreign(it, distances) => Kind::Foreign,
         () if is_nearer(it, distances) => Kind::Nearer,
         () => Kind::Lost,
@@ -228,7 +250,8 @@ fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
     let mut message = Statement::from(match connections {
         // The SYN was not captured.
         [only] if !only.client_syn() => sentence!(
-            "The connection attempt was refused with a RST. Its sequence number 0 shows that it answers a SYN."
+            "A RST with sequence number 0 answers a segment without ACK, which was not captured: a SYN, or the probe of a \
+             scanner."
         ),
         [_] => sentence!(
             "The connection attempt was refused with a RST, {} after the SYN.",
@@ -262,6 +285,18 @@ fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
     }
 }
 
+fn other_port(connections: &[&ConnectionSummary]) -> Diagnosis {
+    Diagnosis {
+        summary: "[A connection was|# connections were] refused, and SMB's other port worked".into(),
+        message: Statement::from(sentence!(
+            "The connection attempt was refused. SMB has the ports 139 and 445, and the client opened the other one."
+        ))
+        .means("Nothing is lost."),
+        remedies: vec!["Change nothing: port 139 is for clients that do not know 445.".into()],
+        ..fallback(connections)
+    }
+}
+
 fn fallback(connections: &[&ConnectionSummary]) -> Diagnosis {
     Diagnosis {
         severity: Severity::Benign,
@@ -287,7 +322,7 @@ fn evidence(connections: &[&ConnectionSummary]) -> Vec<crate::rules::Evidence> {
             let syn = it.seen[0].then(|| shows(it.first, "SYN"));
             let note = match it.seen[0] {
                 true => "RST that acknowledges the SYN",
-                false => "RST, ACK with sequence number 0; its SYN was not captured",
+                false => "RST, ACK with sequence number 0; what it answers was not captured",
             };
             syn.into_iter().chain([shows(it.close, note)])
         })
@@ -350,7 +385,7 @@ mod tests {
         let told = findings("SYN ~~>\n<-- RST").remove(0);
         assert_eq!(told.certainty, Certainty::Likely);
         assert!(
-            told.message.contains("sequence number 0"),
+            told.message.contains("sequence number 0") && told.message.contains("scanner"),
             "{}",
             told.message
         );
@@ -393,6 +428,33 @@ mod tests {
         }
         let all = findings(&text);
         assert_eq!((all.len(), all[0].severity), (1, Severity::Error));
+    }
+
+    #[test]
+    fn the_older_port_of_smb_may_be_closed() {
+        let refused = "client :40001 server 10.0.0.2:139\nSYN -->\n<-- RST\n";
+        let open = "client :40002 server 10.0.0.2:445\n+1ms SYN -->\n<-- SYN\nACK -->\n";
+        let severity = |text: &str| findings(text)[0].severity;
+        assert_eq!(severity(&format!("{refused}{open}")), Severity::Benign);
+        assert_eq!(severity(refused), Severity::Error);
+        let other = open.replace("445", "446");
+        assert_eq!(severity(&format!("{refused}{other}")), Severity::Error);
+    }
+
+    #[test]
+    fn a_client_that_probes_ports_scans() {
+        let refused = "client :40001 server 10.0.0.2:3389\nSYN -->\n<-- RST\n";
+        let probes = "client :40002 server 10.0.0.2:80\nSYN -->\n<-- SYN\nRST -->\n\
+                      client :40003 server 10.0.0.2:81\nFIN [noack] -->\n<-- RST\n";
+        let used = "client :40004 server 10.0.0.2:82\nSYN -->\n<-- SYN\nACK -->\nGET / -->\n<-- 200 \"x\"\n";
+        let severity = |text: &str| findings(text)[0].severity;
+        assert_eq!(severity(&format!("{refused}{probes}")), Severity::Note);
+        assert_eq!(
+            severity(&format!("{refused}{probes}{used}")),
+            Severity::Error
+        );
+        assert_eq!(severity(refused), Severity::Error);
+        assert_eq!(severity(&refused.replace("3389", "0")), Severity::Note);
     }
 
     #[test]

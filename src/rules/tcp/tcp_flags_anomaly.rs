@@ -1,6 +1,6 @@
 //! A segment violates TCP: its control bits or its sequence numbers cannot be right.
 
-use crate::analysis::connection::{Connection, OddSegments, Oddity, Who};
+use crate::analysis::connection::{Connection, OddSegments, Oddity, Opening, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
 use crate::rules::Severity;
@@ -11,8 +11,8 @@ use crate::rules::wording::{side, tell};
 rule! {
     /// # What happened
     ///
-    /// A segment is not what a TCP may send: SYN and FIN at once, a FIN without ACK, or new bytes after the sender's own
-    /// FIN. Or it has other bytes under sequence numbers that were sent before, or it is a FIN or RST with a number that
+    /// A segment is not what a TCP may send: SYN and FIN at once, no ACK where there must be one, or new bytes after the
+    /// sender's own FIN. Or it has other bytes under sequence numbers that were sent before, or it is a FIN or RST with a number that
     /// fits nothing. Or a RST carries text, which TCP allows and hardly any program uses. The text is shown, because it may
     /// give the reason for the reset.
     ///
@@ -120,7 +120,17 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
             certain,
             "FIN without ACK",
             sentence!(
-                "The {} sent a FIN without ACK. Every segment after the first SYN must have ACK ({}).",
+                "The {} sent a FIN without ACK. Every segment but the first SYN and a RST must have ACK ({}).",
+                side,
+                times
+            ),
+        ),
+        Oddity::WithoutAck => (
+            warning,
+            certain,
+            "no ACK",
+            sentence!(
+                "The {} sent a segment without ACK. Every segment but the first SYN and a RST must have ACK ({}).",
                 side,
                 times
             ),
@@ -141,7 +151,7 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
             "other bytes under sequence numbers sent before",
             sentence!(
                 "Sequence numbers of the {} came a second time with other bytes, which no TCP does. Another device sends with \
-                 its address, or changes bytes on the way ({}).",
+                 its address or changes bytes on the way, or the capture was changed ({}).",
                 side,
                 times
             ),
@@ -180,6 +190,25 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
     }
 }
 
+/// Whether the client sent nothing but a segment that no program sends, as a scanner does to see what a port answers: a
+/// FIN, no flag at all, or FIN, PSH and URG.
+fn is_probe(connection: &Connection) -> bool {
+    let [client, server] = &connection.oddities;
+    let odd = |it: &OddSegments| {
+        matches!(
+            it.kind,
+            Oddity::SynFin | Oddity::FinWithoutAck | Oddity::WithoutAck
+        )
+    };
+    let segments: u64 = client.iter().map(|it| u64::from(it.count)).sum();
+    connection.opening != Opening::Handshake
+        && client.iter().next().is_some()
+        && client.iter().all(odd)
+        && server.iter().next().is_none()
+        && connection.sent.iter().all(|it| it.bytes == 0)
+        && connection.sent[Who::Client as usize].packets <= segments
+}
+
 fn check(connection: &Connection) -> Verdict {
     let all = Who::BOTH.into_iter().flat_map(|who| {
         connection.oddities[who as usize]
@@ -195,13 +224,20 @@ fn check(connection: &Connection) -> Verdict {
     for ((.., sentence), _) in &all {
         message.say(sentence.clone());
     }
-    let mut telling = tell(
-        &RULE,
-        *severity,
-        *certainty,
-        "[A connection has|# connections have] unusual TCP segments",
-        message,
-    );
+    let probe = is_probe(connection);
+    let (severity, summary) = match probe {
+        true => (
+            Severity::Note,
+            "[A port was|# ports were] probed with segments that no program sends",
+        ),
+        false => (
+            *severity,
+            "[A connection has|# connections have] unusual TCP segments",
+        ),
+    };
+    let mut telling = tell(&RULE, severity, *certainty, summary, message).means(probe.then_some(
+        "The client sent nothing else to this port: it is a port scan, which looks at the answer.",
+    ));
     for ((_, _, what, _), first) in &all {
         telling = telling.shows(Some(*first), *what);
     }
@@ -218,7 +254,7 @@ mod tests {
     #[test]
     fn each_oddity_is_reported() {
         let cases = [
-            ("SYN FIN -->\n<-- RST", Severity::Warning, "SYN and FIN"),
+            ("SYN FIN -->\n<-- RST", Severity::Note, "SYN and FIN"),
             (
                 "FIN [noack] -->\n<-- FIN\nACK -->",
                 Severity::Warning,
@@ -234,12 +270,14 @@ mod tests {
                 Severity::Warning,
                 "with other bytes",
             ),
+            ("FIN [noack] -->\n<-- RST", Severity::Note, "port scan"),
             ("<-- FIN [seq=900000000]", Severity::Warning, "far from"),
             ("<-- RST \"go\\x1b away\"", Severity::Note, "go\\x1b away"),
             ("<-- RST [seq=3]", Severity::Note, "outside"),
         ];
         for (text, severity, words) in cases {
-            let open = if text.starts_with("SYN") { "" } else { OPEN };
+            let alone = text.starts_with("SYN") || text.ends_with("RST") && text.contains("noack");
+            let open = if alone { "" } else { OPEN };
             let found = ladder_check::found_by(&RULE, &format!("{open}{text}"))
                 .unwrap_or_else(|| panic!("found in {text}"));
             assert_eq!(found.severity, severity, "{text}");
