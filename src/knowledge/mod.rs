@@ -50,8 +50,8 @@ pub use message::Message;
 pub use place::Place;
 pub use port_range::PortRange;
 pub(crate) use port_range::port_ranges;
+pub(crate) use product::{NOT_ON_WINDOWS, REMEDY_WORDS, identify};
 pub use product::{NamedBy, NamedProduct, PRODUCTS, Product, Role, inside, product};
-pub(crate) use product::{REMEDY_WORDS, identify};
 pub use question::Question;
 #[cfg(test)]
 pub(crate) use service::is_service;

@@ -338,6 +338,17 @@ fn version_after(rest: &str) -> Option<String> {
         .then(|| version.to_owned())
 }
 
+/// Products that hardly run on Windows: where one is named, a hop limit of Windows is that of a device in between.
+pub(crate) const NOT_ON_WINDOWS: [&str; 7] = [
+    "nginx",
+    "openresty",
+    "haproxy",
+    "envoy",
+    "gunicorn",
+    "puma",
+    "aws-alb",
+];
+
 /// Product names as remedies write them, longer names before their prefixes; the side on which the setting applies, and
 /// the products it covers.
 pub(crate) const REMEDY_WORDS: &[(&str, LogSide, &[&str])] = &[
@@ -369,6 +380,7 @@ pub(crate) const REMEDY_WORDS: &[(&str, LogSide, &[&str])] = &[
         ],
     ),
     ("Node.js `server", LogSide::Server, &["node-server"]),
+    ("Node.js `req", LogSide::Server, &["node-server"]),
     ("Node `server", LogSide::Server, &["node-server"]),
     (
         "Node",

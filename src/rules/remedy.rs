@@ -114,6 +114,8 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the client is not named", |it, _| client(it).is_none()),
     when("the server is not named", |it, _| server(it).is_none()),
     when("TLS was used", |it, _| it.tls.is_some()),
+    when("HTTP was spoken", |it, _| !it.exchanges.is_empty()),
+    when("HTTP was not spoken", |it, _| it.exchanges.is_empty()),
     when("both ends are on one host", |it, _| {
         it.client.ip == it.server.ip
     }),
@@ -430,6 +432,8 @@ mod tests {
 
     /// Each condition with a value, what follows the handshake where it holds, and where it does not.
     const BOTH_SIDES: &[(&str, &str, &str)] = &[
+        ("HTTP was spoken", "GET / -->", "<-- FIN"),
+        ("HTTP was not spoken", "<-- FIN", "GET / -->"),
         (
             "the client had sent something",
             "GET / -->\n<-- FIN",

@@ -36,6 +36,10 @@ fn question(message: &[u8]) -> Option<(Vec<u8>, u16)> {
         name.extend_from_slice(label);
         rest = after;
     }
+    // The name of the root has no label (RFC 1035 §3.1).
+    if name.is_empty() {
+        name.push(b'.');
+    }
     let (kind, class) = (number(rest, 0)?, number(rest, 2)?);
     matches!(class, 1 | 3 | 4 | 254 | 255).then_some((name, kind))
 }

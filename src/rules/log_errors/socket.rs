@@ -5,10 +5,11 @@
 //! identify only one system, Windows, whose hop limit starts above 64; the others stay unknown, and Linux' behaviour
 //! must be requested.
 
+use super::program::Program;
 use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Who};
 use crate::knowledge::{
-    AfterReset, ConnectionStage, SocketError, System, UnreadData, after_icmp_unreachable,
-    after_icmpv6_unreachable, after_reset, after_silence,
+    AfterReset, ConnectionStage, NOT_ON_WINDOWS, SocketError, System, UnreadData,
+    after_icmp_unreachable, after_icmpv6_unreachable, after_reset, after_silence,
 };
 
 /// The results of socket calls once the connection has failed.
@@ -69,11 +70,15 @@ const WINDOWS_HOPS: u8 = 128;
 /// Repetitions after which a system without an answer has given up, or is about to.
 const GIVEN_UP: u16 = 5;
 
-/// The system on this side, as far as its packets show.
+/// The system on this side, as far as its packets and the product that its headers name show.
 #[must_use]
 pub fn system(connection: &Connection, who: Who) -> System {
+    let elsewhere = || {
+        let product = Program::of(connection, who).product();
+        product.is_some_and(|it| NOT_ON_WINDOWS.contains(&it.name))
+    };
     match connection.sent[who as usize].ttl {
-        ttl if ttl > OTHERS_HOPS && ttl <= WINDOWS_HOPS => System::Windows,
+        ttl if ttl > OTHERS_HOPS && ttl <= WINDOWS_HOPS && !elsewhere() => System::Windows,
         _ => System::Unknown,
     }
 }

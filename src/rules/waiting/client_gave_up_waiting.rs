@@ -43,7 +43,7 @@ rule! {
     /// - Compare the wait with the time that the server needs for this request. Raise the client's timeout, or make the
     ///   request faster.
     /// - Where services call one another, let each time out sooner than its own caller.
-    /// - Let the server stop working when the client has closed (`RequestAborted`, `Response.IsClientConnected`).
+    /// - Let the server stop working when the client has closed (ASP.NET `RequestAborted`, `Response.IsClientConnected`).
     ///
     /// # Tell it by
     ///

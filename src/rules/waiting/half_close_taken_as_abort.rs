@@ -6,7 +6,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
-use crate::rules::wording::{named, repetition, tell};
+use crate::rules::wording::{is_of_another_protocol, named, repetition, tell};
 
 rule! {
     /// # What happened
@@ -22,9 +22,11 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Do not half-close: send `Connection: close` instead, and close after the response (`nc` without `-N`).
-    /// - Or let the server ignore the half-close (nginx `proxy_ignore_client_abort on`, HAProxy without `option
-    ///   abortonclose`).
+    /// - *If HTTP was spoken:* Do not half-close: send `Connection: close` instead, and close after the response (`nc` without
+    ///   `-N`).
+    /// - *If HTTP was spoken:* Or let the server ignore the half-close (nginx `proxy_ignore_client_abort on`, HAProxy without
+    ///   `option abortonclose`).
+    /// - *If HTTP was not spoken:* Close at the client only after the reply has come, where it still wants it.
     ///
     /// # Tell it by
     ///
@@ -105,7 +107,11 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     tell(
         &RULE,
         Severity::Error,
-        ending.certainty.max(Certainty::Likely),
+        // Of other protocols clients leave without a goodbye as often as they half-close.
+        match ending.exchange.is_some_and(is_of_another_protocol) {
+            true => Certainty::Possible,
+            false => ending.certainty.max(Certainty::Likely),
+        },
         "Server closed [the connection|# connections] after a half-close",
         message,
     )
