@@ -109,13 +109,15 @@ pub(super) fn write(
     sections: Vec<FindingSection<'_>>,
     sheet: &mut dyn Sheet,
 ) -> io::Result<()> {
-    let writer = FindingWriter {
-        view,
-        shown: RefCell::default(),
-    };
     let (harmless, harmful): (Vec<_>, Vec<_>) = sections
         .into_iter()
         .partition(|it| it.severity() == Severity::Benign);
+    let writer = FindingWriter {
+        view,
+        harmful: &harmful,
+        shown: RefCell::default(),
+        logged: RefCell::default(),
+    };
     if harmful.len() >= TABLE {
         sheet.heading("Findings")?;
         sheet.table(&table(&harmful))?;
@@ -144,8 +146,12 @@ pub(super) fn write(
 
 struct FindingWriter<'v, 'a> {
     view: &'v View<'a>,
-    /// Connections whose sentence, logs and ladder are already on the page.
+    /// All sections that are not harmless.
+    harmful: &'v [FindingSection<'a>],
+    /// Connections whose sentence and ladder are already on the page.
     shown: RefCell<BTreeSet<u32>>,
+    /// Connections whose logs are.
+    logged: RefCell<BTreeSet<u32>>,
 }
 
 impl FindingWriter<'_, '_> {
@@ -184,7 +190,10 @@ impl FindingWriter<'_, '_> {
         let first = cause.connections.first();
         let first = first.and_then(|id| self.view.snapshot.connection(*id));
         let new = first.is_some_and(|it| self.shown.borrow_mut().insert(it.id));
-        if let Some(connection) = first.filter(|_| new) {
+        let has_logs = first.filter(|it| !self.is_logged_elsewhere(it, section));
+        if let Some(connection) = has_logs
+            && self.logged.borrow_mut().insert(connection.id)
+        {
             self.logged(connection, &ids, sheet)?;
         }
         fixes(section, if is_note { 1 } else { REMEDIES }, sheet)?;
@@ -218,6 +227,18 @@ impl FindingWriter<'_, '_> {
             (_, true) => Ok(()),
             (_, false) => sheet.figure(&lines),
         }
+    }
+
+    /// Whether another section explains what the programs on this connection report, and this one does not: a broken request
+    /// and a broken response are two findings, and only one of them is in a log.
+    fn is_logged_elsewhere(&self, connection: &Connection, section: &FindingSection<'_>) -> bool {
+        let stories = Who::BOTH.map(|who| log_errors::stories(connection, who));
+        let events = stories.iter().flatten().flatten();
+        let rules: Vec<&str> = events.flat_map(|it| it.rules()).copied().collect();
+        let explains = |it: &FindingSection<'_>| it.parts.iter().any(|it| rules.contains(&it.rule));
+        let first =
+            |it: &FindingSection<'_>| it.cause().connections.first() == Some(&connection.id);
+        !explains(section) && self.harmful.iter().any(|it| first(it) && explains(it))
     }
 
     /// What the programs and the systems at both ends report.
