@@ -102,6 +102,8 @@ impl Value {
             let unit = |text: &str| text.split_once(' ').map(|(_, unit)| unit.to_owned());
             match (low == high, unit(&low), unit(&high)) {
                 (true, ..) => low,
+                // `under 0.1 ms` and `0.1 ms` are about the same.
+                _ if low.strip_prefix("under ") == Some(&high) => format!("at most {high}"),
                 // `3.0 to 41.0 ms`, but `3 min 2 s to 4 min 2 s`.
                 (false, Some(one), Some(other)) if one == other && !one.contains(' ') => {
                     format!("{} to {high}", low.trim_end_matches(&one).trim_end())

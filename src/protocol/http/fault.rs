@@ -139,7 +139,7 @@ impl FaultRule {
             Self::ChunkedNotLast => "chunked applied twice or not last",
             Self::EncodingInOldVersion => "Transfer-Encoding in HTTP/1.0",
             Self::LengthForbidden => "body length where no body may be",
-            Self::ChunkSize => "chunk size is not a hexadecimal number",
+            Self::ChunkSize => "chunk size is not a hexadecimal number of up to 16 digits",
             Self::ChunkExtension => "chunk extension too long",
             Self::ChunkEnd => "chunk data not followed by CRLF",
             Self::ExcessBytes => "bytes after the end of the message",

@@ -315,16 +315,13 @@ impl<'a> Head<'a> {
             return;
         }
         let Some(colon) = memchr(b':', line) else {
-            let nul = line.contains(&0);
-            self.fault(
-                if nul {
-                    FaultRule::Nul
-                } else {
-                    FaultRule::NoColon
-                },
-                offset,
-                line,
-            );
+            // Of a line of a CR alone the other CR belongs to its end.
+            let (rule, at) = match (memchr(0, line), line) {
+                (Some(at), _) => (FaultRule::Nul, at),
+                (None, [b'\r', ..]) => (FaultRule::BareCr, 0),
+                (None, _) => (FaultRule::NoColon, 0),
+            };
+            self.fault(rule, offset + at as u64, line);
             return;
         };
         let (name, value) = line.split_at_checked(colon).unwrap_or((line, &[]));
@@ -339,12 +336,12 @@ impl<'a> Head<'a> {
             self.fault(FaultRule::SpaceBeforeColon, offset, name_of(line));
         }
         if trimmed.is_empty() || !trimmed.iter().all(|byte| is_token(*byte)) {
-            let rule = match () {
-                () if trimmed.contains(&0) => FaultRule::Nul,
-                () if trimmed.contains(&b'\r') => FaultRule::BareCr,
-                () => FaultRule::FieldName,
+            let (rule, at) = match (memchr(0, trimmed), memchr(b'\r', trimmed)) {
+                (Some(at), _) => (FaultRule::Nul, at),
+                (None, Some(at)) => (FaultRule::BareCr, at),
+                (None, None) => (FaultRule::FieldName, 0),
             };
-            self.fault(rule, offset, name_of(line));
+            self.fault(rule, offset + at as u64, name_of(line));
         }
         self.value(trimmed, value, line, offset);
         // Lenient readers take any white space off.
@@ -508,7 +505,7 @@ mod tests {
             (b"HTTP/1.1 200 OK\r\nA\x0c: c\r\n\r\n", &[(FieldName, 17)]),
             (
                 b"HTTP/1.1 200 OK\r\nA\r : c\r\n\r\n",
-                &[(SpaceBeforeColon, 17), (BareCr, 17)],
+                &[(SpaceBeforeColon, 17), (BareCr, 18)],
             ),
             (b"HTTP/1.1 200 OK\r\n: c\r\n\r\n", &[(FieldName, 17)]),
             (b"HTTP/1.1 200 OK\r\nA\r\n\r\n", &[(NoColon, 17)]),

@@ -134,6 +134,9 @@ fn remarked(
         }
         FrameNote::RequestEnds(nth) => {
             let message = &of(nth)?.request.as_ref()?.message;
+            if message.is_complete() && message.received() == 0 {
+                return Some(format!("the end of the request's head{}", on(nth)));
+            }
             format!("{} of the request{}", how_far(message), on(nth))
         }
         FrameNote::Interim(nth, status) => format!("{status}{}", on(nth)),

@@ -8,7 +8,7 @@ use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
-use crate::base::time::Timestamp;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::dns::{Lookup, RecordType};
 use crate::rules::Remedy;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
@@ -152,7 +152,7 @@ impl<'a> LookedUpName<'a> {
     /// How it failed.
     fn failure(&self, facts: &RuleInput<'_>, silence_tells: bool) -> Option<FailedLookup<'a>> {
         let tries: u32 = self.lookups.iter().map(|it| it.tries).sum();
-        let last = self.lookups.iter().map(|it| it.last.time).max()?;
+        let last = self.lookups.iter().map(|it| it.last).max()?;
         let told = |code: u8| {
             self.lookups
                 .iter()
@@ -178,7 +178,7 @@ impl<'a> LookedUpName<'a> {
         // Queries for both address types are not a repetition.
         let kinds: BTreeSet<_> = self.lookups.iter().map(|it| it.kind).collect();
         let again = tries as usize > kinds.len();
-        let over = facts.end.since(last) >= PATIENCE;
+        let over = facts.end.since(last.time) >= PATIENCE;
         (silent && again && over && silence_tells).then(|| {
             Some(FailedLookup {
                 lookup: self.lookups.first()?,
@@ -219,7 +219,7 @@ struct FailedLookup<'a> {
     failure: LookupFailure,
     /// How often it was asked, and when last.
     tries: u32,
-    last: Timestamp,
+    last: FrameRef,
     /// The name servers that this is about, each once.
     servers: Vec<IpAddr>,
 }
@@ -264,9 +264,21 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let works = hosts.connections.iter();
     let works = works.filter(|it| it.opening == Opening::Handshake && it.seen[1]);
     let works: BTreeSet<IpAddr> = works.map(|it| it.client.ip).collect();
+    // What came to a client shows that the capture has that direction.
+    let answered = lookups.iter().filter(|it| it.answer.is_some());
+    let answered: BTreeSet<IpAddr> = answered.map(|it| it.client).collect();
+    let heard = hosts.connections.iter();
+    let heard = heard.flat_map(|it| {
+        let client = it.seen[1].then_some(it.client.ip);
+        client.into_iter().chain(it.seen[0].then_some(it.server.ip))
+    });
+    let heard: BTreeSet<IpAddr> = heard.chain(answered).collect();
     let told = failed.into_iter();
-    told.flat_map(|(client, names)| tell_client(names, works.contains(&client)))
-        .collect()
+    let told = told.map(|(client, names)| {
+        let connected = works.contains(&client);
+        tell_client(names, connected, heard.contains(&client))
+    });
+    told.flatten().collect()
 }
 
 /// Whether the name could be in a program's configuration; lookups that services and browsers make by themselves are
@@ -338,8 +350,9 @@ struct Kind {
     is_expected: bool,
 }
 
-/// The findings of one client. `connected`: it opened connections that were answered, so it works on the whole.
-fn tell_client(failed: Vec<FailedLookup<'_>>, connected: bool) -> Vec<HostDiagnosis> {
+/// The findings of one client. `connected`: it opened connections that were answered, so it works on the whole. `heard`: the
+/// capture has packets to it.
+fn tell_client(failed: Vec<FailedLookup<'_>>, connected: bool, heard: bool) -> Vec<HostDiagnosis> {
     let mut kinds: BTreeMap<Kind, Vec<FailedLookup<'_>>> = BTreeMap::new();
     for it in failed {
         let names = it.failure == LookupFailure::NoSuchName;
@@ -357,7 +370,7 @@ fn tell_client(failed: Vec<FailedLookup<'_>>, connected: bool) -> Vec<HostDiagno
             names.sort_by_key(|it| it.lookup.asked);
             let first = names.first()?.lookup;
             Some(HostDiagnosis {
-                story: story(kind, &names, connected),
+                story: story(kind, &names, connected, heard),
                 client: Some(first.client),
                 server: Some(first.server),
                 connections: Vec::new(),
@@ -375,7 +388,7 @@ fn is_scan(kind: Kind, names: &[FailedLookup<'_>]) -> bool {
     names.len() >= A_SCAN && kind.failure != LookupFailure::Silence
 }
 
-fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
+fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -> Diagnosis {
     let nowhere = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
     let first = names.first().map(|it| it.lookup);
     let client = first.map_or(nowhere, |it| it.client);
@@ -420,18 +433,19 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
             let until = names.iter().map(|it| it.last).max().unwrap_or_default();
             let since = first.map(|it| it.asked.time).unwrap_or_default();
             let tries = Value::count(tries.into(), "query", "queries");
+            let lasted = until.time.since(since);
             match several {
                 true => sentence!(
-                    "No reply came from {} to {} within {}.",
+                    "No reply came from {} to {}. The last was sent {} after the first.",
                     server,
                     tries,
-                    until.since(since)
+                    lasted
                 ),
                 false => sentence!(
-                    "{} did not reply to {} within {}.",
+                    "{} did not reply to {}. The last was sent {} after the first.",
                     server,
                     tries,
-                    until.since(since)
+                    lasted
                 ),
             }
         }
@@ -443,6 +457,12 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
         }
     });
     let scan = is_scan(kind, names);
+    let deaf = kind.failure == LookupFailure::Silence && !heard;
+    if deaf {
+        message.mean(
+            "The capture has no packet to this client, so it may lack that direction. A capture at the client would settle it.",
+        );
+    }
     if scan {
         message.mean(
             "So many names point to a scanner, or to a server that looks up names for others.",
@@ -450,6 +470,7 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
     }
     let severity = match kind.failure {
         _ if scan || kind.is_expected => Severity::Note,
+        LookupFailure::Silence if deaf => Severity::Warning,
         // Of several names some are looked up in the background; the program's own work went on.
         LookupFailure::NoSuchName | LookupFailure::Silence
             if connected && names.len() >= SEVERAL =>
@@ -469,10 +490,16 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool) -> Diagnosis {
         let name = shortened(&lookup.name, 80);
         evidence.push(shows(lookup.asked, format!("query for {name}")));
         evidence.extend(lookup.answer.map(|answer| shows(answer.at, note)));
+        let last = names.iter().map(|it| it.last).max();
+        let last = last.filter(|it| kind.failure == LookupFailure::Silence && *it > lookup.asked);
+        evidence.extend(last.map(|at| shows(at, "the last query")));
     }
     Diagnosis {
         severity,
-        certainty: Certainty::Likely,
+        certainty: match deaf {
+            true => Certainty::Possible,
+            false => Certainty::Likely,
+        },
         summary: match scan {
             true => "One client looked up very many names that failed".into(),
             false => match kind.failure {
@@ -529,7 +556,7 @@ mod tests {
         let later = "client :40000 server\n+9s SYN -->\n<-- SYN\nACK -->";
         let said = told(&format!("{silence}{later}")).expect("found");
         assert!(
-            said.contains("did not reply to 2 queries within 5.00 s"),
+            said.contains("did not reply to 2 queries. The last was sent 5.00 s"),
             "{said}"
         );
         assert_eq!(told(silence), None, "its answer may still come");
@@ -542,7 +569,8 @@ mod tests {
         let text = "lookup shop.example -->\nclient :5001 server 10.0.0.54:53\n+5s lookup shop.example -->\n\
                     client :40000 server\n+9s SYN -->\n<-- SYN\nACK -->";
         let said = told(text).expect("found");
-        let wanted = "No reply came from 10.0.0.53 or 10.0.0.54 to 2 queries within 5.00 s.";
+        let wanted =
+            "No reply came from 10.0.0.53 or 10.0.0.54 to 2 queries. The last was sent 5.00 s";
         assert!(said.contains(wanted), "{said}");
         let text = "lookup a.example -->\n<-- nxdomain\nclient :5001 server 10.0.0.54:53\nlookup b.example -->\n<-- nxdomain";
         let said = told(text).expect("found");

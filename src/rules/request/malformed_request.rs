@@ -3,7 +3,7 @@
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::response::malformed_response::{message_of, quote, weight, worst};
+use crate::rules::response::malformed_response::{message_of, place, weight, worst};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
 use crate::rules::wording::{asked, not_yet, tell};
@@ -132,10 +132,17 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let message = message_of(exchange, Who::Client);
+    // What the server understood all the same lost nothing.
+    let understood = exchange.status().is_some_and(|it| (200..400).contains(&it));
+    let severity = match (understood, severity) {
+        (true, Severity::Error) => Severity::Warning,
+        (true, Severity::Warning) => Severity::Note,
+        (_, severity) => severity,
+    };
     let told = sentence!(
         "The {} breaks the grammar of HTTP: {}.",
         asked(Some(exchange)),
-        quote(fault, message)
+        fault.rule.text()
     );
     let answer = exchange
         .status()
@@ -149,6 +156,7 @@ fn check(connection: &Connection) -> Verdict {
         "[Request breaks|Requests on # connections break] the grammar of HTTP",
         told,
     )
+    .adds(place(fault, message))
     .adds(answer)
     .adds(more)
     .shows(

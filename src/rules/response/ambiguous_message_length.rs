@@ -134,7 +134,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         Certainty::Certain,
-        "[Message has|Messages on # connections have] contradictory lengths",
+        "[Message has|Messages on # connections have] an unclear length",
         told,
     )
     .adds(more)

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Connection, Who};
+use crate::analysis::connection::{CloseEvent, Connection, Who};
+use crate::base::certainty::Certainty;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, response};
@@ -29,8 +31,8 @@ rule! {
     ///   timeout. Raise it for the whole response, or send the response faster.
     /// - *If the client's window had gone to zero:* Let the client read what comes, or close as soon as it has what it needs:
     ///   it kept the server waiting.
-    /// - Let the server notice that the client has closed (`Response.IsClientConnected`) and log it quietly: it is not an
-    ///   error of the server.
+    /// - Let the server notice that the client has closed (ASP.NET `Response.IsClientConnected`) and log it quietly: it is not
+    ///   an error of the server.
     /// - Look for a place in the client that closes without reading to the end. Let it read the body, or cancel it on
     ///   purpose.
     ///
@@ -212,21 +214,50 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         _ if cancelled => Severity::Note,
         _ => Severity::Warning,
     };
-    tell(
-        &RULE,
-        severity,
-        ending.certainty,
-        "Client closed [the connection|# connections] mid-response",
-        told,
-    )
-    .adds(stalled)
-    .adds(cancelled.then_some(
-        "A browser does this when the user leaves the page, cancels a download or jumps in a film.",
-    ))
-    .adds(unread)
-    .shows(Some(message.first), "response begins")
-    .shows(Some(close), format!("{word} from the client"))
-    .about(connection)
+    let fin = nothing_more(connection, message, close).filter(|_| !shut && word == "FIN");
+    let short = fin.map(|fin| {
+        let later = fin.frame_ref.time.since(close.time);
+        match fin.knew_fin {
+            false => sentence!(
+                "The server sent nothing more either, and closed {} later, before it knew of the client's close: the length \
+                 that it announced is wrong.",
+                later
+            ),
+            true => sentence!(
+                "The server sent nothing more either, and closed {} later: the length that it announced may be wrong.",
+                later
+            ),
+        }
+    });
+    let (certainty, summary) = match fin {
+        Some(fin) if !fin.knew_fin => (
+            ending.certainty.max(Certainty::Likely),
+            "[Response was|# responses were] shorter than announced",
+        ),
+        _ => (
+            ending.certainty,
+            "Client closed [the connection|# connections] mid-response",
+        ),
+    };
+    tell(&RULE, severity, certainty, summary, told)
+        .adds(stalled)
+        .adds(cancelled.then_some(
+            "A browser does this when the user leaves the page, cancels a download or jumps in a film.",
+        ))
+        .adds(unread)
+        .adds(short)
+        .shows(Some(message.first), "response begins")
+        .shows(Some(close), format!("{word} from the client"))
+        .about(connection)
+}
+
+/// The close of a server that sent no byte after the client had closed, as one does that has sent all it had.
+fn nothing_more(connection: &Connection, message: &Message, close: FrameRef) -> Option<CloseEvent> {
+    let server = Who::Server as usize;
+    let fin = connection.fin[server].filter(|fin| fin.frame_ref > close)?;
+    let all = connection.last_data[server] < close && connection.reset[server].is_none();
+    let announced = message.framing == Framing::Length && connection.sent[server].missing == 0;
+    (all && announced).then_some(fin)
 }
 
 #[cfg(test)]

@@ -207,6 +207,27 @@ pub(in crate::rules) fn quote(fault: &Fault, message: Option<&Message>) -> Strin
     }
 }
 
+/// Where a fault is, in a sentence of its own: the same fault in many messages is said once.
+pub(in crate::rules) fn place(fault: &Fault, message: Option<&Message>) -> Option<Sentence> {
+    if fault.bytes.as_bytes().is_empty() {
+        return None;
+    }
+    let bytes = format!(
+        "\"{}\"",
+        crate::base::escape::escape(fault.bytes.as_bytes())
+    );
+    // Its place is not kept.
+    if fault.rule == FaultRule::ContentLength {
+        return Some(sentence!("It is {}.", bytes));
+    }
+    let start = message.map_or(0, |message| message.start);
+    Some(sentence!(
+        "At byte {} of the message stands {}.",
+        fault.offset.saturating_sub(start),
+        bytes
+    ))
+}
+
 /// The message of one side.
 pub(in crate::rules) fn message_of(exchange: &Exchange, who: Who) -> Option<&Message> {
     match who {
@@ -252,7 +273,7 @@ fn check(connection: &Connection) -> Verdict {
     let told = sentence!(
         "The response to {} breaks the grammar of HTTP: {}.",
         named(exchange),
-        quote(fault, message)
+        fault.rule.text()
     );
     let split = (fault.rule == FaultRule::SecondStartLine).then_some(
         "A second response begins inside the header of the first: response splitting (CWE-113).",
@@ -276,6 +297,7 @@ fn check(connection: &Connection) -> Verdict {
         told,
     )
     .means(foreign)
+    .adds(place(fault, message))
     .adds(split)
     .adds(left_open(connection, message))
     .adds(more)
@@ -337,7 +359,7 @@ GET / -->
 ACK -->"#,
         );
         let told = told.expect("found");
-        assert!(told.contains("not a number: \"12a\""), "{told}");
+        assert!(told.contains("not a number. It is \"12a\"."), "{told}");
         assert!(!told.contains("byte 0"), "{told}");
     }
 

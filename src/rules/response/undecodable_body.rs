@@ -98,8 +98,8 @@ fn told(exchange: &Exchange, coding: ContentCoding, fault: CodingFault) -> Sente
             coding
         ),
         CodingFault::Checksum => sentence!(
-            "The response to {} has `Content-Encoding: {}`, but its data do not match the checksum and length after \
-             them.",
+            "The response to {} has `Content-Encoding: {}`, but its data do not match the checksum or the length \
+             after them.",
             asked,
             coding
         ),
@@ -143,9 +143,14 @@ fn check(connection: &Connection) -> Verdict {
     );
     let more =
         (count > 1).then(|| sentence!("{} responses on this connection are like this.", count));
+    // The data are whole, and browsers do not compare the sum.
+    let severity = match fault {
+        CodingFault::Checksum => Severity::Warning,
+        _ => Severity::Error,
+    };
     tell(
         &RULE,
-        Severity::Error,
+        severity,
         Certainty::Certain,
         "[Response body|Response bodies on # connections] cannot be decoded",
         told(exchange, coding, fault),

@@ -2,6 +2,7 @@
 
 use crate::analysis::connection::{Connection, ResetKind, Who};
 use crate::base::certainty::Certainty;
+use crate::base::frame_ref::FrameRef;
 use crate::rules::Severity;
 use crate::rules::classify::Ending;
 use crate::rules::classify_tls::cut_while_sending;
@@ -87,6 +88,21 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         return Verdict::Clear;
     }
     let missing = connection.sent[Who::Server as usize].missing > 0;
+    // A FIN says that nothing more comes; that nothing more is read, only the RST says.
+    let before = |at: FrameRef| at < lost.sent.since;
+    let fin = connection.fin[Who::Server as usize].map(|it| it.frame_ref);
+    let fin = fin.filter(|at| before(*at));
+    let known = connection.fin_acknowledged[Who::Server as usize].filter(|at| before(*at));
+    let closed = fin.map(|fin| {
+        let earlier = lost.sent.since.time.since(fin.time);
+        match known {
+            Some(_) => sentence!(
+                "The server had closed {} before that, and the client's system had acknowledged the close.",
+                earlier
+            ),
+            None => sentence!("The server had closed {} before that.", earlier),
+        }
+    });
     tell(
         &RULE,
         Severity::Error,
@@ -101,7 +117,9 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             lost.reset.frame_ref.time.since(lost.sent.since.time)
         ),
     )
+    .adds(closed)
     .means(Some("What the client sent was lost."))
+    .shows(fin, "FIN from the server")
     .shows(
         Some(lost.sent.since),
         "first data that was not acknowledged",
