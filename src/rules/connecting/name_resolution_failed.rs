@@ -127,6 +127,8 @@ rule! {
 
 /// A DNS server that has not answered this long after the last query will not.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A name that had no answer for this long failed, even if it is still asked for when the capture ends.
+const LONG_SILENCE: Duration = Duration::from_secs(15);
 /// The suffixes of a search list are tried within this time.
 const SEARCH: Duration = Duration::from_secs(30);
 /// One client failing with this many names is scanning: no program's configuration has so many.
@@ -178,7 +180,8 @@ impl<'a> LookedUpName<'a> {
         // Queries for both address types are not a repetition.
         let kinds: BTreeSet<_> = self.lookups.iter().map(|it| it.kind).collect();
         let again = tries as usize > kinds.len();
-        let over = facts.end.since(last.time) >= PATIENCE;
+        let first = self.lookups.iter().map(|it| it.asked.time).min()?;
+        let over = facts.end.since(last.time) >= PATIENCE || facts.end.since(first) >= LONG_SILENCE;
         (silent && again && over && silence_tells).then(|| {
             Some(FailedLookup {
                 lookup: self.lookups.first()?,

@@ -1,6 +1,7 @@
 //! A fatal TLS alert without a rule of its own.
 
 use crate::analysis::connection::{Connection, Who};
+use crate::protocol::tls::ClientCertificate;
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -145,7 +146,19 @@ fn check(connection: &Connection) -> Verdict {
             &name
         ),
     };
+    let facts = reading.facts;
+    let asked = facts.client_certificate != ClientCertificate::NotAsked;
     let hint = match code {
+        // Before the server has chosen anything it has wanted no certificate.
+        Some(40) if facts.answer.is_none() && !asked => Some(match facts.sni() {
+            Some(_) => {
+                "No set of parameters suits both: cipher suites, curves or signature algorithms."
+            }
+            None => {
+                "No set of parameters suits both: cipher suites, curves or signature algorithms. Or the server needs the \
+                 server name (SNI), which the client did not send."
+            }
+        }),
         Some(code) => about(code, alert.in_handshake),
         None => Some(
             "At this point of a TLS 1.3 handshake it is nearly always about the server's certificate, which is encrypted as \
