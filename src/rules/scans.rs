@@ -11,6 +11,8 @@ use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 
+/// What to do about a scanner.
+pub(super) const SCANNER: &str = "Find out which program does this, and whether it should. From the internet it is to be expected.";
 /// A client that tries at least so many servers (address and port) and fails with most of them is scanning.
 const A_SCAN: usize = 20;
 /// A client that tries at least so many ports of one server and uses none of them is scanning it.
@@ -241,9 +243,7 @@ impl<K> FailureGroup<'_, K> {
                 "Hardly any of these addresses and ports was ever used. A scanner does this, or a program that tries what is \
                  there. A single failure among them means little.",
             );
-            story.remedies = vec![
-                "Find out which program does this, and whether it should. From the internet it is to be expected.".into(),
-            ];
+            story.remedies = vec![SCANNER.into()];
         }
         let only = |all: &BTreeSet<IpAddr>| all.first().copied().filter(|_| all.len() == 1);
         HostDiagnosis {

@@ -60,6 +60,21 @@ pub(super) fn sign(reading: &TlsFailure<'_>, connection: &Connection) -> String 
     }
 }
 
+/// That the server's certificate was outside of its dates.
+pub(super) fn dates(facts: &TlsFacts) -> Option<Sentence> {
+    let (at, leaf) = facts.outdated()?;
+    Some(match leaf.until.time() < at.time {
+        true => sentence!(
+            "The certificate had expired {} before.",
+            at.time.since(leaf.until.time())
+        ),
+        false => sentence!(
+            "The certificate becomes valid {} later.",
+            leaf.from.time().since(at.time)
+        ),
+    })
+}
+
 /// Names listed of a certificate.
 const MAX_TOLD: usize = 4;
 

@@ -59,6 +59,9 @@ pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
 
 fn events(connection: &Connection) -> Vec<WireEvent> {
     let mut events = Vec::new();
+    if is_odd(connection) {
+        return events;
+    }
     match connection.opening {
         Opening::Handshake | Opening::Midstream => {}
         _ => {
@@ -96,8 +99,6 @@ fn not_connected(connection: &Connection) -> Option<WireEvent> {
         Opening::Unanswered | Opening::Rejected if connection.syn_retries >= ALL_SYN_RETRIES => {
             Some(WireEvent::ConnectUnansweredToTheEnd)
         }
-        // Whether a program sent it at all is doubtful.
-        Opening::Unanswered if is_odd(connection) => None,
         Opening::Unanswered if connection.teardown.how != How::Open => {
             Some(WireEvent::ConnectUnanswered)
         }
@@ -107,10 +108,18 @@ fn not_connected(connection: &Connection) -> Option<WireEvent> {
     }
 }
 
-/// Whether the SYN had a FIN, which no program sends.
+/// Whether the client opened nothing, but probed with segments that no program sends.
 fn is_odd(connection: &Connection) -> bool {
     let mut odd = connection.oddities[Who::Client as usize].iter();
-    odd.any(|it| it.kind == Oddity::SynFin)
+    let probe = |kind| {
+        matches!(
+            kind,
+            Oddity::SynFin | Oddity::FinWithoutAck | Oddity::WithoutAck
+        )
+    };
+    connection.opening != Opening::Handshake
+        && connection.sent.iter().all(|it| it.bytes == 0)
+        && odd.any(|it| probe(it.kind))
 }
 
 /// The event that an ICMP error causes for `connect` (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3.1).

@@ -14,6 +14,8 @@ use crate::protocol::http::{Exchange, Message};
 
 /// The commands by which a client asks for TLS: SMTP, IMAP and others; FTP.
 const TLS: [&str; 4] = ["AUTH SSL", "AUTH TLS", "STARTTLS", "STLS"];
+/// No client of these protocols has a shorter limit by itself.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
 /// A connection that was unused for less than this was not left idle.
 const IDLE: Duration = Duration::from_secs(1);
 /// What the protocols call the requests that come before a session.
@@ -252,7 +254,8 @@ fn gave_up(connection: &Connection, exchange: &Exchange) -> Option<WireEvent> {
     let response = exchange.response.as_ref().map(|it| &it.message);
     let response = response.filter(|it| it.first.time <= at);
     let last = response.or(request(exchange))?.last;
-    if at.since(last.time) < ending::SHORTEST_LIMIT {
+    // Clients of these protocols wait for seconds before they say that nothing came.
+    if at.since(last.time) < SHORTEST_LIMIT {
         return Some(WireEvent::ClientAbort);
     }
     Some(match response {

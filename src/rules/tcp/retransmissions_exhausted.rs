@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::path_mtu_blackhole;
 use crate::analysis::connection::{
-    Connection, ConnectionOutcome, FailedReason, UnansweredSegments, Who,
+    Connection, ConnectionOutcome, FailedReason, How, UnansweredSegments, Who,
 };
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
@@ -177,6 +177,9 @@ fn check(connection: &Connection) -> Verdict {
             side(who)
         )
     });
+    // The next one was not due when the capture ended, and the path may have come back.
+    let goes_on = connection.teardown.how == How::Open;
+    let waits = goes_on.then_some("It was still retransmitting when the capture ended.");
     let left_before = left.then_some("The other side had closed before.");
     // A side that did not wait for `close_notify` does not need it.
     let goodbye = connection.tls.as_deref().is_some_and(|facts| {
@@ -188,9 +191,10 @@ fn check(connection: &Connection) -> Verdict {
         match left {
             true if goodbye => Severity::Note,
             true => Severity::Warning,
+            false if goes_on => Severity::Warning,
             false => Severity::Error,
         },
-        certainty,
+        if goes_on { Certainty::Possible } else { certainty },
         "Retransmissions on [a connection|# connections] got no answer",
         sentence!(
             "The {} retransmitted the same {} {} over {}. The other side did not answer: its last segment had come {} before \
@@ -211,6 +215,7 @@ fn check(connection: &Connection) -> Verdict {
         )
     }))
     .adds(lost)
+    .adds(waits)
     .adds(left_before)
     .shows(
         Some(it.peer_last_sent),
@@ -266,7 +271,7 @@ mod tests {
             ("GET / -->", Severity::Error),
             ("GET / FIN -->", Severity::Warning),
         ] {
-            let again = "+400ms <-- again [lost]\n".repeat(5);
+            let again = "+1400ms <-- again [lost]\n".repeat(5);
             let text = format!("SYN -->\n<-- SYN\n{last}\n<-- 200 \"x\" [lost]\n{again}");
             let all = ladder_check::run(&text.parse().expect("a ladder")).findings;
             let own = all.iter().find(|it| it.rule == RULE.name);
@@ -276,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_close_notify_that_nobody_waited_for_is_a_note() {
-        let again = "+400ms <-- again [lost]\n".repeat(5);
+        let again = "+1400ms <-- again [lost]\n".repeat(5);
         let text = format!(
             "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n<-- ServerHello Certificate [name=a] ServerHelloDone\n\
              KeyExchange Finished -->\n<-- Finished\napp 300 -->\n<-- app 900\nclose_notify FIN -->\n\

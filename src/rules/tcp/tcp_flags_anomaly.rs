@@ -5,6 +5,7 @@ use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::scans::SCANNER;
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{side, tell};
 
@@ -12,9 +13,9 @@ rule! {
     /// # What happened
     ///
     /// A segment is not what a TCP may send: SYN and FIN at once, no ACK where there must be one, or new bytes after the
-    /// sender's own FIN. Or it has other bytes under sequence numbers that were sent before, or it is a FIN or RST with a number that
-    /// fits nothing. Or a RST carries text, which TCP allows and hardly any program uses. The text is shown, because it may
-    /// give the reason for the reset.
+    /// sender's own FIN. Or it has other bytes under sequence numbers that were sent before, or it is a FIN or RST with a
+    /// number that fits nothing. Or a RST carries text, which TCP allows and hardly any program uses. The text is shown,
+    /// because it may give the reason for the reset. A client that sends nothing but such a segment scans ports: a note.
     ///
     /// # Why it matters
     ///
@@ -241,7 +242,13 @@ fn check(connection: &Connection) -> Verdict {
     for ((_, _, what, _), first) in &all {
         telling = telling.shows(Some(*first), *what);
     }
-    telling.about(connection)
+    let mut verdict = telling.about(connection);
+    if let Verdict::Found(story) = &mut verdict
+        && probe
+    {
+        story.remedies = vec![SCANNER.into()];
+    }
+    verdict
 }
 
 #[cfg(test)]

@@ -147,18 +147,15 @@ fn check(connection: &Connection) -> Verdict {
         ),
     };
     let facts = reading.facts;
-    let asked = facts.client_certificate != ClientCertificate::NotAsked;
+    let unasked = facts.answer.is_none() && facts.client_certificate == ClientCertificate::NotAsked;
+    let nameless = unasked && facts.sni().is_none() && code == Some(40) && by == Who::Server;
+    let nameless =
+        nameless.then_some("Or the server needs the server name (SNI): the client had sent none.");
     let hint = match code {
         // Before the server has chosen anything it has wanted no certificate.
-        Some(40) if facts.answer.is_none() && !asked => Some(match facts.sni() {
-            Some(_) => {
-                "No set of parameters suits both: cipher suites, curves or signature algorithms."
-            }
-            None => {
-                "No set of parameters suits both: cipher suites, curves or signature algorithms. Or the server needs the \
-                 server name (SNI), which the client did not send."
-            }
-        }),
+        Some(40) if unasked => {
+            Some("No set of parameters suits both: cipher suites, curves or signature algorithms.")
+        }
         Some(code) => about(code, alert.in_handshake),
         None => Some(
             "At this point of a TLS 1.3 handshake it is nearly always about the server's certificate, which is encrypted as \
@@ -168,6 +165,7 @@ fn check(connection: &Connection) -> Verdict {
     tell(&RULE, Severity::Error, reading.certainty, summary, message)
         .adds(asked_for(reading.facts))
         .adds(hint)
+        .adds(nameless)
         .shows(hello(&reading), "ClientHello")
         .shows(
             Some(reading.at),

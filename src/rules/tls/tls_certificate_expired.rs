@@ -9,7 +9,7 @@ use crate::rules::classify_tls::{TlsFailureKind, failure, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, sentence};
 use crate::rules::wording::{not_yet, tell};
-use crate::rules::wording_tls::{SHORT_NAME, adding, asked_for, describe, hello, sign};
+use crate::rules::wording_tls::{SHORT_NAME, adding, asked_for, dates, describe, hello, sign};
 
 rule! {
     /// # What happened
@@ -86,17 +86,8 @@ fn check(connection: &Connection) -> Verdict {
     if failed.is_none() && (outdated.is_none() || failure(connection).is_some()) {
         return not_yet(connection);
     }
-    let what = match outdated {
-        Some((at, leaf)) if leaf.until.time() < at.time => sentence!(
-            "It had expired {} before.",
-            at.time.since(leaf.until.time())
-        ),
-        Some((at, leaf)) => sentence!(
-            "It becomes valid {} later.",
-            leaf.from.time().since(at.time)
-        ),
-        None => "Its dates are hidden: the client's alert says so.".into(),
-    };
+    let hidden = || "Its dates are hidden: the client's alert says so.".into();
+    let what = dates(facts).unwrap_or_else(hidden);
     let (severity, message) = match &failed {
         Some(_) => (
             Severity::Error,
@@ -126,8 +117,8 @@ fn check(connection: &Connection) -> Verdict {
         "Server's certificate was not valid at that time",
         message,
     )
-    .adds(asked_for(facts))
     .adds(Some(what))
+    .adds(asked_for(facts))
     .adds(above(facts));
     telling =
         adding(telling, describe(facts)).shows(facts.leaf().map(|(at, _)| at), "the certificate");

@@ -9,13 +9,13 @@ use crate::analysis::connection::tls_close::left_before_answer;
 use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Who};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::tls::{CertificateFlaw, HandshakeStage, TlsFacts};
+use crate::protocol::tls::{CertificateFlaw, HandshakeStage};
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailure, TlsFailureKind, failure, who};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{not_yet, tell};
-use crate::rules::wording_tls::{adding, asked_for, describe, hello, sign};
+use crate::rules::wording_tls::{adding, asked_for, dates, describe, hello, sign};
 
 rule! {
     /// # What happened
@@ -199,21 +199,6 @@ fn check(connection: &Connection) -> Verdict {
         .shows(hello(&reading), "ClientHello")
         .shows(Some(reading.at), sign(&reading, connection))
         .about(connection)
-}
-
-/// That the certificate was outside of its dates.
-fn dates(facts: &TlsFacts) -> Option<Sentence> {
-    let (at, leaf) = facts.outdated()?;
-    Some(match leaf.until.time() < at.time {
-        true => sentence!(
-            "The certificate had expired {} before.",
-            at.time.since(leaf.until.time())
-        ),
-        false => sentence!(
-            "The certificate becomes valid only {} later.",
-            leaf.from.time().since(at.time)
-        ),
-    })
 }
 
 /// The last payload before the close.
