@@ -288,6 +288,10 @@ impl Flows {
 
     /// The numbers of a segment of the other place as the base shows them, if they are others there.
     pub(super) fn renumbered(&self, tcp: &TcpFacts) -> Option<Numbers> {
+        // Hardly any capture has such a connection.
+        if self.renumbered == 0 {
+            return None;
+        }
         let (flow, end) = self.of_base(OTHER, tcp)?;
         let shift = self.flows[BASE].get(flow as usize)?.shift;
         (!shift.is_plain()).then(|| shift.to_base(tcp.numbers, end))
