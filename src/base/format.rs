@@ -83,6 +83,12 @@ pub fn offset(after: Duration, whole: Duration) -> String {
     }
 }
 
+/// A whole number of seconds: `30 s`.
+#[must_use]
+pub(crate) fn whole_seconds(seconds: u64) -> String {
+    format!("{seconds} s")
+}
+
 /// The sentence with its first letter in upper case (ASCII only).
 #[must_use]
 pub(crate) fn capitalised(sentence: &str) -> String {

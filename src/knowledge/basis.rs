@@ -37,6 +37,12 @@ impl Basis {
 
 /// A sentence with the remark that it is presumed, and without the defaults in brackets.
 pub(super) fn hedged(sentence: &str) -> String {
+    without_defaults(sentence) + PRESUMED
+}
+
+/// A sentence without the defaults in brackets: `(60 s by default; and more)` becomes `(and more)`.
+#[must_use]
+pub fn without_defaults(sentence: &str) -> String {
     let mut told = String::with_capacity(sentence.len() + PRESUMED.len());
     let mut rest = sentence;
     while let Some((before, bracket)) = rest.split_once(" (") {
@@ -44,12 +50,14 @@ pub(super) fn hedged(sentence: &str) -> String {
             break;
         };
         told += before;
-        if !inside.contains("by default") {
-            told += &format!(" ({inside})");
+        let others = inside.split("; ").filter(|it| !it.contains("by default"));
+        let others: Vec<&str> = others.collect();
+        if !others.is_empty() {
+            told += &format!(" ({})", others.join("; "));
         }
         rest = after;
     }
-    told + rest + PRESUMED
+    told + rest
 }
 
 /// Said after what is presumed.
@@ -86,6 +94,10 @@ mod tests {
         assert_eq!(
             hedged("X: set `a` (5 s by default, 2 s before 7) above the limit (see `b`)."),
             "X: set `a` above the limit (see `b`). This is presumed: compare it with the product's documentation."
+        );
+        assert_eq!(
+            without_defaults("X: set `a` (5 s by default; `b` too) above the limit."),
+            "X: set `a` (`b` too) above the limit."
         );
         assert_eq!(
             hedged("X: set `a` (5 s."),

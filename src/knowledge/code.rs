@@ -45,6 +45,16 @@ impl Family {
         }
     }
 
+    /// The name of a log's field with such codes, without the product.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Haproxy => "termination state",
+            Self::Envoy => "response flag",
+            other => other.title(),
+        }
+    }
+
     fn named(name: &str) -> Option<Self> {
         Some(match name {
             "errno" => Self::Errno,
@@ -106,7 +116,10 @@ pub(crate) static CODES: LazyLock<Vec<Code>> = LazyLock::new(|| {
                     code,
                     aliases,
                     meaning: match basis.is_presumed() {
-                        true => Cow::Owned(format!("{meaning} (presumed)")),
+                        true => Cow::Owned(match meaning.strip_suffix(')') {
+                            Some(named) => format!("{named}, presumed)"),
+                            None => format!("{meaning} (presumed)"),
+                        }),
                         false => Cow::Borrowed(meaning),
                     },
                     events: events.split(' ').filter_map(WireEvent::named).collect(),
@@ -123,6 +136,18 @@ pub(crate) static CODES: LazyLock<Vec<Code>> = LazyLock::new(|| {
 
 /// `HRESULT_FROM_WIN32`: severity error, facility 7.
 const HRESULT_WIN32: u32 = 0x8007_0000;
+
+/// The code of a line in the log of a proxy, by the kind of its text in `error_texts.tsv`.
+#[must_use]
+pub fn code_of(kind: &str, text: &str) -> Option<&'static Code> {
+    let family = match kind {
+        "termination_state" => Family::Haproxy,
+        "response flag" => Family::Envoy,
+        _ => return None,
+    };
+    let mut codes = CODES.iter().filter(|it| it.family == family);
+    codes.find(|it| text.trim_end_matches('-') == it.code)
+}
 
 /// The codes in a text, in order of appearance, without repetitions.
 #[must_use]

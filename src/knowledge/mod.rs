@@ -30,9 +30,9 @@ mod timer;
 mod understood;
 mod wire_event;
 
-pub use basis::Basis;
+pub use basis::{Basis, without_defaults};
 pub(crate) use code::{CODES, codes_in};
-pub use code::{Code, Family};
+pub use code::{Code, Family, code_of};
 pub use error_text::{ErrorText, HeadShape, KnownProgram, Prediction, texts};
 pub(crate) use error_text::{FACTS, texts_of};
 pub(crate) use explain::status_in;

@@ -1,7 +1,7 @@
 //! FastCGI (FastCGI Specification 1.0): records of one request, whose standard input ends with an empty one.
 
 use super::grammar::{Messages, Opening, Rest, Role, Side, Step, Unit};
-use crate::protocol::http::PassedOn;
+use crate::protocol::http::{Method, PassedOn};
 
 const HEADER: usize = 8;
 const VERSION: u8 = 1;
@@ -117,7 +117,10 @@ impl Grammar {
                 }
                 let length = record.whole.saturating_add(next.whole);
                 let (words, said) = request(next.content);
-                let unit = Unit::new(length, Role::Ask { ends: false }).named("request", &words);
+                let method = words.split(|byte| *byte == b' ').next().unwrap_or_default();
+                let unit = Unit::new(length, Role::Ask { ends: false })
+                    .named("request", &words)
+                    .safe(Method::from_bytes(method).is_idempotent());
                 Unit {
                     passed_on: (!said.is_empty()).then(|| Box::new(said)),
                     ..unit
