@@ -113,12 +113,22 @@ impl Finding {
         others: impl IntoIterator<Item = &'a Self>,
     ) -> Vec<Cow<'a, str>> {
         let others: Vec<&Self> = others.into_iter().collect();
-        let fits = |it: &&String| others.iter().all(|other| other.remedies.contains(it));
+        // Examples in brackets are those of the products at hand: the most are left where a capture names none.
+        let key = |it: &str| it.split(" (").next().map(str::to_owned);
+        let alike = |other: &'a Self, it: &str| {
+            let mut all = other.remedies.iter();
+            all.find(|other| key(other) == key(it))
+        };
+        let fits = |it: &&String| others.iter().all(|other| alike(other, it).is_some());
         let (all, some): (Vec<_>, Vec<_>) = self.remedies.iter().partition(fits);
-        let all = all.into_iter().map(|it| Cow::Borrowed(it.as_str()));
+        let all = all.into_iter().map(|it| {
+            let same = others.iter().filter_map(|other| alike(other, it));
+            let longest = same.chain([it]).max_by_key(|it| it.len());
+            Cow::Borrowed(longest.unwrap_or(it).as_str())
+        });
         let some = some.into_iter().map(|it| {
             let text = for_some(it).unwrap_or(it);
-            Cow::Owned(format!("For some: {text}"))
+            Cow::Owned(format!("In some cases: {text}"))
         });
         all.chain(some).collect()
     }

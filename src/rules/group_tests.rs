@@ -2,7 +2,7 @@
 //!
 //! A test only. The example of each rule is varied in what may differ between two cases: method, path, names, times, sizes and
 //! numbers of segments. What is said of both together is compared with what is said of each alone: a word or number that
-//! only one of them has stands in a sentence that counts its cases (`1 of 2: …`), or next to the other's. It makes no
+//! only one of them has stands in a sentence that counts its cases (`In 1 of 2 cases: …`), or next to the other's. It makes no
 //! difference whether the rules join the two to one finding, or a report shows two findings of other hosts as one.
 
 use std::collections::BTreeSet;
@@ -138,7 +138,7 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
 fn counts_its_cases(sentence: &str) -> bool {
     sentence
         .split_once(": ")
-        .is_some_and(|(count, _)| count == "1 of 2")
+        .is_some_and(|(count, _)| count == "In 1 of 2 cases")
 }
 
 /// Sentences of `both` that hold for one of the two alone.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::named_products::{client, server};
 use super::statement::{Sentence, sentence};
 use crate::analysis::connection::{Connection, Who};
+use crate::base::format::{duration, whole_seconds};
 use crate::knowledge::{Counted, Product, TimerPhase, default_limit, default_time, network_limit};
 
 /// Timers that are looked at once in a while fire late, never early.
@@ -111,7 +112,7 @@ pub(super) fn is_round(time: Duration) -> Option<u64> {
 
 /// The same as a clause: `30 s is a round number`.
 pub(super) fn round(time: Duration) -> Option<String> {
-    is_round(time).map(|seconds| format!("{seconds} s is a round number"))
+    is_round(time).map(|seconds| format!("{} is a round number", whole_seconds(seconds)))
 }
 
 /// The same for multiples of 5 s, which a time without a timer seldom is.
@@ -125,7 +126,12 @@ pub(super) fn round_in_fives(time: Duration) -> Option<String> {
 pub(super) fn round_in_short(time: Duration) -> Option<String> {
     let millis = time.as_millis();
     let round = (100..2000).contains(&millis) && millis % 100 <= 5;
-    round.then(|| format!("{} ms is a round number", millis - millis % 100))
+    let round = round.then(|| Duration::from_millis((millis - millis % 100) as u64))?;
+    let told = match round < Duration::from_secs(1) {
+        true => format!("{} ms", round.as_millis()),
+        false => duration(round),
+    };
+    Some(format!("{told} is a round number"))
 }
 
 /// Whether a timer of so many seconds would have fired after this time.

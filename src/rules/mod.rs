@@ -70,6 +70,7 @@ pub use headline::Headline;
 pub use message::Message;
 pub use page::{Section, ladders};
 pub use remedy::Remedy;
+pub(crate) use remedy::standing_first;
 pub(crate) use response::body_overrun::uncaptured_excess;
 pub use rule::{Check, Diagnosis, Group, HostDiagnosis, Rule, Verdict};
 pub(crate) use spared_attempts::{SPARED, spared_attempts};

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::named_products::{client, server};
-use super::remedy::{Remedy, SHOWN};
+use super::remedy::{Remedy, SHOWN, standing_first};
 use super::{Finding, RuleInput};
-use crate::analysis::connection::Connection;
+use crate::analysis::connection::{Author, Connection, author};
 use crate::base::net::Endpoint;
-use crate::knowledge::{LogSide, Product, REMEDY_WORDS, settings};
+use crate::knowledge::{LogSide, Product, REMEDY_WORDS, settings, without_defaults};
 
 /// Adapts the remedies of all findings to the products in the capture.
 pub(super) fn tailor(findings: &mut [Finding], facts: &RuleInput<'_>) {
@@ -22,7 +22,7 @@ pub(super) fn tailor(findings: &mut [Finding], facts: &RuleInput<'_>) {
     let mut elsewhere = ByServer::default();
     for finding in findings {
         let own = facts.records(&finding.connections);
-        let client = the_one(own.iter().filter_map(|it| client(it)));
+        let client = the_one(own.iter().filter_map(|it| opener(it, facts)));
         let server = the_one(own.iter().filter_map(|it| server(it)));
         // A server that sent no header here may have done so on another connection.
         let server = server.or_else(|| {
@@ -34,6 +34,24 @@ pub(super) fn tailor(findings: &mut [Finding], facts: &RuleInput<'_>) {
         });
         fit(finding, &NamedProducts { client, server }, &own);
         finding.remedies.truncate(SHOWN);
+        if let Some(first) = finding.remedies.first_mut() {
+            *first = standing_first(first);
+        }
+    }
+}
+
+/// The product that opened a connection: a proxy hands on the name of its own client.
+fn opener(connection: &Connection, facts: &RuleInput<'_>) -> Option<&'static Product> {
+    match facts.legs.before_all(connection.id).first() {
+        Some(leg) => {
+            let served = facts.record(leg.client.connection)?;
+            let own = served.exchanges.iter().find_map(|it| match author(it) {
+                Author::Gateway(product, _) | Author::Presumed(Some(product)) => Some(product),
+                Author::Presumed(None) | Author::Unknown => None,
+            });
+            own.or_else(|| server(served))
+        }
+        None => client(connection),
     }
 }
 
@@ -59,21 +77,25 @@ fn fit(finding: &mut Finding, named: &NamedProducts, own: &[&Connection]) {
         let fitting = fitting.map(|it| Remedy::from_table(&it.remedy));
         let fitting =
             fitting.filter(|it| !it.is_conditional() || own.iter().any(|case| it.fits(case)));
-        first.extend(fitting.map(|it| it.text().to_owned()));
+        // What was measured shows which time or size is set; where it is the default, the finding says so.
+        first.extend(fitting.map(|it| without_defaults(it.text())));
     }
     finding.remedies.retain(|it| !says_the_same(it, &first));
     finding.remedies.splice(0..0, first);
 }
 
-/// Whether a remedy names two settings that one of the product's own remedies names: it would say the same again.
+/// Whether a remedy names two settings, or no others, that one of the product's own remedies names: it would say the same
+/// again.
 fn says_the_same(remedy: &str, own: &[String]) -> bool {
     fn settings(text: &str) -> impl Iterator<Item = &str> {
         let code = text.split('`').skip(1).step_by(2);
         code.filter_map(|it| it.split(' ').next())
     }
     own.iter().any(|own| {
+        let all = settings(remedy).count();
         let shared = settings(remedy).filter(|it| settings(own).any(|other| other == *it));
-        shared.count() >= 2
+        let shared = shared.count();
+        shared >= 2 || shared > 0 && shared == all
     })
 }
 
@@ -105,6 +127,9 @@ fn without_others(remedy: &str, named: &NamedProducts) -> Option<String> {
     let separator = if examples.contains("; ") { "; " } else { ", " };
     let mut word = None;
     let mut dropped = false;
+    // The products whose settings are kept, and whether any example names none.
+    let mut of: Vec<&[&str]> = Vec::new();
+    let mut others = false;
     let mut kept: Vec<&str> = Vec::new();
     for item in examples.split(separator) {
         let found = REMEDY_WORDS
@@ -117,18 +142,28 @@ fn without_others(remedy: &str, named: &NamedProducts) -> Option<String> {
             None => None,
         };
         let other = word.is_some_and(|(_, side, names)| {
-            let product = match side {
-                LogSide::Client => named.client,
-                LogSide::Server => named.server,
+            let is_known = match side {
+                LogSide::Client => named.client.is_some(),
+                LogSide::Server => named.server.is_some(),
             };
-            product.is_some_and(|it| !names.contains(&it.name))
+            is_known && !names_one(names, *side, named)
         });
         match other {
             true => dropped = true,
-            false => kept.push(item),
+            false => {
+                kept.push(item);
+                match word {
+                    Some((_, side, names)) if !names_one(names, *side, named) => of.push(names),
+                    _ => others = true,
+                }
+            }
         }
     }
-    if !dropped {
+    of.dedup();
+    // The setting of one product alone is no example if nothing names the product.
+    if of.len() == 1 && !others {
+        kept.clear();
+    } else if !dropped {
         return None;
     }
     let before = remedy.get(..open)?;
@@ -136,6 +171,15 @@ fn without_others(remedy: &str, named: &NamedProducts) -> Option<String> {
         true => format!("{before}{rest}"),
         false => format!("{before} ({}){rest}", kept.join(separator)),
     })
+}
+
+/// Whether the capture names one of these products on this side.
+fn names_one(names: &[&str], side: LogSide, named: &NamedProducts) -> bool {
+    let product = match side {
+        LogSide::Client => named.client,
+        LogSide::Server => named.server,
+    };
+    product.is_some_and(|it| names.contains(&it.name))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::classify::announced;
 use super::named_products::{client, server};
 use super::remedy_conditions;
 use crate::analysis::connection::{Connection, Opening, Phase, Who};
-use crate::base::format::number;
+use crate::base::format::{capitalised, number};
 use crate::knowledge::Product;
 use crate::protocol::http::{Exchange, FieldName, Framing, Message};
 
@@ -403,7 +403,7 @@ impl FittingRemedies {
         let all = all.into_iter().map(|(_, remedy)| remedy.text().to_owned());
         let some = some.into_iter().map(|(own, remedy)| {
             format!(
-                "For {} of {}: {}",
+                "In {} of {} cases: {}",
                 number(*own),
                 number(cases),
                 remedy.text()
@@ -413,12 +413,23 @@ impl FittingRemedies {
     }
 }
 
-/// The text of a remedy that fits some of a finding's cases, `For 2 of 3: TEXT`.
+/// The text of a remedy that fits some of a finding's cases, `In 2 of 3 cases: TEXT`.
 pub(super) fn for_some(remedy: &str) -> Option<&str> {
-    let (cases, text) = remedy.strip_prefix("For ")?.split_once(": ")?;
+    let (cases, text) = remedy.strip_prefix("In ")?.split_once(" cases: ")?;
     let (some, all) = cases.split_once(" of ")?;
     let is_count = |it: &str| it.bytes().all(|byte| byte.is_ascii_digit() || byte == b',');
     (is_count(some) && is_count(all)).then_some(text)
+}
+
+/// How a remedy begins that is an alternative to the one before it, or is needed as well.
+const JOINTS: &[&str] = &["Or, ", "Or ", "Also, ", "Also ", "Then "];
+
+/// A remedy that stands first: "Or raise the limit." becomes "Raise the limit."
+pub(crate) fn standing_first(remedy: &str) -> String {
+    match JOINTS.iter().find_map(|it| remedy.strip_prefix(it)) {
+        Some(alone) => capitalised(alone),
+        None => remedy.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -721,7 +732,7 @@ mod tests {
         let mut collected = FittingRemedies::default();
         collected.add(["a", "c"].map(Remedy::from));
         collected.add(["a", "b", "c"].map(Remedy::from));
-        assert_eq!(collected.shown(2), ["a", "c", "For 1 of 2: b"]);
+        assert_eq!(collected.shown(2), ["a", "c", "In 1 of 2 cases: b"]);
         assert_eq!(collected.clone().shown(2).len(), 3);
     }
 }

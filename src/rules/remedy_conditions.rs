@@ -358,10 +358,10 @@ mod tests {
             "<-- ws close 1009",
         ),
         (
-            "the WebSocket had been silent for 10 s or more",
+            "the WebSocket had been silent for 2 s or more",
             WS,
-            "ws text 5 -->\n+10s <-- FIN",
-            "ws text 5 -->\n+9s <-- FIN",
+            "ws text 5 -->\n+2s <-- FIN",
+            "ws text 5 -->\n+1s <-- FIN",
         ),
         (
             "the WebSocket had been silent for under 10 s",

@@ -112,7 +112,10 @@ impl Value {
             }
         };
         *text += &match self {
-            Self::Duration(least, most) => range(duration(*least), duration(*most)),
+            Self::Duration(least, most) => match (duration(*least), duration(*most)) {
+                (low, high) if low.starts_with("under ") && low != high => format!("up to {high}"),
+                (low, high) => range(low, high),
+            },
             Self::Bytes(least, most) => range(bytes(*least), bytes(*most)),
             Self::ExactBytes(least, most) if least == most => exact_bytes(*least),
             Self::ExactBytes(least, most) => range(number(*least), exact_bytes(*most)),
@@ -425,7 +428,7 @@ impl Statement {
                 text.push(' ');
             }
             if *cases < all {
-                text += &format!("{} of {}: ", number(*cases), number(all));
+                text += &format!("In {} of {} cases: ", number(*cases), number(all));
             }
             text += &sentence.text(frames);
         }
@@ -505,8 +508,8 @@ mod tests {
         told.absorb(waited("GET", 5, 6).and(safe).and(last));
         assert_eq!(
             told.text(&FrameNames::default()),
-            "The server had the GET or POST request for 5.0 ms and reset it (frame 6). 1 of 3: POST /order must not be. \
-             2 of 3: GET /a may be sent again. Nothing else was lost."
+            "The server had the GET or POST request for 5.0 ms and reset it (frame 6). In 1 of 3 cases: POST /order must \
+             not be. In 2 of 3 cases: GET /a may be sent again. Nothing else was lost."
         );
     }
 
@@ -596,11 +599,14 @@ mod tests {
         let mut both = case().and("It was late.");
         both.absorb(case());
         let text = both.text(&FrameNames::default());
-        assert_eq!(text.happened(), "It was reset. 1 of 2: It was late.");
+        assert_eq!(
+            text.happened(),
+            "It was reset. In 1 of 2 cases: It was late."
+        );
         assert_eq!(text.meaning(), "It may be retried.");
         assert_eq!(
             text,
-            "It was reset. 1 of 2: It was late. It may be retried."
+            "It was reset. In 1 of 2 cases: It was late. It may be retried."
         );
     }
 

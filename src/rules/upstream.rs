@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use super::Finding;
 use super::facts::RuleInput;
-use super::h2::h2_reset_stream;
+use super::h2::{h2_reset_stream, websocket_abnormal_close};
+use super::headline::Headline;
 use super::remedy::Remedy;
 use super::request::client_left_mid_upload;
 use super::response::{client_left_mid_response, reset_mid_response, response_cut_short};
@@ -199,6 +200,11 @@ pub(super) fn is_gateways(rule: &str) -> bool {
     .contains(&rule)
 }
 
+/// Whether findings of this rule are about the WebSocket that both legs of a proxy carry.
+fn is_websocket(rule: &str) -> bool {
+    rule == websocket_abnormal_close::RULE.name
+}
+
 /// Rules on a client that left; behind a proxy the proxy is the client, and leaves as its own client did.
 fn is_leaving(rule: &str) -> bool {
     [
@@ -303,6 +309,7 @@ pub(super) fn join(findings: &mut [Finding], facts: &RuleInput<'_>) {
         let tie = match finding.rule {
             rule if is_passed_on(rule) => tie(findings, effect, facts, true),
             rule if is_leaving(rule) => tie(findings, effect, facts, false),
+            rule if is_websocket(rule) => websocket_tie(findings, effect, facts),
             _ => None,
         };
         let Some(tie) = tie.filter(|it| !follows(findings, it.cause, it.effect)) else {
@@ -312,6 +319,12 @@ pub(super) fn join(findings: &mut [Finding], facts: &RuleInput<'_>) {
         findings[effect].caused_by = Some(findings[tie.cause].id);
         for sentence in said {
             findings[tie.cause].message.say(sentence, facts.frames);
+        }
+        let cause = &mut findings[tie.cause];
+        // Other connections of the finding may have no proxy.
+        let all = tie.times == cause.connections.len();
+        if is_websocket(cause.rule) && all && is_by_proxy(&tie.leg, facts) {
+            cause.summary = Headline::of(&PROXY_CLOSED.into(), facts.frames);
         }
     }
 }
@@ -359,15 +372,23 @@ fn tie(findings: &[Finding], effect: usize, facts: &RuleInput<'_>, behind: bool)
         }
     });
     let legs: Vec<(u32, Leg)> = legs.collect();
-    let fits = |(_, it): &(usize, &Finding)| {
-        it.id != finding.id
-            && match behind {
-                true => it.severity >= Severity::Warning || it.rule == finding.rule,
-                false => is_leaving(it.rule),
-            }
-    };
+    most_tied(findings, effect, &legs, |it| match behind {
+        true => it.severity >= Severity::Warning || it.rule == finding.rule,
+        false => is_leaving(it.rule),
+    })
+}
+
+/// The finding that is about most of these other legs of a finding's connections, if it is about half of them.
+fn most_tied(
+    findings: &[Finding],
+    effect: usize,
+    legs: &[(u32, Leg)],
+    fits: impl Fn(&Finding) -> bool,
+) -> Option<Tie> {
+    let finding = &findings[effect];
     let mut best: Option<Tie> = None;
-    for (cause, it) in findings.iter().enumerate().filter(fits) {
+    let others = findings.iter().enumerate();
+    for (cause, it) in others.filter(|(_, it)| it.id != finding.id && fits(it)) {
         let own = legs
             .iter()
             .filter(|(id, _)| it.connections.binary_search(id).is_ok());
@@ -389,13 +410,51 @@ fn tie(findings: &[Finding], effect: usize, facts: &RuleInput<'_>, behind: bool)
     best
 }
 
+/// What a proxy did to a WebSocket of which it closed both legs.
+const PROXY_CLOSED: &str = "Proxy closed [a WebSocket|# WebSockets] without a Close frame";
+
+/// Whether the proxy closed both of its legs.
+fn is_by_proxy(leg: &Leg, facts: &RuleInput<'_>) -> bool {
+    let by = |id: u32| facts.record(id).map(|it| it.teardown.by);
+    let (served, made) = (by(leg.client.connection), by(leg.upstream.connection));
+    (served, made) == (Some(By::Server), Some(By::Client))
+}
+
+/// The finding about the same WebSocket on the other legs that this one follows from: that of the side that closed, and of
+/// a proxy that closed both legs that of its client.
+fn websocket_tie(findings: &[Finding], effect: usize, facts: &RuleInput<'_>) -> Option<Tie> {
+    let finding = &findings[effect];
+    let legs = finding.connections.iter().filter_map(|id| {
+        let follows = |leg: &&Leg| {
+            let other = if leg.upstream.connection == *id {
+                leg.client
+            } else {
+                leg.upstream
+            };
+            let (own, other) = (facts.record(*id)?, facts.record(other.connection)?);
+            let ends = [own, other].map(|it| it.teardown.at);
+            let at_once = ends[0].since(ends[1]).max(ends[1].since(ends[0])) <= AT_ONCE;
+            let is_effect = match leg.upstream.connection == *id {
+                true => own.teardown.by == By::Client,
+                false => (own.teardown.by, other.teardown.by) == (By::Server, By::Server),
+            };
+            (at_once && is_effect).then_some(other.id)
+        };
+        let own = facts.legs.before_all(*id).iter();
+        let mut own = own.chain(facts.legs.behind_all(*id));
+        own.find_map(|leg| Some((follows(&leg)?, *leg)))
+    });
+    let legs: Vec<(u32, Leg)> = legs.collect();
+    most_tied(findings, effect, &legs, |it| it.rule == finding.rule)
+}
+
 /// What followed, in the words of the cause.
 fn followed(tie: &Tie, effect: &Finding, facts: &RuleInput<'_>) -> Vec<Sentence> {
     let mut told = Vec::new();
     told.extend(first_followed(tie, effect, facts));
     if tie.times > 1 && !told.is_empty() {
         told.push(sentence!(
-            "The same happened {} times in all.",
+            "This happened {} times in all.",
             Value::from(tie.times)
         ));
     }
@@ -406,16 +465,30 @@ fn followed(tie: &Tie, effect: &Finding, facts: &RuleInput<'_>) -> Vec<Sentence>
 fn first_followed(tie: &Tie, effect: &Finding, facts: &RuleInput<'_>) -> Option<Sentence> {
     let client = facts.record(tie.leg.client.connection)?;
     let frames: &FrameNames = facts.frames;
-    if is_leaving(effect.rule) {
-        let made = facts.record(tie.leg.upstream.connection)?;
+    let made = facts.record(tie.leg.upstream.connection)?;
+    let is_upstream = effect.connections.binary_search(&made.id).is_ok();
+    let closed = format!(
+        "{} (#{}, {})",
+        made.server,
+        made.id,
+        frames.name(made.teardown.frame)
+    );
+    if is_websocket(effect.rule) && is_by_proxy(&tie.leg, facts) {
+        return Some(sentence!(
+            "The server is a proxy: at the same time it ended its connection to the server behind it ({}).",
+            format!("#{}, {}", made.id, frames.name(made.teardown.frame))
+        ));
+    }
+    if is_websocket(effect.rule) && !is_upstream {
+        return Some(sentence!(
+            "The proxy then closed the connection of its client {}.",
+            format!("(#{}, {})", client.id, frames.name(client.teardown.frame))
+        ));
+    }
+    if is_leaving(effect.rule) || is_websocket(effect.rule) {
         return Some(sentence!(
             "The proxy then closed its connection to {}.",
-            format!(
-                "{} (#{}, {})",
-                made.server,
-                made.id,
-                frames.name(made.teardown.frame)
-            )
+            closed
         ));
     }
     let (_, exchange, at) = failed(effect.rule, client)?;
@@ -423,13 +496,13 @@ fn first_followed(tie: &Tie, effect: &Finding, facts: &RuleInput<'_>) -> Option<
     let place = format!("(#{}, {})", client.id, frames.name(at.frame));
     Some(match exchange.status().filter(|_| exchange.is_complete()) {
         Some(status) => sentence!(
-            "The client's {} got {} from the proxy {}.",
-            request,
+            "The proxy's own client got {} for {} {}.",
             status.to_string(),
+            request,
             place
         ),
         None => sentence!(
-            "The client's {} got no whole response from the proxy {}.",
+            "The proxy's own client got no whole response to {} {}.",
             request,
             place
         ),
@@ -528,5 +601,51 @@ mod tests {
             own.message
         );
         assert!(own.caused_by.is_some());
+    }
+
+    #[test]
+    fn a_websocket_on_both_legs_is_one_story() {
+        let ws = "[connection=Upgrade upgrade=websocket]";
+        let client = "client 10.0.0.1:40000 server 10.0.0.2:80\n";
+        let behind = "client 10.0.0.2:50000 server 10.0.0.3:9000\n";
+        let told = |end: &str| {
+            let text = format!(
+                "{client}SYN -->\n<-- SYN\nACK -->\nGET /ws {ws} -->\n{behind}SYN -->\n<-- SYN\nACK -->\nGET /ws {ws} -->\n\
+                 <-- 101 {ws}\n{client}<-- 101 {ws}\nws text 5 -->\n{behind}ws text 5 -->\n{end}"
+            );
+            let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+            let mut own = findings
+                .iter()
+                .filter(|it| it.rule == "websocket-abnormal-close");
+            let (one, two) = (own.next().expect("one"), own.next().expect("two"));
+            let (cause, effect) = match one.caused_by {
+                None => (one, two),
+                Some(_) => (two, one),
+            };
+            assert_eq!((cause.caused_by, effect.caused_by), (None, Some(cause.id)));
+            format!("{}. {}", cause.headline(), cause.message)
+        };
+        let by_proxy = told(&format!("{client}+3s <-- FIN\n{behind}FIN -->\n<-- FIN\n"));
+        assert!(
+            by_proxy.starts_with("Proxy closed a WebSocket"),
+            "{by_proxy}"
+        );
+        assert!(by_proxy.contains("behind it (#2, "), "{by_proxy}");
+        let by_server = told(&format!(
+            "{behind}+3s <-- FIN\nFIN -->\n{client}<-- FIN\nFIN -->\n"
+        ));
+        assert!(
+            by_server.starts_with("Server closed a WebSocket"),
+            "{by_server}"
+        );
+        assert!(by_server.contains("of its client (#1, "), "{by_server}");
+        let by_client = told(&format!(
+            "{client}+3s FIN -->\n<-- FIN\n{behind}FIN -->\n<-- FIN\n"
+        ));
+        assert!(
+            by_client.starts_with("Client closed a WebSocket"),
+            "{by_client}"
+        );
+        assert!(by_client.contains("The proxy then closed"), "{by_client}");
     }
 }

@@ -12,7 +12,7 @@ use crate::base::certainty::Certainty;
 use crate::base::escape::{in_backticks, shortened};
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::dialogue::Complaint;
-use crate::protocol::http::{Asked, Exchange, Message};
+use crate::protocol::http::{Asked, Exchange, Message, Method};
 
 /// The caveat of a case on a connection that was not captured whole. Where it was taken makes no difference.
 pub(super) const PARTLY_MISSING: &str =
@@ -147,8 +147,14 @@ pub(super) fn repetition(exchange: &Exchange) -> Sentence {
         Some(asked) => asked.safe,
         None => request.is_some_and(|it| it.method.is_idempotent()),
     };
+    // FastCGI and its like pass on the method of HTTP.
+    let by_method = in_other_words(exchange).is_none_or(|asked| {
+        let words = asked.words.as_ref().map_or(&b""[..], |it| it.as_bytes());
+        let method = words.split(|byte| *byte == b' ').next().unwrap_or_default();
+        Method::from_bytes(method).is_idempotent()
+    });
     match safe {
-        true if in_other_words(exchange).is_none() => sentence!(
+        true if by_method => sentence!(
             "{} is safe to retry: its method is idempotent.",
             named(exchange)
         ),

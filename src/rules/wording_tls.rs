@@ -115,7 +115,7 @@ pub(super) fn describe(facts: &TlsFacts) -> Vec<Sentence> {
     let count = chain.map_or(0, Vec::len);
     match facts.chain_end() {
         Some(ChainEnd::IssuerNotSent) if count == 1 => sentences.push(
-            "The server sent it without its issuer's certificate. Clients that lack that one cannot verify it."
+            "The server did not send the issuer's certificate: a client that does not have it cannot verify the chain."
                 .into(),
         ),
         Some(ChainEnd::Root) => {

@@ -21,8 +21,8 @@ rule! {
     /// # Remedy
     ///
     /// - Capture again with a larger buffer (`tcpdump -B 65536`) and a filter for the hosts in question.
-    /// - Keep only the first bytes of each packet (`-s 256`) if bodies do not matter.
-    /// - Write to a fast disk, or capture on a host that is not busy itself.
+    /// - Or keep only the first bytes of each packet (`-s 256`) if bodies do not matter.
+    /// - Or write to a fast disk, or capture on a host that is not busy itself.
     ///
     /// # Example
     ///

@@ -22,7 +22,7 @@ rule! {
     /// # Remedy
     ///
     /// - Capture on one of the two hosts, or mirror both directions of the port.
-    /// - Check the capture filter: `host X` has both directions, `src host X` has one.
+    /// - Or correct the capture filter: `host X` has both directions, `src host X` has one.
     ///
     /// # Example
     ///
@@ -69,7 +69,7 @@ fn check(_: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
         certainty: Certainty::Likely,
         summary: "Capture shows one direction only".into(),
         message: sentence!(
-            "Of {} only one side was captured, of {} both. Missing responses prove nothing here.",
+            "Only one direction of {} was captured; both directions of {}. Missing responses prove nothing here.",
             Value::count(halves.half.into(), "connection", "connections"),
             halves.whole
         )

@@ -28,9 +28,9 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the server sent no SYN-ACK:* Capture at the server. SYNs that arrive there are dropped by its host: local
-    ///   firewall, full accept queue (`nstat TcpExtListenOverflows`), reverse path filter. SYNs that do not arrive are lost
-    ///   on the way: firewall, security group, route.
+    /// - *If the server sent no SYN-ACK:* Capture at the server as well: SYNs that arrive there are dropped by its host,
+    ///   the others on the way. On the host, look at its firewall, the accept queue (`nstat TcpExtListenOverflows`) and
+    ///   reverse path filtering; on the way at firewalls, security groups and routes.
     /// - *If the server sent a SYN-ACK:* Follow the path from the server back to the client: its route, a firewall that has
     ///   not seen the SYN, a security group, a NAT gateway. Capture at the client: the SYN-ACKs do not arrive, or its own
     ///   firewall drops them.

@@ -32,8 +32,8 @@ rule! {
     ///
     /// - Start the server, or correct address and port. On the server, `ss -ltn` (`netstat -an`) shows what listens, and on
     ///   which address. A program that listens on 127.0.0.1 or ::1 refuses other hosts.
-    /// - Send no traffic before the server is ready, if it happens during a start: use readiness checks, or change the start
-    ///   order of a sidecar proxy.
+    /// - Or, if it happens during a start, send no traffic before the server is ready: use readiness checks, or change the
+    ///   start order of a sidecar proxy.
     /// - Compare with a capture at the server. A SYN that does not arrive was refused by a firewall on the way. A SYN that
     ///   gets a RST although a program listens was refused by the host's own firewall (iptables `REJECT --reject-with
     ///   tcp-reset`).

@@ -23,8 +23,8 @@ rule! {
     /// # Remedy
     ///
     /// - Let the server notice that clients are gone: set TCP keep-alive or an idle timeout on its connections.
-    /// - Let the NAT gateway choose ports at random, and wait before it reuses one.
-    /// - Let firewalls pass acknowledgements on connections that are being opened.
+    /// - Or let the NAT gateway choose ports at random, and wait before it reuses one.
+    /// - Or let firewalls pass acknowledgements on connections that are being opened.
     ///
     /// # Example
     ///

@@ -24,15 +24,14 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the WebSocket had been silent for 10 s or more:* Send a Ping from either side more often than the shortest timer
-    ///   on the way: 60 s for nginx (`proxy_read_timeout`) and for AWS load balancers, 120 s for Cloudflare; every 20 to 30 s
-    ///   is common.
-    /// - *If the WebSocket had been silent for 10 s or more:* Or raise that timer: nginx `proxy_read_timeout` and
-    ///   `proxy_send_timeout`, the load balancer's idle timeout.
-    /// - *If the server closed first:* Look into the server's log at that moment: a program that ends a WebSocket sends a
+    /// - *If the WebSocket had been silent for 2 s or more:* Send a Ping from either side more often than the shortest idle
+    ///   timeout on the way. Every 20 to 30 s is common.
+    /// - *If the WebSocket had been silent for 2 s or more:* Or raise that timeout (nginx `proxy_read_timeout`, HAProxy
+    ///   `timeout tunnel`, the load balancer's idle timeout).
+    /// - *If the server closed first:* Look in the server's log at that moment. A program that ends a WebSocket sends a
     ///   Close (1000, or 1001 when it goes away) and waits for the other's; a process that is killed cannot.
-    /// - *If the client closed first:* Let the client send a Close and wait for the server's before it closes the connection;
-    ///   a killed process cannot. Where the client is a proxy, raise its idle timeout instead.
+    /// - *If the client closed first:* Find out whether the client is a proxy: one closes like this when its idle timeout
+    ///   expires. A program should send a Close, and wait for the server's, before it closes the connection.
     ///
     /// # Tell it by
     ///
@@ -77,7 +76,7 @@ rule! {
     /// # References
     ///
     /// RFC 6455 §5.5.1, §7.1.5, §7.1.6, §7.4.1; RFC 8441 §5.
-    pub(super) RULE: "websocket-abnormal-close", Severity::Warning,
+    pub(in crate::rules) RULE: "websocket-abnormal-close", Severity::Warning,
     "a WebSocket was closed without a Close frame", Check::Connection(check)
 }
 

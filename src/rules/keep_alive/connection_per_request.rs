@@ -23,9 +23,9 @@ rule! {
     ///
     /// - Share one client object among all calls (.NET `IHttpClientFactory` or a static `HttpClient`, Python
     ///   `requests.Session`, one Go `http.Transport`, a Node.js `Agent` with `keepAlive`).
-    /// - Read each response to its end and close it. Otherwise its connection cannot return to the pool.
-    /// - Make the pool as large as the number of calls at once. What does not fit is closed after one use (Go
-    ///   `MaxIdleConnsPerHost` is 2 by default).
+    /// - Also read each response to its end and close it. Otherwise its connection cannot return to the pool.
+    /// - Also make the pool as large as the number of calls at once: what does not fit is closed after one use (Go
+    ///   `MaxIdleConnsPerHost`, 2 by default).
     ///
     /// # Example
     ///

@@ -23,10 +23,10 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Find both places that add the field, and remove at least one. Often keep-alive is switched off and a custom header
-    ///   `Connection: close` is set too (nginx `keepalive_timeout 0` with `add_header`; IIS HTTP keep-alives with a custom
-    ///   header).
-    /// - Remove both and switch keep-alive on again, unless connections are meant to serve one request.
+    /// - Find both places that add the field and remove both, so that connections carry many requests. Often keep-alive is
+    ///   switched off and a custom header `Connection: close` is set too (nginx `keepalive_timeout 0` with `add_header`;
+    ///   IIS HTTP keep-alives with a custom header).
+    /// - Or, if each connection is meant to serve one request, remove one of the two.
     ///
     /// # Example
     ///
@@ -161,7 +161,9 @@ fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> 
             Value::count(count, "such message", "such messages")
         ));
     }
-    told.mean("The options agree, so nothing was lost. But two places add the field.");
+    told.mean(
+        "Both say the same, so nothing was lost. But two programs or settings add the field.",
+    );
     if let Some(price) = price {
         told.mean(price);
     }

@@ -29,8 +29,8 @@ rule! {
     ///
     /// - Set a TCP keep-alive time below half of the measured idle time (Linux waits 7200 s by default), or send pings in
     ///   the application. Devices on the way keep a connection that is in use.
-    /// - Let pools drop connections that were idle for longer than that.
-    /// - Let the sender notice sooner: set `TCP_USER_TIMEOUT` or a request timeout.
+    /// - Or let pools drop connections that were idle for longer than that.
+    /// - Also let the sender notice sooner: set `TCP_USER_TIMEOUT` or a request timeout.
     /// - Compare the idle time with the limits of the devices on the way. Load balancers, NAT gateways and firewalls forget
     ///   a connection after 4 minutes to an hour.
     ///

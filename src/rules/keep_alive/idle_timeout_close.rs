@@ -282,7 +282,7 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
     } else if let Some(default) = measured_time::idle(connection, pause.time, pause.who) {
         default
     } else if let Some(round) = round(&pause) {
-        sentence!("{}.", round)
+        sentence!("{}: probably a configured timeout.", round)
     } else if pause.unread
         && pause
             .time

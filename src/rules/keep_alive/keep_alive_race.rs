@@ -39,9 +39,10 @@ rule! {
     /// - Make the client's idle timeout shorter than the server's (.NET `MaxServicePointIdleTime` or
     ///   `PooledConnectionIdleTimeout`, Node.js `keepAliveTimeout` of the agent, the pool's `idleTimeout`, nginx's upstream
     ///   `keepalive_timeout`). A clear margin is enough.
-    /// - Or make the server's longer than any in front (Node.js `server.keepAliveTimeout` and `headersTimeout` above
-    ///   60 s behind an AWS ALB, gunicorn `--keep-alive`, Kestrel `KeepAliveTimeout`).
-    /// - Let the client retry idempotent requests on a new connection (RFC 9112 §9.3.1).
+    /// - Or make the server's idle timeout longer than that of every client and proxy in front (Node.js
+    ///   `server.keepAliveTimeout` and `headersTimeout`, gunicorn `--keep-alive`, Kestrel `KeepAliveTimeout`). Behind an
+    ///   AWS ALB that is above 60 s, unless it is set otherwise.
+    /// - Also let the client retry idempotent requests on a new connection (RFC 9112 §9.3.1).
     ///
     /// # Tell it by
     ///
@@ -216,7 +217,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let idle = idle_until_close(connection, ending);
     let mut message = Statement::from(match idle {
         Some(idle) => sentence!(
-            "The server {} the connection ({}) when it had been idle for {}.",
+            "The server {} the connection ({}) after it had been idle for {}.",
             closed(word),
             word,
             idle
@@ -232,17 +233,19 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     }
     message.say(match sent.first.time >= close.time {
         true => sentence!(
-            "The client sent a {} {} after that.",
+            "The client sent its next {} {} after the {}.",
             &what,
-            sent.first.time.since(close.time)
+            sent.first.time.since(close.time),
+            word
         ),
         false => sentence!(
-            "The client had sent a {} {} before that.",
+            "The client's next {} was already on its way: it was captured {} before the {}.",
             &what,
-            close.time.since(sent.first.time)
+            close.time.since(sent.first.time),
+            word
         ),
     });
-    message.say("The two crossed on the way, and no response came.");
+    message.say("The two crossed, and no response came.");
     tell(
         &RULE,
         Severity::Error,

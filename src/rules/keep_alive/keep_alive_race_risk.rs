@@ -26,7 +26,7 @@ rule! {
     /// # Remedy
     ///
     /// - Set the client's idle timeout a second or more below the server's (`MaxServicePointIdleTime`,
-    ///   `PooledConnectionIdleTimeout`, `keepAliveTimeout` of the pool). The finding gives both times as measured.
+    ///   `PooledConnectionIdleTimeout`, `keepAliveTimeout` of the pool).
     /// - Or raise the server's keep-alive timeout above the client's.
     ///
     /// # Example
@@ -153,11 +153,10 @@ fn story(
             timer.median
         ),
         message: Statement::from(sentence!(
-            "The server closes connections after {} of idle time ({}, from {} to {}).",
+            "The server closes connections after {} of idle time ({}, after {}).",
             timer.median,
             Value::count(timer.count as u64, "close", "closes"),
-            timer.range.0,
-            timer.range.1
+            Value::Duration(timer.range.0, timer.range.1)
         ))
         .and(sentence!(
             "The client reused {} after up to {} of idle time.",

@@ -27,7 +27,7 @@ rule! {
     /// - Find what refuses keep-alive. Keep-alive may be off in the server (IIS "HTTP Keep-Alives", Apache `KeepAlive Off`, nginx
     ///   `keepalive_timeout 0`). Or an application adds the header `Connection: close`, or a proxy uses HTTP/1.0 to its
     ///   backend.
-    /// - Switch keep-alive on there, and make the server's idle timeout longer than the client's.
+    /// - Then switch keep-alive on there, and make the server's idle timeout longer than the client's.
     ///
     /// # Example
     ///

@@ -26,8 +26,8 @@ rule! {
     /// # Remedy
     ///
     /// - Let the client obey `Connection: close` in the last response, and retry idempotent requests that were outstanding.
-    /// - Raise the limit if connections are opened often (nginx `keepalive_requests`, Apache `MaxKeepAliveRequests`, Tomcat
-    ///   `maxKeepAliveRequests`).
+    /// - Or, if connections are opened often, raise the limit (nginx `keepalive_requests`, Apache `MaxKeepAliveRequests`,
+    ///   Tomcat `maxKeepAliveRequests`).
     ///
     /// # Example
     ///

@@ -26,7 +26,7 @@ rule! {
     ///
     /// - Let the pool check a connection before it hands it out (Apache HttpClient `validateAfterInactivity`), or remove it
     ///   at the end of the stream. OkHttp and urllib3 check; upgrade a client library that does neither.
-    /// - Make the client's idle timeout shorter than the server's.
+    /// - Or make the client's idle timeout shorter than the server's.
     ///
     /// # Tell it by
     ///
@@ -110,7 +110,7 @@ fn unread(connection: &Connection, known: FrameRef, lost: &LostData) -> Verdict 
     let close = connection.fin[Who::Server as usize];
     let sent = lost.sent;
     let message = sentence!(
-        "The server closed the connection. The client sent {} {} after its own system had acknowledged that. The server's host \
+        "The server closed the connection. The client sent {} {} after its own system had acknowledged the close. The server's host \
          answered with a RST.",
         Value::bytes(sent.bytes),
         sent.since.time.since(known.time)
@@ -149,7 +149,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         None => sentence!("The server closed the connection."),
     });
     message.say(sentence!(
-        "The client sent a {} {} after its own system had acknowledged that. No response came.",
+        "The client sent a {} {} after its own system had acknowledged the close. No response came.",
         &what,
         knew.unwrap_or_default()
     ));

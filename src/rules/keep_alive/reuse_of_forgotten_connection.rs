@@ -33,7 +33,7 @@ rule! {
     /// - *If the lost data came after an idle time of under 30 s:* Look for a restart or a crash of the server at that time,
     ///   and of any device on the way.
     /// - Capture at the server as well: if the RST is not in that capture, something on the way sent it.
-    /// - *If the request may be repeated:* Let the client retry it on a new connection (RFC 9112 §9.3.1).
+    /// - *If the request may be repeated:* Also let the client retry it on a new connection (RFC 9112 §9.3.1).
     ///
     /// # Tell it by
     ///

@@ -25,7 +25,8 @@ rule! {
     ///
     /// - Use each connection for many requests. What prevents that is mostly a finding of its own.
     /// - Confirm it at the client: `ss -s` or `netstat -an` while it happens, and the error in its log.
-    /// - Widen the range (`net.ipv4.ip_local_port_range`, `netsh int ipv4 set dynamicport tcp`), or let the server close first.
+    /// - Or widen the range (`net.ipv4.ip_local_port_range`, `netsh int ipv4 set dynamicport tcp`), or let the server close
+    ///   first.
     ///
     /// # Tell it by
     ///

@@ -24,8 +24,8 @@ rule! {
     ///
     /// - Keep connections: share one client object, make its pool large enough, read responses to their end, and do not send
     ///   `Connection: close`.
-    /// - Where a connection must serve one request only, let the server close first, as HTTP servers do after a response with
-    ///   `Connection: close`.
+    /// - Or, where a connection must serve one request only, let the server close first, as HTTP servers do after a
+    ///   response with `Connection: close`.
     ///
     /// # Tell it by
     ///

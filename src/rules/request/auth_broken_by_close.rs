@@ -23,7 +23,8 @@ rule! {
     /// # Remedy
     ///
     /// - Switch keep-alive on, at the server and at every proxy in front of it. A challenge must not say `Connection: close`.
-    /// - Let proxies and load balancers tie one client connection to one server connection (NTLM affinity). Or use a scheme that does not need it (Kerberos in one leg, tokens).
+    /// - Also let proxies and load balancers tie one client connection to one server connection (NTLM affinity). Or use a
+    ///   scheme that does not need it (Kerberos in one leg, tokens).
     ///
     /// # Tell it by
     ///

@@ -135,7 +135,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             word
         ),
         false => sentence!(
-            "The client closed with a {} while it was sending {}, {} after its last bytes.",
+            "The client closed with a {} while it was sending {}, {} after the last bytes it sent.",
             word,
             name,
             quiet

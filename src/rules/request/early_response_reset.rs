@@ -27,11 +27,12 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the server had answered before:* Let the server read on after an early response (nginx `lingering_close on`,
-    ///   Tomcat `maxSwallowSize`, Apache's linger), or raise the limit that the request hit (`client_max_body_size`,
-    ///   `maxRequestBodySize`).
-    /// - Let the client ask first, with `Expect: 100-continue`, before it sends a large body.
-    /// - *If the server had answered before:* Let the client look for a response when a write fails: it is often there.
+    /// - *If the server had answered before:* Raise the limit that the request hit (nginx `client_max_body_size`, Kestrel
+    ///   `MaxRequestBodySize`), or let the server read on after an early response (nginx `lingering_close on`, Tomcat
+    ///   `maxSwallowSize`).
+    /// - Or let the client ask first, with `Expect: 100-continue`, before it sends a large body.
+    /// - *If the server had answered before:* Also let the client look for a response when a write fails: it is often
+    ///   there.
     /// - *If the server had not answered:* Look in the server's log at the time of the RST: a limit of size or time, a crash,
     ///   a killed worker.
     ///

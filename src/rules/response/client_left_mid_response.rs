@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::analysis::connection::{CloseEvent, Connection, Who};
 use crate::base::certainty::Certainty;
+use crate::base::format::whole_seconds;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
@@ -31,8 +32,8 @@ rule! {
     ///   timeout. Raise it for the whole response, or send the response faster.
     /// - *If the client's window had gone to zero:* Let the client read what comes, or close as soon as it has what it needs:
     ///   it kept the server waiting.
-    /// - Let the server notice that the client has closed (ASP.NET `Response.IsClientConnected`) and log it quietly: it is not
-    ///   an error of the server.
+    /// - Let the server notice that the client has closed (`Response.IsClientConnected`, `HttpContext.RequestAborted`, a
+    ///   request's context in Go) and log it quietly: it is not an error of the server.
     /// - Look for a place in the client that closes without reading to the end. Let it read the body, or cancel it on
     ///   purpose.
     ///
@@ -191,7 +192,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             Some(seconds) => sentence!(
                 "The server had sent nothing for {} before. {} is a round number: probably a configured timeout.",
                 quiet,
-                Duration::from_secs(seconds)
+                whole_seconds(seconds)
             ),
             None => sentence!("The server had sent nothing for {} before.", quiet),
         }

@@ -28,8 +28,9 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Look in the server's log at the time of the RST: an error while writing, a killed worker, a send timeout.
-    /// - Find out whether a proxy sent the RST. It may only pass on what happened on its connection to the server behind it.
+    /// - Look in the server's log at the time of the RST for an error while writing, a killed worker or a send timeout.
+    /// - Find out whether a proxy sent the RST, and look at its connection to the server behind it: the fault may lie
+    ///   there.
     /// - *If the client's window had gone to zero:* Let the client read faster, or raise the server's send timeout (nginx
     ///   `send_timeout`).
     ///

@@ -23,8 +23,8 @@ rule! {
     /// # Remedy
     ///
     /// - Compare the client's timeout with the time that the server needs, and correct the one that is wrong.
-    /// - Let the server notice that the client has closed (ASP.NET `Response.IsClientConnected`, `RequestAborted`, Node.js
-    ///   `req.on('close')`) and log it quietly: no user is waiting.
+    /// - Let the server notice that the client has closed (`Response.IsClientConnected`, `HttpContext.RequestAborted`, a
+    ///   request's context in Go) and log it quietly: no user is waiting.
     /// - Look for a probe or a warm-up job that sends requests without reading the responses, and let it read them.
     ///
     /// # Tell it by

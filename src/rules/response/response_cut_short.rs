@@ -28,10 +28,10 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Look in the server's log at the time of the FIN for an error while writing the response. The status had been sent,
-    ///   so the failure shows nowhere else.
-    /// - Find out whether a proxy sent the FIN, and look at its connection to the server behind it. Limits of time and size
-    ///   cut there (nginx `proxy_read_timeout`, `proxy_max_temp_file_size`).
+    /// - Look in the server's log at the time of the FIN for an error while writing the response. The status had already
+    ///   been sent, so only a log shows the error.
+    /// - Find out whether a proxy sent the FIN, and look at its connection to the server behind it. A timeout or size limit
+    ///   of the proxy also ends responses like this (nginx `proxy_read_timeout`, HAProxy `timeout server`).
     /// - *If the close came within 1 s of the last bytes and the response announced its length:* Compare several cases. The
     ///   same number of missing bytes each time means a wrong `Content-Length`, as one counted before compression or a
     ///   rewrite.

@@ -23,7 +23,7 @@ rule! {
     ///
     /// - Let the server send `Content-Length` or `Transfer-Encoding: chunked`, so that the end of the body does not depend on
     ///   the end of the connection.
-    /// - Let the server close with a FIN: read what the client sent before closing, and do not use `SO_LINGER` 0.
+    /// - Or let the server close with a FIN: read what the client sent before closing, and do not use `SO_LINGER` 0.
     ///
     /// # Tell it by
     ///

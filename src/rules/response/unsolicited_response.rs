@@ -23,7 +23,7 @@ rule! {
     ///
     /// - Let the server close idle connections without a response (HAProxy `option http-ignore-probes`, `errorfile 408
     ///   /dev/null`).
-    /// - Make the client's idle timeout shorter than the server's, so that the client closes first.
+    /// - Or make the client's idle timeout shorter than the server's, so that the client closes first.
     ///
     /// # Tell it by
     ///

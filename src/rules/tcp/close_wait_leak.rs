@@ -27,7 +27,7 @@ rule! {
     ///
     /// - Close the connection on every path of the program that got the end of the stream (`finally`, `using`, `defer`).
     ///   Read response bodies to their end. The last request on these connections shows where to look.
-    /// - Set an idle timeout on the side that leaks, so that forgotten connections are closed.
+    /// - Also set an idle timeout on the side that leaks, so that forgotten connections are closed.
     ///
     /// # Tell it by
     ///

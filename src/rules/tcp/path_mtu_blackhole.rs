@@ -25,8 +25,8 @@ rule! {
     ///
     /// - Clamp the maximum segment size at the tunnel's router (`--clamp-mss-to-pmtu`), or lower the MTU of the sending
     ///   host's interface.
-    /// - Let ICMP type 3 code 4 (IPv6: type 2) through all firewalls on the way.
-    /// - Set `net.ipv4.tcp_mtu_probing` at the sender, so that it finds a size itself.
+    /// - Or let ICMP type 3 code 4 (IPv6: type 2) through all firewalls on the way.
+    /// - Or set `net.ipv4.tcp_mtu_probing` at the sender, so that it finds a size itself.
     ///
     /// # Tell it by
     ///

@@ -31,7 +31,7 @@ rule! {
     ///
     /// - Let the server close in steps: send its FIN, read on for a while, then close (nginx `lingering_close`). Do not use
     ///   `SO_LINGER` 0.
-    /// - Let the client send nothing after its request: no additional line end after a body (RFC 9112 §2.2).
+    /// - Or let the client send nothing after its request: no additional line end after a body (RFC 9112 §2.2).
     ///
     /// # Example
     ///

@@ -31,7 +31,7 @@ rule! {
     /// # Remedy
     ///
     /// - Find out what happened to the other host, and to the path to it, at the moment of its last segment.
-    /// - Let the sender notice sooner: set a request timeout or `TCP_USER_TIMEOUT`.
+    /// - Also let the sender notice sooner: set a request timeout or `TCP_USER_TIMEOUT`.
     ///
     /// # Tell it by
     ///

@@ -28,7 +28,7 @@ rule! {
     /// - *If the certificate was not valid yet:* Compare the clocks of the client and of the authority that issued it.
     /// - *If the certificate is hidden:* Look at the dates that the server sends (`openssl s_client -connect
     ///   HOST:PORT`), and compare the client's clock.
-    /// - Watch the date of what the server sends, not of the file.
+    /// - Also watch the date of what the server sends, not of the file.
     ///
     /// # Tell it by
     ///
@@ -86,7 +86,7 @@ fn check(connection: &Connection) -> Verdict {
     if failed.is_none() && (outdated.is_none() || failure(connection).is_some()) {
         return not_yet(connection);
     }
-    let hidden = || "Its dates are hidden: the client's alert says so.".into();
+    let hidden = || "The capture does not show its dates: the client's alert says so.".into();
     let what = dates(facts).unwrap_or_else(hidden);
     let (severity, message) = match &failed {
         Some(_) => (

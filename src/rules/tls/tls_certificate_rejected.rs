@@ -20,15 +20,15 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the issuer of the certificate was not sent:* Send the whole chain: the server's certificate and every
-    ///   intermediate one (nginx `ssl_certificate` with both in one file), without the root.
+    /// - *If the issuer of the certificate was not sent:* Let the server send its certificate and every intermediate one,
+    ///   without the root (nginx `ssl_certificate`, HAProxy `crt`).
     /// - *If the certificate signs itself:* Replace the certificate that signs itself by one of an authority, or put it into
     ///   the trust store of the program that fails; never turn verification off.
     /// - *If the certificate cannot be parsed:* Replace the certificate: its encoding (DER) is broken. `openssl x509 -in FILE
     ///   -text` must be able to read it.
     /// - *If the alert was certificate_revoked:* Renew the certificate: its authority has revoked it.
-    /// - *If the certificate is not known to sign itself:* Add a private CA to the trust store of the failing program. Java,
-    ///   Python, Node and the system each have one.
+    /// - *If the certificate is not known to sign itself:* Also, for a private CA, add its root certificate to the trust
+    ///   store of the failing program. Java, Python, Node.js and the system each have one.
     /// - *If the certificate is hidden:* Capture with a key log to read the certificate, or look at it with `openssl s_client
     ///   -connect HOST:PORT -showcerts`.
     ///
@@ -87,7 +87,7 @@ fn check(connection: &Connection) -> Verdict {
         Some(44) => "The client refused the server's certificate: it was revoked.",
         Some(43) => "The client refused the server's certificate: it does not support its kind.",
         Some(42) => {
-            "The client refused the server's certificate with bad_certificate, which many libraries say of any fault."
+            "The client refused the server's certificate with bad_certificate, which many libraries send for any fault."
         }
         Some(_) => "The client refused the server's certificate; the alert does not say why.",
         None => {
@@ -134,12 +134,12 @@ mod tests {
         );
         let alone = found("name=a");
         assert!(
-            alone.message.contains("without its issuer"),
+            alone.message.contains("did not send the issuer"),
             "{}",
             alone.message
         );
         assert!(
-            alone.remedies[0].contains("whole chain"),
+            alone.remedies[0].contains("every intermediate one"),
             "{:?}",
             alone.remedies
         );

@@ -25,7 +25,7 @@ rule! {
     ///
     /// - Give the client its certificate and the key to it, and the rights to read both.
     /// - Compare the authorities that the server names in its request with the issuer of the client's certificate.
-    /// - Turn the demand off where no certificate was meant to be needed (`ssl_verify_client`, `SSLVerifyClient`,
+    /// - Or turn the demand off where no certificate was meant to be needed (`ssl_verify_client`, `SSLVerifyClient`,
     ///   `clientAuth`).
     ///
     /// # Tell it by

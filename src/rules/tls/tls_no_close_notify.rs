@@ -29,7 +29,7 @@ rule! {
     ///
     /// - Let the server shut TLS down before it closes (`SSL_shutdown`, `SslStream.ShutdownAsync`, `tls.Conn.CloseWrite`): some
     ///   clients report an error otherwise.
-    /// - Announce the length of responses, or send them chunked.
+    /// - Or announce the length of responses, or send them chunked.
     /// - Look into the server's log at that time: a killed server leaves the same sign.
     ///
     /// # Tell it by

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
+use crate::base::format::whole_seconds;
 use crate::base::frame_ref::FrameRef;
 use crate::knowledge::service_name;
 use crate::protocol::http::{ErrorCode, Party};
@@ -43,7 +44,8 @@ rule! {
     /// - Compare the wait with the time that the server needs for this request. Raise the client's timeout, or make the
     ///   request faster.
     /// - Where services call one another, let each time out sooner than its own caller.
-    /// - Let the server stop working when the client has closed (ASP.NET `RequestAborted`, `Response.IsClientConnected`).
+    /// - Let the server stop working when the client has closed (`Response.IsClientConnected`,
+    ///   `HttpContext.RequestAborted`, a request's context in Go).
     ///
     /// # Tell it by
     ///
@@ -318,7 +320,7 @@ fn round(time: Duration, browser: bool) -> Option<Sentence> {
     }
     Some(sentence!(
         "{} is a round number: probably a configured timeout.",
-        Duration::from_secs(seconds)
+        whole_seconds(seconds)
     ))
 }
 

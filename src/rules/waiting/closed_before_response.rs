@@ -26,16 +26,15 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Look in the server's log at the time of the FIN: for a crash, a killed worker, or a handler that returned without
-    ///   writing.
-    /// - *If the wait was under 50 ms:* Look for what refuses such a request. It may be a rule of the server or of a proxy in
-    ///   front of it (nginx `return 444`), or a crash on this request; no timeout expired.
+    /// - Look in the server's log at the time of the FIN for a crash, a killed process, or code that closes without
+    ///   responding.
+    /// - *If the wait was under 50 ms:* Look for what refuses such a request: a rule of the server or of a proxy in front
+    ///   of it (nginx `return 444`, HAProxy `silent-drop`), or a crash. No timeout expired.
     /// - *If the wait was 1 s or more:* Compare the wait with the server's timeouts (ASP.NET `executionTimeout`, gunicorn
     ///   `--timeout`). Raise the timeout above the longest call, or make the call shorter.
     /// - *If a response before had announced the close:* Let the client retry the pipelined requests on a new connection. Let
     ///   it not pipeline past the server's limit of requests (Apache `MaxKeepAliveRequests`, nginx `keepalive_requests`).
-    /// - *If the wait was under 50 ms:* Let a server that refuses on purpose say so with a status (nginx: `return 403`
-    ///   instead of `444`).
+    /// - *If the wait was under 50 ms:* Let a server that refuses on purpose say so with a status, such as 403.
     ///
     /// # Tell it by
     ///
@@ -198,14 +197,13 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     };
     let message = match is_open_ended(exchange) {
         false => sentence!(
-            "The server's system received the whole {} and closed the connection {} after its last byte. It sent no byte of the \
-             response.",
+            "The server's system received the whole {} and closed the connection {} after it. It sent no byte of the response.",
             &what,
             time
         ),
         true => sentence!(
-            "The server received what was sent of the {} and closed the connection {} after its last byte. It sent no \
-             byte of the response.",
+            "The server received what was sent of the {} and closed the connection {} after that. It sent no byte of the \
+             response.",
             &what,
             time
         ),

@@ -34,7 +34,7 @@ rule! {
     ///   have waited for a connection.
     /// - Raise the client's limit (.NET Framework `ServicePointManager.DefaultConnectionLimit`, `MaxConnectionsPerServer`,
     ///   the size of the pool).
-    /// - Make the slow calls fewer or shorter. Close each response, which frees its connection.
+    /// - Or make the slow calls fewer or shorter. Close each response, which frees its connection.
     ///
     /// # Tell it by
     ///

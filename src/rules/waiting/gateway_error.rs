@@ -26,7 +26,7 @@ rule! {
     /// # Remedy
     ///
     /// - *If the server is not named:* Look in the gateway's log at this time: it names the server behind it and what that
-    ///   server did (HAProxy: the termination state, `SC` for no connection, `SH` for no response).
+    ///   server did.
     /// - Capture between the gateway and the server behind it at the same time, on all interfaces of the gateway's host. A
     ///   refusal, a FIN or a RST before the response shows there.
     /// - *If the status was 502 and the answer came in under 1 s:* Compare the idle timeout of the server behind the gateway
@@ -119,7 +119,9 @@ fn check(connection: &Connection) -> Verdict {
     };
     let mut message = Statement::from(answered(exchange, who, status));
     match author {
-        Author::Gateway(_, meaning) => message.say(sentence!("From this gateway, that means: {}.", meaning)),
+        Author::Gateway(product, meaning) => {
+            message.say(sentence!("This status from {} means: {}.", product.title, meaning));
+        }
         Author::Presumed(_) | Author::Unknown => message.say(
             "A gateway sends this status when the server behind it gives no usable response. The text of the body \
              names no gateway.",
@@ -173,7 +175,7 @@ pub(in crate::rules) fn shown(
 pub(in crate::rules) fn answered(exchange: &Exchange, who: &'static str, status: u16) -> Sentence {
     match exchange.waited() {
         Some(waited) => sentence!(
-            "{} responded with {} to {}, {} after its last byte.",
+            "{} responded with {} to {} after {}.",
             who,
             status.to_string(),
             named(exchange),
@@ -204,7 +206,9 @@ mod tests {
         );
         let told = told.expect("found");
         assert!(
-            told.starts_with("nginx responded with 502 to `POST /a`, 3.0 ms after"),
+            told.starts_with(
+                "nginx responded with 502 to `POST /a` after 3.0 ms. This status from nginx means"
+            ),
             "{told}"
         );
         assert!(

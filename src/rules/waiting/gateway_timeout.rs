@@ -27,7 +27,7 @@ rule! {
     /// # Remedy
     ///
     /// - *If the answer came after 1 s or more:* Raise the gateway's timeout above the longest call (nginx
-    ///   `proxy_read_timeout`, HAProxy `timeout server`, ALB idle timeout), or make the call shorter.
+    ///   `proxy_read_timeout`, HAProxy `timeout server`, ALB `idle_timeout.timeout_seconds`), or make the call shorter.
     /// - *If the answer came in under 1 s:* Look in the gateway's log: it may not have reached the server behind it at all.
     /// - Capture between the gateway and the server behind it at the same time. That shows whether the server received the
     ///   request, and what it did with it.

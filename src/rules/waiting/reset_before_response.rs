@@ -29,11 +29,12 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the wait was under 50 ms:* Look for what refuses such a request: a server or firewall rule (nginx `return 444`
-    ///   with `reset_timedout_connection`, a deny list), or a crash. No timeout expired.
-    /// - *If the wait was 1 s or more:* Compare the wait with the server's timeouts (gunicorn `--timeout`, 30 s by default).
-    ///   Raise the timeout above the longest call, or make the call shorter.
-    /// - Look in the server's log and the system log at the time of the RST: for a crash, an out-of-memory kill, a restart.
+    /// - *If the wait was under 50 ms:* Look for what refuses such a request: a rule of the server or of a firewall (a deny
+    ///   list, nginx `return 444` with `reset_timedout_connection`), or a crash. No timeout expired.
+    /// - *If the wait was 1 s or more:* Compare the wait with the server's timeouts (gunicorn `--timeout`, IIS
+    ///   `executionTimeout`). Raise the timeout above the longest call, or make the call shorter.
+    /// - Look in the server's log and the system log at the time of the RST for a crash, an out-of-memory kill or a
+    ///   restart.
     /// - Find out whether the server resets on purpose (`SO_LINGER` 0, nginx `reset_timedout_connection`). Let it respond
     ///   with a status, or close with a FIN, instead.
     ///
@@ -195,14 +196,13 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     let open_ended = is_open_ended(exchange);
     let mut message = Statement::from(match open_ended {
         false => sentence!(
-            "The server's system received the whole {} and reset the connection {} after its last byte. It sent no byte of the \
-             response.",
+            "The server's system received the whole {} and reset the connection {} after it. It sent no byte of the response.",
             &asked,
             waited
         ),
         true => sentence!(
-            "The server received what was sent of the {} and reset the connection {} after its last byte. It sent no \
-             byte of the response.",
+            "The server received what was sent of the {} and reset the connection {} after that. It sent no byte of the \
+             response.",
             &asked,
             waited
         ),

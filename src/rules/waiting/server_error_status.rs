@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(
             told.as_deref(),
             Some(
-                "The server responded with 500 to `GET /a`, 2.50 s after its last byte. 1 more request on this \
+                "The server responded with 500 to `GET /a` after 2.50 s. 1 more request on this \
                  connection got a response like this."
             )
         );

@@ -30,8 +30,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Find the timeout with the measured value, and raise it above the longest call (ASP.NET `executionTimeout`, 90 or 110
-    ///   s; gunicorn `--timeout`, 30 s; nginx `proxy_read_timeout`, 60 s).
+    /// - Find the timeout with the measured value, and raise it above the longest call (ASP.NET `executionTimeout`,
+    ///   gunicorn `--timeout`, nginx `proxy_read_timeout`).
     /// - Or make the call shorter. Or respond at once, and let the client ask for the result later.
     /// - *If the status was 408:* Find out why the client takes so long to send its request.
     ///
