@@ -30,7 +30,7 @@ pub(super) fn of(told: &Explanation) -> Advice {
         (true, true) => ", on the gateway's host, towards the server behind it:",
         (true, false) => ", on the gateway's host. SERVER is the one behind it:",
         (false, true) => ", on the host of the program that logged this:",
-        (false, false) => ", on the host that logged this. Put in SERVER and PORT:",
+        (false, false) => ", on the host that logged this. Replace SERVER and PORT:",
     };
     Advice {
         place: place.to_owned(),

@@ -398,10 +398,9 @@ fn write_capture(advice: &Advice, sheet: &mut dyn Sheet) -> io::Result<()> {
             .plain(&*advice.place),
     )?;
     command(&advice.tcpdump, sheet)?;
-    sheet.paragraph(
-        &"Or wait, and keep packets only when it happens. Then find the connection:".into(),
-    )?;
+    sheet.paragraph(&"Or let hangup wait, and keep packets only when it happens:".into())?;
     command(&advice.live, sheet)?;
+    sheet.paragraph(&"Then find the connection:".into())?;
     command(&advice.find, sheet)
 }
 
@@ -410,9 +409,7 @@ fn write_not_known(told: &Explanation, near: &[&str], sheet: &mut dyn Sheet) -> 
         Some(program) => {
             format!("Not known: the text names {program}, and none of its known messages is in it.")
         }
-        None => {
-            "Not known: this is no rule, no code, and none of the known error texts.".to_owned()
-        }
+        None => "Not known: this is no rule, no code and no known error text.".to_owned(),
     };
     sheet.paragraph(&StyledLine::default().strong(known))?;
     if !near.is_empty() {
@@ -509,7 +506,7 @@ mod tests {
         says("UC", &["Envoy response flag UC", "keep-alive-race"]);
         says(
             "HTTP 525",
-            &["the TLS handshake with the origin failed (presumed)"],
+            &["the TLS handshake with the origin failed (Cloudflare, presumed)"],
         );
         says(
             "ORA-12543",

@@ -5,13 +5,14 @@ use super::sheet::Sheet;
 use crate::base::format::capitalised;
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::io;
 
 use hashbrown::HashMap;
 
 use super::finding_order::{FindingSection, ranges, sections};
-use super::ladder_figure::{LadderOptions, REPORT_ROWS, drawn};
+use super::ladder_figure::{LadderOptions, REPORT_ROWS, drawn, legend};
 use super::log_lines;
 use super::remedy_words::{LONG, short};
 use super::rich_text::{RichTable, StyledLine, Tone};
@@ -27,14 +28,14 @@ use crate::protocol::http::{Exchange, SharedText};
 use crate::report::snapshot::Snapshot;
 use crate::report::wording::connection;
 use crate::rules::log_errors::{self, filled};
-use crate::rules::{Finding, Message, Severity};
+use crate::rules::{Finding, Message, Severity, standing_first};
 
 /// Number ranges of connections, and other hosts, that are listed.
 const MORE: usize = 8;
 /// Microseconds below which no wait is shown as the worst.
 const WORTH_TELLING: u64 = 100_000;
-/// Frames listed for each effect of a cause.
-const EFFECT_FRAMES: usize = 2;
+/// Frames listed for a note.
+const NOTE_FRAMES: usize = 2;
 /// Remedies listed, each in short: the likeliest come first, and the rule's page has the rest.
 const REMEDIES: usize = 2;
 /// Sections from which on a table lists them.
@@ -117,6 +118,7 @@ pub(super) fn write(
         harmful: &harmful,
         shown: RefCell::default(),
         logged: RefCell::default(),
+        marks: RefCell::default(),
     };
     if harmful.len() >= TABLE {
         sheet.heading("Findings")?;
@@ -152,6 +154,8 @@ struct FindingWriter<'v, 'a> {
     shown: RefCell<BTreeSet<u32>>,
     /// Connections whose logs are.
     logged: RefCell<BTreeSet<u32>>,
+    /// Marks of ladders that the page has explained.
+    marks: RefCell<BTreeSet<Severity>>,
 }
 
 impl FindingWriter<'_, '_> {
@@ -165,26 +169,21 @@ impl FindingWriter<'_, '_> {
         let cause = section.cause();
         let is_note = section.severity() < Severity::Warning;
         sheet.entry(&headline(number, section))?;
-        let frames = &self.view.snapshot.frames;
-        let message = |nth| section.message(nth, frames);
-        sheet.detail("", &happened(cause, &message(0)).into())?;
-        for (nth, effect) in section.parts.iter().enumerate().skip(1) {
+        let message = section.message(0, &self.view.snapshot.frames);
+        sheet.detail("", &happened(cause, &message).into())?;
+        for effect in section.effects() {
+            let place = match cause.connections == effect.connections {
+                true => String::new(),
+                false => format!(" ({})", ranges(&effect.connections, MORE)),
+            };
             let line = StyledLine::default()
                 .plain(hedge(effect))
-                .strong(effect.headline());
-            let line = match is_apart(cause, effect) {
-                true => line.plain(format!(". {} ", message(nth).happened())),
-                false => line.plain(" "),
-            };
+                .strong(effect.headline())
+                .plain(format!("{place} "));
             sheet.detail("Also", &line.faint(format!("[{}]", effect.rule)))?;
         }
-        let parts = section.parts.iter().enumerate();
-        let mut meanings: Vec<String> = parts
-            .filter(|(_, it)| it.id == cause.id || is_apart(cause, it))
-            .map(|(nth, _)| message(nth).meaning().to_owned())
-            .collect();
-        meanings.dedup();
-        for meaning in meanings.into_iter().filter(|it| !it.is_empty()) {
+        let meaning = message.meaning();
+        if !meaning.is_empty() {
             sheet.detail("Meaning", &meaning.into())?;
         }
         let first = cause.connections.first();
@@ -276,9 +275,10 @@ impl FindingWriter<'_, '_> {
                 let Snapshot { frames, legs, .. } = self.view.snapshot;
                 let legs = connection::other_legs(legs, connection.id);
                 format!(
-                    "#{}, {}, {}{}{legs}",
+                    "#{}, {}{}, {}{}{legs}",
                     connection.id,
                     connection::route(connection),
+                    named_server(connection, cause),
                     frames.span(connection.first.frame, connection.last.frame),
                     if legs.is_empty() { "" } else { "; " },
                 )
@@ -295,8 +295,11 @@ impl FindingWriter<'_, '_> {
         }
         // The last piece of evidence is what the logs of both sides have a line about.
         if let Some(last) = cause.evidence.iter().map(|it| it.frame_ref).max() {
-            let which = if ids.len() > 1 { "the first at " } else { "" };
-            told += &format!(", {which}{}", self.view.time(last.time));
+            let time = self.view.time(last.time);
+            told += &match ids.len() {
+                0 | 1 => format!("; {} at {time}", self.view.snapshot.frames.name(last.frame)),
+                _ => format!("; the first at {time}"),
+            };
         }
         let requests = self.requests(ids);
         if !requests.is_empty() {
@@ -338,7 +341,7 @@ impl FindingWriter<'_, '_> {
             .iter()
             .filter_map(of)
             .filter(|it| it.phase == first.phase);
-        let Some(worst) = cases.max_by_key(|it| (cost(it), std::cmp::Reverse(it.id))) else {
+        let Some(worst) = cases.max_by_key(|it| (cost(it), Reverse(it.id))) else {
             return Ok(());
         };
         if cost(worst) < cost(first).saturating_mul(2).max(WORTH_TELLING) {
@@ -362,27 +365,25 @@ impl FindingWriter<'_, '_> {
         drawn: &[FrameNumber],
         sheet: &mut dyn Sheet,
     ) -> io::Result<()> {
-        let mut named: BTreeSet<FrameNumber> = drawn.iter().copied().collect();
-        let mut shown = Vec::new();
-        for (nth, part) in section.parts.iter().enumerate() {
-            let most = match (nth, part.severity < Severity::Warning) {
-                (0, false) => usize::MAX,
-                _ => EFFECT_FRAMES,
-            };
-            for evidence in part.evidence.iter().take(most) {
-                let frame = evidence.frame_ref.frame;
-                // One frame can show both the cause and its effect; it is listed once.
-                let is_new = named.insert(frame);
-                if is_new || nth == 0 && !drawn.contains(&frame) {
-                    shown.push(evidence);
-                }
-            }
-        }
-        // In the order of events, whichever finding a frame belongs to.
+        let cause = section.cause();
+        let most = match cause.severity < Severity::Warning {
+            true => NOTE_FRAMES,
+            false => usize::MAX,
+        };
+        let shown = cause.evidence.iter().take(most);
+        let mut shown: Vec<_> = shown
+            .filter(|it| !drawn.contains(&it.frame_ref.frame))
+            .collect();
         shown.sort_by_key(|it| it.frame_ref);
-        let shown = shown.iter().map(|it| {
-            let frame = self.view.snapshot.frames.name(it.frame_ref.frame);
-            format!("{frame}: {}", it.note)
+        let shown = shown.chunk_by(|one, next| one.frame_ref.frame == next.frame_ref.frame);
+        let shown = shown.filter_map(|same| {
+            let frame = self
+                .view
+                .snapshot
+                .frames
+                .name(same.first()?.frame_ref.frame);
+            let notes: Vec<&str> = same.iter().map(|it| &*it.note).collect();
+            Some(format!("{frame}: {}", notes.join(", ")))
         });
         let shown: Vec<String> = shown.collect();
         match shown.is_empty() {
@@ -401,19 +402,30 @@ impl FindingWriter<'_, '_> {
         let reread = all.find(|it| it.connection.id == connection.id)?;
         // Frames of other connections are in none of its rows.
         let own = |it: &&&Finding| it.connections.contains(&connection.id);
-        let parts = section.parts.iter().filter(own);
-        let marked: Vec<_> = parts
+        let told: Vec<_> = section.causes().take(1).chain(section.effects()).collect();
+        let parts = told.iter().filter(own);
+        let mut marked: Vec<_> = parts
             .flat_map(|it| {
                 let evidence = it.evidence.iter();
                 evidence.map(|one| (one.frame_ref.frame, it.severity))
             })
             .collect();
+        // One mark for each frame: that of the worst finding.
+        marked.sort_unstable_by_key(|(frame, severity)| (*frame, Reverse(*severity)));
+        marked.dedup_by_key(|(frame, _)| *frame);
         let options = LadderOptions {
             rows: Some(REPORT_ROWS),
             marked: &marked,
             ..LadderOptions::default()
         };
-        Some(drawn(reread, &options))
+        let (mut lines, frames) = drawn(reread, &options);
+        let shown = marked.iter().filter(|(frame, _)| frames.contains(frame));
+        let mut explained = self.marks.borrow_mut();
+        let new = shown.map(|(_, it)| *it).filter(|it| explained.insert(*it));
+        if let Some(told) = legend(new) {
+            lines.push(StyledLine::of(Tone::Faint, told));
+        }
+        Some((lines, frames))
     }
 
     /// The command that draws a ladder which the report does not have.
@@ -425,11 +437,6 @@ impl FindingWriter<'_, '_> {
         let told = format!("hangup ladder {} -c {}", self.view.files(), connection.id);
         sheet.detail("Ladder", &StyledLine::default().code(told))
     }
-}
-
-/// Whether an effect is another event than its cause, on other connections: it is told in full.
-fn is_apart(cause: &Finding, effect: &Finding) -> bool {
-    cause.connections != effect.connections
 }
 
 /// `a, b, c, d, and 3 more`.
@@ -495,6 +502,25 @@ fn details_gone(gone: u64, all: u64) -> StyledLine {
         number(all)
     );
     StyledLine::of(Tone::Warning, told)
+}
+
+/// ` (Server: nginx/1.22.1)`, where the remedies name a setting of that server.
+fn named_server(connection: &Connection, cause: &Finding) -> String {
+    let mut answers = connection
+        .exchanges
+        .iter()
+        .filter_map(|it| it.response.as_ref());
+    let Some(field) = answers.find_map(|it| it.server.as_ref()) else {
+        return String::new();
+    };
+    let field = shortened(field.as_bytes(), PATH);
+    let program = field.split(['/', ' ']).next().unwrap_or_default();
+    let program = program.to_ascii_lowercase();
+    let mut remedies = cause.remedies.iter().map(|it| it.to_ascii_lowercase());
+    match remedies.any(|it| !program.is_empty() && it.starts_with(&program)) {
+        true => format!(" (Server: {field})"),
+        false => String::new(),
+    }
 }
 
 /// `60 connections (#1–#60)`.
@@ -571,7 +597,7 @@ pub(super) fn touched_paths(snapshot: &Snapshot, ids: &[u32]) -> Vec<(String, u6
         }
     }
     let mut paths: Vec<_> = paths.into_iter().collect();
-    paths.sort_by_key(|(_, (count, first))| (std::cmp::Reverse(*count), *first));
+    paths.sort_by_key(|(_, (count, first))| (Reverse(*count), *first));
     let counted = paths.into_iter().map(|(path, (count, _))| (path, count));
     counted.collect()
 }
@@ -590,25 +616,19 @@ fn touched(connection: &Connection) -> Option<String> {
     ))
 }
 
+/// The first remedies of the cause, and of its like between other hosts.
 fn fixes(section: &FindingSection<'_>, most: usize, sheet: &mut dyn Sheet) -> io::Result<()> {
-    let mut told: Vec<Cow<'_, str>> = Vec::new();
-    let own = section.remedies(0).into_iter();
-    // A remedy for the effect alone is second best: only the first is listed.
-    let effects = section.parts.iter().enumerate().skip(1);
-    let effects = effects.filter(|(_, it)| is_apart(section.cause(), it));
-    let others: Vec<_> = effects
-        .filter_map(|(nth, _)| section.remedies(nth).into_iter().next())
-        .collect();
-    let room = most.saturating_sub(others.len().min(1)).max(1);
-    for remedy in own.take(room).chain(others).take(most) {
-        if !told.contains(&remedy) {
-            told.push(remedy);
-        }
-    }
-    for (nth, remedy) in (1..).zip(&told) {
+    let told = section.remedies(0);
+    let told: Vec<Cow<'_, str>> = told.into_iter().take(most).collect();
+    for (nth, remedy) in told.iter().enumerate() {
+        let text = short(remedy, LONG);
+        let text = match nth {
+            0 => standing_first(&text),
+            _ => text,
+        };
         let numbered = match told.len() {
-            1 => short(remedy, LONG),
-            _ => format!("{nth}. {}", short(remedy, LONG)),
+            1 => text,
+            _ => format!("{}. {text}", nth + 1),
         };
         sheet.detail("Fix", &numbered.into())?;
     }

@@ -41,9 +41,12 @@ pub(super) fn sections(findings: &[Finding]) -> Vec<FindingSection<'_>> {
     let mut told: Vec<FindingSection<'_>> = Vec::new();
     let mut known: HashMap<SectionKey<'_>, usize, foldhash::fast::FixedState> = HashMap::default();
     for parts in stories {
+        let own = parts.first().map(|it| it.rule);
         let key = parts
             .iter()
-            .map(|it| (it.rule, it.severity, it.certainty, &it.summary));
+            .enumerate()
+            .filter(|(nth, it)| *nth == 0 || Some(it.rule) != own)
+            .map(|(_, it)| (it.rule, it.severity, it.certainty, &it.summary));
         match known.entry(key.collect()) {
             hashbrown::hash_map::Entry::Occupied(at) => {
                 if let Some(section) = told.get_mut(*at.get()) {
@@ -113,6 +116,24 @@ impl<'a> FindingSection<'a> {
     pub(super) fn remedies(&self, nth: usize) -> Vec<Cow<'a, str>> {
         let part = self.parts.get(nth);
         part.map_or_else(Vec::new, |it| it.remedies_of_all(self.others(nth)))
+    }
+
+    /// What follows from the cause and says more than it does: not what its text tells of the other leg of a proxy, which has
+    /// a finding of the same rule, and no guess about connections of which something is certain.
+    pub(super) fn effects(&self) -> impl Iterator<Item = &'a Finding> {
+        let cause = self.cause();
+        let is_guess = move |effect: &Finding, before: &[&Finding]| {
+            let told = |id: &u32| {
+                let mut sure = before.iter().filter(|it| it.certainty < effect.certainty);
+                sure.any(|it| it.connections.binary_search(id).is_ok())
+            };
+            !effect.connections.is_empty() && effect.connections.iter().all(told)
+        };
+        let parts = self.parts.iter().enumerate().skip(1);
+        let parts = parts.filter(move |(nth, it)| {
+            it.rule != cause.rule && !is_guess(it, self.parts.get(..*nth).unwrap_or_default())
+        });
+        parts.map(|(_, it)| *it)
     }
 
     /// The severity of the cause.

@@ -65,6 +65,24 @@ impl Default for LadderOptions<'_> {
     }
 }
 
+/// What the marks of these severities mean, worst first.
+pub(super) fn legend(severities: impl IntoIterator<Item = Severity>) -> Option<String> {
+    let mut marks: Vec<Severity> = severities.into_iter().collect();
+    marks.sort_unstable_by_key(|it| std::cmp::Reverse(*it));
+    marks.dedup();
+    let told = marks.iter().enumerate().map(|(nth, it)| {
+        let article = if *it == Severity::Error { "an" } else { "a" };
+        let what_of = if nth == 0 { "evidence of" } else { "of" };
+        let what = match it {
+            Severity::Benign => "harmless finding",
+            it => it.name(),
+        };
+        format!("{} {what_of} {article} {what}", sign(*it))
+    });
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
 /// The ladder as text.
 #[must_use]
 pub fn ladder_text(reread: &ConnectionTranscript, options: &LadderOptions<'_>) -> String {
@@ -109,17 +127,35 @@ pub(super) fn drawn(
     let glyphs = LadderGlyphs::UNICODE;
     let mut drawn = vec![head(reread, options, &clock)];
     let mut left_out = LeftOut::default();
+    let time = |step: usize| reread.transcript.steps.get(step).map(|it| it.time);
+    // When the last row ends that is drawn, and the last one of all.
+    let (mut told_until, mut until) = (None, None);
     for (nth, (row, keep)) in rows.lines.iter().zip(keeps).enumerate() {
+        let ends = match row {
+            TranscriptRow::Step(step) | TranscriptRow::Run { last: step, .. } => time(*step),
+            TranscriptRow::Pause(pause) => until.map(|it: Timestamp| it.after(*pause)),
+            TranscriptRow::LeftOut(_) => until,
+        };
+        until = ends;
         if !keep {
             left_out.segments += segments(row);
             left_out.is_told |= !hidden[nth];
             continue;
         }
+        let only_hidden = left_out.segments > 0 && !left_out.is_told;
         drawn.extend(left_out.fold());
-        match row {
-            TranscriptRow::Step(nth) => drawn.extend(segment(reread, *nth, &clock, options)),
-            other => drawn.extend(LadderColumns::row_between(&glyphs, other)),
+        match (row, told_until.zip(ends)) {
+            (TranscriptRow::Step(nth), _) => {
+                drawn.extend(segment(reread, *nth, &clock, options));
+            }
+            // Where acknowledgements are not drawn, a pause lasts from one row to the next.
+            (TranscriptRow::Pause(_), Some((from, to))) if only_hidden => {
+                let pause = TranscriptRow::Pause(to.since(from));
+                drawn.extend(LadderColumns::row_between(&glyphs, &pause));
+            }
+            (other, _) => drawn.extend(LadderColumns::row_between(&glyphs, other)),
         }
+        told_until = ends;
     }
     drawn.extend(left_out.fold());
     let columns = LadderColumns::of(&drawn, options.width, glyphs);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{count, number};
-use crate::knowledge::product;
+use crate::knowledge::{code_of, product};
 use crate::report::snapshot::Snapshot;
 use crate::rules::log_errors::{PredictedText, filled};
 
@@ -45,21 +45,30 @@ pub(crate) fn of_one(
         lead,
         text,
     };
-    let quoted = |text: &'static str| format!("“{}”", filled(text, connection, who));
+    let quoted = |one: &PredictedText, text: &'static str| {
+        let quoted = format!("“{}”", filled(text, connection, who));
+        match one.kind.and_then(|kind| code_of(kind, text)) {
+            Some(code) => {
+                let title = code.family.field();
+                format!("{title} {quoted} ({})", code.meaning)
+            }
+            None => quoted,
+        }
+    };
     let identified = told.iter().find(|it| it.identified_by.is_some());
     if let Some(one) = identified {
         let by = one.identified_by.map_or("", |by| match by.name() {
             "user-agent" => "User-Agent",
             "server" => "Server",
-            "answer" => "its answer to its own client",
+            "answer" => "its response to its client",
             _ => "Via",
         });
         let program = format!("{} (named by {by})", title(one.stack));
         let mut lines = vec![match one.text {
-            Some(text) => line(one, format!("{program}: "), quoted(text)),
+            Some(text) => line(one, format!("{program}: "), quoted(one, text)),
             None => {
                 let why = one.note.unwrap_or("it reports no error");
-                let text = format!("says nothing: {}.", why.trim_end_matches('.'));
+                let text = format!("reports no error: {}.", why.trim_end_matches('.'));
                 line(one, format!("{program} "), text)
             }
         }];
@@ -67,7 +76,7 @@ pub(crate) fn of_one(
         let inside = told.iter().filter(|it| it.identified_by.is_none());
         lines.extend(inside.filter_map(|it| {
             let lead = format!("{}, if it runs inside: ", title(it.stack));
-            Some(line(it, lead, quoted(it.text?)))
+            Some(line(it, lead, quoted(it, it.text?)))
         }));
         return lines;
     }
@@ -80,7 +89,7 @@ pub(crate) fn of_one(
                 true => format!("if {title} opened this connection itself: "),
                 false => format!("if it is {title}: "),
             };
-            line(one, lead, quoted(text))
+            line(one, lead, quoted(one, text))
         })
         .collect()
 }
@@ -113,7 +122,8 @@ pub(crate) fn of_all(
     let mut shown: Vec<LogLine> = shown
         .map(|(mut line, own)| {
             if own < cases {
-                line.lead = format!("{} of {}: {}", number(own), number(cases), line.lead);
+                let share = format!("in {} of {} cases", number(own), number(cases));
+                line.lead = format!("{share}, {}", line.lead);
             }
             line
         })

@@ -147,7 +147,7 @@ mod tests {
         for (text, wanted) in [
             (
                 "499",
-                "HTTP status 499: nginx, Traefik: the client closed before the response.",
+                "HTTP status 499: the client closed before the response (nginx, Traefik).",
             ),
             ("socket hang up", "closed the connection before"),
             ("EPIPE", "EPIPE: "),

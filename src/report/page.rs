@@ -29,7 +29,7 @@ use crate::report::snapshot::{InputSummary, Snapshot};
 use crate::report::wording::connection::{self, story};
 use crate::report::wording::other_packets::{no_tcp, quic};
 use crate::report::wording::outcomes::{OutcomeTally, remark};
-use crate::rules::Severity;
+use crate::rules::{Finding, Severity};
 
 /// Input files listed one by one.
 const FILES: usize = 12;
@@ -46,6 +46,7 @@ const SOCKETS: usize = 12;
 pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     let sections = sections(&view.snapshot.findings);
     let page = Page::new(view);
+    let worst = sections.first().map(FindingSection::cause);
     sheet.title(&page.title())?;
     if let Some(narrowed) = &view.snapshot.narrowed {
         search_result::write(view, narrowed, sheet)?;
@@ -63,7 +64,7 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     }
     page.connections(sheet)?;
     page.capture(sheet)?;
-    page.more(sheet)
+    page.more(worst, sheet)
 }
 
 /// What came of the connections that are not left out.
@@ -173,7 +174,11 @@ impl<'v, 'a> Page<'v, 'a> {
             (Tone::Note, notes, "note", "notes"),
         ] {
             if found > 0 {
-                let between = if line.0.len() > 1 { ", " } else { "; " };
+                let between = if line.0.len() > 1 {
+                    ", "
+                } else {
+                    ". Findings: "
+                };
                 line = line.plain(between).with(tone, count(found, one, many));
             }
         }
@@ -246,9 +251,8 @@ impl<'v, 'a> Page<'v, 'a> {
     }
 
     /// The commands that show more.
-    fn more(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
-        let findings = &self.view.snapshot.findings;
-        let Some(worst) = findings.first().filter(|it| it.severity > Severity::Benign) else {
+    fn more(&self, worst: Option<&Finding>, sheet: &mut dyn Sheet) -> io::Result<()> {
+        let Some(worst) = worst.filter(|it| it.severity > Severity::Benign) else {
             return Ok(());
         };
         let mut commands = vec![format!("hangup explain {}", worst.rule)];
@@ -301,7 +305,7 @@ impl<'v, 'a> Page<'v, 'a> {
         }
         if self.missing > 0 {
             parts.push(format!(
-                "{} of payload were sent and are not here",
+                "{} of payload were sent but not captured",
                 bytes(self.missing)
             ));
         }

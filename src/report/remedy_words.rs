@@ -11,8 +11,9 @@ pub(super) fn short(remedy: &str, most: usize) -> String {
         return remedy.to_owned();
     }
     let mut text = fewer_examples(remedy, 2);
+    // One example alone would look like advice about a product that nothing names.
     if !fits(&text) {
-        text = fewer_examples(remedy, 1);
+        text = fewer_examples(remedy, 0);
     }
     while !fits(&text) {
         let Some(end) = last_sentence(&text).or_else(|| last_clause(&text)) else {
@@ -53,10 +54,13 @@ fn fewer_examples(text: &str, most: usize) -> String {
     let fewer = || {
         let (before, rest) = text.split_once(" (")?;
         let (examples, after) = rest.split_once(')')?;
-        let kept: Vec<&str> = examples.split(", ").collect();
-        let more = kept.len() > most;
-        let kept = kept.get(..most)?.join(", ");
-        more.then(|| format!("{before} ({kept}, …){after}"))
+        let all: Vec<&str> = examples.split(", ").collect();
+        let kept = all.get(..most)?.join(", ");
+        let told = match most {
+            0 => format!("{before}{after}"),
+            _ => format!("{before} ({kept}, …){after}"),
+        };
+        (all.len() > most.max(1)).then_some(told)
     };
     fewer().unwrap_or_else(|| text.to_owned())
 }

@@ -4,12 +4,13 @@
 use std::fmt::Write as _;
 use std::io;
 
+use super::ladder_figure::legend;
 use super::ladder_rows::LadderGlyphs;
 use super::page_ladder::drawn;
-use super::rich_text::{StyledLine, Tone};
+use super::rich_text::{StyledLine, Tone, sign};
 use super::sheet::Sheet;
 use super::text::TextSheet;
-use crate::rules::{CATALOGUE, GROUPS, Group, Rule, rule};
+use crate::rules::{CATALOGUE, GROUPS, Group, Rule, Severity, rule};
 
 /// Columns of a drawn ladder.
 const WIDTH: usize = 80;
@@ -141,6 +142,7 @@ fn write(rule: &Rule, sheet: &mut dyn Sheet) -> io::Result<()> {
     )?;
     sheet.paragraph(&rule.summary.into())?;
     let mut after_text = false;
+    let mut explained = false;
     for block in blocks(rule, WIDTH, LadderGlyphs::UNICODE) {
         let is_text = matches!(block, PageBlock::Paragraph(_));
         if is_text && after_text {
@@ -150,7 +152,20 @@ fn write(rule: &Rule, sheet: &mut dyn Sheet) -> io::Result<()> {
             PageBlock::Heading(text) => sheet.heading(text)?,
             PageBlock::Paragraph(line) => sheet.paragraph(line)?,
             PageBlock::Point(line) => sheet.point(line)?,
-            PageBlock::Figure(lines) => sheet.figure(lines)?,
+            PageBlock::Figure(lines) => {
+                sheet.figure(lines)?;
+                let marks = [Severity::Error, Severity::Warning, Severity::Note];
+                let marks = marks.into_iter().filter(|it| {
+                    let mark = sign(*it);
+                    lines
+                        .iter()
+                        .any(|line| line.text().trim_start().starts_with(mark))
+                });
+                if let Some(told) = legend(marks).filter(|_| !explained) {
+                    sheet.paragraph(&StyledLine::of(Tone::Faint, told))?;
+                    explained = true;
+                }
+            }
         }
         after_text = !matches!(block, PageBlock::Heading(_));
     }

@@ -54,11 +54,11 @@ pub(crate) struct TranslatedFilter {
 }
 
 impl TranslatedFilter {
-    /// `Wireshark's filter was taken as port:80`, and what to mind.
+    /// `Wireshark filter taken as port:80`, and what to mind.
     pub(crate) fn told(&self) -> String {
         let caution = self.caution.map(|it| format!(" ({it})"));
         let caution = caution.unwrap_or_default();
-        format!("the Wireshark filter was taken as {}{caution}", self.line)
+        format!("Wireshark filter taken as {}{caution}", self.line)
     }
 }
 
