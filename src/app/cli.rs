@@ -409,10 +409,10 @@ pub struct LiveArgs {
     pub screen: ScreenArgs,
 }
 
-const PRIVILEGES: &str = "Capturing needs libpcap, and root or CAP_NET_RAW. On Linux, once the interface is open, every capability is given up, no new\n\
-    ones can be had, and root becomes the user that called sudo, or nobody, if that user can write the files that were asked for.\n\
-    With Landlock and seccomp, files can be written only where -w points and, from the screens, in the current directory; there\n\
-    is no network. Packets are read without any privilege.";
+const PRIVILEGES: &str = "Capturing needs libpcap, and root or CAP_NET_RAW. On Linux, once the interface is open, hangup\n\
+    gives up every capability, and root becomes the user that called sudo, or nobody, if that user\n\
+    can write the files that were asked for. Then only files at -w and in the current directory can\n\
+    be written (Landlock, seccomp), and there is no network.";
 
 /// `hangup ladder`.
 #[derive(Args, Debug)]

@@ -202,7 +202,7 @@ fn worst(snapshot: &Snapshot) -> (u32, String) {
         .find_map(|it| Some((it, *it.connections.first()?)));
     if let Some((finding, id)) = finding {
         let why = format!(
-            "Connection {id} of {total}, because of the worst finding: {}, {}",
+            "Drawn: #{id} of {total}, which has the worst finding ({}, {}). Another: -c N",
             finding.severity.name(),
             finding.rule
         );
@@ -218,7 +218,7 @@ fn worst(snapshot: &Snapshot) -> (u32, String) {
     (
         id,
         format!(
-            "Connection {id} of {total}, because no finding names one, and it is the first that is {outcome}"
+            "Drawn: #{id} of {total}, the first that is {outcome}; no finding names one. Another: -c N"
         ),
     )
 }

@@ -309,7 +309,7 @@ pub(super) fn translate(filter: &mut Option<String>) -> Result<()> {
     Ok(())
 }
 
-/// A message without the numbers of system errors.
+/// A message without the numbers of system errors, and without the names of files that are not complete.
 pub(super) fn without_system_number(message: &str) -> String {
     // "No such file or directory (os error 2)": the number says nothing more.
     let mut text = message.to_owned();
@@ -318,6 +318,15 @@ pub(super) fn without_system_number(message: &str) -> String {
             break;
         };
         text.replace_range(at..=at + end, "");
+    }
+    // Reports are written under another name first, which means nothing to the reader.
+    while let Some(at) = text.find(" at path \"") {
+        let rest = text.get(at + " at path \"".len()..).unwrap_or_default();
+        let Some(end) = rest.find('"') else {
+            break;
+        };
+        let end = at + " at path \"".len() + end;
+        text.replace_range(at..=end, "");
     }
     text
 }

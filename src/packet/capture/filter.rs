@@ -182,7 +182,9 @@ mod bpf {
         };
         CaptureError::Filter {
             filter: expression.to_owned(),
-            reason: format!("{place}: {said}"),
+            reason: format!(
+                "{place}: {said}; a capture filter is written like 'tcp port 80 and host 10.0.0.1'"
+            ),
         }
     }
 
