@@ -491,7 +491,10 @@ impl App {
             self.frozen = Some(Arc::clone(&self.newest));
             self.tell(Tone::Plain, "frozen; space follows again".to_owned());
         } else {
-            self.tell(Tone::Plain, "nothing changes any more".to_owned());
+            self.tell(
+                Tone::Plain,
+                "the whole capture has been read: nothing more changes".to_owned(),
+            );
         }
     }
 

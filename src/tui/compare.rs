@@ -192,7 +192,7 @@ impl CompareScreen {
                 ))
             }
             Some(Difference::Words(_, events)) => {
-                let text = format!("Same events{scope}; the first other words: ");
+                let text = format!("Same events{scope}; what is said first differs here: ");
                 StyledLine::of(Tone::Note, text).plain(format!(
                     "#{one} {}; #{two} {}",
                     named(0, &events[0]),

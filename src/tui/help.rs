@@ -91,14 +91,17 @@ fn page(from: Scope, cx: &ViewContext<'_>) -> Vec<Paragraph> {
     use crate::rules::Severity as S;
     for (severity, meaning) in [
         (S::Error, "something was lost"),
-        (S::Warning, "something will be, or is wrong"),
+        (S::Warning, "something is wrong, or will be lost"),
         (S::Note, "worth knowing"),
         (S::Benign, "harmless"),
     ] {
-        let sign = format!("{} {}", glyphs.sign(severity), severity.name());
+        // A sign and its meaning stay on one line.
+        let sign = format!("{}\u{a0}{}", glyphs.sign(severity), severity.name());
+        let meaning = format!(": {meaning}").replace(' ', "\u{a0}");
         signs = signs
             .with(severity.into(), sign)
-            .faint(format!(" {meaning}   "));
+            .faint(meaning)
+            .plain("   ");
     }
     page.push(Paragraph::new(2, signs));
     let mut kinds = StyledLine::default();
@@ -112,7 +115,8 @@ fn page(from: Scope, cx: &ViewContext<'_>) -> Vec<Paragraph> {
             OutcomeClass::StillOpen => "",
             OutcomeClass::Fine => ": all was completed",
         };
-        kinds = kinds.faint(name + meaning).plain("   ");
+        let meaning = meaning.replace(' ', "\u{a0}");
+        kinds = kinds.faint(name + &meaning).plain("   ");
     }
     page.push(Paragraph::new(2, kinds));
     let mut scopes = vec![from, Scope::Everywhere];

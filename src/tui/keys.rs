@@ -398,7 +398,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Connections, &[char('s')], A::Columns, "columns", "choose the columns, and the one to sort by"),
         row(S::Connections, &[char('b')], A::Group, "group", "group by server, host, path, client, outcome or rule; enter shows a group's connections"),
         row(S::Connections, &[char('a')], A::Names, "names", "servers by their names, from DNS, TLS and Host, or by address"),
-        row(S::Connections, &[char('r')], A::Reverse, "", "turn the order round"),
+        row(S::Connections, &[char('r')], A::Reverse, "", "reverse the order"),
         row(S::Connections, &[char('i')], A::Finding, "finding", "read the worst finding that names it"),
         row(S::Connections, &[char('m')], A::Mark, "", "mark it, or take the mark away"),
         row(S::Connections, &[char('v')], A::Compare, "", "show the two marked ones next to each other, with the first difference"),
@@ -420,7 +420,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Compare, &[key(K::Enter)], A::Open, "open", "open the connection, at the selected segment"),
         row(S::Compare, &[char('d')], A::Times, "times", "show times since the beginning, since the segment before, or of day"),
 
-        row(S::Columns, &[key(K::Enter)], A::Open, "sort by it", "sort by this column; again turns the order round"),
+        row(S::Columns, &[key(K::Enter)], A::Open, "sort by it", "sort by this column; again reverses the order"),
         row(S::Columns, &[char(' ')], A::Toggle, "show or hide", "show or hide this column"),
         row(S::Columns, &[char('s')], A::Columns, "", "close the list"),
 
@@ -452,9 +452,9 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Everywhere, &[key(K::PageDown), control('f'), control('d')], A::PageDown, "", "a screenful down"),
         row(S::Everywhere, &[key(K::Home), char('g')], A::First, "", "to the top"),
         row(S::Everywhere, &[key(K::End), char('G')], A::Last, "", "to the bottom"),
-        row(S::Everywhere, &[char('t')], A::Light, "", "turn between colours for dark and for light backgrounds"),
-        row(S::Everywhere, &[control('l')], A::Redraw, "", "draw everything anew"),
-        row(S::Everywhere, &[control('z')], A::Suspend, "", "stop as a job; `fg` comes back"),
+        row(S::Everywhere, &[char('t')], A::Light, "", "switch between colours for dark and for light backgrounds"),
+        row(S::Everywhere, &[control('l')], A::Redraw, "", "redraw the screen"),
+        row(S::Everywhere, &[control('z')], A::Suspend, "", "suspend; `fg` resumes"),
     ]
 };
 

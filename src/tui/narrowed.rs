@@ -34,16 +34,19 @@ pub(super) fn banner(
         );
     }
     let findings = whole.snapshot.findings.len() as u64;
-    let line = StyledLine::of(Tone::Warning, "only what fits ")
+    // The key comes first: on a narrow screen the end of the line is cut.
+    let line = StyledLine::of(Tone::Key, key)
+        .faint(" shows all  ")
+        .with(Tone::Warning, "only ")
         .strong(text)
         .plain(format!(
-            ": {} of {}, {} of {}  ",
+            ": {} of {}, {} of {}",
             number(base.snapshot.findings.len() as u64),
             count(findings, "finding", "findings"),
             number(base.connections()),
             count(whole.connections(), "connection", "connections"),
         ));
-    Some(line.with(Tone::Key, key).faint(" shows all"))
+    Some(line)
 }
 
 /// The text for an empty list of findings, where the list is narrowed and everything is not empty.
