@@ -550,7 +550,7 @@ fn ladders_are_chosen_by_the_worst_finding_or_by_their_numbers() {
     let worst = drawn(&[]);
     let (first, rest) = worst.split_once("\n\n").unwrap();
     assert!(
-        first.starts_with("Connection 1 of 2 connections, because of the worst finding: error, "),
+        first.starts_with("Drawn: #1 of 2 connections, which has the worst finding (error, "),
         "{first}"
     );
     assert_eq!(rest, drawn(&["--connection", "1"]));

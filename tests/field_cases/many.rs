@@ -66,8 +66,8 @@ fn case_7_a_pooled_connection_that_is_reused_as_it_is_closed() {
         "keep-alive-race",
         Severity::Error,
         &[
-            "closed the connection (FIN) when it had been idle for 2.00 s",
-            "27.0 ms before that. The two crossed on the way",
+            "closed the connection (FIN) after it had been idle for 2.00 s",
+            "captured 27.0 ms before the FIN. The two crossed",
         ],
         &[
             "client's idle timeout shorter than the server's",
@@ -133,14 +133,18 @@ fn case_7_both_limits_are_measured() {
     story.says(
         "keep-alive-race",
         Severity::Error,
-        &["POST request 1.0 ms after that", "idle for 120.0 s", "IIS"],
+        &[
+            "POST request 1.0 ms after the FIN",
+            "idle for 120.0 s",
+            "IIS",
+        ],
         &["MaxServicePointIdleTime"],
     );
     story.says(
         "keep-alive-race-risk",
         Severity::Warning,
         &[
-            "after 120.1 s of idle time (4 closes, from 120.0 s to 120.1 s)",
+            "after 120.1 s of idle time (4 closes, after 120.0 to 120.1 s)",
             "reused 2 connections after up to 120.0 s",
         ],
         &["idle"],
