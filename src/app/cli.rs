@@ -293,7 +293,7 @@ pub struct TargetArgs {
     /// Write the report to this file; `-` is standard output
     #[arg(short, long, value_name = "OUT", display_order = 0, help_heading = OUTPUT)]
     pub output: Option<PathBuf>,
-    /// text, json, ndjson, markdown or csv [default: by the ending of OUT]
+    /// text, json, ndjson, markdown, html, csv [default: by OUT's ending]
     #[arg(short, long, display_order = 0, hide_possible_values = true, help_heading = OUTPUT)]
     format: Option<FormatArg>,
     /// The same as -f json
@@ -600,6 +600,9 @@ pub enum FormatArg {
     /// For tickets
     #[value(alias = "md")]
     Markdown,
+    /// A page for a browser: one file, no script
+    #[value(alias = "htm")]
+    Html,
     /// One row a connection
     Csv,
 }

@@ -93,7 +93,7 @@ fn format(asked: &cli::DiffArgs) -> Result<Format> {
     let format = output::format(&asked.target)?.unwrap_or(Format::Text);
     match format {
         Format::Text | Format::Markdown | Format::Json => Ok(format),
-        Format::Ndjson | Format::Csv => {
+        Format::Ndjson | Format::Csv | Format::Html => {
             bail!("a comparison is written as text, json or markdown: -f json, or -o OUT.json")
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn each(asked: &cli::ReadArgs, output: &cli::OutputArgs) -> Result<Ex
         Format::Text => EachFormat::Text,
         Format::Ndjson => EachFormat::Ndjson,
         Format::Csv => EachFormat::Csv,
-        Format::Json | Format::Markdown => {
+        Format::Json | Format::Markdown | Format::Html => {
             bail!("--each writes lines: -f text, ndjson or csv")
         }
     };

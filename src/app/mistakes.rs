@@ -28,12 +28,19 @@ const HABITS: &[(&[&str], &str)] = &[
         "is an option of tshark; a report is written with -f json, ndjson, csv, markdown or text",
     ),
     (
-        &["--csv", "--ndjson", "--markdown", "--md", "--text"],
-        "is no option; the format is named by -f: text, json, ndjson, markdown, csv",
+        &[
+            "--csv",
+            "--html",
+            "--ndjson",
+            "--markdown",
+            "--md",
+            "--text",
+        ],
+        "is no option; the format is named by -f: text, json, ndjson, markdown, html, csv",
     ),
     (
-        &["--html", "--xml", "--yaml", "--pdf"],
-        "is no format of hangup; -f takes text, json, ndjson, markdown, csv",
+        &["--xml", "--yaml", "--pdf"],
+        "is no format of hangup; -f takes text, json, ndjson, markdown, html, csv",
     ),
     (
         &["-D", "--list-interfaces"],

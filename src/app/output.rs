@@ -150,6 +150,7 @@ const ENDINGS: &[(report::Format, &[&str])] = &[
     (report::Format::Json, &["json"]),
     (report::Format::Ndjson, &["ndjson", "jsonl"]),
     (report::Format::Markdown, &["md", "markdown"]),
+    (report::Format::Html, &["html", "htm"]),
     (report::Format::Csv, &["csv"]),
 ];
 
@@ -181,7 +182,7 @@ pub(super) fn format_for(path: &Path) -> Result<report::Format> {
             .collect();
         anyhow!(
             "{}: no format belongs to .{ending}; end the name in {}, or name the format: \
-             -f text, json, ndjson, markdown or csv",
+             -f text, json, ndjson, markdown, html or csv",
             path.display(),
             endings.join(", ")
         )
@@ -195,6 +196,7 @@ impl From<cli::FormatArg> for report::Format {
             cli::FormatArg::Json => Self::Json,
             cli::FormatArg::Ndjson => Self::Ndjson,
             cli::FormatArg::Markdown => Self::Markdown,
+            cli::FormatArg::Html => Self::Html,
             cli::FormatArg::Csv => Self::Csv,
         }
     }

@@ -229,7 +229,7 @@ fn report_on(
         progress.at(frames);
     })?;
     drop(progress);
-    if matches!(format, report::Format::Text | report::Format::Markdown) {
+    if !report::shows_all(format) {
         analysis.snapshot.drawn =
             ladder::pictures(&files, &open, &analysis.keys, &analysis.snapshot);
     }

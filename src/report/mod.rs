@@ -1,7 +1,7 @@
 //! Reports: a [`Snapshot`] goes in, text in one of the formats comes out.
 //!
 //! `page.rs` decides on the contents of the page and their order, `wording/connection.rs` puts one connection into a
-//! sentence; `text.rs` and `markdown.rs` render the same page. `json.rs` and `csv.rs` are for programs. All text from
+//! sentence; `text.rs`, `markdown.rs` and `html.rs` render the same page. `json.rs` and `csv.rs` are for programs. All text from
 //! packets passes through [`crate::base::escape`]. The output depends only on the snapshot and the options.
 
 mod capture_advice;
@@ -14,6 +14,8 @@ mod finding;
 mod finding_order;
 mod frame_comments;
 mod groups;
+mod html;
+mod html_figure;
 mod json;
 pub(crate) mod ladder_figure;
 pub(crate) mod ladder_rows;
@@ -79,6 +81,11 @@ pub fn write(
     match format {
         Format::Text => page::write(&view, &mut text::TextSheet::new(out, options.color)),
         Format::Markdown => page::write(&view, &mut markdown::MarkdownSheet::new(out)),
+        Format::Html => {
+            let mut sheet = html::HtmlSheet::new(out);
+            page::write(&view, &mut sheet)?;
+            sheet.finish()
+        }
         Format::Json => json::write(&view, out),
         Format::Ndjson => json::write_lines(&view, out),
         Format::Csv => csv::write(&view, out),
@@ -195,6 +202,43 @@ mod tests {
         insta::assert_snapshot!("text", text(&troubled()));
         let markdown = told(&troubled(), Format::Markdown, &ReportOptions::default());
         insta::assert_snapshot!("markdown", markdown);
+        let html = told(&troubled(), Format::Html, &ReportOptions::default());
+        let (_, body) = html.split_once("<main>").unwrap();
+        insta::assert_snapshot!("html", body);
+    }
+
+    /// Whatever stands in a capture is text, and a page asks nothing of anybody.
+    #[test]
+    fn a_page_for_a_browser_is_closed() {
+        let hostile = "\"'><script>alert(1)</script><img src=//x onerror=y>`</code>`<!-- &lt;";
+        let mut all = troubled();
+        all.summary.inputs[0].path = hostile.to_owned();
+        all.summary.inputs[0].damage = Some(InputDamage {
+            offset: 1,
+            reason: hostile.to_owned(),
+        });
+        all.findings[0].message = hostile.into();
+        all.findings[0].summary = hostile.into();
+        all.findings[0].remedies = vec![hostile.to_owned()];
+        all.findings[0].evidence[0].note = hostile.to_owned();
+        all.ignored.path = hostile.to_owned();
+        let told = told(&all, Format::Html, &ReportOptions::default());
+        let (head, body) = told.split_once("<body>").unwrap();
+        for part in ["<script", "<img", "<!--", "<link", "url(", "@import"] {
+            assert!(!told.contains(part), "{part} in {told}");
+        }
+        assert!(body.matches("&lt;script&gt;").count() > 5, "{body}");
+        assert!(head.contains("default-src 'none'"), "{head}");
+        let opened = |tag: &str| told.matches(&format!("<{tag}")).count();
+        for tag in [
+            "article", "dl>", "ul", "details", "table", "main>", "p", "h2", "h3", "li>", "code",
+        ] {
+            let closed = told
+                .matches(&format!("</{}>", tag.trim_end_matches('>')))
+                .count();
+            let p = if tag == "p" { opened("path") } else { 0 };
+            assert_eq!(opened(tag) - p, closed, "{tag} in {told}");
+        }
     }
 
     #[test]
@@ -337,7 +381,10 @@ mod tests {
                 connection
             })
             .collect();
-        let told = text(&snapshot(many));
+        let many = snapshot(many);
+        let html = super::tests::told(&many, Format::Html, &ReportOptions::default());
+        assert!(html.len() < 20_000, "{}", html.len());
+        let told = text(&many);
         assert!(told.lines().count() < 30, "{told}");
         let flat = told.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(flat.contains("The same story 19,999 times more"), "{told}");
@@ -381,6 +428,7 @@ mod tests {
             Format::Json,
             Format::Ndjson,
             Format::Markdown,
+            Format::Html,
             Format::Csv,
         ] {
             let mut all = troubled();

@@ -13,6 +13,8 @@ pub enum Format {
     Ndjson,
     /// Markdown, for tickets.
     Markdown,
+    /// A page for a browser: one file, no script.
+    Html,
     /// A table: [`CsvTable`].
     Csv,
 }
@@ -43,7 +45,7 @@ pub enum CsvTable {
 /// The options of a report.
 #[derive(Clone, Debug, Default)]
 pub struct ReportOptions {
-    /// Which connections; `None` is the format's default (text and Markdown the notable ones, the others all).
+    /// Which connections; `None` is the format's default (text, Markdown and HTML the notable ones, the others all).
     pub connections: Option<Shown>,
     /// What the rows of a CSV report stand for.
     pub table: CsvTable,
@@ -59,7 +61,7 @@ pub struct ReportOptions {
 #[must_use]
 pub const fn shows_all(format: Format) -> bool {
     match format {
-        Format::Text | Format::Markdown => false,
+        Format::Text | Format::Markdown | Format::Html => false,
         Format::Json | Format::Ndjson | Format::Csv => true,
     }
 }

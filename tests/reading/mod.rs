@@ -20,11 +20,12 @@ use hangup::report::{self, Format};
 use hangup::rules;
 
 /// Every report format.
-pub const FORMATS: [Format; 5] = [
+pub const FORMATS: [Format; 6] = [
     Format::Text,
     Format::Json,
     Format::Ndjson,
     Format::Markdown,
+    Format::Html,
     Format::Csv,
 ];
 

@@ -39,7 +39,7 @@ impl Comparison {
             Format::Text => page::write(self, options, &mut TextSheet::new(out, options.color)),
             Format::Markdown => page::write(self, options, &mut MarkdownSheet::new(out)),
             Format::Json => json::write(self, out),
-            Format::Ndjson | Format::Csv => Err(io::Error::new(
+            Format::Ndjson | Format::Csv | Format::Html => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "a comparison is written as text, markdown or json",
             )),
