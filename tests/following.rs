@@ -467,7 +467,13 @@ fn a_pipe_is_told_of_before_it_ends() {
     pipe.write_all(&bytes).unwrap();
     pipe.flush().unwrap();
     let line = running.line("reset-before-response");
-    assert!(line.starts_with("error"), "{line}");
+    // The evidence is from 2026; time, severity, number, connection, hosts, request.
+    for part in [
+        "2026-11-20 18:27:30.180 UTC  error    [1] ",
+        "  #1  10.77.0.2:50738 → 10.77.0.1:80  GET shop.example/hello.txt  ",
+    ] {
+        assert!(line.contains(part), "{line}");
+    }
     drop(pipe);
     let (told, err, status) = running.end();
     assert_eq!(status, 0, "{err}");
@@ -515,6 +521,129 @@ fn a_file_is_followed_until_a_signal() {
         assert_eq!(status, 0, "{signal}: {err}");
         assert!(told.contains("reset-before-response"), "{signal}: {told}");
     }
+}
+
+/// Each line is an object of the schema; each finding has one number and is opened once.
+#[test]
+fn programs_read_a_line_for_each_thing_that_happens() {
+    let schema = fs::read_to_string("docs/schema/hangup-feed-1.json").unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let arguments = ["report", "--follow", "-", "-f", "ndjson", "--settled"];
+    let mut running = Running::begin(&arguments, Stdio::piped());
+    let mut pipe = running.child.stdin.take().unwrap();
+    pipe.write_all(&fs::read(RESET).unwrap()).unwrap();
+    drop(pipe);
+    let (out, err, status) = running.end();
+    assert_eq!((err.as_str(), status), ("", 0));
+    let lines: Vec<serde_json::Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for line in &lines {
+        assert!(schema.is_valid(line), "{line}");
+    }
+    let of = |kind: &str| -> Vec<_> { lines.iter().filter(|it| it["kind"] == kind).collect() };
+    assert_eq!((&lines[0]["kind"], of("start").len()), (&"start".into(), 1));
+    let end = lines.last().unwrap();
+    assert_eq!((&end["kind"], &end["failed"]), (&"end".into(), &2.into()));
+    let opened = of("finding-opened");
+    let ids: Vec<_> = opened.iter().map(|it| it["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids, [1, 2]);
+    assert_eq!(opened[0]["rule"], "reset-before-response");
+    assert_eq!(opened[0]["client"], "10.77.0.2:50738");
+    assert_eq!(opened[0]["request"], "GET shop.example/hello.txt");
+    let settled = of("connection");
+    let ids: Vec<_> = settled
+        .iter()
+        .map(|it| it["id"].as_u64().unwrap())
+        .collect();
+    assert_eq!(ids, [1, 2]);
+    assert!(settled.iter().all(|it| it["outcome"] == "failed"));
+}
+
+/// A response of the metrics: the status line, and the samples.
+fn scraped(port: u16, request: &str) -> (String, Vec<(String, f64)>) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    let samples = body.lines().filter(|line| line.starts_with("hangup_"));
+    let samples = samples.map(|line| {
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        (name.to_owned(), value.parse().unwrap())
+    });
+    (head.lines().next().unwrap().to_owned(), samples.collect())
+}
+
+#[test]
+fn metrics_are_served_from_the_sandbox() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let path = folder("metrics").join("followed.pcap");
+    fs::copy(RESET, &path).unwrap();
+    let number = port.to_string();
+    let path = path.to_str().unwrap();
+    let arguments = ["report", "--follow", path, "--metrics", &number];
+    let mut running = Running::begin(&arguments, Stdio::null());
+    running.line("reset-before-response");
+    let get = "GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n";
+    let (status, samples) = scraped(port, get);
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    for (name, value) in [
+        ("hangup_packets_total", 12.0),
+        ("hangup_connections_total{outcome=\"failed\"}", 2.0),
+        ("hangup_connections_total{outcome=\"fine\"}", 0.0),
+        ("hangup_connections_open", 0.0),
+        (
+            "hangup_findings_total{rule=\"reset-before-response\",worst_severity=\"error\"}",
+            2.0,
+        ),
+    ] {
+        let found = samples.iter().find(|it| it.0 == name).map(|it| it.1);
+        assert_eq!(found, Some(value), "{name}: {samples:?}");
+    }
+    for wrong in ["POST / HTTP/1.1\r\nHost: test\r\n\r\n", "\0\r\n\r\n"] {
+        assert_eq!(scraped(port, wrong).0, "HTTP/1.1 405 Method Not Allowed");
+    }
+    running.signal("-INT");
+    let (_, err, status) = running.end();
+    assert_eq!(status, 0, "{err}");
+    // The port is taken.
+    let taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let (_, err, status) = Running::begin(&arguments, Stdio::null()).end();
+    assert!(status == 2 && err.contains("name another port"), "{err}");
+    drop(taken);
+}
+
+/// A busy finding is a line, and then one for each interval.
+#[test]
+fn repeats_are_counted() {
+    let server = server(resets);
+    let arguments = ["-i", "lo", "--interval", "300ms", &filter(server)];
+    let Some(mut running) = Running::live(&arguments) else {
+        return;
+    };
+    ask(server).unwrap_err();
+    running.line("[1] reset-before-response  #1");
+    for _ in 0..5 {
+        ask(server).unwrap_err();
+    }
+    let line = running.line("[1] reset-before-response  +");
+    assert!(
+        line.contains(" since ") && line.contains(" in all"),
+        "{line}"
+    );
+    let line = running.line("6 connections: 6 failed, 0 fine, 0 open");
+    assert!(line.contains("summary  "), "{line}");
+    running.signal("-INT");
+    let (out, err, status) = running.end();
+    assert_eq!(status, 0, "{err}");
+    assert!(
+        !out.contains("[1] reset-before-response  #1"),
+        "it is opened once: {out}"
+    );
 }
 
 /// A shell that lets no file of the program grow beyond some blocks of 512 or 1024 bytes: the same as a full disk.

@@ -7,6 +7,7 @@
 //! accepted: `-r FILE`, `-n`, `--json`.
 
 use super::cli_examples as examples;
+pub use super::cli_feed::{FeedArgs, FeedFormatArg};
 pub use super::cli_run::RunArgs;
 use super::cli_values::{numbers, ports, size, time, time_or_none};
 use super::options::{AnalysisOptions, IgnoreFile, Records};
@@ -285,6 +286,9 @@ pub struct ReportArgs {
     /// Analyse every FILE by itself, and write a line on each
     #[arg(long, conflicts_with_all = ["follow", "log", "table", "connections"], help_heading = OUTPUT)]
     pub each: bool,
+    /// What --follow prints and serves.
+    #[command(flatten)]
+    pub feed: FeedArgs,
 }
 
 /// Where a report or a comparison goes, and in which format.
@@ -377,6 +381,9 @@ pub struct LiveArgs {
     /// Print findings as they come, and a report at Ctrl-C: no screens
     #[arg(long, help_heading = OUTPUT)]
     pub headless: bool,
+    /// text or ndjson, without screens [default: text]
+    #[arg(short, long, value_name = "FORMAT", hide_possible_values = true, help_heading = OUTPUT)]
+    pub format: Option<FeedFormatArg>,
     /// Keep the packets in this pcapng file
     #[arg(short, long, value_name = "OUT", help_heading = FILES)]
     pub write: Option<PathBuf>,
@@ -404,9 +411,20 @@ pub struct LiveArgs {
     /// What to say about it.
     #[command(flatten)]
     pub judging: JudgingArgs,
+    /// What is printed and served meanwhile.
+    #[command(flatten)]
+    pub feed: FeedArgs,
     /// How the screens are drawn.
     #[command(flatten)]
     pub screen: ScreenArgs,
+}
+
+impl LiveArgs {
+    /// Whether there are no screens.
+    #[must_use]
+    pub const fn without_screens(&self) -> bool {
+        self.headless || self.format.is_some() || self.feed.asks()
+    }
 }
 
 const PRIVILEGES: &str = "Capturing needs libpcap, and root or CAP_NET_RAW. On Linux, once the interface is open, hangup\n\

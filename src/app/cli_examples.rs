@@ -66,7 +66,8 @@ pub(super) const LIVE: &str = "\
 Examples:
   sudo hangup live -i eth0 tcp port 80
   sudo hangup live -i any --headless --duration 10m -w x.pcapng
-  sudo hangup live --keep 1m30s            write packets only when something is found";
+  sudo hangup live --keep 1m30s            write packets only when something is found
+  sudo hangup live -f ndjson --interval 10s --metrics 9464";
 
 /// `hangup run --help`.
 pub(super) const RUN: &str = "\

@@ -1,10 +1,8 @@
-//! A running analysis reported on standard output: findings as they come, and the report at the end.
+//! A running analysis reported on standard output: what happens, a line each, and in text the report at the end.
 //!
-//! A finding is printed when two snapshots in a row contain it: a finding on a connection that is still open may be
-//! withdrawn when its next packet arrives.
+//! What the lines are is decided in [`feed`](super::feed).
 
-use std::collections::HashSet;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,14 +12,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use super::cli;
+use super::feed::{Feed, USUAL_INTERVAL};
+use super::memory::MemoryFile;
+use super::metrics::Metrics;
 use super::output::{broken_off, closed, exit_code, write_report};
 use super::session::Session;
 use super::system;
-use super::told::{FindingName, MAX_REMEMBERED, ToldFindings, name};
-use crate::base::escape::escape;
+use crate::report::feed::{FeedFormat, FeedLine, SummaryRow};
 use crate::report::snapshot::{ReadStage, Snapshot};
-use crate::report::{self, ReportOptions};
-use crate::rules::Finding;
+use crate::report::{self, ReportOptions, Zone};
 
 /// The interval at which new snapshots are looked for.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -51,18 +50,116 @@ impl Until {
     }
 }
 
-/// Prints findings until the analysis ends, then writes the report as `shown`.
+/// What is printed and served until the analysis ends.
+pub(super) struct FeedPlan {
+    format: FeedFormat,
+    interval: Option<Duration>,
+    settled: bool,
+    metrics: Option<Metrics>,
+    memory: MemoryFile,
+}
+
+impl FeedPlan {
+    /// What was asked for. Sockets are bound now, before the sandbox.
+    ///
+    /// # Errors
+    /// If the metrics cannot be served there.
+    pub(super) fn new(asked: &cli::FeedArgs, format: FeedFormat) -> Result<Self> {
+        Ok(Self {
+            format,
+            interval: asked.interval,
+            settled: asked.settled,
+            metrics: asked.metrics.map(Metrics::bind).transpose()?,
+            memory: MemoryFile::open(),
+        })
+    }
+}
+
+/// What is printed, and when.
+struct FeedPrinter<'a> {
+    plan: FeedPlan,
+    zone: &'a Zone,
+    feed: Feed,
+    notes: usize,
+    due: Instant,
+    /// The version of the snapshot that the metrics are of.
+    measured: u64,
+}
+
+impl<'a> FeedPrinter<'a> {
+    fn new(mut plan: FeedPlan, zone: &'a Zone) -> Self {
+        if let Some(metrics) = &mut plan.metrics {
+            metrics.serve();
+        }
+        Self {
+            feed: Feed::new(plan.settled),
+            due: Instant::now() + plan.interval.unwrap_or(USUAL_INTERVAL),
+            plan,
+            zone,
+            notes: 0,
+            measured: u64::MAX,
+        }
+    }
+
+    fn line(&self, line: &FeedLine<'_>, out: &mut dyn Write) -> io::Result<()> {
+        line.write(self.plan.format, self.zone, out)
+    }
+
+    /// Prints what is new. Returns how many findings were told and forgotten.
+    fn print(
+        &mut self,
+        version: u64,
+        snapshot: &Snapshot,
+        notes: &[String],
+        last: bool,
+    ) -> io::Result<u64> {
+        let now = system::now();
+        let due = Instant::now() >= self.due;
+        let mut out = BufWriter::new(io::stdout().lock());
+        for line in self.feed.lines(version, snapshot, now, due, last) {
+            self.line(&line, &mut out)?;
+        }
+        for note in notes.iter().skip(self.notes) {
+            self.line(&FeedLine::note(now, note), &mut out)?;
+        }
+        self.notes = self.notes.max(notes.len());
+        let totals = || SummaryRow::of(now, snapshot, self.plan.memory.resident());
+        if let Some(metrics) = &self.plan.metrics
+            && (version != self.measured || due || last)
+        {
+            metrics.update(snapshot, &totals(), &self.feed);
+            self.measured = version;
+        }
+        if due {
+            self.due = Instant::now() + self.plan.interval.unwrap_or(USUAL_INTERVAL);
+            if self.plan.interval.is_some() && !last {
+                self.line(&FeedLine::Summary(totals()), &mut out)?;
+            }
+        }
+        if last {
+            self.line(&FeedLine::End(totals()), &mut out)?;
+        }
+        out.flush()?;
+        Ok(self.feed.forgotten())
+    }
+}
+
+/// Prints what happens until the analysis ends; in text, then writes the report as `shown`.
 pub(super) fn follow(
     session: Session,
     until: &Until,
     asked: &cli::JudgingArgs,
     shown: &ReportOptions,
+    plan: FeedPlan,
 ) -> Result<ExitCode> {
     let begun = Instant::now();
     let (watch, running) = (session.watch(), session.control());
-    let mut printer = FindingPrinter::default();
+    let is_text = plan.format == FeedFormat::Text;
+    let mut printer = FeedPrinter::new(plan, &shown.zone);
+    printer
+        .line(&FeedLine::start(), &mut io::stdout())
+        .map_err(closed)?;
     let mut stopped = false;
-    let mut notes = 0;
     loop {
         let over = until.duration.is_some_and(|it| begun.elapsed() >= it);
         if !stopped && (over || until.signalled.load(Ordering::Relaxed)) {
@@ -71,26 +168,22 @@ pub(super) fn follow(
         }
         // Read the stage before the snapshot, so that nothing published before the end is missed.
         let stage = watch.progress().stage;
-        let printed = printer.print_new(watch.version(), &watch.snapshot());
-        let printed = printed.and_then(|forgotten| {
-            session.forgot(forgotten);
-            for note in running.notes().into_iter().skip(notes) {
-                notes += 1;
-                writeln!(io::stdout(), "{}", escape(note.as_bytes()))?;
+        let last = matches!(stage, ReadStage::Done | ReadStage::Failed(_));
+        let notes = running.notes();
+        match printer.print(watch.version(), &watch.snapshot(), &notes, last) {
+            Ok(forgotten) => session.forgot(forgotten),
+            Err(error) => {
+                // Standard output is closed. Recorded packets must still be written to the end.
+                running.stop();
+                session.wait();
+                return Err(closed(error).into());
             }
-            Ok(())
-        });
-        if let Err(error) = printed {
-            // Standard output is closed. Recorded packets must still be written to the end.
-            running.stop();
-            session.wait();
-            return Err(closed(error).into());
         }
         match stage {
             ReadStage::Done => break,
             ReadStage::Failed(reason) => {
                 let snapshot = watch.snapshot();
-                if snapshot.summary.frames > 0 {
+                if is_text && snapshot.summary.frames > 0 {
                     write_report(&snapshot, report::Format::Text, shown, None)?;
                 }
                 bail!(reason);
@@ -100,9 +193,11 @@ pub(super) fn follow(
     }
     let worst = session.worst();
     session.wait();
-    writeln!(io::stdout())?;
     let snapshot = watch.snapshot();
-    write_report(&snapshot, report::Format::Text, shown, None)?;
+    if is_text {
+        writeln!(io::stdout())?;
+        write_report(&snapshot, report::Format::Text, shown, None)?;
+    }
     if let Some(failed) = running.failed().or_else(|| broken_off(&snapshot)) {
         bail!(failed);
     }
@@ -119,46 +214,4 @@ fn signals() -> Arc<AtomicBool> {
         let _ = signal_hook::flag::register(signal, Arc::clone(&signalled));
     }
     signalled
-}
-
-#[derive(Default)]
-struct FindingPrinter {
-    version: u64,
-    seen: HashSet<FindingName>,
-    printed: ToldFindings,
-}
-
-impl FindingPrinter {
-    /// Prints the findings that were not printed yet. Returns how many of those that were are forgotten.
-    fn print_new(&mut self, version: u64, snapshot: &Snapshot) -> io::Result<u64> {
-        if version == self.version {
-            return Ok(0);
-        }
-        self.version = version;
-        let mut out = io::stdout().lock();
-        let mut now = HashSet::new();
-        for finding in &snapshot.findings {
-            let name = name(finding);
-            now.insert(name);
-            if self.seen.contains(&name) && self.printed.is_new(name) {
-                writeln!(out, "{}", line(finding))?;
-            }
-        }
-        let forgotten = self.printed.forget(&now, MAX_REMEMBERED);
-        self.seen = now;
-        out.flush()?;
-        Ok(forgotten)
-    }
-}
-
-fn line(finding: &Finding) -> String {
-    let mut line = format!("{:7}  {}", finding.severity.name(), finding.rule);
-    if let Some(client) = finding.client {
-        line += &format!("  {client}");
-    }
-    if let Some(server) = finding.server {
-        line += &format!(" → {server}");
-    }
-    let message = escape(finding.message.as_bytes());
-    format!("{line}  {message}")
 }

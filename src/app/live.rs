@@ -4,23 +4,23 @@
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow};
 
-use super::headless::{self, Until};
+use super::headless::{self, FeedPlan, Until};
 use super::output::{self, print, refuse_to_replace};
 use super::sandbox::Needs;
 use super::session::{FlightRecorder, Session};
+use super::system::now;
 use super::{cli, judge};
 #[cfg(feature = "ui")]
 use super::{clipboard::Clipboard, config, tui, tui::Outside, tui_loop};
 use crate::base::escape::escape;
 use crate::base::shell::shell_word;
-use crate::base::time::Timestamp;
 use crate::packet::capture::{
     self, CaptureError, LiveOptions, Recent, RecentLimits, Recording, Rotation,
 };
+use crate::report::feed::FeedFormat;
 
 /// The name of the flight recorder's files unless `-w` gives one.
 const FLIGHT: &str = "hangup.pcapng";
@@ -29,7 +29,7 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
     let mut options = asked.judging.options(false);
     #[cfg(feature = "ui")]
     {
-        options.search_requests = !asked.headless && tui_loop::is_there();
+        options.search_requests = !asked.without_screens() && tui_loop::is_there();
     }
     judge::check_rules(&options)?;
     // Before any right is given up, and before the first packet.
@@ -93,7 +93,13 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
         }
         (None, _) => {}
     }
+    let format = match asked.format {
+        Some(cli::FeedFormatArg::Ndjson) => FeedFormat::Ndjson,
+        _ => FeedFormat::Text,
+    };
+    let plan = FeedPlan::new(&asked.feed, format)?;
     let mut needs = Needs::default()
+        .serving(asked.feed.metrics.is_some())
         .judging(&asked.judging, true)
         .capturing(&interface)
         .writing(asked.write.as_deref().filter(|_| numbers));
@@ -122,13 +128,7 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
         "hangup: capturing on {}; Ctrl-C ends it",
         escape(interface.as_bytes())
     );
-    headless::follow(session, &until, &asked.judging, &shown)
-}
-
-/// The wall-clock time; captured packets are stamped by the same clock.
-pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Timestamp::default().after(since.unwrap_or(Duration::ZERO))
+    headless::follow(session, &until, &asked.judging, &shown, plan)
 }
 
 /// Removes a file that `--force` replaces. A link is never followed.

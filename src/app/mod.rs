@@ -9,6 +9,8 @@ pub mod cli;
 #[cfg(feature = "cli")]
 mod cli_examples;
 #[cfg(feature = "cli")]
+mod cli_feed;
+#[cfg(feature = "cli")]
 mod cli_run;
 #[cfg(feature = "cli")]
 mod cli_values;
@@ -25,6 +27,8 @@ mod each;
 #[cfg(feature = "cli")]
 mod extract;
 #[cfg(feature = "cli")]
+mod feed;
+#[cfg(feature = "cli")]
 mod headless;
 #[cfg(feature = "cli")]
 mod interrupt;
@@ -36,6 +40,10 @@ pub mod limits;
 #[cfg(all(feature = "cli", feature = "live"))]
 mod live;
 mod logs;
+#[cfg(feature = "cli")]
+mod memory;
+#[cfg(feature = "cli")]
+mod metrics;
 #[cfg(feature = "cli")]
 mod mistakes;
 #[cfg(feature = "cli")]

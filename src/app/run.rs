@@ -14,7 +14,7 @@ use clap::Parser as _;
 
 use super::analysis::Analysis;
 use super::cli::{self, Cli, Command};
-use super::headless::Until;
+use super::headless::{FeedPlan, Until};
 use super::output::{
     FAILED, begin, exit_code, format, is_broken_pipe, options, print, refuse_to_overwrite_inputs,
     wants_color, write_report,
@@ -31,6 +31,7 @@ use super::{live, supervise};
 use crate::base::escape::escape;
 use crate::knowledge;
 use crate::packet::capture::OpenOptions;
+use crate::report::feed::FeedFormat;
 use crate::report::{self, CsvTable};
 use crate::rules;
 
@@ -96,13 +97,13 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
             if tui_loop::is_there() && !cli.output.asks() && read.log.is_empty() {
                 return tui::on_files(&read, &cli.screen);
             }
-            report(&read, &cli.output)
+            report(&read, &cli.output, &cli::FeedArgs::default())
         }
         Some(Command::Report(mut asked)) => {
             mistakes::translate(&mut asked.read.filter)?;
             match asked.each {
                 true => each::each(&asked.read, &asked.output),
-                false => report(&asked.read, &asked.output),
+                false => report(&asked.read, &asked.output, &asked.feed),
             }
         }
         Some(Command::Ladder(mut asked)) => {
@@ -173,7 +174,17 @@ fn libpcap() -> String {
     "not in this build".to_owned()
 }
 
-fn report(asked: &cli::ReadArgs, output: &cli::OutputArgs) -> Result<ExitCode> {
+fn report(
+    asked: &cli::ReadArgs,
+    output: &cli::OutputArgs,
+    feed: &cli::FeedArgs,
+) -> Result<ExitCode> {
+    if asked.follow {
+        return follow(asked, output, feed);
+    }
+    if feed.asks() {
+        bail!("--interval, --settled and --metrics are for --follow, which goes on as files grow");
+    }
     let format = format(&output.target)?.unwrap_or(match output.table {
         Some(_) => report::Format::Csv,
         None => report::Format::Text,
@@ -195,24 +206,10 @@ fn report_on(
     if let Some(path) = to {
         refuse_to_overwrite_inputs(&files, path)?;
     }
-    let stdin = files
-        .iter()
-        .chain(&asked.log)
-        .filter(|it| it.as_os_str() == "-");
-    if stdin.count() > 1 {
-        bail!(
-            "standard input can be one of the captures or one of the logs; name files for the others"
-        );
-    }
+    refuse_two_pipes(asked)?;
     let open = OpenOptions::with_filter(asked.filter.clone())?;
     let needs = Needs::of(asked);
     let judged = &asked.judging;
-    if asked.follow {
-        let shown = options(judged, true);
-        needs.confine();
-        let session = Session::reading(files, true, open, &asked.options(false))?;
-        return headless::follow(session, &Until::signal(), judged, &shown);
-    }
     let whole = match asked.judging.connections {
         Some(shown) => shown == cli::ShownArg::All,
         None => report::shows_all(format),
@@ -236,6 +233,47 @@ fn report_on(
     let code = exit_code(judged, analysis.worst, &analysis.snapshot);
     write_report(&analysis.snapshot, format, &shown, to)?;
     Ok(code)
+}
+
+/// Standard input is one input at most.
+fn refuse_two_pipes(asked: &cli::ReadArgs) -> Result<()> {
+    let files = asked.files();
+    let stdin = files
+        .iter()
+        .chain(&asked.log)
+        .filter(|it| it.as_os_str() == "-");
+    if stdin.count() > 1 {
+        bail!(
+            "standard input can be one of the captures or one of the logs; name files for the others"
+        );
+    }
+    Ok(())
+}
+
+/// `--follow`: a line for each thing that happens.
+fn follow(
+    asked: &cli::ReadArgs,
+    output: &cli::OutputArgs,
+    feed: &cli::FeedArgs,
+) -> Result<ExitCode> {
+    let format = match format(&output.target)?.unwrap_or(report::Format::Text) {
+        report::Format::Text => FeedFormat::Text,
+        report::Format::Ndjson => FeedFormat::Ndjson,
+        _ => bail!("--follow writes lines as things happen: -f text or ndjson"),
+    };
+    if output.target.file().is_some() || output.table.is_some() {
+        bail!("--follow writes to standard output as things happen, without -o and --table");
+    }
+    refuse_two_pipes(asked)?;
+    let open = OpenOptions::with_filter(asked.filter.clone())?;
+    let needs = Needs::of(asked).serving(feed.metrics.is_some());
+    let plan = FeedPlan::new(feed, format)?;
+    let shown = options(&asked.judging, true);
+    let mut wanted = asked.options(false);
+    wanted.fix_threads();
+    needs.confine();
+    let session = Session::reading(asked.files(), true, open, &wanted)?;
+    headless::follow(session, &Until::signal(), &asked.judging, &shown, plan)
 }
 
 #[cfg(not(feature = "live"))]

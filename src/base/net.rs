@@ -186,6 +186,15 @@ pub struct Loss {
 }
 
 impl Loss {
+    /// All that were dropped, if somebody counted.
+    #[must_use]
+    pub fn total(self) -> Option<u64> {
+        match (self.kernel, self.interface) {
+            (None, None) => None,
+            (one, other) => Some(one.unwrap_or(0).saturating_add(other.unwrap_or(0))),
+        }
+    }
+
     /// The sum of two sources' losses.
     #[must_use]
     pub fn and(self, other: Self) -> Self {

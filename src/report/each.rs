@@ -99,7 +99,6 @@ impl EachRow {
             format!("at byte {}: {reason}", number(it.offset))
         });
         let (first, last) = summary.span.unzip();
-        let lost = summary.lost;
         Self {
             damage,
             packets: Some(summary.frames),
@@ -118,12 +117,7 @@ impl EachRow {
                 let headline = it.cause().summary.over(it.times());
                 harmless(&headline).into_owned()
             }),
-            packets_lost: match (lost.kernel, lost.interface) {
-                (None, None) => None,
-                (kernel, interface) => {
-                    Some(kernel.unwrap_or(0).saturating_add(interface.unwrap_or(0)))
-                }
-            },
+            packets_lost: summary.lost.total(),
             limited: Some(!summary.limits.is_empty()),
             ..Self::unread(path, None)
         }

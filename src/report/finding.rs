@@ -591,7 +591,7 @@ pub(super) fn affected(connection: &Connection) -> Option<&Exchange> {
 pub(super) fn touched_paths(snapshot: &Snapshot, ids: &[u32]) -> Vec<(String, u64)> {
     let mut paths: HashMap<String, (u64, u32), foldhash::fast::FixedState> = HashMap::default();
     for id in ids.iter().take(LOOKED_AT) {
-        if let Some(path) = snapshot.connection(*id).and_then(touched) {
+        if let Some(path) = snapshot.connection(*id).and_then(|it| touched(it, false)) {
             let (count, _) = paths.entry(path).or_insert((0, *id));
             *count += 1;
         }
@@ -602,15 +602,20 @@ pub(super) fn touched_paths(snapshot: &Snapshot, ids: &[u32]) -> Vec<(String, u6
     counted.collect()
 }
 
-/// `GET /path` of the affected request.
-fn touched(connection: &Connection) -> Option<String> {
+/// `GET /path` of the affected request; with its host before the path, if that is wanted.
+pub(super) fn touched(connection: &Connection, with_host: bool) -> Option<String> {
     let exchange = affected(connection)?;
-    let target = exchange.request.as_ref()?.target.as_ref()?;
+    let request = exchange.request.as_ref()?;
+    let host = request.host.as_ref().filter(|_| with_host);
+    let host = host.map_or_else(String::new, |it| {
+        shortened(it.as_bytes(), PATH).into_owned()
+    });
+    let target = request.target.as_ref()?;
     let target = SharedText::as_bytes(target);
     let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
     let method = Exchange::method(exchange).unwrap_or(b"?");
     Some(format!(
-        "{} {}",
+        "{} {host}{}",
         shortened(method, PATH),
         shortened(path, PATH)
     ))

@@ -9,6 +9,7 @@ pub mod comparison;
 mod csv;
 mod each;
 mod explain;
+pub mod feed;
 pub mod filter;
 mod finding;
 mod finding_order;

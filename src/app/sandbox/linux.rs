@@ -28,7 +28,7 @@ pub(super) fn confine(needs: &Needs) -> Outcome {
     let _ = rustix::thread::set_no_new_privs(true);
     Outcome {
         landlock: landlock(needs),
-        system_calls: restrict_system_calls(!needs.interfaces.is_empty()),
+        system_calls: restrict_system_calls(!needs.interfaces.is_empty(), needs.serves),
     }
 }
 
@@ -44,8 +44,8 @@ pub(super) fn drop_privileges() {
     target_arch = "aarch64",
     target_arch = "riscv64"
 ))]
-fn restrict_system_calls(captures: bool) -> bool {
-    super::system_calls::restrict(captures).is_ok()
+fn restrict_system_calls(captures: bool, serves: bool) -> bool {
+    super::system_calls::restrict(captures, serves).is_ok()
 }
 
 /// The crate knows the numbers of three processors only.
@@ -54,7 +54,7 @@ fn restrict_system_calls(captures: bool) -> bool {
     target_arch = "aarch64",
     target_arch = "riscv64"
 )))]
-fn restrict_system_calls(_: bool) -> bool {
+fn restrict_system_calls(_: bool, _: bool) -> bool {
     false
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Needs {
     renames_in: Vec<PathBuf>,
     /// Interfaces that packets are captured on.
     interfaces: Vec<String>,
+    /// A socket is bound, on which connections are accepted.
+    serves: bool,
 }
 
 impl Needs {
@@ -123,6 +125,13 @@ impl Needs {
     #[cfg(feature = "live")]
     pub(super) fn capturing(mut self, interface: &str) -> Self {
         self.interfaces.push(interface.to_owned());
+        self
+    }
+
+    /// Connections are accepted on a socket that is bound.
+    #[must_use]
+    pub(super) fn serving(mut self, serves: bool) -> Self {
+        self.serves = serves;
         self
     }
 

@@ -139,6 +139,9 @@ const CAPTURING: &[c_long] = &[
     libc::SYS_getsockname,
 ];
 
+/// What a socket that is bound and listens needs besides.
+const SERVING: &[c_long] = &[libc::SYS_accept4, libc::SYS_setsockopt];
+
 /// Requests of `ioctl`: of terminals, and how much waits in a pipe.
 const TERMINAL: &[u64] = &[
     0x5401,      // TCGETS
@@ -161,10 +164,10 @@ const SIOCGIFFLAGS: u64 = 0x8913;
 /// The name of a thread, and of a piece of memory.
 const PR_SET_VMA: u64 = 0x5356_4d41;
 
-/// Restricts this thread and those that it starts. `captures`: an interface is open.
-pub(super) fn restrict(captures: bool) -> Result<(), Error> {
+/// Restricts this thread and those that it starts. `captures`: an interface is open. `serves`: a socket is bound.
+pub(super) fn restrict(captures: bool, serves: bool) -> Result<(), Error> {
     let program: BpfProgram = SeccompFilter::new(
-        rules(captures)?,
+        rules(captures, serves)?,
         SeccompAction::Errno(libc::ENOSYS as u32),
         SeccompAction::Allow,
         std::env::consts::ARCH.try_into()?,
@@ -173,9 +176,10 @@ pub(super) fn restrict(captures: bool) -> Result<(), Error> {
     seccompiler::apply_filter(&program)
 }
 
-fn rules(captures: bool) -> Result<BTreeMap<i64, Vec<SeccompRule>>, Error> {
+fn rules(captures: bool, serves: bool) -> Result<BTreeMap<i64, Vec<SeccompRule>>, Error> {
     let more = if captures { CAPTURING } else { &[] };
-    let always = ALWAYS.iter().chain(OLDER).chain(more);
+    let serving = if serves { SERVING } else { &[] };
+    let always = ALWAYS.iter().chain(OLDER).chain(more).chain(serving);
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
         always.map(|call| (*call, Vec::new())).collect();
     let same = |argument, value: u64| equal(argument, SeccompCmpOp::Eq, value);
@@ -232,7 +236,7 @@ mod tests {
     #[test]
     fn what_leaves_the_process_is_not_on_the_list() {
         for captures in [false, true] {
-            let rules = rules(captures).expect("rules");
+            let rules = rules(captures, captures).expect("rules");
             for call in [
                 libc::SYS_socket,
                 libc::SYS_connect,

@@ -26,7 +26,7 @@ use crate::app::new_file::NewFile;
 use crate::app::options::AnalysisOptions;
 use crate::app::output::{self, colored, exit_code};
 use crate::app::sandbox::Needs;
-use crate::app::{ladder, live, mistakes, run};
+use crate::app::{ladder, live, mistakes, run, system};
 use crate::base::escape::escape;
 use crate::base::format::count;
 use crate::base::shell::shell_word;
@@ -135,7 +135,7 @@ fn interfaces(asked: &cli::RunArgs) -> Result<Vec<String>> {
 }
 
 fn open(interface: &str, asked: &cli::RunArgs) -> Result<Box<dyn Source>> {
-    let mut wanted = LiveOptions::new(interface, live::now);
+    let mut wanted = LiveOptions::new(interface, system::now);
     wanted.filter = asked.filter.clone().unwrap_or_default();
     capture::live(&wanted).map_err(|error| match error {
         CaptureError::NotPermitted { interface } => {
@@ -154,7 +154,7 @@ fn open(interface: &str, asked: &cli::RunArgs) -> Result<Box<dyn Source>> {
 
 /// Begins the file of the capture. Its name has the time; an existing file is never replaced.
 fn begin(directory: &Path) -> Result<(PathBuf, Recording)> {
-    let time = rfc3339(live::now());
+    let time = rfc3339(system::now());
     let second = time.split('.').next().unwrap_or_default();
     let digits: String = second.chars().filter(|it| !"-:".contains(*it)).collect();
     for number in 1..SAME_NAME {

@@ -2,7 +2,7 @@
 //!
 //! `docs/schema/hangup-report-1.json` describes the object of `-f json`, `docs/schema/hangup-report-1-line.json` a line
 //! of `-f ndjson`, `docs/schema/hangup-diff-1.json` that of `hangup diff`, `docs/schema/hangup-each-1.json` a line
-//! of `--each`. All are written anew by `HANGUP_REWRITE=1 cargo test --lib json::schema`.
+//! of `--each`, `docs/schema/hangup-feed-1.json` one of `live` and `--follow`. All are written anew by `HANGUP_REWRITE=1 cargo test --lib json::schema`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,6 +23,7 @@ use super::vantage::VantageRow;
 use super::{ReportHead, SocketsRow, ToolRow};
 use crate::report::comparison::json::ComparisonRow;
 use crate::report::each::EachRow;
+use crate::report::feed::FeedLine;
 
 /// Who hung up, and why: the end of every TCP connection in a packet capture. Fields may be added; one that is here
 /// keeps its name and meaning. What is not known is `null`. Text from packets is escaped.
@@ -114,7 +115,7 @@ fn schema_of<T: JsonSchema>() -> Value {
 }
 
 /// All files: the path below `docs/schema`, and the schema.
-fn all() -> [(PathBuf, Value); 4] {
+fn all() -> [(PathBuf, Value); 5] {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema");
     [
         (
@@ -130,6 +131,10 @@ fn all() -> [(PathBuf, Value); 4] {
             schema_of::<ComparisonRow<'_>>(),
         ),
         (folder.join("hangup-each-1.json"), schema_of::<EachRow>()),
+        (
+            folder.join("hangup-feed-1.json"),
+            schema_of::<FeedLine<'_>>(),
+        ),
     ]
 }
 
