@@ -2,13 +2,14 @@
 //! order.
 //!
 //! Most connections of most captures are like this until their end. They are not tracked. Each segment is noted in forty
-//! bytes, with the head in it; when the connection has ended, its summary follows from these notes
-//! ([`PlainConnection::summary`]). With the first segment that does not fit, the notes are passed to a
+//! bytes, with the head in it; beside the notes stands only what each side's segments have in common ([`PlainEnd`]). When
+//! the connection has ended, its summary follows from these notes ([`PlainConnection::summary`]). With the first segment that does not fit, the notes are passed to a
 //! [`ConnectionTracker`] ([`PlainConnection::replay`]). It then knows what it would know if it had followed from the
 //! start. Nothing else depends on the way that a connection took.
 
 use std::time::Duration;
 
+use super::record::Predecessor;
 use super::summary::{ConnectionSummary, Marks, OutcomeSet, PlainTexts, gave_way_after, millis};
 use super::summary::{micros, persists};
 use super::tracker::{ConnectionTracker, PredecessorState};
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::{FrameNumber, FrameRef};
-use crate::base::net::{Endpoint, Flags};
+use crate::base::net::{Context, Endpoint, Flags};
 use crate::base::passage::Passage;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
@@ -34,6 +35,10 @@ const AT_ONCE: Duration = Duration::from_millis(100);
 const BODY_START: usize = 24;
 /// The same of its end.
 const BODY_END: usize = 8;
+/// The notes of SYN and SYN-ACK.
+const OPENING: usize = 2;
+/// Notes for which room is made at a time.
+const STEP: usize = 4;
 
 /// What became of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,37 +51,109 @@ pub(crate) enum PlainStep {
     Unfit,
 }
 
-/// A connection that is plain so far.
+/// A connection that is plain so far. SYN and SYN-ACK are its first notes.
 #[derive(Clone, Debug)]
 pub(crate) struct PlainConnection {
-    syn: Segment<'static>,
-    syn_ack: Segment<'static>,
-    predecessor: Option<PredecessorState>,
     notes: PlainNotes,
+    /// The frame of the SYN.
+    first: FrameRef,
+    endpoints: [Endpoint; 2],
     ends: [PlainEnd; 2],
-    request: Option<AskedPlainly>,
-    response: Option<AnsweredPlainly>,
+    context: Context,
     over: bool,
 }
 
 /// What is noted of its segments; the next connection has the room for them after it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct PlainNotes {
-    /// The segments after SYN and SYN-ACK.
+pub(crate) struct PlainNotes(Box<Notes>);
+
+#[derive(Clone, Debug, Default)]
+struct Notes {
     segments: Vec<NotedSegment>,
     /// What is kept of their payloads.
     bytes: Vec<u8>,
+    request: Option<AskedPlainly>,
+    response: Option<AnsweredPlainly>,
+    predecessor: Option<Predecessor>,
 }
 
-/// One of its ends.
-#[derive(Clone, Copy, Debug, Default)]
+/// One of its ends: where its sequence numbers are, and what is the same in all its segments.
+#[derive(Clone, Copy, Debug)]
 struct PlainEnd {
+    /// The number of its SYN.
+    start: Seq,
     /// The number of its next byte.
     next: Seq,
     /// The number that it acknowledged last.
     acked: Seq,
-    bytes: u64,
-    fin: Option<FrameRef>,
+    link_digest: u32,
+    interface: u32,
+    vlan: u16,
+    /// The note of its FIN.
+    fin: Option<u16>,
+    ttl: u8,
+    has_ip_id: bool,
+    passage: Passage,
+    options: SynOptions,
+}
+
+/// The options of a SYN beside timestamps.
+#[derive(Clone, Copy, Debug)]
+struct SynOptions {
+    mss: Option<u16>,
+    window_scale: Option<u8>,
+    sack_permitted: bool,
+    fast_open: bool,
+    any: bool,
+}
+
+impl PlainEnd {
+    /// The end that sends this SYN, and has acknowledged this much.
+    fn begun(syn: &Segment<'_>, acked: Seq) -> Self {
+        let TcpOptions {
+            mss,
+            window_scale,
+            sack_permitted,
+            fast_open,
+            any,
+            ..
+        } = syn.options;
+        Self {
+            start: syn.seq,
+            next: syn.seq.add(1),
+            acked,
+            link_digest: syn.link_digest,
+            interface: syn.interface,
+            vlan: syn.vlan,
+            fin: None,
+            ttl: syn.ttl,
+            has_ip_id: syn.ip_id.is_some(),
+            passage: syn.passage,
+            options: SynOptions {
+                mss,
+                window_scale,
+                sack_permitted,
+                fast_open,
+                any,
+            },
+        }
+    }
+
+    /// Bytes that it has sent.
+    fn bytes(&self) -> u64 {
+        let numbers = self.next.from(self.start).unsigned_abs();
+        u64::from(numbers.saturating_sub(1 + u32::from(self.fin.is_some())))
+    }
+
+    /// Whether a segment is like the ones before in all that is not noted.
+    fn is_like(&self, segment: &Segment<'_>) -> bool {
+        segment.ttl == self.ttl
+            && segment.vlan == self.vlan
+            && segment.link_digest == self.link_digest
+            && segment.interface == self.interface
+            && segment.passage == self.passage
+            && segment.ip_id.is_some() == self.has_ip_id
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -125,12 +202,12 @@ enum Words {
 }
 
 impl PlainConnection {
-    /// The connection that `syn` and its answer begin, if that is plain, too. `room` is taken if it is.
+    /// The connection that `syn` and its answer begin, if that is plain, too. It takes one of `room` if it is.
     pub(crate) fn begun(
         syn: &Segment<'static>,
         answer: &Segment<'_>,
         predecessor: Option<PredecessorState>,
-        room: &mut PlainNotes,
+        room: &mut Vec<PlainNotes>,
     ) -> Option<Self> {
         let answers = answer.flags.0 == Flags::SYN.with(Flags::ACK).0
             && answer.source == syn.destination
@@ -143,40 +220,40 @@ impl PlainConnection {
         if !answers || answer.options.sack_count > 0 || syn.options.sack_count > 0 {
             return None;
         }
-        let end = |next: Seq, acked: Seq| PlainEnd {
-            next: next.add(1),
-            acked,
-            ..PlainEnd::default()
-        };
-        Some(Self {
-            syn: *syn,
-            syn_ack: Segment {
-                payload: &[],
-                ..*answer
+        let after = answer.frame.0.checked_sub(syn.frame.0)?;
+        let after = u32::try_from(after).ok()?;
+        let mut plain = Self {
+            notes: room.pop().unwrap_or_default(),
+            first: FrameRef {
+                frame: syn.frame,
+                time: syn.time,
             },
-            predecessor,
-            notes: std::mem::take(room),
-            ends: [end(syn.seq, answer.seq), end(answer.seq, answer.ack)],
-            request: None,
-            response: None,
+            endpoints: [syn.source, syn.destination],
+            ends: [
+                PlainEnd::begun(syn, answer.seq),
+                PlainEnd::begun(answer, answer.ack),
+            ],
+            context: syn.context,
             over: false,
-        })
+        };
+        plain.notes.0.predecessor = predecessor.map(|it| it.before(syn.source));
+        plain.note(FlowEnd::A, syn, 0, &Words::None);
+        plain.note(FlowEnd::B, answer, after, &Words::None);
+        Some(plain)
     }
 
     /// The room for the notes of another connection; this one is settled.
     pub(crate) fn into_room(self) -> PlainNotes {
         let mut notes = self.notes;
-        notes.segments.clear();
-        notes.bytes.clear();
+        notes.0.segments.clear();
+        notes.0.bytes.clear();
+        (notes.0.request, notes.0.response) = (None, None);
         notes
     }
 
     /// Its first segment.
     pub(crate) const fn first(&self) -> FrameRef {
-        FrameRef {
-            frame: self.syn.frame,
-            time: self.syn.time,
-        }
+        self.first
     }
 
     /// Whether both sides have closed.
@@ -185,39 +262,38 @@ impl PlainConnection {
     }
 
     /// The VLAN of each end's first segment.
-    pub(crate) const fn vlans(&self) -> [Option<u16>; 2] {
-        [Some(self.syn.vlan), Some(self.syn_ack.vlan)]
+    pub(crate) fn vlans(&self) -> [Option<u16>; 2] {
+        self.ends.map(|end| Some(end.vlan))
     }
 
     /// The state to keep of it for the next connection on its addresses and ports, once both sides have closed.
     pub(crate) fn predecessor_state(&self) -> PredecessorState {
         let waits = FlowEnd::BOTH.map(|end| self.closed_first() == Some(end));
-        PredecessorState::of_plain(self.last(), self.endpoints(), waits)
-    }
-
-    const fn endpoints(&self) -> [Endpoint; 2] {
-        [self.syn.source, self.syn.destination]
+        PredecessorState::of_plain(self.last(), self.endpoints, waits)
     }
 
     fn last(&self) -> FrameRef {
-        let noted = self.notes.segments.last().map(|it| self.at(it));
-        noted.unwrap_or(FrameRef {
-            frame: self.syn_ack.frame,
-            time: self.syn_ack.time,
-        })
+        let noted = self.notes.0.segments.last();
+        noted.map_or(self.first, |it| self.at(it))
     }
 
     const fn at(&self, noted: &NotedSegment) -> FrameRef {
         FrameRef {
-            frame: FrameNumber(self.syn.frame.0 + noted.after as u64),
+            frame: FrameNumber(self.first.frame.0 + noted.after as u64),
             time: noted.time,
         }
     }
 
+    /// The FIN of an end.
+    fn fin(&self, end: FlowEnd) -> Option<FrameRef> {
+        let noted = usize::from(end.of(&self.ends).fin?);
+        self.notes.0.segments.get(noted).map(|it| self.at(it))
+    }
+
     /// The end whose FIN came first, if both have sent one.
     fn closed_first(&self) -> Option<FlowEnd> {
-        let [a, b] = self.ends.map(|end| end.fin);
-        a.zip(b).map(|(a, b)| match a < b {
+        let [a, b] = &self.ends;
+        a.fin.zip(b.fin).map(|(a, b)| match a < b {
             true => FlowEnd::A,
             false => FlowEnd::B,
         })
@@ -230,11 +306,12 @@ impl PlainConnection {
         most: usize,
         texts: &mut TextInterner,
     ) -> PlainStep {
-        let from = match segment.source == self.syn.source {
+        let from = match segment.source == self.endpoints[0] {
             true => FlowEnd::A,
             false => FlowEnd::B,
         };
-        if self.notes.segments.len() >= most || self.over || !self.is_next(from, segment) {
+        let noted = self.notes.0.segments.len();
+        if noted >= most.saturating_add(OPENING) || self.over || !self.is_next(from, segment) {
             return PlainStep::Unfit;
         }
         let at = FrameRef {
@@ -248,8 +325,9 @@ impl PlainConnection {
         {
             return PlainStep::Unfit;
         }
-        let after = segment.frame.0.checked_sub(self.syn.frame.0);
-        let Some(after) = after.and_then(|it| u32::try_from(it).ok()) else {
+        let after = segment.frame.0.checked_sub(self.first.frame.0);
+        let after = after.and_then(|it| u32::try_from(it).ok());
+        let Some((after, noted)) = after.zip(u16::try_from(noted).ok()) else {
             return PlainStep::Unfit;
         };
         self.note(from, segment, after, &words);
@@ -261,9 +339,8 @@ impl PlainConnection {
         };
         own.next = own.next.add(segment.seq_len());
         own.acked = segment.ack;
-        own.bytes += u64::from(segment.length);
         if segment.flags.has(Flags::FIN) {
-            own.fin = Some(at);
+            own.fin = Some(noted);
         }
         self.over = own.fin.is_some() && other.fin.is_some() && own.acked == other.next;
         // The FIN that answers the other has to be acknowledged as well.
@@ -277,34 +354,23 @@ impl PlainConnection {
     /// Whether a segment is the next of its sender, and like the ones before in all that is not noted.
     fn is_next(&self, from: FlowEnd, segment: &Segment<'_>) -> bool {
         let (own, other) = (from.of(&self.ends), from.other().of(&self.ends));
-        let like = match from {
-            FlowEnd::A => &self.syn,
-            FlowEnd::B => &self.syn_ack,
-        };
         let flags = segment.flags.0 & !(Flags::PSH.0 | Flags::FIN.0);
         let fin = segment.flags.has(Flags::FIN);
         let empty = segment.length == 0 && !fin;
         let advances = segment.ack.from(own.acked) > 0;
         // The first segment completes the handshake.
-        let due = match self.notes.segments.last() {
-            None => from == FlowEnd::A && segment.ack == other.next,
-            Some(last) => segment.time >= last.time,
-        };
+        let notes = &self.notes.0.segments;
+        let is_third = notes.len() == OPENING;
+        let due = notes.last().is_some_and(|last| segment.time >= last.time)
+            && (!is_third || from == FlowEnd::A && segment.ack == other.next);
         flags == Flags::ACK.0
             && due
-            && segment.time >= self.syn_ack.time
             && segment.seq == own.next
             && (advances || segment.ack == own.acked && !empty)
             && other.next.from(segment.ack) >= 0
             && (own.fin.is_none() || empty)
             && is_ordinary(segment)
-            && (
-                segment.ttl,
-                segment.vlan,
-                segment.link_digest,
-                segment.interface,
-            ) == (like.ttl, like.vlan, like.link_digest, like.interface)
-            && segment.ip_id.is_some() == like.ip_id.is_some()
+            && own.is_like(segment)
             && is_stamped_alone(&segment.options)
     }
 
@@ -324,7 +390,7 @@ impl PlainConnection {
             let body = length.checked_sub(message.head_len.into())?;
             message.body.checked_sub(body)
         };
-        match (from, &self.request, &self.response) {
+        match (from, &self.notes.0.request, &self.notes.0.response) {
             (FlowEnd::A, None, None) => {
                 let read = plain_request(segment.payload, texts)?;
                 Some(Words::Request(AskedPlainly {
@@ -361,7 +427,10 @@ impl PlainConnection {
         match words {
             Words::Response(response) => response.left == 0,
             Words::ResponseBody(left) => *left == 0,
-            Words::None => self.response.is_some_and(|response| response.left == 0),
+            Words::None => {
+                let response = self.notes.0.response.as_ref();
+                response.is_some_and(|response| response.left == 0)
+            }
             Words::Request(_) | Words::RequestBody(_) => false,
         }
     }
@@ -372,17 +441,22 @@ impl PlainConnection {
     }
 
     fn hear(&mut self, words: Words, at: FrameRef) {
+        let Notes {
+            request: asked,
+            response: answered,
+            ..
+        } = &mut *self.notes.0;
         match words {
             Words::None => {}
-            Words::Request(request) => self.request = Some(request),
-            Words::Response(response) => self.response = Some(response),
+            Words::Request(request) => *asked = Some(request),
+            Words::Response(response) => *answered = Some(response),
             Words::RequestBody(left) => {
-                if let Some(request) = &mut self.request {
+                if let Some(request) = asked {
                     (request.left, request.last) = (left, at);
                 }
             }
             Words::ResponseBody(left) => {
-                if let Some(response) = &mut self.response {
+                if let Some(response) = answered {
                     (response.left, response.last) = (left, at);
                 }
             }
@@ -397,20 +471,24 @@ impl PlainConnection {
         };
         let payload = segment.payload;
         let start = head + BODY_START;
-        let bytes = &mut self.notes.bytes;
-        let kept = match payload.len() > start + BODY_END {
+        let Notes {
+            segments, bytes, ..
+        } = &mut *self.notes.0;
+        let kept = payload.len().min(start + BODY_END);
+        // Where very many are open, most of what is held are notes: they grow in small steps.
+        bytes.reserve_exact(kept);
+        if segments.len() == segments.capacity() {
+            segments.reserve_exact(STEP);
+        }
+        match payload.len() > kept {
             true => {
                 let (start, rest) = payload.split_at(start);
                 bytes.extend_from_slice(start);
                 bytes.extend_from_slice(&rest[rest.len() - BODY_END..]);
-                start.len() + BODY_END
             }
-            false => {
-                bytes.extend_from_slice(payload);
-                payload.len()
-            }
-        };
-        self.notes.segments.push(NotedSegment {
+            false => bytes.extend_from_slice(payload),
+        }
+        segments.push(NotedSegment {
             time: segment.time,
             after,
             ack: segment.ack,
@@ -430,14 +508,23 @@ impl PlainConnection {
         layer_options: LayerOptions,
         texts: &mut TextInterner,
     ) -> Box<ConnectionTracker> {
-        let mut live = Box::new(ConnectionTracker::new(&self.syn, self.predecessor));
+        let Notes {
+            segments,
+            bytes,
+            predecessor,
+            ..
+        } = &*self.notes.0;
+        let mut live = Box::new(ConnectionTracker::begun(
+            self.first,
+            self.endpoints,
+            self.context,
+            *predecessor,
+        ));
         live.set_layer_options(layer_options);
-        live.segment(FlowEnd::A, &self.syn, texts);
-        live.segment(FlowEnd::B, &self.syn_ack, texts);
-        let mut next = [self.syn.seq.add(1), self.syn_ack.seq.add(1)];
-        let mut bytes = &self.notes.bytes[..];
+        let mut next = self.ends.map(|end| end.start);
+        let mut bytes = &bytes[..];
         let mut payload = Vec::new();
-        for noted in &self.notes.segments {
+        for noted in segments {
             let (kept, rest) = bytes.split_at(usize::from(noted.kept));
             bytes = rest;
             payload.clear();
@@ -458,45 +545,69 @@ impl PlainConnection {
     }
 
     fn segment<'a>(&self, noted: &NotedSegment, seq: Seq, payload: &'a [u8]) -> Segment<'a> {
-        let like = match noted.from {
-            FlowEnd::A => &self.syn,
-            FlowEnd::B => &self.syn_ack,
+        let own = noted.from.of(&self.ends);
+        let options = TcpOptions {
+            timestamps: noted.stamps,
+            any: noted.stamps.is_some(),
+            ..TcpOptions::default()
         };
+        let SynOptions {
+            mss,
+            window_scale,
+            sack_permitted,
+            fast_open,
+            any,
+        } = own.options;
         Segment {
             frame: self.at(noted).frame,
             time: noted.time,
-            ip_id: like.ip_id.map(|_| noted.ip_id),
+            interface: own.interface,
+            context: self.context,
+            vlan: own.vlan,
+            link_digest: own.link_digest,
+            source: *noted.from.of(&self.endpoints),
+            destination: *noted.from.other().of(&self.endpoints),
+            ttl: own.ttl,
+            ip_id: own.has_ip_id.then_some(noted.ip_id),
             seq,
             ack: noted.ack,
             flags: noted.flags,
             window: noted.window,
-            options: TcpOptions {
-                timestamps: noted.stamps,
-                any: noted.stamps.is_some(),
-                ..TcpOptions::default()
+            urgent: 0,
+            options: match noted.flags.has(Flags::SYN) {
+                true => TcpOptions {
+                    mss,
+                    window_scale,
+                    sack_permitted,
+                    fast_open,
+                    any,
+                    ..options
+                },
+                false => options,
             },
             length: noted.length.into(),
+            passage: own.passage,
             payload,
-            ..*like
         }
     }
 
     /// Its summary, if its end was plain, too: no rule has anything to say of it, and nothing is kept but this.
     pub(crate) fn summary(&self) -> Option<ConnectionSummary> {
         let first = self.closed_first().filter(|_| self.over)?;
-        let (request, response) = (self.request.as_ref()?, self.response.as_ref()?);
+        let notes = &*self.notes.0;
+        let (request, response) = (notes.request.as_ref()?, notes.response.as_ref()?);
         let exchange = exchange(request, response);
-        let close = first.of(&self.ends).fin?;
-        let second = first.other().of(&self.ends).fin?;
+        let close = self.fin(first)?;
+        let second = self.fin(first.other())?;
         let pause = close.time.since(response.last.time);
         let announced = exchange.closes().is_some();
-        let predecessor = self.predecessor.map(|it| it.before(self.syn.source));
+        let predecessor = notes.predecessor;
         let waited = predecessor.is_some_and(|before| before.waits[0]);
         // A server that closes without a word about it is worth a note.
         if pause >= AT_ONCE || waited || !announced && first == FlowEnd::B {
             return None;
         }
-        let opened = self.notes.segments.first()?.time.since(self.syn.time);
+        let opened = notes.segments.get(OPENING)?.time.since(self.first.time);
         let [by, client_state, server_state] = match first {
             FlowEnd::A => [State::TimeWait, State::TimeWait, State::Closed],
             FlowEnd::B => [State::Closed, State::Closed, State::TimeWait],
@@ -505,13 +616,13 @@ impl PlainConnection {
         let responds = persists(exchange.response.as_ref().map(|it| &it.message)?);
         Some(ConnectionSummary {
             id: 0,
-            first: self.first(),
+            first: self.first,
             last: self.last().time,
             close,
             client_time_wait: by_client.then_some(second),
-            client: self.syn.source,
-            server: self.syn.destination,
-            context: self.syn.context,
+            client: self.endpoints[0],
+            server: self.endpoints[1],
+            context: self.context,
             exchanges: 1,
             server_says_close: response.message.says_close(),
             server_persists: responds,
@@ -526,7 +637,7 @@ impl PlainConnection {
             syn_retries: 0,
             marks: Marks::of_plain(
                 request.texts.load_generator,
-                self.syn.passage == Passage::Both,
+                self.ends[0].passage == Passage::Both,
             ),
             syn_acks: 1,
             prompt: 0,
@@ -539,12 +650,12 @@ impl PlainConnection {
             waited: micros(response.first.time.since(request.last.time)),
             idle: millis(pause),
             reused_after: 0,
-            gave_way_after: gave_way_after(predecessor, self.syn.time),
-            client_ttl: self.syn.ttl,
-            server_ttl: self.syn_ack.ttl,
+            gave_way_after: gave_way_after(predecessor, self.first.time),
+            client_ttl: self.ends[0].ttl,
+            server_ttl: self.ends[1].ttl,
             client_state: Standing::In(client_state),
             server_state: Standing::In(server_state),
-            bytes: self.ends.map(|end| end.bytes),
+            bytes: self.ends.map(|end| end.bytes()),
             outcomes: OutcomeSet::COMPLETE,
             certainty: Certainty::Certain,
             roles: Roles::Handshake,
@@ -649,6 +760,13 @@ mod tests {
     const ASKED: &str = "SYN -->\n<-- SYN\nACK -->\nGET /a [user-agent=wrk/4] -->\n";
     const LAST: &str = "<-- FIN\nFIN -->\n<-- ACK\n";
     const LEFT: &str = "FIN -->\n<-- FIN\nACK -->\n";
+
+    #[test]
+    fn a_plain_connection_is_small() {
+        let size = size_of::<PlainConnection>();
+        assert!(size <= 184, "{size}");
+        assert!(size_of::<NotedSegment>() <= 40);
+    }
 
     #[test]
     fn ordinary_connections_are_not_tracked() {

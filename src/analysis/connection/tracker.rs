@@ -135,20 +135,31 @@ impl ConnectionTracker {
             frame: segment.frame,
             time: segment.time,
         };
+        let endpoints = [segment.source, segment.destination];
+        let predecessor = predecessor.map(|it| it.before(segment.source));
+        Self::begun(at, endpoints, segment.context, predecessor)
+    }
+
+    /// The connection whose first segment is at `first`, from the first of these to the second.
+    pub(super) fn begun(
+        first: FrameRef,
+        endpoints: [Endpoint; 2],
+        context: Context,
+        predecessor: Option<Predecessor>,
+    ) -> Self {
         Self {
-            endpoints: [segment.source, segment.destination],
-            context: segment.context,
-            first: at,
-            last: at,
+            endpoints,
+            context,
+            first,
+            last: first,
             pair: EndpointPair::new(),
             parsed: ParsedStreams {
-                ports: [segment.source.port, segment.destination.port],
+                ports: endpoints.map(|it| it.port),
                 ..ParsedStreams::default()
             },
             unfinished: 0,
             icmp: None,
-            predecessor: predecessor
-                .map(|predecessor_state| predecessor_state.before(segment.source)),
+            predecessor,
             challenge: None,
         }
     }

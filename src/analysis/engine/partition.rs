@@ -13,8 +13,8 @@ use super::stats::EngineStats;
 use super::tuple::{HalfOpen, PlainOdds, TrackedFlow, TupleState};
 use super::{Event, Sink};
 use crate::analysis::connection::{
-    ConnectionTracker, HeldBytes, PlainNotes, PlainStep, PredecessorState, SegmentMatch,
-    SettledBecause,
+    ConnectionTracker, HeldBytes, PlainConnection, PlainNotes, PlainStep, PredecessorState,
+    SegmentMatch, SettledBecause,
 };
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Flags, Quote, Skip};
@@ -53,7 +53,8 @@ pub(crate) const MAX_LIVE_EXCHANGE_BYTES: usize = 6 << 20;
 /// Tuples of addresses and ports that are used by several connections in several VLANs, in one partition.
 pub(crate) const MAX_SPLIT: usize = 1024;
 
-/// Settled plain connections whose room for notes is kept for others, in one partition: as many as are in the cache.
+/// Plain connections whose room for notes is kept for others once they are settled or tracked, in one partition: as many
+/// as are in the cache.
 const MAX_ROOM: usize = MAX_CLOSED;
 
 /// A settled connection, as kept for late segments and for its successor.
@@ -287,16 +288,13 @@ impl Partition {
             TupleState::Flow(_) => return false,
             TupleState::Plain(plain) => plain.connection.take(segment, most, &mut self.texts),
             TupleState::HalfOpen(_) if most == 0 || !self.odds.favour() => PlainStep::Unfit,
-            TupleState::HalfOpen(half_open) => {
-                let mut room = self.room.pop().unwrap_or_default();
-                match half_open.plain(segment, &mut room) {
-                    Some(plain) => {
-                        *place = TupleState::Plain(Box::new(plain));
-                        PlainStep::Noted
-                    }
-                    None => PlainStep::Unfit,
+            TupleState::HalfOpen(half_open) => match half_open.plain(segment, &mut self.room) {
+                Some(plain) => {
+                    *place = TupleState::Plain(Box::new(plain));
+                    PlainStep::Noted
                 }
-            }
+                None => PlainStep::Unfit,
+            },
         };
         match (step, place) {
             (PlainStep::Noted, _) => self.stats.segments += 1,
@@ -332,7 +330,16 @@ impl Partition {
         let kept = flow.live.kept();
         self.kept.waiting += kept.waiting;
         self.kept.exchanges += kept.exchanges;
-        *place = TupleState::Flow(flow);
+        if let TupleState::Plain(plain) = std::mem::replace(place, TupleState::Flow(flow)) {
+            self.keep_room(plain.connection);
+        }
+    }
+
+    /// Keeps the room for the notes of a connection that needs them no more.
+    fn keep_room(&mut self, connection: PlainConnection) {
+        if self.room.len() < MAX_ROOM {
+            self.room.push(connection.into_room());
+        }
     }
 
     /// The slot of the flow of a segment, and whether it was just created. `None` if the segment is done with: it is a
@@ -502,13 +509,12 @@ impl Partition {
                     };
                     self.odds.won();
                     sink.settled_plainly(summary, &record);
-                    if self.room.len() < MAX_ROOM {
-                        self.room.push(plain.connection.into_room());
-                    }
-                    return;
+                    return self.keep_room(plain.connection);
                 }
                 self.odds.lost();
-                plain.promote(options.layer_options(), &mut self.texts)
+                let flow = plain.promote(options.layer_options(), &mut self.texts);
+                self.keep_room(plain.connection);
+                flow
             }
         };
         // It is settled at once: what it holds does not count any more.

@@ -53,8 +53,12 @@ pub(super) struct HalfOpen {
 }
 
 impl HalfOpen {
-    /// The plain connection that the SYN and this segment begin. `room` is taken for it.
-    pub(super) fn plain(&self, answer: &Segment<'_>, room: &mut PlainNotes) -> Option<PlainFlow> {
+    /// The plain connection that the SYN and this segment begin. One of `room` is taken for it.
+    pub(super) fn plain(
+        &self,
+        answer: &Segment<'_>,
+        room: &mut Vec<PlainNotes>,
+    ) -> Option<PlainFlow> {
         Some(PlainFlow {
             connection: PlainConnection::begun(&self.syn, answer, self.predecessor, room)?,
             share: self.share,
