@@ -402,16 +402,14 @@ impl FindingWriter<'_, '_> {
         let reread = all.find(|it| it.connection.id == connection.id)?;
         // Frames of other connections are in none of its rows.
         let own = |it: &&&Finding| it.connections.contains(&connection.id);
+        // The evidence of the headline, and of what follows from it only where the headline is about another connection.
         let told: Vec<_> = section.causes().take(1).chain(section.effects()).collect();
-        let parts = told.iter().filter(own);
-        let mut marked: Vec<_> = parts
-            .flat_map(|it| {
-                let evidence = it.evidence.iter();
-                evidence.map(|one| (one.frame_ref.frame, it.severity))
-            })
+        let headline = told.iter().find(own).map(|it| it.evidence.iter());
+        let frames = headline.into_iter().flatten();
+        let mut marked: Vec<_> = frames
+            .map(|one| (one.frame_ref.frame, section.severity()))
             .collect();
-        // One mark for each frame: that of the worst finding.
-        marked.sort_unstable_by_key(|(frame, severity)| (*frame, Reverse(*severity)));
+        marked.sort_unstable_by_key(|(frame, _)| *frame);
         marked.dedup_by_key(|(frame, _)| *frame);
         let options = LadderOptions {
             rows: Some(REPORT_ROWS),

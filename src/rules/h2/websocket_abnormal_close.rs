@@ -25,7 +25,7 @@ rule! {
     /// # Remedy
     ///
     /// - *If the WebSocket had been silent for 2 s or more:* Send a Ping from either side more often than the shortest idle
-    ///   timeout on the way. Every 20 to 30 s is common.
+    ///   timeout on the way: at least twice within the silence that was measured.
     /// - *If the WebSocket had been silent for 2 s or more:* Or raise that timeout (nginx `proxy_read_timeout`, HAProxy
     ///   `timeout tunnel`, the load balancer's idle timeout).
     /// - *If the server closed first:* Look in the server's log at that moment. A program that ends a WebSocket sends a

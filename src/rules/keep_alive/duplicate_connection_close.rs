@@ -162,7 +162,7 @@ fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> 
         ));
     }
     told.mean(
-        "Both say the same, so nothing was lost. But two programs or settings add the field.",
+        "Both lines say the same, so nothing was lost. But something adds the field a second time.",
     );
     if let Some(price) = price {
         told.mean(price);

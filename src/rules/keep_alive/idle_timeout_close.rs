@@ -33,8 +33,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Compare this timeout with the idle timeout of the client or proxy in front: that one should be some seconds
-    ///   shorter.
+    /// - Compare this timeout with the idle timeout of the client or proxy in front: the client's has to be
+    ///   the shorter one, by more than a round trip.
     ///
     /// # Tell it by
     ///
