@@ -19,9 +19,6 @@ use crate::protocol::tcp::{CloseEvent, Peer, ResetKind, ResetSigns, Standing, St
 
 /// Unanswered retransmissions or probes that make a silence, and not just the end of the capture.
 const SILENCE_AFTER: u16 = 3;
-/// How long it must have been silent if the capture ends while the other side still retransmits: a path that fails for
-/// less, as in a handover, comes back before most programs notice.
-const SHORT_OUTAGE: Duration = Duration::from_secs(5);
 /// How long a side must also have been silent: three times the shortest retransmission timers.
 const SILENT_FOR: Duration = Duration::from_millis(600);
 /// What queues on the way may add to the time of two segments that cross.
@@ -417,16 +414,6 @@ fn layered_phase(
     }
 }
 
-/// How long one side must have been silent since then, while the other retransmitted. Intervals double, so the next
-/// retransmission is due as long after the last as that came after the first.
-fn least_silence(since: Timestamp, peer: &Peer, ended: SettledBecause) -> Duration {
-    let last = peer.last_sent().time;
-    match ended {
-        SettledBecause::Capture(end) if end.since(last) < last.since(since) => SHORT_OUTAGE,
-        _ => SILENT_FOR,
-    }
-}
-
 /// The verdict without a FIN or RST: a silence, or just the end of the capture.
 fn open(
     live: &ConnectionTracker,
@@ -449,9 +436,9 @@ fn open(
             cut_off.is_some()
                 || FlowEnd::BOTH.iter().any(|end| {
                     let peer = live.pair.peer(*end);
-                    let since = live.pair.peer(end.other()).last_sent().time;
+                    let other = live.pair.peer(end.other());
                     peer.unanswered() >= SILENCE_AFTER
-                        && end_of_view.since(since) >= least_silence(since, peer, ended)
+                        && end_of_view.since(other.last_sent().time) >= SILENT_FOR
                 })
         }
     };
