@@ -114,7 +114,7 @@ fn the_exit_status_says_how_it_went() {
             ],
             0,
         ),
-        (&["report", RESET, "-f", "html"], 2),
+        (&["report", RESET, "-f", "pdf"], 2),
         (&["ladder", RESET], 0),
         (&["ladder", RESET, "--connection", "1-2"], 0),
         (&["ladder", RESET, "--connection", "2-1"], 2),
@@ -183,8 +183,8 @@ fn a_message_names_the_file_and_the_way_out() {
         ),
         (&["reprot"], &["did you mean `hangup report`?"]),
         (
-            &["report", RESET, "-o", "x.html"],
-            &["belongs to .html", ".md", "-f text"],
+            &["report", RESET, "-o", "x.pdf"],
+            &["belongs to .pdf", ".md", "-f text"],
         ),
         (
             &["report", RESET, "--rule", "race"],
@@ -270,7 +270,7 @@ fn nothing_typed_is_answered_with_what_to_type() {
 
 #[test]
 fn an_unknown_ending_is_not_written_as_text() {
-    let path = place("report.html");
+    let path = place("report.pdf");
     let path = path.to_str().unwrap();
     let _ = fs::remove_file(path);
     assert_eq!(run(&["report", RESET, "-o", path]).status.code(), Some(2));

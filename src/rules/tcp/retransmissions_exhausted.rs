@@ -141,6 +141,9 @@ const DELAY: Duration = Duration::from_secs(1);
 /// The longest close_notify, in any cipher.
 const GOODBYE: u32 = 128;
 
+/// A path that fails for less, as in a handover, comes back before most programs notice.
+const SHORT_OUTAGE: Duration = Duration::from_secs(5);
+
 fn check(connection: &Connection) -> Verdict {
     let Some((who, it)) = silence(connection) else {
         return never_acknowledged(connection);
@@ -178,7 +181,9 @@ fn check(connection: &Connection) -> Verdict {
         )
     });
     // The next one was not due when the capture ended, and the path may have come back.
-    let goes_on = connection.teardown.how == How::Open;
+    let open = connection.teardown.how == How::Open;
+    let lasted = it.until.time.since(it.peer_last_sent.time);
+    let goes_on = open || stopped.is_none() && lasted < SHORT_OUTAGE;
     let waits = goes_on.then_some("It was still retransmitting when the capture ended.");
     let left_before = left.then_some("The other side had closed before.");
     // A side that did not wait for `close_notify` does not need it.
@@ -194,7 +199,7 @@ fn check(connection: &Connection) -> Verdict {
             false if goes_on => Severity::Warning,
             false => Severity::Error,
         },
-        if goes_on { Certainty::Possible } else { certainty },
+        if open { Certainty::Possible } else { certainty },
         "Retransmissions on [a connection|# connections] got no answer",
         sentence!(
             "The {} retransmitted the same {} {} over {}. The other side did not answer: its last segment had come {} before \
