@@ -14,14 +14,13 @@ use std::thread;
 use anyhow::{Context as _, Result, bail};
 
 use super::analysis::Analysis;
-use super::cli;
 use super::judge::ReportSelection;
 use super::key_logs::Presence;
-use super::mistakes::without_system_number;
 use super::new_file::NewFile;
 use super::options::AnalysisOptions;
-use super::output::{self, FAILED, FOUND};
+use super::output::{self, FAILED};
 use super::sandbox::Needs;
+use super::{cli, mistakes};
 use crate::packet::capture::OpenOptions;
 use crate::report::{EachFormat, EachLines, EachRow, Format};
 use crate::rules::Severity;
@@ -99,16 +98,12 @@ fn analysed(path: &PathBuf, open: &OpenOptions, options: &AnalysisOptions) -> Do
             ignored: analysis.snapshot.ignored.told(),
         },
         Err(error) => {
-            let mut message = error.to_string();
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            if let Some(cause) = cause.filter(|it| !message.contains(it)) {
-                message += &format!(": {cause}");
-            }
+            let message = mistakes::told(&error.into());
             // The line begins with the path.
             let name = format!("{}: ", path.display());
-            let message = without_system_number(message.strip_prefix(&name).unwrap_or(&message));
+            let message = message.strip_prefix(&name).unwrap_or(&message);
             Done {
-                row: EachRow::unread(path, Some(&message)),
+                row: EachRow::unread(path, Some(message)),
                 read: false,
                 worst: None,
                 ignored: None,
@@ -127,21 +122,13 @@ struct Totals {
 
 impl Totals {
     fn exit_code(&self, asked: &cli::JudgingArgs) -> ExitCode {
-        let bar = asked.fail_on.map(Severity::from);
         if self.unread > 0 {
             return ExitCode::from(FAILED);
         }
-        if bar.is_some() && self.worst >= bar {
-            return ExitCode::from(FOUND);
-        }
-        if bar.is_some() && self.ignored {
-            // If standard error is closed, the exit status is as the list wants it.
-            let _ = writeln!(
-                io::stderr(),
-                "hangup: --fail-on does not count what the ignore file leaves out; --no-ignore-file counts everything"
-            );
-        }
-        ExitCode::SUCCESS
+        let ignored = self
+            .ignored
+            .then(|| "the ignore file leaves out".to_owned());
+        output::exit_status(asked, self.worst, ignored)
     }
 }
 

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::analysis::Analysis;
 use super::new_file::NewFile;
-use super::options::AnalysisOptions;
+use super::options::{AnalysisError, AnalysisOptions};
 use super::output::{closed, refuse_to_overwrite_inputs, refuse_to_replace};
 use super::progress::ProgressLine;
 use super::sandbox::Needs;
@@ -202,11 +202,7 @@ fn named(asked: &cli::ExtractArgs) -> Result<Vec<Named>> {
         }
         match rules::rule(word) {
             Some(rule) => Ok(Named::Rule(rule.name)),
-            None => {
-                let near = rules::alike(word);
-                let near = near.map_or_else(String::new, |it| format!(" did you mean {it}?"));
-                bail!("no rule is called {word:?};{near} `hangup rules` lists all")
-            }
+            None => Err(AnalysisError::UnknownRule(word.clone()).into()),
         }
     });
     all.collect()

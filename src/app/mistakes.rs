@@ -316,8 +316,20 @@ pub(super) fn translate(filter: &mut Option<String>) -> Result<()> {
     Ok(())
 }
 
+/// An error and its causes in one line.
+pub(super) fn told(error: &anyhow::Error) -> String {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Some errors already include their cause in their message.
+        if !message.contains(&cause) {
+            message += &format!(": {cause}");
+        }
+    }
+    without_system_number(&message)
+}
+
 /// A message without the numbers of system errors, and without the names of files that are not complete.
-pub(super) fn without_system_number(message: &str) -> String {
+fn without_system_number(message: &str) -> String {
     // "No such file or directory (os error 2)": the number says nothing more.
     let mut text = message.to_owned();
     while let Some(at) = text.find(" (os error ") {

@@ -108,19 +108,29 @@ pub(super) fn exit_code(
     worst: Option<Severity>,
     snapshot: &Snapshot,
 ) -> ExitCode {
+    let ignored = &snapshot.ignored;
+    let told = ignored.told();
+    let told = told.map(|it| format!("{} leaves out: {it}", escape(ignored.path.as_bytes())));
+    exit_status(asked, worst, told)
+}
+
+/// The same, of captures of which `ignored` was left out: what leaves it out, and what it is.
+pub(super) fn exit_status(
+    asked: &cli::JudgingArgs,
+    worst: Option<Severity>,
+    ignored: Option<String>,
+) -> ExitCode {
     let Some(bar) = asked.fail_on.map(Severity::from) else {
         return ExitCode::SUCCESS;
     };
     if worst >= Some(bar) {
         return ExitCode::from(FOUND);
     }
-    let ignored = &snapshot.ignored;
-    if let Some(left_out) = ignored.told() {
+    if let Some(ignored) = ignored {
         // If standard error is closed, the report's first line has said it.
         let _ = writeln!(
             io::stderr(),
-            "hangup: --fail-on does not count what {} leaves out: {left_out}; --no-ignore-file counts everything",
-            escape(ignored.path.as_bytes())
+            "hangup: --fail-on does not count what {ignored}; --no-ignore-file counts everything"
         );
     }
     ExitCode::SUCCESS

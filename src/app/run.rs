@@ -72,14 +72,7 @@ pub fn run(cli: Cli) -> ExitCode {
 
 /// Says why a command failed, and what to do about it. `bare`: the first word, if it is a file and no command.
 pub(super) fn failed(error: &anyhow::Error, bare: Option<&str>) -> ExitCode {
-    let mut message = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        // Some errors already include their cause in their message.
-        if !message.contains(&cause) {
-            message += &format!(": {cause}");
-        }
-    }
-    message = mistakes::without_system_number(&message);
+    let mut message = mistakes::told(error);
     if let Some(way_out) = mistakes::way_out(error, bare) {
         message += &format!("; {way_out}");
     }

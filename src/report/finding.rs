@@ -1,7 +1,7 @@
 //! One section of the page: headline, sequence of events, what both logs say, the frames that prove it, the remedy, and
 //! a ladder of the typical case.
 
-use super::sheet::Sheet;
+use super::sheet::{REMEDY, Sheet};
 use crate::base::format::capitalised;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -633,7 +633,7 @@ fn fixes(section: &FindingSection<'_>, most: usize, sheet: &mut dyn Sheet) -> io
             1 => text,
             _ => format!("{}. {text}", nth + 1),
         };
-        sheet.detail("Fix", &numbered.into())?;
+        sheet.detail(REMEDY, &numbered.into())?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::html_figure::figure;
 use super::rich_text::{RichTable, StyledLine, Tone};
-use super::sheet::Sheet;
+use super::sheet::{REMEDY, Sheet};
 
 const STYLES: &str = include_str!("html.css");
 /// Nothing is loaded from anywhere, whatever a text says.
@@ -27,9 +27,6 @@ enum Open {
     /// Points of a list.
     Points,
 }
-
-/// The label of remedies.
-const REMEDY: &str = "Fix";
 
 /// Writes HTML.
 pub(super) struct HtmlSheet<'o> {

@@ -1,7 +1,10 @@
-//! The text layout of a page; plain text and Markdown implement it.
+//! The layout of a page; plain text, Markdown and HTML implement it.
 
 use super::rich_text::{RichTable, StyledLine};
 use std::io;
+
+/// The label of remedies, which HTML folds.
+pub(super) const REMEDY: &str = "Fix";
 
 /// The elements of a page.
 pub(super) trait Sheet {

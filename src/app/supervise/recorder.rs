@@ -3,7 +3,7 @@
 //! The report is that of `hangup report` on the same file, so what is kept and what was said agree. While the command runs,
 //! frames are only written to disk: nothing is analysed, and no memory grows.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
@@ -99,7 +99,8 @@ fn recorded(asked: &cli::RunArgs) -> Result<ExitCode> {
         .confine();
     let (path, recording) = begin(&asked.directory)?;
     let junit = asked.junit.as_deref().map(NewFile::create).transpose();
-    let junit = junit.with_context(|| not_written(asked.junit.as_ref().unwrap_or(&path)))?;
+    let junit =
+        junit.with_context(|| output::not_written(asked.junit.as_ref().unwrap_or(&path)))?;
     let report = RunReport {
         asked,
         path: &path,
@@ -240,7 +241,7 @@ impl RunReport<'_> {
                 .map_err(io::Error::other)
                 .and_then(|it| file.write_all(it.as_bytes()))
                 .and_then(|()| file.finish())
-                .with_context(|| not_written(to))?;
+                .with_context(|| output::not_written(to))?;
         }
         let failed = analysis.worst >= Some(bar) || end.is_none_or(CommandEnd::failed);
         let mut out = io::stdout().lock();
@@ -276,7 +277,7 @@ impl RunReport<'_> {
             file.write_all(&text)?;
             file.finish()
         });
-        written.with_context(|| not_written(&markdown))?;
+        written.with_context(|| output::not_written(&markdown))?;
         if let Some(summary) = self.summary.take() {
             summary.append(&text)?;
         }
@@ -329,9 +330,4 @@ impl RunReport<'_> {
         }
         there
     }
-}
-
-fn not_written(path: impl AsRef<OsStr>) -> String {
-    let path = Path::new(path.as_ref());
-    format!("{}: cannot be written", path.display())
 }

@@ -162,7 +162,6 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     .and(server);
     let browser = is_browser(connection);
     let round = round(time, browser);
-    let leaves = browser || may_be_browser(connection);
     let late = response(exchange).map(|answer| {
         sentence!(
             "The response came {} later, too late for the client.",
@@ -175,7 +174,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             usual
         )
     });
-    let severity = match leaves {
+    let severity = match may_be_browser(connection) {
         false => Severity::Error,
         true => browsers_severity(time, round.is_some()),
     };
