@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::keep_alive_race::before;
-use crate::analysis::connection::{By, CloseEvent, Connection, InFlight, ResetKind, Who};
+use crate::analysis::connection::{
+    By, CloseEvent, Connection, InFlight, ResetKind, ResetSigns, Who,
+};
 use crate::base::certainty::Certainty;
 use crate::base::format::duration;
 use crate::rules::Severity;
@@ -147,13 +149,19 @@ fn by_a_box(connection: &Connection) -> Option<Verdict> {
 fn origin(connection: &Connection, reset: &CloseEvent) -> Sentence {
     let (low, high) = connection.sent[Who::Server as usize].ttls;
     let foreign = reset.kind == Some(ResetKind::Foreign);
+    // A capture at the other place proves it; signs in one make it probable.
+    let sent = match reset.signs.has(ResetSigns::NOT_SENT) {
+        true => "did not send",
+        false => "probably did not send",
+    };
     match (foreign, low == high) {
         (true, true) if reset.ttl != low => sentence!(
-            "The server did not send this RST: its TTL is {}, and all other segments from the server have {}.",
+            "The server {} this RST: its TTL is {}, and all other segments from the server have {}.",
+            sent,
             reset.ttl,
             low
         ),
-        (true, _) => "The server did not send this RST: a device on the way did.".into(),
+        (true, _) => sentence!("The server {} this RST: a device on the way did.", sent),
         (false, _) => {
             "No FIN was seen before. Whether the server's host or a device on the way sent the RST, the capture does not show."
                 .into()
