@@ -100,7 +100,8 @@ pub struct Teardown {
     /// The server's `close_notify`, if the client had received it before it closed: within TLS the server closed first
     /// (RFC 8446 §6.1), so the client no longer waited for a response.
     pub close_notify_seen: Option<FrameRef>,
-    /// The other side did not receive it: it closed without knowing of it, so much later that the two did not cross.
+    /// The other side closed without knowing of it: so much later that the two did not cross, or before a RST that only
+    /// answers its FIN.
     pub unheard: bool,
 }
 

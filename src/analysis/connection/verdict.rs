@@ -235,10 +235,18 @@ fn first_close(live: &ConnectionTracker, client: FlowEnd) -> Option<FirstClose> 
         (None, None) => return None,
         (Some(_), None) => (FlowEnd::A, Closer::End),
         (None, Some(_)) => (FlowEnd::B, Closer::End),
-        (Some(a), Some(b)) => one_was_lost(live, &a, &b, client).map_or_else(
-            || who_was_first(&a, &b, client, crossing_time(live, client)),
-            |end| (end, Closer::Unheard),
-        ),
+        (Some(a), Some(b)) => match one_was_lost(live, &a, &b, client) {
+            Some(end) => (end, Closer::Unheard),
+            None => match FlowEnd::BOTH
+                .into_iter()
+                .find(|end| drew_reset(live, *end, client))
+            {
+                Some(end) if has_all_answers(live, end) => (end, Closer::End),
+                // It waited for the other one, whose connection had ended long before without its knowledge.
+                Some(end) => (end.other(), Closer::Unheard),
+                None => who_was_first(&a, &b, client, crossing_time(live, client)),
+            },
+        },
     };
     own[end.index()].map(|event| FirstClose { by, event, end })
 }
@@ -267,6 +275,30 @@ fn one_was_lost(
         return None;
     }
     earlier(a, b, round_trip(live, client).unwrap_or(LONGEST_ROUND_TRIP))
+}
+
+/// Whether the FIN of this end is what the other one's RST answers, from a host that had no such connection any more: the
+/// end had sent nothing for longer than two segments can cross, so no earlier segment of it can have drawn the RST.
+fn drew_reset(live: &ConnectionTracker, end: FlowEnd, client: FlowEnd) -> bool {
+    let (own, other) = (live.pair.peer(end), live.pair.peer(end.other()));
+    let (Some(fin), Some(reset)) = (own.fin(), other.reset()) else {
+        return false;
+    };
+    let before = own.before_fin();
+    other.fin().is_none()
+        && own.reset().is_none()
+        && reset.kind == Some(ResetKind::NoSocket)
+        && fin.frame_ref < reset.frame_ref
+        && before != FrameRef::default()
+        && own.syn().is_some()
+        && fin.frame_ref.time.since(before.time) > crossing_time(live, client)
+}
+
+/// Whether the other end sent the last data of the connection, and this end acknowledged all of it when it closed.
+fn has_all_answers(live: &ConnectionTracker, end: FlowEnd) -> bool {
+    let (own, other) = (live.pair.peer(end), live.pair.peer(end.other()));
+    let sent = u64::try_from(other.stream().top()).unwrap_or(0);
+    other.top_time() > own.top_time() && own.fin().is_some_and(|fin| fin.received >= sent)
 }
 
 /// How long two segments that cross can be apart where they are captured: a round trip, with as much again for queues.

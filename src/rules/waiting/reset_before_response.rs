@@ -211,10 +211,16 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         message.say("The form of the RST shows that the server had closed its socket before.");
     }
     if let Some(closed) = connection.unaware_close(Who::Client) {
-        message.say(sentence!(
-            "The client did not receive the RST: it closed {} later without knowing of it.",
-            closed.time.since(teardown.at)
-        ));
+        message.say(match closed.time < teardown.at {
+            true => sentence!(
+                "The client knew nothing of that: it waited until its own FIN {} before, which drew the RST.",
+                teardown.at.since(closed.time)
+            ),
+            false => sentence!(
+                "The client did not receive the RST: it closed {} later without knowing of it.",
+                closed.time.since(teardown.at)
+            ),
+        });
     }
     if open_ended {
         message.mean(
