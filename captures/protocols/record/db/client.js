@@ -58,6 +58,18 @@ const drivers = {
     await client.connect();
     return { query: text => client.call(...text.split(' ')), close: () => client.quit() };
   },
+  async mongodb() {
+    const { MongoClient } = require('mongodb');
+    const client = new MongoClient(`mongodb://${host}:${port(27017)}/`, {
+      directConnection: true, retryReads: false, retryWrites: false, socketTimeoutMS: wait, serverSelectionTimeoutMS: wait || 3000,
+    });
+    const query = async text => {
+      const [command, collection] = text.split(' ');
+      const more = command === 'insert' ? { documents: [{ _id: 1 }] } : {};
+      return (await client.db('app').command({ [command]: collection, ...more })).ok;
+    };
+    return { query, close: () => client.close() };
+  },
   async https() {
     const scheme = env.SCHEME || 'https';
     const http = require(scheme);

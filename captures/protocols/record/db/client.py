@@ -203,6 +203,27 @@ class Kazoo:
         self.client.close()
 
 
+class PyMongo:
+    """A query is `COMMAND COLLECTION`."""
+
+    def __init__(self):
+        import pymongo
+
+        wait = TIMEOUT and int(TIMEOUT * 1000)
+        self.client = pymongo.MongoClient(
+            HOST, PORT or 27017, directConnection=True, retryReads=False, retryWrites=False, socketTimeoutMS=wait,
+            serverSelectionTimeoutMS=wait or 3000,
+        )
+
+    def query(self, text):
+        command, collection = text.split()
+        more = {"documents": [{"_id": 1}]} if command == "insert" else {}
+        return self.client.app.command(command, collection, **more)["ok"]
+
+    def close(self):
+        self.client.close()
+
+
 class Requests:
     def __init__(self):
         import requests
@@ -263,7 +284,7 @@ class Grpc:
 DRIVERS = {
     "psycopg2": Psycopg2, "psycopg3": Psycopg3, "asyncpg": Asyncpg,
     "pymysql": Pymysql, "mysqlclient": Mysqlclient, "mysql-connector": MysqlConnector,
-    "redis-py": RedisPy, "pymemcache": Pymemcache, "ldap3": Ldap3, "kafka-python": KafkaPython, "kazoo": Kazoo,
+    "redis-py": RedisPy, "pymemcache": Pymemcache, "ldap3": Ldap3, "kafka-python": KafkaPython, "kazoo": Kazoo, "pymongo": PyMongo,
     "requests": Requests, "httpx": Httpx, "grpc-python": Grpc,
 }
 

@@ -21,13 +21,13 @@ VERSIONS = {
     "redis-py": "8.1.0", "redis": "6.3.1", "ioredis": "6.0.0", "pymemcache": "4.0.0", "ldapsearch": "OpenLDAP 2.5.13",
     "ldap3": "2.9.1", "curl": "7.88.1", "requests": "2.34.2", "httpx": "0.28.1", "https": "Node 20.20.2",
     "fetch": "Node 20.20.2", "java": "17.0.15", "go": "1.19.8", "grpc-python": "1.85.3", "grpc-js": "1.14.7",
-    "kafka-python": "3.0.12", "kazoo": "2.11.0", "kcat": "1.7.1", "bash": "5.2", "nc": "bash 5.2",
+    "kafka-python": "3.0.12", "kazoo": "2.11.0", "pymongo": "4.20.1", "mongodb": "7.9.0", "kcat": "1.7.1", "bash": "5.2", "nc": "bash 5.2",
 }
 NAMES = {
     "psycopg3": "psycopg 3", "pg": "node-postgres (pg)", "mysql": "mariadb (command line)", "pymysql": "PyMySQL", "redis": "node-redis",
     "mysql-connector": "mysql-connector-python", "mariadb-jdbc": "MariaDB Connector/J", "go-mysql": "go-sql-driver/mysql",
     "go-pq": "lib/pq", "https": "Node https", "fetch": "Node fetch", "java": "java.net.http", "go": "Go net/http",
-    "nc": "bash", "grpc-python": "grpcio", "grpc-js": "@grpc/grpc-js", "pgjdbc": "PgJDBC",
+    "nc": "bash", "grpc-python": "grpcio", "grpc-js": "@grpc/grpc-js", "pgjdbc": "PgJDBC", "pymongo": "PyMongo", "mongodb": "MongoDB Node.js driver",
 }
 # Lines of servers' logs that do not speak of the connection.
 NOISE = re.compile(
