@@ -5,7 +5,7 @@ use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Skip};
 use crate::packet::capture::Frame;
 use crate::packet::decode::Decoded;
-use crate::packet::decode::{Decoder, usual_endpoints};
+use crate::packet::decode::{Decoder, Segment, usual_endpoints, usual_segment};
 use crate::packet::flow::FlowKey;
 
 /// The number of partitions that flows are distributed over. It is fixed, so that limits take effect at the same place
@@ -76,11 +76,19 @@ pub(super) fn decode(
 
 /// The flow of the segment in a frame, if it is of the most usual kind: any decoder reads it without state, and it is not
 /// DNS.
-#[inline]
+#[inline(always)]
 pub(super) fn usual_flow(frame: &Frame<'_>) -> Option<FlowKey> {
     let (source, destination) = usual_endpoints(frame)?;
     let dns = source.port == DNS || destination.port == DNS;
     (!dns).then(|| FlowKey::new(source, destination, Context(0)))
+}
+
+/// The segment in such a frame, and its flow.
+#[inline(always)]
+pub(super) fn usual<'a>(frame: &Frame<'a>) -> Option<(FlowKey, Result<Segment<'a>, Skip>)> {
+    let (source, destination) = usual_endpoints(frame)?;
+    let flow = FlowKey::new(source, destination, Context(0));
+    Some((flow, usual_segment(frame, (source, destination))))
 }
 
 pub(super) fn key(decoded: &Decoded<'_>) -> FlowKey {

@@ -6,7 +6,7 @@
 //! with the payload's place in the batch, so that nothing is copied; payloads of reassembled datagrams are copied to the
 //! batch's extra bytes. Batches are returned to be filled again.
 
-use super::intake::{PARTITIONS, decode, key, partition, usual_flow};
+use super::intake::{PARTITIONS, decode, key, partition, usual, usual_flow};
 use super::output::EngineOutput;
 use super::stats::NEVER;
 use crate::packet::decode::Decoded;
@@ -320,8 +320,6 @@ fn run_worker(
         .step_by(threads)
         .map(|_| (Partition::new(&settings.keys), SettledStore::new(settings)))
         .collect();
-    // For frames whose decoding needs and leaves no state.
-    let mut decoder = Decoder::new();
     let mut end = NEVER;
     for order in inbox {
         let work_batch = match order {
@@ -343,11 +341,11 @@ fn run_worker(
                     let Some(frame) = work_batch.batch.nth(*index as usize) else {
                         continue;
                     };
-                    let Some(flow) = usual_flow(&frame) else {
+                    let Some((flow, segment)) = usual(&frame) else {
                         continue;
                     };
                     let (part, store) = &mut shares[partition(&flow) / threads];
-                    part.frame(&flow, decoder.decode(&frame), store);
+                    part.usual(&flow, segment, store);
                 }
                 WorkItem::Decoded => {
                     let decoded = match ready.next() {

@@ -137,21 +137,19 @@ impl Partition {
     }
 
     /// Processes the result of decoding a frame of the most usual kind, and counts it.
-    #[inline]
-    pub(super) fn frame<S: Sink + ?Sized>(
+    #[inline(always)]
+    pub(super) fn usual<S: Sink + ?Sized>(
         &mut self,
         key: &FlowKey,
-        decoded: Result<Decoded<'_>, Skip>,
+        decoded: Result<Segment<'_>, Skip>,
         sink: &mut S,
     ) {
-        match decoded {
-            Ok(decoded) => {
-                if let Decoded::Segment(segment) = &decoded {
-                    self.stats.segment_kept(segment);
-                }
-                self.take(key, &decoded, sink);
+        match &decoded {
+            Ok(segment) => {
+                self.stats.segment_kept(segment);
+                self.segment(key, segment, sink);
             }
-            Err(skip) => self.stats.skip(skip),
+            Err(skip) => self.stats.skip(*skip),
         }
     }
 
@@ -351,12 +349,14 @@ impl Partition {
         segment: &Segment<'_>,
         sink: &mut S,
     ) -> Option<(FlowSlot, bool)> {
+        let in_vlan;
         let key = if self.split.contains(&key.share()) {
-            self.key_in_vlan(key, segment)
+            in_vlan = self.key_in_vlan(key, segment);
+            &in_vlan
         } else {
-            *key
+            key
         };
-        if let Some(slot) = self.table.find(&key) {
+        if let Some(slot) = self.table.find(key) {
             return Some((slot, false));
         }
         let predecessor = self.closed_tuple(key.share());
@@ -381,7 +381,7 @@ impl Partition {
                 predecessor,
             };
             self.table
-                .insert(key, TupleState::HalfOpen(Box::new(half_open)));
+                .insert(*key, TupleState::HalfOpen(Box::new(half_open)));
             return None;
         }
         let mut live = Box::new(ConnectionTracker::new(segment, predecessor));
@@ -393,7 +393,7 @@ impl Partition {
             queued: false,
             vlans: [None; 2],
         };
-        Some((self.table.insert(key, TupleState::Flow(flow)), true))
+        Some((self.table.insert(*key, TupleState::Flow(flow)), true))
     }
 
     /// Where several connections share addresses and ports, the first keeps the plain key and the others get one with

@@ -5,7 +5,7 @@
 
 use super::ArpPacket;
 use super::bytes::Bytes;
-use super::walk::{Layer, Walk, WalkStep};
+use super::walk::{Layer, Walk, WalkStep, ethernet_digest};
 use crate::base::net::Skip;
 use etherparse::EtherType;
 
@@ -35,11 +35,8 @@ const MARVELL_TAG: u16 = 0xdada;
 impl<'a> Walk<'a, '_> {
     #[inline]
     pub(super) fn ethernet(&mut self) -> Result<WalkStep<'a>, Skip> {
-        let &[a, b, c, d, e, f, g, h, i, j, k, l, t0, t1] = self.bytes.head()?;
-        self.mix_link_digest(
-            u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
-            u64::from(u32::from_ne_bytes([i, j, k, l])),
-        );
+        let &[ref addresses @ .., t0, t1]: &[u8; 14] = self.bytes.head()?;
+        self.path.link_digest = ethernet_digest(self.path.link_digest, addresses);
         self.bytes = self.bytes.after(14)?;
         self.ether_type(u16::from_be_bytes([t0, t1]))
     }

@@ -223,13 +223,7 @@ impl<'a, 'w> Walk<'a, 'w> {
     /// Mixes link-layer addresses or a packet type into the link digest.
     #[inline]
     pub(super) fn mix_link_digest(&mut self, high: u64, low: u64) {
-        // Two odd constants from the golden ratio and the square root of three. Any would do; they only have to spread
-        // the bits.
-        let mixed = (high ^ u64::from(self.path.link_digest))
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_left(29)
-            ^ low.wrapping_mul(0xbb67_ae85_84ca_a73b);
-        self.path.link_digest = ((mixed >> 32) ^ mixed) as u32 | 1;
+        self.path.link_digest = mixed(self.path.link_digest, high, low);
     }
 
     /// Parses the segment whose header is next. The result is constructed in its final type, because moving a segment
@@ -269,4 +263,24 @@ impl<'a, 'w> Walk<'a, 'w> {
             payload: header.payload,
         }))
     }
+}
+
+/// A link digest with more mixed into it.
+#[inline]
+const fn mixed(digest: u32, high: u64, low: u64) -> u32 {
+    // Two odd constants from the golden ratio and the square root of three. Any would do; they only have to spread the
+    // bits.
+    let mixed = (high ^ digest as u64)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(29)
+        ^ low.wrapping_mul(0xbb67_ae85_84ca_a73b);
+    ((mixed >> 32) ^ mixed) as u32 | 1
+}
+
+/// The link digest after these two Ethernet addresses, the first ones of a frame or those inside a tunnel.
+#[inline]
+pub(super) const fn ethernet_digest(before: u32, addresses: &[u8; 12]) -> u32 {
+    let &[a, b, c, d, e, f, g, h, i, j, k, l] = addresses;
+    let high = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
+    mixed(before, high, u32::from_ne_bytes([i, j, k, l]) as u64)
 }
