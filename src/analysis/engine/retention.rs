@@ -161,9 +161,11 @@ impl Settled {
 #[derive(Debug)]
 struct KeptConnection {
     summary: ConnectionSummary,
-    /// The record, with its size in bytes.
-    record: Option<(Arc<Connection>, usize)>,
+    record: Option<KeptRecord>,
 }
+
+/// A record, with its size in bytes.
+type KeptRecord = (Arc<Connection>, usize);
 
 /// The connections of one concern, oldest first.
 #[derive(Debug, Default)]
@@ -176,6 +178,7 @@ struct Shelf {
 }
 
 impl Shelf {
+    #[inline(always)]
     fn push(&mut self, connection: KeptConnection) {
         // Growth by halves instead of doubling: shelves are most of what an analysis holds.
         if self.kept.len() == self.kept.capacity() {
@@ -184,10 +187,12 @@ impl Shelf {
         self.kept.push_back(connection);
     }
 
-    fn pop(&mut self) -> Option<(KeptConnection, Option<RequestList>)> {
+    /// Lets the oldest connection go; returns its record and its requests.
+    fn pop(&mut self) -> (Option<KeptRecord>, Option<RequestList>) {
         self.stripped = self.stripped.saturating_sub(1);
         let requests = self.requests.pop_front().flatten();
-        Some((self.kept.pop_front()?, requests))
+        let oldest = self.kept.pop_front();
+        (oldest.and_then(|it| it.record), requests)
     }
 
     /// Takes the oldest record out; also returns its place on the shelf.
@@ -239,11 +244,17 @@ impl SettledStore {
 
     /// Takes the stored connections out.
     pub(super) fn clear(&mut self) -> Settled {
+        let mut all = Settled::default();
+        self.clear_into(&mut all);
+        all
+    }
+
+    /// Moves the stored connections there.
+    pub(super) fn clear_into(&mut self, all: &mut Settled) {
         if self.stay == Stay::Latest {
             (self.summary_bytes, self.record_bytes) = (0, 0);
             self.request_bytes = 0;
         }
-        let mut all = Settled::default();
         all.summaries
             .reserve_exact(self.shelves.iter().map(|shelf| shelf.kept.len()).sum());
         for shelf in &mut self.shelves {
@@ -255,7 +266,6 @@ impl SettledStore {
                     .extend(connection.record.map(|(record, _)| record));
             }
         }
-        all
     }
 
     /// Adds what was given up so far to `given_up` and `tallies`.
@@ -292,19 +302,21 @@ impl SettledStore {
         }
         let shelves = self.may_yield(concern);
         let mut shelves = Concern::ALL.iter().zip(&mut self.shelves).take(shelves);
-        let popped = shelves.find_map(|(of, shelf)| Some((*of, shelf.pop()?)));
-        let Some((of, (old, requests))) = popped else {
+        let Some((of, shelf)) = shelves.find(|(_, shelf)| !shelf.kept.is_empty()) else {
             return false;
         };
+        if let Some(oldest) = shelf.kept.front() {
+            self.given_up.count(&oldest.summary);
+        }
+        let (record, requests) = shelf.pop();
         let freed = requests.map_or(0, |it| it.footprint());
         self.request_bytes = self.request_bytes.saturating_sub(freed);
         self.summary_bytes = self
             .summary_bytes
             .saturating_sub(size_of::<KeptConnection>());
-        self.given_up.count(&old.summary);
-        if let Some((record, size)) = old.record {
+        if let Some((record, size)) = record {
             self.record_bytes = self.record_bytes.saturating_sub(size);
-            self.tell(of, &record, None);
+            self.tell(*of, &record, None);
         }
         true
     }
@@ -331,6 +343,7 @@ impl SettledStore {
         true
     }
 
+    #[inline(always)]
     fn shelve(&mut self, concern: Concern, kept: KeptConnection, requests: Option<RequestList>) {
         let shelf = &mut self.shelves[concern as usize];
         shelf.push(kept);

@@ -65,8 +65,9 @@ pub(super) fn read<'a>(
     offset: u64,
     texts: &mut TextInterner,
 ) -> Head<'a> {
-    match strict(head, kind, texts) {
-        Some(mut read) => {
+    let mut read = Head::default();
+    match strict(head, kind, texts, &mut read) {
+        Some(()) => {
             if has_bare_lf(head)
                 && let Some(at) =
                     memchr_iter(b'\n', head).find(|at| *at == 0 || head.get(at - 1) != Some(&b'\r'))
@@ -88,13 +89,15 @@ pub(super) fn read<'a>(
     }
 }
 
-/// Parses a complete head that follows the grammar in all; `None` if it does not.
+/// Parses a complete head that follows the grammar in all, into `read`, which is the default; `None` if it does not. (A head
+/// is large: to move it takes about as long as to read it.)
 pub(super) fn read_strictly<'a>(
     head: &'a [u8],
     kind: HeadKind,
     texts: &mut TextInterner,
-) -> Option<Head<'a>> {
-    strict(head, kind, texts).filter(|_| !has_bare_lf(head))
+    read: &mut Head<'a>,
+) -> Option<()> {
+    strict(head, kind, texts, read).filter(|()| !has_bare_lf(head))
 }
 
 /// Parses an incomplete head: its complete lines, a partial start line, and a truncated `User-Agent` or `Server`.
@@ -146,9 +149,13 @@ fn has_bare_lf(head: &[u8]) -> bool {
     end_head_response != 0 || head.first() == Some(&b'\n')
 }
 
-fn strict<'a>(head: &'a [u8], kind: HeadKind, texts: &mut TextInterner) -> Option<Head<'a>> {
+fn strict<'a>(
+    head: &'a [u8],
+    kind: HeadKind,
+    texts: &mut TextInterner,
+    read: &mut Head<'a>,
+) -> Option<()> {
     let mut lines = [const { MaybeUninit::uninit() }; LINES];
-    let mut read = Head::default();
     let used = match kind {
         HeadKind::Request => {
             let mut request = httparse::Request::new(&mut []);
@@ -176,7 +183,7 @@ fn strict<'a>(head: &'a [u8], kind: HeadKind, texts: &mut TextInterner) -> Optio
             used
         }
     };
-    (used == head.len()).then_some(read)
+    (used == head.len()).then_some(())
 }
 
 fn collect_fields<'a>(lines: &[Header<'a>], facts: &mut FieldFacts<'a>, texts: &mut TextInterner) {
@@ -633,7 +640,8 @@ mod tests {
             head.push_str(end);
             let kind = if request { HeadKind::Request } else { HeadKind::Response };
             let mut texts = TextInterner::new();
-            if let Some(strict) = strict(head.as_bytes(), kind, &mut texts) {
+            let mut strict = Head::default();
+            if super::strict(head.as_bytes(), kind, &mut texts, &mut strict).is_some() {
                 let lenient = lenient(head.as_bytes(), kind, 0, &mut texts);
                 prop_assert!(lenient.faults.iter().all(|fault| lf && fault.rule == FaultRule::BareLf));
                 prop_assert_eq!(format!("{:?}", strict.facts), format!("{:?}", lenient.facts));

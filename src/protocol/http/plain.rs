@@ -93,7 +93,8 @@ pub(crate) fn plain_request<'a>(
     bytes: &'a [u8],
     texts: &mut TextInterner,
 ) -> Option<PlainRequest<'a>> {
-    let (read, end) = plain_head(bytes, HeadKind::Request, texts)?;
+    let mut read = Head::default();
+    let end = plain_head(bytes, HeadKind::Request, texts, &mut read)?;
     let method = Method::from_bytes(read.method);
     // The others change what follows.
     let usual = matches!(
@@ -121,7 +122,8 @@ pub(crate) fn plain_response(
     method: Method,
     texts: &mut TextInterner,
 ) -> Option<PlainResponse> {
-    let (read, end) = plain_head(bytes, HeadKind::Response, texts)?;
+    let mut read = Head::default();
+    let end = plain_head(bytes, HeadKind::Response, texts, &mut read)?;
     let status = read.status;
     let body = framing::of_response(&read.facts, read.version?, status, Some(method));
     let kept = read.facts.server.is_none_or(|it| it.len() <= MAX_KEPT);
@@ -132,12 +134,13 @@ pub(crate) fn plain_response(
     })
 }
 
-/// The head at the beginning of a segment, and where it ends.
+/// Reads the head at the beginning of a segment, and says where it ends.
 fn plain_head<'a>(
     bytes: &'a [u8],
     kind: HeadKind,
     texts: &mut TextInterner,
-) -> Option<(Head<'a>, usize)> {
+    read: &mut Head<'a>,
+) -> Option<usize> {
     let wanted = match kind {
         HeadKind::Request => FirstBytes::Request,
         HeadKind::Response => FirstBytes::Response,
@@ -146,12 +149,12 @@ fn plain_head<'a>(
         return None;
     }
     let end = head::end_of(bytes, &mut 0).filter(|end| *end <= MAX_PLAIN_HEAD)?;
-    let read = head::read_strictly(bytes.get(..end)?, kind, texts)?;
+    head::read_strictly(bytes.get(..end)?, kind, texts, read)?;
     let FieldFacts {
         kept, more, lines, ..
     } = &read.facts;
     let few = kept.is_empty() && *more == 0 && *lines <= FEW_LINES;
-    few.then_some((read, end))
+    few.then_some(end)
 }
 
 /// Longer heads are in more than one segment as a rule.
