@@ -295,8 +295,8 @@ pub(super) fn judge(
 /// Corrects the outcome of attempts to connect that another connection made unnecessary.
 fn spare(ids: &[u32], summaries: &mut [ConnectionSummary], connections: &mut [Arc<Connection>]) {
     for id in ids {
-        let place = summaries.binary_search_by_key(id, |it| it.id);
-        if let Some(summary) = place.ok().and_then(|at| summaries.get_mut(at)) {
+        let place = ConnectionSummary::place_of(*id, summaries);
+        if let Some(summary) = place.and_then(|at| summaries.get_mut(at)) {
             summary.outcome = rules::SPARED;
         }
         let place = connections.binary_search_by_key(id, |it| it.id);

@@ -313,7 +313,7 @@ fn evaluate_hosts(
 
 /// The summary of this connection, if it is kept.
 fn summary<'a>(facts: &RuleInput<'a>, id: u32) -> Option<&'a ConnectionSummary> {
-    let at = facts.summaries.binary_search_by_key(&id, |it| it.id).ok()?;
+    let at = ConnectionSummary::place_of(id, facts.summaries)?;
     facts.summaries.get(at)
 }
 

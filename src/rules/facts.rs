@@ -44,6 +44,13 @@ impl<'a> RuleInput<'a> {
 
     /// The records of these connections, as far as they are kept.
     pub(super) fn records(&self, ids: &[u32]) -> Vec<&'a Connection> {
+        // Few records are kept of very many connections; each is looked for among these then.
+        if ids.len() > self.connections.len() && ids.is_sorted_by(|one, other| one < other) {
+            let kept = self.connections.iter().map(AsRef::as_ref);
+            return kept
+                .filter(|it: &&Connection| ids.binary_search(&it.id).is_ok())
+                .collect();
+        }
         ids.iter().filter_map(|id| self.record(*id)).collect()
     }
 }

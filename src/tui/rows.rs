@@ -387,7 +387,7 @@ impl Listing {
         match name {
             RowName::Connection(id) => {
                 let summaries = &self.model.as_ref()?.snapshot.summaries;
-                let place = summaries.binary_search_by_key(id, |it| it.id).ok()?;
+                let place = ConnectionSummary::place_of(*id, summaries)?;
                 let place = u32::try_from(place).ok()?;
                 match self.is_grouped() {
                     true => {

@@ -247,6 +247,17 @@ impl ConnectionSummary {
         self.marks.has(Marks::LOAD_GENERATOR)
     }
 
+    /// The place of the summary with this number among some in order of their numbers: mostly these have no gaps.
+    #[must_use]
+    pub(crate) fn place_of(id: u32, among: &[Self]) -> Option<usize> {
+        let first = among.first()?.id;
+        let dense = id.checked_sub(first)? as usize;
+        match among.get(dense) {
+            Some(it) if it.id == id => Some(dense),
+            _ => among.binary_search_by_key(&id, |it| it.id).ok(),
+        }
+    }
+
     /// The hash of a name, as in [`ConnectionSummary::name`]. Letter case is ignored.
     #[must_use]
     pub fn digest_name(name: &[u8]) -> u32 {

@@ -77,6 +77,9 @@ impl Period {
     pub fn of(at: &[Timestamp], share: f64) -> Option<Self> {
         let gaps: Vec<Duration> = at.windows(2).map(|pair| pair[1].since(pair[0])).collect();
         let beat = Measured::cluster(gaps.clone(), share, Duration::ZERO)?;
+        if beat.count * 2 < gaps.len() {
+            return None;
+        }
         let one = beat.median.as_secs_f64().max(f64::MIN_POSITIVE);
         let (mut off, mut missed) = (Vec::new(), 0.0);
         for gap in &gaps {
@@ -90,7 +93,7 @@ impl Period {
                 missed += whole - 1.0;
             }
         }
-        let steady = beat.count * 2 >= gaps.len() && off.len() * 10 >= gaps.len() * 9;
+        let steady = off.len() * 10 >= gaps.len() * 9;
         steady.then(|| Self {
             measured: beat,
             jitter: Measured::of(off).map_or(Duration::ZERO, |it| it.median),

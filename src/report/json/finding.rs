@@ -180,8 +180,12 @@ impl<'a> FindingRow<'a> {
 fn requests<'a>(finding: &Finding, snapshot: &'a Snapshot) -> (Vec<RequestRow<'a>>, u64) {
     let mut rows = Vec::new();
     let mut unread = finding.gone;
-    for id in &finding.connections {
-        match snapshot.connection(*id).filter(|_| rows.len() < REQUESTS) {
+    for (looked_at, id) in finding.connections.iter().enumerate() {
+        if rows.len() >= REQUESTS {
+            unread += (finding.connections.len() - looked_at) as u64;
+            break;
+        }
+        match snapshot.connection(*id) {
             Some(connection) => {
                 rows.extend(affected(connection).map(|it| RequestRow::new(connection, it)));
             }
@@ -226,9 +230,13 @@ impl CountsRow {
         let ids = finding.connections.iter();
         let listed = ids.filter_map(|id| snapshot.connection_summary(*id));
         let (mut clients, mut servers) = (HashSet::new(), HashSet::new());
-        for it in listed {
-            clients.insert(it.client.ip);
-            servers.insert(it.server);
+        let mut last = None;
+        for it in listed.map(|it| (it.client.ip, it.server)) {
+            // Many in a row are of the same two.
+            if last.replace(it) != Some(it) {
+                clients.insert(it.0);
+                servers.insert(it.1);
+            }
         }
         let kinds = touched_paths(snapshot, &finding.connections);
         let more = kinds.len().saturating_sub(KINDS) as u64;

@@ -163,11 +163,8 @@ impl Snapshot {
     /// The summary of connection `id`, if it is kept.
     #[must_use]
     pub fn connection_summary(&self, id: u32) -> Option<&ConnectionSummary> {
-        let dense = self.summaries.get((id as usize).wrapping_sub(1));
-        dense.filter(|it| it.id == id).or_else(|| {
-            let at = self.summaries.binary_search_by_key(&id, |it| it.id).ok()?;
-            self.summaries.get(at)
-        })
+        let at = ConnectionSummary::place_of(id, &self.summaries)?;
+        self.summaries.get(at)
     }
 
     /// The name of the server that the connection in this place of the summaries is to: the one that it was opened for, else

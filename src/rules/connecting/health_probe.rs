@@ -1,9 +1,6 @@
 //! A client opens and closes a connection at a fixed period, to check that the server accepts it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
-
-use hashbrown::HashMap;
 
 use crate::analysis::connection::{By, ConnectionSummary, How, Opening};
 use crate::analysis::hosts::{Hosts, Measured, Period};
@@ -128,33 +125,23 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     for host_pairs in hosts.busy(HALF_OPEN) {
         let all = host_pairs.connections.len();
-        let own = || host_pairs.connections.iter();
-        // Most clients make other requests each time: what is rare is not collected.
-        let mut counts: HashMap<Kind, usize, foldhash::fast::FixedState> = HashMap::default();
-        for kind in own().copied().filter_map(kind_of) {
-            *counts.entry(kind).or_default() += 1;
-        }
-        let mut kinds: BTreeMap<Kind, Vec<&ConnectionSummary>> = BTreeMap::new();
-        for it in own().copied() {
-            let kind = kind_of(it);
-            let often = kind.filter(|kind| counts.get(kind).is_some_and(|it| *it >= HALF_OPEN));
-            if let Some(kind) = often {
-                kinds.entry(kind).or_default().push(it);
-            }
-        }
-        for (kind, probes) in kinds {
+        let own = host_pairs.connections.into_iter();
+        let mut kinds: Vec<_> = own.filter_map(|it| Some((kind_of(it)?, it))).collect();
+        kinds.sort_by_key(|(kind, _)| *kind);
+        for probes in kinds.chunk_by(|(one, _), (other, _)| one == other) {
             let half_open =
-                probes.len() == all && probes.iter().all(|it| it.opening == Opening::Rejected);
+                probes.len() == all && probes.iter().all(|(_, it)| it.opening == Opening::Rejected);
             if probes.len() < if half_open { HALF_OPEN } else { PROBES } {
                 continue;
             }
-            let shortest = match kind {
+            let shortest = match probes[0].0 {
                 Kind::Silent => SHORTEST,
                 Kind::Asking(_) => SHORTEST_ASKED,
             };
-            let at: Vec<_> = probes.iter().map(|it| it.first.time).collect();
+            let at: Vec<_> = probes.iter().map(|(_, it)| it.first.time).collect();
             let beat = Period::of(&at, JITTER).map(|it| it.measured);
             if let Some(beat) = beat.filter(|beat| beat.median >= shortest) {
+                let probes: Vec<&ConnectionSummary> = probes.iter().map(|(_, it)| *it).collect();
                 found.push(HostDiagnosis::of(story(&probes, beat), &probes));
             }
         }
@@ -163,7 +150,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
 }
 
 /// What a probe does.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     /// It connects.
     Silent,

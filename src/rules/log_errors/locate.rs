@@ -73,7 +73,7 @@ pub(super) fn locate(
 ) -> (Vec<u32>, LocatedConnections) {
     let mut located = LocatedConnections::default();
     let of = |id: &u32| {
-        let at = summaries.binary_search_by_key(id, |it| it.id).ok()?;
+        let at = ConnectionSummary::place_of(*id, summaries)?;
         summaries.get(at)
     };
     let mut chosen: Vec<&ConnectionSummary> = among.iter().filter_map(of).collect();
