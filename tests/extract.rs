@@ -223,9 +223,10 @@ fn comments_say_what_happened_with_the_frames_of_the_original() {
         comments.lines().collect::<Vec<_>>(),
         [
             "hangup: connection #2 begins here (reset-before-response.pcap:7), 10.77.0.2:50746 → 10.77.0.1:80",
+            "hangup: POST request complete [reset-before-response]",
             "hangup: #2: The server reset the connection (reset-before-response.pcap:12) 0.4 ms in, without a byte of \
-             the response; its request: `POST /order` (reset-before-response.pcap:10). [reset-before-response] \
-             [reset-after-handshake]",
+             the response; its request: `POST /order` (reset-before-response.pcap:10). [reset-after-handshake]; RST from \
+             the server, no response byte sent [reset-before-response]",
         ]
     );
 }

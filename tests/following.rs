@@ -469,8 +469,8 @@ fn a_pipe_is_told_of_before_it_ends() {
     let line = running.line("reset-before-response");
     // The evidence is from 2026; time, severity, number, connection, hosts, request.
     for part in [
-        "2026-11-20 18:27:30.180 UTC  error    [1] ",
-        "  #1  10.77.0.2:50738 → 10.77.0.1:80  GET shop.example/hello.txt  ",
+        "2026-11-20 18:27:30.189 UTC  error    [1] ",
+        "  #2  10.77.0.2:50746 → 10.77.0.1:80  POST shop.example/order  ",
     ] {
         assert!(line.contains(part), "{line}");
     }
@@ -550,8 +550,8 @@ fn programs_read_a_line_for_each_thing_that_happens() {
     let ids: Vec<_> = opened.iter().map(|it| it["id"].as_u64().unwrap()).collect();
     assert_eq!(ids, [1, 2]);
     assert_eq!(opened[0]["rule"], "reset-before-response");
-    assert_eq!(opened[0]["client"], "10.77.0.2:50738");
-    assert_eq!(opened[0]["request"], "GET shop.example/hello.txt");
+    assert_eq!(opened[0]["client"], "10.77.0.2:50746");
+    assert_eq!(opened[0]["request"], "POST shop.example/order");
     let settled = of("connection");
     let ids: Vec<_> = settled
         .iter()

@@ -280,7 +280,7 @@ fn an_unknown_ending_is_not_written_as_text() {
             .status
             .success()
     );
-    assert!(fs::read_to_string(path).unwrap().starts_with("hangup on"));
+    assert!(fs::read_to_string(path).unwrap().starts_with(RESET));
 }
 
 /// A table for databases: a row for each request, or for each finding.
@@ -484,9 +484,9 @@ fn a_report_goes_where_it_is_sent_in_the_format_of_its_name() {
         ("report.json", "{\"schema\":\"hangup-report/1\""),
         ("report.ndjson", "{\"kind\":\"capture\""),
         ("report.csv", "id,client_ip"),
-        ("report.md", "# hangup on"),
-        ("report.txt", "hangup on"),
-        ("report", "hangup on"),
+        ("report.md", "# `captures/"),
+        ("report.txt", "captures/"),
+        ("report", "captures/"),
     ] {
         let path = place(name);
         let output = run(&["report", RESET, "-o", path.to_str().unwrap()]);
@@ -550,13 +550,13 @@ fn ladders_are_chosen_by_the_worst_finding_or_by_their_numbers() {
     let worst = drawn(&[]);
     let (first, rest) = worst.split_once("\n\n").unwrap();
     assert!(
-        first.starts_with("Drawn: #1 of 2 connections, which has the worst finding (error, "),
+        first.starts_with("Drawn: #2 of 2 connections, which has the worst finding (error, "),
         "{first}"
     );
-    assert_eq!(rest, drawn(&["--connection", "1"]));
+    assert_eq!(rest, drawn(&["--connection", "2"]));
     let both = drawn(&["--connection", "1-2"]);
-    let two = drawn(&["--connection", "2"]);
-    assert_eq!(both, format!("{rest}\n{two}"));
+    let one = drawn(&["--connection", "1"]);
+    assert_eq!(both, format!("{one}\n{rest}"));
     assert_eq!(both, drawn(&["--connection", "2,1,#2"]));
 }
 

@@ -450,7 +450,7 @@ fn what_is_live_is_announced_and_can_be_frozen() {
     shown.take(read("keep-alive-race.pcapng"), 2, ReadStage::Following);
     let told = shown.screen();
     assert!(
-        told.contains("new: Server closed an idle connection"),
+        told.contains("new: A request crossed the server's idle close"),
         "{told}"
     );
     assert!(

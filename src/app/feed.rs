@@ -230,6 +230,7 @@ mod tests {
     fn finding(client: u8, times: u64) -> Finding {
         Finding {
             id: 1,
+            example: None,
             rule: "a-rule",
             severity: Severity::Error,
             certainty: Certainty::Certain,

@@ -199,7 +199,7 @@ fn worst(snapshot: &Snapshot) -> (u32, String) {
     let finding = snapshot
         .findings
         .iter()
-        .find_map(|it| Some((it, *it.connections.first()?)));
+        .find_map(|it| Some((it, it.example()?)));
     if let Some((finding, id)) = finding {
         let why = format!(
             "Drawn: #{id} of {total}, which has the worst finding ({}, {}). Another: -c N",

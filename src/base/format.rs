@@ -46,7 +46,7 @@ pub fn counted(number: usize, what: &str) -> String {
     count(number as u64, what, &format!("{what}s"))
 }
 
-/// A duration as it is told everywhere: `under 0.1 ms`, `41.2 ms`, `1.23 s`, `65.0 s`, `21 min`, `2 h 1 min`, `2 d 7 h`,
+/// A duration as it is told everywhere: `under 0.1 ms`, `41.2 ms`, `917 ms`, `1.23 s`, `65.0 s`, `21 min`, `2 h 1 min`, `2 d 7 h`,
 /// `1,095 days`.
 /// As many digits as a reader compares with a setting, and seconds as long as settings are in seconds.
 #[must_use]
@@ -54,7 +54,9 @@ pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match (seconds, time.as_micros()) {
         (0, 0..=49) => return "under 0.1 ms".to_owned(),
-        (0, _) => return format!("{:.1} ms", time.as_secs_f64() * 1e3),
+        (0, ..99_950) => return format!("{:.1} ms", time.as_secs_f64() * 1e3),
+        (0, ..999_500) => return format!("{:.0} ms", time.as_secs_f64() * 1e3),
+        (0, _) => return "1.00 s".to_owned(),
         (1..=9, _) => return format!("{:.2} s", time.as_secs_f64()),
         (10..=999, _) => return format!("{:.1} s", time.as_secs_f64()),
         _ => {}
@@ -87,6 +89,43 @@ pub fn offset(after: Duration, whole: Duration) -> String {
 #[must_use]
 pub(crate) fn whole_seconds(seconds: u64) -> String {
     format!("{seconds} s")
+}
+
+/// Numbers of connections as ranges, `#2, #5–#9 and 3 more`: `most` ranges, then how many numbers are left out. `more`
+/// numbers are not among these.
+#[must_use]
+pub(crate) fn ranges(ids: &[u32], most: usize, more: u64) -> String {
+    let mut told = String::new();
+    let mut written = 0;
+    let mut ids = ids.iter().copied().peekable();
+    let mut left_out = more;
+    while let Some(first) = ids.next() {
+        let mut last = first;
+        while ids
+            .peek()
+            .is_some_and(|next| last.checked_add(1) == Some(*next))
+        {
+            last += 1;
+            ids.next();
+        }
+        if written == most {
+            left_out += u64::from(last - first) + 1;
+            continue;
+        }
+        written += 1;
+        if !told.is_empty() {
+            told += ", ";
+        }
+        told += &match last - first {
+            0 => format!("#{first}"),
+            1 => format!("#{first}, #{last}"),
+            _ => format!("#{first}–#{last}"),
+        };
+    }
+    if left_out > 0 {
+        told += &format!(" and {} more", number(left_out));
+    }
+    told
 }
 
 /// The sentence with its first letter in upper case (ASCII only).
@@ -133,6 +172,11 @@ mod tests {
             (49, "under 0.1 ms"),
             (50, "0.1 ms"),
             (41_230, "41.2 ms"),
+            (99_949, "99.9 ms"),
+            (99_950, "100 ms"),
+            (917_200, "917 ms"),
+            (999_499, "999 ms"),
+            (999_900, "1.00 s"),
             (1_234_000, "1.23 s"),
             (65_040_000, "65.0 s"),
             (912_040_000, "912.0 s"),
@@ -145,6 +189,14 @@ mod tests {
         ] {
             assert_eq!(duration(Duration::from_micros(micros)), text);
         }
+    }
+
+    #[test]
+    fn numbers_as_ranges() {
+        assert_eq!(ranges(&[], 3, 0), "");
+        assert_eq!(ranges(&[1, 2, 3, 5, 6, 9], 3, 0), "#1–#3, #5, #6, #9");
+        assert_eq!(ranges(&[1, 3, 5, 7, 8], 2, 0), "#1, #3 and 3 more");
+        assert_eq!(ranges(&[1, 3], 2, 7), "#1, #3 and 7 more");
     }
 
     #[test]

@@ -349,6 +349,9 @@ pub(crate) const NOT_ON_WINDOWS: [&str; 7] = [
     "aws-alb",
 ];
 
+/// Products that run on Windows alone.
+pub(crate) const ONLY_ON_WINDOWS: [&str; 4] = ["dotnet-framework", "winhttp", "iis", "http.sys"];
+
 /// Product names as remedies write them, longer names before their prefixes; the side on which the setting applies, and
 /// the products it covers.
 pub(crate) const REMEDY_WORDS: &[(&str, LogSide, &[&str])] = &[
@@ -420,6 +423,9 @@ mod tests {
             );
         }
         for (_, _, name) in USER_AGENTS.iter().chain(SERVERS) {
+            assert!(product(name).is_some(), "{name}");
+        }
+        for name in NOT_ON_WINDOWS.iter().chain(&ONLY_ON_WINDOWS) {
             assert!(product(name).is_some(), "{name}");
         }
     }

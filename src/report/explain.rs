@@ -376,7 +376,7 @@ fn write_cause(
     }
     let Some(rule) = rule else { return Ok(()) };
     let change = setting(story, rule.name).unwrap_or_else(|| short(&rule.change(line), CHANGE));
-    sheet.detail("", &StyledLine::default().faint("Change: ").plain(change))
+    sheet.detail("", &StyledLine::default().faint("Fix: ").plain(change))
 }
 
 /// The setting of the program that prints the text, if only one program does.
@@ -536,7 +536,7 @@ mod tests {
             "Ask first: What comes back for the SYN?",
             "1. connection-refused",
             "Tell it by: ",
-            "Change: ",
+            "Fix: ",
             "Capture it like this, on the host of the program that logged this:",
             "sudo tcpdump -i any -U -s 0 -w hangup.pcap '(host 10.0.0.2 and port 9000) or icmp or icmp6'",
             "sudo hangup live -i any --keep 10m '(host 10.0.0.2 and port 9000) or icmp or icmp6'",

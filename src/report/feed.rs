@@ -72,7 +72,7 @@ pub struct StartRow {
 pub struct OpenedRow<'a> {
     /// Its number in this run: the same rule between the same hosts has the same number.
     id: u64,
-    /// When the evidence of its first case was complete.
+    /// When the evidence of the case that is shown was complete.
     at: Option<String>,
     /// The rule; `hangup explain RULE` prints its page.
     rule: &'static str,
@@ -82,7 +82,7 @@ pub struct OpenedRow<'a> {
     certainty: &'static str,
     /// How often it happened.
     times: u64,
-    /// The first connection, by its number.
+    /// The connection that is shown, by its number: the worst so far.
     connection: Option<u32>,
     /// The client: with its port, if one connection is named.
     client: Option<String>,
@@ -94,7 +94,7 @@ pub struct OpenedRow<'a> {
     summary: String,
     /// What happened, and what it means.
     message: Cow<'a, str>,
-    /// The frames that prove it, of the first case.
+    /// The frames that prove it, of the case that is shown.
     frames: Vec<u64>,
     /// What to change, the likeliest first.
     remedies: Vec<Cow<'a, str>>,
@@ -256,7 +256,7 @@ impl<'a> FeedLine<'a> {
     /// A finding that stands.
     #[must_use]
     pub fn opened(id: u64, times: u64, finding: &'a Finding, snapshot: &Snapshot) -> Self {
-        let connection = finding.connections.first().copied();
+        let connection = finding.example();
         let summary = connection.and_then(|id| snapshot.connection_summary(id));
         let record = connection.and_then(|id| snapshot.connection(id));
         let shown = summary.map(|it| (it.client.to_string(), it.server.to_string()));

@@ -11,35 +11,35 @@ use std::io;
 
 use hashbrown::HashMap;
 
-use super::finding_order::{FindingSection, ranges, sections};
-use super::ladder_figure::{LadderOptions, REPORT_ROWS, drawn, legend};
+use super::finding_order::{FindingSection, sections};
+use super::ladder_figure::{DrawnLadder, LadderOptions, REPORT_ROWS, drawn, legend};
 use super::log_lines;
 use super::remedy_words::{LONG, short};
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
-use crate::analysis::connection::{Connection, ConnectionSummary, Phase, Who};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::format::duration;
-use crate::base::format::{count, number};
+use crate::base::format::{count, number, ranges};
 use crate::base::frame_ref::FrameNumber;
 use crate::knowledge::product;
 use crate::protocol::http::{Exchange, SharedText};
 use crate::report::snapshot::Snapshot;
 use crate::report::wording::connection;
 use crate::rules::log_errors::{self, filled};
-use crate::rules::{Finding, Message, Severity, standing_first};
+use crate::rules::{Finding, Message, Severity, WORTH_TELLING, cost, standing_first};
 
 /// Number ranges of connections, and other hosts, that are listed.
 const MORE: usize = 8;
-/// Microseconds below which no wait is shown as the worst.
-const WORTH_TELLING: u64 = 100_000;
 /// Frames listed for a note.
 const NOTE_FRAMES: usize = 2;
 /// Remedies listed, each in short: the likeliest come first, and the rule's page has the rest.
 const REMEDIES: usize = 2;
 /// Sections from which on a table lists them.
 const TABLE: usize = 3;
+/// The label of what the programs at both ends are expected to log: a prediction, however certain.
+const EXPECTED: &str = "Expected";
 /// Programs listed for a side that no header names.
 const SUSPECTS: usize = 2;
 /// Paths and servers listed.
@@ -59,8 +59,8 @@ pub(super) fn typical(snapshot: &Snapshot) -> Vec<u32> {
         if section.severity() < Severity::Warning || ids.len() == PICTURES {
             continue;
         }
-        let first = section.cause().connections.first();
-        ids.extend(first.filter(|id| !ids.contains(id)).copied());
+        let shown = section.shown().example();
+        ids.extend(shown.filter(|id| !ids.contains(id)));
     }
     ids
 }
@@ -174,7 +174,7 @@ impl FindingWriter<'_, '_> {
         for effect in section.effects() {
             let place = match cause.connections == effect.connections {
                 true => String::new(),
-                false => format!(" ({})", ranges(&effect.connections, MORE)),
+                false => format!(" ({})", ranges(&effect.connections, MORE, 0)),
             };
             let line = StyledLine::default()
                 .plain(hedge(effect))
@@ -186,8 +186,9 @@ impl FindingWriter<'_, '_> {
         if !meaning.is_empty() {
             sheet.detail("Meaning", &meaning.into())?;
         }
-        let first = cause.connections.first();
-        let first = first.and_then(|id| self.view.snapshot.connection(*id));
+        let shown = section.shown();
+        let first = shown.example();
+        let first = first.and_then(|id| self.view.snapshot.connection(id));
         let new = first.is_some_and(|it| self.shown.borrow_mut().insert(it.id));
         let has_logs = first.filter(|it| !self.is_logged_elsewhere(it, section));
         if let Some(connection) = has_logs
@@ -197,15 +198,15 @@ impl FindingWriter<'_, '_> {
         }
         fixes(section, if is_note { 1 } else { REMEDIES }, sheet)?;
         self.whereabouts(section, &ids, first, sheet)?;
-        self.worst(cause, &ids, sheet)?;
+        self.worst(shown, &ids, sheet)?;
         let gone = section.gone();
         if gone > 0 {
             sheet.detail("Limits", &details_gone(gone, ids.len() as u64 + gone))?;
         }
         let figure = first.filter(|_| new && !is_note);
         let figure = figure.and_then(|it| self.picture(it, section));
-        let (lines, shown) = figure.unwrap_or_default();
-        self.evidence(section, &shown, sheet)?;
+        let (lines, drawn) = figure.unwrap_or_default();
+        self.evidence(shown, &drawn, sheet)?;
         if is_note {
             return Ok(());
         }
@@ -235,8 +236,7 @@ impl FindingWriter<'_, '_> {
         let events = stories.iter().flatten().flatten();
         let rules: Vec<&str> = events.flat_map(|it| it.rules()).copied().collect();
         let explains = |it: &FindingSection<'_>| it.parts.iter().any(|it| rules.contains(&it.rule));
-        let first =
-            |it: &FindingSection<'_>| it.cause().connections.first() == Some(&connection.id);
+        let first = |it: &FindingSection<'_>| it.shown().example() == Some(connection.id);
         !explains(section) && self.harmful.iter().any(|it| first(it) && explains(it))
     }
 
@@ -247,16 +247,19 @@ impl FindingWriter<'_, '_> {
         ids: &[u32],
         sheet: &mut dyn Sheet,
     ) -> io::Result<()> {
+        let mut piped = [false; 2];
         for (who, side) in [(Who::Client, "client"), (Who::Server, "server")] {
             let told = |it: &Connection| self.view.told(it, who);
             for line in log_lines::of_all(self.view.snapshot, told, connection, ids, who, SUSPECTS)
             {
-                let text = StyledLine::from(format!("{side}, {}", line.lead)).strong(line.text);
-                sheet.detail("Logged", &text)?;
+                piped[who as usize] |= names_pipe(&line.text);
+                let lead = format!("{side} log{}, {}", line.of, line.lead);
+                let text = StyledLine::from(lead).strong(line.text);
+                sheet.detail(EXPECTED, &text)?;
             }
         }
-        for line in systems(connection) {
-            sheet.detail("Logged", &line.into())?;
+        for line in systems(connection, piped) {
+            sheet.detail(EXPECTED, &line.into())?;
         }
         Ok(())
     }
@@ -293,17 +296,21 @@ impl FindingWriter<'_, '_> {
             let between: Vec<String> = section.causes().map(counted_between).collect();
             told += &format!(", {}", listed(&between));
         }
-        // The last piece of evidence is what the logs of both sides have a line about.
-        if let Some(last) = cause.evidence.iter().map(|it| it.frame_ref).max() {
-            let time = self.view.time(last.time);
-            told += &match ids.len() {
-                0 | 1 => format!("; {} at {time}", self.view.snapshot.frames.name(last.frame)),
-                _ => format!("; the first at {time}"),
-            };
-        }
         let requests = self.requests(ids);
         if !requests.is_empty() {
             told += &format!("; {requests}");
+        }
+        // The last piece of evidence is what the logs of both sides have a line about.
+        let shown = section.shown();
+        if let Some(last) = shown.evidence.iter().map(|it| it.frame_ref).max() {
+            let time = self.view.time(last.time);
+            let frame = self.view.snapshot.frames.name(last.frame);
+            told += &match (ids, first) {
+                ([_, _, ..], Some(connection)) => {
+                    format!("; shown: #{}, {frame} at {time}", connection.id)
+                }
+                _ => format!("; {frame} at {time}"),
+            };
         }
         sheet.detail("Where", &told.into())
     }
@@ -328,13 +335,13 @@ impl FindingWriter<'_, '_> {
         told
     }
 
-    /// The case that took longest, if it took notably longer than the first.
+    /// The case that took longest, if it took notably longer than the one that is shown.
     fn worst(&self, cause: &Finding, ids: &[u32], sheet: &mut dyn Sheet) -> io::Result<()> {
         if ids.len() < 2 || cause.severity < Severity::Warning {
             return Ok(());
         }
         let of = |id: &u32| self.view.snapshot.connection_summary(*id);
-        let Some(first) = cause.connections.first().and_then(of) else {
+        let Some(first) = cause.example().as_ref().and_then(of) else {
             return Ok(());
         };
         let cases = ids
@@ -361,11 +368,10 @@ impl FindingWriter<'_, '_> {
     /// The frames that prove it, except those that the ladder shows.
     fn evidence(
         &self,
-        section: &FindingSection<'_>,
+        cause: &Finding,
         drawn: &[FrameNumber],
         sheet: &mut dyn Sheet,
     ) -> io::Result<()> {
-        let cause = section.cause();
         let most = match cause.severity < Severity::Warning {
             true => NOTE_FRAMES,
             false => usize::MAX,
@@ -403,7 +409,8 @@ impl FindingWriter<'_, '_> {
         // Frames of other connections are in none of its rows.
         let own = |it: &&&Finding| it.connections.contains(&connection.id);
         // The evidence of the headline, and of what follows from it only where the headline is about another connection.
-        let told: Vec<_> = section.causes().take(1).chain(section.effects()).collect();
+        let shown = std::iter::once(section.shown());
+        let told: Vec<_> = shown.chain(section.effects()).collect();
         let headline = told.iter().find(own).map(|it| it.evidence.iter());
         let frames = headline.into_iter().flatten();
         let mut marked: Vec<_> = frames
@@ -416,12 +423,22 @@ impl FindingWriter<'_, '_> {
             marked: &marked,
             ..LadderOptions::default()
         };
-        let (mut lines, frames) = drawn(reread, &options);
+        let DrawnLadder {
+            mut lines,
+            frames,
+            left_out,
+        } = drawn(reread, &options);
         let shown = marked.iter().filter(|(frame, _)| frames.contains(frame));
         let mut explained = self.marks.borrow_mut();
         let new = shown.map(|(_, it)| *it).filter(|it| explained.insert(*it));
-        if let Some(told) = legend(new) {
-            lines.push(StyledLine::of(Tone::Faint, told));
+        let marks = legend(new);
+        let left_out = (left_out > 0).then(|| {
+            let acks = count(left_out, "bare ACK", "bare ACKs");
+            format!("{acks} left out")
+        });
+        let below: Vec<String> = marks.into_iter().chain(left_out).collect();
+        if !below.is_empty() {
+            lines.push(StyledLine::of(Tone::Faint, below.join("; ")));
         }
         Some((lines, frames))
     }
@@ -528,7 +545,7 @@ fn connections(ids: &[u32]) -> String {
         _ => format!(
             "{} connections ({})",
             number(ids.len() as u64),
-            ranges(ids, MORE)
+            ranges(ids, MORE, 0)
         ),
     }
 }
@@ -561,20 +578,6 @@ fn counted_between(finding: &Finding) -> String {
     match finding.in_all() {
         0 | 1 => between(finding),
         many => format!("{} ({})", between(finding), number(many)),
-    }
-}
-
-/// What a case cost the user, in microseconds: the wait, or the time that connecting took.
-fn cost(connection_summary: &ConnectionSummary) -> u64 {
-    match connection_summary.phase {
-        Phase::Connecting => {
-            let lasted = connection_summary.last.since(connection_summary.first.time);
-            u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX)
-        }
-        Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody | Phase::Opaque => {
-            connection_summary.waited.into()
-        }
-        _ => 0,
     }
 }
 
@@ -638,14 +641,26 @@ fn fixes(section: &FindingSection<'_>, most: usize, sheet: &mut dyn Sheet) -> io
     Ok(())
 }
 
-/// The socket errors that each side's system returns, whatever the program makes of them.
-fn systems(connection: &Connection) -> Vec<String> {
+/// The socket errors that each side's operating system returns, whatever the program makes of them.
+/// `piped`: the expected log of that side has the error of a later call.
+fn systems(connection: &Connection, piped: [bool; 2]) -> Vec<String> {
     let sides = [(Who::Client, "client"), (Who::Server, "server")];
     let told = sides.into_iter().filter_map(|(who, side)| {
         let outcome = log_errors::socket(connection, who, log_errors::system(connection, who))?;
-        Some(format!("{side}'s socket: {}", outcome.error()?))
+        let error = outcome.error()?;
+        // The error of a RST is returned once; a write after that has another.
+        let later = match piped[who as usize] && !names_pipe(&error) {
+            true => ", then EPIPE on each later write",
+            false => "",
+        };
+        Some(format!("{side} socket: {error}{later}"))
     });
     told.collect()
+}
+
+/// Whether a text has the error of a write after the connection had ended.
+fn names_pipe(text: &str) -> bool {
+    text.contains("roken pipe") || text.contains("EPIPE")
 }
 
 /// The same in a sentence: the text of the named program, or of the likeliest suspect.

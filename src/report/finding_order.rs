@@ -148,6 +148,13 @@ impl<'a> FindingSection<'a> {
         self.parts.first().copied().into_iter().chain(elsewhere)
     }
 
+    /// The cause between the hosts where a case of it is worst: one that must not be retried, else the first.
+    pub(super) fn shown(&self) -> &'a Finding {
+        let mut causes = self.causes();
+        let worst = causes.find(|it| it.message.forbids_retry());
+        worst.unwrap_or_else(|| self.cause())
+    }
+
     /// How often the cause happened, here and between other hosts.
     pub(super) fn times(&self) -> u64 {
         let each = self.causes().map(|it| it.times);
@@ -171,41 +178,6 @@ impl<'a> FindingSection<'a> {
     }
 }
 
-/// Numbers as ranges, `#2, #5–#9`: `most` ranges, then how many numbers are left out.
-pub(super) fn ranges(ids: &[u32], most: usize) -> String {
-    let mut told = String::new();
-    let mut written = 0;
-    let mut ids = ids.iter().copied().peekable();
-    let mut left_out = 0u64;
-    while let Some(first) = ids.next() {
-        let mut last = first;
-        while ids
-            .peek()
-            .is_some_and(|next| last.checked_add(1) == Some(*next))
-        {
-            last += 1;
-            ids.next();
-        }
-        if written == most {
-            left_out += u64::from(last - first) + 1;
-            continue;
-        }
-        written += 1;
-        if !told.is_empty() {
-            told += ", ";
-        }
-        told += &match last - first {
-            0 => format!("#{first}"),
-            1 => format!("#{first}, #{last}"),
-            _ => format!("#{first}–#{last}"),
-        };
-    }
-    if left_out > 0 {
-        told += &format!(" and {} more", crate::base::format::number(left_out));
-    }
-    told
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +185,7 @@ mod tests {
     fn finding(id: u32, rule: &'static str, caused_by: Option<u32>) -> Finding {
         Finding {
             id,
+            example: None,
             rule,
             severity: Severity::Warning,
             certainty: Certainty::Certain,
@@ -269,12 +242,5 @@ mod tests {
         told(&[finding(1, "a", Some(1))], &[&[1]]);
         assert!(sections(&[finding(1, "a", Some(2)), finding(2, "b", Some(1))]).is_empty());
         told(&[finding(1, "a", Some(7))], &[&[1]]);
-    }
-
-    #[test]
-    fn numbers_as_ranges() {
-        assert_eq!(ranges(&[], 3), "");
-        assert_eq!(ranges(&[1, 2, 3, 5, 6, 9], 3), "#1–#3, #5, #6, #9");
-        assert_eq!(ranges(&[1, 3, 5, 7, 8], 2), "#1, #3 and 3 more");
     }
 }

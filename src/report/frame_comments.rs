@@ -8,11 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{NumberedFinding, numbered_findings};
-use super::finding_order::ranges;
 use super::snapshot::{FindingsIndex, Snapshot};
 use super::wording::connection::{route, story};
 use crate::analysis::connection::{Connection, Opening};
 use crate::base::escape::escape;
+use crate::base::format::ranges;
 use crate::base::format::{count, counted, number};
 use crate::base::frame_ref::{FrameNames, FrameNumber, FrameRun};
 use crate::rules::Finding;
@@ -88,7 +88,7 @@ pub fn capture_comment(snapshot: &Snapshot, ids: &[u32], why: &str) -> String {
             it.severity.name(),
             it.headline,
             it.rule,
-            ranges(&it.connections, RANGES)
+            ranges(&it.connections, RANGES, 0)
         );
     }
     if let Some(more @ 1..) = findings.len().checked_sub(LISTED) {

@@ -97,7 +97,7 @@ impl<'o> HtmlSheet<'o> {
 }
 
 impl Sheet for HtmlSheet<'_> {
-    fn title(&mut self, line: &StyledLine) -> io::Result<()> {
+    fn title(&mut self, line: &StyledLine, verdict: Option<&StyledLine>) -> io::Result<()> {
         let head = html! {
             (DOCTYPE)
             html lang="en" {
@@ -115,7 +115,8 @@ impl Sheet for HtmlSheet<'_> {
         };
         // The page goes on.
         let head = head.0.replace("</main></body></html>", "\n");
-        self.raw(&head)
+        self.raw(&head)?;
+        verdict.map_or(Ok(()), |it| self.paragraph(it))
     }
 
     fn heading(&mut self, text: &str) -> io::Result<()> {

@@ -96,14 +96,21 @@ pub fn ladder_text(reread: &ConnectionTranscript, options: &LadderOptions<'_>) -
 
 /// The ladder, line by line.
 pub(crate) fn lines(reread: &ConnectionTranscript, options: &LadderOptions<'_>) -> Vec<StyledLine> {
-    drawn(reread, options).0
+    drawn(reread, options).lines
 }
 
-/// The same, and the frames that have a row of their own.
-pub(super) fn drawn(
-    reread: &ConnectionTranscript,
-    options: &LadderOptions<'_>,
-) -> (Vec<StyledLine>, Vec<FrameNumber>) {
+/// A ladder, and what it shows.
+#[derive(Default)]
+pub(super) struct DrawnLadder {
+    pub(super) lines: Vec<StyledLine>,
+    /// The frames that have a row of their own.
+    pub(super) frames: Vec<FrameNumber>,
+    /// Acknowledgements that it leaves out without a row that says so.
+    pub(super) left_out: u64,
+}
+
+/// The same, with what it shows.
+pub(super) fn drawn(reread: &ConnectionTranscript, options: &LadderOptions<'_>) -> DrawnLadder {
     let rows = TranscriptRows::new(&reread.transcript, &reread.connection, options.whole);
     let mut hidden = vec![false; rows.lines.len()];
     let mut keeps = vec![true; rows.lines.len()];
@@ -127,6 +134,7 @@ pub(super) fn drawn(
     let glyphs = LadderGlyphs::UNICODE;
     let mut drawn = vec![head(reread, options, &clock)];
     let mut left_out = LeftOut::default();
+    let mut untold = 0;
     let time = |step: usize| reread.transcript.steps.get(step).map(|it| it.time);
     // When the last row ends that is drawn, and the last one of all.
     let (mut told_until, mut until) = (None, None);
@@ -143,6 +151,7 @@ pub(super) fn drawn(
             continue;
         }
         let only_hidden = left_out.segments > 0 && !left_out.is_told;
+        untold += left_out.untold();
         drawn.extend(left_out.fold());
         match (row, told_until.zip(ends)) {
             (TranscriptRow::Step(nth), _) => {
@@ -157,10 +166,15 @@ pub(super) fn drawn(
         }
         told_until = ends;
     }
+    untold += left_out.untold();
     drawn.extend(left_out.fold());
     let columns = LadderColumns::of(&drawn, options.width, glyphs);
     let lines = drawn.iter().map(|row| columns.line(row));
-    (lines.collect(), frames)
+    DrawnLadder {
+        lines: lines.collect(),
+        frames,
+        left_out: untold,
+    }
 }
 
 /// Which rows are acknowledgements that change no state and prove nothing: a ladder that has too many rows does without them.
@@ -196,6 +210,14 @@ struct LeftOut {
 }
 
 impl LeftOut {
+    /// Segments for which there will be no row.
+    const fn untold(&self) -> u64 {
+        match self.is_told {
+            true => 0,
+            false => self.segments,
+        }
+    }
+
     /// The row that says so.
     fn fold(&mut self) -> Option<LadderRow> {
         let Self { segments, is_told } = std::mem::take(self);

@@ -1,15 +1,17 @@
-//! What the programs at both ends will have logged, as lines: those of one connection, or of all cases of a finding.
+//! What the programs at both ends are expected to log, as lines: those of one connection, or of all cases of a finding.
 
 use std::rc::Rc;
 
 use crate::analysis::connection::{Connection, Who};
-use crate::base::format::{count, number};
-use crate::knowledge::{code_of, product};
+use crate::base::format::{count, ranges};
+use crate::knowledge::{ONLY_ON_WINDOWS, code_of, product};
 use crate::report::snapshot::Snapshot;
-use crate::rules::log_errors::{PredictedText, filled};
+use crate::rules::log_errors::{self, PredictedText, filled};
 
 /// Connections examined for what their programs log.
 const ALIKE: usize = 64;
+/// Ranges of connections that a line names.
+const NAMED: usize = 4;
 /// Lines listed for one side of a finding.
 const LOG_LINES: usize = 6;
 /// Suspects listed for a side that no header names.
@@ -19,6 +21,8 @@ pub(crate) const SUSPECTS: usize = 3;
 pub(crate) struct LogLine {
     /// What makes it the same line in another case: its program and its text before values are filled in.
     key: (&'static str, Option<&'static str>, bool),
+    /// Which connections it is about, if not about all: " of #2, #5–#9".
+    pub(crate) of: String,
     /// Who writes it, with a separator: "if it is curl: ".
     pub(crate) lead: String,
     /// The text in quotes, or why there is none.
@@ -42,6 +46,7 @@ pub(crate) fn of_one(
     let title = |name: &'static str| product(name).map_or(name, |it| it.title);
     let line = |one: &PredictedText, lead: String, text: String| LogLine {
         key: (one.stack, one.text, one.handed_on),
+        of: String::new(),
         lead,
         text,
     };
@@ -81,7 +86,12 @@ pub(crate) fn of_one(
         return lines;
     }
     let likely = told.iter().filter_map(|it| Some((it, it.text?)));
-    likely
+    let runs_here = |stack: &str| {
+        !(ONLY_ON_WINDOWS.contains(&stack) && log_errors::is_not_windows(connection, who))
+    };
+    let likely = likely.filter(|(it, _)| runs_here(it.stack));
+    various(likely.collect())
+        .into_iter()
         .take(suspects)
         .map(|(one, text)| {
             let title = title(one.stack);
@@ -94,8 +104,26 @@ pub(crate) fn of_one(
         .collect()
 }
 
+/// The same suspects, the likeliest of each maker first: two programs of one maker are a guess twice.
+fn various<T>(likely: Vec<(&PredictedText, T)>) -> Vec<(&PredictedText, T)> {
+    let maker = |stack: &'static str| {
+        let title = product(stack).map_or(stack, |it| it.title);
+        title.split(' ').next().unwrap_or(title)
+    };
+    let mut makers: Vec<&str> = Vec::new();
+    let (first, more): (Vec<_>, Vec<_>) = likely.into_iter().partition(|(it, _)| {
+        let own = maker(it.stack);
+        let is_new = !makers.contains(&own);
+        if is_new {
+            makers.push(own);
+        }
+        is_new
+    });
+    first.into_iter().chain(more).collect()
+}
+
 /// The lines of all cases: those of the first, and others where another program or text is expected. Lines that not
-/// all cases have say how many of them have it.
+/// all cases have name the connections that have it.
 pub(crate) fn of_all(
     snapshot: &Snapshot,
     mut told: impl FnMut(&Connection) -> Rc<[PredictedText]>,
@@ -106,35 +134,36 @@ pub(crate) fn of_all(
 ) -> Vec<LogLine> {
     let others = ids.iter().filter(|id| **id != first.id);
     let others = others.filter_map(|id| snapshot.connection(*id));
-    let mut lines: Vec<(LogLine, u64)> = Vec::new();
+    let mut lines: Vec<(LogLine, Vec<u32>)> = Vec::new();
     let mut cases = 0;
     for connection in std::iter::once(first).chain(others).take(ALIKE) {
         cases += 1;
         for line in of_one(&told(connection), connection, who, suspects) {
             match lines.iter_mut().find(|(it, _)| it.key == line.key) {
-                Some((_, count)) => *count += 1,
-                None => lines.push((line, 1)),
+                Some((_, own)) => own.push(connection.id),
+                None => lines.push((line, vec![connection.id])),
             }
         }
     }
     let more = lines.len().saturating_sub(LOG_LINES);
     let shown = lines.into_iter().take(LOG_LINES);
     let mut shown: Vec<LogLine> = shown
-        .map(|(mut line, own)| {
-            if own < cases {
-                let share = format!("in {} of {} cases", number(own), number(cases));
-                line.lead = format!("{share}, {}", line.lead);
+        .map(|(mut line, mut own)| {
+            if own.len() < cases {
+                own.sort_unstable();
+                line.of = format!(" of {}", ranges(&own, NAMED, 0));
             }
             line
         })
         .collect();
     let remark = |text: String| LogLine {
         key: ("", None, false),
+        of: String::new(),
         lead: String::new(),
         text,
     };
     let rest = ids.len().saturating_sub(ALIKE) as u64;
-    let unseen = rest > 0 && cases == ALIKE as u64 && !shown.is_empty();
+    let unseen = rest > 0 && cases == ALIKE && !shown.is_empty();
     if more > 0 {
         let more = count(more as u64, "more line", "more lines");
         shown.push(remark(format!("and {more}")));

@@ -84,8 +84,9 @@ fn code(text: &str) -> String {
 }
 
 impl Sheet for MarkdownSheet<'_> {
-    fn title(&mut self, line: &StyledLine) -> io::Result<()> {
-        writeln!(self.out, "# {}", marked(line).replace("**", ""))
+    fn title(&mut self, subject: &StyledLine, verdict: Option<&StyledLine>) -> io::Result<()> {
+        writeln!(self.out, "# {}", marked(subject).replace("**", ""))?;
+        verdict.map_or(Ok(()), |it| self.paragraph(it))
     }
 
     fn heading(&mut self, text: &str) -> io::Result<()> {

@@ -35,6 +35,7 @@ pub(crate) mod rule_page;
 mod search_result;
 mod sheet;
 pub mod snapshot;
+mod standpoint;
 mod text;
 mod view;
 pub mod wording;
@@ -144,6 +145,7 @@ mod tests {
         let mut all = snapshot(vec![connection(), reset(), reset(), refused, open]);
         all.findings = vec![Finding {
             id: 1,
+            example: None,
             rule: "reset-before-response",
             severity: Severity::Error,
             certainty: Certainty::Certain,
@@ -278,8 +280,9 @@ mod tests {
     #[test]
     fn a_healthy_capture_is_a_line() {
         let told = text(&snapshot(vec![connection()]));
-        let line = told.lines().nth(1);
-        assert_eq!(line, Some("Nothing is wrong: the connection is fine."));
+        let line = told.lines().next();
+        let wanted = "made.pcap: Nothing is wrong: the connection is fine.";
+        assert_eq!(line, Some(wanted));
         assert!(!told.contains("Notable"));
     }
 

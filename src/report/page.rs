@@ -11,18 +11,18 @@ use std::io;
 
 use hashbrown::HashMap;
 
-use super::finding_order::{FindingSection, ranges, sections};
+use super::finding_order::{FindingSection, sections};
 use super::groups::{ConnectionGroup, MOST, groups};
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
-use super::{Shown, finding, log_section, places, search_result};
+use super::{Shown, finding, log_section, places, search_result, standpoint};
 use crate::analysis::connection::{
     Connection, ConnectionOutcome, ConnectionSummary, UnknownReason,
 };
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::escape::escape;
 use crate::base::format::duration;
-use crate::base::format::{bytes, count, number};
+use crate::base::format::{bytes, count, number, ranges};
 use crate::base::net::Skip;
 use crate::base::time::Timestamp;
 use crate::report::snapshot::{InputSummary, Snapshot};
@@ -47,11 +47,12 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     let sections = sections(&view.snapshot.findings);
     let page = Page::new(view);
     let worst = sections.first().map(FindingSection::cause);
-    sheet.title(&page.title())?;
-    if let Some(narrowed) = &view.snapshot.narrowed {
-        search_result::write(view, narrowed, sheet)?;
-    } else {
-        sheet.paragraph(&page.verdict(&sections))?;
+    match &view.snapshot.narrowed {
+        Some(narrowed) => {
+            sheet.title(&page.title(), None)?;
+            search_result::write(view, narrowed, sheet)?;
+        }
+        None => sheet.title(&page.title(), Some(&page.verdict(&sections)))?,
     }
     page.ignored(sheet)?;
     page.doubts(sheet)?;
@@ -79,6 +80,10 @@ pub(super) fn outcomes(snapshot: &Snapshot) -> OutcomeTally {
     for ((.., outcome), connections) in &snapshot.summary.given_up.endings {
         outcomes.add_many(*outcome, *connections);
     }
+    outcomes.note_proxies(&snapshot.legs, |id| {
+        let summary = snapshot.connection_summary(id);
+        summary.is_some_and(|it| it.outcome.is_failed()) && !ignored.leaves_out(id)
+    });
     outcomes
 }
 
@@ -106,9 +111,9 @@ impl<'v, 'a> Page<'v, 'a> {
 
     fn title(&self) -> StyledLine {
         let inputs = &self.view.snapshot.summary.inputs;
-        let line = StyledLine::default().strong("hangup").plain(" on ");
+        let line = StyledLine::default();
         let line = match &inputs[..] {
-            [] => line.plain("nothing"),
+            [] => line.plain("Nothing was read"),
             [only] => line.code(escape(only.path.as_bytes())),
             [first, rest @ ..] => line.code(escape(first.path.as_bytes())).plain(format!(
                 " and {}",
@@ -182,7 +187,14 @@ impl<'v, 'a> Page<'v, 'a> {
                 line = line.plain(between).with(tone, count(found, one, many));
             }
         }
-        line.plain(".")
+        // What follows from a cause is listed with it.
+        match sections.iter().flat_map(FindingSection::effects).count() as u64 {
+            0 => line.plain("."),
+            more => line.plain(format!(
+                ", and {}.",
+                count(more, "that follows", "that follow")
+            )),
+        }
     }
 
     /// What the capture lacks, which bounds all that is said of it.
@@ -238,7 +250,14 @@ impl<'v, 'a> Page<'v, 'a> {
                 sheet.detail("Time", &told.into())?;
             }
         }
-        for (title, line) in places::lines(&summary.inputs, &self.view.snapshot.frames) {
+        let places = places::lines(&summary.inputs, &self.view.snapshot.frames);
+        if places.is_empty()
+            && let Some(told) =
+                standpoint::told(self.view.snapshot.connections.iter().map(|it| &**it))
+        {
+            sheet.detail("Capture", &told.into())?;
+        }
+        for (title, line) in places {
             sheet.detail(title, &line)?;
         }
         if summary.segments != summary.frames || summary.frames == 0 {
@@ -256,7 +275,7 @@ impl<'v, 'a> Page<'v, 'a> {
             return Ok(());
         };
         let mut commands = vec![format!("hangup explain {}", worst.rule)];
-        if let Some(first) = worst.connections.first().filter(|_| self.view.has_files()) {
+        if let Some(first) = worst.example().filter(|_| self.view.has_files()) {
             let files = self.view.files();
             commands.push(format!("hangup ladder {files} -c {first}"));
         }
@@ -588,11 +607,11 @@ fn file(input: &InputSummary) -> StyledLine {
 fn alike(group: &ConnectionGroup<'_>) -> String {
     match group.ids.get(1..).unwrap_or_default() {
         [] => String::new(),
-        rest if rest.len() <= MORE => format!(" The same story: {}.", ranges(rest, MORE)),
+        rest if rest.len() <= MORE => format!(" The same story: {}.", ranges(rest, MORE, 0)),
         rest => format!(
             " The same story {} more: {}.",
             count(rest.len() as u64, "time", "times"),
-            ranges(rest, MORE)
+            ranges(rest, MORE, 0)
         ),
     }
 }

@@ -139,6 +139,7 @@ fn write(rule: &Rule, sheet: &mut dyn Sheet) -> io::Result<()> {
             .plain(" (")
             .with(severity.into(), severity.name())
             .plain(")"),
+        None,
     )?;
     sheet.paragraph(&rule.summary.into())?;
     let mut after_text = false;

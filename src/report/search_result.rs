@@ -2,10 +2,10 @@
 
 use super::sheet::Sheet;
 use crate::base::format::capitalised;
+use crate::base::format::ranges;
 use std::io;
 use std::time::Duration;
 
-use super::finding_order::ranges;
 use super::rich_text::{StyledLine, Tone};
 use super::view::View;
 use crate::base::escape::shortened;
@@ -63,12 +63,12 @@ fn verdict(view: &View<'_>, narrowed: &SearchResult) -> StyledLine {
     };
     let told = match (fits, all) {
         (1, 1) => "the one connection fits".to_owned(),
-        (1, _) => format!("1 of {of} fits: {}", ranges(&narrowed.fits, RANGES)),
+        (1, _) => format!("1 of {of} fits: {}", ranges(&narrowed.fits, RANGES, 0)),
         (fits, all) if fits == all => format!("all {of} fit"),
         (fits, _) => format!(
             "{} of {of} fit: {}",
             number(fits),
-            ranges(&narrowed.fits, RANGES)
+            ranges(&narrowed.fits, RANGES, 0)
         ),
     };
     let told = if hedge.is_empty() {

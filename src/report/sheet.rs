@@ -8,8 +8,8 @@ pub(super) const REMEDY: &str = "Fix";
 
 /// The elements of a page.
 pub(super) trait Sheet {
-    /// The subject of the page.
-    fn title(&mut self, line: &StyledLine) -> io::Result<()>;
+    /// The subject of the page, and what is to be said of it in a line.
+    fn title(&mut self, subject: &StyledLine, verdict: Option<&StyledLine>) -> io::Result<()>;
     /// Begins a section.
     fn heading(&mut self, text: &str) -> io::Result<()>;
     fn paragraph(&mut self, line: &StyledLine) -> io::Result<()>;

@@ -93,8 +93,13 @@ impl<'o> TextSheet<'o> {
 }
 
 impl Sheet for TextSheet<'_> {
-    fn title(&mut self, line: &StyledLine) -> io::Result<()> {
-        self.wrap(line, 0, 0)
+    fn title(&mut self, subject: &StyledLine, verdict: Option<&StyledLine>) -> io::Result<()> {
+        let mut line = subject.clone();
+        if let Some(verdict) = verdict {
+            line = line.plain(": ");
+            line.0.extend(verdict.0.iter().cloned());
+        }
+        self.wrap(&line, 0, 0)
     }
 
     fn heading(&mut self, text: &str) -> io::Result<()> {

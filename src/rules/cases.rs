@@ -1,12 +1,13 @@
 //! Cases of one rule that become one finding, joined one by one.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use super::remedy::FittingRemedies;
 use super::rule::{Diagnosis, HostDiagnosis};
 use super::statement::{Sentence, Statement};
 use super::{Evidence, Severity};
-use crate::analysis::connection::Connection;
+use crate::analysis::connection::{Connection, ConnectionSummary, Phase};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
@@ -20,6 +21,8 @@ pub(super) struct CaseKey {
     pub(super) certainty: Certainty,
     /// The template of the summary: cases with different phrases are different findings.
     pub(super) summary: &'static str,
+    /// The words in it: an error code, a side.
+    pub(super) variant: u64,
     pub(super) client: Option<IpAddr>,
     pub(super) server: Option<Endpoint>,
     /// The first frame of a case across connections, which stays a finding of its own; else 0.
@@ -45,6 +48,7 @@ impl CaseKey {
             severity: story.severity,
             certainty: story.certainty,
             summary: story.summary.template(),
+            variant: story.summary.variant(),
             client,
             server,
             first: FrameNumber(0),
@@ -73,7 +77,7 @@ impl CaseKey {
 pub(super) struct Cases {
     pub(super) summary: Sentence,
     pub(super) message: Statement,
-    /// The frames of the first case.
+    /// The frames of the case that is shown.
     pub(super) evidence: Vec<Evidence>,
     pub(super) remedies: FittingRemedies,
     /// The first frame of the first case's connection.
@@ -85,21 +89,54 @@ pub(super) struct Cases {
     pub(super) count: u64,
     /// How often it happened: once for each connection, unless several make one event.
     pub(super) times: u64,
+    /// The case that is shown as the example.
+    pub(super) example: Example,
+}
+
+/// The case that a report shows of many: one that must not be retried, then one that cost the user much more time, then the
+/// first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Example {
+    forbids_retry: bool,
+    /// A step for each doubling of the time.
+    cost: u32,
+    first: Reverse<FrameNumber>,
+    /// Its connection; none if its details are given up.
+    pub(super) connection: Option<u32>,
+}
+
+/// Microseconds below which the time that a case cost makes no difference.
+pub(crate) const WORTH_TELLING: u64 = 100_000;
+
+/// What a case cost the user, in microseconds: the wait, or the time that connecting took.
+pub(crate) fn cost(connection_summary: &ConnectionSummary) -> u64 {
+    match connection_summary.phase {
+        Phase::Connecting => {
+            let lasted = connection_summary.last.since(connection_summary.first.time);
+            u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX)
+        }
+        Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody | Phase::Opaque => {
+            connection_summary.waited.into()
+        }
+        _ => 0,
+    }
 }
 
 impl Cases {
     /// A case on one connection.
     pub(super) fn of(story: Diagnosis, connection: &Connection) -> Self {
         let first = connection.first.frame;
-        let connections = vec![connection.id];
-        Self::on(story, first, connections, &[connection])
+        let cost = cost(&ConnectionSummary::from(connection)) / WORTH_TELLING;
+        let mut cases = Self::on(story, first, vec![connection.id], &[connection]);
+        cases.example.cost = cost.checked_ilog2().map_or(0, |it| it + 1);
+        cases
     }
 
     /// A case on several connections; `known`: the records of them that are kept.
     pub(super) fn across(story: HostDiagnosis, known: &[&Connection]) -> Self {
         let times = story.times;
         let mut cases = Self::on(story.story, story.first, story.connections, known);
-        cases.message.weigh(times);
+        cases.message.weigh(times, &cases.connections);
         Self { times, ..cases }
     }
 
@@ -113,20 +150,36 @@ impl Cases {
         let fitting = story.remedies.into_iter().filter(|it| {
             !it.is_conditional() || known.iter().any(|connection| it.fits(connection))
         });
-        let times = connections.len() as u64;
-        let mut remedies = FittingRemedies::default();
-        remedies.add(fitting);
+        let remedies = FittingRemedies::of(&connections, fitting);
+        let mut message = story.message;
+        message.weigh(1, &connections);
         Self {
             summary: story.summary,
-            message: story.message,
             evidence: story.evidence,
             remedies,
             first,
-            connections,
             gone: 0,
             count: 1,
-            times,
+            times: connections.len() as u64,
+            example: Example {
+                forbids_retry: message.forbids_retry(),
+                cost: 0,
+                first: Reverse(first),
+                connection: connections.first().copied(),
+            },
+            message,
+            connections,
         }
+    }
+
+    /// The same case on a connection whose details are given up: it is counted, and has no number.
+    pub(super) fn given_up(mut self) -> Self {
+        self.gone = self.connections.len() as u64;
+        self.connections = Vec::new();
+        self.message.forget_numbers();
+        self.remedies.forget_numbers();
+        self.example.connection = None;
+        self
     }
 
     /// Connections, with those whose details are given up.
@@ -134,12 +187,15 @@ impl Cases {
         self.connections.len() as u64 + self.gone
     }
 
-    /// Joins other cases with the same key.
+    /// Joins other cases with the same key. What one case says stands before what others say.
     pub(super) fn absorb(&mut self, other: Self) {
         let mut later = other;
-        if later.first < self.first {
+        // One that can be shown, then the worst.
+        let rank = |it: &Self| (it.example.connection.is_some(), it.example);
+        if rank(&later) > rank(self) {
             std::mem::swap(self, &mut later);
         }
+        self.first = self.first.min(later.first);
         self.summary.absorb(later.summary);
         self.message.absorb(later.message);
         self.remedies.absorb(later.remedies);

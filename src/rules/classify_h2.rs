@@ -3,9 +3,16 @@
 //! In: the record of one connection. Out: the frame that is told of, and the streams it concerns. The rules and the
 //! conditions of their remedies look at the same.
 
+use super::statement::Value;
 use crate::analysis::connection::{Connection, How, Who};
 use crate::protocol::h2::Goaway;
 use crate::protocol::http::{ErrorCode, Exchange, Party, StreamReset};
+
+/// An error code in a sentence. Headlines keep codes with a name apart.
+pub(super) fn code_word(code: ErrorCode) -> Value {
+    code.name()
+        .map_or_else(|| code.to_string().into(), Value::from)
+}
 
 /// The GOAWAY that is told of, and who sent it.
 pub(super) fn told_goaway(connection: &Connection) -> Option<(Who, &Goaway)> {

@@ -23,7 +23,6 @@ use crate::analysis::hosts::Hosts;
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
-use crate::rules::connecting::reset_after_handshake;
 use crate::rules::keep_alive::keep_alive_race;
 use crate::rules::tls::tls_handshake_cut;
 use crate::rules::waiting::{reset_before_response, server_error_status, server_time_limit};
@@ -88,11 +87,14 @@ pub(crate) fn evaluate_with(
             .clone()
             .filter(|_| !cases.connections.is_empty())
         {
-            cases.message.say_of_all(reservation);
+            cases.message.say(reservation);
         }
         put(&mut all, key, cases);
     }
     let mut cases: Vec<(CaseKey, Cases)> = all.into_iter().collect();
+    for (_, it) in &mut cases {
+        it.connections.sort_unstable();
+    }
     drop_told(&mut cases);
     cases.sort_by_key(|(key, cases)| {
         (
@@ -106,6 +108,7 @@ pub(crate) fn evaluate_with(
     let mut findings: Vec<Finding> = findings
         .map(|((key, cases), id)| Finding {
             id,
+            example: cases.example.connection,
             rule: CATALOGUE[key.rule].name,
             severity: key.severity,
             certainty: key.certainty,
@@ -181,7 +184,7 @@ fn join(findings: &mut [Finding]) {
             let own = stories.entry(hosts(finding)).or_default();
             own.push((place, finding.id));
         }
-        if COLLECTIVE.contains(&finding.rule) || finding.rule == reset_before_response::RULE.name {
+        if COLLECTIVE.contains(&finding.rule) || PARTS.iter().any(|it| it.1 == finding.rule) {
             let own = wholes.entry(finding.server).or_default();
             own.push(Whole {
                 id: finding.id,
@@ -209,6 +212,19 @@ const COLLECTIVE: [&str; 3] = [
     "protocol-mismatch",
 ];
 
+/// Findings that are about the same FIN or RST as another on the same connections, and that other: a second explanation of
+/// one fact is no second finding.
+const PARTS: [(&str, &str); 8] = [
+    ("reset-after-handshake", "reset-before-response"),
+    ("reset-injected", "reuse-of-forgotten-connection"),
+    ("idle-timeout-close", "reuse-of-closed-connection"),
+    ("data-lost-in-reset", "nat-invalid-reset"),
+    ("reset-after-response", "session-cut"),
+    ("request-refused", "early-response-reset"),
+    ("keep-alive-race-risk", "keep-alive-race"),
+    ("response-cut-short", "h2-goaway"),
+];
+
 /// A finding of which others may tell a part.
 struct Whole {
     id: u32,
@@ -218,14 +234,9 @@ struct Whole {
 
 /// Whether a finding of one rule is a part of a finding of another, if all its connections are among the other's.
 fn is_part(rule: &str, whole: &str) -> bool {
-    // A connection that is reset at its first request is one case, however it is seen.
-    let first_request = (
-        reset_after_handshake::RULE.name,
-        reset_before_response::RULE.name,
-    );
     match COLLECTIVE.contains(&whole) {
         true => !COLLECTIVE.contains(&rule),
-        false => (rule, whole) == first_request,
+        false => PARTS.contains(&(rule, whole)),
     }
 }
 
@@ -409,6 +420,15 @@ mod tests {
             findings.iter().all(|finding| !finding.evidence.is_empty()),
             "no frame, no finding"
         );
+    }
+
+    #[test]
+    fn parts_and_wholes_are_rules() {
+        for (part, whole) in PARTS {
+            for name in [part, whole] {
+                assert!(CATALOGUE.iter().any(|it| it.name == name), "{name}");
+            }
+        }
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::headline::Headline;
+use super::members::without_lead;
 use super::message::Message;
-use super::remedy::for_some;
 use crate::base::certainty::Certainty;
+use crate::base::format::ranges;
 use crate::base::frame_ref::{FrameNames, FrameRef};
 use crate::base::net::Endpoint;
 
@@ -65,6 +66,8 @@ pub struct Finding {
     pub certainty: Certainty,
     /// The connections, by number, in order.
     pub connections: Vec<u32>,
+    /// The connection on which the evidence was captured.
+    pub(crate) example: Option<u32>,
     /// Further connections, whose details are given up: they are counted and have no number here.
     pub gone: u64,
     /// How often it happened: once for each connection, unless several connections make one event.
@@ -79,11 +82,14 @@ pub struct Finding {
     pub summary: Headline,
     /// What happened here, and what it means.
     pub message: Message,
-    /// The frames that prove it, of the first case.
+    /// The frames that prove it, of the case that is shown.
     pub evidence: Vec<Evidence>,
     /// What to change.
     pub remedies: Vec<String>,
 }
+
+/// Ranges of connections that a remedy names.
+const NAMED: usize = 4;
 
 impl Finding {
     /// The headline over all cases: "7 requests were reset before the response".
@@ -127,10 +133,27 @@ impl Finding {
             Cow::Borrowed(longest.unwrap_or(it).as_str())
         });
         let some = some.into_iter().map(|it| {
-            let text = for_some(it).unwrap_or(it);
-            Cow::Owned(format!("In some cases: {text}"))
+            // What holds for some of this finding's own cases names them already.
+            if without_lead(it).is_some() {
+                return Cow::Borrowed(it.as_str());
+            }
+            let same = others.iter().filter(|other| alike(other, it).is_some());
+            let same = same.chain([&self]).flat_map(|it| &it.connections);
+            let mut same: Vec<u32> = same.copied().collect();
+            same.sort_unstable();
+            let text = match same.is_empty() {
+                true => format!("In some cases: {it}"),
+                false => format!("{}: {it}", ranges(&same, NAMED, 0)),
+            };
+            Cow::Owned(text)
         });
         all.chain(some).collect()
+    }
+
+    /// The connection that is shown as the example, by number: the worst of them.
+    #[must_use]
+    pub fn example(&self) -> Option<u32> {
+        self.example.or_else(|| self.connections.first().copied())
     }
 
     /// Connections in all, with those whose details are given up.

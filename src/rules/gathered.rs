@@ -208,7 +208,7 @@ impl Gathered {
             let joined = self.all.get_mut(&of_client);
             if let Some(joined) = joined.filter(|_| servers.are_many()) {
                 joined.connections.sort_unstable();
-                joined.message.say_of_all(match servers.more {
+                joined.message.say(match servers.more {
                     false => sentence!(
                         "The client has this case with {} addresses and ports.",
                         servers.known.len()
@@ -224,7 +224,7 @@ impl Gathered {
             let joined = self.all.get_mut(&of_server);
             if let Some(joined) = joined.filter(|_| clients.are_many()) {
                 joined.connections.sort_unstable();
-                joined.message.say_of_all(match clients.more {
+                joined.message.say(match clients.more {
                     false => sentence!(
                         "{} clients have this case with the server.",
                         clients.known.len()
@@ -273,9 +273,7 @@ impl GivenUpCases {
 
     fn add(&mut self, rule: usize, story: Diagnosis, connection: &Connection) {
         let key = CaseKey::of(rule, &story, connection);
-        let mut cases = Cases::of(story, connection);
-        cases.connections = Vec::new();
-        cases.gone = 1;
+        let cases = Cases::of(story, connection).given_up();
         match self.gathered.len() < MAX_GIVEN_UP_CASES {
             true => self.gathered.add(key, cases),
             false => {
@@ -425,6 +423,7 @@ mod tests {
             severity: Severity::Error,
             certainty: Certainty::Certain,
             summary: "",
+            variant: 0,
             client: Some(IpAddr::from(number.to_be_bytes())),
             server: Some(like.server),
             first: FrameNumber(0),

@@ -2,7 +2,7 @@
 //!
 //! A test only. The example of each rule is varied in what may differ between two cases: method, path, names, times, sizes and
 //! numbers of segments. What is said of both together is compared with what is said of each alone: a word or number that
-//! only one of them has stands in a sentence that counts its cases (`In 1 of 2 cases: …`), or next to the other's. It makes no
+//! only one of them has stands in a sentence that names its cases (`#2: …`), or next to the other's. It makes no
 //! difference whether the rules join the two to one finding, or a report shows two findings of other hosts as one.
 
 use std::collections::BTreeSet;
@@ -135,10 +135,10 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(". ").map(str::trim)
 }
 
-fn counts_its_cases(sentence: &str) -> bool {
+fn names_its_cases(sentence: &str) -> bool {
     sentence
         .split_once(": ")
-        .is_some_and(|(count, _)| count == "In 1 of 2 cases")
+        .is_some_and(|(lead, _)| lead.starts_with('#'))
 }
 
 /// Sentences of `both` that hold for one of the two alone.
@@ -152,7 +152,7 @@ fn half_true(one: &str, two: &str, both: &str) -> Vec<String> {
             only.any(|it| here.contains(it))
         };
         let alone = only(&one, &two) != only(&two, &one);
-        if alone && !counts_its_cases(sentence) {
+        if alone && !names_its_cases(sentence) {
             wrong.push(sentence.to_owned());
         }
     }

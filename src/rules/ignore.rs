@@ -479,6 +479,7 @@ mod tests {
     fn findings_are_left_out_by_rule_and_place() {
         let finding = |last: u8| Finding {
             id: 1,
+            example: None,
             rule: "half-close",
             severity: rules::Severity::Note,
             certainty: crate::base::certainty::Certainty::Certain,

@@ -41,10 +41,15 @@ impl Message {
         rest.unwrap_or_default().trim_start()
     }
 
+    /// Whether it advises against a retry.
+    pub(crate) fn forbids_retry(&self) -> bool {
+        self.statement.forbids_retry()
+    }
+
     /// Adds to what happened.
     pub(super) fn say(&mut self, sentence: Sentence, frames: &FrameNames) {
         let mut statement = std::mem::take(&mut self.statement);
-        statement.say_of_all(sentence);
+        statement.say(sentence);
         *self = Self::of(statement, frames);
     }
 

@@ -32,8 +32,10 @@ pub mod log_errors;
 mod loss_tests;
 mod lost_data;
 mod measured_time;
+mod members;
 mod message;
 mod named_products;
+mod needed;
 mod opaque;
 mod page;
 mod page_remedies;
@@ -58,6 +60,7 @@ mod wording_tls;
 
 pub(crate) use alone::{FoundAlone, concern, found_alone};
 pub use capture_quality::CaptureQuality;
+pub(crate) use cases::{WORTH_TELLING, cost};
 pub use catalogue::{CATALOGUE, rule};
 pub(crate) use catalogue::{GROUPS, alike, catalogue, meant, named_like};
 pub use evaluate::evaluate;

@@ -1,6 +1,7 @@
 //! A rule's page: Markdown in fixed sections.
 
 use super::Rule;
+use super::remedy::standing_first;
 
 /// The sections of a page, in order; how to tell the cause from others, and the references, are optional.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,8 +82,8 @@ impl Rule {
         lines.join(" ").trim().to_owned()
     }
 
-    /// What to change, in one sentence: the first remedy's, or the first whose condition names a word of the error. The
-    /// condition stays.
+    /// What to change, in one sentence: of the first remedy whose condition names a word of the error, else of the first that
+    /// has no condition and stands alone, else of the first whose condition names no error. The condition stays.
     #[must_use]
     pub(crate) fn change(&self, error: &str) -> String {
         let points = self.remedy_points();
@@ -91,7 +92,18 @@ impl Rule {
             let mut words = condition.into_iter().flat_map(|(it, _)| it.split(' '));
             words.any(|it| it.contains('_') && error.contains(it))
         };
-        let Some(point) = points.iter().find(names_it).or_else(|| points.first()) else {
+        let stands_alone =
+            |point: &&String| !point.starts_with('*') && standing_first(point) == **point;
+        let names_none = |point: &&String| {
+            let condition = point
+                .split_once(":* ")
+                .map_or("", |(condition, _)| condition);
+            !condition.contains('_')
+        };
+        let all = || points.iter();
+        let point = all().find(names_it).or_else(|| all().find(stands_alone));
+        let point = point.or_else(|| all().find(names_none));
+        let Some(point) = point.or_else(|| points.first()) else {
             return String::new();
         };
         // A condition stands before the advice, in asterisks.

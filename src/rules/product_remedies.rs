@@ -10,6 +10,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::named_products::{client, server};
+use super::needed::put_numbers;
 use super::remedy::{Remedy, SHOWN, standing_first};
 use super::{Finding, RuleInput};
 use crate::analysis::connection::{Author, Connection, author};
@@ -33,6 +34,7 @@ pub(super) fn tailor(findings: &mut [Finding], facts: &RuleInput<'_>) {
             })
         });
         fit(finding, &NamedProducts { client, server }, &own);
+        put_numbers(finding.rule, &mut finding.remedies, &own);
         finding.remedies.truncate(SHOWN);
         if let Some(first) = finding.remedies.first_mut() {
             *first = standing_first(first);

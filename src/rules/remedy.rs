@@ -9,10 +9,11 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::classify::announced;
+use super::members::Members;
 use super::named_products::{client, server};
 use super::remedy_conditions;
 use crate::analysis::connection::{Connection, Opening, Phase, Who};
-use crate::base::format::{capitalised, number};
+use crate::base::format::capitalised;
 use crate::knowledge::Product;
 use crate::protocol::http::{Exchange, FieldName, Framing, Message};
 
@@ -363,62 +364,48 @@ impl From<&'static str> for Remedy {
     }
 }
 
-/// The remedies of a finding while its cases are collected: each with the number of cases it fits.
+/// The remedies of a finding while its cases are collected: each with the cases that it fits.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FittingRemedies {
-    fitting: Vec<(u64, Remedy)>,
+    fitting: Vec<(Members, Remedy)>,
 }
 
 impl FittingRemedies {
-    /// Adds the remedies of one case that fit it.
-    pub(super) fn add(&mut self, remedies: impl IntoIterator<Item = Remedy>) {
-        let mut place = 0;
+    /// The remedies that fit a case, on these connections.
+    pub(super) fn of(connections: &[u32], remedies: impl IntoIterator<Item = Remedy>) -> Self {
+        let mut fitting: Vec<(Members, Remedy)> = Vec::new();
         for remedy in remedies {
-            match self.fitting.iter().position(|(_, own)| *own == remedy) {
-                Some(nth) => {
-                    self.fitting[nth].0 += 1;
-                    place = nth + 1;
-                }
-                None => {
-                    self.fitting.insert(place, (1, remedy));
-                    place += 1;
-                }
+            if !fitting.iter().any(|(_, own)| *own == remedy) {
+                fitting.push((Members::on(1, connections), remedy));
             }
         }
+        Self { fitting }
+    }
+
+    /// Forgets which connections they fit, because their details are given up.
+    pub(super) fn forget_numbers(&mut self) {
+        let all = self.fitting.iter_mut();
+        all.for_each(|(own, _)| own.forget_numbers());
     }
 
     /// Adds those of other cases.
     pub(super) fn absorb(&mut self, others: Self) {
-        for (count, remedy) in others.fitting {
+        for (members, remedy) in others.fitting {
             match self.fitting.iter_mut().find(|(_, own)| *own == remedy) {
-                Some((own, _)) => *own += count,
-                None => self.fitting.push((count, remedy)),
+                Some((own, _)) => own.absorb(&members),
+                None => self.fitting.push((members, remedy)),
             }
         }
     }
 
     /// What a finding of so many cases shows: first what fits all of them, in the order of the page.
     pub(super) fn shown(&self, cases: u64) -> Vec<String> {
-        let (all, some): (Vec<_>, Vec<_>) = self.fitting.iter().partition(|(own, _)| *own >= cases);
-        let all = all.into_iter().map(|(_, remedy)| remedy.text().to_owned());
-        let some = some.into_iter().map(|(own, remedy)| {
-            format!(
-                "In {} of {} cases: {}",
-                number(*own),
-                number(cases),
-                remedy.text()
-            )
-        });
-        all.chain(some).collect()
+        let is_for_all = |(own, _): &&(Members, Remedy)| own.cases() >= cases;
+        let (all, some): (Vec<_>, Vec<_>) = self.fitting.iter().partition(is_for_all);
+        let both = all.into_iter().chain(some);
+        let told = both.map(|(own, remedy)| format!("{}{}", own.lead(cases), remedy.text()));
+        told.collect()
     }
-}
-
-/// The text of a remedy that fits some of a finding's cases, `In 2 of 3 cases: TEXT`.
-pub(super) fn for_some(remedy: &str) -> Option<&str> {
-    let (cases, text) = remedy.strip_prefix("In ")?.split_once(" cases: ")?;
-    let (some, all) = cases.split_once(" of ")?;
-    let is_count = |it: &str| it.bytes().all(|byte| byte.is_ascii_digit() || byte == b',');
-    (is_count(some) && is_count(all)).then_some(text)
 }
 
 /// How a remedy begins that is an alternative to the one before it, or is needed as well.
@@ -729,10 +716,9 @@ mod tests {
 
     #[test]
     fn what_fits_all_cases_comes_first() {
-        let mut collected = FittingRemedies::default();
-        collected.add(["a", "c"].map(Remedy::from));
-        collected.add(["a", "b", "c"].map(Remedy::from));
-        assert_eq!(collected.shown(2), ["a", "c", "In 1 of 2 cases: b"]);
+        let mut collected = FittingRemedies::of(&[1], ["a", "c"].map(Remedy::from));
+        collected.absorb(FittingRemedies::of(&[2], ["a", "b", "c"].map(Remedy::from)));
+        assert_eq!(collected.shown(2), ["a", "c", "#2: b"]);
         assert_eq!(collected.clone().shown(2).len(), 3);
     }
 }

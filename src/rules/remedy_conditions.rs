@@ -118,6 +118,10 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the server did not reset the stream", |it, _| {
         told_reset(it).is_none_or(|(_, reset)| reset.by != Party::Responder)
     }),
+    when("{} was spoken", |it, name| {
+        let protocol = it.dialogue.as_deref().and_then(|it| it.protocol);
+        protocol.is_some_and(|it| it.name() == name)
+    }),
     when("the client spoke HTTP/2", |it, _| {
         it.h2
             .as_ref()
@@ -183,7 +187,7 @@ fn first_close(websocket: &WebSocketFacts) -> Option<u16> {
 }
 
 /// From the last frame of the WebSocket to the close of its connection.
-fn silence(connection: &Connection) -> Option<std::time::Duration> {
+pub(super) fn silence(connection: &Connection) -> Option<std::time::Duration> {
     let websocket = connection.websocket.as_ref()?;
     let last = websocket.last()?;
     Some(close(connection).time.since(last.time))
@@ -338,6 +342,13 @@ mod tests {
             H2,
             "h2 HEADERS 1 GET / END h2 RST_STREAM 1 CANCEL -->",
             "h2 HEADERS 1 GET / END -->\n<-- h2 RST_STREAM 1 PROTOCOL_ERROR",
+        ),
+        (
+            "PostgreSQL was spoken",
+            "",
+            r#""\0\0\0\x12\0\x03\0\0user\0me\0\0\0" -->
+<-- "R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I""#,
+            "GET / -->",
         ),
         (
             "the client spoke HTTP/2",

@@ -6,8 +6,10 @@
 //! counts become ranges, words become a list. A sentence that not all cases have says how many have it.
 
 use std::borrow::Cow;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::time::Duration;
 
+use super::members::Members;
 use super::message::Message;
 use crate::base::format::{bytes, count, duration, exact_bytes, number};
 use crate::base::frame_ref::{FrameNames, FrameNumber, FrameRef};
@@ -33,10 +35,12 @@ pub enum Value {
     Count(u64, u64, &'static str, &'static str),
     /// A count with its noun in singular and plural, of all cases together.
     Total(u64, &'static str, &'static str),
-    /// A frame of the first case, and whether other cases have another.
+    /// A frame of the case that is shown, and whether other cases have another.
     Frame(FrameNumber, bool),
     /// Words, each once, in order of appearance, and whether there are more.
     Words(Vec<Cow<'static, str>>, bool),
+    /// Places in the capture, one for each case, and whether there are more.
+    Places(Vec<String>, bool),
     /// A request by its method, which is empty if it was not seen; the same of many.
     Requests(Vec<Cow<'static, str>>, bool),
 }
@@ -91,6 +95,12 @@ impl Value {
                     }
                 }
             }
+            (Self::Places(places, more), Self::Places(others, further)) => {
+                let all = places.len() + others.len();
+                *more |= further || all > LISTED;
+                places.extend(others);
+                places.truncate(LISTED);
+            }
             (value, other) => {
                 debug_assert!(false, "{value:?} and {other:?} stand in the same place");
             }
@@ -124,8 +134,12 @@ impl Value {
             Self::Count(least, most, one, many) => range(number(*least), count(*most, one, many)),
             Self::Total(all, one, many) => count(*all, one, many),
             Self::Frame(frame, false) => frames.name(*frame),
-            Self::Frame(frame, true) => format!("{} in the first case", frames.name(*frame)),
+            Self::Frame(frame, true) => format!("{}, for one", frames.name(*frame)),
             Self::Words(words, more) => listed(words, more.then_some("others")),
+            Self::Places(places, more) => {
+                let rest = if *more { "; …" } else { "" };
+                format!("{}{rest}", places.join("; "))
+            }
             Self::Requests(methods, more) => requests(methods, *more),
         };
     }
@@ -271,6 +285,21 @@ impl Sentence {
         self.template
     }
 
+    /// What keeps a headline apart from others of the same template: the words that the program chose. Words from packets
+    /// would be too many.
+    pub(super) fn variant(&self) -> u64 {
+        let words = self.values.iter().filter_map(|it| match it {
+            Value::Words(words, _) => match words.first() {
+                Some(Cow::Borrowed(word)) => Some(*word),
+                _ => None,
+            },
+            _ => None,
+        });
+        let mut hasher = foldhash::fast::FixedState::default().build_hasher();
+        words.for_each(|it| it.hash(&mut hasher));
+        hasher.finish()
+    }
+
     /// Makes this hold for the other sentence as well, whose template must be the same.
     pub(super) fn absorb(&mut self, other: Self) {
         debug_assert_eq!(self.template, other.template);
@@ -348,27 +377,30 @@ macro_rules! sentence {
 }
 pub(super) use sentence;
 
+/// How the sentence begins that advises against a retry.
+const DO_NOT_RETRY: &str = "Do not retry ";
+
 /// What is said about a case, or about many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statement {
-    /// How many cases it is about; 0 counts as one.
-    cases: u64,
-    /// What happened: the sentences, each with the number of cases that have it.
-    sentences: Vec<(u64, Sentence)>,
+    /// The cases that it is about.
+    cases: Members,
+    /// What happened: the sentences, each with the cases that have it.
+    sentences: Vec<(Members, Sentence)>,
     /// What it means for the user: what is lost, whether a retry is safe, what is not known.
-    meaning: Vec<(u64, Sentence)>,
+    meaning: Vec<(Members, Sentence)>,
 }
 
 impl Statement {
-    /// Adds a sentence.
+    /// Adds a sentence that holds for all cases so far.
     pub(super) fn say(&mut self, sentence: impl Into<Sentence>) {
         let sentence = sentence.into();
-        self.sentences.push((1, sentence));
+        self.sentences.push((self.cases.clone(), sentence));
     }
 
     /// Adds a sentence on what it means for the user.
     pub(super) fn mean(&mut self, sentence: impl Into<Sentence>) {
-        self.meaning.push((1, sentence.into()));
+        self.meaning.push((self.cases.clone(), sentence.into()));
     }
 
     /// Adds a sentence on what it means for the user.
@@ -378,11 +410,6 @@ impl Statement {
         self
     }
 
-    /// Adds a sentence that holds for all cases so far together.
-    pub(super) fn say_of_all(&mut self, sentence: Sentence) {
-        self.sentences.push((self.cases.max(1), sentence));
-    }
-
     /// Adds a sentence.
     #[must_use]
     pub(super) fn and(mut self, sentence: impl Into<Sentence>) -> Self {
@@ -390,21 +417,34 @@ impl Statement {
         self
     }
 
-    /// Lets it stand for so many cases: what is said of a group holds for all in it.
-    pub(super) fn weigh(&mut self, cases: u64) {
-        self.cases = cases.max(1);
+    /// Lets it stand for so many cases, on these connections: what is said of a group holds for all in it.
+    pub(super) fn weigh(&mut self, cases: u64, connections: &[u32]) {
+        self.cases = Members::on(cases.max(1), connections);
         let all = self.sentences.iter_mut().chain(&mut self.meaning);
-        all.for_each(|(count, _)| *count = cases.max(1));
+        all.for_each(|(own, _)| own.clone_from(&self.cases));
+    }
+
+    /// Forgets on which connections it happened, because their details are given up.
+    pub(super) fn forget_numbers(&mut self) {
+        self.cases.forget_numbers();
+        let all = self.sentences.iter_mut().chain(&mut self.meaning);
+        all.for_each(|(own, _)| own.forget_numbers());
     }
 
     /// Makes this hold for the other's cases as well.
     pub(super) fn absorb(&mut self, other: Self) {
-        self.cases = self.cases.max(1) + other.cases.max(1);
+        self.cases.absorb(&other.cases);
         absorb(&mut self.sentences, other.sentences);
         absorb(&mut self.meaning, other.meaning);
     }
 
-    /// What happened. A sentence that only some cases have begins with their number.
+    /// Whether it advises against a retry.
+    pub(super) fn forbids_retry(&self) -> bool {
+        let mut meaning = self.meaning.iter();
+        meaning.any(|(_, it)| it.template.starts_with(DO_NOT_RETRY))
+    }
+
+    /// What happened. A sentence that only some cases have begins with their numbers.
     pub(super) fn happened(&self, frames: &FrameNames) -> String {
         self.part(&self.sentences, frames)
     }
@@ -420,46 +460,41 @@ impl Statement {
         Message::of(self.clone(), frames)
     }
 
-    fn part(&self, sentences: &[(u64, Sentence)], frames: &FrameNames) -> String {
-        let all = self.cases.max(1);
+    fn part(&self, sentences: &[(Members, Sentence)], frames: &FrameNames) -> String {
+        let all = self.cases.cases();
         let mut text = String::new();
-        for (cases, sentence) in sentences {
+        for (own, sentence) in sentences {
             if !text.is_empty() {
                 text.push(' ');
             }
-            if *cases < all {
-                text += &format!("In {} of {} cases: ", number(*cases), number(all));
-            }
+            text += &own.lead(all);
             text += &sentence.text(frames);
         }
         text
     }
 }
 
-/// Joins the sentences of other cases: those with the same template become one.
-fn absorb(sentences: &mut Vec<(u64, Sentence)>, others: Vec<(u64, Sentence)>) {
-    let mut place = 0;
-    for (cases, sentence) in others {
-        let rest = sentences.get_mut(place..).unwrap_or_default();
-        let same = |(_, own): &&mut (u64, Sentence)| own.template == sentence.template;
-        let found = rest.iter_mut().enumerate().find_map(|(nth, own)| {
-            let own = Some(own).filter(same)?;
-            Some((nth, own))
-        });
-        match found {
-            Some((nth, (count, own))) => {
-                *count += cases;
-                own.absorb(sentence);
-                place += nth + 1;
+/// Joins the sentences of other cases: those with the same template become one, and those that only the others have come
+/// after one's own.
+fn absorb(sentences: &mut Vec<(Members, Sentence)>, others: Vec<(Members, Sentence)>) {
+    let mut end = sentences.len();
+    for (members, sentence) in others.into_iter().rev() {
+        let before = sentences.get_mut(..end).unwrap_or_default();
+        let same = |(_, own): &(Members, Sentence)| own.template == sentence.template;
+        match before.iter().rposition(same) {
+            Some(nth) => {
+                if let Some((own, ours)) = before.get_mut(nth) {
+                    own.absorb(&members);
+                    ours.absorb(sentence);
+                }
+                end = nth;
             }
-            None => {
-                sentences.insert(place, (cases, sentence));
-                place += 1;
-            }
+            None => sentences.insert(end, (members, sentence)),
         }
     }
 }
 
+/// A statement of one sentence.
 impl<S: Into<Sentence>> From<S> for Statement {
     fn from(sentence: S) -> Self {
         Self::default().and(sentence)
@@ -494,22 +529,42 @@ mod tests {
         told.absorb(waited("GET", 8, 20));
         assert_eq!(
             told.text(&FrameNames::default()),
-            "The server had the GET or POST request for 3.0 to 41.0 ms and reset it (frame 6 in the first case)."
+            "The server had the GET or POST request for 3.0 to 41.0 ms and reset it (frame 6, for one)."
         );
     }
 
     #[test]
-    fn what_some_cases_have_is_counted() {
-        let safe = sentence!("{} may be sent again.", "GET /a");
-        let unsafe_ = sentence!("{} must not be.", "POST /order");
+    fn what_some_cases_have_names_them() {
+        let safe = || sentence!("{} is safe to retry.", "GET /a");
+        let unsafe_ = || sentence!("Do not retry {}.", "POST /order");
         let last = "Nothing else was lost.";
-        let mut told = waited("GET", 5, 6).and(safe.clone()).and(last);
-        told.absorb(waited("POST", 5, 6).and(unsafe_).and(last));
-        told.absorb(waited("GET", 5, 6).and(safe).and(last));
+        let told = |ids: [&[u32]; 3]| {
+            let mut cases = [
+                waited("POST", 5, 6).means(unsafe_()).means(last),
+                waited("GET", 5, 6).means(safe()).means(last),
+                waited("GET", 5, 6).means(safe()).means(last),
+            ];
+            for (case, ids) in cases.iter_mut().zip(ids) {
+                case.weigh(1, ids);
+            }
+            let joined = cases.into_iter().reduce(|mut told, it| {
+                told.absorb(it);
+                told
+            });
+            joined.map(|it| it.text(&FrameNames::default()).meaning().to_owned())
+        };
         assert_eq!(
-            told.text(&FrameNames::default()),
-            "The server had the GET or POST request for 5.0 ms and reset it (frame 6). In 1 of 3 cases: POST /order must \
-             not be. In 2 of 3 cases: GET /a may be sent again. Nothing else was lost."
+            told([&[5], &[2], &[9]]).as_deref(),
+            Some(
+                "#5: Do not retry POST /order. #2, #9: GET /a is safe to retry. Nothing else was lost."
+            )
+        );
+        assert_eq!(
+            told([&[]; 3]).as_deref(),
+            Some(
+                "In 1 of 3 cases: Do not retry POST /order. In 2 of 3 cases: GET /a is safe to retry. Nothing else was \
+                 lost."
+            )
         );
     }
 

@@ -476,33 +476,48 @@ fn first_followed(tie: &Tie, effect: &Finding, facts: &RuleInput<'_>) -> Option<
     if is_websocket(effect.rule) && is_by_proxy(&tie.leg, facts) {
         return Some(sentence!(
             "The server is a proxy: at the same time it ended its connection to the server behind it ({}).",
-            format!("#{}, {}", made.id, frames.name(made.teardown.frame))
+            Value::Places(
+                vec![format!(
+                    "#{}, {}",
+                    made.id,
+                    frames.name(made.teardown.frame)
+                )],
+                false
+            )
         ));
     }
     if is_websocket(effect.rule) && !is_upstream {
         return Some(sentence!(
-            "The proxy then closed the connection of its client {}.",
-            format!("(#{}, {})", client.id, frames.name(client.teardown.frame))
+            "The proxy then closed the connection of its client ({}).",
+            Value::Places(
+                vec![format!(
+                    "#{}, {}",
+                    client.id,
+                    frames.name(client.teardown.frame)
+                )],
+                false
+            )
         ));
     }
     if is_leaving(effect.rule) || is_websocket(effect.rule) {
         return Some(sentence!(
             "The proxy then closed its connection to {}.",
-            closed
+            Value::Places(vec![closed], false)
         ));
     }
     let (_, exchange, at) = failed(effect.rule, client)?;
     let request = named(exchange);
-    let place = format!("(#{}, {})", client.id, frames.name(at.frame));
+    let place = format!("#{}, {}", client.id, frames.name(at.frame));
+    let place = Value::Places(vec![place], false);
     Some(match exchange.status().filter(|_| exchange.is_complete()) {
         Some(status) => sentence!(
-            "The proxy's own client got {} for {} {}.",
+            "The proxy responded with {} to its client for {} ({}).",
             status.to_string(),
             request,
             place
         ),
         None => sentence!(
-            "The proxy's own client got no whole response to {} {}.",
+            "The proxy sent its client no whole response to {} ({}).",
             request,
             place
         ),

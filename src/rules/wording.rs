@@ -140,8 +140,20 @@ const ERROR_TEXT: usize = 120;
 /// Characters of a path in a sentence.
 const PATH: usize = 60;
 
-/// Whether the request is safe to retry: by its method alone (RFC 9110 §9.2.2).
+/// When a retry fails again, where nothing that was measured says more.
+pub(super) const CAUSE_REMAINS: &str = "if the cause remains";
+
+/// Whether the request is safe to retry: by its method alone (RFC 9110 §9.2.2). On a new connection the retry succeeds.
 pub(super) fn repetition(exchange: &Exchange) -> Sentence {
+    retry(exchange, None)
+}
+
+/// The same where the retry fails again under this condition.
+pub(super) fn repetition_after(exchange: &Exchange, again: &'static str) -> Sentence {
+    retry(exchange, Some(again))
+}
+
+fn retry(exchange: &Exchange, again: Option<&'static str>) -> Sentence {
     let request = exchange.request.as_ref();
     let safe = match in_other_words(exchange) {
         Some(asked) => asked.safe,
@@ -153,13 +165,23 @@ pub(super) fn repetition(exchange: &Exchange) -> Sentence {
         let method = words.split(|byte| *byte == b' ').next().unwrap_or_default();
         Method::from_bytes(method).is_idempotent()
     });
-    match safe {
-        true if by_method => sentence!(
+    match (safe, again) {
+        (true, None) if by_method => sentence!(
             "{} is safe to retry: its method is idempotent.",
             named(exchange)
         ),
-        true => sentence!("{} is safe to retry: it changes nothing.", named(exchange)),
-        false => sentence!(
+        (true, Some(again)) if by_method => sentence!(
+            "{} is safe to retry: its method is idempotent. It fails again {}.",
+            named(exchange),
+            again
+        ),
+        (true, None) => sentence!("{} is safe to retry: it changes nothing.", named(exchange)),
+        (true, Some(again)) => sentence!(
+            "{} is safe to retry: it changes nothing. It fails again {}.",
+            named(exchange),
+            again
+        ),
+        (false, _) => sentence!(
             "Do not retry {} blindly: the server may have processed it.",
             named(exchange)
         ),

@@ -115,7 +115,7 @@ pub(super) fn describe(facts: &TlsFacts) -> Vec<Sentence> {
     let count = chain.map_or(0, Vec::len);
     match facts.chain_end() {
         Some(ChainEnd::IssuerNotSent) if count == 1 => sentences.push(
-            "The server did not send the issuer's certificate: a client that does not have it cannot verify the chain."
+            "The server did not send the issuer's certificate. A client without that certificate cannot verify the chain."
                 .into(),
         ),
         Some(ChainEnd::Root) => {
@@ -354,9 +354,9 @@ pub(super) fn hidden_wait(
     );
     let [client, server] = connection.sent;
     let taken = match client.acknowledged.saturating_add(1) >= client.bytes {
-        true => "The server's system had acknowledged what was sent.",
+        true => "The server had acknowledged what was sent.",
         false => {
-            "The server's system had not acknowledged all that was sent: look for what stopped it on the way."
+            "The server had not acknowledged all that was sent: look for what stopped it on the way."
         }
     };
     let answer = facts.flows[Who::Server as usize].last;

@@ -73,7 +73,7 @@ impl FindingLadder {
         cx: &ViewContext<'_>,
     ) {
         self.area = area;
-        let first = finding.and_then(|it| it.connections.first()).copied();
+        let first = finding.and_then(Finding::example);
         let (Some(finding), Some(id), Some(area)) = (finding, first, area) else {
             self.reread = None;
             return;
@@ -126,7 +126,7 @@ impl FindingLadder {
         }
         let many = match finding.in_all() {
             0 | 1 => String::new(),
-            all => format!(", the first of {}", number(all)),
+            all => format!(", one of {}", number(all)),
         };
         let title = StyledLine::default()
             .strong(format!(" #{}", reread.id))

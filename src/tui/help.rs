@@ -82,7 +82,7 @@ fn page(from: Scope, cx: &ViewContext<'_>) -> Vec<Paragraph> {
         Paragraph::new(
             2,
             "Connections: who closed each, how (FIN, RST, silence) and when (the phase of the exchange). \
-             Faults are under Findings, worst first, each with what both programs will have logged, \
+             Faults are under Findings, worst first, each with what both programs are expected to log, \
              what to change, and the frames that prove it.",
         ),
         Paragraph::default(),

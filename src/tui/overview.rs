@@ -267,7 +267,7 @@ fn told(group: &FindingGroup, cx: &ViewContext<'_>, body: Rect) -> Vec<WrappedRo
     shorten(&mut more, most, glyphs.more);
     rows.extend(more);
     if let Some(first) = finding.remedies.first() {
-        let line = StyledLine::of(Tone::Good, "Remedy  ").plain(first.clone());
+        let line = StyledLine::of(Tone::Good, "Fix     ").plain(first.clone());
         let mut change = Paragraph::new(4, line).hanging(12).rows(columns);
         shorten(&mut change, remedy, glyphs.more);
         rows.extend(change);

@@ -255,8 +255,8 @@ impl StoryText<'_, '_> {
         let told = finding.message_of_all(others.clone(), &cx.snapshot().frames);
         let message = format!("{}{}", hedge(finding.certainty), told);
         self.page.push(Paragraph::new(2, message));
-        let first = finding.connections.first();
-        let first = first.and_then(|id| cx.snapshot().connection(*id));
+        let first = finding.example();
+        let first = first.and_then(|id| cx.snapshot().connection(id));
         if let Some(connection) = first {
             let cases = std::iter::once(&group.first).chain(&group.others);
             let cases = cases.filter_map(|nth| findings.get(*nth));
@@ -307,11 +307,15 @@ impl StoryText<'_, '_> {
             );
             for (nth, it) in lines.into_iter().enumerate() {
                 if !std::mem::replace(&mut begun, true) {
-                    self.heading("What the logs say");
+                    self.heading("Expected in the logs");
                 }
                 let label = if nth == 0 { side } else { "" };
                 let line = StyledLine::of(tone, format!("{label:<8}"));
-                let line = line.faint(it.lead).plain(it.text);
+                let of = match it.of.trim_start() {
+                    "" => String::new(),
+                    of => format!("{of}, "),
+                };
+                let line = line.faint(of + &it.lead).plain(it.text);
                 self.page.push(Paragraph::new(2, line).hanging(10));
             }
         }
@@ -356,7 +360,7 @@ impl StoryText<'_, '_> {
             let message = format!("{}{}", hedge(finding.certainty), told);
             self.page.push(Paragraph::new(4, message));
             if let Some(remedy) = finding.remedies_of_all(others).into_iter().next() {
-                let line = StyledLine::of(Tone::Good, "Remedy  ").plain(remedy);
+                let line = StyledLine::of(Tone::Good, "Fix     ").plain(remedy);
                 self.page.push(Paragraph::new(4, line).hanging(12));
             }
         }

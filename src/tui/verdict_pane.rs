@@ -50,8 +50,8 @@ pub(super) fn page(
             StyledLine::of(finding.severity.into(), title)
                 .faint(format!("  {}", finding.certainty.name())),
         ));
-        // The message of a finding about many connections describes the first of them.
-        let own = finding.connections.first() == Some(&connection.id);
+        // The evidence of a finding about many connections is that of one of them.
+        let own = finding.example() == Some(connection.id);
         let text = match own {
             true => finding.message.to_string(),
             false => finding.summary.to_string(),
@@ -137,7 +137,7 @@ fn logs(connection: &Connection, cx: &ViewContext<'_>, page: &mut Vec<Paragraph>
     }
     let system =
         |who| log_errors::socket(connection, who, log_errors::system(connection, who))?.told();
-    heading("What the logs will say", page);
+    heading("Expected in the logs", page);
     for (who, name, tone) in [
         (Who::Client, "client", Tone::Client),
         (Who::Server, "server", Tone::Server),

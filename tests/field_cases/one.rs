@@ -16,7 +16,7 @@ fn case_2_a_request_that_is_answered_by_an_end() {
         "reset-before-response",
         Severity::Error,
         &[
-            "received the whole GET or POST request",
+            "received the whole POST or GET request",
             "sent no byte of the response",
         ],
         &["server's log"],
@@ -176,7 +176,7 @@ fn case_6_a_client_that_gives_up_after_its_limit() {
         &[
             "2.00 s after the last byte",
             "2 s is a round number: probably a configured timeout",
-            "The response came 999.9 ms later, too late for the client",
+            "The response came 1.00 s later, too late for the client",
         ],
         &["Compare the wait with the time that the server needs"],
     );

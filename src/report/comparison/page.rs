@@ -32,7 +32,7 @@ pub(super) fn write(
         options,
         drawn: RefCell::default(),
     };
-    sheet.title(&page.title())?;
+    sheet.title(&page.title(), None)?;
     sheet.paragraph(&page.verdict())?;
     page.captures(sheet)?;
     let is_one = comparison.services.len() == 1;

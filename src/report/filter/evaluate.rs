@@ -725,6 +725,7 @@ mod tests {
         let mut all = snapshot(vec![connection(), reset, likely]);
         all.findings = vec![Finding {
             id: 1,
+            example: None,
             rule: "keep-alive-race",
             severity: Severity::Error,
             certainty: Certainty::Certain,

@@ -51,7 +51,7 @@ pub(super) struct FindingRow<'a> {
     summary: String,
     /// What happened, and what it means.
     message: Cow<'a, str>,
-    /// The frames that prove it, of the first case.
+    /// The frames that prove it, of the case that is shown: the worst.
     evidence: Vec<EvidenceRow<'a>>,
     /// What to change, the likeliest first.
     remedies: Vec<Cow<'a, str>>,
@@ -67,7 +67,7 @@ pub(super) struct FindingRow<'a> {
     /// A Wireshark display filter: of the connection if there is one, else of all traffic between the client and the server;
     /// `null` if it concerns several of either.
     filter: Option<String>,
-    /// The log lines expected in the first case, as `errors_predicted` of its connection.
+    /// The log lines expected in the case that is shown, as `errors_predicted` of its connection.
     predicted: BothSides<Option<ErrorRows<'a>>>,
     /// How much it concerns, and what differs between its cases.
     counts: CountsRow,
@@ -142,8 +142,8 @@ impl<'a> FindingRow<'a> {
         let evidence = finding.evidence.iter();
         let span = snapshot.span_of(finding);
         let (requests, requests_unread) = requests(finding, snapshot);
-        let first = finding.connections.first();
-        let first = first.and_then(|id| snapshot.connection(*id));
+        let first = finding.example();
+        let first = first.and_then(|id| snapshot.connection(id));
         Self {
             id: finding.id,
             rule: finding.rule,

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::analysis::connection::{ConnectionOutcome, UnknownReason};
-use crate::base::format::{capitalised, number};
+use crate::analysis::hosts::Legs;
+use crate::base::format::{capitalised, number, ranges};
 
 /// `unknown: it began before the capture`.
 #[must_use]
@@ -34,6 +35,8 @@ pub struct OutcomeTally {
     unknown: [u64; UnknownReason::ALL.len()],
     /// The outcome of the first that was counted.
     first: Option<ConnectionOutcome>,
+    /// Of those that failed: the connections to a proxy, and the proxy's own for the same requests.
+    proxied: [Vec<u32>; 2],
 }
 
 /// Reasons named one by one; the others are put together.
@@ -57,6 +60,45 @@ impl OutcomeTally {
                     *count += connections;
                 }
             }
+        }
+    }
+
+    /// Notes which connections failed on both sides of a proxy: what looks like several failures is one.
+    pub fn note_proxies(&mut self, legs: &Legs, failed: impl Fn(u32) -> bool) {
+        let both = legs
+            .all()
+            .iter()
+            .map(|leg| [leg.client.connection, leg.upstream.connection]);
+        for pair in both.filter(|pair| pair.iter().all(|id| failed(*id))) {
+            for (all, id) in self.proxied.iter_mut().zip(pair) {
+                all.push(id);
+            }
+        }
+        for all in &mut self.proxied {
+            all.sort_unstable();
+            all.dedup();
+        }
+    }
+
+    /// ` (#1 to a proxy, #2 from it to its server)`, after the number of those that failed.
+    fn through_proxies(&self) -> String {
+        let [to, from] = self.proxied.each_ref().map(|it| it.len() as u64);
+        match (&self.proxied, to + from == self.failed) {
+            (_, _) if from == 0 => String::new(),
+            ([to, from], true) if to.len() == 1 && from.len() == 1 => {
+                let named = |ids: &[u32]| ranges(ids, 1, 0);
+                format!(
+                    " ({} to a proxy, {} from it to its server)",
+                    named(to),
+                    named(from)
+                )
+            }
+            (_, true) => format!(
+                " ({} to a proxy, {} from it to its servers)",
+                number(to),
+                number(from)
+            ),
+            (_, false) => format!(" ({} of them from a proxy to its servers)", number(from)),
         }
     }
 
@@ -108,7 +150,7 @@ impl OutcomeTally {
             },
             (0, 2) if all == 2 && blamed => "neither connection failed".to_owned(),
             (0, 2) if all == 2 => "both connections are fine".to_owned(),
-            (2, _) if all == 2 => "both connections failed".to_owned(),
+            (2, _) if all == 2 => format!("both connections failed{}", self.through_proxies()),
             (0, fine) if fine == all && blamed => {
                 format!("none of {} connections failed", number(all))
             }
@@ -123,8 +165,16 @@ impl OutcomeTally {
                 number(all),
                 if fine == 1 { "is" } else { "are" }
             ),
-            (failed, _) if failed == all => format!("all {} connections failed", number(all)),
-            (failed, _) => format!("{} of {} connections failed", number(failed), number(all)),
+            (failed, _) => {
+                let proxies = self.through_proxies();
+                match failed == all {
+                    true => format!("all {} connections failed{proxies}", number(all)),
+                    false => {
+                        let failed = number(failed);
+                        format!("{failed} of {} connections failed{proxies}", number(all))
+                    }
+                }
+            }
         };
         let parts = unknown
             .iter()
@@ -263,6 +313,42 @@ mod tests {
                 tally.add(*outcome);
             }
             assert_eq!(tally.clause(blamed), told);
+        }
+    }
+
+    #[test]
+    fn both_sides_of_a_proxy_are_named() {
+        let failed = ConnectionOutcome::Failed(FailedReason::NoResponse);
+        let of = |count: u64, to: &[u32], from: &[u32]| {
+            let mut tally = OutcomeTally {
+                proxied: [to.to_vec(), from.to_vec()],
+                ..OutcomeTally::default()
+            };
+            tally.add_many(failed, count);
+            tally.clause(true)
+        };
+        for (count, to, from, told) in [
+            (2, &[][..], &[][..], "both connections failed"),
+            (
+                2,
+                &[1],
+                &[2],
+                "both connections failed (#1 to a proxy, #2 from it to its server)",
+            ),
+            (
+                4,
+                &[1, 3],
+                &[2, 4],
+                "all 4 connections failed (2 to a proxy, 2 from it to its servers)",
+            ),
+            (
+                5,
+                &[1, 3],
+                &[2, 4],
+                "all 5 connections failed (2 of them from a proxy to its servers)",
+            ),
+        ] {
+            assert_eq!(of(count, to, from), told);
         }
     }
 

@@ -276,10 +276,8 @@ fn step(frame_note: FrameNote, connection: &Connection, omit: Detail) -> Option<
         }
         FrameNote::HelloRetry => "HelloRetryRequest".to_owned(),
         FrameNote::ServerHello => {
-            let version = facts.version().map(|it| it.to_string());
-            let version = version.map_or_else(String::new, |it| {
-                format!(" {}", it.trim_start_matches("TLS "))
-            });
+            let version = facts.version();
+            let version = version.map_or_else(String::new, |it| format!(" ({it})"));
             format!("ServerHello{version}")
         }
         FrameNote::Certificate => {

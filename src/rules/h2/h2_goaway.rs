@@ -7,10 +7,10 @@ use crate::base::escape::escape;
 use crate::protocol::h2::Goaway;
 use crate::protocol::http::{ErrorCode, Exchange};
 use crate::rules::Severity;
-use crate::rules::classify_h2::{blames, lost, refused, told_goaway};
+use crate::rules::classify_h2::{blames, code_word, lost, refused, told_goaway};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
-use crate::rules::wording::{side, tell};
+use crate::rules::wording::{repetition, side, tell};
 
 rule! {
     /// # What happened
@@ -144,15 +144,15 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     } else {
         Severity::Note
     };
-    let code = goaway.code.to_string();
+    let code = || code_word(goaway.code);
     let (summary, message) = match who {
         Who::Server => (
-            sentence!("Server sent GOAWAY ({})", &code),
-            sentence!("The server sent GOAWAY with the code {}.", &code),
+            sentence!("Server sent GOAWAY ({})", code()),
+            sentence!("The server sent GOAWAY with the code {}.", code()),
         ),
         Who::Client => (
-            sentence!("Client sent GOAWAY ({})", &code),
-            sentence!("The client sent GOAWAY with the code {}.", &code),
+            sentence!("Client sent GOAWAY ({})", code()),
+            sentence!("The client sent GOAWAY with the code {}.", code()),
         ),
     };
     let debug = goaway.debug.as_bytes();
@@ -204,6 +204,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     .adds(blamed)
     .adds(Some(last))
     .means(safe)
+    .means(lost.first().map(|it| repetition(it)))
     .adds(cancelled)
     .adds(gone)
     .adds(idle_for(connection, goaway))

@@ -5,7 +5,7 @@ use crate::analysis::connection::{Connection, Who};
 use crate::protocol::h2::Stall;
 use crate::protocol::http::{ErrorCode, Exchange, MessageProgress, Party, StreamReset};
 use crate::rules::Severity;
-use crate::rules::classify_h2::resets;
+use crate::rules::classify_h2::{code_word, resets};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
 use crate::rules::wording::{named, repetition, tell, waited};
@@ -121,21 +121,21 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
     };
     let refused = reset.by == Party::Responder && reset.code == ErrorCode::REFUSED_STREAM;
     let id = exchange.stream_id().unwrap_or(0);
-    let code = reset.code.to_string();
+    let code = || code_word(reset.code);
     let (summary, message) = match reset.by {
         Party::Requester => (
             sentence!(
                 "Client reset [an HTTP/2 stream|# HTTP/2 streams] with {}",
-                &code
+                code()
             ),
-            sentence!("The client reset stream {} with {}.", id, &code),
+            sentence!("The client reset stream {} with {}.", id, code()),
         ),
         Party::Responder => (
             sentence!(
                 "Server reset [an HTTP/2 stream|# HTTP/2 streams] with {}",
-                &code
+                code()
             ),
-            sentence!("The server reset stream {} with {}.", id, &code),
+            sentence!("The server reset stream {} with {}.", id, code()),
         ),
     };
     let when = match &exchange.request {

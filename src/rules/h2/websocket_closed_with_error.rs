@@ -98,15 +98,27 @@ fn check(connection: &Connection) -> Verdict {
     };
     let reason = close.reason.as_bytes();
     let reason = (!reason.is_empty()).then(|| sentence!("It says \"{}\".", escape(reason)));
-    let (summary, message) = match who {
-        Who::Client => (
-            sentence!("Client closed [a WebSocket|# WebSockets] with {}", &named),
-            sentence!("The client closed the WebSocket with the code {}.", &named),
+    let summary = match (who, CloseFrame::meaning(code)) {
+        (Who::Client, Some(meaning)) => sentence!(
+            "Client closed [a WebSocket|# WebSockets] with {} ({})",
+            code.to_string(),
+            meaning
         ),
-        Who::Server => (
-            sentence!("Server closed [a WebSocket|# WebSockets] with {}", &named),
-            sentence!("The server closed the WebSocket with the code {}.", &named),
+        (Who::Server, Some(meaning)) => sentence!(
+            "Server closed [a WebSocket|# WebSockets] with {} ({})",
+            code.to_string(),
+            meaning
         ),
+        (Who::Client, None) => {
+            sentence!("Client closed [a WebSocket|# WebSockets] with {}", &named)
+        }
+        (Who::Server, None) => {
+            sentence!("Server closed [a WebSocket|# WebSockets] with {}", &named)
+        }
+    };
+    let message = match who {
+        Who::Client => sentence!("The client closed the WebSocket with the code {}.", &named),
+        Who::Server => sentence!("The server closed the WebSocket with the code {}.", &named),
     };
     tell(
         &RULE,

@@ -37,8 +37,8 @@ rule! {
     /// # Remedy
     ///
     /// - Make the client's idle timeout shorter than the server's (.NET `MaxServicePointIdleTime` or
-    ///   `PooledConnectionIdleTimeout`, Node.js `keepAliveTimeout` of the agent, the pool's `idleTimeout`, nginx's upstream
-    ///   `keepalive_timeout`). A clear margin is enough.
+    ///   `PooledConnectionIdleTimeout`, Node.js `keepAliveTimeout` of the agent, nginx's upstream `keepalive_timeout`). A
+    ///   clear margin is enough.
     /// - Or make the server's idle timeout longer than that of every client and proxy in front (Node.js
     ///   `server.keepAliveTimeout` and `headersTimeout`, gunicorn `--keep-alive`, Kestrel `KeepAliveTimeout`). Behind an
     ///   AWS ALB that is above 60 s, unless it is set otherwise.
@@ -194,7 +194,7 @@ fn unread(connection: &Connection, close: &CloseEvent, lost: &LostData) -> Verdi
         &RULE,
         Severity::Error,
         connection.teardown.certainty.max(Certainty::Likely),
-        "Server closed [an idle connection|# idle connections] as data came",
+        "Data crossed the server's idle close[| on # connections]",
         message,
     )
     .means(Some("What the client sent was lost."))
@@ -250,7 +250,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         &RULE,
         Severity::Error,
         ending.certainty,
-        "Server closed [an idle connection as a request|# idle connections as requests] came",
+        "[A request|# requests] crossed the server's idle close",
         message,
     )
     .means(Some(repetition(exchange)))
@@ -343,13 +343,13 @@ fn told_of(it: &Suspect<'_>, timer: Option<Measured>, same: Option<Measured>) ->
         .filter(|seconds| measured_time::fires((*seconds).into(), it.idle));
     let why = if let Some(timer) = timer.filter(|timer| is_of(timer, it.idle)) {
         sentence!(
-            "The server closes idle connections after {} ({} in the capture): this timeout expired as the request came.",
+            "The server closes idle connections after {} ({} in the capture): this timeout expired when the request arrived.",
             timer.median,
             Value::count(timer.count as u64, "close", "closes")
         )
     } else if let Some(seconds) = announced {
         sentence!(
-            "The server had announced an idle timeout of {}, which expired as the request came.",
+            "The server had announced an idle timeout of {}, which expired when the request arrived.",
             Duration::from_secs(seconds.into())
         )
     } else if let Some(same) = same.filter(|same| is_of(same, it.idle)) {
@@ -367,7 +367,7 @@ fn told_of(it: &Suspect<'_>, timer: Option<Measured>, same: Option<Measured>) ->
             &RULE,
             Severity::Error,
             Certainty::Likely,
-            "Server reset [an idle connection as a request|# idle connections as requests] came",
+            "[A request|# requests] crossed the server's idle reset",
             sentence!(
                 "The connection was idle for {}. Then the client sent a {}, and the server reset the connection {} later.",
                 it.idle,

@@ -25,8 +25,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Set the client's idle timeout a second or more below the server's (`MaxServicePointIdleTime`,
-    ///   `PooledConnectionIdleTimeout`, `keepAliveTimeout` of the pool).
+    /// - Set the client's idle timeout a second or more below the server's (.NET `MaxServicePointIdleTime` or
+    ///   `PooledConnectionIdleTimeout`, Node.js `keepAliveTimeout` of the agent, nginx's upstream `keepalive_timeout`).
     /// - Or raise the server's keep-alive timeout above the client's.
     ///
     /// # Example

@@ -1,4 +1,4 @@
-//! A request was sent on a connection that the other side had closed, as the client's system knew.
+//! A request was sent on a connection that the other side had closed, as the client's operating system knew.
 
 use super::keep_alive_race::idle_until_close;
 use crate::analysis::connection::{Connection, Who};
@@ -13,8 +13,8 @@ use crate::rules::wording::{asked, not_yet, repetition, tell};
 rule! {
     /// # What happened
     ///
-    /// The server closed an idle connection. The client's system acknowledged the FIN and signalled the end of the stream,
-    /// but the program did not look. Much later it sent a request on that connection and got a RST. The log says
+    /// The server closed an idle connection. The client's operating system acknowledged the FIN and signalled the end of
+    /// the stream, but the program did not look. Much later it sent a request on that connection and got a RST. The log says
     /// `ECONNRESET`, `EPIPE`, `NoHttpResponseException`, "A connection that was expected to be kept alive was closed".
     ///
     /// # Why it matters
@@ -84,7 +84,7 @@ rule! {
     ///
     /// RFC 9112 §9.5 (clients should watch for the close of idle connections), §9.3.1 (retrying).
     pub(super) RULE: "reuse-of-closed-connection", Severity::Error,
-    "a request was sent on a connection that the client's system knew was closed", Check::Read(check)
+    "a request was sent on a connection that the client's operating system knew was closed", Check::Read(check)
 }
 
 fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
@@ -110,8 +110,8 @@ fn unread(connection: &Connection, known: FrameRef, lost: &LostData) -> Verdict 
     let close = connection.fin[Who::Server as usize];
     let sent = lost.sent;
     let message = sentence!(
-        "The server closed the connection. The client sent {} {} after its own system had acknowledged the close. The server's host \
-         answered with a RST.",
+        "The server closed the connection. The client sent {} {} after its operating system had acknowledged the close. The server's \
+         host replied with a RST.",
         Value::bytes(sent.bytes),
         sent.since.time.since(known.time)
     );
@@ -149,7 +149,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         None => sentence!("The server closed the connection."),
     });
     message.say(sentence!(
-        "The client sent a {} {} after its own system had acknowledged the close. No response came.",
+        "The client sent a {} {} after its operating system had acknowledged the close. No response came.",
         &what,
         knew.unwrap_or_default()
     ));

@@ -43,7 +43,7 @@ use crate::knowledge::{KnownProgram, LogSide, NamedBy, Prediction, WireEvent, te
 use program::Program;
 use relay::Opener;
 
-pub use socket::{SocketOutcome, socket, system};
+pub use socket::{SocketOutcome, is_not_windows, socket, system};
 
 /// A log line that one program is expected to write.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,6 +23,8 @@ pub struct SocketOutcome {
     pub write: Option<SocketError>,
     /// What happens to received data that was not yet read.
     pub unread: UnreadData,
+    /// Whether the other side's FIN had arrived before its RST: Linux then reports another error than Windows.
+    after_fin: bool,
 }
 
 impl SocketOutcome {
@@ -38,20 +40,35 @@ impl SocketOutcome {
     pub fn told(&self) -> Option<String> {
         let mut told = self.error()?;
         if self.read.is_none() {
-            told += " on writing; reading gives what had arrived, and then its end";
+            told += "; reading gives what had arrived, and then its end";
         } else if self.write.is_some() && self.unread == UnreadData::MayBeLost {
             told += "; what had arrived and was not read may be lost";
         }
         Some(told)
     }
 
-    /// The error with its number: `ECONNRESET (104 on Linux, 10054 on Windows)`.
+    /// The error with its number: `ECONNRESET (104 on Linux, 10054 on Windows)`, and which call gets it where not the next one.
     #[must_use]
     pub fn error(&self) -> Option<String> {
         let error = self.pending()?;
+        if self.after_fin && self.system == System::Unknown {
+            let on = |system| {
+                let error = Self::after_reset_behind_fin(system).pending()?;
+                Some((error.name(system), error.number(system)?))
+            };
+            let ((name, linux), (_, windows)) = (on(System::Linux)?, on(System::Windows)?);
+            return Some(format!(
+                "{name} ({linux}) on Linux when it writes, {windows} on Windows"
+            ));
+        }
+        let call = if self.read.is_none() {
+            " when it writes"
+        } else {
+            ""
+        };
         let on = |system| error.number(system);
         let number = match on(self.system) {
-            Some(number) => format!(" ({number})"),
+            Some(number) => format!(" ({number}){call}"),
             None => match (on(System::Linux), on(System::Windows)) {
                 (Some(linux), Some(windows)) => {
                     format!(" ({linux} on Linux, {windows} on Windows)")
@@ -60,6 +77,18 @@ impl SocketOutcome {
             },
         };
         Some(format!("{}{number}", error.name(self.system)))
+    }
+
+    /// The results after a FIN and a RST of the other side.
+    const fn after_reset_behind_fin(system: System) -> Self {
+        let after = after_reset(ConnectionStage::FinReceived, system);
+        Self {
+            system,
+            read: after.read,
+            write: Some(after.write),
+            unread: after.unread,
+            after_fin: true,
+        }
     }
 }
 
@@ -83,6 +112,12 @@ pub fn system(connection: &Connection, who: Who) -> System {
     }
 }
 
+/// Whether the packets of this side come from a system whose initial hop limit is not that of Windows.
+#[must_use]
+pub fn is_not_windows(connection: &Connection, who: Who) -> bool {
+    matches!(connection.sent[who as usize].ttl, 1..=OTHERS_HOPS)
+}
+
 /// The errors that the system on this side returns to its program; `None` if there are none. `system` is the result of
 /// [`system`], or the caller's better knowledge.
 #[must_use]
@@ -93,6 +128,7 @@ pub fn socket(connection: &Connection, who: Who, system: System) -> Option<Socke
             read: Some(error),
             write: None,
             unread: UnreadData::Kept,
+            after_fin: false,
         })
     };
     match connection.opening {
@@ -138,6 +174,7 @@ pub fn socket(connection: &Connection, who: Who, system: System) -> Option<Socke
             read,
             write: Some(write),
             unread,
+            after_fin: stage == ConnectionStage::FinReceived,
         });
     }
     silent(connection, who).then(|| SocketOutcome {
@@ -145,6 +182,7 @@ pub fn socket(connection: &Connection, who: Who, system: System) -> Option<Socke
         read: Some(after_silence(ConnectionStage::Open, system)),
         write: Some(after_silence(ConnectionStage::Open, system)),
         unread: UnreadData::Kept,
+        after_fin: false,
     })
 }
 
@@ -216,7 +254,7 @@ mod tests {
         check(
             &broken,
             Linux,
-            Some("EPIPE (32) on writing; reading gives what had arrived, and then its end"),
+            Some("EPIPE (32) when it writes; reading gives what had arrived, and then its end"),
             None,
         );
         check(

@@ -264,7 +264,7 @@ mod tests {
             "{}",
             found.message
         );
-        assert!(found.message.contains("201.0 ms"), "{}", found.message);
+        assert!(found.message.contains("201 ms"), "{}", found.message);
     }
 
     #[test]

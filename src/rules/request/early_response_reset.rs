@@ -7,7 +7,9 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
-use crate::rules::wording::{asked, named, quoted_error, repetition, sent_in_parts, tell};
+use crate::rules::wording::{
+    CAUSE_REMAINS, asked, named, quoted_error, repetition_after, sent_in_parts, tell,
+};
 use crate::rules::wording_tls::hidden_upload;
 
 rule! {
@@ -27,10 +29,12 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the server had answered before:* Raise the limit that the request hit (nginx `client_max_body_size`, Kestrel
-    ///   `MaxRequestBodySize`), or let the server read on after an early response (nginx `lingering_close on`, Tomcat
-    ///   `maxSwallowSize`).
-    /// - Or let the client ask first, with `Expect: 100-continue`, before it sends a large body.
+    /// - *If HTTP was spoken and the server had answered before:* Raise the limit that the request hit (nginx
+    ///   `client_max_body_size`, Kestrel `MaxRequestBodySize`), or let the server read on after an early response (nginx
+    ///   `lingering_close on`, Tomcat `maxSwallowSize`).
+    /// - *If HTTP was spoken:* Or let the client ask first, with `Expect: 100-continue`, before it sends a large body.
+    /// - *If HTTP was not spoken and the server had answered before:* Raise the limit that the server's message names, or
+    ///   let the client send less at once.
     /// - *If the server had answered before:* Also let the client look for a response when a write fails: it is often
     ///   there.
     /// - *If the server had not answered:* Look in the server's log at the time of the RST: a limit of size or time, a crash,
@@ -102,7 +106,7 @@ rule! {
     ///
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.6.1 (SHLD-3: unread data is answered by a RST); RFC 2525 §2.17; RFC 9110
     /// §10.1.1 (`Expect`).
-    pub(super) RULE: "early-response-reset", Severity::Error,
+    pub(in crate::rules) RULE: "early-response-reset", Severity::Error,
     "the server resets the connection while the client is still sending the request", Check::Read(check)
 }
 
@@ -152,7 +156,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     };
     let delivered = answer.map(|answer| {
         if connection.sent[Who::Server as usize].acknowledged >= answer.end() {
-            "The client's system received the response. Whether the program read it is not known."
+            "The response arrived at the client. Whether the program read it is not known."
         } else {
             "The client had not acknowledged the whole response: it may be lost."
         }
@@ -205,11 +209,11 @@ fn again(exchange: Option<&Exchange>) -> Option<Sentence> {
     let status = exchange.response.as_ref().map_or(0, |it| it.status);
     Some(match status {
         400..=499 => sentence!(
-            "The server rejected {} with {}: an unchanged retry gets the same answer.",
+            "The server rejected {} with {}: an unchanged retry gets the same response.",
             named(exchange),
             status
         ),
-        _ => repetition(exchange),
+        _ => repetition_after(exchange, CAUSE_REMAINS),
     })
 }
 

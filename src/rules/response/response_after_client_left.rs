@@ -11,8 +11,8 @@ use crate::rules::wording::{named, not_yet, repetition, tell};
 rule! {
     /// # What happened
     ///
-    /// The client closed before the response came, and the server sent it all the same. The client's system had no socket for
-    /// it any more and sent a RST. The server's log says `EPIPE`, "broken pipe", `ECONNRESET`, `ClientAbortException` or "The
+    /// The client closed before the response came, and the server sent it all the same. The client's operating system had no socket
+    /// for it any more and sent a RST. The server's log says `EPIPE`, "broken pipe", `ECONNRESET`, `ClientAbortException` or "The
     /// remote host closed the connection. The error code is 0x800704CD".
     ///
     /// # Why it matters

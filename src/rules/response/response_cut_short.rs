@@ -7,7 +7,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, last_word, may_have_more, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{named, repetition, sent_in_parts, tell};
+use crate::rules::wording::{CAUSE_REMAINS, named, repetition_after, sent_in_parts, tell};
 use crate::rules::wording_tls::hidden_response;
 
 rule! {
@@ -30,11 +30,11 @@ rule! {
     ///
     /// - Look in the server's log at the time of the FIN for an error while writing the response. The status had already
     ///   been sent, so only a log shows the error.
+    /// - *If the close came within 1 s of the last bytes and the response announced its length:* Compare `Content-Length`
+    ///   with the length of what the program sends: counted before compression or a rewrite, it is too large. The same
+    ///   number of missing bytes in several cases means this.
     /// - Find out whether a proxy sent the FIN, and look at its connection to the server behind it. A timeout or size limit
     ///   of the proxy also ends responses like this (nginx `proxy_read_timeout`, HAProxy `timeout server`).
-    /// - *If the close came within 1 s of the last bytes and the response announced its length:* Compare several cases. The
-    ///   same number of missing bytes each time means a wrong `Content-Length`, as one counted before compression or a
-    ///   rewrite.
     ///
     /// # Tell it by
     ///
@@ -219,7 +219,7 @@ fn stream(connection: &Connection, exchange: &Exchange, message: &Message) -> Ve
         connection.teardown.certainty,
         "Server ended [a stream|streams on # connections] too early",
         told.and(how_far(exchange, message))
-            .means(repetition(exchange)),
+            .means(repetition_after(exchange, CAUSE_REMAINS)),
     )
     .shows(Some(message.first), "response begins")
     .shows(Some(message.last), "END_STREAM from the server")
@@ -260,7 +260,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let unseen = server.fins == 0 && connection.teardown.close_notify_seen.is_none();
     let when = match unseen {
         true => sentence!(
-            "Its FIN was not captured and is presumed: {} acknowledges exactly one number more than was captured, and \
+            "The FIN is presumed: {} acknowledges exactly one number more than was captured, and \
              the client closed then.",
             close
         ),
@@ -283,7 +283,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         Statement::from(began)
             .and(how_far(exchange, message))
             .and(when)
-            .means(repetition(exchange)),
+            .means(repetition_after(exchange, CAUSE_REMAINS)),
     )
     .shows(Some(message.first), "response begins")
     .shows(Some(message.last), "last bytes of the response")

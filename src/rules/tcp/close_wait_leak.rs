@@ -14,7 +14,7 @@ use crate::rules::wording::{not_yet, side, tell};
 rule! {
     /// # What happened
     ///
-    /// One side sent its FIN, and the other side's system acknowledged it. For more than a minute nothing followed: no data,
+    /// One side sent its FIN, and the other side's operating system acknowledged it. For more than a minute nothing followed: no data,
     /// no FIN, no RST. The other side's socket stays in CLOSE-WAIT, because its program has not closed it.
     ///
     /// # Why it matters
@@ -169,8 +169,8 @@ fn check(connection: &Connection) -> Verdict {
         }
         let (closer, leaker) = (side(who), side(who.other()));
         let message = Statement::from(sentence!(
-            "The {} closed the connection, and the {}'s system acknowledged that. Its program did not close for the rest of \
-             the capture, {}.",
+            "The {} closed the connection, and the {}'s operating system acknowledged that. Its program did not close for \
+             the rest of the capture, {}.",
             closer,
             leaker,
             open

@@ -97,7 +97,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         let earlier = lost.sent.since.time.since(fin.time);
         match known {
             Some(_) => sentence!(
-                "The server had closed {} before that, and the client's system had acknowledged the close.",
+                "The server had closed {} before that, and the client had acknowledged the close.",
                 earlier
             ),
             None => sentence!("The server had closed {} before that.", earlier),

@@ -24,7 +24,7 @@ rule! {
     ///
     /// If everything was acknowledged, nothing is lost. The server had unread bytes (a pipelined request, a stray line end),
     /// uses `SO_LINGER` 0, or closed an idle connection. If the last bytes were not acknowledged, the RST may overtake them,
-    /// or make the client's system discard them. The client then reads "connection reset by peer" instead of a complete
+    /// or make the client's operating system discard them. The client then reads "connection reset by peer" instead of a complete
     /// response.
     ///
     /// # Remedy

@@ -1,7 +1,7 @@
 //! A fatal TLS alert without a rule of its own.
 
 use crate::analysis::connection::{Connection, Who};
-use crate::protocol::tls::ClientCertificate;
+use crate::protocol::tls::{ClientCertificate, alert_name};
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -134,10 +134,17 @@ fn check(connection: &Connection) -> Verdict {
         ),
     };
     let summary = match (alert.in_handshake, code) {
-        (true, Some(_)) => sentence!(
-            "[TLS handshake|# TLS handshakes] ended with the alert {}",
-            &name
-        ),
+        (true, Some(code)) => match alert_name(code) {
+            Some(name) => sentence!(
+                "[TLS handshake|# TLS handshakes] ended with the alert {} ({})",
+                name,
+                code
+            ),
+            None => sentence!(
+                "[TLS handshake|# TLS handshakes] ended with the alert {}",
+                code
+            ),
+        },
         (true, None) => {
             Sentence::from("[TLS handshake|# TLS handshakes] ended with an encrypted alert")
         }

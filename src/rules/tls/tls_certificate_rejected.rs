@@ -83,15 +83,19 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let message = match reading.alert.and_then(|alert| alert.code()) {
-        Some(48) => "The client refused the server's certificate: it does not trust its issuer.",
-        Some(44) => "The client refused the server's certificate: it was revoked.",
-        Some(43) => "The client refused the server's certificate: it does not support its kind.",
+        Some(48) => {
+            "The client refused the server's certificate: the client does not trust the issuer."
+        }
+        Some(44) => "The client refused the server's certificate: the certificate was revoked.",
+        Some(43) => {
+            "The client refused the server's certificate: the client does not support this kind."
+        }
         Some(42) => {
             "The client refused the server's certificate with bad_certificate, which many libraries send for any fault."
         }
         Some(_) => "The client refused the server's certificate; the alert does not say why.",
         None => {
-            "The client left without an alert when it had the server's certificate, which is self-signed."
+            "The client left without an alert after the server's certificate, which is self-signed."
         }
     };
     let telling = tell(

@@ -14,7 +14,7 @@ use crate::rules::measured_time;
 use crate::rules::named_products::{is_browser, may_be_browser};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{asked, close_word, named, not_yet, repetition, tell, waited};
+use crate::rules::wording::{asked, close_word, named, not_yet, repetition_after, tell, waited};
 use crate::rules::wording_tls::hidden_wait;
 
 rule! {
@@ -28,8 +28,8 @@ rule! {
     /// Inside TLS without keys, the order of the records shows it: the client sent last, waited, and closed. HTTP/2 has
     /// records that are not requests, so nothing is said about it.
     ///
-    /// Where servers speak first (mail, FTP, SSH, MySQL), the client may have waited for the greeting. The server's system
-    /// accepted the connection, but its program was busy, stopped or dead.
+    /// Where servers speak first (mail, FTP, SSH, MySQL), the client may have waited for the greeting. The server's
+    /// operating system accepted the connection, but the program was busy, stopped or dead.
     ///
     /// # Why it matters
     ///
@@ -147,10 +147,10 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let taken = request(exchange)
         .is_some_and(|message| connection.sent[Who::Client as usize].acknowledged >= message.end());
     let server = match (taken, is_open_ended(exchange)) {
-        (true, false) => "The server's system had acknowledged the request.",
-        (true, true) => "The server's system had acknowledged what was sent of it.",
+        (true, false) => "The server had acknowledged the request.",
+        (true, true) => "The server had acknowledged what was sent of it.",
         (false, _) => {
-            "The server's system had not acknowledged the request: look for what stopped it on the way."
+            "The server had not acknowledged the request: look for what stopped it on the way."
         }
     };
     let message = Statement::from(sentence!(
@@ -190,7 +190,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     .adds(measured_time::wait(connection, time, Who::Client))
     .adds(late)
     .adds(usual)
-    .means(Some(repetition(exchange)))
+    .means(Some(repetition_after(exchange, "if it takes as long")))
     .shows(
         request(exchange).map(|message| message.last),
         format!("{what} complete"),
@@ -211,7 +211,7 @@ fn ungreeted(connection: &Connection) -> Option<Verdict> {
         .after(connection.connect_time.unwrap_or_default());
     let time = connection.teardown.at.since(opened);
     let message = sentence!(
-        "The server's system accepted the connection, and its program sent nothing. The client waited {} and closed. \
+        "The server's operating system accepted the connection, and the program sent nothing. The client waited {} and closed. \
          {} servers, for which port {} is known, speak first.",
         time,
         protocol,
@@ -301,7 +301,7 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
         .adds(browser.then_some(CANCELS))
         .adds(measured_time::wait(connection, time, Who::Client))
         .adds(more)
-        .means(Some(repetition(exchange)))
+        .means(Some(repetition_after(exchange, "if it takes as long")))
         .shows(
             request(exchange).map(|message| message.last),
             format!("{what} complete"),

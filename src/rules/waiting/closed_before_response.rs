@@ -7,7 +7,7 @@ use crate::rules::classify::{Ending, EndingKind, announced, is_open_ended, last_
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::{asked, not_yet, repetition, tell, waited};
+use crate::rules::wording::{CAUSE_REMAINS, asked, not_yet, repetition_after, tell, waited};
 use crate::rules::wording_tls::hidden_request;
 
 rule! {
@@ -26,10 +26,14 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Look in the server's log at the time of the FIN for a crash, a killed process, or code that closes without
-    ///   responding.
+    /// - *If PostgreSQL was spoken:* Look in PostgreSQL's log for "server process … was terminated by
+    ///   signal". A server that ends a
+    ///   session on purpose sends an error before it closes, and none came.
+    /// - Look in the server's log at the time of the FIN for a crash or a killed process. Look in the system log for an
+    ///   out-of-memory kill.
     /// - *If the wait was under 50 ms:* Look for what refuses such a request: a rule of the server or of a proxy in front
-    ///   of it (nginx `return 444`, HAProxy `silent-drop`), or a crash. No timeout expired.
+    ///   of it (nginx `return 444`), or a crash. No timeout expired.
+    /// - *If HTTP was spoken:* Look for code that closes without responding: a handler that returns without writing.
     /// - *If the wait was 1 s or more:* Compare the wait with the server's timeouts (ASP.NET `executionTimeout`, gunicorn
     ///   `--timeout`). Raise the timeout above the longest call, or make the call shorter.
     /// - *If a response before had announced the close:* Let the client retry the pipelined requests on a new connection. Let
@@ -197,7 +201,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     };
     let message = match is_open_ended(exchange) {
         false => sentence!(
-            "The server's system received the whole {} and closed the connection {} after it. It sent no byte of the response.",
+            "The server received the whole {} and closed the connection {} after it. It sent no byte of the response.",
             &what,
             time
         ),
@@ -214,7 +218,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             "Whether the request was complete is not known: its head was not captured whole.",
         );
     }
-    message.mean(repetition(exchange));
+    message.mean(repetition_after(exchange, CAUSE_REMAINS));
     tell(
         &RULE,
         Severity::Error,

@@ -8,7 +8,8 @@ use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{
-    PARTLY_MISSING, PRESUMED, UNSURE_SIDES, asked, named, not_yet, repetition, tell,
+    CAUSE_REMAINS, PARTLY_MISSING, PRESUMED, UNSURE_SIDES, asked, named, not_yet, repetition_after,
+    tell,
 };
 use crate::rules::wording_tls::hidden_request;
 use crate::rules::{Evidence, Severity};
@@ -196,7 +197,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     let open_ended = is_open_ended(exchange);
     let mut message = Statement::from(match open_ended {
         false => sentence!(
-            "The server's system received the whole {} and reset the connection {} after it. It sent no byte of the response.",
+            "The server received the whole {} and reset the connection {} after it. It sent no byte of the response.",
             &asked,
             waited
         ),
@@ -213,7 +214,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     if let Some(closed) = connection.unaware_close(Who::Client) {
         message.say(match closed.time < teardown.at {
             true => sentence!(
-                "The client knew nothing of that: it waited until its own FIN {} before, which drew the RST.",
+                "The client did not know that: its own FIN, {} before, drew the RST.",
                 teardown.at.since(closed.time)
             ),
             false => sentence!(
@@ -233,7 +234,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
              follows (RFC 9112 §9.6).",
             named(exchange)
         ),
-        false => repetition(exchange),
+        false => repetition_after(exchange, CAUSE_REMAINS),
     });
     if more > 0 {
         message.say(sentence!(

@@ -1,0 +1,198 @@
+//! What a setting must be at least or at most, as far as the capture measures it: a remedy then has the number in it.
+//!
+//! In: the remedies of a finding and the records of its connections. Out: the same remedies, each with the number where it
+//! belongs. A case whose details are given up is not measured.
+
+use std::time::Duration;
+
+use super::classify::{ending, request, response};
+use super::h2::websocket_abnormal_close;
+use super::keep_alive::keep_alive_race::{self, idle_until_close};
+use super::remedy_conditions;
+use super::request::early_response_reset;
+use super::waiting::client_gave_up_waiting;
+use crate::analysis::connection::Connection;
+use crate::base::format::{duration, exact_bytes};
+
+/// The status of a server that does not take so large a body (RFC 9110 §15.5.14).
+const TOO_LARGE: u16 = 413;
+
+/// What a setting must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needed {
+    /// The response took as long.
+    Above(Duration),
+    /// The other side closes after this idle time.
+    Below(Duration),
+    /// The body has so many bytes.
+    Bytes(u64),
+    /// Nothing was sent for so long.
+    Silence(Duration),
+}
+
+impl Needed {
+    /// What this case of the rule needs.
+    fn of(rule: &str, connection: &Connection) -> Option<Self> {
+        if rule == websocket_abnormal_close::RULE.name {
+            return remedy_conditions::silence(connection).map(Self::Silence);
+        }
+        let ending = ending(connection)?;
+        let exchange = ending.exchange?;
+        if rule == client_gave_up_waiting::RULE.name {
+            let late = response(exchange)?.first.time;
+            let since = request(exchange)?.last.time;
+            return Some(Self::Above(late.since(since)));
+        }
+        if rule == keep_alive_race::RULE.name {
+            return idle_until_close(connection, &ending).map(Self::Below);
+        }
+        let refused = rule == early_response_reset::RULE.name
+            && exchange.response.as_ref().map(|it| it.status) == Some(TOO_LARGE);
+        let length = request(exchange).filter(|_| refused)?.expected()?;
+        Some(Self::Bytes(length))
+    }
+
+    /// What suits both cases.
+    fn joined(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Above(one), Self::Above(two)) => Self::Above(one.max(two)),
+            (Self::Below(one), Self::Below(two)) => Self::Below(one.min(two)),
+            (Self::Bytes(one), Self::Bytes(two)) => Self::Bytes(one.max(two)),
+            (Self::Silence(one), Self::Silence(two)) => Self::Silence(one.min(two)),
+            (one, _) => one,
+        }
+    }
+
+    /// The remedy with the number; `None` if it is about another setting.
+    fn put(self, remedy: &str) -> Option<String> {
+        let after = |words: &str, number: String| {
+            let at = remedy.find(words)? + words.len();
+            let (before, rest) = remedy.split_at_checked(at)?;
+            Some(format!("{before}{number}{rest}"))
+        };
+        let raised = |number: String| {
+            let first = remedy.split_inclusive(". ").next()?;
+            let sentence = first.trim_end().strip_suffix('.')?;
+            let is_setting = sentence.contains("aise ") && !sentence.contains(" so that ");
+            let comma = if sentence.contains(", ") { "," } else { "" };
+            let rest = remedy.get(sentence.len()..)?;
+            is_setting.then(|| format!("{sentence}{comma} {number}{rest}"))
+        };
+        match self {
+            Self::Above(time) => {
+                let least = format!("above {}", duration(time));
+                after("Raise the client's timeout", format!(" {least}"))
+                    .or_else(|| {
+                        let here = format!(" (at least {} here)", duration(time));
+                        after("above the longest call", here)
+                    })
+                    .or_else(|| raised(least))
+            }
+            Self::Below(time) => {
+                let most = format!(", here {}", duration(time));
+                after("shorter than the server's", most.clone())
+                    .or_else(|| after("below the server's timeout", most))
+            }
+            Self::Bytes(count) => raised(format!("to {} or more", exact_bytes(count))),
+            Self::Silence(time) => {
+                let words = "the silence that was measured";
+                let told = format!("the {} of silence", duration(time));
+                remedy
+                    .contains(words)
+                    .then(|| remedy.replacen(words, &told, 1))
+            }
+        }
+    }
+}
+
+/// Puts the numbers that these connections show into the remedies of a finding of this rule.
+pub(super) fn put_numbers(rule: &str, remedies: &mut [String], own: &[&Connection]) {
+    let each = own.iter().filter_map(|it| Needed::of(rule, it));
+    let Some(needed) = each.reduce(Needed::joined) else {
+        return;
+    };
+    for remedy in remedies {
+        if let Some(told) = needed.put(remedy) {
+            *remedy = told;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn a_number_stands_where_it_belongs() {
+        let (time, count) = (Duration::from_secs(3), 20_000);
+        let (above, below) = (Needed::Above(time), Needed::Below(time));
+        for (needed, remedy, told) in [
+            (
+                above,
+                "curl: raise `--max-time` (libcurl's `X`).",
+                Some("curl: raise `--max-time` (libcurl's `X`) above 3.00 s."),
+            ),
+            (
+                above,
+                "Go: raise `a`, or the deadline.",
+                Some("Go: raise `a`, or the deadline, above 3.00 s."),
+            ),
+            (
+                above,
+                "nginx: raise `a` above the longest call, and look.",
+                Some("nginx: raise `a` above the longest call (at least 3.00 s here), and look."),
+            ),
+            (
+                above,
+                "Compare. Raise the client's timeout, or make it faster.",
+                Some("Compare. Raise the client's timeout above 3.00 s, or make it faster."),
+            ),
+            (above, "Let the server stop.", None),
+            (
+                below,
+                "Make it shorter than the server's. A margin is enough.",
+                Some("Make it shorter than the server's, here 3.00 s. A margin is enough."),
+            ),
+            (below, "nginx: set `a` above the idle timeout.", None),
+            (
+                Needed::Bytes(count),
+                "nginx: raise `a`. Check `b`.",
+                Some("nginx: raise `a` to 20,000 bytes or more. Check `b`."),
+            ),
+            (
+                Needed::Silence(time),
+                "At least twice within the silence that was measured.",
+                Some("At least twice within the 3.00 s of silence."),
+            ),
+        ] {
+            assert_eq!(needed.put(remedy).as_deref(), told);
+        }
+    }
+
+    #[test]
+    fn what_was_measured_is_in_the_remedy() {
+        for (rule, ladder, told) in [
+            (
+                &client_gave_up_waiting::RULE,
+                "GET /slow -->\n<-- ACK\n+2s FIN -->\n<-- ACK\n+1s <-- 200 \"late\"\nRST [noack] -->",
+                "above 3.00 s",
+            ),
+            (
+                &keep_alive_race::RULE,
+                "GET /1 -->\n<-- 200 \"one\"\nACK -->\n+5s <-- FIN\n+1ms GET /2 [crossed] -->\n<-- RST [noack]",
+                "here 5.0",
+            ),
+            (
+                &early_response_reset::RULE,
+                "POST /up [length=9000] data 1000 -->\n<-- 413 \"no\" [close]\ndata 1000 -->\n<-- RST",
+                "to 9,000 bytes or more",
+            ),
+        ] {
+            let text = format!("SYN -->\n<-- SYN\nACK -->\n{ladder}");
+            let found = ladder_check::found_by(rule, &text).expect("found");
+            let all = found.remedies.join("\n");
+            assert!(all.contains(told), "{}: {all}", rule.name);
+        }
+    }
+}
