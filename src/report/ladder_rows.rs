@@ -140,7 +140,10 @@ fn tone(step: &TranscriptStep, connection: &Connection) -> Tone {
     match (is_close, resets, step.kind) {
         (true, true, _) => Tone::Error,
         (true, false, _) => Tone::Strong,
-        (.., SegmentKind::Again | SegmentKind::Ahead(_) | SegmentKind::Probe) => Tone::Warning,
+        (
+            ..,
+            SegmentKind::Again | SegmentKind::Other | SegmentKind::Ahead(_) | SegmentKind::Probe,
+        ) => Tone::Warning,
         (.., SegmentKind::Bare) if !ends && !step.flags.has(Flags::SYN) => Tone::Faint,
         _ => Tone::Plain,
     }

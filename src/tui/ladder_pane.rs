@@ -345,6 +345,9 @@ impl LadderPane {
                     ),
                     None => "sent before: the sender did not see it acknowledged".to_owned(),
                 }),
+                SegmentKind::Other => {
+                    StyledLine::default().faint("other bytes came under these numbers before")
+                }
                 SegmentKind::Ahead(hole) => StyledLine::default().faint(format!(
                     "{} before it are missing here: lost, late, or not captured",
                     bytes(hole)

@@ -124,7 +124,11 @@ impl SegmentsPane {
             };
             let odd = matches!(
                 step.kind,
-                SegmentKind::Again | SegmentKind::Ahead(_) | SegmentKind::Fill | SegmentKind::Probe
+                SegmentKind::Again
+                    | SegmentKind::Other
+                    | SegmentKind::Ahead(_)
+                    | SegmentKind::Fill
+                    | SegmentKind::Probe
             );
             let earlier = nth
                 .checked_sub(1)

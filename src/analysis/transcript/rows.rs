@@ -159,6 +159,7 @@ impl TranscriptStep {
             && before.is_some_and(|before| before.standings == self.standings)
             && match self.kind {
                 SegmentKind::Bare | SegmentKind::New => true,
+                SegmentKind::Other => true,
                 SegmentKind::Again
                 | SegmentKind::Ahead(_)
                 | SegmentKind::Fill

@@ -124,6 +124,8 @@ pub enum SegmentKind {
     Fill,
     /// A retransmission.
     Again,
+    /// Other bytes under sequence numbers that were sent before.
+    Other,
     /// A keep-alive probe (RFC 9293 §3.8.4).
     Probe,
 }
@@ -296,7 +298,13 @@ impl StreamFollower {
                 SegmentKind::New
             };
         }
-        if before.anchored && stream.bytes() == before.bytes {
+        // What comes after its sender's own FIN is no part of the stream, and new nevertheless.
+        let beyond = stream.fin().is_some_and(|fin| offset >= fin);
+        if beyond {
+            SegmentKind::New
+        } else if before.anchored && offset < before.top && stream.contradicts() {
+            SegmentKind::Other
+        } else if before.anchored && stream.bytes() == before.bytes {
             SegmentKind::Again
         } else if before.anchored && offset > before.top {
             SegmentKind::Ahead(u64::try_from(offset - before.top).unwrap_or(0))

@@ -14,7 +14,7 @@ mod state;
 mod stream;
 
 pub use inbox::Inbox;
-pub use oddity::{OddSegments, Oddities, Oddity};
+pub use oddity::{ForgedBytes, OddSegments, Oddities, Oddity};
 pub use pair::{EndpointPair, SegmentResult};
 pub use peer::{CloseEvent, PassageCounts, Peer, SegmentCounts, Unacknowledged};
 pub use reset::{ResetKind, ResetSigns};

@@ -4,6 +4,7 @@
 //! and a count. Left out on purpose: a FIN a little beyond the data seen, which a lost segment explains as well.
 
 use crate::base::frame_ref::FrameRef;
+use crate::packet::decode::Segment;
 
 /// Bytes kept of the payload of a RST: one line on a screen.
 const MAX_TEXT: usize = 80;
@@ -29,6 +30,82 @@ pub enum Oddity {
     ResetOutOfWindow,
 }
 
+/// One of two segments with the same sequence numbers and other bytes, which has signs of another sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForgedBytes {
+    /// The segment with the signs.
+    pub forged: FrameRef,
+    /// The other one, which is like the rest of the sender's segments.
+    pub genuine: FrameRef,
+    /// Their time to live or hop limit, in this order.
+    pub ttls: [u8; 2],
+    /// It has no timestamps, and the other one has.
+    pub unstamped: bool,
+    /// Its receiver had acknowledged its bytes before the other one came.
+    pub taken: bool,
+}
+
+/// What tells one host's segments from another's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Traits {
+    pub(super) at: FrameRef,
+    pub(super) ttl: u8,
+    pub(super) stamped: bool,
+    /// The identification of IPv4; 0 if there is none.
+    pub(super) id: u16,
+}
+
+impl Traits {
+    pub(super) const fn of(segment: &Segment<'_>, at: FrameRef) -> Self {
+        Self {
+            at,
+            ttl: segment.ttl,
+            stamped: segment.options.timestamps.is_some(),
+            id: match segment.ip_id {
+                Some(id) => id,
+                None => 0,
+            },
+        }
+    }
+
+    /// Whether two segments are one packet, which a device changed on its way.
+    pub(super) const fn is_packet_of(self, other: Self) -> bool {
+        self.id != 0 && self.id == other.id
+    }
+
+    /// Whether a segment with these traits may be one of a host whose first segment had this time to live.
+    const fn fits(self, ttl: u8, stamps: bool) -> bool {
+        self.ttl == ttl && self.stamped == stamps
+    }
+}
+
+/// Which of two segments with the same numbers and other bytes is not one of the host, if its traits show it. `ttl` is
+/// the host's, `stamps` whether it sends timestamps; `taken`: the first of them was acknowledged before the second came.
+pub(super) fn forged(
+    first: Traits,
+    second: Traits,
+    ttl: u8,
+    stamps: bool,
+    taken: bool,
+) -> Option<ForgedBytes> {
+    if first.is_packet_of(second) {
+        return None;
+    }
+    let fit = (first.fits(ttl, stamps), second.fits(ttl, stamps));
+    let (odd, even) = match fit {
+        (false, true) => (first, second),
+        (true, false) => (second, first),
+        _ => return None,
+    };
+    Some(ForgedBytes {
+        forged: odd.at,
+        genuine: even.at,
+        ttls: [odd.ttl, even.ttl],
+        unstamped: even.stamped && !odd.stamped,
+        taken: taken && odd.at == first.at,
+    })
+}
+
 /// Segments of one kind from one sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OddSegments {
@@ -40,6 +117,10 @@ pub struct OddSegments {
     pub count: u32,
     /// Payload of the first one, at most 80 bytes of it; empty unless it is a RST.
     pub text: Box<[u8]>,
+    /// Of [`Oddity::OtherBytes`]: which of the two is forged, where their traits show it.
+    pub forged: Option<Box<ForgedBytes>>,
+    /// Of the same: the two have one IP identification, so that they are one packet whose bytes were changed.
+    pub is_one_packet: bool,
 }
 
 /// What is odd about one sender's segments; nearly always empty.
@@ -62,7 +143,28 @@ impl Oddities {
                 first: at,
                 count: 1,
                 text: text.get(..MAX_TEXT).unwrap_or(text).into(),
+                forged: None,
+                is_one_packet: false,
             }),
+        }
+    }
+
+    /// Counts a segment with other bytes under numbers that were sent before.
+    #[cold]
+    pub(super) fn note_other_bytes(
+        &mut self,
+        at: FrameRef,
+        forged: Option<ForgedBytes>,
+        is_one_packet: bool,
+    ) {
+        let first = !self.has(Oddity::OtherBytes);
+        self.note(Oddity::OtherBytes, at, &[]);
+        let all = self.0.as_deref_mut().map_or(&mut [][..], Vec::as_mut_slice);
+        if let Some(odd) = all.iter_mut().find(|odd| odd.kind == Oddity::OtherBytes)
+            && odd.forged.is_none()
+        {
+            odd.forged = forged.map(Box::new);
+            odd.is_one_packet |= is_one_packet && first;
         }
     }
 

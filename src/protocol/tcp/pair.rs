@@ -5,7 +5,7 @@
 //! queued there. Causality comes from acknowledgement numbers, never from capture order. Payload is passed to the
 //! [`StreamSink`].
 
-use super::oddity::Oddity;
+use super::oddity::{Oddity, Traits, forged};
 use super::peer::{CloseEvent, Peer};
 use super::reset::{self, ResetKind, ResetSigns};
 use super::state::{Standing, State, StateInput};
@@ -119,11 +119,12 @@ impl EndpointPair {
         }
         Self::take_ack(from, sender, receiver, segment, at, reader);
         Self::take_payload(from, sender, receiver, segment, at, reader);
-        if segment.flags.has(Flags::FIN) && sender.fin.is_none() {
+        if segment.flags.has(Flags::FIN) && !segment.flags.has(Flags::SYN) && sender.fin.is_none() {
             sender.before_fin = sender.last_sent;
         }
         sender.last_sent = at;
-        if segment.flags.has(Flags::FIN) {
+        // A SYN with a FIN is dropped by its receiver, or its bits are damaged: what follows is as after a SYN.
+        if segment.flags.has(Flags::FIN) && !segment.flags.has(Flags::SYN) {
             Self::take_fin(from, sender, receiver, segment, at, reader);
         }
         if segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0) != 0
@@ -388,11 +389,31 @@ impl EndpointPair {
             sender.oddities.note(Oddity::DataAfterFin, at, &[]);
         }
         let nothing_in_flight = sender.stream.acknowledged() >= start;
+        let repeats = start < sender.stream.delivered();
         let arrival = sender
             .stream
             .data(from, at, start, segment.payload, segment.length, reader);
         if arrival != Arrival::OutOfRange && sender.stream.contradicts() {
-            sender.oddities.note(Oddity::OtherBytes, at, &[]);
+            let first = sender.flight_traits;
+            let print = &sender.fingerprint;
+            let known = repeats && sender.stream.sampled() == first.at;
+            let second = Traits::of(segment, at);
+            let found = known.then(|| {
+                forged(
+                    first,
+                    second,
+                    print.ttl(),
+                    print.stamps(),
+                    nothing_in_flight,
+                )
+            });
+            let one_packet = known && first.is_packet_of(second);
+            sender
+                .oddities
+                .note_other_bytes(at, found.flatten(), one_packet);
+        }
+        if sender.stream.sampled() == at {
+            sender.flight_traits = Traits::of(segment, at);
         }
         let tsval = segment.options.timestamps.map(|times| times.value);
         match arrival {

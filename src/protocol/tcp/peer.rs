@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fingerprint::Fingerprint;
 use super::inbox::Inbox;
-use super::oddity::{OddSegments, Oddities};
+use super::oddity::{OddSegments, Oddities, Traits};
 use super::reset::{ResetKind, ResetSigns};
 use super::sightings::Sightings;
 use super::state::Standing;
@@ -142,6 +142,8 @@ pub struct Peer {
     pub(super) unanswered: u16,
     /// What it sent last that was not a retransmission, as long as it is not acknowledged.
     pub(super) flight: Unacknowledged,
+    /// What the segment looked like whose bytes those of later ones are compared with.
+    pub(super) flight_traits: Traits,
     /// An acknowledgement with the numbers of an older connection, sent instead of an answer to the peer's SYN.
     pub(super) challenge: Option<FrameRef>,
     pub(super) fins: u32,

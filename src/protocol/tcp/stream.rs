@@ -70,15 +70,18 @@ const SAMPLED_AT: usize = 16;
 /// a transfer in bulk pays nothing.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sample {
+    /// Where the segment was seen.
+    at: FrameRef,
     /// Offset and bytes.
     words: [Option<(i64, [u8; 8])>; 2],
 }
 
 impl Sample {
-    fn of(start: i64, bytes: &[u8]) -> Self {
+    fn of(at: FrameRef, start: i64, bytes: &[u8]) -> Self {
         let word = |at: usize| Some((start + at as i64, *bytes.get(at..)?.first_chunk()?));
         let last = bytes.len().checked_sub(8);
         Self {
+            at,
             words: [word(SAMPLED_AT), last.and_then(word)],
         }
     }
@@ -233,6 +236,8 @@ impl ByteStream {
             let mut hole = 0;
             for piece in &later.held {
                 if piece.start >= self.acked {
+                    // Of this hole only a part is acknowledged.
+                    hole += (self.acked - from).max(0);
                     break;
                 }
                 hole += (piece.start - from).max(0);
@@ -245,8 +250,13 @@ impl ByteStream {
 
     /// Whether the latest segment repeats sequence numbers with other bytes, as far as the earlier ones are still known.
     /// Which of them the receiver took, the capture does not show.
-    pub(super) const fn contradicts(&self) -> bool {
+    pub(crate) const fn contradicts(&self) -> bool {
         self.contradicts
+    }
+
+    /// The segment whose bytes those of later ones are compared with: the first of the latest flight.
+    pub(super) const fn sampled(&self) -> FrameRef {
+        self.sample.at
     }
 
     /// Whether a bound turned a hole into a gap early.
@@ -286,11 +296,12 @@ impl ByteStream {
     ) -> Arrival {
         if start == self.next && self.later.is_none() && length > 0 && self.fin.is_none() {
             // The common case: the next bytes, nothing held.
+            self.contradicts = false;
             self.next += i64::from(length);
             self.top = self.next;
             self.bytes += u64::from(length);
             if self.acked >= start {
-                self.sample = Sample::of(start, bytes);
+                self.sample = Sample::of(at, start, bytes);
             }
             reader.data(from, at, bytes, length);
             return Arrival::New;

@@ -17,6 +17,7 @@ pub fn said(step: &TranscriptStep, reread: &ConnectionTranscript, omit: Detail) 
     let mut words = Vec::new();
     match step.kind {
         SegmentKind::Again => words.push("again:".to_owned()),
+        SegmentKind::Other => words.push("other bytes:".to_owned()),
         SegmentKind::Probe => words.push("keep-alive probe".to_owned()),
         _ => {}
     }
@@ -37,7 +38,8 @@ pub fn said(step: &TranscriptStep, reread: &ConnectionTranscript, omit: Detail) 
     let notes: Vec<_> = reread.transcript.notes(step).collect();
     let told = segment::words(&reread.connection, step.from, &frame_notes, &notes, omit);
     let bare = words.is_empty();
-    if !told.is_empty() && step.kind != SegmentKind::Again {
+    let repeats = matches!(step.kind, SegmentKind::Again | SegmentKind::Other);
+    if !told.is_empty() && !repeats {
         words.push(told.join("; "));
     } else if let Some(tls) = step.tls {
         words.push(format!("{}, {}", tls_words(tls), bytes(step.length.into())));

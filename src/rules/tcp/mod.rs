@@ -7,6 +7,7 @@ rules! {
     answer_from_elsewhere,
     client_reset_after_response,
     close_wait_leak,
+    data_injected,
     data_lost_in_reset,
     fin_unanswered,
     half_close,

@@ -146,6 +146,17 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
                 times
             ),
         ),
+        Oddity::OtherBytes if odd.is_one_packet => (
+            warning,
+            certain,
+            "one packet with other bytes than before",
+            sentence!(
+                "A packet of the {} came a second time with other bytes. Its sequence numbers and its IP identification are the \
+                 same, so a device on the way changes bytes, or the capture was changed ({}).",
+                side,
+                times
+            ),
+        ),
         Oddity::OtherBytes => (
             warning,
             certain,
@@ -214,6 +225,8 @@ fn check(connection: &Connection) -> Verdict {
     let all = Who::BOTH.into_iter().flat_map(|who| {
         connection.oddities[who as usize]
             .iter()
+            // Which of two segments is forged has a rule of its own.
+            .filter(|odd| odd.forged.is_none())
             .map(move |odd| (told(who, odd), odd.first))
     });
     let mut all: Vec<_> = all.collect();
@@ -276,6 +289,11 @@ mod tests {
                 "<-- \"another answer under these numbers\" [seq=1]",
                 Severity::Warning,
                 "with other bytes",
+            ),
+            (
+                "<-- \"hello, hello, hello, hello\" [id=7]\n<-- \"HELLO, HELLO, HELLO, HELLO\" [id=7 seq=1040]",
+                Severity::Warning,
+                "A packet of the server came a second time",
             ),
             ("FIN [noack] -->\n<-- RST", Severity::Note, "port scan"),
             ("<-- FIN [seq=900000000]", Severity::Warning, "far from"),
