@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::classify::announced;
+use super::classify::{announced, unannounced_body};
 use super::members::Members;
 use super::named_products::{client, server};
 use super::remedy_conditions;
@@ -97,6 +97,9 @@ pub(super) static CONDITIONS: &[Condition] = &[
                 .is_some_and(|(idle, limit)| idle >= limit)
         },
     ),
+    when("the body was not announced", |it, _| {
+        unannounced_body(it).is_some()
+    }),
     when("the request may be repeated", |it, _| {
         lost_request(it).is_some_and(repeatable)
     }),
@@ -521,6 +524,11 @@ mod tests {
             "the lost data came after an idle time of 5 s or more",
             "+6s GET / [lost] -->",
             "+4s GET / [lost] -->",
+        ),
+        (
+            "the body was not announced",
+            "\"POST / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n\" -->\n<-- 200 \"x\"\n\"a=b&c=d\\r\\n\" -->\n<-- 400 \"x\"",
+            "GET / -->\n<-- 200 \"x\"\n\"a=b&c=d\\r\\n\" -->\n<-- 400 \"x\"",
         ),
         (
             "the request may be repeated",

@@ -73,6 +73,14 @@ impl Chunks {
         self.sizes
     }
 
+    /// Digits so far of the size that is being read.
+    pub(super) fn digits(&self) -> u32 {
+        match self.part {
+            ChunkPart::Size => self.count,
+            _ => 0,
+        }
+    }
+
     /// Whether a chunk size comes next: the chunk before, if there was one, is complete.
     pub(super) fn between(&self) -> bool {
         self.part == ChunkPart::Size && self.count == 0
@@ -123,18 +131,22 @@ impl Chunks {
         while let Some(&byte) = bytes.get(used) {
             match self.part {
                 ChunkPart::Size => match (byte as char).to_digit(16) {
-                    Some(_)
-                        if self.count >= MAX_LINE
-                            || (self.count >= MAX_DIGITS && self.size >> 56 != 0) =>
-                    {
-                        return (used, ChunkStep::Broken(FaultRule::ChunkSize));
+                    Some(_) if self.count >= MAX_LINE => {
+                        return (used, ChunkStep::Broken(FaultRule::ChunkExtension));
+                    }
+                    Some(_) if self.count >= MAX_DIGITS && self.size >> 56 != 0 => {
+                        return (used, ChunkStep::Broken(FaultRule::ChunkTooLarge));
                     }
                     Some(digit) => {
                         self.size = self.size << 4 | u64::from(digit);
                         self.count += 1;
                     }
                     None if self.count == 0 => {
-                        return (used, ChunkStep::Broken(FaultRule::ChunkSize));
+                        let rule = match byte {
+                            b'\r' | b'\n' | b' ' | b'\t' => FaultRule::BeforeChunkSize,
+                            _ => FaultRule::ChunkSize,
+                        };
+                        return (used, ChunkStep::Broken(rule));
                     }
                     None => {
                         self.part = ChunkPart::Extension;
@@ -279,10 +291,17 @@ mod tests {
             b"1x\r\n",
             (1, 0, 0, ChunkStep::Broken(FaultRule::ChunkSize)),
         );
-        check(b"\r\n", (0, 0, 0, ChunkStep::Broken(FaultRule::ChunkSize)));
+        for stray in [b"\r\n", b"\n5", b" 5", b"\t5"] {
+            let step = ChunkStep::Broken(FaultRule::BeforeChunkSize);
+            check(stray, (0, 0, 0, step));
+        }
+        check(
+            b"\x0b5\r\n",
+            (0, 0, 0, ChunkStep::Broken(FaultRule::ChunkSize)),
+        );
         check(
             b"fffffffffffffffff\r\n",
-            (15, 0, 0, ChunkStep::Broken(FaultRule::ChunkSize)),
+            (15, 0, 0, ChunkStep::Broken(FaultRule::ChunkTooLarge)),
         );
     }
 

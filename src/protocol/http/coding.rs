@@ -19,6 +19,10 @@ const MAX_GZIP_HEAD: usize = 4096;
 const ROOM: usize = 4096;
 /// Bytes behind the data of gzip: checksum and length (RFC 1952 §2.3.1).
 const GZIP_TRAILER: usize = 8;
+/// Bytes behind the data of RFC 1950: a checksum.
+const ZLIB_TRAILER: usize = 4;
+/// Bytes before them.
+const ZLIB_HEAD: usize = 2;
 
 /// A content coding that is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,12 +61,27 @@ pub enum CodingFault {
     NotCoded,
     /// No decoder gets past this many bytes of it.
     Damaged(u64),
-    /// Its data do not have the checksum and length that stand behind them.
+    /// Its data do not have the checksum that stands behind them.
     Checksum,
+    /// Its data do not have the length that stands behind them (gzip).
+    Length,
+    /// Its data end, and of the checksum and length behind them so many bytes are missing.
+    TrailerCut(u8),
     /// It is complete by its framing, and these bytes end before the coded data do.
     EndsEarly(u64),
+    /// The same, but the bytes end where all that was coded so far was flushed: nothing more is known to be missing than the
+    /// mark of the end (RFC 1951 §3.2.4, an empty block that is not the last).
+    NotEnded,
     /// Not a fault: it was not checked to its end, because a limit was reached.
     Unchecked,
+}
+
+impl CodingFault {
+    /// Whether what was coded cannot be read, or not all of it: a wrong or missing checksum leaves it as it is.
+    #[must_use]
+    pub const fn hides_data(self) -> bool {
+        matches!(self, Self::NotCoded | Self::Damaged(_) | Self::EndsEarly(_))
+    }
 }
 
 /// Permission to have a decoder; it ends with the last copy.
@@ -126,6 +145,13 @@ struct CodedBody {
     waiting: Vec<u8>,
     decoder: Option<Decompress>,
     checksum: Crc,
+    adler: Adler,
+    /// Bytes of the trailer; 0 of data without a frame.
+    trailer: usize,
+    /// All bytes so far are text, which coded data are not.
+    is_text: bool,
+    /// The last bytes so far.
+    tail: [u8; 4],
     /// Bytes of the body so far.
     taken: u64,
     _permit: DecoderPermit,
@@ -135,8 +161,38 @@ struct CodedBody {
 enum CodedHead {
     Incomplete,
     Other,
-    /// A head of this many bytes; whether the decoder reads it.
-    Whole(usize, bool),
+    /// A head of this many bytes, and as many behind the data.
+    Whole(usize, usize),
+}
+
+/// The checksum of RFC 1950 §8.2 (Adler-32).
+#[derive(Debug)]
+struct Adler([u32; 2]);
+
+impl Adler {
+    const MODULUS: u32 = 65521;
+    /// Bytes after which the second sum may not fit any more.
+    const BLOCK: usize = 5552;
+
+    const fn new() -> Self {
+        Self([1, 0])
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        let [one, two] = &mut self.0;
+        for block in bytes.chunks(Self::BLOCK) {
+            for byte in block {
+                *one += u32::from(*byte);
+                *two += *one;
+            }
+            *one %= Self::MODULUS;
+            *two %= Self::MODULUS;
+        }
+    }
+
+    const fn sum(&self) -> u32 {
+        self.0[1] << 16 | self.0[0]
+    }
 }
 
 impl CodedBody {
@@ -147,6 +203,10 @@ impl CodedBody {
             waiting: Vec::new(),
             decoder: None,
             checksum: Crc::new(),
+            adler: Adler::new(),
+            trailer: 0,
+            is_text: true,
+            tail: [0xff; 4],
             taken: 0,
             _permit: permit,
         }
@@ -154,6 +214,16 @@ impl CodedBody {
 
     fn feed(&mut self, mut bytes: &[u8]) -> Option<CodingFault> {
         self.taken = self.taken.saturating_add(bytes.len() as u64);
+        for byte in bytes
+            .get(bytes.len().saturating_sub(4)..)
+            .unwrap_or_default()
+        {
+            self.tail.rotate_left(1);
+            self.tail[3] = *byte;
+        }
+        self.is_text &= bytes
+            .iter()
+            .all(|it| matches!(it, b' '..=b'~' | b'\t' | b'\r' | b'\n'));
         if self.part == CodedPart::Head {
             let before = self.waiting.len();
             self.waiting.extend_from_slice(bytes);
@@ -162,9 +232,10 @@ impl CodedBody {
                 CodedHead::Incomplete => {
                     return (self.waiting.len() > MAX_GZIP_HEAD).then_some(CodingFault::Unchecked);
                 }
-                CodedHead::Whole(length, framed) => {
+                CodedHead::Whole(length, trailer) => {
                     let waited = std::mem::take(&mut self.waiting);
-                    self.decoder = Some(Decompress::new(framed));
+                    self.decoder = Some(Decompress::new(false));
+                    self.trailer = trailer;
                     self.part = CodedPart::Data;
                     let held = waited.get(length..before).unwrap_or_default();
                     if let Some(fault) = self.decode(held, self.taken - bytes.len() as u64) {
@@ -194,15 +265,20 @@ impl CodedBody {
             let used = (decoder.total_in() - before.0) as usize;
             let made = (decoder.total_out() - before.1) as usize;
             bytes = bytes.get(used..).unwrap_or_default();
-            self.checksum.update(room.get(..made).unwrap_or_default());
+            let made_bytes = room.get(..made).unwrap_or_default();
+            match self.coding {
+                ContentCoding::Gzip => self.checksum.update(made_bytes),
+                ContentCoding::Deflate => self.adler.update(made_bytes),
+            }
             match status {
+                // Data without a frame begin with any byte.
+                Err(_) if self.trailer == 0 && self.is_text => return Some(CodingFault::NotCoded),
                 Err(_) => return Some(CodingFault::Damaged(end - bytes.len() as u64)),
-                Ok(Status::StreamEnd) if self.coding == ContentCoding::Gzip => {
-                    self.part = CodedPart::Trailer;
-                    self.decoder = None;
-                }
                 Ok(Status::StreamEnd) => {
-                    self.part = CodedPart::Over;
+                    self.part = match self.trailer {
+                        0 => CodedPart::Over,
+                        _ => CodedPart::Trailer,
+                    };
                     self.decoder = None;
                 }
                 Ok(_) if decoder.total_out() > MAX_DECODED => return Some(CodingFault::Unchecked),
@@ -212,21 +288,33 @@ impl CodedBody {
             }
         }
         if self.part == CodedPart::Trailer {
-            let room = GZIP_TRAILER - self.waiting.len();
+            let room = self.trailer.saturating_sub(self.waiting.len());
             let more = bytes.get(..room).unwrap_or(bytes);
             self.waiting.extend_from_slice(more);
-            if let [a, b, c, d, e, f, g, h] = self.waiting[..] {
+            if self.waiting.len() >= self.trailer {
                 self.part = CodedPart::Over;
-                let told = (
-                    u32::from_le_bytes([a, b, c, d]),
-                    u32::from_le_bytes([e, f, g, h]),
-                );
-                if told != (self.checksum.sum(), self.checksum.amount()) {
-                    return Some(CodingFault::Checksum);
-                }
+                return self.compare();
             }
         }
         None
+    }
+
+    /// Compares what stands behind the data with them.
+    fn compare(&self) -> Option<CodingFault> {
+        match self.waiting[..] {
+            [a, b, c, d, e, f, g, h] => {
+                if u32::from_le_bytes([a, b, c, d]) != self.checksum.sum() {
+                    return Some(CodingFault::Checksum);
+                }
+                let length = u32::from_le_bytes([e, f, g, h]);
+                (length != self.checksum.amount()).then_some(CodingFault::Length)
+            }
+            [a, b, c, d] => {
+                let sum = u32::from_be_bytes([a, b, c, d]);
+                (sum != self.adler.sum()).then_some(CodingFault::Checksum)
+            }
+            _ => None,
+        }
     }
 
     fn head(&self) -> CodedHead {
@@ -237,6 +325,19 @@ impl CodedBody {
     }
 
     fn finish(&self) -> Option<CodingFault> {
+        if self.part == CodedPart::Trailer {
+            let missing = self.trailer.saturating_sub(self.waiting.len());
+            return Some(CodingFault::TrailerCut(
+                u8::try_from(missing).unwrap_or(u8::MAX),
+            ));
+        }
+        if self.part == CodedPart::Data && self.trailer == 0 && self.is_text {
+            return Some(CodingFault::NotCoded);
+        }
+        // An empty stored block, as `Z_SYNC_FLUSH` of zlib writes it.
+        if self.part == CodedPart::Data && self.tail == [0, 0, 0xff, 0xff] {
+            return Some(CodingFault::NotEnded);
+        }
         // Without any byte there is nothing to decode; clients accept it.
         (self.taken > 0 && self.part != CodedPart::Over)
             .then_some(CodingFault::EndsEarly(self.taken))
@@ -252,7 +353,7 @@ fn gzip_head(bytes: &[u8]) -> CodedHead {
         return CodedHead::Other;
     }
     match gzip_head_length(bytes, FIXED) {
-        Some(length) if length <= bytes.len() => CodedHead::Whole(length, false),
+        Some(length) if length <= bytes.len() => CodedHead::Whole(length, GZIP_TRAILER),
         _ => CodedHead::Incomplete,
     }
 }
@@ -277,11 +378,17 @@ fn gzip_head_length(bytes: &[u8], fixed: usize) -> Option<usize> {
 
 /// Whether the frame of RFC 1950 §2.2 is there or left out.
 fn deflate_head(bytes: &[u8]) -> CodedHead {
+    /// The data need a dictionary that both sides know, which no HTTP has.
+    const DICTIONARY: u8 = 1 << 5;
     let &[first, second, ..] = bytes else {
         return CodedHead::Incomplete;
     };
     let framed = first & 15 == 8 && u16::from_be_bytes([first, second]) % 31 == 0;
-    CodedHead::Whole(0, framed)
+    match framed {
+        true if second & DICTIONARY != 0 => CodedHead::Other,
+        true => CodedHead::Whole(ZLIB_HEAD, ZLIB_TRAILER),
+        false => CodedHead::Whole(0, 0),
+    }
 }
 
 #[cfg(test)]
@@ -368,22 +475,40 @@ mod tests {
         check(Gzip, &with(gzip(), 10, &[0xff; 12]), Some(F::Damaged(24)));
         let end = gzip().len();
         check(Gzip, &with(gzip(), end - 8, b"sum?"), Some(F::Checksum));
-        check(Gzip, &with(gzip(), end - 4, b"len?"), Some(F::Checksum));
+        check(Gzip, &with(gzip(), end - 4, b"len?"), Some(F::Length));
         let end = zlib().len();
-        check(
-            Deflate,
-            &with(zlib(), end - 4, b"sum?"),
-            Some(F::Damaged(end as u64)),
-        );
+        check(Deflate, &with(zlib(), end - 4, b"sum?"), Some(F::Checksum));
+        // Text is not coded, whatever a decoder makes of its first bytes.
+        for text in ["X5O!P%@AP[4 and so on", "[1, 2, 3]\r\n", "<p>text</p>"] {
+            check(Deflate, text.as_bytes(), Some(F::NotCoded));
+        }
     }
 
     #[test]
     fn what_ends_early_is_found_wherever_it_ends() {
         for (coding, body) in [(Gzip, gzip()), (Deflate, zlib())] {
+            let trailer = if coding == Gzip { 8 } else { 4 };
             for length in 1..body.len() {
-                check(coding, &body[..length], Some(F::EndsEarly(length as u64)));
+                let missing = body.len() - length;
+                let expect = match missing <= trailer {
+                    true => F::TrailerCut(missing as u8),
+                    false => F::EndsEarly(length as u64),
+                };
+                check(coding, &body[..length], Some(expect));
             }
         }
+    }
+
+    #[test]
+    fn what_was_flushed_lacks_only_its_end() {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+        packer.write_all(TEXT).unwrap();
+        packer.flush().unwrap();
+        check(Gzip, packer.get_ref(), Some(F::NotEnded));
+        let mut packer = DeflateEncoder::new(Vec::new(), Compression::default());
+        packer.write_all(TEXT).unwrap();
+        packer.flush().unwrap();
+        check(Deflate, packer.get_ref(), Some(F::NotEnded));
     }
 
     #[test]

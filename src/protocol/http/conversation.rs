@@ -22,6 +22,9 @@ pub(crate) const MAX_HEAD: usize = 64 << 10;
 /// Exchanges kept per connection (about 13 MB); beyond that the oldest are evicted and counted.
 pub(crate) const MAX_EXCHANGES: usize = 65_536;
 
+/// Bytes before a status line that Chrome and Firefox skip.
+const MAX_STRAY: usize = 4;
+
 /// Bytes buffered of what may be a malformed request, until the other end shows whether it took them for one.
 const MAX_DOUBTED: usize = 8 << 10;
 
@@ -410,10 +413,10 @@ impl HttpConversation {
                 used
             }
             FirstBytes::Request | FirstBytes::LikeRequest => {
-                self.head(from, HeadKind::Request, at, bytes, texts)
+                self.head(from, HeadKind::Request, at, bytes, 0, texts)
             }
             FirstBytes::Response | FirstBytes::LikeResponse => {
-                self.head(from, HeadKind::Response, at, bytes, texts)
+                self.head(from, HeadKind::Response, at, bytes, 0, texts)
             }
             FirstBytes::Preface => {
                 self.requester = Some((from, Certainty::Certain));
@@ -425,10 +428,30 @@ impl HttpConversation {
             }
             FirstBytes::Tls => self.tls(from, bytes),
             FirstBytes::Nothing => {
+                if let Some(stray) = self.stray_bytes(from, bytes) {
+                    let start = self.direction(from).offset;
+                    let used = self.head(from, HeadKind::Response, at, bytes, stray, texts);
+                    let quote = bytes.get(..stray).unwrap_or_default();
+                    self.fault(from, FaultRule::BeforeStartLine, start, quote);
+                    return used;
+                }
                 self.not_a_message(from, at, bytes);
                 bytes.len()
             }
         }
+    }
+
+    /// Number of bytes before a status line, if these are the first bytes of the first response and few enough that
+    /// browsers skip them.
+    fn stray_bytes(&self, from: FlowEnd, bytes: &[u8]) -> Option<usize> {
+        let first = self.role(from) == Some(HeadKind::Response)
+            && self.direction(from).exchange == NONE
+            && self.direction(from).clean;
+        let begins = |skip: &usize| {
+            let rest = bytes.get(*skip..).unwrap_or_default();
+            rest.starts_with(b"HTTP/") && recognise(rest, 0) == FirstBytes::Response
+        };
+        (1..=MAX_STRAY).find(|skip| first && begins(skip))
     }
 
     /// What `bytes` begin with, given what this end is known to send.
@@ -484,29 +507,31 @@ impl HttpConversation {
         bytes.len()
     }
 
-    /// A message of this kind begins with `bytes`.
+    /// A message of this kind begins with `bytes`, after `stray` others.
     fn head(
         &mut self,
         from: FlowEnd,
         kind: HeadKind,
         at: FrameRef,
         bytes: &[u8],
+        stray: usize,
         texts: &mut TextInterner,
     ) -> usize {
-        let start = self.direction(from).offset;
+        let start = self.direction(from).offset.saturating_add(stray as u64);
+        let bytes = bytes.get(stray..).unwrap_or_default();
         self.begin(from, kind, at, start);
         let mut scanned = 0;
         match head::end_of(bytes, &mut scanned) {
             Some(end) if end <= MAX_HEAD => {
                 let head = bytes.get(..end).unwrap_or_default();
                 self.read_head(from, at, head, start, true, texts);
-                end
+                stray + end
             }
-            None if bytes.len() < MAX_HEAD => self.wait(from, at, bytes, scanned, true),
+            None if bytes.len() < MAX_HEAD => stray + self.wait(from, at, bytes, scanned, true),
             _ => {
                 let head = bytes.get(..MAX_HEAD).unwrap_or(bytes);
                 self.head_too_long(from, at, head, start, texts);
-                head.len()
+                stray + head.len()
             }
         }
     }

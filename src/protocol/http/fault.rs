@@ -15,8 +15,14 @@ pub enum FaultRule {
     StartLine,
     /// The status is not three digits (§4).
     Status,
-    /// The version is not `HTTP/1.0` or `HTTP/1.1` (§2.3).
+    /// What stands where the version must be is no `HTTP/` with two digits and a dot between (§2.3).
     Version,
+    /// A version in the right form that is neither `HTTP/1.0` nor `HTTP/1.1`.
+    OtherVersion,
+    /// Something other than one space between the words of a status line (§4).
+    Separator,
+    /// A few bytes before the status line: browsers skip up to four.
+    BeforeStartLine,
     /// A request target with bytes that are forbidden in it, spaces included (§3.2).
     Target,
     /// A field name that is empty or has bytes that are forbidden in it (§5.1).
@@ -58,9 +64,13 @@ pub enum FaultRule {
     /// `Transfer-Encoding` or `Content-Length` where neither is allowed: 1xx, 204, or a CONNECT's 2xx (§6.1, RFC 9110
     /// §8.6).
     LengthForbidden,
-    /// A chunk size that is not a hexadecimal number, or too large (§7.1).
+    /// A chunk size that is not a hexadecimal number (§7.1).
     ChunkSize,
-    /// A chunk extension longer than any recipient accepts (§7.1.1).
+    /// A chunk size that no counter holds (§7.1).
+    ChunkTooLarge,
+    /// A line end or white space where a chunk size must begin (§7.1).
+    BeforeChunkSize,
+    /// A line of a chunk size, with its extension, longer than any recipient accepts (§7.1.1).
     ChunkExtension,
     /// Chunk data not followed by CRLF (§7.1).
     ChunkEnd,
@@ -96,6 +106,9 @@ impl FaultRule {
                 | Self::FieldValue
                 | Self::SpaceBeforeFields
                 | Self::Version
+                | Self::OtherVersion
+                | Self::Separator
+                | Self::BeforeStartLine
                 | Self::Target
                 | Self::EncodingInOldVersion
                 | Self::RepeatedLength
@@ -108,7 +121,11 @@ impl FaultRule {
     pub const fn is_about_chunks(self) -> bool {
         matches!(
             self,
-            Self::ChunkSize | Self::ChunkExtension | Self::ChunkEnd
+            Self::ChunkSize
+                | Self::ChunkTooLarge
+                | Self::BeforeChunkSize
+                | Self::ChunkExtension
+                | Self::ChunkEnd
         )
     }
 
@@ -118,7 +135,10 @@ impl FaultRule {
         match self {
             Self::StartLine => "no start line",
             Self::Status => "status is not three digits",
-            Self::Version => "unknown HTTP version",
+            Self::Version => "the HTTP version is not a digit, a dot and a digit",
+            Self::OtherVersion => "an HTTP version other than 1.0 and 1.1",
+            Self::Separator => "no single space between version, status and reason",
+            Self::BeforeStartLine => "bytes before the status line",
             Self::Target => "forbidden byte in the request target",
             Self::FieldName => "forbidden byte in a field name, or an empty name",
             Self::SpaceBeforeColon => "white space before the colon",
@@ -139,8 +159,10 @@ impl FaultRule {
             Self::ChunkedNotLast => "chunked applied twice or not last",
             Self::EncodingInOldVersion => "Transfer-Encoding in HTTP/1.0",
             Self::LengthForbidden => "body length where no body may be",
-            Self::ChunkSize => "chunk size is not a hexadecimal number of up to 16 digits",
-            Self::ChunkExtension => "chunk extension too long",
+            Self::ChunkSize => "chunk size is not a hexadecimal number",
+            Self::ChunkTooLarge => "chunk size is too large",
+            Self::BeforeChunkSize => "a line end or white space where a chunk size must begin",
+            Self::ChunkExtension => "the line of a chunk size is too long",
             Self::ChunkEnd => "chunk data not followed by CRLF",
             Self::ExcessBytes => "bytes after the end of the message",
         }
@@ -156,4 +178,6 @@ pub struct Fault {
     pub offset: u64,
     /// The bytes there, at most the first 64. Credentials are never quoted.
     pub bytes: SharedText,
+    /// Where the quoted bytes begin: before [`Fault::offset`] if their line says more than the byte.
+    pub quoted: u64,
 }

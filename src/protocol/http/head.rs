@@ -14,6 +14,7 @@ use super::fields::FieldFacts;
 use super::message::HttpVersion;
 use super::recognition::is_token;
 use super::text::{SharedText, TextInterner};
+use super::unfold::Unfolded;
 
 /// Field lines that `httparse` gets room for; a head with more is parsed line by line.
 const LINES: usize = 64;
@@ -58,35 +59,50 @@ pub(super) fn end_of(bytes: &[u8], scanned: &mut usize) -> Option<usize> {
     None
 }
 
-/// Parses a complete head that begins at `offset` of its direction.
-pub(super) fn read<'a>(
+/// Parses a complete head that begins at `offset` of its direction, if it follows the grammar but for the ends of its
+/// lines, into `read`, which is the default.
+pub(super) fn read_well_formed<'a>(
     head: &'a [u8],
     kind: HeadKind,
     offset: u64,
     texts: &mut TextInterner,
-) -> Head<'a> {
-    let mut read = Head::default();
-    match strict(head, kind, texts, &mut read) {
-        Some(()) => {
-            if has_bare_lf(head)
-                && let Some(at) =
-                    memchr_iter(b'\n', head).find(|at| *at == 0 || head.get(at - 1) != Some(&b'\r'))
-            {
-                let line = head.get(..at).unwrap_or_default();
-                let start = line
-                    .iter()
-                    .rposition(|byte| *byte == b'\n')
-                    .map_or(0, |at| at + 1);
-                read.fault(
-                    FaultRule::BareLf,
-                    offset + at as u64,
-                    name_of(head.get(start..=at).unwrap_or_default()),
-                );
-            }
-            read
-        }
-        None => lenient(head, kind, offset, texts),
+    read: &mut Head<'a>,
+) -> Option<()> {
+    strict(head, kind, texts, read)?;
+    if has_bare_lf(head)
+        && let Some(at) =
+            memchr_iter(b'\n', head).find(|at| *at == 0 || head.get(at - 1) != Some(&b'\r'))
+    {
+        let line = head.get(..at).unwrap_or_default();
+        let start = line
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        read.fault_in(
+            FaultRule::BareLf,
+            offset + at as u64,
+            offset + start as u64,
+            name_of(head.get(start..=at).unwrap_or_default()),
+        );
     }
+    Some(())
+}
+
+/// Parses a complete head that breaks the grammar.
+pub(super) fn read_unfolded<'a>(
+    head: &'a Unfolded,
+    kind: HeadKind,
+    offset: u64,
+    texts: &mut TextInterner,
+) -> Head<'a> {
+    let mut read = lenient(head.bytes(), kind, offset, texts);
+    read.faults.extend(head.faults().iter().cloned());
+    read.faults.sort_by_key(|fault| fault.offset);
+    let mut bare_lf = false;
+    read.faults
+        .retain(|it| it.rule != FaultRule::BareLf || !std::mem::replace(&mut bare_lf, true));
+    read.faults.truncate(MAX_FAULTS);
+    read
 }
 
 /// Parses a complete head that follows the grammar in all, into `read`, which is the default; `None` if it does not. (A head
@@ -197,7 +213,7 @@ fn lenient<'a>(head: &'a [u8], kind: HeadKind, offset: u64, texts: &mut TextInte
     let mut at = 0;
     let mut first = true;
     let mut bare_lf = false;
-    let mut fields = 0u32;
+    let mut fields = false;
     while let Some(rest) = head.get(at..).filter(|rest| !rest.is_empty()) {
         let end = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
         let whole = rest.get(..end).unwrap_or_default();
@@ -208,7 +224,7 @@ fn lenient<'a>(head: &'a [u8], kind: HeadKind, offset: u64, texts: &mut TextInte
         if stripped.is_none() && !std::mem::replace(&mut bare_lf, true) {
             // The place is that of the LF, as in the strict reading.
             let place = begins + line.len() as u64;
-            read.fault(FaultRule::BareLf, place, name_of(whole));
+            read.fault_in(FaultRule::BareLf, place, begins, name_of(whole));
         }
         let line = stripped.unwrap_or(line);
         if std::mem::replace(&mut first, false) {
@@ -217,8 +233,8 @@ fn lenient<'a>(head: &'a [u8], kind: HeadKind, offset: u64, texts: &mut TextInte
                 HeadKind::Response => read.status_line(line, begins),
             }
         } else if !line.is_empty() {
-            read.field_line(line, begins, fields == 0, texts);
-            fields += 1;
+            read.field_line(line, begins, !fields, texts);
+            fields |= !matches!(line.first(), Some(b' ' | b'\t'));
         }
     }
     read
@@ -226,12 +242,18 @@ fn lenient<'a>(head: &'a [u8], kind: HeadKind, offset: u64, texts: &mut TextInte
 
 impl<'a> Head<'a> {
     fn fault(&mut self, rule: FaultRule, offset: u64, bytes: &[u8]) {
+        self.fault_in(rule, offset, offset, bytes);
+    }
+
+    /// Notes a fault at `offset`, with the bytes from `quoted` on as its quote.
+    fn fault_in(&mut self, rule: FaultRule, offset: u64, quoted: u64, bytes: &[u8]) {
         if self.faults.len() < MAX_FAULTS {
             let bytes = SharedText::new(bytes.get(..MAX_QUOTE).unwrap_or(bytes));
             self.faults.push(Fault {
                 rule,
                 offset,
                 bytes,
+                quoted,
             });
         } else {
             self.more_faults = self.more_faults.saturating_add(1);
@@ -253,7 +275,7 @@ impl<'a> Head<'a> {
         match (rest.first(), self.version) {
             (Some(b' '), Some(known)) => {
                 if !matches!(known, HttpVersion::HTTP_10 | HttpVersion::HTTP_11) {
-                    self.fault(FaultRule::Version, offset, line);
+                    self.fault(FaultRule::OtherVersion, offset, line);
                 }
             }
             (Some(b' '), None) if last.is_some_and(|last| last.starts_with(b"HTTP/")) => {
@@ -287,17 +309,57 @@ impl<'a> Head<'a> {
     }
 
     fn status_line(&mut self, line: &'a [u8], offset: u64) {
-        let mut words = line.splitn(3, |byte| *byte == b' ');
-        self.version = words.next().and_then(version);
+        let word_end = |from: usize| {
+            let rest = line.get(from..).unwrap_or_default();
+            let ends = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
+            rest.iter()
+                .position(ends)
+                .map_or(line.len(), |at| from + at)
+        };
+        let end = word_end(0);
+        self.version = line.get(..end).and_then(version);
         match self.version {
             Some(HttpVersion::HTTP_10 | HttpVersion::HTTP_11) => {}
-            _ => self.fault(FaultRule::Version, offset, line),
+            Some(_) => self.fault(FaultRule::OtherVersion, offset, line),
+            None => self.fault(FaultRule::Version, offset, line),
         }
-        match words.next().and_then(status_code) {
+        let begins = self.separator(line, offset, end, true);
+        let end = word_end(begins);
+        match line.get(begins..end).and_then(status_code) {
             Some(status) => self.status = status,
-            None => self.fault(FaultRule::Status, offset, line),
+            None if begins == line.len() => {
+                self.fault_in(FaultRule::Status, offset + begins as u64, offset, line);
+            }
+            None => self.fault(
+                FaultRule::Status,
+                offset + begins as u64,
+                line.get(begins..).unwrap_or_default(),
+            ),
         }
-        self.value(b"", words.next().unwrap_or_default(), line, offset);
+        let begins = self.separator(line, offset, end, false);
+        self.value(b"", line.get(begins..).unwrap_or_default(), line, offset);
+    }
+
+    /// Passes over what separates two words of a status line: one space. A space may begin the reason as well, so that
+    /// one more counts only before the status.
+    fn separator(&mut self, line: &[u8], offset: u64, at: usize, status: bool) -> usize {
+        let is_word = |byte: &u8| *byte > b' ' && *byte != 0x7f;
+        let rest = line.get(at..).unwrap_or_default();
+        let first = usize::from(rest.first() == Some(&b' '));
+        let odd = match rest.get(first) {
+            Some(_) if first == 1 && !status => return at + 1,
+            Some(byte) if !is_word(byte) => *byte,
+            _ => return at + first,
+        };
+        let rule = match odd {
+            0 => FaultRule::Nul,
+            b'\r' => FaultRule::BareCr,
+            _ => FaultRule::Separator,
+        };
+        let quote = rest.get(first..).unwrap_or_default();
+        self.fault(rule, offset + (at + first) as u64, quote);
+        let odd = quote.iter().position(is_word).unwrap_or(quote.len());
+        at + first + odd
     }
 
     fn field_line(
@@ -308,13 +370,13 @@ impl<'a> Head<'a> {
         texts: &mut TextInterner,
     ) {
         if matches!(line.first(), Some(b' ' | b'\t')) {
-            // The value that this line continues is left as it was: none of the fields read here is ever that long.
+            // It continues no field: what does is one line by now.
             let rule = if is_first {
                 FaultRule::SpaceBeforeFields
             } else {
                 FaultRule::ObsFold
             };
-            self.fault(rule, offset, &[]);
+            self.fault(rule, offset, name_of(line));
             return;
         }
         if starts_message(line) {
@@ -328,7 +390,7 @@ impl<'a> Head<'a> {
                 (None, [b'\r', ..]) => (FaultRule::BareCr, 0),
                 (None, _) => (FaultRule::NoColon, 0),
             };
-            self.fault(rule, offset + at as u64, line);
+            self.fault_in(rule, offset + at as u64, offset, line);
             return;
         };
         let (name, value) = line.split_at_checked(colon).unwrap_or((line, &[]));
@@ -348,19 +410,24 @@ impl<'a> Head<'a> {
                 (None, Some(at)) => (FaultRule::BareCr, at),
                 (None, None) => (FaultRule::FieldName, 0),
             };
-            self.fault(rule, offset + at as u64, name_of(line));
+            self.fault_in(rule, offset + at as u64, offset, name_of(line));
         }
-        self.value(trimmed, value, line, offset);
+        let clean = self.value(trimmed, value, line, offset);
+        let name = name.trim_ascii_end();
+        // Clients differ in whether such a coding counts, and so does what the body should be.
+        if !clean && name.eq_ignore_ascii_case(b"content-encoding") {
+            return;
+        }
         // Lenient readers take any white space off.
-        self.facts
-            .line(name.trim_ascii_end(), value.trim_ascii(), texts);
+        self.facts.line(name, value.trim_ascii(), texts);
     }
 
-    /// Reports control bytes in a value. If the value may be secret, only the field name is quoted.
-    fn value(&mut self, name: &[u8], value: &[u8], line: &[u8], offset: u64) {
+    /// Reports control bytes in a value. If the value may be secret, only the field name is quoted. Returns whether there
+    /// are none.
+    fn value(&mut self, name: &[u8], value: &[u8], line: &[u8], offset: u64) -> bool {
         let forbidden = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
         let Some(at) = value.iter().position(forbidden) else {
-            return;
+            return true;
         };
         let rule = match value.get(at) {
             Some(0) => FaultRule::Nul,
@@ -368,17 +435,18 @@ impl<'a> Head<'a> {
             _ => FaultRule::FieldValue,
         };
         let at_line = line.len() - value.len() + at;
-        let quote = if is_secret(name) {
-            name_of(line)
+        let at_line = offset + at_line as u64;
+        if is_secret(name) {
+            self.fault_in(rule, at_line, offset, name_of(line));
         } else {
-            value.get(at..).unwrap_or_default()
-        };
-        self.fault(rule, offset + at_line as u64, quote);
+            self.fault(rule, at_line, value.get(at..).unwrap_or_default());
+        }
+        false
     }
 }
 
 /// The part of a line that may be quoted: a field line up to its colon, or a whole start line.
-fn name_of(line: &[u8]) -> &[u8] {
+pub(super) fn name_of(line: &[u8]) -> &[u8] {
     match memchr(b':', line) {
         Some(colon) if !starts_message(line) => line.get(..=colon).unwrap_or(line),
         _ => line,
@@ -446,14 +514,27 @@ fn status_code(word: &[u8]) -> Option<u16> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::fields::{ContentLengths, TransferCodings};
+    use super::super::unfold::unfold;
     use super::*;
 
     /// A head, and its faults with their offsets.
     type HeadCase = (&'static [u8], &'static [(FaultRule, u64)]);
 
+    /// Parses a complete head, and passes on what it is.
+    fn with_head<T>(head: &[u8], kind: HeadKind, offset: u64, told: impl Fn(Head<'_>) -> T) -> T {
+        let mut texts = TextInterner::new();
+        let mut read = Head::default();
+        if read_well_formed(head, kind, offset, &mut texts, &mut read).is_some() {
+            return told(read);
+        }
+        let unfolded = unfold(head, offset);
+        told(read_unfolded(&unfolded, kind, offset, &mut texts))
+    }
+
     fn faults(head: &[u8], kind: HeadKind) -> Vec<(FaultRule, u64)> {
-        let read = read(head, kind, 1000, &mut TextInterner::new());
-        read.faults
+        let faults = with_head(head, kind, 1000, |read| read.faults);
+        faults
             .iter()
             .map(|fault| (fault.rule, fault.offset - 1000))
             .collect()
@@ -482,13 +563,8 @@ mod tests {
     fn field_lines_are_counted() {
         for lines in [0, 3, 101] {
             let head = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(lines));
-            let read = read(
-                head.as_bytes(),
-                HeadKind::Response,
-                0,
-                &mut TextInterner::new(),
-            );
-            assert_eq!(usize::from(read.facts.lines), lines);
+            let read = with_head(head.as_bytes(), HeadKind::Response, 0, |it| it.facts.lines);
+            assert_eq!(usize::from(read), lines);
         }
     }
 
@@ -524,13 +600,47 @@ mod tests {
             (b"HTTP/1.1 200 OK\r\nA: b\x00c\r\n\r\n", &[(Nul, 21)]),
             (b"HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n", &[(BareCr, 21)]),
             (b"HTTP/1.1 200 OK\r\nA: b\x01c\r\n\r\n", &[(FieldValue, 21)]),
-            (b"HTTP/1.1 20 OK\r\n\r\n", &[(Status, 0)]),
-            (b"HTTP/1.1 2000 OK\r\n\r\n", &[(Status, 0)]),
+            (b"HTTP/1.1 20 OK\r\n\r\n", &[(Status, 9)]),
+            (b"HTTP/1.1 2000 OK\r\n\r\n", &[(Status, 9)]),
+            (b"HTTP/1.1\r\n\r\n", &[(Status, 8)]),
+            // The status is legible, and what stands around it is not.
+            (b"HTTP/1.1\t 200 ok\r\n\r\n", &[(Separator, 8)]),
+            (b"HTTP/1.1 \t200 ok\r\n\r\n", &[(Separator, 9)]),
+            (b"HTTP/1.1\r 200 ok\r\n\r\n", &[(BareCr, 8)]),
+            (b"HTTP/1.1\x00 200 ok\r\n\r\n", &[(Nul, 8)]),
+            (
+                b"HTTP/1.1\x0b200\x0bok\r\n\r\n",
+                &[(Separator, 8), (Separator, 12)],
+            ),
+            (b"HTTP/1.1 200\rA:b\r\n\r\n", &[(BareCr, 12)]),
+            (b"HTTP/1.1 200 \rA:b\r\n\r\n", &[(BareCr, 13)]),
+            (b"HTTP/1.1\rA:b\r\n\r\n", &[(BareCr, 8), (Status, 9)]),
+            (
+                b"HTTP/1.1x\rA:b\r\n\r\n",
+                &[(Version, 0), (BareCr, 9), (Status, 10)],
+            ),
+            (b"HTTP/1.01 200 ok\r\n\r\n", &[(Version, 0)]),
+            (b"HTTP/1.2 200 ok\r\n\r\n", &[(OtherVersion, 0)]),
+            (b"HTTP/0.9 200 ok\r\n\r\n", &[(OtherVersion, 0)]),
+            // LF CR CR LF
+            (
+                b"HTTP/1.1 200 ok\r\nA: b\n\r\r\n\r\n",
+                &[(BareLf, 21), (BareCr, 22)],
+            ),
+            // A line that only seems to continue one.
+            (
+                b"HTTP/1.1 200 ok\r\nA\r\n : b\r\n\r\n",
+                &[(NoColon, 17), (ObsFold, 20)],
+            ),
+            (
+                b"HTTP/1.1 200 ok\r\n A: b\r\n c\r\n\r\n",
+                &[(SpaceBeforeFields, 17), (SpaceBeforeFields, 24)],
+            ),
             (
                 b"HTTP/1.1 200 OK\r\nHTTP/1.1 302 Found\r\n\r\n",
                 &[(SecondStartLine, 17)],
             ),
-            (b"HTTP/3.7 200 OK\r\n\r\n", &[(Version, 0)]),
+            (b"HTTP/3.7 200 OK\r\n\r\n", &[(OtherVersion, 0)]),
         ];
         for (head, expect) in cases {
             assert_eq!(
@@ -544,7 +654,8 @@ mod tests {
             (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &[]),
             (b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", &[(Target, 6)]),
             (b"GET  HTTP/1.1\r\n\r\n", &[(Target, 0)]),
-            (b"GET / HTTP/1.9\r\n\r\n", &[(Version, 0)]),
+            (b"GET / HTTP/1.9\r\n\r\n", &[(OtherVersion, 0)]),
+            (b"GET / HTTP/1.\nA: b\n\n", &[(Version, 0), (BareLf, 13)]),
             (b"GET / HTTP/x\r\n\r\n", &[(Version, 0)]),
             (b"GET /\r\n\r\n", &[(StartLine, 0)]),
         ];
@@ -559,11 +670,58 @@ mod tests {
     }
 
     #[test]
+    fn folded_lines_are_one_line() {
+        type Folded = (&'static str, ContentLengths, TransferCodings);
+        let cases: &[Folded] = &[
+            (
+                "Transfer-Encoding:\r\n chunked",
+                ContentLengths::None,
+                TransferCodings::Chunked,
+            ),
+            (
+                "Transfer-Encoding: chunked\r\n ",
+                ContentLengths::None,
+                TransferCodings::Chunked,
+            ),
+            (
+                "Content-Length: 68\r\n 34",
+                ContentLengths::Illegible,
+                TransferCodings::None,
+            ),
+            (
+                "Content-Length:\n\t68\r\nA: b",
+                ContentLengths::One(68),
+                TransferCodings::None,
+            ),
+        ];
+        for (lines, lengths, coding) in cases {
+            let head = format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n");
+            let read = with_head(head.as_bytes(), HeadKind::Response, 0, |it| {
+                (it.facts.lengths, it.facts.coding)
+            });
+            assert_eq!(read, (*lengths, *coding), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn the_quote_says_where_it_begins() {
+        let head = b"HTTP/1.1 200 OK\r\nName: some value\nA\x00b: c\r\nC: d\x01\r\n\r\n";
+        let faults = with_head(head, HeadKind::Response, 0, |read| read.faults);
+        let told: Vec<_> = faults
+            .iter()
+            .map(|it| (it.offset, it.quoted, it.bytes.as_str().unwrap_or("?")))
+            .collect();
+        assert_eq!(
+            told,
+            [(33, 17, "Name:"), (35, 34, "A\0b:"), (46, 46, "\u{1}")]
+        );
+    }
+
+    #[test]
     fn of_secrets_only_the_name_is_quoted() {
         let head = b"GET / HTTP/1.1\r\nAuthorization: Basic abc\x01def\r\nCookie : x=1\r\nSet-Cookie: y\n\r\n";
-        let read = read(head, HeadKind::Request, 0, &mut TextInterner::new());
-        let quotes: Vec<_> = read
-            .faults
+        let faults = with_head(head, HeadKind::Request, 0, |read| read.faults);
+        let quotes: Vec<_> = faults
             .iter()
             .map(|fault| fault.bytes.as_str().unwrap_or("?"))
             .collect();
@@ -577,8 +735,16 @@ mod tests {
             head.extend_from_slice(b"no colon\r\n");
         }
         head.extend_from_slice(b"\r\n");
-        let read = read(&head, HeadKind::Request, 0, &mut TextInterner::new());
-        assert_eq!((read.faults.len(), read.more_faults), (MAX_FAULTS, 92));
+        let read = with_head(&head, HeadKind::Request, 0, |read| {
+            (read.faults.len(), read.more_faults)
+        });
+        assert_eq!(read, (MAX_FAULTS, 92));
+        head.truncate(16);
+        head.extend_from_slice(b"A: b");
+        head.extend_from_slice(&b"\r\n c".repeat(100));
+        head.extend_from_slice(b"\r\n\r\n");
+        let read = with_head(&head, HeadKind::Request, 0, |read| read.faults.len());
+        assert_eq!(read, MAX_FAULTS);
     }
 
     #[test]
@@ -653,7 +819,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(head: Vec<u8>, request: bool) {
             let kind = if request { HeadKind::Request } else { HeadKind::Response };
-            read(&head, kind, u64::MAX - 10_000, &mut TextInterner::new());
+            with_head(&head, kind, u64::MAX - 10_000, |_| ());
             read_part(&head, kind, 0, &mut TextInterner::new());
         }
     }

@@ -25,6 +25,7 @@ impl HttpConversation {
                 rule,
                 offset,
                 bytes,
+                quoted: offset,
             });
         } else {
             head.more_faults = head.more_faults.saturating_add(1);

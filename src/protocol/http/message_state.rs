@@ -11,6 +11,7 @@ use super::framing::{self, BodyFraming};
 use super::head::{self, Head, HeadKind};
 use super::message::{Framing, HttpVersion, Message, MessageProgress, Method};
 use super::text::TextInterner;
+use super::unfold::unfold;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 
@@ -82,11 +83,14 @@ impl HttpConversation {
         texts: &mut TextInterner,
     ) {
         let Some(role) = self.role(from) else { return };
-        let read = if whole {
-            head::read(head, role, start, texts)
-        } else {
-            head::read_part(head, role, start, texts)
-        };
+        let unfolded;
+        let mut read = Head::default();
+        if !whole {
+            read = head::read_part(head, role, start, texts);
+        } else if head::read_well_formed(head, role, start, texts, &mut read).is_none() {
+            unfolded = unfold(head, start);
+            read = head::read_unfolded(&unfolded, role, start, texts);
+        }
         let Some(message) = self.message_mut(from) else {
             self.direction_mut(from).lose();
             return;
@@ -416,7 +420,13 @@ impl HttpConversation {
             }
             ChunkStep::Broken(rule) => {
                 let rest = bytes.get(used..).unwrap_or_default();
-                self.fault(from, rule, offset, rest);
+                // Of a size that is too large, all digits are at fault.
+                let digits = match rule {
+                    FaultRule::ChunkTooLarge => used.min(chunks.digits() as usize),
+                    _ => 0,
+                };
+                let quote = bytes.get(used - digits..).unwrap_or_default();
+                self.fault(from, rule, offset.saturating_sub(digits as u64), quote);
                 self.break_off(from);
                 // The rest of this slice belongs to the same broken message.
                 self.extend(from, at, rest.len() as u64, 0);

@@ -34,6 +34,7 @@ mod plain;
 mod recognition;
 mod stream;
 mod text;
+mod unfold;
 
 #[cfg(test)]
 mod tests;

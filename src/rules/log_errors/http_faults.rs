@@ -1,7 +1,7 @@
 //! The wire events that a malformed HTTP/1 message is to its receiver.
 
 use crate::knowledge::WireEvent;
-use crate::protocol::http::{CodingFault, Exchange, Fault, FaultRule, FieldName};
+use crate::protocol::http::{CodingFault, Exchange, Fault, FaultRule, FieldName, Framing};
 
 /// The registered transfer codings (RFC 9112 §7).
 const CODINGS: [&[u8]; 7] = [
@@ -37,9 +37,12 @@ pub(super) fn coding(exchange: &Exchange) -> Option<WireEvent> {
     }
     Some(match fault {
         CodingFault::NotCoded => WireEvent::NotInContentEncoding,
-        CodingFault::Damaged(_) | CodingFault::Checksum => WireEvent::BadContentEncoding,
-        CodingFault::EndsEarly(_) => WireEvent::ContentEncodingCut,
-        CodingFault::Unchecked => return None,
+        CodingFault::Damaged(_) | CodingFault::Checksum | CodingFault::Length => {
+            WireEvent::BadContentEncoding
+        }
+        CodingFault::EndsEarly(_) | CodingFault::NotEnded => WireEvent::ContentEncodingCut,
+        // The data are whole, and clients differ in whether they miss what follows.
+        CodingFault::TrailerCut(_) | CodingFault::Unchecked => return None,
     })
 }
 
@@ -91,13 +94,23 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
     let begins = |is: fn(&u8) -> bool| fault.bytes.as_bytes().first().is_some_and(is);
     Some(match fault.rule {
         F::StartLine => not_http(fault, exchange),
-        F::Status => status(fault.bytes.as_bytes()),
-        F::Version if fault.bytes.as_bytes().starts_with(b"HTTP/2") => E::HttpVersion2,
-        F::Version => E::BadHttpVersion,
+        F::BeforeStartLine => E::BadStatusLine,
+        F::Status => status(fault),
+        // Many programs read no more than the major version.
+        F::Version | F::OtherVersion if fault.bytes.as_bytes().starts_with(b"HTTP/1.") => {
+            return None;
+        }
+        F::OtherVersion if fault.bytes.as_bytes().starts_with(b"HTTP/0.9") => return None,
+        F::Version | F::OtherVersion if fault.bytes.as_bytes().starts_with(b"HTTP/2") => {
+            E::HttpVersion2
+        }
+        F::Version | F::OtherVersion => E::BadHttpVersion,
         F::FieldName if has(b' ') => E::SpaceInHeaderName,
         F::SpaceBeforeColon => E::SpaceBeforeColon,
         F::NoColon => E::HeaderWithoutColon,
         F::Nul => E::NulInHeader,
+        // What a program makes of it shows in the length.
+        F::BareLf if !is_counted(exchange) => return None,
         F::BareLf => E::BareLf,
         F::ObsFold => E::ObsFold,
         F::HeadTooLong => E::HeaderTooLarge,
@@ -109,14 +122,20 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
         F::EncodingNotChunked => E::BadTransferEncoding,
         F::ChunkedNotLast if lists_codings(exchange) => E::ChunkedNotLast,
         F::ChunkedNotLast => E::RepeatedTransferEncoding,
-        F::ChunkSize if begins(|byte| byte.is_ascii_hexdigit()) => E::ChunkSizeTooLarge,
-        F::ChunkSize => E::BadChunkSize,
+        F::ChunkTooLarge => E::ChunkSizeTooLarge,
+        F::ChunkSize | F::BeforeChunkSize => E::BadChunkSize,
         F::ChunkExtension => E::ChunkExtensionTooLong,
         F::ChunkEnd if begins(|byte| *byte == b'\n') => E::ChunkBareLf,
         F::ChunkEnd => E::BadChunkEnd,
         F::ExcessBytes => excess(exchange.status()),
         _ => return None,
     })
+}
+
+/// Whether the response announces its length in bytes.
+fn is_counted(exchange: &Exchange) -> bool {
+    let response = exchange.response.as_ref();
+    response.is_some_and(|it| it.message.framing == Framing::Length)
 }
 
 /// The event of bytes that follow a complete response with this status.
@@ -142,10 +161,13 @@ fn not_http(fault: &Fault, exchange: &Exchange) -> WireEvent {
     }
 }
 
-/// The event of a status that is not three digits, by the line that it stands in.
-fn status(line: &[u8]) -> WireEvent {
-    let mut words = line.split(|byte| *byte == b' ');
-    let word = words.nth(1).unwrap_or_default().trim_ascii();
+/// The event of a status that is not three digits, by the word that stands in its place.
+fn status(fault: &Fault) -> WireEvent {
+    if fault.quoted != fault.offset {
+        return WireEvent::NoStatusCode;
+    }
+    let word = fault.bytes.as_bytes().split(|byte| *byte == b' ').next();
+    let word = word.unwrap_or_default().trim_ascii();
     match word.len() {
         0 => WireEvent::NoStatusCode,
         _ if !word.iter().all(u8::is_ascii_digit) => WireEvent::BadStatusCode,
@@ -208,16 +230,23 @@ pub(super) fn request(exchange: &Exchange, events: &mut Vec<WireEvent>) {
     use WireEvent as E;
     for fault in exchange.request_faults() {
         events.push(match fault.rule {
-            F::StartLine | F::Version | F::Target => E::RequestBadLine,
+            F::StartLine | F::Version | F::OtherVersion | F::Target => E::RequestBadLine,
             F::ContentLength => E::RequestBadLength,
             F::DifferingLengths => E::RequestDifferingLengths,
             F::LengthAndEncoding => E::RequestLengthAndChunked,
             F::EncodingNotChunked | F::ChunkedNotLast => E::RequestBadEncoding,
-            F::ChunkSize | F::ChunkExtension | F::ChunkEnd => E::RequestBadChunk,
+            F::ChunkSize
+            | F::ChunkTooLarge
+            | F::BeforeChunkSize
+            | F::ChunkExtension
+            | F::ChunkEnd => E::RequestBadChunk,
             F::HeadTooLong => E::RequestHeaderTooLarge,
-            F::ExcessBytes | F::RepeatedLength | F::EncodingInOldVersion | F::LengthForbidden => {
-                continue;
-            }
+            // Servers accept the last of these.
+            F::ExcessBytes
+            | F::RepeatedLength
+            | F::EncodingInOldVersion
+            | F::LengthForbidden
+            | F::BareLf => continue,
             _ => E::RequestBadHeader,
         });
     }

@@ -2,11 +2,13 @@
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
+use crate::protocol::http::FaultRule;
 use crate::rules::Severity;
+use crate::rules::classify::body_without_length;
 use crate::rules::response::malformed_response::{message_of, place, weight, worst};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
-use crate::rules::wording::{asked, not_yet, tell};
+use crate::rules::wording::{asked, named, not_yet, tell};
 
 rule! {
     /// # What happened
@@ -23,6 +25,7 @@ rule! {
     ///
     /// # Remedy
     ///
+    /// - *If the body was not announced:* Let the client send `Content-Length` with the body, or `Transfer-Encoding: chunked`.
     /// - Correct the program that writes the request: the finding quotes the faulty bytes. Encode targets and field values
     ///   with the library's own functions.
     /// - Let the first proxy refuse such requests: attackers send them as well.
@@ -139,31 +142,46 @@ fn check(connection: &Connection) -> Verdict {
         (true, Severity::Warning) => Severity::Note,
         (_, severity) => severity,
     };
-    let told = sentence!(
-        "The {} breaks the grammar of HTTP: {}.",
-        asked(Some(exchange)),
-        fault.rule.text()
-    );
+    let other_version = fault.rule == FaultRule::OtherVersion;
+    let told = match other_version {
+        true => sentence!(
+            "The {} has an HTTP version other than 1.0 and 1.1.",
+            asked(Some(exchange))
+        ),
+        false => sentence!(
+            "The {} breaks the grammar of HTTP: {}.",
+            asked(Some(exchange)),
+            fault.rule.text()
+        ),
+    };
+    let summary = match other_version {
+        true => "[Request has|Requests on # connections have] an unusual HTTP version",
+        false => "[Request breaks|Requests on # connections break] the grammar of HTTP",
+    };
+    let body = (fault.rule == FaultRule::StartLine)
+        .then(|| body_without_length(connection, exchange))
+        .flatten();
+    let unannounced = body.map(|before| {
+        sentence!(
+            "It is probably the body of {}, which announced none: it has neither `Content-Length` nor `Transfer-Encoding`.",
+            named(before)
+        )
+    });
     let answer = exchange
         .status()
         .map(|status| sentence!("The server responded with {}.", status.to_string()));
     let more =
         (count > 1).then(|| sentence!("{} requests on this connection are like this.", count));
-    tell(
-        &RULE,
-        severity,
-        Certainty::Certain,
-        "[Request breaks|Requests on # connections break] the grammar of HTTP",
-        told,
-    )
-    .adds(place(fault, message))
-    .adds(answer)
-    .adds(more)
-    .shows(
-        message
-            .map(|message| message.first)
-            .or(Some(connection.first)),
-        format!("client's message: {}", fault.rule.text()),
-    )
-    .about(connection)
+    tell(&RULE, severity, Certainty::Certain, summary, told)
+        .adds(place(fault, message))
+        .means(unannounced)
+        .adds(answer)
+        .adds(more)
+        .shows(
+            message
+                .map(|message| message.first)
+                .or(Some(connection.first)),
+            format!("client's message: {}", fault.rule.text()),
+        )
+        .about(connection)
 }

@@ -128,6 +128,19 @@ fn check(connection: &Connection) -> Verdict {
             quote(fault, message)
         ),
     };
+    // What the bytes of the body say to that.
+    let faults = match who {
+        Who::Client => exchange.request_faults(),
+        Who::Server => exchange.response_faults(),
+    };
+    let chunks = faults.iter().find(|it| it.rule.is_about_chunks());
+    let chunks = chunks.filter(|_| fault.rule == FaultRule::EncodingInOldVersion);
+    let chunks = chunks.map(|it| {
+        sentence!(
+            "Its body cannot be read as chunks: {}. A client that goes by the header fails.",
+            quote(it, message)
+        )
+    });
     let more =
         (count > 1).then(|| sentence!("{} messages on this connection are like this.", count));
     tell(
@@ -137,6 +150,7 @@ fn check(connection: &Connection) -> Verdict {
         "[Message has|Messages on # connections have] an unclear length",
         told,
     )
+    .adds(chunks)
     .adds(more)
     .shows(message.map(|message| message.first), fault.rule.text())
     .about(connection)

@@ -173,8 +173,17 @@ fn check(connection: &Connection) -> Verdict {
     };
     let more =
         (count > 1).then(|| sentence!("{} responses on this connection are like this.", count));
+    // Clients take the bytes that were announced, and close.
+    let last = exchange.closes().is_some();
+    let severity = match last {
+        true => severity.min(Severity::Warning),
+        false => severity,
+    };
     tell(&RULE, severity, Certainty::Certain, summary, told)
         .adds(more)
+        .adds(last.then_some(
+            "The connection was to close after it: no later response is read from the wrong place.",
+        ))
         .shows(message.map(|message| message.first), "response begins")
         .about(connection)
 }
@@ -195,6 +204,19 @@ mod tests {
         };
         assert!(!run(r"\r\n\r\n"));
         assert!(run("and more"));
+    }
+
+    #[test]
+    fn what_follows_the_last_response_of_a_connection_harms_no_other() {
+        let severity = |close: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- \"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n{close}\\r\\nok and more\"\n\
+                 FIN -->\n<-- FIN\nACK -->"
+            );
+            crate::rules::ladder_check::found_by(&super::RULE, &text).map(|it| it.severity)
+        };
+        assert_eq!(severity(""), Some(Severity::Error));
+        assert_eq!(severity("Connection: close\\r\\n"), Some(Severity::Warning));
     }
 
     /// A forged response comes first, and the real one has the same sequence numbers and more of them.

@@ -17,7 +17,8 @@ rule! {
     /// The bytes of a response break the grammar of HTTP/1. There is no status line, or a field line has no colon or has
     /// forbidden bytes. Or there is a lone CR or LF, a bad chunk, or a length that is not a number. The finding says which
     /// rule, at which byte, and quotes the bytes. Clients say "The server committed a protocol violation", `HPE_INVALID_…`
-    /// (Node.js), "malformed HTTP response" (Go), `BadStatusLine` (Python), `ERR_INVALID_HTTP_RESPONSE`, curl (1) or (8).
+    /// (Node.js), "malformed HTTP response" (Go), `BadStatusLine` (Python), `ERR_INVALID_HTTP_RESPONSE`, curl (1) or (8). What
+    /// browsers skip or accept, and show the response whole, is a warning.
     ///
     /// # Why it matters
     ///
@@ -133,7 +134,14 @@ pub(in crate::rules) const fn weight(rule: FaultRule, who: Who) -> Option<Severi
     Some(match rule {
         // Browsers send them, servers accept them.
         FaultRule::Target => Severity::Note,
-        FaultRule::SpaceBeforeColon if matches!(who, Who::Server) => Severity::Warning,
+        // Browsers skip or accept such lines, and show the response whole.
+        FaultRule::SpaceBeforeColon | FaultRule::NoColon | FaultRule::FieldName
+            if matches!(who, Who::Server) =>
+        {
+            Severity::Warning
+        }
+        // Servers read a higher minor version as their own (RFC 9110 §2.5).
+        FaultRule::OtherVersion => Severity::Note,
         _ if rule.is_tolerated() => Severity::Warning,
         _ => Severity::Error,
     })
@@ -157,6 +165,7 @@ pub(in crate::rules) fn worst(
         }
         let faults = match who {
             Who::Client => exchange.request_faults(),
+            Who::Server if is_text_of_another(connection, exchange) => &[],
             Who::Server => exchange.response_faults(),
         };
         let headless = faults.iter().any(|it| it.rule == FaultRule::StartLine);
@@ -182,6 +191,13 @@ pub(in crate::rules) fn worst(
         messages += u64::from(counted);
     }
     found.map(|(severity, exchange, fault)| (severity, exchange, fault, messages))
+}
+
+/// Whether what looks like a status line comes from a server that nobody asked anything: it is text of another protocol.
+fn is_text_of_another(connection: &Connection, exchange: &Exchange) -> bool {
+    connection.opening == Opening::Handshake
+        && connection.sent.iter().all(|sent| sent.missing == 0)
+        && exchange.request.is_none()
 }
 
 /// Position, where one byte is at fault, and bytes: "no start line (byte 40 of the message): …", as words.
@@ -220,12 +236,19 @@ pub(in crate::rules) fn place(fault: &Fault, message: Option<&Message>) -> Optio
     if fault.rule == FaultRule::ContentLength {
         return Some(sentence!("It is {}.", bytes));
     }
+    if fault.rule == FaultRule::BeforeStartLine {
+        return Some(sentence!("They are {}.", bytes));
+    }
     let start = message.map_or(0, |message| message.start);
-    Some(sentence!(
-        "At byte {} of the message stands {}.",
-        fault.offset.saturating_sub(start),
-        bytes
-    ))
+    let at = fault.offset.saturating_sub(start);
+    Some(match fault.quoted == fault.offset {
+        true => sentence!("At byte {} of the message stands {}.", at, bytes),
+        false => sentence!(
+            "It is byte {} of the message, in the line that begins with {}.",
+            at,
+            bytes
+        ),
+    })
 }
 
 /// The message of one side.
@@ -270,11 +293,22 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let message = message_of(exchange, Who::Server);
-    let told = sentence!(
-        "The response to {} breaks the grammar of HTTP: {}.",
-        named(exchange),
-        fault.rule.text()
-    );
+    let other_version = fault.rule == FaultRule::OtherVersion;
+    let told = match other_version {
+        true => sentence!(
+            "The response to {} has an HTTP version other than 1.0 and 1.1.",
+            named(exchange)
+        ),
+        false => sentence!(
+            "The response to {} breaks the grammar of HTTP: {}.",
+            named(exchange),
+            fault.rule.text()
+        ),
+    };
+    let summary = match other_version {
+        true => "[Response has|Responses on # connections have] an unusual HTTP version",
+        false => "[Response breaks|Responses on # connections break] the grammar of HTTP",
+    };
     let split = (fault.rule == FaultRule::SecondStartLine).then_some(
         "A second response begins inside the header of the first: response splitting (CWE-113).",
     );
@@ -289,28 +323,22 @@ fn check(connection: &Connection) -> Verdict {
         });
     let more =
         (count > 1).then(|| sentence!("{} responses on this connection are like this.", count));
-    tell(
-        &RULE,
-        severity,
-        Certainty::Certain,
-        "[Response breaks|Responses on # connections break] the grammar of HTTP",
-        told,
-    )
-    .means(foreign)
-    .adds(place(fault, message))
-    .adds(split)
-    .adds(left_open(connection, message))
-    .adds(more)
-    .shows(
-        // Of an interim response only the end is recorded; for one that was cut off, the request takes its place.
-        message
-            .map(|message| message.first)
-            .or_else(|| Some(exchange.rare.as_ref()?.interim.first()?.at))
-            .or_else(|| Some(exchange.request.as_ref()?.message.last))
-            .or(Some(connection.last)),
-        format!("{}'s message: {}", side(Who::Server), fault.rule.text()),
-    )
-    .about(connection)
+    tell(&RULE, severity, Certainty::Certain, summary, told)
+        .means(foreign)
+        .adds(place(fault, message))
+        .adds(split)
+        .adds(left_open(connection, message))
+        .adds(more)
+        .shows(
+            // Of an interim response only the end is recorded; for one that was cut off, the request takes its place.
+            message
+                .map(|message| message.first)
+                .or_else(|| Some(exchange.rare.as_ref()?.interim.first()?.at))
+                .or_else(|| Some(exchange.request.as_ref()?.message.last))
+                .or(Some(connection.last)),
+            format!("{}'s message: {}", side(Who::Server), fault.rule.text()),
+        )
+        .about(connection)
 }
 
 #[cfg(test)]
@@ -331,14 +359,28 @@ mod tests {
             finding(r"HTTP/1.1 200 OK\r\nBad\x00Name: 1\r\nContent-Length: 0\r\n\r\n")
                 .expect("found");
         assert_eq!(severity, Severity::Error);
-        assert!(told.contains("byte 1") || told.contains("byte 2"), "{told}");
-        assert!(told.contains(r"Bad"), "{told}");
+        assert!(
+            told.contains(r#"It is byte 20 of the message, in the line that begins with "Bad"#),
+            "{told}"
+        );
     }
 
     #[test]
     fn what_many_accept_is_a_warning() {
-        let (severity, _) = finding(r"HTTP/1.1 200 OK\nContent-Length: 0\n\n").expect("found");
-        assert_eq!(severity, Severity::Warning);
+        for response in [
+            r"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+            r"HTTP/1.1\t 200 OK\r\nContent-Length: 0\r\n\r\n",
+            r" HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            r"HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 0\r\n\r\n",
+            r"HTTP/1.1 200 OK\r\nA b: c\r\nContent-Length: 0\r\n\r\n",
+        ] {
+            let (severity, _) = finding(response).expect("found");
+            assert_eq!(severity, Severity::Warning, "{response}");
+        }
+        let (severity, told) =
+            finding(r"HTTP/1.2 200 OK\r\nContent-Length: 0\r\n\r\n").expect("found");
+        assert_eq!(severity, Severity::Note);
+        assert!(!told.contains("grammar"), "{told}");
     }
 
     #[test]
@@ -361,6 +403,20 @@ ACK -->"#,
         let told = told.expect("found");
         assert!(told.contains("not a number. It is \"12a\"."), "{told}");
         assert!(!told.contains("byte 0"), "{told}");
+    }
+
+    #[test]
+    fn another_protocol_may_have_such_a_line() {
+        let text = r#"SYN -->
+<-- SYN
+ACK -->
+<-- "220 f\r\n"
+"EHLO\r\nSTARTTLS\r\n" -->
+<-- "220 ready\r\n"
+ACK -->
+<-- "HTTP/1.1 101\nUpgrade: h2c\n\n"
+ACK -->"#;
+        assert!(ladder_check::found_by(&super::RULE, text).is_none());
     }
 
     #[test]

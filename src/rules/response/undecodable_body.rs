@@ -13,7 +13,8 @@ rule! {
     /// # What happened
     ///
     /// The response says `Content-Encoding: gzip` or `deflate`, and hangup tried to decode its body, in HTTP/1 or HTTP/2. It does not begin as
-    /// that coding does, its data are damaged, their checksum is wrong, or they end early although the body is complete. Only
+    /// that coding does, its data are damaged, or they end early although the body is complete. Or they can be decoded, and
+    /// their checksum or the mark of their end is wrong or missing: a warning, because browsers do not look at these. Only
     /// bytes that were captured without a gap are judged. Clients say "gzip: invalid header" (Go), "incorrect header check"
     /// (Node.js, Python, curl), `ContentDecodingError` (requests), `ERR_CONTENT_DECODING_FAILED` (Chrome) or `ZipException:
     /// Not in GZIP format` (Java).
@@ -98,10 +99,22 @@ fn told(exchange: &Exchange, coding: ContentCoding, fault: CodingFault) -> Sente
             coding
         ),
         CodingFault::Checksum => sentence!(
-            "The response to {} has `Content-Encoding: {}`, but its data do not match the checksum or the length \
-             after them.",
+            "The response to {} has `Content-Encoding: {}`. Its data can be decoded, and do not match the checksum after \
+             them.",
             asked,
             coding
+        ),
+        CodingFault::Length => sentence!(
+            "The response to {} has `Content-Encoding: {}`. Its data can be decoded, and do not match the length after them.",
+            asked,
+            coding
+        ),
+        CodingFault::TrailerCut(missing) => sentence!(
+            "The response to {} has `Content-Encoding: {}`. Its data can be decoded, but of the checksum and length after \
+             them {} are missing. Browsers do not look at these; some other clients report an error.",
+            asked,
+            coding,
+            Value::exact_bytes(missing.into())
         ),
         CodingFault::EndsEarly(bytes) => sentence!(
             "The response to {} has `Content-Encoding: {}`. Its body is complete with {}, but the coded data do not \
@@ -109,6 +122,12 @@ fn told(exchange: &Exchange, coding: ContentCoding, fault: CodingFault) -> Sente
             asked,
             coding,
             Value::exact_bytes(bytes)
+        ),
+        CodingFault::NotEnded => sentence!(
+            "The response to {} has `Content-Encoding: {}`. Its body is complete and can be decoded, but the mark that ends the \
+             coded data is missing: they were flushed and not finished.",
+            asked,
+            coding
         ),
         CodingFault::Damaged(bytes) => sentence!(
             "The response to {} has `Content-Encoding: {}`, but its data are damaged. They cannot be decoded beyond \
@@ -144,15 +163,29 @@ fn check(connection: &Connection) -> Verdict {
     let more =
         (count > 1).then(|| sentence!("{} responses on this connection are like this.", count));
     // The data are whole, and browsers do not compare the sum.
-    let severity = match fault {
-        CodingFault::Checksum => Severity::Warning,
-        _ => Severity::Error,
+    let (severity, summary) = match fault {
+        CodingFault::Checksum | CodingFault::Length => (
+            Severity::Warning,
+            "[Response body does|Response bodies on # connections do] not match the checksum",
+        ),
+        CodingFault::NotEnded => (
+            Severity::Warning,
+            "[Response body's coding is|Codings of response bodies on # connections are] not ended",
+        ),
+        CodingFault::TrailerCut(_) => (
+            Severity::Warning,
+            "[Response body lacks|Response bodies on # connections lack] the checksum",
+        ),
+        _ => (
+            Severity::Error,
+            "[Response body|Response bodies on # connections] cannot be decoded",
+        ),
     };
     tell(
         &RULE,
         severity,
         Certainty::Certain,
-        "[Response body|Response bodies on # connections] cannot be decoded",
+        summary,
         told(exchange, coding, fault),
     )
     .adds(more)

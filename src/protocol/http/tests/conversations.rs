@@ -427,6 +427,27 @@ fn malformed_messages_are_told() {
         .a(GET)
         .b("HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(rules(&status), [FaultRule::Status]);
+    for stray in [" ", "\0", " \r\n", " \n", "abcd"] {
+        let head = format!("{stray}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+        for (head, body) in [
+            (head.as_str(), "hi"),
+            (&head[..stray.len() + 20], &head[stray.len() + 20..]),
+        ] {
+            let rest = if body == "hi" { "" } else { "hi" };
+            let strays = script().a(GET).b(head).b(body).b(rest);
+            assert_eq!(rules(&strays), [FaultRule::BeforeStartLine], "{stray:?}");
+            check(&strays, &["GET / 200 complete"]);
+        }
+    }
+    let junk = script().a(GET).b("foobar\r\nHTTP/1.1 200 OK\r\n\r\n");
+    assert_eq!(rules(&junk), [FaultRule::StartLine]);
+    let large = script()
+        .a(GET)
+        .b("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n10000000000000000\r\n");
+    assert_eq!(rules(&large), [FaultRule::ChunkTooLarge]);
+    let exchange = large.only();
+    let fault = &exchange.response_faults()[0];
+    assert_eq!((fault.offset, fault.bytes.as_bytes().len()), (53, 19));
     let chunk = script()
         .a(GET)
         .b("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
