@@ -15,7 +15,9 @@ use crate::analysis::connection::{
 };
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::{Exchange, Framing, Message, MessageProgress, Protocol};
+use crate::protocol::http::{
+    Exchange, FaultRule, Framing, Message, MessageProgress, Method, Protocol,
+};
 
 /// The classes of disorderly endings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +163,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
             && close.received == server.bytes.saturating_add(1)
             && matches!(teardown.phase, Phase::ResponseHead | Phase::ResponseBody)
     });
+    let server_too = connection.fin[Who::Server as usize].filter(|_| teardown.server_too);
     // The other way round it may have been the client's FIN, and the server closed since the client had.
     let [client, _] = connection.sent;
     let answers_fin = who == Who::Server
@@ -172,6 +175,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     if answers_fin {
         return None;
     }
+    let told = told.or(server_too.filter(|_| who == Who::Client));
     let (reading, exchange) = match (who, &told) {
         (Who::Client, None) if lost_fin.is_some() => by_server(connection, &close),
         (Who::Client, Some(told)) => by_server(connection, told),
@@ -214,11 +218,12 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         close,
         // A client that leaves may have said something that has no answer.
         certainty: if missing
+            || server_too.is_some_and(|fin| fin.knew_fin)
             || connection.is_presumed() && who == Who::Client
             || exchange.is_some_and(|it| may_have_more(connection, it, &close))
         {
             Certainty::Possible
-        } else if hidden || connection.is_presumed() {
+        } else if hidden || connection.is_presumed() || server_too.is_some() {
             teardown.certainty.max(Certainty::Likely)
         } else {
             teardown.certainty
@@ -265,6 +270,34 @@ pub(super) fn announced<'a>(
 /// The request, if there is one.
 pub(super) fn request(exchange: &Exchange) -> Option<&Message> {
     exchange.request.as_ref().map(|request| &request.message)
+}
+
+/// The request right before what is no request, if it was to have a body and announced none.
+pub(super) fn body_without_length<'a>(
+    connection: &'a Connection,
+    exchange: &Exchange,
+) -> Option<&'a Exchange> {
+    let stray = self::request(exchange)?;
+    let all = connection.exchanges.iter();
+    let before = all
+        .take_while(|other| !std::ptr::eq(*other, exchange))
+        .last()?;
+    let request = before.request.as_ref()?;
+    let wants = matches!(request.method, Method::Post | Method::Put | Method::Patch);
+    let follows = request.message.framing == Framing::NoBody
+        && request.message.is_complete()
+        && request.message.end() == stray.start;
+    (wants && follows).then_some(before)
+}
+
+/// The first request whose body was not announced, and was taken for another request.
+pub(super) fn unannounced_body(connection: &Connection) -> Option<&Exchange> {
+    let mut all = connection.exchanges.iter();
+    all.find_map(|exchange| {
+        let mut faults = exchange.request_faults().iter();
+        let headless = faults.any(|it| it.rule == FaultRule::StartLine);
+        headless.then(|| body_without_length(connection, exchange))?
+    })
 }
 
 /// Whether the outcome was not captured or the grammar is broken; the latter has a rule of its own.

@@ -218,7 +218,10 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
         if unasked || is_no_request(exchange) || is_not_followed(connection, exchange) || unseen {
             return None;
         }
-        if exchange.coding_fault().is_some() {
+        if exchange
+            .coding_fault()
+            .is_some_and(|(_, fault)| fault.hides_data())
+        {
             return Some(FailedReason::Malformed);
         }
         match exchange.outcome(ending)? {
@@ -233,6 +236,14 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
             Outcome::ClientLeft if exchange.stream.is_none() && is_open_ended(exchange) => {
                 goes_on(connection).then_some(FailedReason::ClientLeft)
             }
+            Outcome::CutShort
+                if connection.teardown.server_too
+                    && (exchange.is_endless() || exchange.request.is_none()) =>
+            {
+                None
+            }
+            // Where it would have ended is not known.
+            Outcome::ClientLeft if is_broken(response(exchange)) => Some(FailedReason::Malformed),
             Outcome::ClientLeft => Some(FailedReason::ClientLeft),
             outcome => Some(cut(connection, exchange, outcome)),
         }

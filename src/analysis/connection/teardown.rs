@@ -103,6 +103,10 @@ pub struct Teardown {
     /// The other side closed without knowing of it: so much later that the two did not cross, or before a RST that only
     /// answers its FIN.
     pub unheard: bool,
+    /// The client's FIN came first, right after the last bytes of a response that was not complete, and the server had sent
+    /// nothing more when it closed as well, at once. Either the response was all that the server had, and the client closes its
+    /// direction early; or the server stopped because the client had closed.
+    pub server_too: bool,
 }
 
 impl Teardown {
@@ -112,7 +116,9 @@ impl Teardown {
     pub const fn ending(&self) -> ConnectionEnd {
         match (self.by, self.how) {
             (_, How::Open | How::Silence) | (By::Nobody, _) => ConnectionEnd::Open,
-            (By::Client, _) if self.close_notify_seen.is_some() => ConnectionEnd::ServerFin,
+            (By::Client, _) if self.close_notify_seen.is_some() || self.server_too => {
+                ConnectionEnd::ServerFin
+            }
             (By::Client, _) => ConnectionEnd::ByClient,
             (_, How::Reset(_)) => ConnectionEnd::ServerReset,
             (_, How::Fin) => ConnectionEnd::ServerFin,
@@ -154,6 +160,7 @@ mod tests {
             orderly: false,
             close_notify_seen: None,
             unheard: false,
+            server_too: false,
         };
         assert_eq!(
             verdict.to_string(),

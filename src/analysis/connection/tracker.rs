@@ -441,11 +441,19 @@ impl ConnectionTracker {
         };
         let fin = ends.map(|end| close(end, self.pair.peer(end).fin()));
         let reset = ends.map(|end| close(end, self.pair.peer(end).reset()));
+        let backwards = super::verdict::asks_backwards(&self, verdict.client);
+        let protocol = match backwards {
+            true => Protocol::Opaque,
+            false => protocol,
+        };
         let mut layer_facts = self
             .parsed
             .stack
             .take()
             .map_or_else(LayerFacts::default, |stack| stack.into_layer_facts());
+        if backwards {
+            layer_facts.exchanges.clear();
+        }
         if verdict.client == FlowEnd::B {
             // Puts the halves in the order client, server.
             if let Some(h2) = &mut layer_facts.h2 {

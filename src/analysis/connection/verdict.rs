@@ -15,7 +15,9 @@ use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 use crate::protocol::http::{Phase, Protocol, Reach};
-use crate::protocol::tcp::{CloseEvent, Peer, ResetKind, ResetSigns, Standing, State};
+use crate::protocol::tcp::{
+    CloseEvent, OddSegments, Oddity, Peer, ResetKind, ResetSigns, Standing, State,
+};
 
 /// Unanswered retransmissions or probes that make a silence, and not just the end of the capture.
 const SILENCE_AFTER: u16 = 3;
@@ -26,6 +28,10 @@ const QUEUED: Duration = Duration::from_millis(200);
 /// The longest that two segments that cross are taken to be apart where the round trip is not known: the first timeout of
 /// a retransmission (RFC 6298 §2.1).
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(1);
+/// Bytes that a server can send before the first acknowledgement: ten segments of Ethernet (RFC 6928 §2).
+const FIRST_WINDOW: u64 = 14_600;
+/// What a program does within this time after something, it does at once.
+const AT_ONCE: Duration = Duration::from_millis(10);
 /// A SYN sent this long before the end of the capture should have been answered (RFC 6298 §2.1: the first
 /// retransmission comes after one second).
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
@@ -84,7 +90,15 @@ fn roles(live: &ConnectionTracker) -> (FlowEnd, Roles) {
             return (end.other(), Roles::Handshake);
         }
     }
-    let by_syn = match [FlowEnd::A, FlowEnd::B].map(|end| live.pair.peer(end).syn()) {
+    // The bits of a SYN with a FIN may be damaged: without an answer it does not show who called.
+    let opens = |end: FlowEnd| {
+        let peer = live.pair.peer(end);
+        let odd = |it: &OddSegments| it.kind == Oddity::SynFin;
+        let spoke = live.pair.peer(end.other()).counts().packets > 0;
+        peer.syn()
+            .filter(|_| !(spoke && peer.oddities().iter().any(odd)))
+    };
+    let by_syn = match [FlowEnd::A, FlowEnd::B].map(opens) {
         [Some(a), Some(b)] => Some(if a <= b { FlowEnd::A } else { FlowEnd::B }),
         [Some(_), None] => Some(FlowEnd::A),
         [None, Some(_)] => Some(FlowEnd::B),
@@ -388,7 +402,10 @@ fn closed(
         (Closer::End | Closer::Unheard, Who::Server) => By::Server,
     };
     let how = close.event.kind.map_or(How::Fin, How::Reset);
-    let phase = phase(live, opening, close);
+    let phase = match asks_backwards(live, client) {
+        true => Phase::Opaque,
+        false => phase(live, opening, close),
+    };
     Teardown {
         by,
         how,
@@ -399,7 +416,40 @@ fn closed(
         orderly: is_orderly(live, by, how, phase, ended),
         close_notify_seen: close_notify_seen(live, by, client.other(), close),
         unheard: close.by == Closer::Unheard,
+        server_too: by == By::Client
+            && matches!(phase, Phase::ResponseHead | Phase::ResponseBody)
+            && closes_as_well(live, client, close),
     }
+}
+
+/// Whether the requests of HTTP come from the side that was called: then the two sides are not client and server of HTTP,
+/// and which of them serves what is not known.
+pub(super) fn asks_backwards(live: &ConnectionTracker, client: FlowEnd) -> bool {
+    let stack = live.parsed.stack.as_ref();
+    let requester = stack.filter(|it| it.protocol() == Protocol::Http1);
+    let requester = requester.and_then(|it| it.requester());
+    live.pair.peer(client).syn().is_some()
+        && live.pair.peer(client.other()).answered_syn()
+        && requester.is_some_and(|(end, _)| end != client)
+}
+
+/// Whether the server closed right after the client's FIN, which came right after the server's last bytes: all that it ever
+/// sent had arrived by then.
+fn closes_as_well(live: &ConnectionTracker, client: FlowEnd, close: &FirstClose) -> bool {
+    let (own, server) = (live.pair.peer(client), live.pair.peer(client.other()));
+    let Some(fin) = server.fin().filter(|_| close.event.kind.is_none()) else {
+        return false;
+    };
+    let at = close.event.frame_ref.time;
+    // A server that has more to send fills the first window at least.
+    fin.sent == close.event.received
+        && fin.sent <= FIRST_WINDOW
+        && at.since(server.top_time().time) <= AT_ONCE
+        && fin.frame_ref.time.since(at) <= AT_ONCE
+        && own.reset().is_none()
+        && server.reset().is_none()
+        && own.counts().zero_windows == 0
+        && server.stream().missing() == 0
 }
 
 fn phase(live: &ConnectionTracker, opening: Opening, close: &FirstClose) -> Phase {
@@ -515,6 +565,7 @@ fn open(
         orderly: false,
         close_notify_seen: None,
         unheard: false,
+        server_too: false,
     }
 }
 

@@ -75,6 +75,7 @@ pub(crate) fn connection() -> Connection {
             orderly: true,
             close_notify_seen: None,
             unheard: false,
+            server_too: false,
         },
         outcome: ConnectionOutcome::Fine(FineReason::Complete),
         states: [Standing::In(State::Closed), Standing::In(State::TimeWait)],

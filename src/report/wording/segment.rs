@@ -10,7 +10,7 @@ use crate::base::escape::shortened;
 use crate::base::format::{bytes, count};
 use crate::protocol::annotations::RecordKind;
 use crate::protocol::h2::wire;
-use crate::protocol::http::{Asked, Exchange, Message};
+use crate::protocol::http::{Asked, Exchange, Framing, Message};
 use crate::protocol::tls::alert_name;
 
 /// Characters of a request's target that are shown.
@@ -72,6 +72,8 @@ pub fn request(exchange: &Exchange) -> String {
 pub(crate) fn how_far(message: &Message) -> String {
     let got = message.received();
     match (message.is_complete(), message.expected()) {
+        // That it was all shows only with the close.
+        (true, _) if message.framing == Framing::UntilClose => bytes(got),
         (true, _) => format!("all {}", bytes(got)),
         (false, Some(expected)) if expected > 0 => format!("{} of {}", bytes(got), bytes(expected)),
         (false, _) => format!("{} so far", bytes(got)),

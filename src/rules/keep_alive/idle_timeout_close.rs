@@ -9,7 +9,7 @@ use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::dialogue::{AppProtocol, DialogueFacts};
-use crate::protocol::http::{ErrorCode, Protocol};
+use crate::protocol::http::{ErrorCode, Framing, Protocol};
 use crate::protocol::tls::CloseNotify;
 use crate::rules::Severity;
 use crate::rules::classify::{request, response};
@@ -317,6 +317,11 @@ fn check(connection: &Connection) -> Verdict {
     let Some(idle) = idle(connection) else {
         return not_yet(connection);
     };
+    // The server's close was the end of its response.
+    let last = connection.exchanges.last().and_then(response);
+    if idle.who == Who::Server && last.is_some_and(|it| it.framing == Framing::UntilClose) {
+        return not_yet(connection);
+    }
     let who = side(idle.who);
     let (word, close) = match connection.teardown.how {
         _ if idle.goaway.is_some() => ("GOAWAY", None),

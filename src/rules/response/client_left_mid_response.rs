@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{CloseEvent, Connection, Who};
-use crate::base::certainty::Certainty;
+use crate::analysis::connection::{Connection, Who};
 use crate::base::format::whole_seconds;
-use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, response};
@@ -57,6 +55,20 @@ rule! {
     /// ```
     ///
     /// # Not this
+    ///
+    /// Both sides close at once after all that was ever sent, so that the end that the server announced may be wrong:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.030                     <--  200 data 84 [length=88]
+    ///  0.031  FIN                -->
+    ///  0.032                     <--  FIN
+    ///  0.033  ACK                -->
+    ///  => findings response-cut-short
+    /// ```
     ///
     /// The client had received everything:
     ///
@@ -215,50 +227,21 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         _ if cancelled => Severity::Note,
         _ => Severity::Warning,
     };
-    let fin = nothing_more(connection, message, close).filter(|_| !shut && word == "FIN");
-    let short = fin.map(|fin| {
-        let later = fin.frame_ref.time.since(close.time);
-        match fin.knew_fin {
-            false => sentence!(
-                "The server sent nothing more either, and closed {} later, before it knew of the client's close: the length \
-                 that it announced is wrong.",
-                later
-            ),
-            true => sentence!(
-                "The server sent nothing more either, and closed {} later: the length that it announced may be wrong.",
-                later
-            ),
-        }
-    });
-    let (certainty, summary) = match fin {
-        Some(fin) if !fin.knew_fin => (
-            ending.certainty.max(Certainty::Likely),
-            "[Response was|# responses were] shorter than announced",
-        ),
-        _ => (
-            ending.certainty,
-            "Client closed [the connection|# connections] mid-response",
-        ),
-    };
-    tell(&RULE, severity, certainty, summary, told)
-        .adds(stalled)
-        .adds(cancelled.then_some(
-            "A browser does this when the user leaves the page, cancels a download or jumps in a film.",
-        ))
-        .adds(unread)
-        .adds(short)
-        .shows(Some(message.first), "response begins")
-        .shows(Some(close), format!("{word} from the client"))
-        .about(connection)
-}
-
-/// The close of a server that sent no byte after the client had closed, as one does that has sent all it had.
-fn nothing_more(connection: &Connection, message: &Message, close: FrameRef) -> Option<CloseEvent> {
-    let server = Who::Server as usize;
-    let fin = connection.fin[server].filter(|fin| fin.frame_ref > close)?;
-    let all = connection.last_data[server] < close && connection.reset[server].is_none();
-    let announced = message.framing == Framing::Length && connection.sent[server].missing == 0;
-    (all && announced).then_some(fin)
+    tell(
+        &RULE,
+        severity,
+        ending.certainty,
+        "Client closed [the connection|# connections] mid-response",
+        told,
+    )
+    .adds(stalled)
+    .adds(cancelled.then_some(
+        "A browser does this when the user leaves the page, cancels a download or jumps in a film.",
+    ))
+    .adds(unread)
+    .shows(Some(message.first), "response begins")
+    .shows(Some(close), format!("{word} from the client"))
+    .about(connection)
 }
 
 #[cfg(test)]
@@ -341,7 +324,7 @@ mod tests {
     fn the_response_to_an_unseen_request_may_be_one_to_a_head() {
         let found = |body: &str| {
             let text = format!(
-                "<-- 200 {body} [length=3000]\nACK -->\nFIN -->\n<-- ACK\n<-- FIN\nACK -->"
+                "<-- 200 {body} [length=3000]\nACK -->\n+1s FIN -->\n<-- ACK\n<-- FIN\nACK -->"
             );
             crate::rules::ladder_check::found_by(&super::RULE, &text).is_some()
         };

@@ -24,7 +24,9 @@ rule! {
     /// Only a part arrived, and the client must not take it for the whole (RFC 9112 §8). A FIN looks clean, but a server that
     /// fails during a response has no other way to say so. An exception while writing or a worker killed by a timeout ends
     /// like this. So does a proxy whose upstream was cut or whose temporary file is full. Another cause is a `Content-Length` that was
-    /// counted before a filter changed the body.
+    /// counted before a filter changed the body. The client's FIN may come at once
+    /// after the last bytes, and the server's at once after that. Then the packets do not show which side ended the response:
+    /// a warning, and only possible.
     ///
     /// # Remedy
     ///
@@ -271,20 +273,56 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             close.time.since(message.first.time)
         ),
     };
+    let too = connection.teardown.server_too;
+    // What is wrong with the message has a rule of its own, and is why no end was found.
+    if too
+        && exchange
+            .response_faults()
+            .iter()
+            .any(|it| !it.rule.is_tolerated())
+    {
+        return Verdict::Clear;
+    }
     let shown = match unseen {
         true => "ACK from the client, one number more than was captured".to_owned(),
         false => format!("{word} from the server"),
     };
+    let (severity, summary) = match too {
+        // Such a response has no end.
+        true if exchange.is_endless() => return Verdict::Clear,
+        // The request may have been a HEAD.
+        true if exchange.request.is_none() => return Verdict::Clear,
+        true => (
+            Severity::Warning,
+            "[A response was|# responses were] incomplete when both sides closed",
+        ),
+        false => (
+            Severity::Error,
+            "Server closed [the connection|# connections] mid-response",
+        ),
+    };
+    let first = too.then(|| {
+        sentence!(
+            "The client had received all that was sent, and closed its direction {} before the server.",
+            close.time.since(connection.teardown.at)
+        )
+    });
+    let why = too.then_some(
+        "The server had more to send and stopped because of the client's close, or the end that it announced is wrong. Its \
+         log shows which.",
+    );
     tell(
         &RULE,
-        Severity::Error,
+        severity,
         ending.certainty,
-        "Server closed [the connection|# connections] mid-response",
+        summary,
         Statement::from(began)
             .and(how_far(exchange, message))
             .and(when)
             .means(repetition_after(exchange, CAUSE_REMAINS)),
     )
+    .adds(first)
+    .means(why)
     .shows(Some(message.first), "response begins")
     .shows(Some(message.last), "last bytes of the response")
     .shows(Some(close), shown)
@@ -437,6 +475,50 @@ mod tests {
         // A short stall, and a pause before the close.
         assert!(run(1, "<-- FIN", "").is_none());
         assert!(run(3, "<-- FIN", "+5s ").is_none());
+    }
+
+    #[test]
+    fn when_both_sides_close_at_once_neither_is_blamed() {
+        let run = |response: &str, wait: &str, close: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- {response}\n{wait}FIN -->\n{close}\nACK -->"
+            );
+            ladder_check::run(&text.parse().expect("a ladder"))
+        };
+        let chunks = r#""HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n""#;
+        let head = r#""HTTP/1.1 200 OK\r\nServer: x\r\n""#;
+        for response in ["200 data 84 [length=88]", chunks, head] {
+            let proof = run(response, "", "<-- FIN");
+            assert_eq!(proof.rules(), [super::RULE.name], "{response}");
+            let found = &proof.findings[0];
+            assert_eq!(found.severity, super::Severity::Warning);
+            assert_eq!(found.certainty, crate::base::certainty::Certainty::Possible);
+            assert!(
+                found.message.contains("received all that was sent"),
+                "{}",
+                found.message
+            );
+        }
+        // The server did not know of the client's close.
+        let proof = run("200 data 84 [length=88]", "", "<-- FIN [ack=33]");
+        assert!(
+            !proof.rules().contains(&"client-left-mid-response"),
+            "{:?}",
+            proof.rules()
+        );
+        // It had more to send; the client waited; the server noticed late.
+        for (wait, close) in [
+            ("", "<-- data 2\nRST [noack] -->"),
+            ("+3s ", "<-- FIN"),
+            ("", "+3s <-- FIN"),
+        ] {
+            let proof = run("200 data 84 [length=88]", wait, close);
+            assert!(
+                proof.rules().contains(&"client-left-mid-response"),
+                "{wait}{close}: {:?}",
+                proof.rules()
+            );
+        }
     }
 
     #[test]
