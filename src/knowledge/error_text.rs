@@ -215,6 +215,10 @@ pub enum KnownProgram<'a> {
     Unknown,
     /// It speaks this protocol, a word of `service.rs`, in which programs do not name themselves.
     Speaks(&'static str),
+    /// A header names a product that the tables do not have. Those that name themselves are not it.
+    Other,
+    /// It is none of the products of the tables: what it logs is not known.
+    Stranger,
 }
 
 impl<'a> From<Option<&'a NamedProduct>> for KnownProgram<'a> {
@@ -277,6 +281,11 @@ pub(crate) fn texts_of<'a>(
             suspects(events, side, |it| speaks_http(it) && !it.named, soap, None)
         }
         KnownProgram::Unknown => suspects(events, side, speaks_http, SoapSuspects::AsCommon, None),
+        KnownProgram::Other => {
+            let soap = SoapSuspects::Last;
+            suspects(events, side, |it| speaks_http(it) && !it.named, soap, None)
+        }
+        KnownProgram::Stranger => Vec::new(),
         KnownProgram::Speaks(protocol) => {
             let soap = SoapSuspects::AsCommon;
             suspects(events, side, |it| it.speaks(protocol), soap, None)
@@ -471,8 +480,10 @@ fn facts_of_one(
         if let Some(known) = texts.of(side, event) {
             let fit = |it: &&&'static ErrorText| covers(it.versions, version);
             let fitting: Vec<_> = known.iter().filter(fit).copied().collect();
+            // A text outlives the versions in which it was read, and no version has one of its successors.
+            let older = |it: &&&'static ErrorText| !begins_after(it.versions, version);
             return if fitting.is_empty() {
-                known.to_vec()
+                known.iter().filter(older).copied().collect()
             } else {
                 fitting
             };
@@ -499,8 +510,8 @@ fn prediction(fact: &ErrorText, identified: bool) -> Prediction {
     }
 }
 
-/// Whether a version range (`8.x`, `5+`, `2.0-4.8`, `7.x-8.x`) admits `version`. A list of versions in which a text was
-/// seen excludes nothing: the text probably predates them and survives them.
+/// Whether a version range (`8.x`, `5+`, `7.83+`, `2.0-4.8`, `7.x-8.x`) admits `version`. A list of versions in which a text
+/// was seen excludes nothing: the text probably predates them and survives them.
 fn covers(versions: &str, version: Option<&str>) -> bool {
     let Some(major) = version.and_then(leading_number) else {
         return true;
@@ -508,17 +519,41 @@ fn covers(versions: &str, version: Option<&str>) -> bool {
     if versions.contains(' ') {
         return true;
     }
-    if let Some(from) = versions.strip_suffix('+') {
-        return leading_number(from).is_none_or(|from| major >= from);
+    if begins_after(versions, version) {
+        return false;
     }
-    if let Some((from, to)) = versions.split_once('-') {
-        let (from, to) = (leading_number(from), leading_number(to));
-        return from.is_none_or(|from| major >= from) && to.is_none_or(|to| major <= to);
+    if versions.ends_with('+') {
+        return true;
+    }
+    if let Some((_, to)) = versions.split_once('-') {
+        return leading_number(to).is_none_or(|to| major <= to);
     }
     match versions.strip_suffix(".x") {
         Some(only) => leading_number(only).is_none_or(|only| only == major),
         None => true,
     }
+}
+
+/// Whether a range begins after `version`, as far as both have numbers: `7.83+` begins after 7.64.1, and not after 7 or 8.
+fn begins_after(versions: &str, version: Option<&str>) -> bool {
+    let from = match (versions.strip_suffix('+'), versions.split_once('-')) {
+        _ if versions.contains(' ') => return false,
+        (Some(from), _) | (None, Some((from, _))) => from,
+        (None, None) => match versions.strip_suffix(".x") {
+            Some(only) => only,
+            None => return false,
+        },
+    };
+    let numbers = |text: &str| -> Vec<u32> {
+        text.split('.')
+            .map_while(|part| leading_number(part).filter(|_| part.len() < 10))
+            .collect()
+    };
+    let (from, own) = (numbers(from), numbers(version.unwrap_or_default()));
+    from.iter()
+        .zip(&own)
+        .find(|(from, own)| from != own)
+        .is_some_and(|(from, own)| from > own)
 }
 
 fn leading_number(text: &str) -> Option<u32> {
@@ -550,6 +585,36 @@ mod tests {
         for fact in FACTS.iter() {
             assert!(!fact.source.is_empty(), "{fact:?}");
         }
+    }
+
+    #[test]
+    fn a_version_has_no_texts_of_later_ones() {
+        for (versions, version, covered) in [
+            ("7.83+", "7.64.1", false),
+            ("7.83+", "7.83.0", true),
+            ("7.83+", "8.0.1", true),
+            ("7.83+", "7", true),
+            ("3.0+", "3.1.23", true),
+            ("3.0+", "2.9", false),
+            ("2.0-4.8", "4.8.1", true),
+            ("2.0-4.8", "5.0", false),
+            ("2.0-4.8", "1.1", false),
+            ("8.x", "8.9", true),
+            ("8.x", "7.9", false),
+            ("curl 7.88.1 (OpenSSL 3)", "7.1", true),
+            ("all", "1", true),
+        ] {
+            assert_eq!(
+                covers(versions, Some(version)),
+                covered,
+                "{versions} {version}"
+            );
+        }
+        let told = |agent: &str| {
+            let named = identify(Some(agent), None, None, LogSide::Client);
+            texts(WireEvent::NulInHeader, LogSide::Client, named.as_ref()).len()
+        };
+        assert_eq!((told("curl/7.64.1"), told("curl/7.88.1")), (0, 1));
     }
 
     /// What stands between two quotation marks and is no word of the program: a number, or a header line with one.

@@ -198,6 +198,59 @@ const USER_AGENTS: &[(&str, TokenPosition, &str)] = &[
     ("safari", Anywhere, "safari"),
 ];
 
+/// Product tokens of programs that are known by name, and whose texts are not: browsers, readers of the web and parts of
+/// systems. They are none of the libraries of the tables.
+const STRANGERS: &[&str] = &[
+    "msie",
+    "trident",
+    "opera",
+    "presto",
+    "konqueror",
+    "lynx",
+    "links",
+    "w3m",
+    "jakarta commons-httpclient",
+    "libwww-perl",
+    "lwp",
+    "microsoft-cryptoapi",
+    "microsoft bits",
+    "windows-update-agent",
+    "cfnetwork",
+    "dalvik",
+    "apachebench",
+    "wrk",
+    "googlebot",
+    "bingbot",
+];
+
+/// Product tokens of `Server` of services that no program of the tables stands behind.
+const FOREIGN_SERVERS: &[&str] = &[
+    "gfe",
+    "gws",
+    "esf",
+    "sffe",
+    "akamaighost",
+    "amazons3",
+    "cloudfront",
+    "ecs",
+    "github.com",
+];
+
+/// Whether a header names a program whose texts are not known and that is none of the tables'.
+#[must_use]
+pub(crate) fn is_stranger(value: &str, side: LogSide) -> bool {
+    let names = match side {
+        LogSide::Client => STRANGERS,
+        LogSide::Server => FOREIGN_SERVERS,
+    };
+    let bytes = value.as_bytes();
+    word_starts(bytes).any(|at| {
+        names
+            .iter()
+            .any(|name| is_word_at(bytes, at, name.as_bytes()))
+    })
+}
+
 /// The same for `Server` and `Via`.
 const SERVERS: &[(&str, TokenPosition, &str)] = &[
     ("nginx", Anywhere, "nginx"),

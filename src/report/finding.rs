@@ -682,8 +682,8 @@ pub(super) fn logs_in_a_sentence(view: &View<'_>, connection: &Connection) -> St
                 format!(" The {side}'s log will say, if it is {stack}: “{text}”.")
             }
             (None, _) => format!(
-                " The {side}'s log ({stack}) will say nothing: {}.",
-                first.note.unwrap_or("it reports no error")
+                " The {side}'s log ({stack}) will say nothing{}.",
+                log_lines::reason(first.note)
             ),
         };
     }

@@ -72,8 +72,7 @@ pub(crate) fn of_one(
         let mut lines = vec![match one.text {
             Some(text) => line(one, format!("{program}: "), quoted(one, text)),
             None => {
-                let why = one.note.unwrap_or("it reports no error");
-                let text = format!("reports no error: {}.", why.trim_end_matches('.'));
+                let text = format!("reports no error{}.", reason(one.note));
                 line(one, format!("{program} "), text)
             }
         }];
@@ -173,4 +172,12 @@ pub(crate) fn of_all(
         shown.push(remark(format!("{rest} may have others")));
     }
     shown
+}
+/// Why a program reports no error, after a colon, if the tables say it.
+pub(crate) fn reason(note: Option<&str>) -> String {
+    let note = note.map(|it| it.trim_end_matches('.'));
+    let why = note.filter(|it| !matches!(*it, "no error" | "reports no error"));
+    why.map_or_else(String::new, |it| {
+        format!(": {}", it.strip_prefix("no error: ").unwrap_or(it))
+    })
 }

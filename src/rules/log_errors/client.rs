@@ -162,6 +162,10 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
     if facts.plain.is_some() && facts.stage <= HandshakeStage::ClientHello {
         return vec![E::TlsPlaintextAnswer];
     }
+    // A scanner, which is none of the programs of the tables.
+    if facts.heartbeat.is_some() {
+        return Vec::new();
+    }
     // A client that never spoke has asked for nothing, and no certificate was shown to it.
     if connection.opening == Opening::Handshake && connection.sent[Who::Client as usize].bytes == 0
     {
@@ -333,6 +337,8 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     let at_once = met != ClientEvent::Reset;
     events.extend(unfit.iter().filter(|_| at_once));
     match owed {
+        // Which side ended the response is not known.
+        Some(_) if connection.teardown.server_too => {}
         Some(at) => events.extend(cut_off(connection, at, met)),
         None if exchanges.is_empty() => events.extend(unasked(connection, met)),
         None => {}

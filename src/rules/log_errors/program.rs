@@ -2,11 +2,13 @@
 
 use std::hash::{Hash, Hasher};
 
-use crate::analysis::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Oddity, Who};
 use crate::knowledge::{
-    HeadShape, KnownProgram, LogSide, NamedBy, NamedProduct, Product, identify, inside,
+    HeadShape, KnownProgram, LogSide, NamedBy, NamedProduct, Product, identify, inside, is_stranger,
 };
-use crate::protocol::http::{Exchange, FieldName, MessageProgress, Method, Request, SharedText};
+use crate::protocol::http::{
+    Exchange, FaultRule, FieldName, MessageProgress, Method, Request, SharedText,
+};
 
 /// What is known of the program on one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +19,13 @@ pub(super) enum Program {
     Nameless(Option<HeadShape>),
     /// It makes SOAP calls, and no captured header names it.
     Soap,
-    /// None of its messages could be parsed, or the header names no known product.
+    /// None of its messages could be parsed, or the header of its requests names no known product, which its user may have
+    /// written into it.
     Unknown,
+    /// The header of its responses names a product that the tables do not have.
+    Other,
+    /// None of the products of the tables: a header names it, or it wrote what no library does.
+    Stranger,
     /// It speaks this protocol, a word of the tables, in which programs do not name themselves.
     Speaks(&'static str),
 }
@@ -37,6 +44,14 @@ pub(super) fn shown(connection: &Connection) -> Option<&'static str> {
     }
     let facts = connection.dialogue.as_deref();
     Some(facts?.protocol?.id())
+}
+
+/// Whether a Redis server said that the client's bytes break its protocol, which no library writes.
+fn breaks_redis(connection: &Connection) -> bool {
+    let facts = connection.dialogue.as_deref();
+    let complaint = facts.and_then(|it| it.complaint.as_ref());
+    shown(connection) == Some("redis")
+        && complaint.is_some_and(|it| it.text.as_bytes().starts_with(b"ERR Protocol error"))
 }
 
 impl Hash for Program {
@@ -59,24 +74,46 @@ impl Hash for Program {
 impl Program {
     /// The program on this side of the connection.
     pub(super) fn of(connection: &Connection, who: Who) -> Self {
+        // No program's system opens a connection like this.
+        let mut odd = connection.oddities[Who::Client as usize].iter();
+        if who == Who::Client && odd.any(|it| it.kind == Oddity::SynFin) {
+            return Self::Stranger;
+        }
         if connection.exchanges.is_empty()
             && let Some(protocol) = protocol(connection)
         {
-            return Self::Speaks(protocol);
+            return match who == Who::Client && breaks_redis(connection) {
+                true => Self::Stranger,
+                false => Self::Speaks(protocol),
+            };
         }
         let mut program = Self::Unknown;
+        // A library writes its requests as they must be; these are typed, or made by a scanner.
+        let requests = || {
+            let all = connection.exchanges.iter().filter(|_| who == Who::Client);
+            all.flat_map(Exchange::request_faults)
+        };
+        let made_by_hand = requests().any(|it| it.rule != FaultRule::Target);
+        let typed = requests().any(|it| it.rule == FaultRule::BareLf);
         for exchange in &connection.exchanges {
             let named = match who {
                 Who::Client => client(exchange),
                 Who::Server => server(exchange),
             };
             match named {
-                Self::Known(_) => return named,
-                Self::Nameless(_) | Self::Soap => program = named,
+                // A scanner takes a browser's name, and what is typed any.
+                Self::Known(stack) if typed || made_by_hand && stack.product.is_browser() => {
+                    return Self::Stranger;
+                }
+                Self::Known(_) | Self::Stranger => return named,
+                Self::Nameless(_) | Self::Soap | Self::Other => program = named,
                 Self::Unknown | Self::Speaks(_) => {}
             }
         }
-        program
+        match made_by_hand {
+            true => Self::Stranger,
+            false => program,
+        }
     }
 
     pub(super) fn program(&self) -> KnownProgram<'_> {
@@ -85,6 +122,8 @@ impl Program {
             Self::Nameless(shape) => KnownProgram::Nameless(*shape),
             Self::Soap => KnownProgram::Soap,
             Self::Unknown => KnownProgram::Unknown,
+            Self::Other => KnownProgram::Other,
+            Self::Stranger => KnownProgram::Stranger,
             Self::Speaks(protocol) => KnownProgram::Speaks(protocol),
         }
     }
@@ -93,7 +132,7 @@ impl Program {
     pub(super) fn product(&self) -> Option<&'static Product> {
         match self {
             Self::Known(stack) => Some(stack.product),
-            Self::Nameless(_) | Self::Soap | Self::Unknown | Self::Speaks(_) => None,
+            _ => None,
         }
     }
 
@@ -105,14 +144,14 @@ impl Program {
                 version: None,
                 by: stack.by,
             }),
-            Self::Nameless(_) | Self::Soap | Self::Unknown | Self::Speaks(_) => None,
+            _ => None,
         }
     }
 
     pub(super) fn named_by(&self) -> Option<NamedBy> {
         match self {
             Self::Known(stack) => Some(stack.by),
-            Self::Nameless(_) | Self::Soap | Self::Unknown | Self::Speaks(_) => None,
+            _ => None,
         }
     }
 }
@@ -126,7 +165,10 @@ fn client(exchange: &Exchange) -> Program {
         return Program::Unknown;
     }
     match text(&request.user_agent) {
-        Some(agent) => identify(Some(agent), None, None, LogSide::Client).into(),
+        Some(agent) => match identify(Some(agent), None, None, LogSide::Client) {
+            None if is_stranger(agent, LogSide::Client) => Program::Stranger,
+            named => named.into(),
+        },
         None if request.user_agent.is_none() && calls_by_soap(exchange) => Program::Soap,
         None if request.user_agent.is_some() || request.target.is_none() => Program::Unknown,
         None => match whole_head(request.message.progress, exchange, |rare| {
@@ -181,7 +223,11 @@ fn server(exchange: &Exchange) -> Program {
             None => Program::Unknown,
         };
     }
-    identify(None, server, via, LogSide::Server).into()
+    match (identify(None, server, via, LogSide::Server), server) {
+        (None, Some(server)) if is_stranger(server, LogSide::Server) => Program::Stranger,
+        (None, Some(_)) => Program::Other,
+        (named, _) => named.into(),
+    }
 }
 
 /// The program of a head that names none: `Nameless` if it was captured to its end.

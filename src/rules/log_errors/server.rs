@@ -43,12 +43,27 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
         _ if dialogue::is_spoken(connection) && connection.protocol != Protocol::Tls => {
             events.extend(dialogue::of_server(connection));
         }
-        Protocol::Tls => events.extend(tls(connection)),
+        Protocol::Tls => match tls(connection) {
+            Some(WireEvent::TlsToPlain) => events.extend(plain_port(connection)),
+            event => events.extend(event),
+        },
         Protocol::Http1 | Protocol::Http2 | Protocol::Unknown => http(connection, &mut events),
         Protocol::Tunnel if connection.exchanges.len() > 1 => http(connection, &mut events),
         _ => {}
     }
     events
+}
+
+/// What waited for the end of a line that a ClientHello does not have.
+fn plain_port(connection: &Connection) -> Vec<WireEvent> {
+    let waited = connection.exchanges.iter().find_map(|exchange| {
+        let answer = &exchange.response.as_ref()?.message;
+        Some(answer.first.time.since(connection.first.time) >= SHORTEST_LIMIT)
+    });
+    let stalled = waited
+        .unwrap_or(false)
+        .then_some(WireEvent::RequestHeadStalled);
+    [WireEvent::TlsToPlain].into_iter().chain(stalled).collect()
 }
 
 fn tls(connection: &Connection) -> Option<WireEvent> {
@@ -95,6 +110,7 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
         return;
     }
     match leaving(connection) {
+        Some(_) if connection.teardown.server_too => {}
         Some(leaving) => events.extend(left(connection, leaving, owed)),
         None if matches!(connection.teardown.by, By::Server) => {
             gave_up(connection, owed, events);

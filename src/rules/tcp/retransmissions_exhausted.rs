@@ -144,6 +144,13 @@ const GOODBYE: u32 = 128;
 /// A path that fails for less, as in a handover, comes back before most programs notice.
 const SHORT_OUTAGE: Duration = Duration::from_secs(5);
 
+/// Whether a side was still retransmitting when the capture ended: its system has not given up.
+pub(in crate::rules) fn goes_on(connection: &Connection, it: &UnansweredSegments) -> bool {
+    let lasted = it.until.time.since(it.peer_last_sent.time);
+    connection.teardown.how == How::Open
+        || stopped(connection, it).is_none() && lasted < SHORT_OUTAGE
+}
+
 fn check(connection: &Connection) -> Verdict {
     let Some((who, it)) = silence(connection) else {
         return never_acknowledged(connection);
@@ -182,8 +189,7 @@ fn check(connection: &Connection) -> Verdict {
     });
     // The next one was not due when the capture ended, and the path may have come back.
     let open = connection.teardown.how == How::Open;
-    let lasted = it.until.time.since(it.peer_last_sent.time);
-    let goes_on = open || stopped.is_none() && lasted < SHORT_OUTAGE;
+    let goes_on = goes_on(connection, it);
     let waits = goes_on.then_some("It was still retransmitting when the capture ended.");
     let left_before = left.then_some("The other side had closed before.");
     // A side that did not wait for `close_notify` does not need it.
