@@ -429,16 +429,27 @@ impl Pcapng {
 impl InterfaceTiming {
     #[inline]
     fn time(&self, ticks: u64) -> Timestamp {
-        let nanos = match self.ticks {
+        let nanos = self.nanos(ticks);
+        // Such a time is no date: a program wrote one before the epoch, which the format does not have.
+        let nanos = match i64::try_from(nanos) {
+            Err(_) if ticks > i64::MAX as u64 => {
+                i64::try_from(self.nanos(ticks.wrapping_neg())).map_or(i64::MAX, |it| -it)
+            }
+            nanos => nanos.unwrap_or(i64::MAX),
+        };
+        Timestamp::from_nanos(nanos.saturating_add(self.offset))
+    }
+
+    #[inline]
+    fn nanos(&self, ticks: u64) -> u64 {
+        match self.ticks {
             Ticks::Multiply(by) => ticks.saturating_mul(by),
             Ticks::Divide(by) => ticks / by,
             Ticks::Shift(bits) => {
                 let nanos = (u128::from(ticks) * 1_000_000_000) >> bits;
                 u64::try_from(nanos).unwrap_or(u64::MAX)
             }
-        };
-        let nanos = i64::try_from(nanos).unwrap_or(i64::MAX);
-        Timestamp::from_nanos(nanos.saturating_add(self.offset))
+        }
     }
 }
 

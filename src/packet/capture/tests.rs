@@ -383,7 +383,10 @@ fn old_versions_have_their_lengths_the_wrong_way_round() {
 
 #[test]
 fn resolutions_reach_from_seconds_to_beyond_nanoseconds() {
-    let cases: [(u8, u64, i64); 7] = [
+    let cases: [(u8, u64, i64); 9] = [
+        // Half a second before the epoch, and no date at all.
+        (6, 500_000_u64.wrapping_neg(), -500_000_000),
+        (6, 1 << 63, i64::MAX),
         (0, 3, 3_000_000_000),
         (3, 1500, 1_500_000_000),
         (9, 15, 15),

@@ -36,6 +36,20 @@ pub(super) fn recognise(opening: &Opening<'_>) -> bool {
         || calls && opening.server.is_empty() && named
 }
 
+/// Bytes of the chunk that follows `BDAT 120` or `BDAT 120 LAST` (RFC 3030 §2); `None` if it is neither, so that no chunk
+/// follows.
+fn chunk_size(line: &[u8]) -> Option<u64> {
+    let mut words = line
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty());
+    let digits = words.nth(1)?;
+    let size = std::str::from_utf8(digits).ok()?.parse().ok();
+    let last = words
+        .next()
+        .is_none_or(|word| word.eq_ignore_ascii_case(b"LAST"));
+    size.filter(|_| last && digits.iter().all(u8::is_ascii_digit) && words.next().is_none())
+}
+
 impl Messages for Grammar {
     fn new(_opening: &Opening<'_>) -> Self {
         Self::default()
@@ -106,12 +120,10 @@ impl Grammar {
         if begins(line, b"AUTH") {
             return Step::Message(ask(true).named("command", b"AUTH").safe(true));
         }
-        if begins(line, b"BDAT") {
-            // RFC 3030 §2: the size of the chunk follows, and the chunk follows the line.
-            let size = line.split(|byte| *byte == b' ').nth(1);
-            let size =
-                size.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u64>().ok());
-            let whole = length.saturating_add(size.unwrap_or(0));
+        if begins(line, b"BDAT")
+            && let Some(size) = chunk_size(line)
+        {
+            let whole = length.saturating_add(size);
             return Step::Message(Unit::new(whole, Role::Ask { ends: true }).named("message", b""));
         }
         // Until a message is complete nothing has an effect.
@@ -172,6 +184,20 @@ mod tests {
                     ("<", b"552 too large\r\n"),
                 ],
                 "command DATA: answered; message: answered; B: 552 too large; between",
+            ),
+            (
+                &[(">", b"BDAT 3 LAST\r\nabc"), ("<", b"250 ok\r\n")],
+                "message: answered; between",
+            ),
+            // No chunk follows what is no size.
+            (
+                &[
+                    (">", b"BDAT 1234 SCRAMBLE\r\n"),
+                    ("<", b"501 syntax\r\n"),
+                    (">", b"BDAT -1 LAST\r\n"),
+                    ("<", b"501 syntax\r\n"),
+                ],
+                "command BDAT 1234 SCRAMBLE: answered; command BDAT -1 LAST: answered; B: 501 syntax; between",
             ),
             (
                 &[(">", b"QUIT\r\n"), ("<", b"221 bye\r\n")],

@@ -29,6 +29,9 @@ pub struct TlsFacts {
     pub certificates: Option<(FrameRef, Vec<Certificate>)>,
     /// Whether the server requested a certificate of the client, and what the client sent.
     pub client_certificate: ClientCertificate,
+    /// A heartbeat (RFC 6520) that the client sent before it had sent its part of the handshake, which no program but a probe
+    /// for CVE-2014-0160 does.
+    pub heartbeat: Option<FrameRef>,
     /// Alerts other than `close_notify`, the first ones of many.
     pub alerts: Vec<Alert>,
     /// How far the handshake came.

@@ -18,6 +18,7 @@ pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
 pub(super) const ALERT: u8 = 21;
 pub(super) const HANDSHAKE: u8 = 22;
 pub(super) const APPLICATION_DATA: u8 = 23;
+pub(super) const HEARTBEAT: u8 = 24;
 
 /// An encrypted TLS 1.3 alert without padding: two bytes, the content type and a 16-byte tag (RFC 8446 §5.2).
 pub(super) const ENCRYPTED_ALERT_LENGTH: u16 = 19;

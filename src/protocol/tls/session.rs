@@ -9,7 +9,7 @@ use super::facts::{
 use super::hello::{ClientHello, ServerAnswer, ServerHello, TlsVersion};
 use super::record::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, ENCRYPTED_ALERT_LENGTH,
-    ENCRYPTED_EMPTY_CERTIFICATE_LENGTH, EndedRecord, HANDSHAKE, RecordReader,
+    ENCRYPTED_EMPTY_CERTIFICATE_LENGTH, EndedRecord, HANDSHAKE, HEARTBEAT, RecordReader,
 };
 use super::turns::{HiddenTurns, TurnCounter};
 use crate::base::certainty::Certainty;
@@ -47,6 +47,8 @@ pub struct TlsSession {
     hello: Option<(FrameRef, ClientHello)>,
     pub(super) answer: Option<(FrameRef, ServerHello)>,
     retried: Option<FrameRef>,
+    /// A heartbeat of the client within the handshake.
+    heartbeat: Option<FrameRef>,
     certificates: Option<(FrameRef, Vec<Certificate>)>,
     pub(super) client_certificate: ClientCertificate,
     /// Whether the server requested it, as far as was seen; restores `client_certificate` after a wrong guess.
@@ -274,6 +276,7 @@ impl TlsSession {
             hello: self.hello,
             answer: self.answer,
             retried: self.retried,
+            heartbeat: self.heartbeat,
             certificates: self.certificates,
             client_certificate: self.client_certificate,
             alerts: self.alerts,
@@ -343,6 +346,9 @@ impl TlsSession {
             HANDSHAKE => self.messages(from, record.at, true),
             ALERT => self.alert(from, record),
             APPLICATION_DATA => self.application(from, record),
+            HEARTBEAT if self.caller == Some(from) && !self.has_settled(from) => {
+                self.heartbeat.get_or_insert(record.at);
+            }
             _ => {}
         }
     }

@@ -378,10 +378,8 @@ fn tell_client(failed: Vec<FailedLookup<'_>>, connected: bool, heard: bool) -> V
                 server: Some(first.server),
                 connections: Vec::new(),
                 first: first.asked.frame,
-                times: match is_scan(kind, &names) {
-                    true => 1,
-                    false => names.len() as u64,
-                },
+                // Two clients may have looked up the same names: these are counted for each.
+                times: 1,
             })
         })
         .collect()
@@ -402,7 +400,17 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -
     let server = Value::Words(server, servers.len() > LISTED);
     let listed = names.iter().take(LISTED);
     let listed = listed.map(|it| shortened(&it.lookup.name, 80).into_owned().into());
-    let listed = Value::Words(listed.collect(), names.len() > LISTED);
+    let listed: Vec<std::borrow::Cow<'static, str>> = listed.collect();
+    let listed = match names.len() {
+        1 => Value::Words(listed, false),
+        // All of them, and not one of them as where cases are joined.
+        all => match (all > LISTED, listed.split_last()) {
+            (false, Some((last, before))) if !before.is_empty() => {
+                format!("{} and {last}", before.join(", ")).into()
+            }
+            _ => format!("{} and others", listed.join(", ")).into(),
+        },
+    };
     let how_many = names.len() as u64;
     let mut message = Statement::from(match how_many {
         1 => sentence!("{} looked up {}.", client, listed),
@@ -505,13 +513,27 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -
         },
         summary: match scan {
             true => "One client looked up very many names that failed".into(),
-            false => match kind.failure {
-                LookupFailure::NoSuchName => {
+            false => match (kind.failure, one) {
+                (LookupFailure::NoSuchName, true) => {
                     "Name server says that [a name does|# names do] not exist"
                 }
-                LookupFailure::ServerFailed => "Name server failed to look up [a name|# names]",
-                LookupFailure::Refused => "Name server refused to look up [a name|# names]",
-                LookupFailure::Silence => "Name server did not reply for [a name|# names]",
+                (LookupFailure::NoSuchName, false) => {
+                    "Name server says that names of [a client|# clients] do not exist"
+                }
+                (LookupFailure::ServerFailed, true) => {
+                    "Name server failed to look up [a name|# names]"
+                }
+                (LookupFailure::ServerFailed, false) => {
+                    "Name server failed to look up names for [a client|# clients]"
+                }
+                (LookupFailure::Refused, true) => "Name server refused to look up [a name|# names]",
+                (LookupFailure::Refused, false) => {
+                    "Name server refused to look up names for [a client|# clients]"
+                }
+                (LookupFailure::Silence, true) => "Name server did not reply for [a name|# names]",
+                (LookupFailure::Silence, false) => {
+                    "Name server did not reply for names of [a client|# clients]"
+                }
             }
             .into(),
         },
@@ -629,7 +651,7 @@ mod tests {
             assert!(
                 finding
                     .message
-                    .contains("5 names: a.example, b.example, c.example, d.example or others"),
+                    .contains("5 names: a.example, b.example, c.example, d.example and others"),
                 "{}",
                 finding.message
             );

@@ -23,8 +23,11 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the alert was handshake_failure:* Compare the cipher suites, curves and signature algorithms of both sides, and
-    ///   whether the server wanted a client certificate.
+    /// - *If the alert was handshake_failure and the server sent the alert and the client sent no server name:* Let the client
+    ///   send the name of the server (SNI).
+    /// - *If the alert was handshake_failure:* Compare the cipher suites, curves and signature algorithms of both sides.
+    /// - *If the alert was handshake_failure and the server had answered the ClientHello:* Look whether the server wanted a
+    ///   client certificate.
     /// - *If the alert was insufficient_security:* Compare the cipher suites and key sizes that the server requires with those
     ///   that the client offers.
     /// - *If the alert was unrecognized_name:* Check the host name and the server's virtual hosts: none has a certificate for

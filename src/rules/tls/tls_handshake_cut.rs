@@ -13,6 +13,7 @@ use crate::protocol::tls::{CertificateFlaw, HandshakeStage};
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailure, TlsFailureKind, failure, who};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::scans::SCANNER;
 use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{not_yet, tell};
 use crate::rules::wording_tls::{adding, asked_for, dates, describe, hello, sign};
@@ -164,7 +165,11 @@ fn check(connection: &Connection) -> Verdict {
     };
     let early = reading.by == Some(Who::Client) && left_before_answer(connection, reading.facts);
     let content = went_on(connection, &reading);
-    let severity = match left || early || content {
+    let probe = reading
+        .facts
+        .heartbeat
+        .filter(|_| reading.by != Some(Who::Server));
+    let severity = match left || early || content || probe.is_some() {
         true => Severity::Note,
         false => Severity::Error,
     };
@@ -179,6 +184,11 @@ fn check(connection: &Connection) -> Verdict {
         })
     } else if early {
         Some("It did not wait for an answer: it timed out, or no longer needed the connection.")
+    } else if probe.is_some() {
+        Some(
+            "It had sent heartbeats instead of its part of the handshake: a scanner does so that looks for CVE-2014-0160 \
+             (Heartbleed).",
+        )
     } else if content {
         Some(
             "It had sent application data before the server had finished, so it accepted the server and left of its own accord.",
@@ -191,14 +201,21 @@ fn check(connection: &Connection) -> Verdict {
         .adds(asked_for(reading.facts))
         .adds(hint);
     // A client that does not say why it left may have objected to the certificate.
-    if left || reading.by != Some(Who::Server) && !early {
+    if left || reading.by != Some(Who::Server) && !early && probe.is_none() {
         telling = telling.adds(dates(reading.facts));
         telling = adding(telling, describe(reading.facts));
     }
-    telling
+    let mut verdict = telling
         .shows(hello(&reading), "ClientHello")
+        .shows(probe, "heartbeat from the client")
         .shows(Some(reading.at), sign(&reading, connection))
-        .about(connection)
+        .about(connection);
+    if let Verdict::Found(story) = &mut verdict
+        && probe.is_some()
+    {
+        story.remedies = vec![SCANNER.into()];
+    }
+    verdict
 }
 
 /// The last payload before the close.
