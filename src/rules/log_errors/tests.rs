@@ -211,6 +211,40 @@ fn a_client_that_names_nobody_is_suspected() {
     assert_eq!(refused[1], "-", "no application was asked");
 }
 
+/// A header that names another program, and a request that no library writes.
+#[test]
+fn who_cannot_be_one_of_the_suspects_is_none() {
+    let raw = |request: &str, rest: &str| format!("{OPEN}\"{request}\" -->\n<-- {rest}");
+    let old = "GET / HTTP/1.1\\r\\nHost: a\\r\\nUser-Agent: Mozilla/4.0 (compatible; MSIE 7.0)\\r\\n\\r\\n";
+    let typed = "GET / HTTP/1.1\\nHost: a\\nUser-Agent: curl/8.0.1\\n\\n";
+    let handmade = "GET / HTTP/1.1\\r\\nHost : a\\r\\n\\r\\n";
+    let other = "GET / HTTP/1.1\\r\\nHost: a\\r\\nUser-Agent: czxt2s\\r\\n\\r\\n";
+    for (request, named) in [
+        (old, false),
+        (typed, false),
+        (handmade, false),
+        (other, true),
+    ] {
+        let [client, _] = first(&raw(request, "FIN"));
+        assert_eq!(client != "-", named, "{request}: {client}");
+    }
+    // A server that names itself is none of those that do so, and some stand for a whole service.
+    let left = |server: &str| {
+        let answer = format!("200 data 10 [length=30 server={server}]\nACK -->\n+1s RST -->");
+        let ladder = format!("{OPEN}GET / -->\n<-- {answer}");
+        let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+        let told = Predictor::default().told(&proof.connections[0], Who::Server);
+        told.iter().map(|it| it.stack).collect::<Vec<_>>()
+    };
+    assert_eq!(left("GFE/2.0"), [""; 0]);
+    let others = left("kittenx");
+    assert!(
+        !others.is_empty() && !others.contains(&"nginx"),
+        "{others:?}"
+    );
+    assert!(left("nginx/1.22.1").contains(&"nginx"));
+}
+
 #[test]
 fn a_reused_connection_is_told_from_a_fresh_one() {
     // The FIN crossed the request, or had arrived before it: a POST is not retried silently.

@@ -185,3 +185,26 @@ fn check(connection: &Connection) -> Verdict {
         )
         .about(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn the_preface_of_http2_is_no_broken_request() {
+        let found = |first: &str| {
+            let text = format!(
+                r#"SYN -->
+<-- SYN
+"GET / HTTP/1.1\r\nHost: a\r\n{first}: h2c\r\n\r\n" -->
+<~~ data 71
+"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" -->
+ACK -->"#
+            );
+            ladder_check::told_by(&super::RULE, &text)
+        };
+        assert_eq!(found("Upgrade"), None);
+        let told = found("U}grade").expect("found");
+        assert!(!told.contains("2 requests"), "{told}");
+    }
+}

@@ -147,6 +147,9 @@ pub(in crate::rules) const fn weight(rule: FaultRule, who: Who) -> Option<Severi
     })
 }
 
+/// The beginning of the client connection preface of HTTP/2 (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0";
+
 /// The first of the worst faults in one side's messages for which `weigh` returns a severity, and the number of
 /// messages with such faults.
 pub(in crate::rules) fn worst(
@@ -181,6 +184,10 @@ pub(in crate::rules) fn worst(
             // HTTP/1.0 has no chunks: whether there are any is the question that the ambiguous length asks.
             let has = |rule| faults.iter().any(|it| it.rule == rule);
             if fault.rule.is_about_chunks() && has(FaultRule::EncodingInOldVersion) {
+                continue;
+            }
+            // HTTP/2 begins after a 101 that was not captured.
+            if fault.rule == FaultRule::StartLine && fault.bytes.as_bytes().starts_with(PREFACE) {
                 continue;
             }
             counted = true;

@@ -442,4 +442,20 @@ mod tests {
             assert_eq!(found.severity, severity, "{own}");
         }
     }
+
+    #[test]
+    fn a_client_that_sends_heartbeats_is_a_scanner() {
+        let text = r#"SYN -->
+<-- SYN
+ClientHello [sni=a version=1.2] -->
+<-- ServerHello Certificate [name=a] ServerHelloDone
+"\x18\x03\x02\x00\x03\x01\x40\x00" -->
++7s FIN -->
+<-- FIN
+ACK -->"#;
+        let found = ladder_check::found_by(&RULE, text).expect("found");
+        assert_eq!(found.severity, Severity::Note);
+        assert!(found.message.contains("CVE-2014-0160"), "{}", found.message);
+        assert!(!found.message.contains("certificate"), "{}", found.message);
+    }
 }
