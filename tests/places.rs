@@ -4,7 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -518,4 +518,117 @@ fn what_is_no_other_place_is_one_timeline() {
     assert_eq!(verdicts(&one), verdicts(&two));
     assert!(two.summary().inputs.iter().all(|it| it.vantage.is_none()));
     let _ = fs::remove_dir_all(&dir);
+}
+
+/// A pcapng file of two interfaces, which has the frames of two pcap files in order of time.
+fn merged(files: [&[u8]; 2]) -> Vec<u8> {
+    fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+        let length = 12 + u32::try_from(body.len()).unwrap();
+        let [kind, length] = [kind, length].map(u32::to_le_bytes);
+        [&kind[..], &length, body, &length].concat()
+    }
+    let word = |file: &[u8], at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
+    let mut frames: Vec<(u64, u32, Vec<u8>)> = Vec::new();
+    for (interface, file) in (0..).zip(files) {
+        let unit = if word(file, 0) == 0xa1b2_3c4d {
+            1
+        } else {
+            1000
+        };
+        let mut at = 24;
+        while at + 16 <= file.len() {
+            let end = at + 16 + word(file, at + 8) as usize;
+            let time =
+                u64::from(word(file, at)) * 1_000_000_000 + u64::from(word(file, at + 4)) * unit;
+            let [high, low] = [(time >> 32) as u32, time as u32];
+            let head = [
+                interface,
+                high,
+                low,
+                word(file, at + 8),
+                word(file, at + 12),
+            ];
+            let mut body = head.map(u32::to_le_bytes).concat();
+            body.extend(&file[at + 16..end]);
+            body.resize(body.len().next_multiple_of(4), 0);
+            frames.push((time, interface, block(6, &body)));
+            at = end;
+        }
+    }
+    frames.sort_by_key(|it| (it.0, it.1));
+    let section = [&[0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0][..], &[0xff; 8]].concat();
+    let mut out = block(0x0a0d_0d0a, &section);
+    for file in files {
+        // The link type, no snap length, a resolution of nanoseconds, the end of the options.
+        let options = [0, 9 | 1 << 16, 9, 0].map(u32::to_le_bytes).concat();
+        out.extend(block(
+            1,
+            &[&word(file, 20).to_le_bytes()[..], &options].concat(),
+        ));
+    }
+    out.extend(frames.into_iter().flat_map(|it| it.2));
+    out
+}
+
+/// Two interfaces of one file say the same as two files do.
+#[test]
+fn interfaces_of_one_file_are_places() {
+    let dir = std::env::temp_dir().join(format!("hangup-interfaces-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let path = dir.join("both.pcapng");
+    let said = |analysis: &Analysis| -> Vec<String> {
+        let ended = analysis.connections().iter().map(|it| {
+            let end = &it.teardown;
+            format!(
+                "{:?} {:?} {:?} {:?}",
+                end.by, end.how, end.certainty, it.outcome
+            )
+        });
+        let rules = analysis.findings().iter();
+        let rules = rules.map(|it| format!("{} {:?} {}", it.rule, it.severity, it.message));
+        ended.chain(rules).collect()
+    };
+    let recordings: BTreeSet<String> = Truth::all().into_iter().map(|it| it.recording).collect();
+    let mut compared = 0;
+    for recording in recordings {
+        let both = files(&recording);
+        let [client, server] = &both[..] else {
+            continue;
+        };
+        let bytes = [client, server].map(|it| fs::read(it).unwrap());
+        if bytes
+            .iter()
+            .any(|it| !matches!(it[..4], [0xd4 | 0x4d, 0xc3 | 0x3c, 0xb2, 0xa1]))
+        {
+            continue;
+        }
+        let [one, other] = &bytes;
+        fs::write(&path, merged([one, other])).unwrap();
+        let (apart, together) = (analyse(&both), analyse(&[path.clone()]));
+        assert_eq!(said(&together), said(&apart), "{recording}");
+        compared += 1;
+    }
+    assert!(compared > 40, "{compared}");
+    let _ = fs::remove_dir_all(&dir);
+}
+
+/// A host that passes frames from one interface to another shows each twice: those are copies, at one place.
+#[test]
+fn interfaces_of_one_host_are_one_place() {
+    let path = std::env::temp_dir().join(format!("hangup-bridge-{}.pcapng", std::process::id()));
+    let own = fs::read(&files("clean-parallel")[0]).unwrap();
+    let ahead = 30_000;
+    let later = shifted(
+        &own,
+        Clock {
+            ahead,
+            drift_ppm: 0,
+        },
+    );
+    fs::write(&path, merged([&own, &later])).unwrap();
+    let analysis = analyse(&[path.clone()]);
+    let rules: Vec<_> = analysis.findings().iter().map(|it| it.rule).collect();
+    assert_eq!(rules, ["capture-duplicated"]);
+    assert_eq!(analysis.summary().inputs.len(), 1);
+    let _ = fs::remove_file(&path);
 }

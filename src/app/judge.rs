@@ -349,6 +349,7 @@ fn summary(files: &[FileSummary], lost: Loss, stats: &EngineStats) -> CaptureSum
             reason: damage.reason.clone(),
         }),
         vantage: file.vantage,
+        only: file.only.clone(),
     });
     CaptureSummary {
         inputs: inputs.collect(),

@@ -40,6 +40,8 @@ pub struct FrameNames {
     /// The runs of all files in order of their first frame, each with the file's index; empty if there is one file or
     /// none.
     runs: Vec<(FrameRun, usize)>,
+    /// All of them are one file, of which several interfaces are read apart: its numbers need no name.
+    one: bool,
 }
 
 impl FrameNames {
@@ -58,12 +60,13 @@ impl FrameNames {
         for path in &paths {
             *count.entry(short(path)).or_default() += 1;
         }
+        let one = paths.iter().all(|path| Some(path) == paths.first());
         let files = paths.iter().map(|path| match short(path) {
             name if !name.is_empty() && count.get(name) == Some(&1) => name.to_owned(),
             _ => (*path).to_owned(),
         });
         let files = files.collect();
-        Self { files, runs }
+        Self { files, runs, one }
     }
 
     /// The name of the file with this index, short where that tells it from the others.
@@ -92,6 +95,7 @@ impl FrameNames {
     #[must_use]
     pub fn short(&self, frame: FrameNumber) -> String {
         match self.place(frame) {
+            Some((_, own)) if self.one => own.to_string(),
             Some((file, own)) if self.files.len() > 1 => {
                 format!(
                     "{}:{own}",
@@ -106,6 +110,7 @@ impl FrameNames {
     #[must_use]
     pub fn column(&self, frame: FrameNumber) -> String {
         match self.place(frame) {
+            Some((_, own)) if self.one => own.to_string(),
             Some((file, own)) if self.files.len() > 1 => format!("{}:{own}", file + 1),
             _ => frame.0.to_string(),
         }
@@ -116,6 +121,7 @@ impl FrameNames {
     pub fn name(&self, frame: FrameNumber) -> String {
         match self.files.len() {
             0 | 1 => format!("frame {}", frame.0),
+            _ if self.one => format!("frame {}", self.short(frame)),
             _ => self.short(frame),
         }
     }
@@ -125,6 +131,7 @@ impl FrameNames {
     pub fn span(&self, first: FrameNumber, last: FrameNumber) -> String {
         match (self.files.len(), self.place(first), self.place(last)) {
             (0 | 1, ..) => format!("frames {} to {}", first.0, last.0),
+            _ if self.one => format!("frames {} to {}", self.short(first), self.short(last)),
             (_, Some((one, _)), Some((other, own))) if one == other => {
                 format!("{} to {own}", self.short(first))
             }

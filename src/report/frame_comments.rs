@@ -63,8 +63,8 @@ pub fn frame_comments(snapshot: &Snapshot, ids: &[u32]) -> BTreeMap<FrameNumber,
 /// What the file is, and why these connections are in it: a sentence a line.
 #[must_use]
 pub fn capture_comment(snapshot: &Snapshot, ids: &[u32], why: &str) -> String {
-    let inputs = snapshot.summary.inputs.iter();
-    let inputs: Vec<_> = inputs.map(|it| escape(it.path.as_bytes())).collect();
+    let inputs = snapshot.summary.paths();
+    let inputs: Vec<_> = inputs.map(|path| escape(path.as_bytes())).collect();
     let mut told = format!(
         "{MARK} the packets of {} of {} in {}{why}.\n\
          Comments on packets begin with \"{MARK}\" and say what happened. The display filter frame.comment lists them.\n\

@@ -110,12 +110,12 @@ impl<'v, 'a> Page<'v, 'a> {
     }
 
     fn title(&self) -> StyledLine {
-        let inputs = &self.view.snapshot.summary.inputs;
+        let paths: Vec<&str> = self.view.snapshot.summary.paths().collect();
         let line = StyledLine::default();
-        let line = match &inputs[..] {
+        let line = match &paths[..] {
             [] => line.plain("Nothing was read"),
-            [only] => line.code(escape(only.path.as_bytes())),
-            [first, rest @ ..] => line.code(escape(first.path.as_bytes())).plain(format!(
+            [only] => line.code(escape(only.as_bytes())),
+            [first, rest @ ..] => line.code(escape(first.as_bytes())).plain(format!(
                 " and {}",
                 count(rest.len() as u64, "other file", "other files")
             )),
@@ -593,10 +593,14 @@ fn judged(outcome: ConnectionOutcome) -> StyledLine {
 }
 
 fn file(input: &InputSummary) -> StyledLine {
+    let of = input
+        .only
+        .as_ref()
+        .map_or_else(String::new, |only| format!(", {}", escape(only.as_bytes())));
     StyledLine::default()
         .code(escape(input.path.as_bytes()))
         .plain(format!(
-            ", {}, {}, {}",
+            "{of}, {}, {}, {}",
             input.format,
             count(input.packets, "packet", "packets"),
             bytes(input.bytes)

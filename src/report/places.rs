@@ -18,7 +18,11 @@ pub(super) fn lines(
         let mut all = inputs.iter().enumerate();
         all.find_map(|(nth, it)| Some((nth, it.vantage.filter(|it| it.place == number)?)))
     };
-    let name = |nth| escape(names.file(nth).unwrap_or_default().as_bytes()).into_owned();
+    let name = |nth: usize| {
+        let only = inputs.get(nth).and_then(|it| it.only.as_deref());
+        let name = only.or_else(|| names.file(nth)).unwrap_or_default();
+        escape(name.as_bytes()).into_owned()
+    };
     let Some((first, base)) = place(0) else {
         return Vec::new();
     };
@@ -127,6 +131,7 @@ mod tests {
                     clock_offset: Some(20_000_000),
                     ..Vantage::default()
                 }),
+                only: None,
             })
             .collect();
         let names = FrameNames::new(paths.map(|path| (path, &[][..])));

@@ -133,8 +133,8 @@ impl<'a> View<'a> {
 
     /// The input files, quoted for a shell.
     pub(super) fn files(&self) -> String {
-        let inputs = self.snapshot.summary.inputs.iter();
-        let quoted = inputs.map(|it| shell_word(&*escape(it.path.as_bytes())));
+        let quoted = self.snapshot.summary.paths();
+        let quoted = quoted.map(|path| shell_word(&*escape(path.as_bytes())));
         quoted.collect::<Vec<_>>().join(" ")
     }
 

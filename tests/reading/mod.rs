@@ -94,6 +94,7 @@ pub fn analyse_with(
             reason: damage.reason.clone(),
         }),
         vantage: file.vantage,
+        only: file.only.clone(),
     });
     let summary = CaptureSummary {
         inputs: inputs.collect(),

@@ -134,7 +134,6 @@ impl Batch {
     }
 
     /// Removes the frames for which `keep` returns false. The others keep their numbers.
-    #[cfg(feature = "live")]
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Frame<'_>) -> bool) {
         let mut slots = std::mem::take(&mut self.slots);
         slots.retain(|slot| keep(&self.frame(slot)));

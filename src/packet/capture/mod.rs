@@ -5,6 +5,7 @@
 
 mod aside;
 mod begun;
+mod chosen;
 mod classic;
 #[cfg(feature = "compressed")]
 mod decoders;
@@ -39,6 +40,7 @@ mod write;
 
 pub(crate) use aside::aside;
 pub(crate) use begun::begun;
+pub(crate) use chosen::{Chosen, ChosenInterfaces};
 pub use error::CaptureError;
 pub(crate) use files::read_numbered;
 pub use files::{OpenOptions, open, read};

@@ -62,6 +62,8 @@ pub struct FileSummary {
     pub more_runs: u64,
     /// The place where it was captured, if several places show the same connections.
     pub vantage: Option<Vantage>,
+    /// The interfaces whose frames are read of it, if those of others are another place.
+    pub only: Option<String>,
 }
 
 /// Which frame of which of these files each frame is.
@@ -123,6 +125,7 @@ impl FileSummary {
         extend(&mut self.secrets, &file.secrets);
         *self = Self {
             path: file.path.clone(),
+            only: file.only.clone(),
             format: file.format,
             packets: file.packets,
             bytes: file.bytes,

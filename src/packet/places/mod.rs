@@ -11,6 +11,9 @@
 //! addresses and numbers that the first place would show (`rewrite.rs`). A connection that both places show with numbers
 //! that contradict each other, and that nothing else proves to be the same, is one of each place.
 //!
+//! The interfaces of one file are places too, where hosts or a router lie between them: what `dumpcap` captured on both sides
+//! of a router, or `mergecap` put together.
+//!
 //! Files that share nothing, or show the same frames at the same times, are one timeline as before.
 //!
 //! Left out: boxes that divide the payload anew, and what a segment's options were changed to on the way.
@@ -26,7 +29,9 @@ mod union;
 
 use std::path::Path;
 
-use crate::packet::capture::{self, CaptureError, Input, OpenOptions, Source};
+use crate::packet::capture::{
+    self, CaptureError, Chosen, ChosenInterfaces, Input, OpenOptions, Source,
+};
 
 pub(crate) use flows::MAX_FLOWS;
 pub(crate) use union::{MAX_HELD_BYTES, MAX_ITEMS};
@@ -44,6 +49,11 @@ pub fn open(
     options: &OpenOptions,
 ) -> Result<Box<dyn Source>, CaptureError> {
     let paths: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
+    if let [only] = paths[..]
+        && let Some(found) = probe::interfaces(only)
+    {
+        return divided(only, &found, options);
+    }
     let Some(found) = probe::places(&paths) else {
         return capture::open(&paths, options);
     };
@@ -65,4 +75,40 @@ pub fn open(
     }
     // The probe finds two places or more, or none.
     joined.map_or_else(|| capture::open(&paths, options), Ok)
+}
+
+/// Opens one capture of which several interfaces are places: each is an input of its own.
+fn divided(
+    path: &Path,
+    found: &[probe::Place],
+    options: &OpenOptions,
+) -> Result<Box<dyn Source>, CaptureError> {
+    let numbers = |place: &probe::Place| -> Vec<u32> {
+        let numbers = place.files.iter();
+        numbers.filter_map(|it| u32::try_from(*it).ok()).collect()
+    };
+    let mut joined: Option<Box<dyn Source>> = None;
+    let mut indexes: Vec<usize> = Vec::new();
+    for (number, place) in (0..).zip(found) {
+        let first = number * INTERFACES;
+        let source = capture::read_numbered([Input::open(path)], options, first)?;
+        let chosen = match number {
+            // With what no other place has: interfaces without a connection that is looked for.
+            0 => Chosen::AllBut(found[1..].iter().flat_map(numbers).collect()),
+            _ => Chosen::Only(numbers(place)),
+        };
+        let source: Box<dyn Source> = Box::new(ChosenInterfaces::of(source, chosen, first));
+        let own = indexes.len();
+        joined = Some(match joined {
+            None => source,
+            Some(base) => Box::new(union::Union::new(
+                [base, source],
+                [&indexes, &[own]],
+                place.clock,
+                number,
+            )),
+        });
+        indexes.push(own);
+    }
+    joined.map_or_else(|| capture::open(&[path], options), Ok)
 }

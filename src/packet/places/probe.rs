@@ -1,6 +1,8 @@
 //! Looks at the beginning of each file: which of them show the same segments, or the same connections with other numbers,
 //! and how their clocks differ.
 
+use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 
 use hashbrown::{HashMap, HashSet};
@@ -48,6 +50,8 @@ struct Print {
     /// What remains where a box changes the numbers; 0 if that says too little.
     likeness: u64,
     ends: [Endpoint; 2],
+    ttl: u8,
+    interface: u32,
 }
 
 /// What two files share.
@@ -55,6 +59,8 @@ struct Print {
 struct Shared {
     samples: Vec<Sample>,
     weighty: usize,
+    /// Those of the samples whose hop limits differ.
+    routed: usize,
     /// They show other connections with the same addresses and ports at the same time.
     contradicts: bool,
 }
@@ -64,8 +70,23 @@ impl Shared {
     fn is_of_places(&self) -> bool {
         self.contradicts || self.samples.len() >= SHARED && self.weighty > 0 && !is_one_clock(self)
     }
+
+    /// Whether two interfaces of a file show the same connections at two hosts, or before and behind a router. A host that
+    /// passes frames from one interface to the other changes no hop limit and takes less time: those are copies.
+    fn is_of_hosts(&self) -> bool {
+        if self.samples.len() < SHARED || self.weighty == 0 {
+            return false;
+        }
+        let mut apart: Vec<i64> = self.samples.iter().map(|it| it.later.abs()).collect();
+        apart.sort_unstable();
+        self.routed * 2 > self.samples.len() || apart[apart.len() / 2] >= PASSED_ON
+    }
 }
 
+/// Bytes at the beginning of a file in which its interfaces are looked for.
+const BEFORE_PACKETS: u64 = 64 << 10;
+/// A host has passed a frame on from one of its interfaces to another within this time, in nanoseconds.
+const PASSED_ON: i64 = 1_000_000;
 /// A connection that began in two files at times no further apart than this is one, or two at the same time.
 const SAME_BEGIN: i64 = 1_000_000_000;
 
@@ -85,14 +106,82 @@ pub(super) fn places(paths: &[&Path]) -> Option<Vec<Place>> {
     }
     let budget = (PROBED / paths.len()).min(PROBED_OF_ONE);
     let prints: Vec<Vec<Print>> = paths.iter().map(|path| prints(path, budget)).collect();
+    divided(&prints, Shared::is_of_places)
+}
+
+/// The interfaces of one file that are places, by their numbers in it, if there are at least two places.
+pub(super) fn interfaces(path: &Path) -> Option<Vec<Place>> {
+    if !path.metadata().is_ok_and(|it| it.is_file()) || !has_interfaces(path).unwrap_or(false) {
+        return None;
+    }
+    let mut by_interface: Vec<Vec<Print>> = Vec::new();
+    for print in prints(path, PROBED_OF_ONE) {
+        let number = print.interface as usize;
+        if number >= MAX_PROBED {
+            continue;
+        }
+        if by_interface.len() <= number {
+            by_interface.resize_with(number + 1, Vec::new);
+        }
+        by_interface[number].push(print);
+    }
+    if by_interface.len() < 2 {
+        return None;
+    }
+    divided(&by_interface, Shared::is_of_hosts)
+}
+
+/// Whether a pcapng file describes several interfaces before its first packet, as all do that capture or merge. Of one that
+/// is compressed this is not known yet.
+fn has_interfaces(path: &Path) -> io::Result<bool> {
+    const SECTION: u32 = 0x0a0d_0d0a;
+    const INTERFACE: u32 = 1;
+    let mut start = Vec::new();
+    fs::File::open(path)?
+        .take(BEFORE_PACKETS)
+        .read_to_end(&mut start)?;
+    if [&[0x1f, 0x8b][..], b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"]
+        .iter()
+        .any(|it| start.starts_with(it))
+    {
+        return Ok(true);
+    }
+    let swapped = start.get(8..12) == Some(&[0x1a, 0x2b, 0x3c, 0x4d]);
+    let word = |at: usize| {
+        let bytes = *start.get(at..)?.first_chunk()?;
+        Some(match swapped {
+            true => u32::from_be_bytes(bytes),
+            false => u32::from_le_bytes(bytes),
+        })
+    };
+    let (mut at, mut found) = (0, 0);
+    while let (Some(kind), Some(length)) = (word(at), word(at + 4)) {
+        match (at, kind) {
+            (0, SECTION) => {}
+            (0, _) => return Ok(false),
+            (_, INTERFACE) => found += 1,
+            // Packets: obsolete, simple and enhanced ones.
+            (_, 2 | 3 | 6) => break,
+            _ => {}
+        }
+        let Ok(length @ 12..) = usize::try_from(length) else {
+            break;
+        };
+        at = at.saturating_add(length);
+    }
+    Ok(found > 1)
+}
+
+/// Inputs with these segments as places. Whether two are places, `apart` says of what they share.
+fn divided(prints: &[Vec<Print>], apart: fn(&Shared) -> bool) -> Option<Vec<Place>> {
     let indexes: Vec<Index> = prints.iter().map(|it| Index::of(it)).collect();
     // Each file goes to the first place with which it shares nothing, as long as it shares something with another.
     let mut places: Vec<Vec<usize>> = vec![vec![0]];
     let mut shares: HashMap<(usize, usize), Shared> = HashMap::new();
-    for later in 1..paths.len() {
+    for later in 1..prints.len() {
         for earlier in 0..later {
             let shared = indexes[earlier].shared(&indexes[later]);
-            if shared.is_of_places() {
+            if apart(&shared) {
                 shares.insert((earlier, later), shared);
             }
         }
@@ -168,6 +257,8 @@ fn prints(path: &Path, budget: usize) -> Vec<Print> {
                 numbers,
                 likeness: renumbered::likeness(&segment),
                 ends: [segment.source, segment.destination],
+                ttl: segment.ttl,
+                interface: frame.interface,
             });
         }
     }
@@ -253,6 +344,7 @@ impl Index {
                 continue;
             }
             shared.weighty += usize::from(first.weighty);
+            shared.routed += usize::from(first.ttl != second.ttl);
             shared.samples.push(first.sample(second));
         }
         shared

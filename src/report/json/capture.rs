@@ -48,6 +48,8 @@ pub(super) struct CaptureRow<'a> {
 struct FileRow<'a> {
     /// The path as given; `-` is standard input.
     path: Cow<'a, str>,
+    /// The interfaces whose frames are read of it, if those of its other interfaces are another place; else `null`.
+    only: Option<Cow<'a, str>>,
     /// The format: `pcap`, `pcapng`, `live` and others.
     format: &'a str,
     /// Frames read from it.
@@ -111,6 +113,7 @@ impl<'a> FileRow<'a> {
     pub(super) fn new(input: &'a InputSummary) -> Self {
         Self {
             path: escape(input.path.as_bytes()),
+            only: input.only.as_ref().map(|only| escape(only.as_bytes())),
             format: &input.format,
             packets: input.packets,
             bytes: input.bytes,

@@ -52,6 +52,8 @@ pub struct InputSummary {
     pub damage: Option<InputDamage>,
     /// The place where it was captured, if several places show the same connections.
     pub vantage: Option<Vantage>,
+    /// The interfaces whose frames are read of it, if those of others are another place.
+    pub only: Option<String>,
 }
 
 /// A bound that was reached: something was evicted or discarded.
@@ -94,6 +96,15 @@ pub struct CaptureSummary {
     pub given_up: GivenUp,
     /// How many of those have findings.
     pub given_up_with_findings: u64,
+}
+
+impl CaptureSummary {
+    /// The paths of the inputs, each once: a file of several places is several inputs.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        let mut before = None;
+        let paths = self.inputs.iter().map(|it| it.path.as_str());
+        paths.filter(move |path| before.replace(*path) != Some(*path))
+    }
 }
 
 /// The state of an analysis at one moment. Readers hold it as `Arc<Snapshot>`.

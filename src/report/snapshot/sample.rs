@@ -127,6 +127,7 @@ pub(crate) fn snapshot(mut connections: Vec<Connection>) -> Snapshot {
                 bytes: 4096,
                 damage: None,
                 vantage: None,
+                only: None,
             }],
             span: last.map(|last| (frame_ref(1, 0).time, last)),
             frames: frames.unwrap_or(0) + 1,
