@@ -604,7 +604,7 @@ fn interfaces_of_one_file_are_places() {
         }
         let [one, other] = &bytes;
         fs::write(&path, merged([one, other])).unwrap();
-        let (apart, together) = (analyse(&both), analyse(&[path.clone()]));
+        let (apart, together) = (analyse(&both), analyse(std::slice::from_ref(&path)));
         assert_eq!(said(&together), said(&apart), "{recording}");
         compared += 1;
     }
@@ -626,7 +626,7 @@ fn interfaces_of_one_host_are_one_place() {
         },
     );
     fs::write(&path, merged([&own, &later])).unwrap();
-    let analysis = analyse(&[path.clone()]);
+    let analysis = analyse(std::slice::from_ref(&path));
     let rules: Vec<_> = analysis.findings().iter().map(|it| it.rule).collect();
     assert_eq!(rules, ["capture-duplicated"]);
     assert_eq!(analysis.summary().inputs.len(), 1);
