@@ -37,6 +37,9 @@ const SMALLEST_CHUNK: usize = 1 << 10;
 /// The part of a batch below which frames are copied to it rather than passed on in a batch of their own.
 const COPIED: usize = 8;
 
+/// Frames of a file that has been read to its end that are let go at once, at the least.
+const LET_GO: usize = 8;
+
 /// Options for reading.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -349,6 +352,10 @@ impl Files {
             }
         }
         file.at += taken;
+        // Nothing more is read into this buffer, and very many may overlap: what was copied is let go by halves.
+        if file.at >= LET_GO && file.at * 2 >= file.batch.len() && file.reader.has_ended() {
+            file.at = file.batch.forget(file.at);
+        }
         if let Some(slot) = file.batch.slots.get(file.at) {
             self.heads.push(Reverse((slot.time, index)));
         } else {

@@ -116,6 +116,24 @@ impl Batch {
         self.slots.shrink_to(room / SMALLEST_FRAME);
     }
 
+    /// Frees what the frames before index `at` take, except for the slot of the last of them. Returns the index that `at` has
+    /// then.
+    pub(crate) fn forget(&mut self, at: usize) -> usize {
+        let (Some(slot), Some(last)) = (self.slots.get(at), at.checked_sub(1)) else {
+            return at;
+        };
+        let start = slot.start;
+        self.bytes.drain(..start as usize);
+        self.bytes.shrink_to_fit();
+        self.used -= start as usize;
+        self.slots.drain(..last);
+        self.slots.shrink_to_fit();
+        for slot in &mut self.slots {
+            slot.start = slot.start.saturating_sub(start);
+        }
+        at - last
+    }
+
     /// Appends `slot` with a copy of `data`. Data that would make the batch larger than 4 GiB is cut.
     pub(crate) fn push_slot(&mut self, slot: FrameSlot, data: &[u8]) {
         let start = self.used;
