@@ -266,13 +266,15 @@ impl TlsFacts {
         if leaf.self_issued && alone && at.frame.0 > 0 {
             return Some(CertificateFlaw::SelfIssued);
         }
-        // A client that connects to an address sends no SNI (RFC 6066 §3).
-        let nameless = self
-            .hello
-            .as_ref()
-            .is_some_and(|(_, hello)| hello.sni.is_none() && !hello.cut);
         let other = leaf.is_for_address(server) == Some(false);
-        (nameless && other).then_some(CertificateFlaw::OtherAddress)
+        (self.names_no_server() && other).then_some(CertificateFlaw::OtherAddress)
+    }
+
+    /// Whether the client connects to an address: it sends no SNI then (RFC 6066 §3).
+    #[must_use]
+    pub fn names_no_server(&self) -> bool {
+        let hello = self.hello.as_ref();
+        hello.is_some_and(|(_, hello)| hello.sni.is_none() && !hello.cut)
     }
 
     /// Whether the server's certificate was sent in the clear, and its encoding is broken. A build that parses none cannot

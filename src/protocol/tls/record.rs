@@ -22,6 +22,8 @@ pub(super) const HEARTBEAT: u8 = 24;
 
 /// An encrypted TLS 1.3 alert without padding: two bytes, the content type and a 16-byte tag (RFC 8446 §5.2).
 pub(super) const ENCRYPTED_ALERT_LENGTH: u16 = 19;
+/// The same with the 16 bytes of padding that the JDK appends to each record of a handshake. A Finished is longer.
+pub(super) const PADDED_ALERT_LENGTH: u16 = ENCRYPTED_ALERT_LENGTH + 16;
 /// An encrypted TLS 1.3 Certificate message without certificates: eight bytes, the content type and the tag. A Finished
 /// is longer.
 pub(super) const ENCRYPTED_EMPTY_CERTIFICATE_LENGTH: u16 = 25;

@@ -9,7 +9,8 @@ use super::facts::{
 use super::hello::{ClientHello, ServerAnswer, ServerHello, TlsVersion};
 use super::record::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, ENCRYPTED_ALERT_LENGTH,
-    ENCRYPTED_EMPTY_CERTIFICATE_LENGTH, EndedRecord, HANDSHAKE, HEARTBEAT, RecordReader,
+    ENCRYPTED_EMPTY_CERTIFICATE_LENGTH, EndedRecord, HANDSHAKE, HEARTBEAT, PADDED_ALERT_LENGTH,
+    RecordReader,
 };
 use super::turns::{HiddenTurns, TurnCounter};
 use crate::base::certainty::Certainty;
@@ -411,7 +412,13 @@ impl TlsSession {
                 self.extensions.get_or_insert(record.length);
             }
             match record.length {
-                ENCRYPTED_ALERT_LENGTH if is_caller => self.note_alert(from, record.at, None),
+                ENCRYPTED_ALERT_LENGTH | PADDED_ALERT_LENGTH if is_caller => {
+                    self.note_alert(from, record.at, None);
+                    // The client's part is over with its Finished, which this is not.
+                    if let Some(alert) = self.alerts.last_mut() {
+                        alert.in_handshake |= alert.at == record.at;
+                    }
+                }
                 ENCRYPTED_EMPTY_CERTIFICATE_LENGTH
                     if is_caller && self.client_certificate == self.asked =>
                 {
