@@ -134,6 +134,8 @@ pub struct RareHead {
     pub head_cut: bool,
     /// Its chunked body ends within a chunk, not after a complete one.
     pub within_chunk: bool,
+    /// What came is no HTTP, and no line of it ends.
+    pub no_line_end: bool,
 }
 
 /// How the connection ended, as far as it matters to an exchange.

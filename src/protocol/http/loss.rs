@@ -166,6 +166,11 @@ impl HttpConversation {
             Some(HeadKind::Response) if clean && awaited && peer_clean => {
                 self.begin(from, HeadKind::Response, first, start);
                 self.fault(from, FaultRule::StartLine, start, bytes);
+                if !bytes.contains(&b'\n')
+                    && let Some(rare) = self.rare_head(from)
+                {
+                    rare.no_line_end = true;
+                }
                 self.break_off(from);
                 self.extend(from, at, length, 0);
             }
