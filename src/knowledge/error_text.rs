@@ -1,7 +1,8 @@
 //! The error text each program prints for each wire event, and the events that a program does not report.
 //!
 //! `error_texts.tsv` has one row per text of a product: the events it stands for, the versions in which it was read or
-//! seen, and its source; `error_texts_protocols.tsv` has those of programs that speak other protocols than HTTP. Variable
+//! seen, and its source; `error_texts_clients.tsv` goes on with what `captures/clients` shows, and
+//! `error_texts_protocols.tsv` has those of programs that speak other protocols than HTTP. Variable
 //! parts are `…`. A row without a text is a program that swallows the fault.
 
 use std::sync::{LazyLock, OnceLock};
@@ -11,6 +12,7 @@ use hashbrown::HashMap;
 use super::basis::Basis;
 use super::product::{NamedProduct, PRODUCTS, Product, Role, product};
 use super::table::{self, field};
+use super::tls_client::TlsClient;
 use super::wire_event::{LogSide, WireEvent};
 
 /// One text of one product.
@@ -57,10 +59,11 @@ pub(super) fn source(number: &str) -> &'static str {
     index.and_then(|it| SOURCES.get(it)).copied().unwrap_or("")
 }
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     include_str!("error_texts.tsv"),
     include_str!("error_texts_more.tsv"),
     include_str!("error_texts_faults.tsv"),
+    include_str!("error_texts_clients.tsv"),
     include_str!("error_texts_protocols.tsv"),
 ];
 
@@ -168,7 +171,7 @@ fn fact(row: [&'static str; 11]) -> Option<ErrorText> {
     })
 }
 
-/// What a request without a body has in its head besides the request line and `Host`. Programs that do not name themselves
+/// What a request has in its head besides the request line, `Host` and `Content-Length`. Programs that do not name themselves
 /// differ in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HeadShape {
@@ -182,6 +185,8 @@ pub enum HeadShape {
     Accept,
     /// `Accept-Encoding: identity`.
     Identity,
+    /// `Expect: 100-continue` and `Connection: keep-alive`.
+    Expects,
 }
 
 impl HeadShape {
@@ -198,6 +203,7 @@ impl HeadShape {
             Self::Close => &["php-stream", "node-http"],
             Self::Accept => &["reqwest"],
             Self::Identity => &["python-http.client"],
+            Self::Expects => &["dotnet-framework", "mono-webrequest"],
         }
     }
 }
@@ -211,6 +217,8 @@ pub enum KnownProgram<'a> {
     Nameless(Option<HeadShape>),
     /// The same, and they are SOAP calls.
     Soap,
+    /// It speaks TLS, and its ClientHello is that of a few programs.
+    Tls(&'static TlsClient),
     /// None of its messages could be parsed, or the header names no known product.
     Unknown,
     /// It speaks this protocol, a word of `service.rs`, in which programs do not name themselves.
@@ -273,22 +281,31 @@ pub(crate) fn texts_of<'a>(
     match program.into() {
         KnownProgram::Known(stack) => known(events, side, stack),
         KnownProgram::Nameless(shape) => {
-            let soap = SoapSuspects::Last;
-            suspects(events, side, |it| speaks_http(it) && !it.named, soap, shape)
+            let first = shape.map_or(&[][..], HeadShape::products);
+            let order = (SoapSuspects::Last, first);
+            suspects(events, side, |it| speaks_http(it) && !it.named, order)
         }
         KnownProgram::Soap => {
-            let soap = SoapSuspects::First;
-            suspects(events, side, |it| speaks_http(it) && !it.named, soap, None)
+            let order = (SoapSuspects::First, &[][..]);
+            suspects(events, side, |it| speaks_http(it) && !it.named, order)
         }
-        KnownProgram::Unknown => suspects(events, side, speaks_http, SoapSuspects::AsCommon, None),
+        KnownProgram::Tls(client) => {
+            let order = (SoapSuspects::AsCommon, &client.products[..]);
+            let known = |it: &Product| client.products.contains(&it.name);
+            suspects(events, side, known, order)
+        }
+        KnownProgram::Unknown => {
+            let order = (SoapSuspects::AsCommon, &[][..]);
+            suspects(events, side, speaks_http, order)
+        }
         KnownProgram::Other => {
-            let soap = SoapSuspects::Last;
-            suspects(events, side, |it| speaks_http(it) && !it.named, soap, None)
+            let order = (SoapSuspects::Last, &[][..]);
+            suspects(events, side, |it| speaks_http(it) && !it.named, order)
         }
         KnownProgram::Stranger => Vec::new(),
         KnownProgram::Speaks(protocol) => {
-            let soap = SoapSuspects::AsCommon;
-            suspects(events, side, |it| it.speaks(protocol), soap, None)
+            let order = (SoapSuspects::AsCommon, &[][..]);
+            suspects(events, side, |it| it.speaks(protocol), order)
         }
     }
 }
@@ -335,8 +352,7 @@ fn suspects(
     events: &[WireEvent],
     side: LogSide,
     fits: impl Fn(&Product) -> bool,
-    soap: SoapSuspects,
-    shape: Option<HeadShape>,
+    (soap, first): (SoapSuspects, &[&'static str]),
 ) -> Vec<Prediction> {
     let role = match side {
         LogSide::Client => Role::Client,
@@ -349,8 +365,11 @@ fn suspects(
             fits(it) && (it.role == role || both && it.role == Role::Proxy)
         })
         .collect();
-    let apart = |it: &Product| shape.is_some_and(|shape| !shape.products().contains(&it.name));
-    products.sort_by_key(|it| (soap.place(it), apart(it), it.rank));
+    let place = |it: &Product| {
+        let at = first.iter().position(|name| *name == it.name);
+        at.unwrap_or(first.len())
+    };
+    products.sort_by_key(|it| (soap.place(it), place(it), it.rank));
     let mut told: Vec<Prediction> = Vec::new();
     for product in products {
         // One text per product: one that was seen, or the one with the best evidence.
@@ -358,14 +377,22 @@ fn suspects(
         let Some((fact, text)) = facts.iter().find_map(|it| Some((*it, it.text?))) else {
             continue;
         };
+        // Short words around another program's text say nothing of their own.
+        let brief = text.split(' ').count() < BRIEF_WORDS;
+        let inner = fact.cause.and_then(|it| it.split_once(": ")).map(|it| it.1);
+        let wraps = |told: &str| {
+            let same = |it: &str| it == told || holds(it, told);
+            brief && inner.is_some_and(same)
+        };
         let alike = |it: &&mut Prediction| {
             it.text
-                .is_some_and(|told| holds(told, text) || holds(text, told))
+                .is_some_and(|told| holds(told, text) || holds(text, told) || wraps(told))
         };
         match told.iter_mut().find(alike) {
             Some(same) => {
+                let wraps = same.text.is_some_and(wraps);
                 same.also.push(product);
-                if same.text.is_some_and(|told| text.len() < told.len()) {
+                if !wraps && same.text.is_some_and(|told| text.len() < told.len()) {
                     same.text = Some(text);
                 }
             }
@@ -389,6 +416,8 @@ fn suspects(
 
 /// A text stands for a longer one that contains it if it has this many words; fewer would be too unspecific.
 const MIN_WORDS: usize = 5;
+/// A text with fewer words is shown by its cause, where another program prints that alone: `fetch failed`.
+const BRIEF_WORDS: usize = 7;
 /// `strerror` texts: with few words around them they say as much as the whole text.
 const SYSTEM_WORDS: [&str; 7] = [
     "Broken pipe",

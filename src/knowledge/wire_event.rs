@@ -107,6 +107,7 @@ events! {
     Client Packets FinWhileSending "fin-while-sending" "the server closes while the request is being sent" ["closed-before-request" "early-response-reset"]
     Client Packets RstWhileSending "rst-while-sending" "the connection is reset while the request is being sent" ["early-response-reset" "reset-before-response"]
     Client Packets EarlyResponseThenRst "early-response-then-rst" "the server answers early, then resets while the client still sends" ["early-response-reset"]
+    Client Packets EarlyResponseRstAtOnce "early-response-rst-at-once" "the server answers early, and resets within 20 ms, while the client still sends" ["early-response-reset"]
     Client Packets GreetingSilent "greeting-silent" "the connection opens, and the server sends no byte until the client's timeout" ["client-gave-up-waiting"]
     Client Packets ServerSilent "server-silent" "the server sends no response until the client's timeout" ["client-gave-up-waiting"]
     Client Packets RetransmissionsExhausted "retransmissions-exhausted" "nothing that is sent is acknowledged any more, until the system stops trying" ["retransmissions-exhausted" "idle-state-lost"]
@@ -138,6 +139,7 @@ events! {
     // On a reused connection.
     Client Packets IdleFin "idle-fin" "the server closes an idle connection; the client's next request comes later" ["idle-timeout-close" "reuse-of-closed-connection"]
     Client Packets IdleFinPost "idle-fin-post" "the server closes an idle connection; a request that must not be repeated comes later" ["idle-timeout-close" "reuse-of-closed-connection"]
+    Client Packets IdleRst "idle-rst" "the server resets an idle connection; the client's next request comes later" ["idle-timeout-close" "reset-after-response"]
     Client Packets RaceFin "race-fin" "the server closes an idle connection as the client sends the next request" ["keep-alive-race" "reuse-of-closed-connection"]
     Client Packets RaceFinPost "race-fin-post" "the server closes an idle connection as the client sends a request that must not be retried" ["keep-alive-race" "reuse-of-closed-connection"]
     Client Packets RaceRst "race-rst" "the server resets a reused connection when the client sends the next request" ["keep-alive-race" "reuse-of-forgotten-connection" "reset-before-response"]
@@ -151,6 +153,7 @@ events! {
     Client Packets BadStatusLine "bad-status-line" "what comes is not a status line" ["malformed-response" "protocol-mismatch"]
     Client Packets Http09Response "http09-response" "a body comes without any head" ["malformed-response" "protocol-mismatch"]
     Client Packets BadStatusCode "bad-status-code" "the status is not three digits" ["malformed-response"]
+    Client Packets StatusWord "status-word" "a word stands in the place of the status" ["malformed-response"]
     Client Packets ShortStatusCode "short-status-code" "the status has fewer than three digits" ["malformed-response"]
     Client Packets LongStatusCode "long-status-code" "the status has more than three digits" ["malformed-response"]
     Client Packets NoStatusCode "no-status-code" "the status line has a version and nothing else" ["malformed-response"]
@@ -164,7 +167,11 @@ events! {
     Client Packets NulInHeader "nul-in-header" "a header holds a NUL byte" ["malformed-response"]
     Client Packets BareLf "bare-lf" "header lines end in a bare line feed" ["malformed-response"]
     Client Packets ObsFold "obs-fold" "a header is folded over two lines" ["malformed-response"]
-    Client Packets HeaderTooLarge "header-too-large" "the head is larger than the client allows" ["malformed-response"]
+    Client Packets HeaderOver8K "header-over-8k" "the head is larger than 8 KiB" []
+    Client Packets HeaderOver16K "header-over-16k" "the head is larger than 16 KiB" []
+    Client Packets HeaderOver64K "header-over-64k" "the head is larger than 64 KiB" ["malformed-response"]
+    Client Packets HeaderTooLarge "header-too-large" "the head is larger than 100 KiB" ["malformed-response"]
+    Client Packets HeaderOver384K "header-over-384k" "the head is larger than 384 KiB" ["malformed-response"]
     Client Packets TooManyFields "too-many-header-lines" "the head has more than 100 header lines" []
     Client Packets LengthAndChunked "length-and-chunked" "the response has both Content-Length and chunked" ["ambiguous-message-length"]
     Client Packets DifferingLengths "differing-lengths" "the response has two Content-Lengths that differ" ["ambiguous-message-length"]
@@ -187,6 +194,9 @@ events! {
     Client Packets BodyOn204 "body-on-204" "a 204 response carries a body" ["body-overrun"]
     Client Packets BodyOn304 "body-on-304" "a 304 response carries a body" ["body-overrun"]
     Client Packets StatusError "status-error" "a complete response whose status many programs report as an error: nothing was cut or closed" []
+    Client Packets StatusUnauthorized "status-unauthorized" "a complete response 401: nothing was cut or closed" []
+    Client Packets StatusProxyAuthentication "status-proxy-authentication" "a complete response 407 to a request that is no CONNECT: nothing was cut or closed" []
+    Client Packets StatusServerError "status-server-error" "a complete response with a status from 500: nothing was cut or closed" []
     Client Packets SoapEncoded "soap-encoded" "the response to a SOAP call is compressed" []
     Client Packets SoapMediaType "soap-media-type" "the response to a SOAP call is no XML" []
     Client Packets NotInContentEncoding "not-in-content-encoding" "the body does not begin as the coding does that Content-Encoding names" ["undecodable-body"]
@@ -202,6 +212,7 @@ events! {
     Client Packets TlsAlertOther "tls-alert-other" "the server ends the handshake by another fatal alert" ["tls-alert"]
     Client Packets TlsAlertUnknownCa "tls-alert-unknown-ca" "the server does not trust the issuer of the client's certificate" ["tls-alert"]
     Client Packets TlsPlaintextAnswer "tls-plaintext-answer" "the ClientHello is answered in plain text" ["tls-plaintext-mismatch"]
+    Client Packets TlsGarbageAnswer "tls-garbage-answer" "the ClientHello is answered by what is neither TLS nor HTTP" ["tls-plaintext-mismatch"]
     Client Packets TlsHandshakeSilent "tls-handshake-silent" "nothing answers the ClientHello until the client's timeout" ["client-gave-up-waiting" "tls-handshake-cut" "path-mtu-blackhole"]
     Client Packets TlsCertExpired "tls-cert-expired" "the client rejects the certificate: expired" ["tls-certificate-expired" "tls-certificate-rejected"]
     Client Packets TlsCertUntrusted "tls-cert-untrusted" "the client rejects the certificate: issuer not trusted" ["tls-certificate-rejected"]
@@ -212,6 +223,9 @@ events! {
     Client Packets TlsTruncation "tls-truncation" "a body that the close ends has no close_notify" ["tls-no-close-notify" "response-end-unknown"]
     Client Packets TlsFinInBody "tls-fin-in-body" "the server closes in the body, inside TLS" ["response-cut-short" "tls-no-close-notify"]
     Client Packets TlsRstInBody "tls-rst-in-body" "the connection is reset in the body, inside TLS" ["reset-mid-response"]
+    Client Packets TlsRaceRst "tls-race-rst" "the server resets a reused connection when the client sends the next request, inside TLS" ["keep-alive-race" "reuse-of-forgotten-connection"]
+    Client Packets TlsIdleRst "tls-idle-rst" "the server resets an idle connection inside TLS; the client's next request comes later" ["idle-timeout-close" "reset-after-response"]
+    Client Packets TlsRstInHeaders "tls-rst-in-headers" "the connection is reset within the response's headers, inside TLS" ["reset-mid-response"]
     Client Packets TlsRstInChunk "tls-rst-in-chunk" "the connection is reset in a chunked body, inside TLS" ["reset-mid-response"]
     Client Packets TlsRstUntilClose "tls-rst-until-close" "the connection is reset in a body that the close should have ended, inside TLS" ["response-end-unknown" "reset-mid-response"]
     Client Packets TlsFinBeforeResponse "tls-fin-before-response" "the server closes without a response, inside TLS" ["closed-before-response" "tls-no-close-notify"]
@@ -323,6 +337,9 @@ impl WireEvent {
             Self::FinInBodyLength if !notified => Self::TlsFinInBody,
             Self::RstInBodyLength => Self::TlsRstInBody,
             Self::RstInChunk => Self::TlsRstInChunk,
+            Self::RstInHeaders => Self::TlsRstInHeaders,
+            Self::RaceRst => Self::TlsRaceRst,
+            Self::IdleRst => Self::TlsIdleRst,
             Self::RstInBodyUntilClose => Self::TlsRstUntilClose,
             other => other,
         }
@@ -346,6 +363,7 @@ impl WireEvent {
             Self::RaceFinPost => Self::RaceFin,
             Self::RaceRstPost => Self::RaceRst,
             Self::Idle408FinPost => Self::Idle408Fin,
+            Self::EarlyResponseRstAtOnce => Self::EarlyResponseThenRst,
             Self::RaceFin | Self::FinAfterAccept => Self::FinBeforeResponse,
             Self::RaceRst | Self::RstAfterAccept | Self::RaceWriteFails => Self::RstBeforeResponse,
             Self::LoginRefused => Self::SessionEnded,
@@ -360,9 +378,10 @@ impl WireEvent {
             Self::FinBetweenChunks => Self::FinInChunk,
             Self::RstInChunk | Self::RstInBodyUntilClose => Self::RstInBodyLength,
             Self::RstInStatusLine => Self::RstInHeaders,
-            Self::ShortStatusCode | Self::LongStatusCode | Self::NoStatusCode => {
-                Self::BadStatusCode
-            }
+            Self::StatusWord
+            | Self::ShortStatusCode
+            | Self::LongStatusCode
+            | Self::NoStatusCode => Self::BadStatusCode,
             Self::H2GoawayKept => Self::H2Goaway,
             Self::HttpVersion2 => Self::BadHttpVersion,
             Self::StrayLine => Self::BadStatusLine,
@@ -376,12 +395,27 @@ impl WireEvent {
             Self::ChunkedNotLast => Self::RepeatedTransferEncoding,
             Self::BadChunkEnd | Self::ChunkSizeTooLarge | Self::ChunkBareLf => Self::BadChunkSize,
             Self::BodyOn304 => Self::BodyOn204,
+            Self::HeaderOver384K => Self::HeaderTooLarge,
+            Self::HeaderTooLarge => Self::HeaderOver64K,
+            Self::HeaderOver64K => Self::HeaderOver16K,
+            Self::HeaderOver16K => Self::HeaderOver8K,
+            Self::StatusUnauthorized
+            | Self::StatusProxyAuthentication
+            | Self::StatusServerError => Self::StatusError,
             Self::NotInContentEncoding => Self::BadContentEncoding,
+            Self::TlsAlertHandshakeFailure
+            | Self::TlsAlertProtocolVersion
+            | Self::TlsAlertUnrecognizedName
+            | Self::TlsAlertUnknownCa => Self::TlsAlertOther,
+            Self::TlsGarbageAnswer => Self::TlsPlaintextAnswer,
             Self::TlsIssuerUnknown => Self::TlsCertUntrusted,
             Self::TlsCertOtherAddress => Self::TlsCertNameMismatch,
             Self::TlsFinInBody => Self::FinInBodyLength,
             Self::TlsRstInBody => Self::RstInBodyLength,
             Self::TlsRstInChunk => Self::RstInChunk,
+            Self::TlsRstInHeaders => Self::RstInHeaders,
+            Self::TlsRaceRst => Self::RaceRst,
+            Self::TlsIdleRst => Self::IdleRst,
             Self::TlsRstUntilClose => Self::RstInBodyUntilClose,
             Self::TlsFinBeforeResponse | Self::TlsNotifyBeforeResponse => Self::FinBeforeResponse,
             Self::TlsRstBeforeResponse => Self::RstBeforeResponse,
@@ -435,9 +469,14 @@ mod tests {
             silent,
             [
                 &WireEvent::TlsNotOffered,
+                &WireEvent::HeaderOver8K,
+                &WireEvent::HeaderOver16K,
                 &WireEvent::TooManyFields,
                 &WireEvent::RepeatedLength,
                 &WireEvent::StatusError,
+                &WireEvent::StatusUnauthorized,
+                &WireEvent::StatusProxyAuthentication,
+                &WireEvent::StatusServerError,
                 &WireEvent::SoapEncoded,
                 &WireEvent::SoapMediaType,
                 &WireEvent::ClientLeftWithoutGoodbye,
@@ -468,7 +507,7 @@ mod tests {
     fn likeness_ends() {
         for event in WireEvent::ALL {
             let mut at = *event;
-            for _ in 0..4 {
+            for _ in 0..5 {
                 match at.like() {
                     Some(next) => {
                         assert_eq!(next.side(), event.side(), "{event}");

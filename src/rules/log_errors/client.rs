@@ -16,15 +16,17 @@ use crate::base::frame_ref::FrameRef;
 use crate::base::net::Quote;
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{
-    Exchange, FieldName, Framing, Message, MessageProgress, Method, Protocol,
+    CodingFault, Exchange, FieldName, Framing, Message, MessageProgress, Method, Protocol,
 };
 use crate::protocol::tls::{
-    CertificateFlaw, ChainEnd, ClientCertificate, HandshakeStage, TlsFacts, TlsVersion,
+    Alert, CertificateFlaw, ChainEnd, ClientCertificate, HandshakeStage, TlsFacts, TlsVersion,
 };
 use crate::rules::{self, classify};
 
 /// A server that closes an unused connection later than this closes it for idleness and refuses nobody.
 const IDLE: Duration = Duration::from_secs(1);
+/// A program that is sending has not read a response when a RST follows it within this time.
+const AT_ONCE: Duration = Duration::from_millis(20);
 /// Retransmissions of a SYN before any common system gives up by itself (Linux `tcp_syn_retries`).
 const ALL_SYN_RETRIES: u16 = 6;
 
@@ -160,7 +162,10 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
         return Vec::new();
     };
     if facts.plain.is_some() && facts.stage <= HandshakeStage::ClientHello {
-        return vec![E::TlsPlaintextAnswer];
+        return vec![match connection.exchanges.is_empty() {
+            true => E::TlsGarbageAnswer,
+            false => E::TlsPlaintextAnswer,
+        }];
     }
     // A scanner, which is none of the programs of the tables.
     if facts.heartbeat.is_some() {
@@ -178,9 +183,13 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
     let too_late = |from| {
         from == FlowEnd::B && connection.teardown.by == By::Client && met == ClientEvent::Left
     };
+    // OpenSSL complains about the end of the stream by an alert.
+    let ended = connection.fin[Who::Server as usize].map(|fin| fin.frame_ref.frame);
+    let complains =
+        |it: &Alert| it.from == FlowEnd::A && ended.is_some_and(|ended| ended < it.at.frame);
     if let Some(alert) = facts.fatal().filter(|it| {
         let in_time = it.at.frame <= connection.teardown.frame || !too_late(it.from);
-        in_time && (it.in_handshake || it.said.is_some())
+        in_time && (it.in_handshake || it.said.is_some()) && !complains(it)
     }) {
         return match (alert.from, alert.code()) {
             // The client prints the alert by its name: that a certificate is missing, only TLS 1.3 says.
@@ -192,6 +201,9 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             (FlowEnd::B, None) if no_certificate => vec![E::TlsClientCertRequired],
             (FlowEnd::B, Some(_)) => vec![E::TlsAlertOther],
             (FlowEnd::A, Some(45)) => vec![E::TlsCertExpired],
+            (FlowEnd::A, Some(48)) if facts.certificates.is_none() => {
+                vec![E::TlsCertUntrusted, E::TlsIssuerUnknown]
+            }
             (FlowEnd::A, Some(48)) => vec![untrusted(facts)],
             // OpenSSL has other alerts for an issuer that is not trusted and for a certificate that is out of date.
             (FlowEnd::A, Some(42))
@@ -213,7 +225,9 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             _ => E::TlsFinAfterHello,
         }],
         _ if facts.stage < HandshakeStage::Complete => match met {
-            ClientEvent::Fin if answer == 0 => vec![E::TlsFinAfterHello],
+            ClientEvent::Fin if answer == 0 || facts.stage <= HandshakeStage::ClientHello => {
+                vec![E::TlsFinAfterHello]
+            }
             ClientEvent::Reset => vec![E::TlsRstAfterHello],
             ClientEvent::Left if answer == 0 => vec![E::TlsHandshakeSilent],
             // The client had the server's messages and rejected them. A server that has sent its messages and then
@@ -225,11 +239,7 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             match facts.flaw(connection.server.ip) {
                 Some(_) => refused(connection, facts),
                 None if facts.certificates.is_some() => refused(connection, facts),
-                None => vec![
-                    E::TlsCertNameMismatch,
-                    E::TlsCertUntrusted,
-                    E::TlsCertExpired,
-                ],
+                None => vec![mismatch(facts), E::TlsCertUntrusted, E::TlsCertExpired],
             }
         }
         ClientEvent::Left => match gave_up(connection) {
@@ -293,8 +303,21 @@ fn refused(connection: &Connection, facts: &TlsFacts) -> Vec<WireEvent> {
                 let mismatch = (fits != Some(true)).then_some(E::TlsCertNameMismatch);
                 [untrusted(facts)].into_iter().chain(mismatch).collect()
             }
-            None => vec![untrusted(facts), E::TlsCertNameMismatch, E::TlsCertExpired],
+            None => vec![
+                untrusted(facts),
+                mismatch(facts),
+                E::TlsCertExpired,
+                E::TlsIssuerUnknown,
+            ],
         },
+    }
+}
+
+/// A certificate that is not captured, and is not for this server: a client that connects by address sends no name.
+fn mismatch(facts: &TlsFacts) -> WireEvent {
+    match facts.names_no_server() {
+        true => WireEvent::TlsCertOtherAddress,
+        false => WireEvent::TlsCertNameMismatch,
     }
 }
 
@@ -331,16 +354,30 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
         events.push(http_faults::excess(status));
     }
     let broken = !events.is_empty();
-    // A program that expects XML looks at the first bytes before it meets the end; a reset takes them away.
+    // A program that expects XML looks at the first bytes before it meets the end; a reset takes them away, and a chunked
+    // body is read to its end first.
     let unfit = exchanges.iter().flat_map(unfit_for_soap);
     let unfit: Vec<WireEvent> = unfit.collect();
-    let at_once = met != ClientEvent::Reset;
+    let chunked = owed
+        .and_then(|at| exchanges.get(at)?.response.as_ref())
+        .is_some_and(|it| it.message.framing == Framing::Chunked);
+    let at_once = met != ClientEvent::Reset && !(chunked && met == ClientEvent::Fin);
     events.extend(unfit.iter().filter(|_| at_once));
     match owed {
         // Which side ended the response is not known.
         Some(_) if connection.teardown.server_too => {}
+        // Whether a response was complete is not known behind a head that was not read to its end.
+        Some(at)
+            if met == ClientEvent::Left
+                && exchanges.get(at).is_some_and(http_faults::is_endless) => {}
+        // A response that came before the request is taken for its response.
+        Some(at) if is_answered_before(exchanges, at) => {}
         Some(at) => events.extend(cut_off(connection, at, met)),
         None if exchanges.is_empty() => events.extend(unasked(connection, met)),
+        // What is written on it next fails, unless the program looks first.
+        None if met == ClientEvent::Reset && !broken && has_ended(connection) => {
+            events.push(WireEvent::IdleRst);
+        }
         None => {}
     }
     events.extend(unfit.iter().filter(|_| !at_once));
@@ -357,6 +394,22 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     if met == ClientEvent::Silence {
         events.extend(silence(connection, exchanges, owed));
     }
+}
+
+/// Whether a complete response, which no request had asked for, came before this exchange. A 408 is no response to it.
+fn is_answered_before(exchanges: &[Exchange], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|it| exchanges.get(it));
+    let unasked = before.filter(|it| it.request.is_none() && it.status() != Some(408));
+    let answer = unasked.and_then(|it| it.response.as_ref());
+    answer.is_some_and(|it| it.message.is_complete())
+        && exchanges.get(at).is_some_and(|it| it.response.is_none())
+}
+
+/// Whether the last exchange is complete, and did not announce the close.
+fn has_ended(connection: &Connection) -> bool {
+    let last = connection.exchanges.last();
+    last.is_some_and(|it| it.is_complete() && it.status() != Some(408))
+        && connection.teardown.phase == Phase::Between
 }
 
 /// What comes to a program that waits for the end of a line or of a head that does not come.
@@ -382,27 +435,45 @@ fn stray_end(
 fn refusing(exchange: &Exchange) -> Option<WireEvent> {
     let response = exchange.response.as_ref()?;
     let method = exchange.request.as_ref()?.method;
-    let refuses = matches!(response.status, 304 | 400..=599) && method != Method::Connect;
-    (refuses && response.message.is_complete()).then_some(WireEvent::StatusError)
+    let event = match response.status {
+        401 => WireEvent::StatusUnauthorized,
+        407 => WireEvent::StatusProxyAuthentication,
+        500..=599 => WireEvent::StatusServerError,
+        304 | 400..=499 => WireEvent::StatusError,
+        _ => return None,
+    };
+    (response.message.is_complete() && method != Method::Connect).then_some(event)
 }
 
 /// A response to a SOAP call that is not the XML expected: compressed, or of another media type.
 fn unfit_for_soap(exchange: &Exchange) -> Vec<WireEvent> {
     let answered = exchange.response.as_ref().filter(|it| {
         let empty = it.message.progress == MessageProgress::Body && it.message.received() == 0;
-        matches!(it.status, 200..=299) && !empty
+        (matches!(it.status, 200..=299) || has_odd_status(exchange)) && !empty
     });
     if answered.is_none() || !calls_by_soap(exchange) {
         return Vec::new();
     }
     let value = |name| exchange.response_fields(name).next().map(|it| &it.value);
-    let plain = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
-    let encoded = value(FieldName::ContentEncoding).is_some_and(|it| !plain(it.as_bytes()));
+    // Of the codings, only gzip begins with a byte that no text has.
+    let gzip = |coding: &[u8]| {
+        coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip")
+    };
+    let plain = matches!(exchange.coding_fault(), Some((_, CodingFault::NotCoded)));
+    let encoded = value(FieldName::ContentEncoding).is_some_and(|it| gzip(it.as_bytes())) && !plain;
     let other = value(FieldName::ContentType).is_some_and(|it| !is_xml(it.as_bytes()));
     let mut events = Vec::new();
     events.extend(encoded.then_some(WireEvent::SoapEncoded));
     events.extend(other.then_some(WireEvent::SoapMediaType));
     events
+}
+
+/// Whether the status is a number that has not three digits.
+fn has_odd_status(exchange: &Exchange) -> bool {
+    let mut events = Vec::new();
+    http_faults::response(exchange, &mut events);
+    let digits = [WireEvent::ShortStatusCode, WireEvent::LongStatusCode];
+    events.iter().any(|it| digits.contains(it))
 }
 
 /// Whether it is `text/xml`, `application/soap+xml`, or a message with attachments (MTOM).
@@ -493,8 +564,13 @@ fn cut_off(connection: &Connection, at: usize, met: ClientEvent) -> Vec<WireEven
             let response = response.as_ref().map(|it| &it.message);
             return left(connection, &request.message, response, headless);
         }
-        (Some(response), ClientEvent::Reset) if response.message.is_complete() => {
-            WireEvent::EarlyResponseThenRst
+        (Some(response), ClientEvent::Reset | ClientEvent::Fin)
+            if response.message.is_complete() =>
+        {
+            match early_reset(connection, &response.message) {
+                Some(event) => event,
+                None => return Vec::new(),
+            }
         }
         (Some(response), how) => match cut(&response.message, exchange, how == ClientEvent::Fin) {
             Some(event) => event,
@@ -518,6 +594,16 @@ fn cut_off(connection: &Connection, at: usize, met: ClientEvent) -> Vec<WireEven
         },
     };
     vec![event]
+}
+
+/// The RST with which the server, which has responded, meets what the client still sends; also behind a FIN.
+fn early_reset(connection: &Connection, response: &Message) -> Option<WireEvent> {
+    let reset = connection.reset[Who::Server as usize]?;
+    let at_once = reset.frame_ref.time.since(response.last.time) < AT_ONCE;
+    Some(match at_once {
+        true => WireEvent::EarlyResponseRstAtOnce,
+        false => WireEvent::EarlyResponseThenRst,
+    })
 }
 
 /// Whether the client withholds the body until it gets `100 Continue` (RFC 9110 §10.1.1): it reads, and does not send.

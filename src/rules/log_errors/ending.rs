@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::analysis::connection::{By, CloseEvent, Connection, How, ResetKind, Who};
+use crate::base::flow_end::FlowEnd;
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{Exchange, MessageProgress};
 
@@ -47,9 +48,19 @@ pub(super) fn met(connection: &Connection) -> ClientEvent {
         (By::Client, _) if teardown.close_notify_seen.is_some() => ClientEvent::Fin,
         (By::Client | By::Both, _) => ClientEvent::Left,
         // It knew nothing of the server's close when it closed.
-        (By::Server, _) if teardown.unheard => ClientEvent::Left,
+        (By::Server, _) if teardown.unheard || says_goodbye(connection) => ClientEvent::Left,
         _ => first,
     }
+}
+
+/// Whether the client ended its part of TLS before the server's FIN or RST, and the server had not.
+fn says_goodbye(connection: &Connection) -> bool {
+    let Some(facts) = connection.tls.as_deref() else {
+        return false;
+    };
+    let said = |end: FlowEnd| facts.flows[end.index()].close_notify.frame_ref();
+    let first = said(FlowEnd::A).filter(|it| it.frame < connection.teardown.frame);
+    first.is_some_and(|first| said(FlowEnd::B).is_none_or(|other| first.frame < other.frame))
 }
 
 /// What a client meets on a connection that ends in silence.

@@ -14,16 +14,47 @@ const CODINGS: [&[u8]; 7] = [
     b"identity",
 ];
 
-/// Bytes of a head that the strictest common client accepts: Node's `--max-http-header-size`.
-const MODEST_HEAD: u32 = 16 << 10;
+/// Sizes of a head at which common clients draw the line: aiohttp and Node.js, then Python and .NET, curl and httpx, and
+/// Java.
+const HEAD_LIMITS: [(u64, WireEvent); 5] = [
+    (384 << 10, WireEvent::HeaderOver384K),
+    (100 << 10, WireEvent::HeaderTooLarge),
+    (64 << 10, WireEvent::HeaderOver64K),
+    (16 << 10, WireEvent::HeaderOver16K),
+    (8 << 10, WireEvent::HeaderOver8K),
+];
 
 /// Header lines that the strictest common clients accept.
 const MODEST_FIELDS: u16 = 100;
 
 /// What some clients refuse in a response that breaks no rule.
-pub(super) fn beyond_limits(exchange: &Exchange) -> Option<WireEvent> {
-    let lines = exchange.rare.as_ref()?.response.field_lines;
-    (lines > MODEST_FIELDS).then_some(WireEvent::TooManyFields)
+pub(super) fn beyond_limits(exchange: &Exchange) -> Vec<WireEvent> {
+    let rare = exchange.rare.as_ref();
+    let many = rare.is_some_and(|it| it.response.field_lines > MODEST_FIELDS);
+    let unknown = has_unknown_coding(exchange).then_some(WireEvent::BadTransferEncoding);
+    let many = many.then_some(WireEvent::TooManyFields);
+    unknown
+        .into_iter()
+        .chain(many)
+        .chain(large(exchange))
+        .collect()
+}
+
+/// The limit that the head exceeds. Of a head that was not read to its end, all that came counts.
+fn large(exchange: &Exchange) -> Option<WireEvent> {
+    let message = &exchange.response.as_ref()?.message;
+    let size = match is_endless(exchange) {
+        true => message.end().saturating_sub(message.start),
+        false => u64::from(message.head_len),
+    };
+    let mut limits = HEAD_LIMITS.iter();
+    limits.find(|it| size > it.0).map(|it| it.1)
+}
+
+/// Whether the head was too long to be read to its end: what follows it is not known.
+pub(super) fn is_endless(exchange: &Exchange) -> bool {
+    let mut faults = exchange.response_faults().iter();
+    faults.any(|it| it.rule == FaultRule::HeadTooLong)
 }
 
 /// What a client that decodes meets in a body that is not in its content coding. One that has not asked for a coding
@@ -50,13 +81,6 @@ pub(super) fn coding(exchange: &Exchange) -> Option<WireEvent> {
 pub(super) fn response(exchange: &Exchange, events: &mut Vec<WireEvent>) {
     for fault in exchange.response_faults() {
         events.extend(in_response(fault, exchange));
-    }
-    if has_unknown_coding(exchange) {
-        events.push(WireEvent::BadTransferEncoding);
-    }
-    let head = exchange.response.as_ref().map(|it| it.message.head_len);
-    if head.is_some_and(|length| length > MODEST_HEAD) {
-        events.push(WireEvent::HeaderTooLarge);
     }
 }
 
@@ -113,8 +137,7 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
         F::BareLf if !is_counted(exchange) => return None,
         F::BareLf => E::BareLf,
         F::ObsFold => E::ObsFold,
-        F::HeadTooLong => E::HeaderTooLarge,
-        F::ContentLength => length(exchange),
+        F::ContentLength => return length(exchange),
         F::DifferingLengths | F::RepeatedLength if is_listed(exchange) => E::LengthList,
         F::DifferingLengths => E::DifferingLengths,
         F::RepeatedLength => E::RepeatedLength,
@@ -154,7 +177,9 @@ fn not_http(fault: &Fault, exchange: &Exchange) -> WireEvent {
     let holds = |end: &[u8]| memchr::memmem::find(bytes, end).is_some();
     let message = exchange.response.as_ref().map(|it| &it.message);
     let all = message.is_some_and(|it| it.end().saturating_sub(it.start) <= bytes.len() as u64);
+    let rare = exchange.rare.as_deref();
     match () {
+        () if rare.is_some_and(|it| it.response.no_line_end) => WireEvent::StrayBytes,
         () if !all || holds(b"\n\r\n") || holds(b"\n\n") => WireEvent::BadStatusLine,
         () if holds(b"\n") => WireEvent::StrayLine,
         () => WireEvent::StrayBytes,
@@ -170,6 +195,7 @@ fn status(fault: &Fault) -> WireEvent {
     let word = word.unwrap_or_default().trim_ascii();
     match word.len() {
         0 => WireEvent::NoStatusCode,
+        _ if !word.first().is_some_and(u8::is_ascii_digit) => WireEvent::StatusWord,
         _ if !word.iter().all(u8::is_ascii_digit) => WireEvent::BadStatusCode,
         1 | 2 => WireEvent::ShortStatusCode,
         3 => WireEvent::BadStatusCode,
@@ -190,7 +216,8 @@ fn is_listed(exchange: &Exchange) -> bool {
 }
 
 /// The event of a `Content-Length` that is no number, by its value: some programs take the digits that it begins with.
-fn length(exchange: &Exchange) -> WireEvent {
+/// Many programs accept a plus before the digits.
+fn length(exchange: &Exchange) -> Option<WireEvent> {
     let mut fields = exchange.response_fields(FieldName::ContentLength);
     let values = fields.by_ref().map(|it| it.value.as_bytes().trim_ascii());
     let bad = |it: &&[u8]| it.is_empty() || !it.iter().all(u8::is_ascii_digit);
@@ -200,15 +227,16 @@ fn length(exchange: &Exchange) -> WireEvent {
             long = Some(WireEvent::HugeContentLength);
             continue;
         }
-        return match value.first() {
-            None => WireEvent::EmptyContentLength,
-            Some(b'-') => WireEvent::NegativeContentLength,
-            _ if value.contains(&b',') => WireEvent::LengthList,
-            Some(byte) if byte.is_ascii_digit() => WireEvent::BadContentLength,
-            Some(_) => WireEvent::ContentLengthWord,
+        return match value.split_first() {
+            None => Some(WireEvent::EmptyContentLength),
+            Some((b'-', _)) => Some(WireEvent::NegativeContentLength),
+            Some((b'+', rest)) if !bad(&rest) => None,
+            _ if value.contains(&b',') => Some(WireEvent::LengthList),
+            Some((byte, _)) if byte.is_ascii_digit() => Some(WireEvent::BadContentLength),
+            Some(_) => Some(WireEvent::ContentLengthWord),
         };
     }
-    long.unwrap_or(WireEvent::BadContentLength)
+    Some(long.unwrap_or(WireEvent::BadContentLength))
 }
 
 fn has_unknown_coding(exchange: &Exchange) -> bool {

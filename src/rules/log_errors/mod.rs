@@ -39,7 +39,9 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::analysis::connection::{Connection, Who};
-use crate::knowledge::{KnownProgram, LogSide, NamedBy, Prediction, WireEvent, texts_of};
+use crate::knowledge::{
+    HeadShape, KnownProgram, LogSide, NamedBy, Prediction, WireEvent, texts_of,
+};
 use program::Program;
 use relay::Opener;
 
@@ -155,14 +157,34 @@ impl TextQuery {
         }
         // Whether a status is an error, or a valid head too long, is for the program to say: one that is not known by
         // its request is not guessed.
-        let may_be_fine =
-            |it: &WireEvent| matches!(it, WireEvent::StatusError | WireEvent::TooManyFields);
+        let may_be_fine = |it: &WireEvent| {
+            matches!(
+                it,
+                WireEvent::StatusError
+                    | WireEvent::StatusUnauthorized
+                    | WireEvent::StatusProxyAuthentication
+                    | WireEvent::StatusServerError
+                    | WireEvent::TooManyFields
+                    | WireEvent::HeaderOver8K
+                    | WireEvent::HeaderOver16K
+            )
+        };
         let fine = |it: &Vec<WireEvent>| it.iter().all(may_be_fine);
         // Few programs notice that coded data lack their end.
         let unnoticed = |it: &WireEvent| *it == WireEvent::ContentEncodingCut;
         if self.program == Program::Unknown && self.stories.iter().all(fine)
             || by.is_none() && self.stories.iter().flatten().all(unnoticed)
         {
+            return Rc::default();
+        }
+        // Most programs look at an idle connection before they use it again.
+        let resets = [WireEvent::IdleRst, WireEvent::TlsIdleRst];
+        let idle = |it: &Vec<WireEvent>| it.iter().all(|it| resets.contains(it));
+        let blind = matches!(
+            self.program,
+            Program::Known(_) | Program::Nameless(Some(HeadShape::Identity))
+        );
+        if !blind && self.stories.iter().all(idle) {
             return Rc::default();
         }
         let stories = self.stories.iter();

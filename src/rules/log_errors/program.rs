@@ -4,10 +4,11 @@ use std::hash::{Hash, Hasher};
 
 use crate::analysis::connection::{Connection, Oddity, Who};
 use crate::knowledge::{
-    HeadShape, KnownProgram, LogSide, NamedBy, NamedProduct, Product, identify, inside, is_stranger,
+    HeadShape, KnownProgram, LogSide, NamedBy, NamedProduct, Product, TlsClient, identify, inside,
+    is_stranger, tls_client,
 };
 use crate::protocol::http::{
-    Exchange, FaultRule, FieldName, MessageProgress, Method, Request, SharedText,
+    Exchange, FaultRule, FieldName, Framing, MessageProgress, Method, Request, SharedText,
 };
 
 /// What is known of the program on one side.
@@ -19,6 +20,8 @@ pub(super) enum Program {
     Nameless(Option<HeadShape>),
     /// It makes SOAP calls, and no captured header names it.
     Soap,
+    /// Its messages are encrypted, and its ClientHello is that of a few programs.
+    Tls(&'static TlsClient),
     /// None of its messages could be parsed, or the header of its requests names no known product, which its user may have
     /// written into it.
     Unknown,
@@ -62,6 +65,9 @@ impl Hash for Program {
         }
         if let Self::Speaks(protocol) = self {
             protocol.hash(state);
+        }
+        if let Self::Tls(client) = self {
+            client.hash(state);
         }
         if let Self::Known(stack) = self {
             stack.product.name.hash(state);
@@ -107,11 +113,15 @@ impl Program {
                 }
                 Self::Known(_) | Self::Stranger => return named,
                 Self::Nameless(_) | Self::Soap | Self::Other => program = named,
-                Self::Unknown | Self::Speaks(_) => {}
+                Self::Unknown | Self::Tls(_) | Self::Speaks(_) => {}
             }
         }
+        // A plain answer to a ClientHello is an exchange without a request.
+        let mut exchanges = connection.exchanges.iter();
+        let hidden = who == Who::Client && exchanges.all(|it| it.request.is_none());
         match made_by_hand {
             true => Self::Stranger,
+            false if hidden => by_hello(connection).map_or(program, Self::Tls),
             false => program,
         }
     }
@@ -121,6 +131,7 @@ impl Program {
             Self::Known(stack) => KnownProgram::Known(stack),
             Self::Nameless(shape) => KnownProgram::Nameless(*shape),
             Self::Soap => KnownProgram::Soap,
+            Self::Tls(client) => KnownProgram::Tls(client),
             Self::Unknown => KnownProgram::Unknown,
             Self::Other => KnownProgram::Other,
             Self::Stranger => KnownProgram::Stranger,
@@ -156,6 +167,12 @@ impl Program {
     }
 }
 
+/// The programs that send a ClientHello like that of this connection.
+fn by_hello(connection: &Connection) -> Option<&'static TlsClient> {
+    let (_, hello) = connection.tls.as_deref()?.hello.as_ref()?;
+    tls_client(&hello.ciphers, &hello.alpn)
+}
+
 fn client(exchange: &Exchange) -> Program {
     let Some(request) = &exchange.request else {
         return Program::Unknown;
@@ -180,17 +197,27 @@ fn client(exchange: &Exchange) -> Program {
     }
 }
 
-/// The shape of a request's head, told by its length; `None` if it has a body or other fields.
+/// The shape of a request's head, told by its length; `None` if it has other fields.
 fn shape(request: &Request) -> Option<HeadShape> {
     let length = |text: &Option<SharedText>| text.as_ref().map_or(0, |it| it.as_bytes().len());
     let known = [length(&request.target), length(&request.host)];
     let method = match request.method {
         Method::Get => "GET",
         Method::Head => "HEAD",
+        Method::Post => "POST",
         _ => return None,
     };
+    let message = &request.message;
+    let announced = match message.framing {
+        Framing::Length => "Content-Length: \r\n".len() + message.amount.to_string().len(),
+        Framing::Chunked => return None,
+        _ => 0,
+    };
     // What every request has: `GET  HTTP/1.1`, `Host: ` and three line ends.
-    let always = method.len() + "  HTTP/1.1\r\nHost: \r\n\r\n".len() + known.iter().sum::<usize>();
+    let always = announced
+        + method.len()
+        + "  HTTP/1.1\r\nHost: \r\n\r\n".len()
+        + known.iter().sum::<usize>();
     let rest = (request.message.head_len as usize).checked_sub(always)?;
     let shapes = [
         (0, HeadShape::Bare),
@@ -198,6 +225,10 @@ fn shape(request: &Request) -> Option<HeadShape> {
         ("Connection: close\r\n".len(), HeadShape::Close),
         ("Accept: */*\r\n".len(), HeadShape::Accept),
         ("Accept-Encoding: identity\r\n".len(), HeadShape::Identity),
+        (
+            "Expect: 100-continue\r\nConnection: keep-alive\r\n".len(),
+            HeadShape::Expects,
+        ),
     ];
     shapes.into_iter().find(|it| it.0 == rest).map(|it| it.1)
 }

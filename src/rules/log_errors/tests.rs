@@ -417,18 +417,22 @@ const SOAP: &str = r#""POST /x HTTP/1.1\r\nContent-Type: text/xml\r\nSOAPAction:
 
 #[test]
 fn who_calls_by_soap_is_suspected_first() {
-    let answered = |head: &str| {
+    let answers = |head: &str, body: &str| {
         suspected(&format!(
-            "{OPEN}{SOAP}\n<-- \"HTTP/1.1 200 OK\\r\\n{head}Content-Length: 2\\r\\n\\r\\nhi\"\nFIN -->\n<-- FIN"
+            "{OPEN}{SOAP}\n<-- \"HTTP/1.1 200 OK\\r\\n{head}Content-Length: 2\\r\\n\\r\\n{body}\"\nFIN -->\n<-- FIN"
         ))
     };
+    let answered = |head: &str| answers(head, "hi");
     let plain = answered("Content-Type: text/plain\\r\\n");
     assert!(plain[0].starts_with("wcf: The content type"), "{plain:?}");
     assert!(
         plain[1].starts_with("mono-wcf: Data at the root"),
         "{plain:?}"
     );
-    let packed = answered("Content-Type: text/xml\\r\\nContent-Encoding: gzip\\r\\n");
+    let packed = answers(
+        "Content-Type: text/xml\\r\\nContent-Encoding: gzip\\r\\n",
+        "\\x1f\\x8b",
+    );
     assert!(packed[0].contains("hexadecimal value 0x1F"), "{packed:?}");
     for fine in [
         "Content-Type: text/xml; charset=utf-8\\r\\n",
@@ -443,7 +447,7 @@ fn who_calls_by_soap_is_suspected_first() {
         let head =
             "Content-Type: text/xml\\r\\nContent-Encoding: gzip\\r\\nContent-Length: 40\\r\\n";
         suspected(&format!(
-            "{OPEN}{SOAP}\n<-- \"HTTP/1.1 200 OK\\r\\n{head}\\r\\nhi\"\nACK -->\n{end}"
+            "{OPEN}{SOAP}\n<-- \"HTTP/1.1 200 OK\\r\\n{head}\\r\\n\\x1f\\x8b\"\nACK -->\n{end}"
         ))
     };
     let mono = |texts: Vec<String>| texts.into_iter().find(|it| it.starts_with("mono-wcf: "));
