@@ -80,13 +80,10 @@ impl Needed {
         };
         match self {
             Self::Above(time) => {
-                let least = format!("above {}", duration(time));
-                after("Raise the client's timeout", format!(" {least}"))
-                    .or_else(|| {
-                        let here = format!(" (at least {} here)", duration(time));
-                        after("above the longest call", here)
-                    })
-                    .or_else(|| raised(least))
+                let here = || format!(" (at least {} here)", duration(time));
+                after("the server needs for this request", here())
+                    .or_else(|| after("above the longest call", here()))
+                    .or_else(|| raised(format!("above {}", duration(time))))
             }
             Self::Below(time) => {
                 let most = format!(", here {}", duration(time));
@@ -145,8 +142,10 @@ mod tests {
             ),
             (
                 above,
-                "Compare. Raise the client's timeout, or make it faster.",
-                Some("Compare. Raise the client's timeout above 3.00 s, or make it faster."),
+                "Raise the timeout above the time that the server needs for this request.",
+                Some(
+                    "Raise the timeout above the time that the server needs for this request (at least 3.00 s here).",
+                ),
             ),
             (above, "Let the server stop.", None),
             (
@@ -176,7 +175,7 @@ mod tests {
             (
                 &client_gave_up_waiting::RULE,
                 "GET /slow -->\n<-- ACK\n+2s FIN -->\n<-- ACK\n+1s <-- 200 \"late\"\nRST [noack] -->",
-                "above 3.00 s",
+                "at least 3.00 s here",
             ),
             (
                 &keep_alive_race::RULE,

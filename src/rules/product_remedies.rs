@@ -86,6 +86,9 @@ fn fit(finding: &mut Finding, named: &NamedProducts, own: &[&Connection]) {
     finding.remedies.splice(0..0, first);
 }
 
+/// How general advice on a client's timeout begins.
+const RAISE_TIMEOUT: &str = "Raise the client's timeout ";
+
 /// Whether a remedy names two settings, or no others, that one of the product's own remedies names: it would say the same
 /// again.
 fn says_the_same(remedy: &str, own: &[String]) -> bool {
@@ -97,7 +100,9 @@ fn says_the_same(remedy: &str, own: &[String]) -> bool {
         let all = settings(remedy).count();
         let shared = settings(remedy).filter(|it| settings(own).any(|other| other == *it));
         let shared = shared.count();
-        shared >= 2 || shared > 0 && shared == all
+        // A timeout that a product's remedy names has no name in general advice.
+        let both_raise = remedy.starts_with(RAISE_TIMEOUT) && own.contains(": raise ");
+        both_raise || shared >= 2 || shared > 0 && shared == all
     })
 }
 

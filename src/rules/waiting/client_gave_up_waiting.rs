@@ -41,8 +41,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Compare the wait with the time that the server needs for this request. Raise the client's timeout, or make the
-    ///   request faster.
+    /// - Raise the client's timeout above the time that the server needs for this request.
+    /// - Or make the request faster: look in the server's log for what took the time.
     /// - Where services call one another, let each time out sooner than its own caller.
     /// - Let the server stop working when the client has closed (`Response.IsClientConnected`,
     ///   `HttpContext.RequestAborted`, a request's context in Go).
