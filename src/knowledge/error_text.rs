@@ -315,7 +315,9 @@ fn speaks_http(product: &Product) -> bool {
 }
 
 fn known(events: &[WireEvent], side: LogSide, stack: &NamedProduct) -> Vec<Prediction> {
-    let version = stack.version.as_deref();
+    // The number in `Go-http-client/1.1` is that of HTTP.
+    let own = |_: &&str| stack.product.name != "go";
+    let version = stack.version.as_deref().filter(own);
     let mut told: Vec<Prediction> = Vec::new();
     for fact in facts_of(events, side, stack.product, version) {
         let same = |it: &Prediction| it.text == fact.text && it.cause == fact.cause;
