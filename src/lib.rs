@@ -95,6 +95,8 @@
 
 #[doc(hidden)]
 pub mod analysis;
+#[cfg(feature = "anonymise")]
+pub mod anonymise;
 #[doc(hidden)]
 pub mod app;
 #[doc(hidden)]

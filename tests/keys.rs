@@ -357,6 +357,7 @@ fn hear(suite: Suite, steps: &[Step], known_at: usize) -> LayerFacts {
     key_store.set_growing(true);
     let layer_options = LayerOptions {
         keys: Some(key_store.clone()),
+        teller: None,
         annotator: None,
     };
     let mut stack = ProtocolStack::boxed(&layer_options, None, [0; 2]);

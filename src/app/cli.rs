@@ -82,6 +82,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Write the packets of some connections to a capture, with comments on what happened
     Extract(ExtractArgs),
+    /// Write a capture without names and contents, on which the same is found
+    Anonymise(AnonymiseArgs),
     /// Capture on a network interface, and show what ends and why
     Live(LiveArgs),
     /// Run a command, capture meanwhile, and keep the packets if something failed
@@ -552,6 +554,33 @@ pub struct ExtractArgs {
     /// Keep the TLS secrets that are in the capture: who has them reads what was sent
     #[arg(long, help_heading = OUTPUT)]
     pub keep_secrets: bool,
+}
+
+const ANONYMISED: &str = "Addresses keep their common prefixes; hosts, paths, cookies, credentials, bodies and all that no parser\n\
+    understands are replaced at their lengths. Times, ports, methods, statuses, sizes and names of products stay.\n\
+    What is inside TLS is replaced as a whole, and secrets are left away. docs/anonymise.md says more.";
+
+/// `hangup anonymise`.
+#[derive(Args, Debug)]
+#[command(
+    help_template = examples::TEMPLATE,
+    before_help = examples::ANONYMISE,
+    after_help = ANONYMISED,
+    visible_alias = "anonymize",
+)]
+pub struct AnonymiseArgs {
+    /// The capture; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Write to this pcapng file; `-` is standard output
+    #[arg(short, long, value_name = "OUT", short_alias = 'w', alias = "write", help_heading = OUTPUT)]
+    pub output: PathBuf,
+    /// Replace OUT if it exists
+    #[arg(long, help_heading = OUTPUT)]
+    pub force: bool,
+    /// Use the key in this file, so that other captures get the same names; without it, one that nobody knows
+    #[arg(long, value_name = "KEY", help_heading = OUTPUT)]
+    pub key: Option<PathBuf>,
 }
 
 /// How `hangup ladder` draws.

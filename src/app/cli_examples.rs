@@ -26,6 +26,7 @@ Examples:
   hangup ladder x.pcapng                   draw the worst finding's connection
   hangup diff works.pcapng fails.pcapng    what differs between two captures
   hangup extract x.pcapng -o y.pcapng      the packets of the findings, commented
+  hangup anonymise x.pcapng -o y.pcapng    the same without names and contents
   hangup explain 'connection reset by peer'
   sudo hangup live -i eth0 tcp port 80     capture, and show what ends";
 
@@ -61,6 +62,13 @@ Examples:
   hangup extract x.pcapng -o some.pcapng --connection 3,7-9
   hangup extract x.pcapng -o resets.pcapng --where 'how:reset by:server'";
 
+/// `hangup anonymise --help`.
+pub(super) const ANONYMISE: &str = "\
+Examples:
+  hangup anonymise x.pcapng -o y.pcapng
+  hangup anonymise x.pcapng -o y.pcapng --key team.key
+  hangup extract x.pcapng -o - | hangup anonymise - -o y.pcapng";
+
 /// `hangup live --help`.
 pub(super) const LIVE: &str = "\
 Examples:
@@ -91,6 +99,7 @@ pub(super) fn of(command: Option<&str>) -> Option<&'static str> {
         Some("ladder") => Some(LADDER),
         Some("diff") => Some(DIFF),
         Some("extract") => Some(EXTRACT),
+        Some("anonymise" | "anonymize") => Some(ANONYMISE),
         Some("live") => Some(LIVE),
         Some("run") => Some(RUN),
         Some("explain") => Some(EXPLAIN),

@@ -4,6 +4,8 @@
 //! typed and touches nothing; [`run`] does what it says. This room alone looks at clocks, terminals and the environment.
 
 pub mod analysis;
+#[cfg(all(feature = "cli", feature = "anonymise"))]
+mod anonymise;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]

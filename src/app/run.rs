@@ -13,6 +13,8 @@ use anyhow::{Result, bail};
 use clap::Parser as _;
 
 use super::analysis::Analysis;
+#[cfg(feature = "anonymise")]
+use super::anonymise;
 use super::cli::{self, Cli, Command};
 use super::headless::{FeedPlan, Until};
 use super::output::{
@@ -111,6 +113,10 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
             mistakes::translate(&mut asked.filter)?;
             extract::extract(&asked)
         }
+        #[cfg(feature = "anonymise")]
+        Some(Command::Anonymise(asked)) => anonymise::anonymise(&asked),
+        #[cfg(not(feature = "anonymise"))]
+        Some(Command::Anonymise(_)) => bail!("this build cannot anonymise (feature \"anonymise\")"),
         #[cfg(feature = "live")]
         Some(Command::Live(mut asked)) => {
             let typed = asked.filter.join(" ");

@@ -51,6 +51,8 @@ pub use message::Message;
 pub use place::Place;
 pub use port_range::PortRange;
 pub(crate) use port_range::port_ranges;
+#[cfg(feature = "anonymise")]
+pub(crate) use product::product_words;
 pub(crate) use product::{NOT_ON_WINDOWS, ONLY_ON_WINDOWS, REMEDY_WORDS, identify, is_stranger};
 pub use product::{NamedBy, NamedProduct, PRODUCTS, Product, Role, inside, product};
 pub use question::Question;

@@ -302,6 +302,12 @@ pub(crate) fn identify(
     }
 }
 
+/// The words by which headers name products.
+#[cfg(feature = "anonymise")]
+pub(crate) fn product_words() -> impl Iterator<Item = &'static str> {
+    USER_AGENTS.iter().chain(SERVERS).map(|(word, ..)| *word)
+}
+
 fn from_user_agent(value: &str) -> Option<NamedProduct> {
     let mut stack = match value
         .get(..17)

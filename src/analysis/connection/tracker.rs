@@ -164,6 +164,12 @@ impl ConnectionTracker {
         }
     }
 
+    /// The offset in this end's stream of the first byte of its segment's payload.
+    #[must_use]
+    pub(crate) fn payload_offset(&self, from: FlowEnd, segment: &Segment<'_>) -> i64 {
+        self.pair.peer(from).stream().offset(segment.payload_seq())
+    }
+
     /// Sets how its streams are parsed; call it before the first payload byte.
     pub(crate) fn set_layer_options(&mut self, layer_options: LayerOptions) {
         self.parsed.layer_options = layer_options;
@@ -694,6 +700,9 @@ impl StreamSink for StreamReader<'_> {
             .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midstream, ports));
         self.turns.count(from, at.time, length.into());
         self.turns.cut |= bytes.len() < length as usize;
+        if let Some(teller) = &layer_options.teller {
+            teller.slice(from, bytes, length);
+        }
         stack.data(from, at, bytes, length, self.texts);
         *self.kept = HeldBytes::of(stack);
     }
@@ -704,6 +713,9 @@ impl StreamSink for StreamReader<'_> {
             .stack
             .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midstream, ports));
         self.turns.count(from, at.time, length);
+        if let Some(teller) = &layer_options.teller {
+            teller.gap(from, length);
+        }
         stack.gap(from, at, length, self.texts);
         *self.kept = HeldBytes::of(stack);
     }

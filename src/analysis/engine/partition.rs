@@ -80,6 +80,7 @@ impl TrackerOptions {
             // Pass the key store on only if it has secrets, or more may come.
             keys: self.keys.may_have_secrets().then(|| self.keys.clone()),
             annotator: self.with_annotations.then(Annotator::default),
+            teller: None,
         }
     }
 }

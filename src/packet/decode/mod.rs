@@ -38,6 +38,7 @@ use bytes::Bytes;
 use context::Contexts;
 use fragment::{Fragments, WholeDatagram};
 use walk::{DatagramPlace, Layer, RestOfFrame, Walk, WalkEnd};
+pub(crate) use walk::{LayerKind, LayerPlace};
 
 pub(crate) use context::MAX_CONTEXTS;
 pub use fragment::FragmentCounts;
@@ -62,6 +63,8 @@ pub struct Decoder {
     noted_datagram: Option<DatagramPlace>,
     arp: Option<ArpPacket>,
     last_protocol: Option<u8>,
+    /// Where the layers of the last frame begin, if that is asked for.
+    trace: Option<Vec<LayerPlace>>,
 }
 
 impl Decoder {
@@ -71,6 +74,23 @@ impl Decoder {
         Self::default()
     }
 
+    /// A decoder that notes where the layers of a frame begin.
+    #[must_use]
+    #[cfg(feature = "anonymise")]
+    pub(crate) fn tracing() -> Self {
+        Self {
+            trace: Some(Vec::new()),
+            ..Self::default()
+        }
+    }
+
+    /// Where the layers of the last frame begin, from the outermost on. Those of a reassembled datagram are not among them.
+    #[must_use]
+    #[cfg(feature = "anonymise")]
+    pub(crate) fn trace(&self) -> &[LayerPlace] {
+        self.trace.as_deref().unwrap_or_default()
+    }
+
     /// Decodes one frame. The payload borrows from the frame, or from the decoder if the datagram was reassembled.
     ///
     /// # Errors
@@ -78,6 +98,10 @@ impl Decoder {
     #[inline]
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Decoded<'a>, Skip> {
         let mut walk = Walk::new(frame, frame.data, &mut self.contexts);
+        if let Some(trace) = &mut self.trace {
+            trace.clear();
+            walk.trace = Some(trace);
+        }
         let found = walk.run(Layer::Link(frame.link));
         self.rest = walk.rest;
         if found.is_err() {
@@ -161,6 +185,10 @@ impl Decoder {
             wire: rest.wire,
         };
         let mut walk = Walk::resumed(frame, bytes, rest.path, &mut self.contexts);
+        if let Some(trace) = &mut self.trace {
+            trace.clear();
+            walk.trace = Some(trace);
+        }
         let found = walk.run(Layer::Aggregate);
         self.rest = walk.rest;
         match found? {

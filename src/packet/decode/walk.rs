@@ -48,6 +48,27 @@ pub(super) enum Layer {
     Tcp,
 }
 
+/// The kind of a layer, for whoever changes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LayerKind {
+    Link(LinkType),
+    Ethernet,
+    EtherType(u16),
+    Wifi,
+    Ip,
+    Protocol(u8),
+    Tcp,
+    /// One without addresses.
+    Other,
+}
+
+/// Where a layer begins in its frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LayerPlace {
+    pub(crate) kind: LayerKind,
+    pub(crate) start: usize,
+}
+
 /// The fields of the IP header that a segment needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IpHead {
@@ -113,6 +134,8 @@ pub(super) struct Walk<'a, 'w> {
     /// The innermost protocol that an IP header has announced.
     pub(super) last_protocol: Option<u8>,
     contexts: &'w mut Contexts,
+    /// Where each layer begins, if that is asked for.
+    pub(super) trace: Option<&'w mut Vec<LayerPlace>>,
 }
 
 impl<'a, 'w> Walk<'a, 'w> {
@@ -146,6 +169,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             arp: None,
             last_protocol: None,
             contexts,
+            trace: None,
         }
     }
 
@@ -165,6 +189,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             arp: None,
             last_protocol: None,
             contexts,
+            trace: None,
         }
     }
 
@@ -172,6 +197,9 @@ impl<'a, 'w> Walk<'a, 'w> {
     #[inline]
     pub(super) fn run(&mut self, mut layer: Layer) -> Result<WalkEnd<'a>, Skip> {
         for _ in 0..MAX_LAYERS {
+            if self.trace.is_some() {
+                self.note_place(layer);
+            }
             let step = match layer {
                 Layer::Link(link) => self.link(link),
                 Layer::EtherType(kind) => self.ether_type(kind),
@@ -201,6 +229,27 @@ impl<'a, 'w> Walk<'a, 'w> {
             }
         }
         Err(Skip::Malformed)
+    }
+
+    /// Notes where a layer begins in the frame.
+    #[cold]
+    fn note_place(&mut self, layer: Layer) {
+        let place = |bytes: &[u8]| bytes.as_ptr() as usize;
+        let start = place(self.bytes.data).checked_sub(place(self.frame.data));
+        let start = start.filter(|it| *it <= self.frame.data.len());
+        if let Some((trace, start)) = self.trace.as_mut().zip(start) {
+            let kind = match layer {
+                Layer::Link(link) => LayerKind::Link(link),
+                Layer::Ethernet => LayerKind::Ethernet,
+                Layer::Wifi | Layer::WifiTunnelled => LayerKind::Wifi,
+                Layer::Ip => LayerKind::Ip,
+                Layer::Protocol(number) => LayerKind::Protocol(number),
+                Layer::Tcp => LayerKind::Tcp,
+                Layer::EtherType(kind) => LayerKind::EtherType(kind),
+                _ => LayerKind::Other,
+            };
+            trace.push(LayerPlace { kind, start });
+        }
     }
 
     /// Advances past `count` bytes and returns the next layer.

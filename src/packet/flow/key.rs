@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use crate::base::net::{Context, Endpoint};
 
 /// The undirected identity of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FlowKey {
     low: Endpoint,
     high: Endpoint,

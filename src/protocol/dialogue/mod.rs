@@ -15,6 +15,7 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::time::Timestamp;
 use crate::protocol::http::{Phase, Reach, TextInterner};
+use crate::protocol::parts::PartTeller;
 
 mod exchanges;
 mod facts;
@@ -52,7 +53,7 @@ pub use protocols::AppProtocol;
 use exchanges::Exchanges;
 use grammar::Opening;
 use protocols::{Grammar, recognise};
-use reader::Reader;
+use reader::{Beginnings, Reader};
 use turns::Turns;
 
 /// Bytes of both directions that are kept until the protocol is known.
@@ -70,6 +71,8 @@ pub(crate) struct Dialogue {
     state: State,
     exchanges: Exchanges,
     turns: Turns,
+    /// Is told which bytes are what.
+    teller: Option<PartTeller>,
 }
 
 #[derive(Clone, Debug)]
@@ -102,7 +105,15 @@ impl Dialogue {
             state: State::Opening(Vec::new()),
             exchanges: Exchanges::default(),
             turns: Turns::starting(since),
+            teller: None,
         }
+    }
+
+    /// The same, with an observer that is told which bytes are what.
+    #[must_use]
+    pub(crate) fn with_teller(mut self, teller: Option<PartTeller>) -> Self {
+        self.teller = teller;
+        self
     }
 
     /// The same for a connection that is shown packet by packet: more exchanges are kept.
@@ -194,6 +205,15 @@ impl Dialogue {
         };
         self.exchanges.requester = caller;
         let mut reader = Box::new(Reader::new(grammar, caller, self.since));
+        if let Some(teller) = &self.teller {
+            let opening = Beginnings {
+                ends: ends.map(<[u8]>::to_vec),
+                caller,
+                port: *caller.other().of(&self.ports),
+                midstream: self.midstream.is_some(),
+            };
+            reader.tell(protocol, teller.clone(), opening);
+        }
         let read = waiting.iter().all(|slice| {
             let bytes = whole.unwrap_or(&slice.bytes);
             let to = &mut self.exchanges;

@@ -1,14 +1,18 @@
 //! Cuts both directions into messages, as the grammar says.
 
 use super::exchanges::Exchanges;
-use super::grammar::{Rest, Side, Step};
-use super::protocols::Grammar;
+use super::grammar::{Opening, Rest, Side, Step};
+use super::protocols::{AppProtocol, Grammar, recognise};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::TextInterner;
+use crate::protocol::parts::{MessageReading, PartTeller, StreamPart};
 
 /// Bytes of a message that wait until the grammar can tell what they are.
 const MAX_HEAD: usize = 4096;
+
+/// Bytes behind a message by which a grammar may tell what it is.
+const LOOKS_AHEAD: usize = 64;
 
 /// Reads both directions of one conversation.
 #[derive(Clone, Debug)]
@@ -16,6 +20,51 @@ pub(super) struct Reader {
     grammar: Grammar,
     client: FlowEnd,
     directions: [Direction; 2],
+    /// Is told which bytes are what.
+    teller: Option<Box<Telling>>,
+}
+
+/// What is told, and whom.
+#[derive(Clone, Debug)]
+struct Telling {
+    protocol: AppProtocol,
+    teller: PartTeller,
+    beginnings: Beginnings,
+    since: [u64; 2],
+}
+
+/// The first bytes of both directions, by which the protocol was recognised.
+#[derive(Clone, Debug)]
+pub(super) struct Beginnings {
+    pub(super) ends: [Vec<u8>; 2],
+    pub(super) caller: FlowEnd,
+    pub(super) port: u16,
+    pub(super) midstream: bool,
+}
+
+impl Beginnings {
+    /// The protocol that would be recognised if these bytes were at this place.
+    fn recognised(&self, from: FlowEnd, at: u64, bytes: &[u8]) -> Option<AppProtocol> {
+        let mut ends = self.ends.clone();
+        let own = from.of_mut(&mut ends);
+        let start = usize::try_from(at).unwrap_or(usize::MAX).min(own.len());
+        for (slot, byte) in own.iter_mut().skip(start).zip(bytes) {
+            *slot = *byte;
+        }
+        let [a, b] = &ends;
+        let ends: [&[u8]; 2] = [a, b];
+        recognise(&Opening {
+            client: ends[self.caller.index()],
+            server: ends[self.caller.other().index()],
+            port: self.port,
+            midstream: self.midstream,
+        })
+    }
+
+    /// Whether a message at this place was looked at.
+    fn has(&self, from: FlowEnd, at: u64) -> bool {
+        at < from.of(&self.ends).len() as u64
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -38,7 +87,23 @@ impl Reader {
                 offset,
                 ..Direction::default()
             }),
+            teller: None,
         }
+    }
+
+    /// Tells which bytes are messages.
+    pub(super) fn tell(
+        &mut self,
+        protocol: AppProtocol,
+        teller: PartTeller,
+        beginnings: Beginnings,
+    ) {
+        self.teller = Some(Box::new(Telling {
+            protocol,
+            teller,
+            beginnings,
+            since: self.directions.each_ref().map(|it| it.offset),
+        }));
     }
 
     pub(super) fn waiting_bytes(&self) -> usize {
@@ -80,6 +145,7 @@ impl Reader {
                 0 => Rest::MayCome,
                 _ => Rest::NotCaptured,
             };
+            let before = self.teller.is_some().then(|| self.grammar.clone());
             let step = match waited {
                 0 => self.grammar.next(side, rest, left_out),
                 _ => {
@@ -93,7 +159,28 @@ impl Reader {
             match step {
                 Step::Message(unit) => {
                     let (first, start) = (direction.first, direction.offset);
-                    direction.head = Vec::new();
+                    let head = std::mem::take(&mut direction.head);
+                    if let Some((telling, before)) = self.teller.as_ref().zip(before) {
+                        let bytes = if waited == 0 { rest } else { &head };
+                        let length = usize::try_from(unit.length.max(1)).unwrap_or(usize::MAX);
+                        let seen = length.saturating_add(LOOKS_AHEAD).min(bytes.len());
+                        let bytes = bytes.get(..seen).unwrap_or(bytes);
+                        let place = start.saturating_sub(*from.of(&telling.since));
+                        let read = |bytes: &[u8]| {
+                            let mut read = reading(before.clone(), side, bytes, left_out);
+                            if telling.beginnings.has(from, place) {
+                                let protocol = telling.beginnings.recognised(from, place, bytes);
+                                read.meaning += &format!(" {protocol:?}");
+                            }
+                            read
+                        };
+                        let part = StreamPart::Message {
+                            protocol: telling.protocol.id(),
+                            bytes,
+                            read: &read,
+                        };
+                        telling.teller.part(from, start, length as u64, part);
+                    }
                     direction.left = unit.length.max(1);
                     // What waited was too little to tell, so it is no more than this message.
                     let used = (waited as u64).min(direction.left);
@@ -105,6 +192,7 @@ impl Reader {
                     }
                 }
                 Step::More => {
+                    self.tell_rest(from, rest, before, (side, left_out));
                     let direction = from.of_mut(&mut self.directions);
                     if waited == 0 {
                         direction.head = rest
@@ -118,10 +206,35 @@ impl Reader {
                     }
                     rest = &[];
                 }
-                Step::Broken => return false,
+                Step::Broken => {
+                    self.tell_rest(from, rest, before, (side, left_out));
+                    return false;
+                }
             }
         }
         cut == 0 || self.skip(from, at, cut, to)
+    }
+
+    /// Tells of bytes that are no message, or none yet. `grammar`: as it was before them.
+    fn tell_rest(
+        &self,
+        from: FlowEnd,
+        rest: &[u8],
+        grammar: Option<Grammar>,
+        (side, left_out): (Side, Rest),
+    ) {
+        let Some((telling, grammar)) = self.teller.as_ref().zip(grammar) else {
+            return;
+        };
+        let direction = from.of(&self.directions);
+        let bytes = match direction.head.is_empty() {
+            true => rest,
+            false => &direction.head,
+        };
+        let read = |bytes: &[u8]| reading(grammar.clone(), side, bytes, left_out);
+        let part = StreamPart::First { bytes, read: &read };
+        let (start, length) = (direction.offset, bytes.len() as u64);
+        telling.teller.part(from, start, length, part);
     }
 
     /// The next bytes were not captured; `false` if the rest cannot be read.
@@ -140,6 +253,29 @@ impl Reader {
         to.extend(from, length, at, direction.left == 0);
         true
     }
+}
+
+/// What a grammar makes of a message with these bytes.
+fn reading(mut grammar: Grammar, side: Side, bytes: &[u8], left_out: Rest) -> MessageReading {
+    let step = grammar.next(side, bytes, left_out);
+    let (meaning, texts) = match step {
+        Step::Message(mut unit) => {
+            let words = std::mem::take(&mut unit.words);
+            let error = unit.error.as_deref_mut().map(std::mem::take);
+            let (code, text) = error.unwrap_or_default();
+            // Addresses and ids are other ones afterwards.
+            let names = (
+                unit.passed_on.take().is_some(),
+                unit.announces.take().is_some(),
+            );
+            (
+                format!("{unit:?} {names:?} {grammar:?}"),
+                [words, code, text],
+            )
+        }
+        other => (format!("{other:?}"), [const { Vec::new() }; 3]),
+    };
+    MessageReading { meaning, texts }
 }
 
 impl Direction {

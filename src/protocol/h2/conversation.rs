@@ -15,6 +15,7 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::{Annotator, RecordKind};
 use crate::protocol::http::{Exchange, H2Stream, Protocol, SharedText, TextInterner};
+use crate::protocol::parts::{PartTeller, StreamPart};
 
 /// Streams kept of one connection (about 8 MB). Beyond that the oldest are evicted, and counted: a peer that opens and
 /// resets streams without end makes as many as there are numbers, 2³⁰.
@@ -41,6 +42,8 @@ pub struct H2Conversation {
     pub(super) over: [bool; 2],
     /// Records what is read; `None` where annotations are not wanted.
     annotator: Option<Annotator>,
+    /// Is told which bytes are what.
+    teller: Option<PartTeller>,
 }
 
 impl H2Conversation {
@@ -67,6 +70,7 @@ impl H2Conversation {
             facts: H2Facts::default(),
             over: [false; 2],
             annotator: None,
+            teller: None,
         }
     }
 
@@ -74,6 +78,13 @@ impl H2Conversation {
     #[must_use]
     pub(crate) fn with_annotator(mut self, annotator: Option<Annotator>) -> Self {
         self.annotator = annotator;
+        self
+    }
+
+    /// The same, with an observer that is told which bytes are what.
+    #[must_use]
+    pub(crate) fn with_teller(mut self, teller: Option<PartTeller>) -> Self {
+        self.teller = teller;
         self
     }
 
@@ -270,6 +281,10 @@ impl H2Conversation {
             self.direction_mut(from).advance(bytes.len() as u64);
             return bytes.len();
         }
+        if let Some(teller) = &self.teller {
+            let start = self.direction(from).offset;
+            teller.part(from, start, take as u64, StreamPart::H2Preface);
+        }
         let direction = self.direction_mut(from);
         direction.advance(take as u64);
         let have = have + take;
@@ -355,6 +370,14 @@ impl H2Conversation {
                 length: header.length,
             };
             annotator.note(from, at, what);
+        }
+        if let Some(teller) = &self.teller {
+            let part = StreamPart::H2Frame {
+                kind: header.kind,
+                flags: header.flags,
+            };
+            let length = u64::from(header.length) + HEADER as u64;
+            teller.part(from, self.direction(from).start, length, part);
         }
         let direction = self.direction_mut(from);
         direction.header = header;

@@ -5,6 +5,8 @@
 //! those of later blocks are known all the same: after a loss the table is full of blanks, and a field that refers to a
 //! blank is left out.
 
+#[cfg(feature = "anonymise")]
+use super::hpack::FieldPlaces;
 use super::hpack::{DynamicTable, FieldPart};
 use crate::protocol::http::{
     ContentCoding, Method, PassedOn, SharedText, TextInterner, accepts_any_coding,
@@ -56,9 +58,13 @@ pub(super) enum BlockOutcome {
     Unknown,
 }
 
+/// Name and value of a field, and where they stand in the block.
+#[cfg(feature = "anonymise")]
+pub(crate) type PlacedField = (Vec<u8>, Vec<u8>, FieldPlaces);
+
 /// The header block decoder of one direction.
 #[derive(Default)]
-pub(super) struct BlockDecoder {
+pub(crate) struct BlockDecoder {
     table: Option<Box<DynamicTable>>,
     is_lost: bool,
 }
@@ -83,7 +89,7 @@ impl std::fmt::Debug for BlockDecoder {
 
 impl BlockDecoder {
     /// A block was lost: its changes to the table are unknown.
-    pub(super) fn lose(&mut self) {
+    pub(crate) fn lose(&mut self) {
         self.is_lost = true;
         self.table = None;
     }
@@ -91,6 +97,36 @@ impl BlockDecoder {
     /// Bytes of the table.
     pub(super) fn waiting_bytes(&self) -> usize {
         self.table.as_ref().map_or(0, |table| table.bytes())
+    }
+
+    /// The fields of a complete block, and where they stand in it; `None` if it is malformed.
+    #[cfg(feature = "anonymise")]
+    pub(crate) fn places(
+        &mut self,
+        block: &[u8],
+        texts: &mut TextInterner,
+    ) -> Option<Vec<PlacedField>> {
+        let is_lost = self.is_lost;
+        let table = self.table.get_or_insert_with(|| {
+            Box::new(match is_lost {
+                true => DynamicTable::after_loss(),
+                false => DynamicTable::new(),
+            })
+        });
+        let mut fields = Vec::new();
+        let mut seen = 0_usize;
+        let read = table.read_with_places(block, texts, |name, value, places, _| {
+            let (name, value) = (name.bytes(), value.bytes());
+            seen = seen.saturating_add(name.len() + value.len());
+            if seen <= MAX_DECODED {
+                fields.push((name.to_vec(), value.to_vec(), places));
+            }
+        });
+        if read.is_err() || seen > MAX_DECODED {
+            self.lose();
+            return None;
+        }
+        Some(fields)
     }
 
     /// Decodes a complete block.

@@ -74,6 +74,37 @@ impl SharedBytes {
     }
 }
 
+/// Where a string stands in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StringPlace {
+    /// Where it begins in the block, behind its length.
+    pub(crate) start: usize,
+    /// Its bytes as they stand there.
+    pub(crate) length: usize,
+    /// It is Huffman-coded.
+    pub(crate) is_coded: bool,
+}
+
+impl StringPlace {
+    /// The string that begins where `rest` of the block does.
+    fn at(block: &[u8], mut rest: &[u8]) -> Option<Self> {
+        let is_coded = rest.first().is_some_and(|first| first & 0x80 != 0);
+        let length = number(&mut rest, 7).ok()?;
+        Some(Self {
+            start: block.len() - rest.len(),
+            length,
+            is_coded,
+        })
+    }
+}
+
+/// Where the strings of a field stand in a block, if they are not in a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FieldPlaces {
+    pub(crate) name: Option<StringPlace>,
+    pub(crate) value: Option<StringPlace>,
+}
+
 /// The dynamic table of one direction.
 #[derive(Debug)]
 pub(super) struct DynamicTable {
@@ -118,14 +149,27 @@ impl DynamicTable {
         texts: &mut TextInterner,
         mut field: impl FnMut(FieldPart<'_>, FieldPart<'_>, &mut TextInterner),
     ) -> Result<(), Malformed> {
+        self.read_with_places(block, texts, |name, value, _, texts| {
+            field(name, value, texts);
+        })
+    }
+
+    /// The same, with the places of names and values that stand in the block.
+    pub(super) fn read_with_places(
+        &mut self,
+        block: &[u8],
+        texts: &mut TextInterner,
+        mut field: impl FnMut(FieldPart<'_>, FieldPart<'_>, FieldPlaces, &mut TextInterner),
+    ) -> Result<(), Malformed> {
         let mut rest = block;
+        let place = |rest: &[u8]| StringPlace::at(block, rest);
         let [mut name_room, mut value_room] = [Vec::new(), Vec::new()];
         while let Some(first) = rest.first() {
             match first {
                 // Indexed (§6.1).
                 0x80.. => {
                     let (name, value) = self.entry(number(&mut rest, 7)?)?;
-                    field(name.part(), value.part(), texts);
+                    field(name.part(), value.part(), FieldPlaces::default(), texts);
                 }
                 // Dynamic table size update (§6.3).
                 0x20..0x40 => {
@@ -144,13 +188,18 @@ impl DynamicTable {
                         0 => None,
                         index => Some(self.entry(index)?.0),
                     };
+                    let mut places = FieldPlaces::default();
+                    if known.is_none() {
+                        places.name = place(rest);
+                    }
                     let name = match &known {
                         Some(name) => name.part(),
                         None => FieldPart::Bytes(string(&mut rest, &mut name_room)?),
                     };
+                    places.value = place(rest);
                     let value = string(&mut rest, &mut value_room)?;
                     if !is_added {
-                        field(name, FieldPart::Bytes(value), texts);
+                        field(name, FieldPart::Bytes(value), places, texts);
                         continue;
                     }
                     // Not cut: later references are to find all of it.
@@ -159,7 +208,7 @@ impl DynamicTable {
                         Some(name) => name,
                         None => SharedBytes::Text(texts.text(name.bytes())),
                     };
-                    field(name.part(), value.part(), texts);
+                    field(name.part(), value.part(), places, texts);
                     self.add(name, value);
                 }
             }

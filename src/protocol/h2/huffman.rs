@@ -117,6 +117,45 @@ pub(super) fn decode(coded: &[u8], out: &mut Vec<u8>) -> Option<()> {
     }
 }
 
+/// Appends the code of these bytes to `out`, padded to whole bytes.
+#[cfg(feature = "anonymise")]
+pub(crate) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
+    let mut bits: u64 = 0;
+    let mut have: u32 = 0;
+    for byte in bytes {
+        let Some((code, length)) = code(*byte) else {
+            continue;
+        };
+        bits = bits << length | code;
+        have += u32::from(length);
+        while have >= 8 {
+            have -= 8;
+            out.push((bits >> have) as u8);
+            bits &= (1 << have) - 1;
+        }
+    }
+    if have > 0 {
+        let padding = 8 - have;
+        out.push((bits << padding) as u8 | ((1 << padding) - 1) as u8);
+    }
+}
+
+/// How many bits the code of a byte has.
+#[cfg(feature = "anonymise")]
+pub(crate) const fn code_length(byte: u8) -> u8 {
+    LENGTHS[byte as usize]
+}
+
+/// The code of a byte, and how many bits it has.
+#[cfg(feature = "anonymise")]
+fn code(byte: u8) -> Option<(u64, u8)> {
+    let length = *LENGTHS.get(usize::from(byte))?;
+    let row = ROWS.get(usize::from(length))?;
+    let same = LENGTHS.iter().take(usize::from(byte));
+    let before = same.filter(|it| **it == length).count() as u64;
+    Some((row.first + before, length))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,5 +41,11 @@ pub use facts::{
 };
 pub(crate) use facts::{MAX_GOAWAYS, MAX_WEBSOCKETS};
 pub use frame::{PREFACE, begins};
+#[cfg(feature = "anonymise")]
+pub(crate) use header_block::BlockDecoder;
+#[cfg(feature = "anonymise")]
+pub(crate) use hpack::{FieldPlaces, StringPlace};
+#[cfg(feature = "anonymise")]
+pub(crate) use huffman::{code_length as huffman_code_length, encode as huffman_encode};
 pub use midstream::FrameSender;
 pub(crate) use midstream::detect_midstream;

@@ -28,6 +28,9 @@ impl HttpConversation {
             None if begins && is_size_line(bytes) => Chunks::new(),
             None => return,
         };
+        if self.teller.is_some() {
+            self.tell_chunks(from, bytes, chunks);
+        }
         let mut data = 0;
         let (used, step) = chunks.feed(bytes, &mut data);
         match step {

@@ -16,6 +16,7 @@ use super::text::TextInterner;
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
+use crate::protocol::parts::{PartTeller, StreamPart};
 
 /// Maximum bytes of a head that are buffered: as much as the most generous servers accept.
 pub(crate) const MAX_HEAD: usize = 64 << 10;
@@ -67,6 +68,8 @@ pub struct HttpConversation {
     pub(super) let_go: u64,
     /// Offset at which each direction starts.
     pub(super) since: [u64; 2],
+    /// Is told which bytes are what.
+    pub(super) teller: Option<PartTeller>,
 }
 
 impl Default for HttpConversation {
@@ -98,6 +101,22 @@ impl HttpConversation {
             marked: 0,
             switched_at: u64::MAX,
             let_go: 0,
+            teller: None,
+        }
+    }
+
+    /// The same, with an observer that is told which bytes are what.
+    #[must_use]
+    pub(crate) fn with_teller(mut self, teller: Option<PartTeller>) -> Self {
+        self.teller = teller;
+        self
+    }
+
+    /// Tells that bytes of a direction are this. They begin `before` bytes from its present offset.
+    pub(super) fn tell(&self, from: FlowEnd, before: usize, length: usize, part: StreamPart<'_>) {
+        if let Some(teller) = &self.teller {
+            let start = self.direction(from).offset.saturating_add(before as u64);
+            teller.part(from, start, length as u64, part);
         }
     }
 
@@ -269,6 +288,7 @@ impl HttpConversation {
                     return self.boundary(from, at, bytes, texts);
                 }
                 let take = left.min(bytes.len() as u64);
+                self.tell(from, 0, take as usize, StreamPart::Body);
                 if self.direction(from).coding.is_some() {
                     let body = bytes.get(..take as usize).unwrap_or_default();
                     self.check_coding(from, body);
@@ -285,6 +305,7 @@ impl HttpConversation {
             HttpReadState::Boundary => self.boundary(from, at, bytes, texts),
             HttpReadState::Head { proven } => self.more_of_head(from, at, bytes, proven, texts),
             HttpReadState::UntilClose => {
+                self.tell(from, 0, bytes.len(), StreamPart::Body);
                 if self.direction(from).coding.is_some() {
                     self.check_coding(from, bytes);
                 }
@@ -321,6 +342,7 @@ impl HttpConversation {
                         self.extend(from, at, bytes.len() as u64, 0);
                         self.regain(from, bytes, begins);
                         if begins && self.is_last_chunk(from, bytes) {
+                            self.tell(from, 0, bytes.len(), StreamPart::Framing);
                             self.complete(from);
                         }
                         return bytes.len();
@@ -334,6 +356,7 @@ impl HttpConversation {
                 self.boundary(from, at, bytes, texts)
             }
             HttpReadState::Doubted => {
+                self.tell(from, 0, bytes.len(), StreamPart::Malformed);
                 let direction = self.direction_mut(from);
                 match &mut direction.pending {
                     Some(pending) if pending.bytes.len() + bytes.len() <= MAX_DOUBTED => {
@@ -403,11 +426,13 @@ impl HttpConversation {
             if let Some(rare) = self.rare_head(from) {
                 rare.blank_after = rare.blank_after.saturating_add(blank as u32);
             }
+            self.tell(from, 0, blank, StreamPart::Framing);
             return blank;
         }
         match self.first_bytes(from, bytes, 0) {
             FirstBytes::NotYet => self.wait(from, at, bytes, 0, false),
             FirstBytes::LikeRequest if self.role(from).is_none() => {
+                self.tell(from, 0, bytes.len(), StreamPart::Malformed);
                 let used = self.wait(from, at, bytes, 0, false);
                 self.direction_mut(from).state = HttpReadState::Doubted;
                 used
@@ -565,6 +590,10 @@ impl HttpConversation {
                     return room;
                 }
                 FirstBytes::LikeRequest if self.role(from).is_none() => {
+                    if let Some(teller) = &self.teller {
+                        let length = pending.bytes.len() as u64;
+                        teller.part(from, start, length, StreamPart::Malformed);
+                    }
                     let direction = self.direction_mut(from);
                     direction.pending = Some(pending);
                     direction.state = HttpReadState::Doubted;

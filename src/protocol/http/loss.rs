@@ -12,6 +12,7 @@ use super::text::{SharedText, TextInterner};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
+use crate::protocol::parts::StreamPart;
 
 impl HttpConversation {
     /// Records a fault of the message this direction is in.
@@ -145,6 +146,11 @@ impl HttpConversation {
             if bytes.first() == Some(&b'<')
                 && asked.is_some_and(|asked| is_simple_request(&asked.bytes))
             {
+                if let Some(teller) = &self.teller {
+                    teller.part(from, start, bytes.len() as u64, StreamPart::Body);
+                    // The mark by which it is known.
+                    teller.part(from, start, 1, StreamPart::Framing);
+                }
                 return self.simple_response(from, first, at, bytes.len() as u64, start);
             }
             self.direction_mut(from.other()).lose();

@@ -14,6 +14,7 @@ use super::text::TextInterner;
 use super::unfold::unfold;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
+use crate::protocol::parts::StreamPart;
 
 /// Interim responses kept per exchange; a server may send any number of 102 or 103 responses.
 pub(crate) const MAX_INTERIM: usize = 8;
@@ -68,6 +69,14 @@ impl HttpConversation {
         whole: bool,
         texts: &mut TextInterner,
     ) {
+        if let Some(teller) = &self.teller {
+            let is_request = self.role(from) == Some(HeadKind::Request);
+            let part = StreamPart::Head {
+                bytes: head,
+                is_request,
+            };
+            teller.part(from, start, head.len() as u64, part);
+        }
         let before = texts.allocated();
         self.take_head(from, at, head, start, whole, texts);
         self.text_bytes += texts.allocated().wrapping_sub(before);
@@ -387,6 +396,9 @@ impl HttpConversation {
         bytes: &[u8],
         mut chunks: Chunks,
     ) -> usize {
+        if self.teller.is_some() {
+            self.tell_chunks(from, bytes, chunks);
+        }
         let mut data = 0;
         let (used, step) = if self.direction(from).coding.is_some() {
             let mut check = std::mem::take(&mut self.direction_mut(from).coding);
@@ -435,6 +447,18 @@ impl HttpConversation {
         }
     }
 
+    /// Tells which of these bytes are lines, and which are data.
+    #[cold]
+    pub(super) fn tell_chunks(&self, from: FlowEnd, bytes: &[u8], mut chunks: Chunks) {
+        let place = |part: &[u8]| (part.as_ptr() as usize).saturating_sub(bytes.as_ptr() as usize);
+        let mut data = Vec::new();
+        let (used, _) = chunks.feed_to(bytes, &mut 0, |part| data.push((place(part), part.len())));
+        self.tell(from, 0, used, StreamPart::Framing);
+        for (start, length) in data {
+            self.tell(from, start, length, StreamPart::Body);
+        }
+    }
+
     /// Adds bytes to the message this direction is in; `data` of them are decoded chunk data.
     pub(super) fn extend(&mut self, from: FlowEnd, at: FrameRef, bytes: u64, data: u64) {
         let is_request = self.role(from) == Some(HeadKind::Request);
@@ -467,6 +491,7 @@ impl HttpConversation {
         if let Some(message) = self.message_mut(from) {
             message.progress = MessageProgress::Complete;
         }
+        self.tell(from, 0, 0, StreamPart::BodyEnds);
         if self.direction(from).coding.is_some() {
             let found = self.direction_mut(from).coding.finish();
             self.coding_found(from, found);

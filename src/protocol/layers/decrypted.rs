@@ -132,6 +132,7 @@ impl DecryptedLayer {
         };
         // Secrets decrypt one layer: TLS inside of TLS is not supported.
         let inside = LayerOptions {
+            teller: None,
             keys: None,
             annotator: layer_options.annotator.clone(),
         };
@@ -155,7 +156,9 @@ impl DecryptedLayer {
             None => DecryptState::Hidden,
         };
         Self {
-            session: TlsSession::new().with_annotator(layer_options.annotator.clone()),
+            session: TlsSession::new()
+                .with_annotator(layer_options.annotator.clone())
+                .with_teller(layer_options.teller.clone()),
             opening,
             given_up: false,
         }

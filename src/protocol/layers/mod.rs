@@ -20,6 +20,7 @@ use crate::protocol::annotations::Annotator;
 use crate::protocol::dialogue::{Dialogue, DialogueFacts};
 use crate::protocol::h2;
 use crate::protocol::http::{Exchange, HttpConversation, Phase, Protocol, Reach, TextInterner};
+use crate::protocol::parts::{MessageReading, PartTeller, StreamPart};
 use crate::protocol::tls;
 use crate::protocol::tls::secrets::KeyStore;
 use crate::protocol::websocket;
@@ -61,6 +62,8 @@ pub struct LayerOptions {
     pub keys: Option<KeyStore>,
     /// Records what is read. Its clones share their annotations: do not clone the connection it is for.
     pub annotator: Option<Annotator>,
+    /// Is told which bytes are what.
+    pub teller: Option<PartTeller>,
 }
 
 /// Most tunnels in tunnels that are parsed: a chain of proxies has two or three. Each is a layer that every byte
@@ -141,6 +144,7 @@ impl ProtocolStack {
             layer_options: layer_options.clone(),
             midstream,
             ports,
+            plain: HttpConversation::new().with_teller(layer_options.teller.clone()),
             ..Self::default()
         })
     }
@@ -148,7 +152,7 @@ impl ProtocolStack {
     /// A stack without any data yet, whose offsets begin at `since`.
     fn starting(since: [u64; 2], layer_options: LayerOptions) -> Self {
         Self {
-            plain: HttpConversation::starting(since),
+            plain: HttpConversation::starting(since).with_teller(layer_options.teller.clone()),
             since,
             layer_options,
             ..Self::default()
@@ -259,7 +263,31 @@ impl ProtocolStack {
                 FlowEnd::A => FirstWords::of_client(bytes),
                 FlowEnd::B => FirstWords::of_server(bytes),
             };
+            self.tell_first_words(from, bytes);
         }
+    }
+
+    /// Tells which of the first bytes show a protocol that is not parsed further down.
+    fn tell_first_words(&self, from: FlowEnd, bytes: &[u8]) {
+        let Some(teller) = &self.layer_options.teller else {
+            return;
+        };
+        if !matches!(from.of(&self.first_words), Some(FirstWords::Other(_))) {
+            return;
+        }
+        let read = |bytes: &[u8]| MessageReading {
+            meaning: format!(
+                "{:?}",
+                match from {
+                    FlowEnd::A => FirstWords::of_client(bytes),
+                    FlowEnd::B => FirstWords::of_server(bytes),
+                }
+            ),
+            ..MessageReading::default()
+        };
+        let part = StreamPart::First { bytes, read: &read };
+        let start = *from.of(&self.since);
+        teller.part(from, start, bytes.len() as u64, part);
     }
 
     /// The next `length` bytes of one direction were never captured.
@@ -283,8 +311,9 @@ impl ProtocolStack {
         let (ports, since) = (self.ports, self.since);
         let midstream = self.midstream;
         let shown = self.layer_options.annotator.is_some();
+        let teller = self.layer_options.teller.clone();
         let new = || {
-            let dialogue = Dialogue::new(ports, since, midstream);
+            let dialogue = Dialogue::new(ports, since, midstream).with_teller(teller);
             Box::new(if shown {
                 dialogue.for_display()
             } else {
@@ -564,6 +593,7 @@ impl ProtocolStack {
         let since = FlowEnd::BOTH.map(|end| self.plain.consumed(end));
         let h2 = h2::H2Conversation::midstream(requester, since);
         let h2 = h2.with_annotator(self.layer_options.annotator.clone());
+        let h2 = h2.with_teller(self.layer_options.teller.clone());
         self.taken = Some(Box::new(UpperLayer {
             since,
             owner: [NextBytes::Dissector; 2],
@@ -614,6 +644,7 @@ impl ProtocolStack {
                     let before = self.plain.take_exchanges();
                     let h2 = h2::H2Conversation::new(asker, consumed);
                     let h2 = h2.with_annotator(layer_options.annotator.clone());
+                    let h2 = h2.with_teller(layer_options.teller.clone());
                     let h2 = if before.is_empty() {
                         h2
                     } else {
@@ -635,6 +666,7 @@ impl ProtocolStack {
                 Protocol::WebSocket => {
                     let websocket = websocket::WebSocketConversation::new(asker, consumed);
                     let websocket = websocket.with_annotator(layer_options.annotator.clone());
+                    let websocket = websocket.with_teller(layer_options.teller.clone());
                     (Dissector::WebSocket(Box::new(websocket)), true)
                 }
                 _ => (Dissector::Unread, false),
@@ -733,7 +765,10 @@ impl UpperLayer {
         texts: &mut TextInterner,
     ) {
         match &mut self.dissector {
-            Dissector::Tls(decrypted_layer) => decrypted_layer.data(from, at, bytes, length, texts),
+            Dissector::Tls(decrypted_layer) => {
+                decrypted_layer.session.begins_at(self.since);
+                decrypted_layer.data(from, at, bytes, length, texts);
+            }
             Dissector::Http2(h2) => h2.data(from, at, bytes, length, texts),
             Dissector::WebSocket(websocket) => websocket.data(from, at, bytes, length, texts),
             Dissector::Tunnel(inner) => inner.data(from, at, bytes, length, texts),

@@ -113,6 +113,7 @@ fn a_build_that_cannot_decrypt_says_so() {
     keys.read(line.as_bytes(), FrameNumber(0));
     let options = LayerOptions {
         keys: Some(keys),
+        teller: None,
         annotator: None,
     };
     let mut talk = talk();

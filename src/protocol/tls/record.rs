@@ -5,6 +5,7 @@
 //! not kept.
 
 use crate::base::frame_ref::FrameRef;
+use crate::protocol::parts::StreamPart;
 
 /// Most bytes of record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
 pub(super) const MAX_RECORD: usize = (1 << 14) + 2048;
@@ -67,6 +68,8 @@ pub(super) struct RecordReader {
     alert_have: u8,
     /// The last record that ended.
     pub(super) last: Option<EndedRecord>,
+    /// A record header was complete just now.
+    just_begun: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -176,6 +179,20 @@ impl RecordReader {
         self.have = 0;
     }
 
+    /// The record whose header was complete just now: its offset, its length with the header, and what it is.
+    pub(super) fn begun(&mut self) -> Option<(u64, u64, StreamPart<'static>)> {
+        if !std::mem::take(&mut self.just_begun) {
+            return None;
+        }
+        let [kind, _, _, high, low] = self.header;
+        let part = StreamPart::TlsRecord {
+            kind,
+            is_clear: self.reading != RecordState::PassOver || kind == CHANGE_CIPHER_SPEC,
+        };
+        let length = u64::from(u16::from_be_bytes([high, low])) + 5;
+        Some((self.offset.saturating_sub(5), length, part))
+    }
+
     /// Parses a complete record header. Returns false if it is not one.
     fn record_begins(&mut self) -> bool {
         let [kind, major, _, high, low] = self.header;
@@ -184,6 +201,7 @@ impl RecordReader {
             return false;
         }
         self.left = u32::from(length);
+        self.just_begun = true;
         let first = !std::mem::replace(&mut self.any, true);
         self.reading = RecordState::PassOver;
         self.alert_have = 0;

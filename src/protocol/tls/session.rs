@@ -17,6 +17,7 @@ use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::{Annotator, RecordKind};
+use crate::protocol::parts::PartTeller;
 use crate::protocol::tls::secrets::NegotiatedParameters;
 
 /// Alerts kept of one connection. Two end it; a hostile peer can send thousands.
@@ -80,6 +81,10 @@ pub struct TlsSession {
     pub(super) renewed: Option<NegotiatedParameters>,
     /// Records what is read; `None` where annotations are not wanted.
     annotator: Option<Annotator>,
+    /// Is told which bytes are what.
+    teller: Option<PartTeller>,
+    /// Offsets in the TCP streams at which TLS begins.
+    begins: [u64; 2],
 }
 
 impl TlsSession {
@@ -94,6 +99,18 @@ impl TlsSession {
     pub(crate) fn with_annotator(mut self, annotator: Option<Annotator>) -> Self {
         self.annotator = annotator;
         self
+    }
+
+    /// The same, with an observer that is told which bytes are what.
+    #[must_use]
+    pub(crate) fn with_teller(mut self, teller: Option<PartTeller>) -> Self {
+        self.teller = teller;
+        self
+    }
+
+    /// It begins at these offsets of the TCP streams.
+    pub(crate) const fn begins_at(&mut self, since: [u64; 2]) {
+        self.begins = since;
     }
 
     /// Records an annotation.
@@ -116,6 +133,12 @@ impl TlsSession {
         self.directions[from.index()].begin_slice();
         while !rest.is_empty() {
             let (used, ended) = self.directions[from.index()].step(rest, at);
+            if let Some(teller) = &self.teller
+                && let Some((start, length, part)) = self.directions[from.index()].begun()
+            {
+                let begins = self.begins[from.index()];
+                teller.part(from, begins.saturating_add(start), length, part);
+            }
             if let Some(ended) = ended {
                 self.ended(from, ended);
             }

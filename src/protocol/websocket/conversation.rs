@@ -7,6 +7,7 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::{Annotator, RecordKind};
 use crate::protocol::http::{Phase, Protocol, SharedText, TextInterner};
+use crate::protocol::parts::{PartTeller, StreamPart};
 
 /// Offsets stop here.
 const MAX_OFFSET: u64 = u64::MAX >> 1;
@@ -45,6 +46,8 @@ pub struct WebSocketConversation {
     requester: FlowEnd,
     /// Records what is read; `None` where annotations are not wanted.
     annotator: Option<Annotator>,
+    /// Is told which bytes are what.
+    teller: Option<PartTeller>,
 }
 
 impl WebSocketConversation {
@@ -65,6 +68,7 @@ impl WebSocketConversation {
             directions: offsets.map(direction),
             requester,
             annotator: None,
+            teller: None,
         }
     }
 
@@ -120,6 +124,13 @@ impl WebSocketConversation {
     #[must_use]
     pub(crate) fn with_annotator(mut self, annotator: Option<Annotator>) -> Self {
         self.annotator = annotator;
+        self
+    }
+
+    /// The same, with an observer that is told which bytes are what.
+    #[must_use]
+    pub(crate) fn with_teller(mut self, teller: Option<PartTeller>) -> Self {
+        self.teller = teller;
         self
     }
 
@@ -190,6 +201,15 @@ impl WebSocketConversation {
                 direction.begin(header, size, masked, at);
                 if let Some(annotator) = &self.annotator {
                     annotator.note(from, at, RecordKind::Ws(header.opcode, header.length));
+                }
+                if let Some(teller) = &self.teller {
+                    let part = StreamPart::WebSocket {
+                        header: size as u8,
+                        opcode: header.opcode,
+                        mask: header.mask,
+                    };
+                    let length = header.length.saturating_add(size as u64);
+                    teller.part(from, self.direction(from).start, length, part);
                 }
                 if header.length == 0 {
                     self.end_frame(from, at, &[]);

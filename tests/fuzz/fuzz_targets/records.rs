@@ -93,7 +93,8 @@ fn run(data: &[u8]) {
         }
         let layer_options = LayerOptions {
             keys: Some(key_store.clone()),
-            annotator: None,
+            teller: None,
+        annotator: None,
         };
         let stack = *ProtocolStack::boxed(&layer_options, None, [0; 2]);
         turns::hear(stack, &turns, seed, |line| {
