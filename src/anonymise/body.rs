@@ -129,9 +129,16 @@ impl Recoder {
         let ends = self.check.finish().map(|(_, fault)| fault);
         let fault = self.found.or(ends);
         let overhead = (self.head().len() + self.tail) as u64;
-        let letters = self.taken.checked_sub(overhead);
+        // So many bytes of the trailer never came.
+        let cut = match fault {
+            Some(CodingFault::TrailerCut(bytes)) => u64::from(bytes),
+            _ => 0,
+        };
+        let letters = self.taken.saturating_add(cut).checked_sub(overhead);
         let held = std::mem::take(&mut self.held);
-        let (Some(letters), None | Some(CodingFault::Checksum)) = (letters, fault) else {
+        let (Some(letters), None | Some(CodingFault::Checksum | CodingFault::TrailerCut(_))) =
+            (letters, fault)
+        else {
             return;
         };
         let mut tail = match letters {
@@ -148,14 +155,15 @@ impl Recoder {
                     sum.update(part.get(..now as usize).unwrap_or_default());
                     left -= now;
                 }
-                let wrong = u32::from(fault.is_some());
+                let wrong = u32::from(fault == Some(CodingFault::Checksum));
                 tail.extend((sum.sum() ^ wrong).to_le_bytes());
                 tail.extend(sum.amount().to_le_bytes());
             }
             (ContentCoding::Deflate, false) => tail.extend(adler(letters).to_be_bytes()),
             (ContentCoding::Deflate, true) => {}
         }
-        for (place, byte) in held.into_iter().zip(tail) {
+        let held = held.into_iter().skip(usize::try_from(cut).unwrap_or(0));
+        for (place, byte) in held.zip(tail) {
             write(place, byte);
         }
     }
