@@ -52,6 +52,17 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("connection-refused.pcapng", AMBIGUOUS),
     ("mqtt5-unsub-qos2/input.pcap", PROPERTIES),
     ("dns-idle-timeout.pcap", NAMED),
+    ("pcapng-example.pcapng.zst", EARLY),
+    ("http-evader-120/input.pcap", CODED),
+    ("http-evader-121/input.pcap", CODED),
+    ("http-evader-204/input.pcap", CODED),
+    ("http-evader-206/input.pcap", CODED),
+    ("http-evader-209/input.pcap", CODED),
+    ("http-evader-210/input.pcap", CODED),
+    ("http2-deflate-case/input.pcap", CODED),
+    ("transform-base64-7296/input.pcap", QUOTED),
+    ("variant-01-chunk_2pow64_overflow.pcap", CHUNKED),
+    ("mongodb-error-mongodb.pcap", NUMBERED),
 ];
 
 const SECRETS: &str = "what its secrets open is replaced as a whole";
@@ -60,6 +71,10 @@ const COMPRESSED: &str = "packets that are compressed are filler";
 const AGGREGATES: &str = "of 802.11 aggregates the first packet stays";
 const WRITTEN: &str =
     "an address that is written in figures has no room for the one in the packets";
+const EARLY: &str = "times before 1970 cannot be written";
+const CODED: &str = "a coded body that lacks its end in an unusual way lacks it in another way";
+const CHUNKED: &str = "the digits of a chunk size that is too large are filler";
+const NUMBERED: &str = "the name of an error behind its number is filler";
 const AMBIGUOUS: &str = "an IPv6 address before a port, without brackets, reads as another address";
 const PROPERTIES: &str = "of MQTT 5 the topic behind properties is filler";
 const NAMED: &str = "the sentence on the name of the server is not there";
