@@ -12,7 +12,7 @@ use crate::base::certainty::Certainty;
 use crate::base::escape::{in_backticks, shortened};
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::dialogue::Complaint;
-use crate::protocol::http::{Asked, Exchange, Message, Method};
+use crate::protocol::http::{Asked, Exchange, Message, MessageProgress, Method, Request};
 
 /// The caveat of a case on a connection that was not captured whole. Where it was taken makes no difference.
 pub(super) const PARTLY_MISSING: &str =
@@ -98,6 +98,13 @@ impl From<&AskedWords> for Value {
     }
 }
 
+/// The words of a request that another protocol calls by this noun, shortened.
+pub(super) fn words_of(exchange: &Exchange, noun: &str) -> Option<String> {
+    let asked = in_other_words(exchange).filter(|it| it.noun == noun)?;
+    let words = asked.words.as_ref()?;
+    Some(shortened(words.as_bytes(), PATH).into_owned())
+}
+
 /// "`POST /order`" in backticks, shortened; `the query "SELECT 1"`; "the request" if its head was not captured.
 pub(super) fn named(exchange: &Exchange) -> String {
     if let Some(Asked { noun, words, .. }) = in_other_words(exchange) {
@@ -165,6 +172,17 @@ fn retry(exchange: &Exchange, again: Option<&'static str>) -> Sentence {
         let method = words.split(|byte| *byte == b' ').next().unwrap_or_default();
         Method::from_bytes(method).is_idempotent()
     });
+    // A message of another protocol is read whole before it has an effect.
+    let begun = |it: &Request| {
+        let progress = it.message.progress;
+        matches!(progress, MessageProgress::Head | MessageProgress::Body)
+    };
+    if !by_method && request.is_some_and(begun) {
+        return sentence!(
+            "{} had no effect: the server did not receive all of it.",
+            named(exchange)
+        );
+    }
     match (safe, again) {
         (true, None) if by_method => sentence!(
             "{} is safe to retry: its method is idempotent.",

@@ -25,6 +25,22 @@ fn version(bytes: &[u8]) -> Option<u8> {
     fits.then(|| body.get(name.len()).copied())?
 }
 
+/// The client identifier in the body of a CONNECT packet (MQTT 3.1.1 §3.1.3.1): behind the name of the protocol, its
+/// version, the flags and the keep-alive time, and in version 5 the properties.
+fn client(body: &[u8]) -> Option<&[u8]> {
+    let name = usize::from(u16::from_be_bytes(*body.first_chunk()?));
+    let version = *body.get(2 + name)?;
+    let rest = body.get(2 + name + 4..)?;
+    let payload = match version {
+        5.. => {
+            let (length, start) = remaining(body.get(2 + name + 3..)?)?;
+            rest.get(start - 1 + usize::try_from(length).ok()?..)?
+        }
+        _ => rest,
+    };
+    Some(text(payload))
+}
+
 /// The remaining length, and where what it counts begins.
 fn remaining(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut length = 0_u64;
@@ -100,7 +116,9 @@ impl Grammar {
         let ask = unit(Role::Ask { ends: true });
         let filter = self.payload(body);
         Step::Message(match (first >> 4, first & 0x0f) {
-            (1, 0) => ask.named("CONNECT", b"").safe(true),
+            (1, 0) => ask
+                .named("CONNECT", client(body).unwrap_or_default())
+                .safe(true),
             (3, flags) if flags & 0b0110 != 0 => ask.named("PUBLISH", text(body)),
             (3, _) => unit(Role::Notice),
             (4 | 5 | 7, 0) => unit(Role::Notice),
@@ -256,7 +274,7 @@ mod tests {
             let all = [&open[..], said].concat();
             assert_eq!(
                 told(1883, &all),
-                format!("MQTT; CONNECT: answered; {expected}")
+                format!("MQTT; CONNECT a: answered; {expected}")
             );
         }
     }
@@ -283,7 +301,7 @@ mod tests {
         for (connect, answer, told_as) in cases {
             assert_eq!(
                 told(1883, &[(">", connect), ("<", answer)]),
-                format!("MQTT; CONNECT: answered; B: {told_as}; between")
+                format!("MQTT; CONNECT a: answered; B: {told_as}; between")
             );
         }
     }

@@ -31,7 +31,8 @@ rule! {
     /// # Remedy
     ///
     /// - *If the lost data came after an idle time of 30 s or more:* Make the client's idle timeout, or the interval of its
-    ///   TCP keep-alive, shorter than the idle time in this finding.
+    ///   TCP keep-alive, shorter than the limit on the way: at most the idle time here, and less where the finding names a
+    ///   shorter one.
     /// - *If the lost data came after an idle time of under 30 s:* Look for a restart or a crash of the server at that time,
     ///   and of any device on the way.
     /// - Capture at the server as well: if the RST is not in that capture, something on the way sent it.

@@ -23,7 +23,7 @@ rule! {
     /// # Remedy
     ///
     /// - Use TLS for this connection: a device on the way cannot write into it.
-    /// - Look for the device. The TTL shows how far away it is (senders start from 64, 128 or 255). Filters of providers,
+    /// - Look for the device. The TTL hints at how far away it is (senders start from 64, 128 or 255). Filters of providers,
     ///   captive portals and intrusion prevention do this; so does an attacker.
     /// - *If one place alone was captured:* Capture at the server as well, and give both files: a segment that the client
     ///   receives and the server never sent is the proof.

@@ -27,7 +27,7 @@ rule! {
     ///
     /// - *If one place alone was captured:* Capture at the server as well, and give both files: a RST that the client receives
     ///   and the server never sent is the proof.
-    /// - Look for the device. The TTL shows how far away it is (senders start from 64, 128 or 255). What the connections
+    /// - Look for the device. The TTL hints at how far away it is (senders start from 64, 128 or 255). What the connections
     ///   have in common shows why: a name, an address, an idle time.
     /// - *If the lost data came after an idle time of 30 s or more:* Set TCP keep-alive below the idle time in the finding,
     ///   or give the device a longer idle timeout.

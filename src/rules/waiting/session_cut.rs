@@ -8,7 +8,7 @@ use crate::protocol::dialogue::AppProtocol;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
-use crate::rules::wording::{not_yet, side, tell};
+use crate::rules::wording::{not_yet, side, tell, words_of};
 
 rule! {
     /// # What happened
@@ -30,6 +30,8 @@ rule! {
     ///
     /// - Look in the log of the side that closed, at the time of the close. A crash, a restart, a missed heartbeat or
     ///   keep-alive shows there, and a connection that another one replaced.
+    /// - *If MQTT was spoken:* Give each client an identifier of its own: of two with the same one, each connection ends the
+    ///   other's session (MQTT 3.1.1 §3.1.4).
     /// - Let the client connect again by itself, after a pause that grows.
     ///
     /// # Tell it by
@@ -160,8 +162,19 @@ fn check(connection: &Connection) -> Verdict {
         close.time.since(spoke.time),
         goodbye
     );
-    let more = (protocol == AppProtocol::Mqtt).then_some(
-        "MQTT servers close like this after an error, or when the client was silent for 1.5 times its Keep Alive. A second client with the same client identifier causes it too. MQTT 3.1.1 has no message for it.",
+    let mqtt = protocol == AppProtocol::Mqtt && by == Who::Server;
+    let identifier = connection
+        .spoken()
+        .iter()
+        .find_map(|it| words_of(it, "CONNECT"));
+    let named = identifier.filter(|_| mqtt).map(|identifier| {
+        sentence!(
+            "The client's identifier is {}: the server also closes when a second client connects with the same one.",
+            format!("\"{identifier}\"")
+        )
+    });
+    let more = mqtt.then_some(
+        "MQTT servers close like this after an error too, or when the client was silent for 1.5 times its Keep Alive. Before MQTT 5 they have no message for it.",
     );
     tell(
         &RULE,
@@ -170,6 +183,7 @@ fn check(connection: &Connection) -> Verdict {
         "[Session|# sessions] closed without the protocol's end message",
         message,
     )
+    .means(named)
     .means(more)
     .shows(Some(spoke), "last data")
     .shows(Some(close), format!("{word} from the {}", side(by)))
