@@ -63,6 +63,9 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("transform-base64-7296/input.pcap", QUOTED),
     ("variant-01-chunk_2pow64_overflow.pcap", CHUNKED),
     ("mongodb-error-mongodb.pcap", NUMBERED),
+    ("mongodb-error-pymongo.pcap", NUMBERED),
+    ("cert-expired-tls12.pcap.gz", WRITTEN),
+    ("ssh-banner.pcap.gz", QUOTED),
 ];
 
 const SECRETS: &str = "what its secrets open is replaced as a whole";
