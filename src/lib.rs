@@ -18,7 +18,8 @@
 //!
 //! let finding = &analysis.findings()[0];
 //! assert_eq!(finding.rule, "reset-before-response");
-//! assert_eq!(finding.evidence.last().map(|it| it.frame_ref.frame.0), Some(6));
+//! // Of both connections, the one whose request must not be sent again is shown.
+//! assert_eq!(finding.evidence.last().map(|it| it.frame_ref.frame.0), Some(12));
 //! # Ok::<(), hangup::AnalysisError>(())
 //! ```
 //!

@@ -578,7 +578,7 @@ pub struct AnonymiseArgs {
     /// Replace OUT if it exists
     #[arg(long, help_heading = OUTPUT)]
     pub force: bool,
-    /// Use the key in this file, so that other captures get the same names; without it, one that nobody knows
+    /// Use the key in this file: captures then share names (else random)
     #[arg(long, value_name = "KEY", help_heading = OUTPUT)]
     pub key: Option<PathBuf>,
 }
