@@ -113,7 +113,7 @@ fn report(capture: &Path) -> Option<Value> {
     serde_json::from_slice(&json).ok()
 }
 
-/// What a capture says of itself is left away.
+/// What a capture says of itself is left out.
 const OF_THE_FILE: [&str; 13] = [
     "path",
     "format",
@@ -769,7 +769,7 @@ fn the_program_says_what_it_did() {
         "of 2 connections in ",
         "replaced   addresses, ",
         "kept       times",
-        "left away",
+        "left out",
         "random, and not kept",
     ] {
         assert!(told.contains(part), "{part}: {told}");

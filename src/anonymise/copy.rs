@@ -1,7 +1,7 @@
 //! A capture again, anonymised: from a source to pcapng.
 //!
 //! Of what the capture says of itself only what its frames mean is written: link types, snap lengths, check sequences, and
-//! what was lost. Comments, names of interfaces and hosts, the program that wrote it and TLS secrets are left away.
+//! what was lost. Comments, names of interfaces and hosts, the program that wrote it and TLS secrets are left out.
 
 use std::io::{self, Write};
 

@@ -104,7 +104,7 @@ fn key(path: &Path) -> Result<Key> {
     Key::of_bytes(&bytes).with_context(|| path.display().to_string())
 }
 
-/// What was replaced, what stayed, and what was left away.
+/// What was replaced, what stayed, and what was left out.
 fn summary(totals: &Totals, asked: &cli::AnonymiseArgs, target: Option<&Path>) -> String {
     let streams = &totals.streams;
     let mut text = format!(
@@ -149,7 +149,7 @@ fn summary(totals: &Totals, asked: &cli::AnonymiseArgs, target: Option<&Path>) -
     if !blank.is_empty() {
         text += &format!("  filler     {}\n", blank.join(", "));
     }
-    text += "  left away  comments, names of interfaces and hosts, TLS secrets\n";
+    text += "  left out   comments, names of interfaces and hosts, TLS secrets\n";
     text += match asked.key {
         Some(_) => "  key        from the file: the same names become the same again\n",
         None => "  key        random, and not kept\n",

@@ -556,9 +556,10 @@ pub struct ExtractArgs {
     pub keep_secrets: bool,
 }
 
-const ANONYMISED: &str = "Addresses keep their common prefixes; hosts, paths, cookies, credentials, bodies and all that no parser\n\
-    understands are replaced at their lengths. Times, ports, methods, statuses, sizes and names of products stay.\n\
-    What is inside TLS is replaced as a whole, and secrets are left away. docs/anonymise.md says more.";
+const ANONYMISED: &str = "Addresses keep their common prefixes; hosts, paths, cookies, credentials, bodies and all\n\
+    that no parser understands are replaced at their lengths. Times, ports, methods, statuses,\n\
+    sizes and names of products stay. What is inside TLS is replaced as a whole; secrets are left\n\
+    out. docs/anonymise.md says more.";
 
 /// `hangup anonymise`.
 #[derive(Args, Debug)]
