@@ -2,14 +2,14 @@
 //!
 //! The capture is read once, so that a pipe will do. The output appears under its name only when it is whole.
 
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
 use super::new_file::NewFile;
-use super::output::{closed, refuse_to_overwrite_inputs, refuse_to_replace};
+use super::output::{capture_target, closed};
 use super::progress::ProgressLine;
 use super::sandbox::Needs;
 use super::{cli, interrupt};
@@ -22,7 +22,12 @@ const MAX_KEY: u64 = 4096;
 
 pub(super) fn anonymise(asked: &cli::AnonymiseArgs) -> Result<ExitCode> {
     let file = &asked.file;
-    let target = target(asked)?;
+    let target = capture_target(
+        &asked.output,
+        asked.force,
+        std::slice::from_ref(&asked.file),
+        "hangup report -",
+    )?;
     let key = match &asked.key {
         Some(path) => key(path)?,
         None => Key::random()?,
@@ -65,28 +70,6 @@ pub(super) fn anonymise(asked: &cli::AnonymiseArgs) -> Result<ExitCode> {
     // If standard error is closed, the exit status is the only answer.
     let _ = io::stderr().write_all(summary(&totals, asked, target).as_bytes());
     Ok(ExitCode::SUCCESS)
-}
-
-fn target(asked: &cli::AnonymiseArgs) -> Result<Option<&Path>> {
-    let to = asked.output.as_path();
-    if to == Path::new("-") {
-        if io::stdout().is_terminal() {
-            bail!(
-                "a capture is not written to a terminal: -o OUT.pcapng, or a pipe: | hangup report -"
-            );
-        }
-        return Ok(None);
-    }
-    let ending = to.extension().map(|it| it.to_ascii_lowercase());
-    if ending.is_some_and(|it| ["gz", "zst", "lz4"].iter().any(|packed| it == *packed)) {
-        bail!(
-            "{}: what is written is not compressed; end the name in .pcapng",
-            to.display()
-        );
-    }
-    refuse_to_overwrite_inputs(std::slice::from_ref(&asked.file), to)?;
-    refuse_to_replace(to, asked.force)?;
-    Ok(Some(to))
 }
 
 fn key(path: &Path) -> Result<Key> {

@@ -5,7 +5,7 @@
 //! The screens write captures in the same way.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use super::analysis::Analysis;
 use super::new_file::NewFile;
 use super::options::{AnalysisError, AnalysisOptions};
-use super::output::{closed, refuse_to_overwrite_inputs, refuse_to_replace};
+use super::output::{capture_target, closed};
 use super::progress::ProgressLine;
 use super::sandbox::Needs;
 use super::{cli, interrupt};
@@ -132,25 +132,7 @@ fn target<'a>(asked: &'a cli::ExtractArgs, files: &[PathBuf]) -> Result<Option<&
             );
         }
     }
-    let to = asked.output.as_path();
-    if to == Path::new("-") {
-        if io::stdout().is_terminal() {
-            bail!(
-                "a capture is not written to a terminal: -o OUT.pcapng, or a pipe: | tshark -r -"
-            );
-        }
-        return Ok(None);
-    }
-    let ending = to.extension().map(|it| it.to_ascii_lowercase());
-    if ending.is_some_and(|it| ["gz", "zst", "lz4"].iter().any(|packed| it == *packed)) {
-        bail!(
-            "{}: what is written is not compressed; end the name in .pcapng",
-            to.display()
-        );
-    }
-    refuse_to_overwrite_inputs(files, to)?;
-    refuse_to_replace(to, asked.force)?;
-    Ok(Some(to))
+    capture_target(&asked.output, asked.force, files, "tshark -r -")
 }
 
 /// What `--where` and `--host` say together.

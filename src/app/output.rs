@@ -222,6 +222,31 @@ impl From<cli::TableArg> for CsvTable {
     }
 }
 
+/// The file that a capture is written to; `None` is standard output. `pipe` is a command that reads a capture.
+pub(super) fn capture_target<'a>(
+    to: &'a Path,
+    force: bool,
+    inputs: &[PathBuf],
+    pipe: &str,
+) -> Result<Option<&'a Path>> {
+    if to == Path::new("-") {
+        if io::stdout().is_terminal() {
+            bail!("a capture is not written to a terminal: -o OUT.pcapng, or a pipe: | {pipe}");
+        }
+        return Ok(None);
+    }
+    let ending = to.extension().map(|it| it.to_ascii_lowercase());
+    if ending.is_some_and(|it| ["gz", "zst", "lz4"].iter().any(|packed| it == *packed)) {
+        bail!(
+            "{}: what is written is not compressed; end the name in .pcapng",
+            to.display()
+        );
+    }
+    refuse_to_overwrite_inputs(inputs, to)?;
+    refuse_to_replace(to, force)?;
+    Ok(Some(to))
+}
+
 /// Fails if `output` is one of the inputs. Captures are evidence; a report must not overwrite one.
 pub(super) fn refuse_to_overwrite_inputs(inputs: &[PathBuf], output: &Path) -> Result<()> {
     let Ok(output) = output.canonicalize() else {
