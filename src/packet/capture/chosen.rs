@@ -1,8 +1,61 @@
 //! A capture file of which only the frames of some interfaces are read: the place that these interfaces are.
 
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
 use super::frame::{Batch, Fill, Source};
+use super::input::Compression;
+use super::pcapng::{
+    BYTE_ORDER_MAGIC, ENHANCED_PACKET, INTERFACE_DESCRIPTION, OBSOLETE_PACKET, SECTION_HEADER,
+    SIMPLE_PACKET,
+};
 use super::summary::FileSummary;
 use crate::base::net::Loss;
+
+/// Bytes at the beginning of a file in which its interfaces are looked for.
+const BEFORE_PACKETS: u64 = 64 << 10;
+
+/// Whether a file may have several interfaces: a pcapng file that describes them before its first packet, as all programs
+/// write that capture or merge. Of one that is compressed it is not known before it is read.
+pub(crate) fn may_have_interfaces(path: &Path) -> bool {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut start = Vec::new();
+        let file = File::open(path)?;
+        file.take(BEFORE_PACKETS).read_to_end(&mut start)?;
+        Ok(start)
+    };
+    read().is_ok_and(|start| {
+        Compression::of(&start) != Compression::None || describes_several(&start)
+    })
+}
+
+fn describes_several(start: &[u8]) -> bool {
+    let swapped = start.get(8..12) == Some(&BYTE_ORDER_MAGIC.to_be_bytes());
+    let word = |at: usize| {
+        let bytes = *start.get(at..)?.first_chunk()?;
+        Some(match swapped {
+            true => u32::from_be_bytes(bytes),
+            false => u32::from_le_bytes(bytes),
+        })
+    };
+    if word(0) != Some(SECTION_HEADER) {
+        return false;
+    }
+    let (mut at, mut found) = (0_usize, 0);
+    while let (Some(kind), Some(length)) = (word(at), word(at + 4)) {
+        match kind {
+            INTERFACE_DESCRIPTION => found += 1,
+            OBSOLETE_PACKET | SIMPLE_PACKET | ENHANCED_PACKET => break,
+            _ => {}
+        }
+        let Ok(length @ 12..) = usize::try_from(length) else {
+            break;
+        };
+        at = at.saturating_add(length);
+    }
+    found > 1
+}
 
 /// Which interfaces of a file are read, by their numbers in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

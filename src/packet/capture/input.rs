@@ -184,7 +184,7 @@ impl std::fmt::Debug for Input {
 }
 
 impl Compression {
-    fn of(start: &[u8]) -> Self {
+    pub(super) fn of(start: &[u8]) -> Self {
         match *start {
             [0x1f, 0x8b, ..] => Self::Gzip,
             // A zstd frame, or the skippable frame that parallel compressors write first.

@@ -40,7 +40,7 @@ mod write;
 
 pub(crate) use aside::aside;
 pub(crate) use begun::begun;
-pub(crate) use chosen::{Chosen, ChosenInterfaces};
+pub(crate) use chosen::{Chosen, ChosenInterfaces, may_have_interfaces};
 pub use error::CaptureError;
 pub(crate) use files::read_numbered;
 pub use files::{OpenOptions, open, read};

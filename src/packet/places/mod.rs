@@ -29,6 +29,8 @@ mod union;
 
 use std::path::Path;
 
+use clock::ClockEstimate;
+
 use crate::packet::capture::{
     self, CaptureError, Chosen, ChosenInterfaces, Input, OpenOptions, Source,
 };
@@ -57,24 +59,37 @@ pub fn open(
     let Some(found) = probe::places(&paths) else {
         return capture::open(&paths, options);
     };
-    let mut joined: Option<Box<dyn Source>> = None;
-    let mut indexes: Vec<usize> = Vec::new();
-    for (number, place) in (0..).zip(found) {
+    let sources = (0..).zip(found).map(|(number, place)| {
         let inputs = place.files.iter().map(|index| Input::open(paths[*index]));
         let source = capture::read_numbered(inputs, options, number * INTERFACES)?;
+        Ok((source, place.files, place.clock))
+    });
+    // The probe finds two places or more, or none.
+    joined(sources)?.map_or_else(|| capture::open(&paths, options), Ok)
+}
+
+/// The sources of the places as one, each with the indexes of its files and its clock.
+fn joined(
+    sources: impl Iterator<
+        Item = Result<(Box<dyn Source>, Vec<usize>, Option<ClockEstimate>), CaptureError>,
+    >,
+) -> Result<Option<Box<dyn Source>>, CaptureError> {
+    let mut joined: Option<Box<dyn Source>> = None;
+    let mut indexes: Vec<usize> = Vec::new();
+    for (number, place) in (0..).zip(sources) {
+        let (source, files, clock) = place?;
         joined = Some(match joined {
             None => source,
             Some(base) => Box::new(union::Union::new(
                 [base, source],
-                [&indexes, &place.files],
-                place.clock,
+                [&indexes, &files],
+                clock,
                 number,
             )),
         });
-        indexes.extend(&place.files);
+        indexes.extend(files);
     }
-    // The probe finds two places or more, or none.
-    joined.map_or_else(|| capture::open(&paths, options), Ok)
+    Ok(joined)
 }
 
 /// Opens one capture of which several interfaces are places: each is an input of its own.
@@ -87,28 +102,16 @@ fn divided(
         let numbers = place.files.iter();
         numbers.filter_map(|it| u32::try_from(*it).ok()).collect()
     };
-    let mut joined: Option<Box<dyn Source>> = None;
-    let mut indexes: Vec<usize> = Vec::new();
-    for (number, place) in (0..).zip(found) {
-        let first = number * INTERFACES;
+    let sources = found.iter().enumerate().map(|(input, place)| {
+        let first = u32::try_from(input).unwrap_or(0) * INTERFACES;
         let source = capture::read_numbered([Input::open(path)], options, first)?;
-        let chosen = match number {
+        let chosen = match input {
             // With what no other place has: interfaces without a connection that is looked for.
             0 => Chosen::AllBut(found[1..].iter().flat_map(numbers).collect()),
             _ => Chosen::Only(numbers(place)),
         };
         let source: Box<dyn Source> = Box::new(ChosenInterfaces::of(source, chosen, first));
-        let own = indexes.len();
-        joined = Some(match joined {
-            None => source,
-            Some(base) => Box::new(union::Union::new(
-                [base, source],
-                [&indexes, &[own]],
-                place.clock,
-                number,
-            )),
-        });
-        indexes.push(own);
-    }
-    joined.map_or_else(|| capture::open(&[path], options), Ok)
+        Ok((source, vec![input], place.clock))
+    });
+    joined(sources)?.map_or_else(|| capture::open(&[path], options), Ok)
 }

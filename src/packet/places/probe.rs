@@ -1,8 +1,6 @@
 //! Looks at the beginning of each file: which of them show the same segments, or the same connections with other numbers,
 //! and how their clocks differ.
 
-use std::fs;
-use std::io::{self, Read};
 use std::path::Path;
 
 use hashbrown::{HashMap, HashSet};
@@ -83,8 +81,6 @@ impl Shared {
     }
 }
 
-/// Bytes at the beginning of a file in which its interfaces are looked for.
-const BEFORE_PACKETS: u64 = 64 << 10;
 /// A host has passed a frame on from one of its interfaces to another within this time, in nanoseconds.
 const PASSED_ON: i64 = 1_000_000;
 /// A connection that began in two files at times no further apart than this is one, or two at the same time.
@@ -111,7 +107,7 @@ pub(super) fn places(paths: &[&Path]) -> Option<Vec<Place>> {
 
 /// The interfaces of one file that are places, by their numbers in it, if there are at least two places.
 pub(super) fn interfaces(path: &Path) -> Option<Vec<Place>> {
-    if !path.metadata().is_ok_and(|it| it.is_file()) || !has_interfaces(path).unwrap_or(false) {
+    if !path.metadata().is_ok_and(|it| it.is_file()) || !capture::may_have_interfaces(path) {
         return None;
     }
     let mut by_interface: Vec<Vec<Print>> = Vec::new();
@@ -129,47 +125,6 @@ pub(super) fn interfaces(path: &Path) -> Option<Vec<Place>> {
         return None;
     }
     divided(&by_interface, Shared::is_of_hosts)
-}
-
-/// Whether a pcapng file describes several interfaces before its first packet, as all do that capture or merge. Of one that
-/// is compressed this is not known yet.
-fn has_interfaces(path: &Path) -> io::Result<bool> {
-    const SECTION: u32 = 0x0a0d_0d0a;
-    const INTERFACE: u32 = 1;
-    let mut start = Vec::new();
-    fs::File::open(path)?
-        .take(BEFORE_PACKETS)
-        .read_to_end(&mut start)?;
-    if [&[0x1f, 0x8b][..], b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"]
-        .iter()
-        .any(|it| start.starts_with(it))
-    {
-        return Ok(true);
-    }
-    let swapped = start.get(8..12) == Some(&[0x1a, 0x2b, 0x3c, 0x4d]);
-    let word = |at: usize| {
-        let bytes = *start.get(at..)?.first_chunk()?;
-        Some(match swapped {
-            true => u32::from_be_bytes(bytes),
-            false => u32::from_le_bytes(bytes),
-        })
-    };
-    let (mut at, mut found) = (0, 0);
-    while let (Some(kind), Some(length)) = (word(at), word(at + 4)) {
-        match (at, kind) {
-            (0, SECTION) => {}
-            (0, _) => return Ok(false),
-            (_, INTERFACE) => found += 1,
-            // Packets: obsolete, simple and enhanced ones.
-            (_, 2 | 3 | 6) => break,
-            _ => {}
-        }
-        let Ok(length @ 12..) = usize::try_from(length) else {
-            break;
-        };
-        at = at.saturating_add(length);
-    }
-    Ok(found > 1)
 }
 
 /// Inputs with these segments as places. Whether two are places, `apart` says of what they share.
