@@ -55,6 +55,8 @@ fn what_a_capture_could_make_the_program_do_is_refused() {
         &["report", RESET, "--filter", "tcp port http"],
         &["report", RESET, "-o", out.to_str().unwrap()],
         &["ladder", RESET],
+        #[cfg(feature = "mcp")]
+        &["mcp", "captures"],
         &["live", "--headless", "-i", "lo", "--duration", "100ms"],
         &[
             "run",

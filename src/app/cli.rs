@@ -92,6 +92,8 @@ pub enum Command {
     Interfaces,
     /// Print a rule's page, or what an error text, a code or a log line may mean on the wire
     Explain(ExplainArgs),
+    /// Answer a language model's program by the Model Context Protocol (MCP)
+    Mcp(McpArgs),
     /// List the rules, a line each
     Rules {
         /// Only rules with this word in their line
@@ -441,15 +443,23 @@ pub struct LadderArgs {
     /// What to read, twice: no pipe.
     #[command(flatten)]
     pub input: FileArgs,
-    /// Connections by their numbers: 3, 7-9 [default: the worst finding's]
-    #[arg(short, long, value_name = "N", value_delimiter = ',', value_parser = numbers, help_heading = CHOICE)]
-    pub connection: Vec<(u32, u32)>,
     /// The filter that the report was made with
     #[arg(long, value_name = "BPF", help_heading = INPUT)]
     pub filter: Option<String>,
     /// Open TLS with the secrets of this key log (SSLKEYLOGFILE); repeatable
     #[arg(long, value_name = "FILE", help_heading = INPUT)]
     pub keylog: Vec<PathBuf>,
+    /// What is drawn.
+    #[command(flatten)]
+    pub drawn: DrawnArgs,
+}
+
+/// Which connections `hangup ladder` draws, and how.
+#[derive(Args, Clone, Debug)]
+pub struct DrawnArgs {
+    /// Connections by their numbers: 3, 7-9 [default: the worst finding's]
+    #[arg(short, long, value_name = "N", value_delimiter = ',', value_parser = numbers, help_heading = CHOICE)]
+    pub connection: Vec<(u32, u32)>,
     /// picture, or notation: that of the project's tests
     #[arg(short, long, value_name = "FORMAT", default_value = "picture", hide_possible_values = true, help_heading = OUTPUT)]
     pub format: LadderFormatArg,
@@ -610,8 +620,26 @@ pub struct ExplainArgs {
     pub color: ColorArg,
 }
 
+const SERVED: &str = "Five tools are served: captures, report, find_error, ladder, explain. Only files below FOLDER are read,\n\
+    nothing is written, and there is no network.";
+
+/// `hangup mcp`.
+#[derive(Args, Debug)]
+#[command(help_template = examples::TEMPLATE, before_help = examples::MCP, after_help = SERVED)]
+pub struct McpArgs {
+    /// The folder of the captures that may be asked about
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+}
+
 /// `--min-severity`, `--fail-on`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[cfg_attr(
+    feature = "mcp",
+    derive(serde::Deserialize, rmcp::schemars::JsonSchema),
+    serde(rename_all = "lowercase"),
+    schemars(crate = "rmcp::schemars")
+)]
 pub enum SeverityArg {
     /// Recognised as harmless
     Benign,

@@ -69,6 +69,12 @@ Examples:
   hangup anonymise x.pcapng -o y.pcapng --key team.key
   hangup extract x.pcapng -o - | hangup anonymise - -o y.pcapng";
 
+/// `hangup mcp --help`.
+pub(super) const MCP: &str = "\
+Examples:
+  claude mcp add hangup -- hangup mcp ~/captures
+  {\"mcpServers\": {\"hangup\": {\"command\": \"hangup\", \"args\": [\"mcp\", \"/srv/captures\"]}}}";
+
 /// `hangup live --help`.
 pub(super) const LIVE: &str = "\
 Examples:

@@ -54,10 +54,21 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
         .confine();
     interrupt::say_on_interrupt("no ladder was drawn");
     let mut progress = ProgressLine::new();
-    let analysis = Analysis::read(&files, &from, &options, &mut |frames| {
+    drawn(&files, &from, &options, &asked.drawn, &mut |frames| {
         progress.at(frames);
-    })?;
-    drop(progress);
+    })
+}
+
+/// The ladders of the chosen connections of these files, with a line before them if none was chosen. `progress` is called
+/// now and then, in each reading from the start.
+pub(super) fn drawn(
+    files: &[PathBuf],
+    from: &OpenOptions,
+    options: &AnalysisOptions,
+    asked: &cli::DrawnArgs,
+    progress: &mut dyn FnMut(u64),
+) -> Result<String> {
+    let analysis = Analysis::read(files, from, options, progress)?;
     let snapshot = &analysis.snapshot;
     let (chosen, why) = chosen(&asked.connection, snapshot)?;
     let mut wanted = Vec::new();
@@ -70,7 +81,7 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
         };
         wanted.push(connection);
     }
-    let open = || places::open(&files, &from);
+    let open = || places::open(files, from);
     let mut drawn = Vec::new();
     match asked.format {
         cli::LadderFormatArg::Picture => {
@@ -80,7 +91,7 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
         }
         cli::LadderFormatArg::Notation => {
             for one in wanted {
-                drawn.push(notation(asked, one, open()?)?);
+                drawn.push(notation(asked, one, open()?, progress)?);
             }
         }
     }
@@ -93,7 +104,7 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
 
 /// The ladders of these connections as people read them.
 fn pictures_of(
-    asked: &cli::LadderArgs,
+    asked: &cli::DrawnArgs,
     keys: &KeyStore,
     wanted: &[&Connection],
     mut source: Box<dyn Source>,
@@ -115,7 +126,7 @@ fn pictures_of(
 }
 
 /// The ladder of a connection as people read it.
-fn picture(asked: &cli::LadderArgs, wanted: &Connection, read: &ConnectionTranscript) -> String {
+fn picture(asked: &cli::DrawnArgs, wanted: &Connection, read: &ConnectionTranscript) -> String {
     let drawn = report::LadderOptions {
         width: asked.width.into(),
         whole: asked.all,
@@ -138,9 +149,10 @@ fn picture(asked: &cli::LadderArgs, wanted: &Connection, read: &ConnectionTransc
 
 /// The ladder in the notation of the tests.
 fn notation(
-    asked: &cli::LadderArgs,
+    asked: &cli::DrawnArgs,
     wanted: &Connection,
     mut source: Box<dyn Source>,
+    progress: &mut dyn FnMut(u64),
 ) -> Result<String> {
     let redaction = Redaction {
         addresses: asked.hide_addresses,
@@ -152,16 +164,14 @@ fn notation(
     };
     let mut engine = Engine::new();
     let mut batch = Batch::default();
-    let mut progress = ProgressLine::new();
     let mut frames = 0;
     while source.fill(&mut batch)? != Fill::End {
         for frame in batch.frames() {
             engine.frame(&frame, &mut painter);
         }
         frames += batch.len() as u64;
-        progress.at(frames);
+        progress(frames);
     }
-    drop(progress);
     Ok(painter.recorder.finish(wanted).to_string())
 }
 

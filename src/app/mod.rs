@@ -42,6 +42,8 @@ pub mod limits;
 #[cfg(all(feature = "cli", feature = "live"))]
 mod live;
 mod logs;
+#[cfg(feature = "mcp")]
+mod mcp;
 #[cfg(feature = "cli")]
 mod memory;
 #[cfg(feature = "cli")]

@@ -17,6 +17,8 @@ use super::analysis::Analysis;
 use super::anonymise;
 use super::cli::{self, Cli, Command};
 use super::headless::{FeedPlan, Until};
+#[cfg(feature = "mcp")]
+use super::mcp;
 use super::output::{
     FAILED, begin, exit_code, format, is_broken_pipe, options, print, refuse_to_overwrite_inputs,
     wants_color, write_report,
@@ -132,6 +134,10 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
         #[cfg(not(feature = "live"))]
         Some(Command::Live(_) | Command::Run(_) | Command::Interfaces) => without_libpcap(),
         Some(Command::Explain(asked)) => explain(&asked),
+        #[cfg(feature = "mcp")]
+        Some(Command::Mcp(asked)) => mcp::serve(&asked),
+        #[cfg(not(feature = "mcp"))]
+        Some(Command::Mcp(_)) => bail!("this build has no MCP server (feature \"mcp\")"),
         Some(Command::Rules { word }) => catalogue(word.as_deref()),
         Some(Command::Completions { shell }) => completions(shell),
         Some(Command::Man { command }) => man(command.as_deref()),
@@ -354,8 +360,18 @@ fn explain(asked: &cli::ExplainArgs) -> Result<ExitCode> {
         return print(report::overview());
     }
     let color = wants_color(asked.color, true);
-    if let Some(page) = report::rule_page(name, color) {
+    if let Some(page) = explained(name, color) {
         return print(page);
+    }
+    // If standard error is closed, the exit status is the only report.
+    let _ = io::stderr().write_all(report::not_known(name, false).as_bytes());
+    Ok(ExitCode::from(FAILED))
+}
+
+/// The page of a rule, or what an error text, a code or a log line may mean, if one of these is known.
+pub(super) fn explained(name: &str, color: bool) -> Option<String> {
+    if let Some(page) = report::rule_page(name, color) {
+        return Some(page);
     }
     // One word with hyphens is most likely a misspelt rule name; words separated by spaces are first taken as an error
     // text.
@@ -369,14 +385,8 @@ fn explain(asked: &cli::ExplainArgs) -> Result<ExitCode> {
             "No rule is called \"{name}\". Did you mean `{rule}`? This is its page.\n\n{page}"
         ))
     };
-    if let Some(page) = meant
+    meant
         .and_then(near)
         .or_else(page)
         .or_else(|| alike.and_then(near))
-    {
-        return print(page);
-    }
-    // If standard error is closed, the exit status is the only report.
-    let _ = io::stderr().write_all(report::not_known(name, false).as_bytes());
-    Ok(ExitCode::from(FAILED))
 }

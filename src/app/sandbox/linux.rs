@@ -88,7 +88,9 @@ impl Needs {
 
         let own = rustix::process::geteuid().as_raw();
         let others = |path: &PathBuf| path.metadata().is_ok_and(|it| it.uid() != own);
-        let reads = self.reads.iter().chain(&self.reads_in).any(others);
+        let reads = self.reads.iter().chain(&self.reads_in).any(others)
+            // Whose the files of a folder are shows when they are asked for.
+            || !self.browses.is_empty();
         let writes = self.writes_in.iter().chain(&self.renames_in).any(others);
         let read = reads.then_some(Capability::CAP_DAC_READ_SEARCH);
         let write = writes.then_some(Capability::CAP_DAC_OVERRIDE);
@@ -114,6 +116,7 @@ fn landlock(needs: &Needs) -> Result<RestrictionStatus, RulesetError> {
     for (paths, rights) in [
         (&needs.reads, BitFlags::from(file)),
         (&needs.reads_in, file.into()),
+        (&needs.browses, file | AccessFs::ReadDir),
         (&needs.writes_in, written),
         (&needs.renames_in, renamed),
     ] {

@@ -8,7 +8,7 @@
 //! and no network; seccomp leaves it the system calls it needs (`system_calls.rs`). Programs cannot be started either,
 //! so what the screens start for the clipboard runs beside the sandbox (`clipboard.rs`). Other systems: nothing yet.
 
-#[cfg(feature = "live")]
+#[cfg(any(feature = "live", feature = "mcp"))]
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -43,6 +43,8 @@ pub(super) struct Needs {
     reads: Vec<PathBuf>,
     /// Folders in which files are read, because a file may appear there later, or be replaced.
     reads_in: Vec<PathBuf>,
+    /// Folders that are listed, and in which files are read, at any depth.
+    browses: Vec<PathBuf>,
     /// Folders in which files are written.
     writes_in: Vec<PathBuf>,
     /// Folders in which an open file gets its name.
@@ -90,6 +92,14 @@ impl Needs {
     fn following<'a>(mut self, files: impl IntoIterator<Item = &'a PathBuf>) -> Self {
         self.reads_in
             .extend(files.into_iter().map(|it| folder(it).to_owned()));
+        self
+    }
+
+    /// The files below this folder are listed and read.
+    #[must_use]
+    #[cfg(feature = "mcp")]
+    pub(super) fn browsing(mut self, folder: &Path) -> Self {
+        self.browses.push(folder.to_owned());
         self
     }
 
