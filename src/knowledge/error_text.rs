@@ -373,9 +373,21 @@ fn suspects(
     };
     products.sort_by_key(|it| (soap.place(it), place(it), it.rank));
     let mut told: Vec<Prediction> = Vec::new();
-    for product in products {
+    let mut known: Vec<_> = products
+        .into_iter()
+        .map(|product| (product, facts_of(events, side, product, None)))
+        .collect();
+    known.retain(|(_, facts)| facts.iter().any(|it| it.text.is_some()));
+    // Where there is one suspect, it is shown as a known program is.
+    if let [(_, facts)] = &known[..] {
+        let texts = facts.iter().filter(|it| it.text.is_some());
+        told.extend(texts.map(|it| prediction(it, false)));
+        told.dedup_by(|a, b| a.text == b.text);
+        told.truncate(SUSPECTS);
+        return told;
+    }
+    for (product, facts) in known {
         // One text per product: one that was seen, or the one with the best evidence.
-        let facts = facts_of(events, side, product, None);
         let Some((fact, text)) = facts.iter().find_map(|it| Some((*it, it.text?))) else {
             continue;
         };

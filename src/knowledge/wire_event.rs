@@ -134,6 +134,10 @@ events! {
     Client Packets LoginRefused "login-refused" "the server refuses the login or the session, and says why in the words of the protocol" ["session-ended-with-error" "request-refused"]
     Client Packets SessionEnded "session-ended" "the server ends the session, and says why in the words of the protocol" ["session-ended-with-error"]
     Client Packets ErrorAnswered "error-answered" "the server answers a request by an error of the protocol, and the session goes on" ["request-refused"]
+    Client Packets ClientEndsSession "client-ends-session" "the client ends the session, and says why in the words of the protocol" ["session-ended-with-error"]
+    Client Packets RecipientRefused "recipient-refused" "the server refuses the recipient of a mail" ["request-refused"]
+    Client Packets HostKeyRefused "host-key-refused" "the client leaves when it has seen the server's host key" ["session-not-opened"]
+    Client Packets NothingInCommon "nothing-in-common" "the algorithms that client and server offer have nothing in common" ["session-not-opened"]
     Client Packets TlsNotOffered "tls-not-offered" "the client asks for TLS, and the server does not do it" []
 
     // On a reused connection.
@@ -367,6 +371,7 @@ impl WireEvent {
             Self::RaceFin | Self::FinAfterAccept => Self::FinBeforeResponse,
             Self::RaceRst | Self::RstAfterAccept | Self::RaceWriteFails => Self::RstBeforeResponse,
             Self::LoginRefused => Self::SessionEnded,
+            Self::RecipientRefused => Self::ErrorAnswered,
             Self::GreetingSilent => Self::ServerSilent,
             Self::FinInAnswer => Self::FinBeforeResponse,
             Self::RstInAnswer => Self::RstBeforeResponse,

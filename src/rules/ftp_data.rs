@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::Finding;
 use super::facts::RuleInput;
@@ -42,50 +43,113 @@ pub(super) struct Transfers {
     failed: BTreeMap<u32, Vec<usize>>,
 }
 
+/// What is known of a connection that may be a data connection.
+trait Candidate {
+    fn caller(&self) -> IpAddr;
+    fn accepted_at(&self) -> (IpAddr, u16);
+    fn began(&self) -> Timestamp;
+    fn is_on(&self, control: &Connection) -> bool;
+}
+
+impl Candidate for ConnectionSummary {
+    fn caller(&self) -> IpAddr {
+        self.client.ip
+    }
+    fn accepted_at(&self) -> (IpAddr, u16) {
+        (self.server.ip, self.server.port)
+    }
+    fn began(&self) -> Timestamp {
+        self.first.time
+    }
+    fn is_on(&self, control: &Connection) -> bool {
+        self.context == control.context
+    }
+}
+
+impl Candidate for Connection {
+    fn caller(&self) -> IpAddr {
+        self.client.ip
+    }
+    fn accepted_at(&self) -> (IpAddr, u16) {
+        (self.server.ip, self.server.port)
+    }
+    fn began(&self) -> Timestamp {
+        self.first.time
+    }
+    fn is_on(&self, control: &Connection) -> bool {
+        self.context == control.context
+    }
+}
+
 /// The connections that were accepted, or asked for, at the announced endpoints, in order.
-type Accepted<'a> = HashMap<(IpAddr, u16), Vec<&'a ConnectionSummary>>;
+type Accepted<'a, T> = HashMap<(IpAddr, u16), Vec<&'a T>>;
+
+/// Calls `found` with every data connection, its control connection, and what that announced.
+fn pair<'a, T: Candidate + 'a>(
+    records: &'a [Arc<Connection>],
+    all: impl Iterator<Item = &'a T>,
+    mut found: impl FnMut(&'a Connection, &'a DataConnection, &'a T),
+) {
+    let announce = |it: &'a Arc<Connection>| {
+        let dialogue = it.dialogue.as_deref()?;
+        let is_ftp = dialogue.protocol == Some(AppProtocol::Ftp);
+        let announced = &dialogue.data_connections[..];
+        (is_ftp && !announced.is_empty()).then_some((it.as_ref(), announced))
+    };
+    let controls: Vec<_> = records.iter().filter_map(announce).collect();
+    if controls.is_empty() {
+        return;
+    }
+    let mut accepted = Accepted::<T>::new();
+    for (control, announced) in &controls {
+        for it in *announced {
+            for address in addresses(control, it) {
+                accepted.entry((address, it.port)).or_default();
+            }
+        }
+    }
+    for one in all {
+        if let Some(own) = accepted.get_mut(&one.accepted_at()) {
+            own.push(one);
+        }
+    }
+    for (control, announced) in controls {
+        for (nth, it) in announced.iter().enumerate() {
+            let again = announced.get(nth + 1..).unwrap_or_default().iter();
+            let until = again
+                .filter(|next| next.port == it.port)
+                .map(|next| next.at.time);
+            if let Some(data) = of(control, it, until.min(), &accepted) {
+                found(control, it, data);
+            }
+        }
+    }
+}
+
+/// The data connections among these, by number, and whether the FTP client opened each.
+pub(super) fn data_connections(records: &[Arc<Connection>]) -> impl Iterator<Item = (u32, bool)> {
+    let mut all = Vec::new();
+    pair(
+        records,
+        records.iter().map(AsRef::as_ref),
+        |_, announced, data: &Connection| {
+            all.push((data.id, announced.passive));
+        },
+    );
+    all.into_iter()
+}
 
 impl Transfers {
     /// Finds the data connections of the control connections whose records are kept.
     pub(super) fn new(facts: &RuleInput<'_>) -> Self {
-        let controls: Vec<(&Connection, &[DataConnection])> = facts
-            .connections
-            .iter()
-            .filter_map(|it| {
-                let dialogue = it.dialogue.as_deref()?;
-                let is_ftp = dialogue.protocol == Some(AppProtocol::Ftp);
-                let announced = &dialogue.data_connections[..];
-                (is_ftp && !announced.is_empty()).then_some((it.as_ref(), announced))
-            })
-            .collect();
         let mut found = Self::default();
-        if controls.is_empty() {
-            return found;
-        }
-        let mut accepted = Accepted::new();
-        for (control, announced) in &controls {
-            for it in *announced {
-                for address in addresses(control, it) {
-                    accepted.entry((address, it.port)).or_default();
-                }
-            }
-        }
-        for summary in facts.summaries {
-            if let Some(own) = accepted.get_mut(&(summary.server.ip, summary.server.port)) {
-                own.push(summary);
-            }
-        }
-        for (control, announced) in controls {
-            for (nth, it) in announced.iter().enumerate() {
-                let again = announced.get(nth + 1..).unwrap_or_default().iter();
-                let until = again
-                    .filter(|next| next.port == it.port)
-                    .map(|next| next.at.time);
-                if let Some(data) = of(control, it, until.min(), &accepted) {
-                    found.add(control, it, data);
-                }
-            }
-        }
+        pair(
+            facts.connections,
+            facts.summaries.iter(),
+            |control, announced, data| {
+                found.add(control, announced, data);
+            },
+        );
         found
     }
 
@@ -199,22 +263,22 @@ fn addresses(control: &Connection, announced: &DataConnection) -> impl Iterator<
 }
 
 /// The connection that was opened to an announced endpoint, before it was announced again at `until`.
-fn of<'a>(
+fn of<'a, T: Candidate>(
     control: &Connection,
     announced: &DataConnection,
     until: Option<Timestamp>,
-    accepted: &Accepted<'a>,
-) -> Option<&'a ConnectionSummary> {
+    accepted: &Accepted<'a, T>,
+) -> Option<&'a T> {
     let caller = match announced.passive {
         true => control.client.ip,
         false => control.server.ip,
     };
-    let fits = |it: &&ConnectionSummary| it.client.ip == caller && it.context == control.context;
+    let fits = |it: &&T| it.caller() == caller && it.is_on(control);
     addresses(control, announced).find_map(|address| {
         let own = accepted.get(&(address, announced.port))?;
-        let from = own.partition_point(|it| it.first.time < announced.at.time);
+        let from = own.partition_point(|it| it.began() < announced.at.time);
         let later = own.get(from..)?.iter().copied();
-        let mut later = later.take_while(|it| until.is_none_or(|until| it.first.time < until));
+        let mut later = later.take_while(|it| until.is_none_or(|until| it.began() < until));
         later.find(fits)
     })
 }

@@ -72,6 +72,14 @@ fn notification(length: u16, body: Option<&[u8]>) -> Unit {
     if !kind.is_empty() {
         text = format!("{class}, {kind}");
     }
+    // RFC 4271 wants no data here; implementations send the number of the autonomous system.
+    if let (2, 2, Some(number)) = (
+        code,
+        subcode,
+        data.first_chunk().filter(|_| data.len() == 4),
+    ) {
+        text = format!("{text}: {}", u32::from_be_bytes(*number));
+    }
     let mut text = text.into_bytes();
     // A text of the administrator (RFC 9003 §2).
     if let (6, 2 | 4, Some((length, words))) = (code, subcode, data.split_first())

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::facts::{Complaint, DataConnection, DialogueFacts};
+use super::facts::{Complaint, DataConnection, DialogueFacts, is_login};
 use super::grammar::{Role, Unit};
 use super::protocols::AppProtocol;
 use super::turns::Turn;
@@ -46,6 +46,10 @@ pub(super) struct Exchanges {
     waiting: [Option<u64>; 2],
     /// The last step of the session's opening; empty when it is open.
     step: &'static str,
+    /// Whether the server can do TLS, as far as it said so.
+    offers_tls: Option<bool>,
+    /// The last error refused a login, and nothing succeeded since.
+    turned_away: bool,
     /// The side that called said something that asks for nothing.
     stated: bool,
     presumed: bool,
@@ -128,6 +132,8 @@ impl Default for Exchanges {
             refused: 0,
             waiting: [None; 2],
             step: "",
+            offers_tls: None,
+            turned_away: false,
             stated: false,
             presumed: false,
             kept: KEPT,
@@ -186,6 +192,7 @@ impl Exchanges {
                     noun: "request",
                     words: None,
                     safe: false,
+                    optional: false,
                 });
                 all.list.push_back(exchange);
             } else if let Some(last) = all.list.back_mut() {
@@ -229,6 +236,7 @@ impl Exchanges {
     ) {
         *from.of_mut(&mut self.waiting) = None;
         self.step = unit.step.unwrap_or(self.step);
+        self.offers_tls = unit.offers_tls.or(self.offers_tls);
         let current = match unit.role {
             Role::Ask { ends } => Some(self.ask(from, &unit, first, start, ends, texts)),
             Role::Answer { ends } => {
@@ -253,19 +261,38 @@ impl Exchanges {
             }
         };
         self.let_go += self.announced.take(&unit, first, current, texts);
+        self.note_error(from, &unit, first, current, texts);
+        *from.of_mut(&mut self.current) = current;
+    }
+
+    /// Takes what a message says of errors.
+    fn note_error(
+        &mut self,
+        from: FlowEnd,
+        unit: &Unit,
+        first: FrameRef,
+        current: Option<Current>,
+        texts: &mut TextInterner,
+    ) {
         let fatal = self.complaint.as_ref().is_some_and(|it| it.fatal);
         let answered = matches!(unit.role, Role::Answer { ends: true }) && current.is_some();
-        // What is refused after an error that ends the session is refused for the same reason.
-        let follows = fatal && !unit.fatal;
-        *from.of_mut(&mut self.complains) = unit.error.is_some() && !follows;
-        if unit.settles || unit.error.is_none() && answered && fatal {
+        let succeeds = unit.error.is_none() && answered;
+        if unit.settles || succeeds && fatal {
             // Whatever it was, the conversation went on.
             self.complaint = None;
         }
-        if unit.error.is_some() {
+        self.turned_away &= !succeeds;
+        let asked = current.and_then(|it| self.asked(it.exchange));
+        let optional = asked.is_some_and(|(asked, _)| asked.optional);
+        let login = asked.is_some_and(|(asked, _)| is_login(asked));
+        let error = unit.error.as_deref().filter(|_| unit.fatal || !optional);
+        let told = error.filter(|_| unit.fatal || !self.follows(current));
+        *from.of_mut(&mut self.complains) = told.is_some();
+        if error.is_some() {
             self.refused = self.refused.saturating_add(u32::from(current.is_some()));
         }
-        if let Some((code, text)) = unit.error.as_deref().filter(|_| !follows) {
+        if let Some((code, text)) = told {
+            self.turned_away = login;
             self.complaint = Some(Complaint {
                 by: from,
                 at: first,
@@ -275,7 +302,29 @@ impl Exchanges {
                 fatal: unit.fatal,
             });
         }
-        *from.of_mut(&mut self.current) = current;
+    }
+
+    /// Whether an error has the cause of the one before. What is refused after an error that ends the session is refused for
+    /// the same reason. So is what a client asks for without the login that was refused, and what it had asked for before it
+    /// knew of the error.
+    fn follows(&self, current: Option<Current>) -> bool {
+        let Some(before) = &self.complaint else {
+            return false;
+        };
+        let own = current.filter(|it| before.answers.is_some_and(|first| first != it.exchange));
+        let own = own.and_then(|it| self.asked(it.exchange));
+        before.fatal
+            || own.is_some_and(|(asked, first)| {
+                self.turned_away && !is_login(asked) || first <= before.at
+            })
+    }
+
+    /// A request that is kept, by its number, and where it began.
+    fn asked(&self, exchange: u64) -> Option<(&Asked, FrameRef)> {
+        let place = usize::try_from(exchange.checked_sub(self.dropped)?).ok()?;
+        let exchange = self.list.get(place)?;
+        let first = exchange.request.as_ref()?.message.first;
+        Some((exchange.rare.as_ref()?.asked.as_ref()?, first))
     }
 
     fn ask(
@@ -305,6 +354,7 @@ impl Exchanges {
                 noun: unit.noun,
                 words: (!unit.words.is_empty()).then(|| texts.text(&unit.words)),
                 safe: unit.safe,
+                optional: unit.optional,
             });
             if let Some(said) = &unit.passed_on {
                 exchange.pass_on(said);
@@ -479,6 +529,7 @@ impl Exchanges {
             presumed: self.presumed,
             before: self.dropped,
             unopened: (!self.step.is_empty()).then_some(self.step),
+            offers_tls: self.offers_tls,
             goodbyes: self.goodbyes.map(|it| it.map(|(_, at)| at)),
             complaint,
             refused: self.refused,

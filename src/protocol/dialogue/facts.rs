@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::protocols::AppProtocol;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::{Exchange, SharedText};
+use crate::protocol::http::{Asked, Exchange, SharedText};
 
 /// What is known of a conversation that is not HTTP. In a finished connection, [`FlowEnd::A`] and index 0 are its client.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct DialogueFacts {
     pub before: u64,
     /// The last step of its opening, if the protocol has one and the session was never open.
     pub unopened: Option<&'static str>,
+    /// Whether the server can do TLS, as far as it said so.
+    pub offers_tls: Option<bool>,
     /// Where each side said goodbye in the words of the protocol.
     pub goodbyes: [Option<FrameRef>; 2],
     /// The last error that a side reported.
@@ -98,6 +100,48 @@ impl Complaint {
         let unbound = code == b"49" && self.text.as_bytes().starts_with(b"invalidCredentials");
         self.answers.is_some() && (denies || unbound)
     }
+}
+
+/// What the protocols call the requests that come before a session.
+const OPENING: [&str; 6] = [
+    "authentication",
+    "login",
+    "startup message",
+    "Connection.Open",
+    "Connection.StartOk",
+    "SESSION_SETUP",
+];
+/// The commands by which a client says who it is: SMTP, IMAP, POP3, FTP, Redis, MQTT, LDAP, MongoDB, Kafka.
+const LOGIN: [&str; 13] = [
+    "AUTH",
+    "AUTHENTICATE",
+    "bind",
+    "CONNECT",
+    "HELLO",
+    "LOGIN",
+    "PASS",
+    "PASSWORD",
+    "SASLAUTHENTICATE",
+    "SASLCONTINUE",
+    "SASLHANDSHAKE",
+    "SASLSTART",
+    "USER",
+];
+
+/// Whether a client asks for a session, or says who it is.
+#[must_use]
+pub(crate) fn is_login(asked: &Asked) -> bool {
+    let named = |it: &&str| it.eq_ignore_ascii_case(asked.noun);
+    OPENING.iter().any(named) || LOGIN.iter().any(|it| named(it) || begins_with(asked, it))
+}
+
+/// Whether the words of a request begin with this one.
+#[must_use]
+pub(crate) fn begins_with(asked: &Asked, word: &str) -> bool {
+    let words = asked.words.as_ref().map_or(&b""[..], |it| it.as_bytes());
+    let there = words.get(..word.len());
+    let ends = words.get(word.len()).is_none_or(|it| *it == b' ');
+    ends && there.is_some_and(|it| it.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 impl DialogueFacts {

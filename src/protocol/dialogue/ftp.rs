@@ -22,6 +22,8 @@ const FIRST: [&[u8]; 7] = [
     b"USER", b"AUTH", b"FEAT", b"SYST", b"OPTS", b"QUIT", b"HOST",
 ];
 
+/// Commands by which clients learn what the server can do (RFC 959, RFC 2389).
+const OPTIONAL: [&[u8]; 4] = [b"FEAT", b"OPTS", b"SYST", b"CLNT"];
 /// Commands that take a data connection.
 const TRANSFERS: [&[u8]; 7] = [
     b"RETR", b"STOR", b"STOU", b"APPE", b"LIST", b"NLST", b"MLSD",
@@ -80,7 +82,9 @@ impl Grammar {
         let mut ask = Unit::new(length, Role::Ask { ends: true });
         ask.transfers = TRANSFERS.iter().any(|word| begins(line, word));
         let ask = ask.announcing(offered(line));
-        Step::Message(ask.named("command", told).safe(safe))
+        let optional = OPTIONAL.iter().any(|word| begins(line, word));
+        let ask = ask.named("command", told).safe(safe);
+        Step::Message(ask.optional(optional))
     }
 
     fn answered(&mut self, line: &[u8], length: u64) -> Step {

@@ -45,6 +45,10 @@ pub(super) struct Unit {
     pub(super) words: Vec<u8>,
     /// To ask it twice changes no more than to ask it once.
     pub(super) safe: bool,
+    /// A client asks it to learn what the server can do, and goes on if it is refused.
+    pub(super) optional: bool,
+    /// Whether the server can do TLS, as far as it says so.
+    pub(super) offers_tls: Option<bool>,
     /// It settles what was complained of before.
     pub(super) settles: bool,
     /// The step that the opening of the session has reached with it; empty when the session is open.
@@ -84,6 +88,8 @@ impl Unit {
             noun: "request",
             words: Vec::new(),
             safe: false,
+            optional: false,
+            offers_tls: None,
             settles: false,
             step: None,
             error: None,
@@ -109,6 +115,18 @@ impl Unit {
     /// A request that may be repeated if this holds.
     pub(super) const fn safe(mut self, safe: bool) -> Self {
         self.safe = safe;
+        self
+    }
+
+    /// A request that asks what the server can do, if this holds.
+    pub(super) const fn optional(mut self, optional: bool) -> Self {
+        self.optional = optional;
+        self
+    }
+
+    /// It says whether the server can do TLS.
+    pub(super) const fn offering_tls(mut self, offers: bool) -> Self {
+        self.offers_tls = Some(offers);
         self
     }
 

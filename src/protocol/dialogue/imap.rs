@@ -111,7 +111,12 @@ impl Grammar {
             false => words,
         };
         let safe = !acts.iter().any(|word| begins(plain, word));
-        Step::Message(ask.named("command", told).safe(safe))
+        // They ask what the server can do, and say who asks (RFC 2971, RFC 5161).
+        let optional = [&b"CAPABILITY"[..], b"ID", b"ENABLE"]
+            .iter()
+            .any(|word| begins(words, word));
+        let ask = ask.named("command", told).safe(safe);
+        Step::Message(ask.optional(optional))
     }
 
     fn answered(&mut self, line: &[u8], length: u64, went_on: bool) -> Step {

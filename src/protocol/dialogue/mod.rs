@@ -48,7 +48,9 @@ mod smtp;
 mod ssh;
 
 pub use facts::{Complaint, DataConnection, DialogueFacts, EncryptedTurn};
+pub(crate) use facts::{begins_with, is_login};
 pub use protocols::AppProtocol;
+pub(crate) use ssh::{HOST_KEY, UNMATCHED};
 
 use exchanges::Exchanges;
 use grammar::Opening;

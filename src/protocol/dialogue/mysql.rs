@@ -170,6 +170,7 @@ impl Messages for Grammar {
             .unwrap_or_default();
         let telling = match (from, body.first()) {
             (Side::Server, Some(0xff)) => MAX_ERROR,
+            (Side::Server, _) if self.answer == Answer::Greeting => MAX_GREETING as usize,
             (Side::Client, _) => MAX_WORDS,
             (Side::Server, _) => 40,
         };
@@ -335,7 +336,13 @@ impl Grammar {
         }
         Some(match self.answer {
             // A greeting of the server is asked for by nobody.
-            Answer::Greeting if sequence == 0 => Unit::new(whole, Role::Notice),
+            Answer::Greeting if sequence == 0 => {
+                let greeting = Unit::new(whole, Role::Notice);
+                match capabilities(body) {
+                    Some(low) => greeting.offering_tls(u32::from(low) & TLS != 0),
+                    None => greeting,
+                }
+            }
             Answer::Greeting | Answer::Login => self.logged_in(whole, body)?,
             Answer::Nothing => Unit::new(whole, Role::Notice),
             Answer::One => {
@@ -485,6 +492,13 @@ fn query(words: &[u8], capabilities: u32) -> &[u8] {
         _ if words.first().is_some_and(|byte| *byte < 9) => b"",
         _ => words,
     }
+}
+
+/// The lower half of the capabilities in the greeting: behind the version, the number of the connection, the first bytes of
+/// the challenge and a zero.
+fn capabilities(greeting: &[u8]) -> Option<u16> {
+    let end = memchr::memchr(0, greeting)?;
+    short(greeting.get(end + 1 + 4 + 8 + 1..)?)
 }
 
 /// An EOF, or the OK that takes its place. A row that begins so has a value of 16 MiB and more.

@@ -85,7 +85,10 @@ impl Grammar {
         let end = memchr::memchr(b' ', line).filter(|_| secret);
         let told = line.get(..end.unwrap_or(line.len())).unwrap_or(line);
         // What is deleted is only marked until QUIT.
-        Step::Message(ask.named("command", told).safe(true))
+        // It asks what the server can do (RFC 2449).
+        let optional = is(b"CAPA") || alone && is(b"AUTH");
+        let ask = ask.named("command", told).safe(true);
+        Step::Message(ask.optional(optional))
     }
 
     fn answered(&mut self, line: &[u8], length: u64) -> Step {

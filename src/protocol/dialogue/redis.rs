@@ -61,6 +61,11 @@ const REFUSALS: &[&[u8]] = &[
     b"-MASTERDOWN ",
 ];
 
+/// The first of these words.
+fn name_of(words: &[u8]) -> &[u8] {
+    words.split(|byte| *byte == b' ').next().unwrap_or(words)
+}
+
 /// A number after the first byte of a line.
 fn count(line: &[u8]) -> Option<i64> {
     std::str::from_utf8(line.get(1..)?).ok()?.parse().ok()
@@ -256,7 +261,10 @@ impl Grammar {
             true => name,
             false => [&name[..], b" ", second].concat(),
         };
-        Step::Message(Unit::new(length, Role::Ask { ends: left == 0 }).named("command", &words))
+        // Client libraries say their name and look what there is; older servers do not know the commands.
+        let optional = matches!(name_of(&words), b"CLIENT" | b"COMMAND");
+        let ask = Unit::new(length, Role::Ask { ends: left == 0 }).named("command", &words);
+        Step::Message(ask.optional(optional))
     }
 
     fn answered(&mut self, bytes: &[u8], line: &[u8], length: u64, rest: Rest) -> Step {

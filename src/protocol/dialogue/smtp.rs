@@ -17,6 +17,8 @@ pub(super) struct Grammar {
     before_data: Option<u32>,
     /// The client's next line is a part of an authentication.
     authenticates: bool,
+    /// What the server says next is what it can do, and its first line is still to come.
+    lists: Option<bool>,
 }
 
 /// Ports of SMTP and of submission (RFC 6409, RFC 8314).
@@ -93,7 +95,16 @@ impl Grammar {
             self.open -= 1;
             self.used = true;
         }
-        reply(line, length, b'4')
+        let first = self.lists.filter(|_| line.starts_with(b"250"));
+        self.lists = first.map(|_| false).filter(|_| !last);
+        let is_tls = line
+            .get(4..)
+            .is_some_and(|word| word.eq_ignore_ascii_case(b"STARTTLS"));
+        match (reply(line, length, b'4'), first) {
+            (Step::Message(unit), Some(_)) if is_tls => Step::Message(unit.offering_tls(true)),
+            (Step::Message(unit), Some(true)) => Step::Message(unit.offering_tls(false)),
+            (step, _) => step,
+        }
     }
 
     fn asked(&mut self, line: &[u8], length: u64) -> Step {
@@ -127,7 +138,13 @@ impl Grammar {
             return Step::Message(Unit::new(whole, Role::Ask { ends: true }).named("message", b""));
         }
         // Until a message is complete nothing has an effect.
-        Step::Message(ask(true).named("command", line).safe(true))
+        // A client goes on with HELO (RFC 5321 §3.2).
+        let optional = begins(line, b"EHLO");
+        if optional && self.open == 1 {
+            self.lists = Some(true);
+        }
+        let ask = ask(true).named("command", line).safe(true);
+        Step::Message(ask.optional(optional))
     }
 }
 

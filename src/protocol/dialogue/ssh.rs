@@ -12,7 +12,23 @@ const KEXINIT: u8 = 20;
 const NEWKEYS: u8 = 21;
 
 /// The step of the opening after which the client decides whether it trusts the server.
-const HOST_KEY: &str = "the server's host key";
+pub(crate) const HOST_KEY: &str = "the server's host key";
+/// The last step of an opening in which the two offers have nothing in common (RFC 4253 §7.1).
+pub(crate) const UNMATCHED: [&str; 4] = [
+    "the offers of algorithms, which have no key exchange method in common",
+    "the offers of algorithms, which have no host key type in common",
+    "the offers of algorithms, which have no cipher in common",
+    "the offers of algorithms, which have no MAC in common",
+];
+/// Bytes of an offer that are waited for; longer ones are not compared.
+const MAX_OFFER: u64 = 4000;
+/// What is listed among the key exchange methods, and is none (RFC 8308 §2.1; OpenSSH `PROTOCOL` §1.10).
+const NO_METHODS: [&[u8]; 4] = [
+    b"ext-info-c",
+    b"ext-info-s",
+    b"kex-strict-c-v00@openssh.com",
+    b"kex-strict-s-v00@openssh.com",
+];
 
 /// The grammar.
 #[derive(Clone, Debug, Default)]
@@ -22,13 +38,15 @@ pub(super) struct Grammar {
     group: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Half {
     stage: Stage,
     /// It sent its version.
     version: bool,
     /// It said which algorithms it offers.
     offered: bool,
+    /// The lists of its offer, until they are compared; none if it was too long.
+    offer: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,12 +161,28 @@ impl Grammar {
                 return Step::More;
             }
             DISCONNECT => disconnect(whole, body),
+            KEXINIT
+                if whole <= MAX_OFFER && (bytes.len() as u64) < whole && rest == Rest::MayCome =>
+            {
+                return Step::More;
+            }
             KEXINIT => {
                 let role = self.turn(place, |half| &mut half.offered);
+                self.sides[place].offer = match whole {
+                    ..=MAX_OFFER => body.get(COOKIE..).unwrap_or_default().to_vec(),
+                    _ => Vec::new(),
+                };
+                let [client, server] = &self.sides;
+                let step = unmatched(&client.offer, &server.offer);
+                if client.offered && server.offered {
+                    for half in &mut self.sides {
+                        half.offer = Vec::new();
+                    }
+                }
                 unit(role)
                     .named("offer of algorithms", b"")
                     .safe(true)
-                    .at("the offers of algorithms")
+                    .at(step.unwrap_or("the offers of algorithms"))
             }
             NEWKEYS => {
                 self.sides[place].stage = Stage::Encrypted;
@@ -168,6 +202,55 @@ impl Grammar {
             _ => unit(Role::Notice),
         })
     }
+}
+
+/// Bytes before the lists of an offer.
+const COOKIE: usize = 16;
+
+/// The name-lists of an offer: key exchange, host key, ciphers and MACs of both directions (RFC 4253 §7.1).
+fn lists(offer: &[u8]) -> Option<[&[u8]; 6]> {
+    let mut rest = offer;
+    let mut lists = [&b""[..]; 6];
+    for list in &mut lists {
+        let length = usize::try_from(u32::from_be_bytes(*rest.first_chunk()?)).ok()?;
+        *list = rest.get(4..)?.get(..length)?;
+        rest = rest.get(4 + length..)?;
+    }
+    Some(lists)
+}
+
+/// The step of an opening whose offers have nothing in common. Ciphers that authenticate need no MAC.
+fn unmatched(client: &[u8], server: &[u8]) -> Option<&'static str> {
+    let (client, server) = (lists(client)?, lists(server)?);
+    let names = |list: &'_ [u8]| {
+        list.split(|byte| *byte == b',')
+            .map(<[u8]>::to_vec)
+            .collect::<Vec<_>>()
+    };
+    let agreed = |place: usize| {
+        let theirs = names(server[place]);
+        let is_method = |name: &Vec<u8>| place > 0 || !NO_METHODS.contains(&&name[..]);
+        names(client[place])
+            .into_iter()
+            .find(|name| is_method(name) && theirs.contains(name))
+    };
+    let authenticates = |cipher: &[u8]| {
+        cipher.starts_with(b"chacha20-poly1305")
+            || memchr::memmem::find(cipher, b"-gcm").is_some()
+            || memchr::memmem::find(cipher, b"_GCM").is_some()
+    };
+    let [methods, keys, ciphers, macs] = UNMATCHED;
+    agreed(0).is_none().then_some(methods).or_else(|| {
+        agreed(1).is_none().then_some(keys).or_else(|| {
+            [(2, 4), (3, 5)]
+                .into_iter()
+                .find_map(|(cipher, mac)| match agreed(cipher) {
+                    None => Some(ciphers),
+                    Some(cipher) if authenticates(&cipher) => None,
+                    Some(_) => agreed(mac).is_none().then_some(macs),
+                })
+        })
+    })
 }
 
 fn disconnect(whole: u64, body: &[u8]) -> Unit {
@@ -211,6 +294,36 @@ mod tests {
     const ECDH_INIT: &[u8] = &[0, 0, 0, 6, 4, 30, 0, 0, 0, 0];
     const ECDH_REPLY: &[u8] = &[0, 0, 0, 6, 4, 31, 0, 0, 0, 0];
     const NEWKEYS: &[u8] = &[0, 0, 0, 6, 4, 21, 0, 0, 0, 0];
+
+    /// The lists of an offer.
+    fn offer(lists: [&str; 4]) -> Vec<u8> {
+        let [methods, keys, ciphers, macs] = lists;
+        let all = [methods, keys, ciphers, ciphers, macs, macs];
+        let list = |it: &&str| [&(it.len() as u32).to_be_bytes()[..], it.as_bytes()].concat();
+        all.iter().flat_map(list).collect()
+    }
+
+    #[test]
+    fn offers_without_anything_in_common_are_seen() {
+        let own = ["a,b,ext-info-c", "k", "c,x-gcm@openssh.com", "m"];
+        for (theirs, expected) in [
+            (["b,z", "k", "c", "m"], None),
+            (["z,ext-info-c", "k", "c", "m"], Some("key exchange method")),
+            (["b", "z", "c", "m"], Some("host key type")),
+            (["b", "k", "z", "m"], Some("cipher")),
+            (["b", "k", "c", "z"], Some("MAC")),
+            // This cipher authenticates by itself.
+            (["b", "k", "x-gcm@openssh.com", "z"], None),
+        ] {
+            let step = super::unmatched(&offer(own), &offer(theirs));
+            let kind = expected.map(|it| format!("have no {it} in common"));
+            assert_eq!(step.is_some(), kind.is_some(), "{theirs:?}");
+            let fits = |it: &str| kind.as_deref().is_some_and(|kind| it.ends_with(kind));
+            assert!(step.is_none_or(fits), "{theirs:?}: {step:?}");
+        }
+        assert_eq!(super::unmatched(b"", &offer(own)), None);
+        assert_eq!(super::unmatched(b"\xff\xff\xff\xffx", &offer(own)), None);
+    }
 
     #[test]
     fn whose_turn_it_is() {

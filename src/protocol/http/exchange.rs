@@ -107,6 +107,8 @@ pub struct Asked {
     pub words: Option<SharedText>,
     /// To ask twice changes no more than to ask once.
     pub safe: bool,
+    /// A client asks it to learn what the server can do, and goes on if it is refused.
+    pub optional: bool,
 }
 
 /// Parts that few messages have.

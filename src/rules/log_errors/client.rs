@@ -211,6 +211,9 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             {
                 vec![E::TlsCertOtherAddress]
             }
+            (FlowEnd::A, Some(42)) if own_and_other_address(connection, facts) => {
+                vec![E::TlsCertOtherAddress, E::TlsCertUntrusted]
+            }
             (FlowEnd::A, Some(42..=44 | 46) | None) => refused(connection, facts),
             _ => Vec::new(),
         };
@@ -296,6 +299,10 @@ fn refused(connection: &Connection, facts: &TlsFacts) -> Vec<WireEvent> {
         Some(CertificateFlaw::OtherName) => vec![E::TlsCertNameMismatch],
         // Hardly any certificate is for an address.
         Some(CertificateFlaw::OtherAddress) => vec![E::TlsCertOtherAddress, untrusted(facts)],
+        // A client may have been told to trust it.
+        Some(CertificateFlaw::SelfIssued) if own_and_other_address(connection, facts) => {
+            vec![E::TlsCertUntrusted, E::TlsCertOtherAddress]
+        }
         Some(CertificateFlaw::SelfIssued) => vec![E::TlsCertUntrusted],
         None => match facts.leaf() {
             Some((_, leaf)) => {
@@ -311,6 +318,14 @@ fn refused(connection: &Connection, facts: &TlsFacts) -> Vec<WireEvent> {
             ],
         },
     }
+}
+
+/// Whether the certificate is its own issuer, and for another address than the one that the client connects to.
+fn own_and_other_address(connection: &Connection, facts: &TlsFacts) -> bool {
+    let leaf = facts.leaf().map(|(_, leaf)| leaf);
+    let other = leaf.and_then(|it| it.is_for_address(connection.server.ip)) == Some(false);
+    let own = facts.flaw(connection.server.ip) == Some(CertificateFlaw::SelfIssued);
+    own && other && facts.names_no_server()
 }
 
 /// A certificate that is not captured, and is not for this server: a client that connects by address sends no name.

@@ -8,9 +8,13 @@ use std::time::Duration;
 use super::ending::{self, ClientDeparture, ClientEvent};
 use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason, Who};
 use crate::base::flow_end::FlowEnd;
+use crate::base::time::Timestamp;
 use crate::knowledge::WireEvent;
-use crate::protocol::dialogue::{Complaint, DialogueFacts};
+use crate::protocol::dialogue::{
+    AppProtocol, Complaint, DialogueFacts, HOST_KEY, UNMATCHED, begins_with, is_login,
+};
 use crate::protocol::http::{Exchange, Message};
+use crate::protocol::layers::FirstWords;
 
 /// The commands by which a client asks for TLS: SMTP, IMAP and others; FTP.
 const TLS: [&str; 4] = ["AUTH SSL", "AUTH TLS", "STARTTLS", "STLS"];
@@ -18,40 +22,40 @@ const TLS: [&str; 4] = ["AUTH SSL", "AUTH TLS", "STARTTLS", "STLS"];
 const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
 /// A connection that was unused for less than this was not left idle.
 const IDLE: Duration = Duration::from_secs(1);
-/// What the protocols call the requests that come before a session.
-const OPENING: [&str; 6] = [
-    "authentication",
-    "login",
-    "startup message",
-    "Connection.Open",
-    "Connection.StartOk",
-    "SESSION_SETUP",
-];
-/// The commands by which a client says who it is: SMTP, IMAP, POP3, FTP, Redis, MQTT.
-const LOGIN: [&str; 8] = [
-    "AUTH",
-    "AUTHENTICATE",
-    "CONNECT",
-    "HELLO",
-    "LOGIN",
-    "PASS",
-    "PASSWORD",
-    "USER",
-];
-
 /// Whether this grammar reads the connection, and not that of HTTP or TLS.
 pub(super) fn is_spoken(connection: &Connection) -> bool {
     connection.exchanges.is_empty() && super::program::protocol(connection).is_some()
 }
 
+/// The protocol that the client speaks where the server speaks another one.
+pub(super) fn spoken_alone(connection: &Connection) -> Option<AppProtocol> {
+    match connection.mismatch()? {
+        (FirstWords::Other(protocol), _) => Some(protocol),
+        _ => None,
+    }
+}
+
 /// What the client's application met, in order.
 pub(super) fn of_client(connection: &Connection, met: ClientEvent) -> Vec<WireEvent> {
+    // Its client skips every line before the server's version (RFC 4253 §4.2).
+    if spoken_alone(connection) == Some(AppProtocol::Ssh) {
+        return match met {
+            ClientEvent::Fin => vec![WireEvent::FinAfterAccept],
+            ClientEvent::Reset => vec![WireEvent::RstAfterAccept],
+            ClientEvent::Left => vec![WireEvent::GreetingSilent],
+            ClientEvent::Silence | ClientEvent::Open => Vec::new(),
+        };
+    }
     let facts = connection.dialogue.as_deref();
     let mut events = Vec::new();
+    let own = facts.and_then(|it| it.complaint.as_ref());
+    if own.is_some_and(|it| it.by == FlowEnd::A && it.fatal) {
+        return vec![WireEvent::ClientEndsSession];
+    }
     // An error that other requests came after.
     let mut earlier = None;
     if let Some((facts, complaint)) = facts.and_then(complaint) {
-        let over = is_over(connection, complaint);
+        let over = is_over(connection, facts, complaint);
         let event = said(facts, complaint, over);
         if over {
             return vec![event];
@@ -61,8 +65,15 @@ pub(super) fn of_client(connection: &Connection, met: ClientEvent) -> Vec<WireEv
             false => earlier = Some(event),
         }
     }
+    if let Some(event) = facts
+        .and_then(unopened)
+        .filter(|_| met == ClientEvent::Left)
+    {
+        events.push(event);
+    }
     let exchanges = connection.spoken();
-    let owed = owed(exchanges);
+    let until = (met == ClientEvent::Left).then_some(connection.teardown.at);
+    let owed = owed_at(exchanges, until);
     let left = facts.is_some_and(|it| it.goodbyes[Who::Client as usize].is_some());
     match (owed, met) {
         (_, ClientEvent::Open) => {}
@@ -82,7 +93,10 @@ pub(super) fn of_client(connection: &Connection, met: ClientEvent) -> Vec<WireEv
             let exchange = exchanges.get(at);
             events.extend(exchange.and_then(|it| gave_up(connection, it)));
         }
-        (None, _) if left => {}
+        (None, _) if left => {
+            let lacks = facts.filter(|_| events.is_empty() && earlier.is_none());
+            events.extend(lacks.and_then(|it| lacks_tls(connection, it)));
+        }
         (None, ClientEvent::Left) => events.extend(unserved(connection, exchanges)),
         (None, ClientEvent::Fin | ClientEvent::Reset) => events.extend(unasked(connection, met)),
     }
@@ -90,12 +104,22 @@ pub(super) fn of_client(connection: &Connection, met: ClientEvent) -> Vec<WireEv
     events
 }
 
+/// What the client met on a data connection of FTP: it has no requests, and what came of it is told by its end.
+pub(super) fn of_data(connection: &Connection) -> Option<WireEvent> {
+    let server = &connection.sent[Who::Server as usize];
+    match ending::met(connection) {
+        ClientEvent::Left if server.bytes > 0 => Some(WireEvent::BodyStalled),
+        ClientEvent::Reset => Some(WireEvent::RstInAnswer),
+        _ => None,
+    }
+}
+
 /// What the server's application met.
 pub(super) fn of_server(connection: &Connection) -> Option<WireEvent> {
     use WireEvent as E;
     let facts = connection.dialogue.as_deref();
     let complaint = facts.and_then(complaint);
-    if complaint.is_some_and(|(_, it)| is_over(connection, it)) {
+    if complaint.is_some_and(|(facts, it)| is_over(connection, facts, it)) {
         return Some(E::ServerEndsSession);
     }
     if ending::stopped_reading(connection) {
@@ -129,10 +153,30 @@ fn complaint(facts: &DialogueFacts) -> Option<(&DialogueFacts, &Complaint)> {
     Some((facts, complaint.filter(|it| it.by == FlowEnd::B)?))
 }
 
-/// Whether the session ended with an error that a side reported.
-fn is_over(connection: &Connection, complaint: &Complaint) -> bool {
+/// Whether the session ended with an error that a side reported. Of AMQP that of a channel ends the channel alone.
+fn is_over(connection: &Connection, facts: &DialogueFacts, complaint: &Complaint) -> bool {
     let ended = ConnectionOutcome::Failed(FailedReason::ReportedError);
-    complaint.fatal || connection.outcome == ended
+    let channel = facts.protocol == Some(AppProtocol::Amqp);
+    complaint.fatal || connection.outcome == ended && !channel
+}
+
+/// Why the client left before a session was open, as far as the last step of the opening shows it.
+fn unopened(facts: &DialogueFacts) -> Option<WireEvent> {
+    let step = facts.unopened?;
+    if UNMATCHED.contains(&step) {
+        return Some(WireEvent::NothingInCommon);
+    }
+    (step == HOST_KEY).then_some(WireEvent::HostKeyRefused)
+}
+
+/// A client that left when it had learnt that the server does no TLS, without asking for anything.
+fn lacks_tls(connection: &Connection, facts: &DialogueFacts) -> Option<WireEvent> {
+    let learns = |it: &Exchange| {
+        let asked = it.rare.as_ref().and_then(|it| it.asked.as_ref());
+        asked.is_some_and(|it| it.optional)
+    };
+    let only = facts.before == 0 && connection.spoken().iter().all(learns);
+    (only && facts.offers_tls == Some(false)).then_some(WireEvent::TlsNotOffered)
 }
 
 /// What an error of the server is to the client, by the request that it answers. `over`: the session ends with it.
@@ -152,20 +196,15 @@ fn said(facts: &DialogueFacts, complaint: &Complaint, over: bool) -> WireEvent {
             other
         };
     };
-    let words = asked.words.as_ref().map_or(&b""[..], |it| it.as_bytes());
-    let begins = |word: &str| {
-        let word = word.as_bytes();
-        let there = words.get(..word.len());
-        let ends = words.get(word.len()).is_none_or(|it| *it == b' ');
-        ends && there.is_some_and(|it| it.eq_ignore_ascii_case(word))
-    };
-    if TLS.iter().any(|it| begins(it)) || asked.noun.eq_ignore_ascii_case("StartTLS") {
+    if TLS.iter().any(|it| begins_with(asked, it)) || asked.noun.eq_ignore_ascii_case("StartTLS") {
         return WireEvent::TlsNotOffered;
     }
-    let named = |it: &&str| it.eq_ignore_ascii_case(asked.noun);
-    let login = OPENING.iter().any(named) || LOGIN.iter().any(|it| named(it) || begins(it));
-    if login {
+    // Redis wants a login before it does what is asked.
+    let unknown = complaint.text.as_bytes().starts_with(b"NOAUTH ");
+    if unknown || is_login(asked) {
         WireEvent::LoginRefused
+    } else if begins_with(asked, "RCPT") {
+        WireEvent::RecipientRefused
     } else {
         other
     }
@@ -187,7 +226,16 @@ fn request(exchange: &Exchange) -> Option<&Message> {
 
 /// The first request that was not answered to the end.
 fn owed(exchanges: &[Exchange]) -> Option<usize> {
-    let asked = |it: &Exchange| it.request.is_some() && !it.is_complete();
+    owed_at(exchanges, None)
+}
+
+/// The same at a time: what is answered later was not answered.
+fn owed_at(exchanges: &[Exchange], at: Option<Timestamp>) -> Option<usize> {
+    let late = |it: &Exchange| {
+        let response = it.response.as_ref().map(|it| it.message.last.time);
+        response.zip(at).is_some_and(|(last, at)| last > at)
+    };
+    let asked = |it: &Exchange| it.request.is_some() && (!it.is_complete() || late(it));
     exchanges.iter().position(asked)
 }
 
@@ -269,6 +317,10 @@ fn unserved(connection: &Connection, exchanges: &[Exchange]) -> Option<WireEvent
     if connection.sent[Who::Server as usize].bytes == 0 {
         let waited = connection.teardown.at.since(connection.first.time);
         return (waited >= ending::SHORTEST_LIMIT).then_some(WireEvent::GreetingSilent);
+    }
+    let facts = connection.dialogue.as_deref();
+    if let Some(event) = facts.and_then(|it| lacks_tls(connection, it)) {
+        return Some(event);
     }
     let last = exchanges.last().filter(|_| connection.tls.is_none())?;
     let asked = last.rare.as_ref()?.asked.as_ref()?;

@@ -112,6 +112,10 @@ impl Predictor {
         if stories.is_empty() && matches!(opener, Opener::Proxy(Some(_))) {
             stories = relay::opaque(connection);
         }
+        let data = self.relays.data_connection(connection);
+        if data.is_some() && stories.is_empty() && who == Who::Client {
+            stories.extend(dialogue::of_data(connection).map(|it| vec![it]));
+        }
         if stories.is_empty() {
             return Rc::default();
         }
@@ -120,6 +124,13 @@ impl Predictor {
             stories,
             side: who.log_side(),
             program: match opener {
+                // Where the server of FTP opens it, its texts are on the control connection.
+                _ if data.is_some() => match (data, who) {
+                    (Some(true), Who::Client) | (Some(false), Who::Server) => {
+                        Program::Speaks("ftp")
+                    }
+                    _ => Program::Stranger,
+                },
                 Opener::Proxy(Some(product)) => Program::Known(product),
                 Opener::Proxy(None) | Opener::Client | Opener::Silent => {
                     let own = Program::of(connection, who);

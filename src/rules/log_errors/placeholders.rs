@@ -12,7 +12,7 @@ use crate::analysis::connection::{CloseEvent, Connection, How, Who};
 use crate::base::escape::shortened;
 use crate::base::flow_end::FlowEnd;
 use crate::base::net::Endpoint;
-use crate::protocol::dialogue::Complaint;
+use crate::protocol::dialogue::{Complaint, UNMATCHED};
 use crate::protocol::http::{Exchange, H2Stream, MessageProgress, Protocol, SharedText};
 use crate::protocol::tls::alert_name;
 
@@ -73,6 +73,10 @@ enum Placeholder {
     CodeAndWords,
     /// The text of a reply without its first word.
     Rest,
+    /// The error of a NOTIFICATION in the words of BIRD, whoever sent it.
+    Notification,
+    /// What two offers of SSH have not in common.
+    Unmatched,
 }
 
 /// The text before a variable part, the text after it, and its meaning. `^` is the beginning of the text, `$` its end.
@@ -167,7 +171,12 @@ const BLANKS: &[(&str, &str, Placeholder)] = &[
     ("middle of operation: ", "", Placeholder::Words),
     ("^pq: ", "", Placeholder::Words),
     ("^ERROR ", " (", Placeholder::Code),
-    ("^ERROR … (…): ", "", Placeholder::Words),
+    ("^ERROR … (…)…: ", "", Placeholder::Words),
+    ("^<RMT> …: Error: ", "", Placeholder::Notification),
+    ("^<RMT> …: Received: ", "", Placeholder::Notification),
+    ("no matching ", " found", Placeholder::Unmatched),
+    ("were rejected: ", "", Placeholder::CodeAndWords),
+    ("Invalid login: ", "", Placeholder::CodeAndWords),
     ("^(", ", \"…\")", Placeholder::Code),
     ("^(…, \"", "\")", Placeholder::Words),
     ("^Error ", ": …", Placeholder::Code),
@@ -314,6 +323,13 @@ fn fill(blank: Placeholder, connection: &Connection, who: Who) -> Option<String>
             let words = words(complaint(connection)?);
             Some(words.split_once(' ')?.1.to_owned())
         }
+        Placeholder::Notification => notification(connection),
+        Placeholder::Unmatched => {
+            let step = connection.dialogue.as_deref()?.unopened?;
+            let place = UNMATCHED.iter().position(|it| *it == step)?;
+            let kinds = ["key exchange method", "host key type", "cipher", "MAC"];
+            kinds.get(place).map(|it| (*it).to_owned())
+        }
         Placeholder::Status => {
             let mut exchanges = connection.exchanges.iter().rev();
             exchanges
@@ -336,6 +352,25 @@ fn fill(blank: Placeholder, connection: &Connection, who: Who) -> Option<String>
             (received < UNGROUPED).then(|| received.to_string())
         }
     }
+}
+
+/// The error of a NOTIFICATION: BIRD writes its name with one capital, and a text of the administrator in quotation marks.
+fn notification(connection: &Connection) -> Option<String> {
+    let complaint = connection.dialogue.as_deref()?.complaint.as_ref()?;
+    let text = shortened(complaint.text.as_bytes(), NAME).into_owned();
+    let (class, own) = text.split_once(", ").unwrap_or(("", &text));
+    let (name, data) = own.split_once(": ").unwrap_or((own, ""));
+    let lower = |(nth, word): (usize, &str)| match word.chars().nth(1) {
+        Some(second) if nth > 0 && second.is_lowercase() => word.to_lowercase(),
+        _ => word.to_owned(),
+    };
+    let words: Vec<String> = name.split(' ').enumerate().map(lower).collect();
+    let name = words.join(" ");
+    Some(match (data, class) {
+        ("", _) => name,
+        (data, "Cease") => format!("{name}: \"{data}\""),
+        (data, _) => format!("{name}: {data}"),
+    })
 }
 
 /// The error that the server reported in the words of its protocol.

@@ -2,6 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
+use super::dialogue;
 use crate::analysis::connection::{Connection, Oddity, Who};
 use crate::knowledge::{
     HeadShape, KnownProgram, LogSide, NamedBy, NamedProduct, Product, TlsClient, identify, inside,
@@ -84,6 +85,10 @@ impl Program {
         let mut odd = connection.oddities[Who::Client as usize].iter();
         if who == Who::Client && odd.any(|it| it.kind == Oddity::SynFin) {
             return Self::Stranger;
+        }
+        let alone = dialogue::spoken_alone(connection).filter(|_| who == Who::Client);
+        if let Some(protocol) = alone {
+            return Self::Speaks(protocol.id());
         }
         if connection.exchanges.is_empty()
             && let Some(protocol) = protocol(connection)

@@ -15,6 +15,7 @@ use crate::analysis::hosts::Legs;
 use crate::base::net::Endpoint;
 use crate::knowledge::{LogSide, NamedBy, NamedProduct, Product, Role, WireEvent, identify};
 use crate::protocol::http::{Exchange, FieldName, Protocol, Request, Response, SharedText};
+use crate::rules::ftp_data::data_connections;
 
 type Fast = foldhash::fast::FixedState;
 
@@ -28,6 +29,8 @@ pub struct Relays {
     openers: HashMap<u32, Relay, Fast>,
     /// The proxy at an endpoint, if only one product answers there.
     at_endpoint: HashMap<Endpoint, Option<&'static Product>, Fast>,
+    /// The data connections of FTP, and whether the FTP client opened them.
+    data: HashMap<u32, bool, Fast>,
 }
 
 /// A proxy, as one of the connections that it opened shows it.
@@ -59,7 +62,10 @@ impl Relays {
             let at = connections.binary_search_by_key(&id, |it| it.id).ok()?;
             connections.get(at).map(AsRef::as_ref)
         };
-        let mut relays = Self::default();
+        let mut relays = Self {
+            data: data_connections(connections).collect(),
+            ..Self::default()
+        };
         for leg in legs.all() {
             let (Some(served), Some(made)) = (
                 record(leg.client.connection),
@@ -95,6 +101,11 @@ impl Relays {
             }
         }
         relays
+    }
+
+    /// Whether this is a data connection of FTP, and its client that of FTP.
+    pub(super) fn data_connection(&self, connection: &Connection) -> Option<bool> {
+        self.data.get(&connection.id).copied()
     }
 
     /// The proxy that answers at this endpoint, if other connections show it.

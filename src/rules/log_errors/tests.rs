@@ -733,3 +733,59 @@ fn who_decodes_reports_a_body_that_cannot_be_decoded() {
     assert_ne!(unnamed(&damaged), "-");
     assert_eq!(unnamed(&cut), "-");
 }
+
+/// A refused question of a library is no error, the first of several with one cause is told, and a client that leaves says
+/// why by what it had learnt.
+#[test]
+fn what_a_client_of_another_protocol_met() {
+    let redis = r#"client server :6379
+SYN -->
+<-- SYN
+ACK -->
+"*1\r\n$7\r\nCOMMAND\r\n" -->
+<-- "-ERR unknown command 'COMMAND'\r\n"
+"*1\r\n$4\r\nPING\r\n" -->
+<-- ACK
+"#;
+    let login = r#"client server :21
+SYN -->
+<-- SYN
+ACK -->
+<-- "220 (vsFTPd 3.0.3)\r\n"
+"USER a\r\n" -->
+<-- "331 password\r\n"
+"PASS b\r\n" -->
+<-- "530 Login incorrect.\r\n"
+"PWD\r\n" -->
+<-- "530 Please login with USER and PASS.\r\n"
+FIN -->
+<-- FIN
+"#;
+    let greeting = r#"client server :3306
+SYN -->
+<-- SYN
+ACK -->
+<-- "\x4a\x00\x00\x00\x0a8.0.36\x00\x08\x00\x00\x00abcdefgh\x00\xff\xf7\xff\x02\x00\xff\xdf\x15\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00abcdefghijkl\x00mysql_native_password\x00"
+FIN -->
+<-- FIN
+"#;
+    for (ladder, text) in [
+        (
+            format!("{redis}+2s <-- FIN"),
+            "Connection closed by server.",
+        ),
+        (login.to_owned(), "Login incorrect."),
+        (greeting.to_owned(), "SSL is required"),
+        (greeting.replace("\\xff\\xf7", "\\xff\\xff"), ""),
+    ] {
+        let told = all(&ladder, Who::Client);
+        let said = |it: &(&str, String)| !text.is_empty() && it.1.contains(text);
+        assert_eq!(
+            told.iter().any(said),
+            !text.is_empty(),
+            "{ladder}: {told:?}"
+        );
+        let unknown = |it: &(&str, String)| it.1.contains("unknown command");
+        assert!(!told.iter().any(unknown), "{told:?}");
+    }
+}
