@@ -284,7 +284,11 @@ impl StreamFollower {
         if segment.seq_len() == 0 || segment.length == 1 && stream.bytes() == before.bytes {
             let back =
                 before.anchored && before.next > 0 && stream.offset(segment.seq) == before.next - 1;
+            // The last byte once more, before the other side has acknowledged it: it was lost.
+            let heard = self.pair.peer(end(from.other())).stream().is_anchored();
+            let lost = segment.length == 1 && heard && stream.acknowledged() < before.next;
             return match (back, segment.seq_len()) {
+                (true, 1) if lost => SegmentKind::Again,
                 (true, _) => SegmentKind::Probe,
                 (false, 0) => SegmentKind::Bare,
                 (false, _) => SegmentKind::Again,
