@@ -66,6 +66,7 @@ impl ReportSelection {
         EngineSettings {
             judge: SharedJudge(Arc::new(SettlementJudge {
                 all,
+                related: self.options.records != Records::Notable,
                 left_out: self.left_out.clone(),
                 search: self.search.clone(),
             })),
@@ -96,6 +97,8 @@ impl ReportSelection {
 struct SettlementJudge {
     /// Every record is wanted.
     all: bool,
+    /// Those of healthy connections are wanted too: they show proxies and names.
+    related: bool,
     left_out: LeftOut,
     search: Option<Arc<ErrorSearch>>,
 }
@@ -117,7 +120,7 @@ impl Judge for SettlementJudge {
                 .as_ref()
                 .is_some_and(|it| it.concerns(connection))
         };
-        let keep = self.all
+        let keep = self.related
             || concern > Concern::Nothing
             || !connection.outcome.is_fine()
             || !connection.teardown.orderly
@@ -131,7 +134,7 @@ impl Judge for SettlementJudge {
     }
 
     fn passes_plain(&self) -> bool {
-        !self.all && self.search.is_none() && self.left_out.is_empty()
+        !self.related && self.search.is_none() && self.left_out.is_empty()
     }
 
     fn tally(&self) -> Option<Box<dyn Tally>> {
@@ -208,7 +211,7 @@ pub(super) fn judge(
         end,
     );
     let frames = frame_names(files);
-    let legs = hosts::Legs::new(&analysis.connections);
+    let legs = hosts::Legs::new(&analysis.connections, &analysis.summaries);
     let evaluate = |connections: &[Arc<Connection>], gone: Option<&GivenUpCases>| {
         let input = rules::RuleInput {
             connections,

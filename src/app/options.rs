@@ -17,6 +17,8 @@ pub enum Records {
     /// All of them, as far as the limits on memory go.
     #[default]
     All,
+    /// All of them, of which those of healthy connections only explain the others: a report lists the notable ones.
+    Related,
     /// Those that are not [fine](crate::ConnectionOutcome::Fine), lack bytes, or are named by a finding. Of the others
     /// there is a [summary](crate::ConnectionSummary), which takes a tenth of the memory.
     Notable,

@@ -182,7 +182,7 @@ impl CheckSink<'_> {
         let frames = FrameNames::default();
         self.proof.findings = evaluate(&RuleInput {
             frames: &frames,
-            legs: &hosts::Legs::new(&records),
+            legs: &hosts::Legs::new(&records, &summaries),
             connections: &records,
             summaries: &summaries,
             sockets: &sockets,

@@ -72,7 +72,7 @@ pub fn analyse_with(
     let time_wait = Duration::from_secs(60);
     let settings = hosts::HostSettings { time_wait, range };
     let sockets = hosts::sockets(&analysis.summaries, &settings, end);
-    let legs = hosts::Legs::new(&analysis.connections);
+    let legs = hosts::Legs::new(&analysis.connections, &analysis.summaries);
     let findings = rules::evaluate(&rules::RuleInput {
         legs: &legs,
         frames: &hangup::base::frame_ref::FrameNames::default(),

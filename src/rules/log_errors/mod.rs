@@ -137,7 +137,17 @@ impl Predictor {
                     let proxy = (who == Who::Server && own.product().is_none())
                         .then(|| self.relays.at(connection.server))
                         .flatten();
-                    proxy.map_or(own, Program::Known)
+                    let nameless = matches!(own, Program::Unknown | Program::Nameless(_));
+                    match proxy {
+                        Some(proxy) => Program::Known(proxy),
+                        None if nameless
+                            && who == Who::Server
+                            && self.relays.is_stranger(connection.server) =>
+                        {
+                            Program::Other
+                        }
+                        None => own,
+                    }
                 }
             },
             handed_on,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::client::ends_before_answer;
 use crate::analysis::connection::{Author, By, Connection, How, Opening, author};
@@ -31,6 +31,8 @@ pub struct Relays {
     at_endpoint: HashMap<Endpoint, Option<&'static Product>, Fast>,
     /// The data connections of FTP, and whether the FTP client opened them.
     data: HashMap<u32, bool, Fast>,
+    /// Endpoints at which a header names a product that the tables do not have.
+    strangers: HashSet<Endpoint, Fast>,
 }
 
 /// A proxy, as one of the connections that it opened shows it.
@@ -66,6 +68,8 @@ impl Relays {
             data: data_connections(connections).collect(),
             ..Self::default()
         };
+        let others = connections.iter().filter(|it| names_another(it));
+        relays.strangers.extend(others.map(|it| it.server));
         for leg in legs.all() {
             let (Some(served), Some(made)) = (
                 record(leg.client.connection),
@@ -114,6 +118,11 @@ impl Relays {
         Some(by_answer(product))
     }
 
+    /// Whether a header on another connection names a product that the tables do not have.
+    pub(super) fn is_stranger(&self, server: Endpoint) -> bool {
+        self.strangers.contains(&server)
+    }
+
     /// Who opened this connection.
     pub(super) fn opener(&self, connection: &Connection) -> Opener {
         let via = connection.exchanges.iter().find_map(|exchange| {
@@ -143,6 +152,19 @@ const fn by_answer(product: &'static Product) -> NamedProduct {
         version: None,
         by: NamedBy::Answer,
     }
+}
+
+/// Whether the server's headers name products, and none that the tables have.
+fn names_another(connection: &Connection) -> bool {
+    let answers = connection
+        .exchanges
+        .iter()
+        .filter_map(|it| it.response.as_ref());
+    let mut fields = answers
+        .filter_map(|it| it.server.as_ref()?.as_str())
+        .peekable();
+    fields.peek().is_some()
+        && fields.all(|it| identify(None, Some(it), None, LogSide::Server).is_none())
 }
 
 /// Whether a proxy closed this leg because its client had closed the other.
@@ -220,7 +242,8 @@ mod tests {
     fn second(ladder: &str) -> (&'static str, Option<NamedBy>, bool) {
         let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
         let connections: Vec<_> = proof.connections.into_iter().map(Arc::new).collect();
-        let mut predictor = Predictor::with(Relays::new(&connections, &Legs::new(&connections)));
+        let mut predictor =
+            Predictor::with(Relays::new(&connections, &Legs::new(&connections, &[])));
         let leg = connections.get(1).expect("two connections");
         let told = predictor.told(leg, Who::Client);
         let first = told.first();

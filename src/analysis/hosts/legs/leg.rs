@@ -79,3 +79,10 @@ pub struct Leg {
     /// What shows it.
     pub basis: LegBasis,
 }
+
+impl Leg {
+    /// The connections of both sides.
+    pub(crate) const fn connections(&self) -> [u32; 2] {
+        [self.client.connection, self.upstream.connection]
+    }
+}

@@ -17,10 +17,11 @@ mod leg;
 mod pairing;
 #[cfg(test)]
 mod tests;
+mod unkept;
 
 use std::sync::Arc;
 
-use crate::analysis::connection::Connection;
+use crate::analysis::connection::{Connection, ConnectionSummary};
 
 pub(crate) use candidates::MAX_ALIKE;
 pub(crate) use fit::SLACK;
@@ -37,10 +38,11 @@ pub struct Legs {
 }
 
 impl Legs {
-    /// The legs among these connections, which are in the order of their numbers.
+    /// The legs among these connections, which are in the order of their numbers. `summaries`: all connections, those whose
+    /// records are not kept too.
     #[must_use]
-    pub fn new(connections: &[Arc<Connection>]) -> Self {
-        let (mut by_client, left_out) = pairing::pairs(connections);
+    pub fn new(connections: &[Arc<Connection>], summaries: &[ConnectionSummary]) -> Self {
+        let (mut by_client, left_out) = pairing::pairs(connections, summaries);
         by_client.sort_by_key(|it| (it.client, it.upstream));
         let mut by_upstream = by_client.clone();
         by_upstream.sort_by_key(|it| it.upstream);

@@ -13,7 +13,8 @@ use super::candidates::{InProgress, candidates};
 use super::fit::{Fit, Likeness, SLACK, fit};
 use super::item::{Item, items};
 use super::leg::{Leg, LegBasis};
-use crate::analysis::connection::{By, Connection};
+use super::unkept::Unkept;
+use crate::analysis::connection::{By, Connection, ConnectionSummary};
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
@@ -29,7 +30,10 @@ type Fast = foldhash::fast::FixedState;
 type Claims = Vec<(u32, Vec<(u32, Fit)>)>;
 
 /// The pairs among these connections, and how many exchanges had too many candidates.
-pub(super) fn pairs(connections: &[Arc<Connection>]) -> (Vec<Leg>, u64) {
+pub(super) fn pairs(
+    connections: &[Arc<Connection>],
+    summaries: &[ConnectionSummary],
+) -> (Vec<Leg>, u64) {
     let first = connections.first().map(|it| it.server);
     if connections.iter().all(|it| Some(it.server) == first) {
         return (Vec::new(), 0);
@@ -45,7 +49,7 @@ pub(super) fn pairs(connections: &[Arc<Connection>]) -> (Vec<Leg>, u64) {
         contested: HashSet::default(),
     };
     pairing.decide(found.all);
-    pairing.drop_chance();
+    pairing.drop_chance(&Unkept::new(connections, summaries));
     pairing.learn();
     pairing.siblings();
     pairing.by_time();
@@ -202,10 +206,10 @@ impl<'a> Pairing<'_, 'a> {
 
     /// Takes back what only the time and a request that many make speak for, between hosts that are no two sides of a proxy
     /// otherwise.
-    fn drop_chance(&mut self) {
-        let mut asked: HashMap<IpAddr, usize, Fast> = HashMap::default();
+    fn drop_chance(&mut self, unkept: &Unkept) {
+        let mut asked: HashMap<IpAddr, Vec<Timestamp>, Fast> = HashMap::default();
         for item in self.items.iter().filter(|it| it.exchange.is_some()) {
-            *asked.entry(item.client()).or_default() += 1;
+            asked.entry(item.client()).or_default().push(item.begin);
         }
         let mut paired: HashMap<(IpAddr, IpAddr), usize, Fast> = HashMap::default();
         let hosts = |upstream: usize, client: u32| {
@@ -217,13 +221,20 @@ impl<'a> Pairing<'_, 'a> {
                 *paired.entry(hosts).or_default() += 1;
             }
         }
+        // What was asked while the other host served somebody whose requests are not kept may be for those.
+        let judged = paired.keys().map(|hosts| {
+            let own = asked.get(&hosts.0).map_or(&[][..], |it| it);
+            let own = own.iter().filter(|at| !unkept.had(hosts.1, **at));
+            (*hosts, own.count())
+        });
+        let judged: HashMap<(IpAddr, IpAddr), usize, Fast> = judged.collect();
         let chance = |upstream: usize, client: u32, fit: &Fit| {
             let Some(hosts) = hosts(upstream, client) else {
                 return true;
             };
             let tied = fit.host || fit.address;
             let times = paired.get(&hosts).copied().unwrap_or(0);
-            let most = times * 2 >= asked.get(&hosts.0).copied().unwrap_or(0);
+            let most = times * 2 >= judged.get(&hosts).copied().unwrap_or(0);
             let failed = self
                 .item(client)
                 .is_some_and(|it| it.told.is_none() || it.status() >= 500);

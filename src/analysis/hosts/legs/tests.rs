@@ -9,7 +9,7 @@ use crate::rules::ladder_check;
 fn pairs(ladder: &str) -> Vec<String> {
     let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
     let connections: Vec<_> = proof.connections.into_iter().map(Arc::new).collect();
-    let legs = Legs::new(&connections);
+    let legs = Legs::new(&connections, &[]);
     let told = legs.all().iter().map(|it| {
         let basis = it.basis.name();
         format!("{}-{} {} {basis}", it.client, it.upstream, it.certainty)
