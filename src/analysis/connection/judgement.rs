@@ -228,6 +228,11 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
             Outcome::Complete if answered_unread(connection, exchange) => {
                 Some(FailedReason::RequestCut)
             }
+            Outcome::Complete if was_lost_to_a_device(connection, exchange) => {
+                Some(FailedReason::InjectedReset)
+            }
+            // An error that came to nobody changed nothing.
+            Outcome::Complete if came_too_late(connection, exchange) => None,
             Outcome::Complete => refused(exchange),
             Outcome::Unfinished => {
                 (connection.teardown.how == How::Silence).then_some(FailedReason::Silence)
@@ -285,6 +290,23 @@ fn answered_unread(connection: &Connection, exchange: &Exchange) -> bool {
             && client.is_none_or(|fin| fin.frame_ref > reset.frame_ref)
     });
     early && reset.is_some()
+}
+
+/// A RST in the server's name had ended the connection at the client when the response came: the client's host reset it.
+fn was_lost_to_a_device(connection: &Connection, exchange: &Exchange) -> bool {
+    let began = response(exchange).map(|answer| answer.first);
+    let reset = own_reset(connection, Who::Client);
+    connection.teardown.by == By::Middlebox
+        && reset.is_some_and(|it| it.kind == Some(ResetKind::NoSocket))
+        && began.is_some_and(|began| began > close(connection))
+}
+
+/// The response began after the client had closed, and its host reset the connection for it.
+fn came_too_late(connection: &Connection, exchange: &Exchange) -> bool {
+    let began = response(exchange).map(|answer| answer.first);
+    connection.teardown.by == By::Client
+        && own_reset(connection, Who::Client).is_some()
+        && began.is_some_and(|began| began > close(connection))
 }
 
 /// A complete response by which a gateway or proxy says that it got none.
