@@ -239,6 +239,7 @@ mod tests {
             times,
             client: Some(IpAddr::from([10, 0, 0, client])),
             server: Some(endpoint(2, 80)),
+            proxy: Default::default(),
             caused_by: None,
             summary: "it happened".into(),
             message: "It happened.".into(),

@@ -17,18 +17,20 @@ use super::log_lines;
 use super::remedy_words::{LONG, short};
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
-use crate::analysis::connection::{Connection, Who};
+use crate::analysis::connection::{By, Connection, How, Opening, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::format::duration;
 use crate::base::format::{count, number, ranges};
-use crate::base::frame_ref::FrameNumber;
+use crate::base::frame_ref::{FrameNames, FrameNumber};
 use crate::knowledge::product;
 use crate::protocol::http::{Exchange, SharedText};
 use crate::report::snapshot::Snapshot;
 use crate::report::wording::connection;
 use crate::rules::log_errors::{self, filled};
-use crate::rules::{Finding, Message, Severity, WORTH_TELLING, cost, standing_first};
+use crate::rules::{
+    Evidence, Finding, Message, ProxyRole, Severity, WORTH_TELLING, cost, standing_first,
+};
 
 /// Number ranges of connections, and other hosts, that are listed.
 const MORE: usize = 8;
@@ -194,7 +196,7 @@ impl FindingWriter<'_, '_> {
         if let Some(connection) = has_logs
             && self.logged.borrow_mut().insert(connection.id)
         {
-            self.logged(connection, &ids, sheet)?;
+            self.logged(connection, &ids, cause.proxy, sheet)?;
         }
         fixes(section, if is_note { 1 } else { REMEDIES }, sheet)?;
         self.whereabouts(section, &ids, first, sheet)?;
@@ -245,10 +247,11 @@ impl FindingWriter<'_, '_> {
         &self,
         connection: &Connection,
         ids: &[u32],
+        proxy: ProxyRole,
         sheet: &mut dyn Sheet,
     ) -> io::Result<()> {
         let mut piped = [false; 2];
-        for (who, side) in [(Who::Client, "client"), (Who::Server, "server")] {
+        for (who, side) in Who::BOTH.map(|who| (who, proxy.name_of(who))) {
             let told = |it: &Connection| self.view.told(it, who);
             for line in log_lines::of_all(self.view.snapshot, told, connection, ids, who, SUSPECTS)
             {
@@ -258,7 +261,7 @@ impl FindingWriter<'_, '_> {
                 sheet.detail(EXPECTED, &text)?;
             }
         }
-        for line in systems(connection, piped) {
+        for line in systems(connection, proxy, piped) {
             sheet.detail(EXPECTED, &line.into())?;
         }
         Ok(())
@@ -278,12 +281,13 @@ impl FindingWriter<'_, '_> {
                 let Snapshot { frames, legs, .. } = self.view.snapshot;
                 let legs = connection::other_legs(legs, connection.id);
                 format!(
-                    "#{}, {}{}, {}{}{legs}",
+                    "#{}, {}{}, {}{}{legs}{}",
                     connection.id,
                     connection::route(connection),
                     named_server(connection, cause),
                     frames.span(connection.first.frame, connection.last.frame),
                     if legs.is_empty() { "" } else { "; " },
+                    closed_by(connection, section.shown(), frames),
                 )
             }
             (_, []) => between(cause),
@@ -418,9 +422,25 @@ impl FindingWriter<'_, '_> {
             .collect();
         marked.sort_unstable_by_key(|(frame, _)| *frame);
         marked.dedup_by_key(|(frame, _)| *frame);
+        let steps = &reread.transcript.steps;
+        let is_own = |it: &&Evidence| steps.iter().any(|step| step.frame == it.frame_ref.frame);
+        // Segments that were left out may be among the evidence.
+        let told = told
+            .iter()
+            .filter(|it| it.connections.len() > 1 && reread.transcript.left_out.is_none());
+        let told: Vec<_> = told.copied().collect();
+        let beside = told
+            .iter()
+            .find(own)
+            .into_iter()
+            .flat_map(|it| &it.evidence);
+        let mut beside: Vec<Evidence> = beside.filter(|it| !is_own(it)).cloned().collect();
+        beside.sort_by_key(|it| it.frame_ref);
         let options = LadderOptions {
             rows: Some(REPORT_ROWS),
             marked: &marked,
+            beside: &beside,
+            proxy: section.cause().proxy,
             ..LadderOptions::default()
         };
         let DrawnLadder {
@@ -538,6 +558,32 @@ fn named_server(connection: &Connection, cause: &Finding) -> String {
     }
 }
 
+/// `; closed by the client (FIN in frame 7)`, without the frame if it is the finding's last one; nothing where nobody
+/// closed, or the sender of a RST is not sure.
+fn closed_by(connection: &Connection, shown: &Finding, frames: &FrameNames) -> String {
+    let proxy = shown.proxy;
+    let teardown = &connection.teardown;
+    let who = match teardown.by {
+        By::Client => proxy.name_of(Who::Client),
+        By::Server => proxy.name_of(Who::Server),
+        By::Both | By::Middlebox | By::Nobody => return String::new(),
+    };
+    let (verb, how) = match teardown.how {
+        How::Fin => ("closed", "FIN"),
+        How::Reset(_) => ("reset", "RST"),
+        How::Silence | How::Open => return String::new(),
+    };
+    if teardown.certainty > Certainty::Certain || connection.opening != Opening::Handshake {
+        return String::new();
+    }
+    let last = shown.evidence.iter().map(|it| it.frame_ref).max();
+    let place = match last.is_some_and(|it| it.frame == teardown.frame) {
+        true => String::new(),
+        false => format!(" in {}", frames.name(teardown.frame)),
+    };
+    format!("; {verb} by the {who} ({how}{place})")
+}
+
 /// `60 connections (#1–#60)`.
 fn connections(ids: &[u32]) -> String {
     match ids {
@@ -643,8 +689,8 @@ fn fixes(section: &FindingSection<'_>, most: usize, sheet: &mut dyn Sheet) -> io
 
 /// The socket errors that each side's operating system returns, whatever the program makes of them.
 /// `piped`: the expected log of that side has the error of a later call.
-fn systems(connection: &Connection, piped: [bool; 2]) -> Vec<String> {
-    let sides = [(Who::Client, "client"), (Who::Server, "server")];
+fn systems(connection: &Connection, proxy: ProxyRole, piped: [bool; 2]) -> Vec<String> {
+    let sides = Who::BOTH.map(|who| (who, proxy.name_of(who)));
     let told = sides.into_iter().filter_map(|(who, side)| {
         let outcome = log_errors::socket(connection, who, log_errors::system(connection, who))?;
         let error = outcome.error()?;

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameNames;
-use crate::rules::{Finding, Headline, Message, Severity};
+use crate::rules::{Finding, Headline, Message, ProxyRole, Severity};
 
 /// One section of the page.
 pub(super) struct FindingSection<'a> {
@@ -18,7 +18,7 @@ pub(super) struct FindingSection<'a> {
 }
 
 /// What makes two sections equal.
-type SectionKey<'a> = Vec<(&'a str, Severity, Certainty, &'a Headline)>;
+type SectionKey<'a> = Vec<(&'a str, Severity, Certainty, ProxyRole, &'a Headline)>;
 
 /// The sections, in the order of their worst findings. `findings` are numbered from 1, worst first.
 pub(super) fn sections(findings: &[Finding]) -> Vec<FindingSection<'_>> {
@@ -46,7 +46,7 @@ pub(super) fn sections(findings: &[Finding]) -> Vec<FindingSection<'_>> {
             .iter()
             .enumerate()
             .filter(|(nth, it)| *nth == 0 || Some(it.rule) != own)
-            .map(|(_, it)| (it.rule, it.severity, it.certainty, &it.summary));
+            .map(|(_, it)| (it.rule, it.severity, it.certainty, it.proxy, &it.summary));
         match known.entry(key.collect()) {
             hashbrown::hash_map::Entry::Occupied(at) => {
                 if let Some(section) = told.get_mut(*at.get()) {
@@ -194,6 +194,7 @@ mod tests {
             times: 1,
             client: None,
             server: None,
+            proxy: Default::default(),
             caused_by,
             summary: rule.into(),
             message: Default::default(),

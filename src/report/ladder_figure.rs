@@ -15,9 +15,10 @@
 
 use std::time::Duration;
 
-use super::ladder_rows::{LadderColumns, LadderGlyphs, LadderRow, SegmentRow};
+use super::ladder_rows::{LadderColumns, LadderGlyphs, LadderRow, Mark, SegmentRow};
 use super::rich_text::{StyledLine, Tone, sign};
 use super::wording::segment::Detail;
+use crate::analysis::connection::Who;
 use crate::analysis::transcript::{
     ConnectionTranscript, SegmentKind, TranscriptRow, TranscriptRows, TranscriptStep,
 };
@@ -25,7 +26,7 @@ use crate::base::format::count;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
-use crate::rules::Severity;
+use crate::rules::{Evidence, ProxyRole, Severity};
 
 /// Rows of a ladder in a report.
 pub(super) const REPORT_ROWS: usize = 10;
@@ -49,6 +50,10 @@ pub struct LadderOptions<'a> {
     pub omit: Detail,
     /// Leave out addresses and ports.
     pub hide_addresses: bool,
+    /// Frames of other connections that belong to the story, with what they show, in order of time.
+    pub beside: &'a [Evidence],
+    /// The side that is a proxy.
+    pub proxy: ProxyRole,
 }
 
 impl Default for LadderOptions<'_> {
@@ -61,6 +66,8 @@ impl Default for LadderOptions<'_> {
             marked: &[],
             omit: Detail::default(),
             hide_addresses: false,
+            beside: &[],
+            proxy: ProxyRole::None,
         }
     }
 }
@@ -129,10 +136,15 @@ pub(super) fn drawn(reread: &ConnectionTranscript, options: &LadderOptions<'_>) 
         TranscriptRow::Step(nth) => reread.transcript.steps.get(*nth),
         _ => None,
     });
-    let (frames, times): (Vec<_>, Vec<_>) = shown.map(|step| (step.frame, step.time)).unzip();
+    let beside = options.beside.iter().map(|it| it.frame_ref);
+    let mut shown: Vec<_> = shown.map(|step| (step.time, step.frame)).collect();
+    shown.extend(beside.map(|it| (it.time, it.frame)));
+    shown.sort_unstable();
+    let (times, frames): (Vec<_>, Vec<_>) = shown.into_iter().unzip();
     let clock = Clock::new(reread.connection.first.time, &times);
     let glyphs = LadderGlyphs::UNICODE;
     let mut drawn = vec![head(reread, options, &clock)];
+    let mut beside = options.beside.iter().peekable();
     let mut left_out = LeftOut::default();
     let mut untold = 0;
     let time = |step: usize| reread.transcript.steps.get(step).map(|it| it.time);
@@ -153,6 +165,14 @@ pub(super) fn drawn(reread: &ConnectionTranscript, options: &LadderOptions<'_>) 
         let only_hidden = left_out.segments > 0 && !left_out.is_told;
         untold += left_out.untold();
         drawn.extend(left_out.fold());
+        // A frame during a pause stands before it or after it, where it is nearer.
+        let before = match row {
+            TranscriptRow::Pause(pause) => told_until.map(|it: Timestamp| it.after(*pause / 2)),
+            _ => ends,
+        };
+        while let Some(it) = beside.next_if(|it| before.is_some_and(|at| it.frame_ref.time < at)) {
+            drawn.push(row_beside(reread, it, &clock, options));
+        }
         match (row, told_until.zip(ends)) {
             (TranscriptRow::Step(nth), _) => {
                 drawn.extend(segment(reread, *nth, &clock, options));
@@ -168,6 +188,7 @@ pub(super) fn drawn(reread: &ConnectionTranscript, options: &LadderOptions<'_>) 
     }
     untold += left_out.untold();
     drawn.extend(left_out.fold());
+    drawn.extend(beside.map(|it| row_beside(reread, it, &clock, options)));
     let columns = LadderColumns::of(&drawn, options.width, glyphs);
     let lines = drawn.iter().map(|row| columns.line(row));
     DrawnLadder {
@@ -175,6 +196,28 @@ pub(super) fn drawn(reread: &ConnectionTranscript, options: &LadderOptions<'_>) 
         frames,
         left_out: untold,
     }
+}
+
+/// The row of a frame of another connection.
+fn row_beside(
+    reread: &ConnectionTranscript,
+    it: &Evidence,
+    clock: &Clock,
+    options: &LadderOptions<'_>,
+) -> LadderRow {
+    LadderRow::Beside {
+        mark: marked(it.frame_ref.frame, options),
+        frame: reread.frames.column(it.frame_ref.frame),
+        time: clock.text(it.frame_ref.time),
+        text: it.note.clone(),
+    }
+}
+
+/// The sign of the worst finding that cites a frame.
+fn marked(frame: FrameNumber, options: &LadderOptions<'_>) -> Mark {
+    let own = options.marked.iter().filter(|(it, _)| *it == frame);
+    let worst = own.map(|(_, severity)| *severity).max();
+    worst.map(|it| (sign(it), Tone::from(it)))
 }
 
 /// Which rows are acknowledgements that change no state and prove nothing: a ladder that has too many rows does without them.
@@ -239,8 +282,8 @@ fn head(reread: &ConnectionTranscript, options: &LadderOptions<'_>, clock: &Cloc
     LadderRow::Head {
         unit: clock.unit.to_owned(),
         ends: [
-            name("client", connection.client),
-            name("server", connection.server),
+            name(options.proxy.name_of(Who::Client), connection.client),
+            name(options.proxy.name_of(Who::Server), connection.server),
         ],
     }
 }
@@ -256,12 +299,7 @@ fn segment(
     let (Some(step), Some(mut row)) = (reread.transcript.steps.get(nth), row) else {
         return Vec::new();
     };
-    let marked = options.marked.iter();
-    let mark = marked
-        .filter(|(frame, _)| *frame == step.frame)
-        .map(|(_, severity)| *severity)
-        .max();
-    row.mark = mark.map(|it| (sign(it), Tone::from(it)));
+    row.mark = marked(step.frame, options);
     row.time = clock.text(step.time);
     let mut rows = vec![LadderRow::Segment(row)];
     if options.headers {

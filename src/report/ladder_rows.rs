@@ -84,6 +84,13 @@ pub(crate) enum LadderRow {
         text: String,
         fill: &'static str,
     },
+    /// A frame of another connection, and what it shows here.
+    Beside {
+        mark: Mark,
+        frame: String,
+        time: String,
+        text: String,
+    },
     /// More about the segment above, from its sender's side.
     Below(Who, String),
     /// The numbers of the segment above, which may be wider than the ladder.
@@ -209,6 +216,10 @@ impl LadderColumns {
                         *column = (*column).max(characters(state));
                     }
                 }
+                LadderRow::Beside { frame, time, .. } => {
+                    columns.frame = columns.frame.max(characters(frame));
+                    columns.time = columns.time.max(characters(time));
+                }
                 LadderRow::Between { .. } | LadderRow::Below(..) | LadderRow::Numbers(_) => {}
             }
         }
@@ -238,6 +249,12 @@ impl LadderColumns {
             LadderRow::Head { unit, ends } => self.head(unit, ends),
             LadderRow::Segment(segment) => self.segment(segment),
             LadderRow::Between { mark, text, fill } => self.between(*mark, text, fill),
+            LadderRow::Beside {
+                mark,
+                frame,
+                time,
+                text,
+            } => self.beside(*mark, [frame, time], text),
             LadderRow::Below(from, text) => self.below(*from, text),
             LadderRow::Numbers(text) => self
                 .before(None, "", "")
@@ -294,6 +311,7 @@ impl LadderColumns {
     fn between(&self, mark: Mark, text: &str, fill: &str) -> StyledLine {
         let line = self.glyphs.line[0];
         let room = self.arrow.saturating_sub(2);
+        let text = self.clauses(text, room.saturating_sub(2));
         let text = format!(" {} ", self.cut(text, room.saturating_sub(2)));
         let side = room.saturating_sub((self.measure)(&text));
         let (left, right) = (side / 2, side - side / 2);
@@ -305,6 +323,29 @@ impl LadderColumns {
                 fill.repeat(left),
                 fill.repeat(right)
             ))
+            .with(Tone::Server, line)
+    }
+
+    /// As many clauses of a text as there is room for, and one at least.
+    fn clauses<'t>(&self, text: &'t str, room: usize) -> &'t str {
+        let mut told = text;
+        while (self.measure)(told) > room
+            && let Some((before, _)) = told.rsplit_once(", ")
+        {
+            told = before;
+        }
+        told
+    }
+
+    fn beside(&self, mark: Mark, [frame, time]: [&str; 2], text: &str) -> StyledLine {
+        let line = self.glyphs.line[0];
+        let room = self.arrow.saturating_sub(2);
+        let text = self.cut(text, room);
+        let rest = " ".repeat(room.saturating_sub((self.measure)(&text)));
+        self.before(mark, frame, time)
+            .plain(self.client(""))
+            .with(Tone::Client, line)
+            .faint(format!(" {text}{rest} "))
             .with(Tone::Server, line)
     }
 

@@ -154,6 +154,7 @@ mod tests {
             times: 2,
             client: Some(endpoint(1, 0).ip),
             server: Some(endpoint(2, 80)),
+            proxy: Default::default(),
             caused_by: None,
             summary: "connections were reset before the response".into(),
             message: "The server reset the connection after it had the whole request, and sent not a byte of the \
@@ -294,7 +295,7 @@ mod tests {
         let told = text(&empty);
         assert!(told.contains("There is no TCP in this capture: 1 packet of UDP."));
         assert!(
-            told.contains("1 packet; 1 of other protocols over IP"),
+            told.contains("1, none of them TCP; 1 of other protocols over IP"),
             "{told}"
         );
     }

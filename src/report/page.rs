@@ -191,8 +191,8 @@ impl<'v, 'a> Page<'v, 'a> {
         match sections.iter().flat_map(FindingSection::effects).count() as u64 {
             0 => line.plain("."),
             more => line.plain(format!(
-                ", and {}.",
-                count(more, "that follows", "that follow")
+                ", with {}.",
+                count(more, "consequence", "consequences")
             )),
         }
     }
@@ -289,7 +289,7 @@ impl<'v, 'a> Page<'v, 'a> {
         let summary = &self.view.snapshot.summary;
         let connections = self.view.snapshot.connections_total();
         let mut told = match (summary.segments, connections) {
-            (0, _) => count(summary.frames, "packet", "packets"),
+            (0, _) => format!("{}, none of them TCP", number(summary.frames)),
             (segments, connections) if segments == summary.frames => format!(
                 "{}, all TCP, of {}",
                 number(segments),

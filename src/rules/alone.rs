@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use super::Severity;
 use super::catalogue::{CATALOGUE, reads_content};
 use super::classify::{Ending, ending};
+use super::retry;
 use super::rule::{Check, Diagnosis, Rule, Verdict};
 use super::statement::sentence;
 use super::wording::{not_yet, side};
@@ -67,6 +68,7 @@ pub(crate) fn found_alone(connection: &Connection) -> Vec<FoundAlone> {
             doubt(&mut story, alone.rule, connection);
             doubt_reset(&mut story, alone.rule, connection);
             temper(&mut story, connection.outcome.is_failed());
+            retry::complete(&mut story, connection);
             let rule = alone.index;
             found.push(FoundAlone { rule, story });
         }

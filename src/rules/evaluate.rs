@@ -3,6 +3,7 @@
 use super::facts::RuleInput;
 use super::ftp_data::Transfers;
 use super::gathered::{Gathered, GivenUpCases, put};
+use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use super::alone::{FoundAlone, found_alone, temper};
 use super::cases::{CaseKey, Cases};
 use super::catalogue::CATALOGUE;
 use super::product_remedies::tailor;
+use super::proxy_role::ProxySockets;
+use super::retry;
 use super::rule::{Check, HostDiagnosis, Rule, Verdict};
 use super::statement::sentence;
 use super::upstream::{self, Failures};
@@ -21,11 +24,15 @@ use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::Hosts;
 
 use crate::base::escape::shortened;
+use crate::base::format::ranges;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
 use crate::rules::keep_alive::keep_alive_race;
+use crate::rules::tcp::{data_lost_in_reset, nat_invalid_reset, reset_after_response};
 use crate::rules::tls::tls_handshake_cut;
-use crate::rules::waiting::{reset_before_response, server_error_status, server_time_limit};
+use crate::rules::waiting::{
+    reset_before_response, server_error_status, server_time_limit, session_cut,
+};
 
 /// Rules whose findings cause one another when they are about the same two hosts, cause first.
 const STORY: [&str; 6] = [
@@ -54,6 +61,7 @@ pub(crate) fn evaluate_with(
     let in_use = LazyCell::new(|| tls_handshake_cut::InUse::new(facts.summaries));
     let transfers = Transfers::new(facts);
     let mut raced = keep_alive_race::lay_unread(facts);
+    let mut taken_over = session_cut::taken_over(facts);
     let race = CATALOGUE
         .iter()
         .position(|rule| rule.name == keep_alive_race::RULE.name);
@@ -72,6 +80,11 @@ pub(crate) fn evaluate_with(
                 && let Some((at, raced)) = race.zip(raced.remove(&connection.id))
             {
                 (index, *story) = (at, raced);
+            }
+            if rule.name == session_cut::RULE.name
+                && let Some(taken) = taken_over.remove(&connection.id)
+            {
+                *story = taken;
             }
             let key = CaseKey::of(index, &story, connection);
             gathered.add(key, Cases::of(*story, connection));
@@ -104,54 +117,146 @@ pub(crate) fn evaluate_with(
             key.rule,
         )
     });
+    let proxies = ProxySockets::new(facts);
     let findings = cases.into_iter().zip(1..);
-    let mut findings: Vec<Finding> = findings
-        .map(|((key, cases), id)| Finding {
-            id,
-            example: cases.example.connection,
-            rule: CATALOGUE[key.rule].name,
-            severity: key.severity,
-            certainty: key.certainty,
-            client: key.client,
-            server: key.server,
-            caused_by: None,
-            summary: super::headline::Headline::of(&cases.summary, facts.frames),
-            message: cases.message.text(facts.frames),
-            evidence: cases.evidence,
-            remedies: cases.remedies.shown(cases.count),
-            connections: cases.connections,
-            gone: cases.gone,
-            times: cases.times,
-        })
-        .collect();
+    let findings = findings.map(|((key, cases), id)| made(key, cases, id, facts, &proxies));
+    let mut findings: Vec<Finding> = findings.collect();
     join(&mut findings);
     upstream::join(&mut findings, facts);
+    join_certificates(&mut findings, facts);
     transfers.name(&mut findings, facts.frames);
     name(&mut findings, facts);
     tailor(&mut findings, facts);
+    for finding in &mut findings {
+        name_proxy(finding);
+    }
     findings
+}
+
+/// The finding of these cases.
+fn made(
+    key: CaseKey,
+    mut cases: Cases,
+    id: u32,
+    facts: &RuleInput<'_>,
+    proxies: &ProxySockets,
+) -> Finding {
+    let proxy = proxies.role(key.client, key.server);
+    cases.message.set_proxy(proxy);
+    Finding {
+        id,
+        example: cases.example.connection,
+        rule: CATALOGUE[key.rule].name,
+        severity: key.severity,
+        certainty: key.certainty,
+        client: key.client,
+        server: key.server,
+        proxy,
+        caused_by: None,
+        summary: super::headline::Headline::of(&cases.summary, facts.frames, proxy),
+        message: cases.message.text(facts.frames),
+        evidence: cases.evidence,
+        remedies: cases.remedies.shown(cases.count),
+        connections: cases.connections,
+        gone: cases.gone,
+        times: cases.times,
+    }
+}
+
+/// Calls the side that is a proxy so where the text is not made of sentences.
+fn name_proxy(finding: &mut Finding) {
+    let proxy = finding.proxy;
+    let notes = finding.evidence.iter_mut().map(|it| &mut it.note);
+    for text in notes.chain(&mut finding.remedies) {
+        if let Cow::Owned(renamed) = proxy.in_text(text) {
+            *text = renamed;
+        }
+    }
 }
 
 /// A status that several answers have after the same time is told by the rule on that time.
 fn drop_told(cases: &mut Vec<(CaseKey, Cases)>) {
     let rule = |key: &CaseKey| CATALOGUE[key.rule].name;
-    let mut told: Vec<u32> = cases
-        .iter()
-        .filter(|(key, _)| rule(key) == server_time_limit::RULE.name)
-        .flat_map(|(_, cases)| cases.connections.iter().copied())
-        .collect();
-    told.sort_unstable();
+    // What was lost with a connection that another one's RST ended is told with that RST.
+    let of = |name: &str| {
+        let own = cases.iter().filter(|(key, _)| rule(key) == name);
+        let ids = own.flat_map(|(_, cases)| cases.connections.iter().copied());
+        let mut ids: Vec<u32> = ids.collect();
+        ids.sort_unstable();
+        ids
+    };
+    let told = of(server_time_limit::RULE.name);
+    let ended = of(nat_invalid_reset::RULE.name);
+    // That a session was cut by a RST is said with the session.
+    let cut = of(session_cut::RULE.name);
     cases.retain(|(key, cases)| {
-        let all = || {
+        let all = |told: &[u32]| {
             cases.gone == 0
                 && cases
                     .connections
                     .iter()
                     .all(|id| told.binary_search(id).is_ok())
         };
-        rule(key) != server_error_status::RULE.name || !all()
+        match rule(key) {
+            own if own == server_error_status::RULE.name => !all(&told),
+            own if own == data_lost_in_reset::RULE.name => !all(&ended),
+            own if own == reset_after_response::RULE.name => !all(&cut),
+            _ => true,
+        }
     });
 }
+
+/// Rules on a flaw that the server's certificate shows.
+const FLAWS: [&str; 2] = ["tls-name-mismatch", "tls-certificate-expired"];
+
+/// Where TLS 1.3 hides a certificate that was refused, another connection may show it: the same server, asked for the same
+/// name, sent one with a flaw.
+fn join_certificates(findings: &mut [Finding], facts: &RuleInput<'_>) {
+    let names = |finding: &Finding| {
+        let records = facts.records(&finding.connections).into_iter();
+        let names = records.map(|it| it.tls.as_ref()?.sni().map(str::to_owned));
+        names.collect::<Option<Vec<String>>>()
+    };
+    let is_hidden = |finding: &Finding| {
+        let records = facts.records(&finding.connections);
+        let mut tls = records.iter().map(|it| it.tls.as_ref());
+        tls.all(|it| it.is_some_and(|tls| tls.leaf().is_none() && !tls.has_broken_certificate()))
+    };
+    for effect in 0..findings.len() {
+        let finding = &findings[effect];
+        if finding.rule != "tls-certificate-rejected"
+            || finding.caused_by.is_some()
+            || !is_hidden(finding)
+        {
+            continue;
+        }
+        let Some(asked) = names(finding).filter(|it| !it.is_empty()) else {
+            continue;
+        };
+        let shows = |it: &Finding| {
+            FLAWS.contains(&it.rule)
+                && it.server == finding.server
+                && it.caused_by.is_none()
+                && names(it).is_some_and(|shown| asked.iter().all(|name| shown.contains(name)))
+        };
+        let Some(cause) = findings.iter().position(shows) else {
+            continue;
+        };
+        let place = ranges(&finding.connections, NAMED, finding.gone);
+        findings[effect].caused_by = Some(findings[cause].id);
+        findings[cause].message.say(
+            sentence!(
+                "The client refused a certificate that is encrypted on {}: it had asked this server for the same name, so it is \
+                 probably the same one.",
+                place
+            ),
+            facts.frames,
+        );
+    }
+}
+
+/// Ranges of connections that a sentence names.
+const NAMED: usize = 4;
 
 /// Adds the name by which the client knew the server, if the lookup was captured.
 fn name(findings: &mut [Finding], facts: &RuleInput<'_>) {
@@ -214,12 +319,10 @@ const COLLECTIVE: [&str; 3] = [
 
 /// Findings that are about the same FIN or RST as another on the same connections, and that other: a second explanation of
 /// one fact is no second finding.
-const PARTS: [(&str, &str); 8] = [
+const PARTS: [(&str, &str); 6] = [
     ("reset-after-handshake", "reset-before-response"),
     ("reset-injected", "reuse-of-forgotten-connection"),
     ("idle-timeout-close", "reuse-of-closed-connection"),
-    ("data-lost-in-reset", "nat-invalid-reset"),
-    ("reset-after-response", "session-cut"),
     ("request-refused", "early-response-reset"),
     ("keep-alive-race-risk", "keep-alive-race"),
     ("response-cut-short", "h2-goaway"),
@@ -318,6 +421,7 @@ fn evaluate_hosts(
             ..CaseKey::between(index, &it.story, it.client, it.server)
         };
         let known = facts.records(&it.connections);
+        retry::complete_all(&mut it.story, &known);
         put(all, key, Cases::across(it, &known));
     }
 }

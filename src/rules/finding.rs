@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use super::headline::Headline;
 use super::members::without_lead;
 use super::message::Message;
+use super::proxy_role::ProxyRole;
 use crate::base::certainty::Certainty;
 use crate::base::format::ranges;
 use crate::base::frame_ref::{FrameNames, FrameRef};
@@ -76,6 +77,8 @@ pub struct Finding {
     pub client: Option<IpAddr>,
     /// The server, if there is exactly one.
     pub server: Option<Endpoint>,
+    /// Which side of its connections is a proxy.
+    pub proxy: ProxyRole,
     /// The finding that this one follows from, if any; reports show both as one sequence of events.
     pub caused_by: Option<u32>,
     /// The headline, for one case and for many.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::proxy_role::ProxyRole;
 use super::statement::{NUMBER, Sentence};
 use crate::base::format::number;
 use crate::base::frame_ref::FrameNames;
@@ -18,14 +19,14 @@ pub struct Headline {
 }
 
 impl Headline {
-    pub(super) fn of(sentence: &Sentence, frames: &FrameNames) -> Self {
-        let many = sentence.choice(true, frames);
+    pub(super) fn of(sentence: &Sentence, frames: &FrameNames, proxy: ProxyRole) -> Self {
+        let many = sentence.choice(true, frames, proxy);
         let many = match many.split_once(NUMBER) {
             Some((before, after)) => (before.to_owned(), Some(after.to_owned())),
             None => (many, None),
         };
         Self {
-            one: sentence.choice(false, frames),
+            one: sentence.choice(false, frames, proxy),
             many,
         }
     }

@@ -488,6 +488,7 @@ mod tests {
             times: 1,
             client: Some(endpoint(last, 0).ip),
             server: Some(endpoint(2, 80)),
+            proxy: Default::default(),
             caused_by: None,
             summary: "".into(),
             message: Default::default(),

@@ -91,7 +91,7 @@ fn default(
 pub(super) fn forgotten(idle: Duration) -> Option<Sentence> {
     let limit = network_limit(idle)?;
     Some(sentence!(
-        "The next shorter idle timeout that is known is {} s ({}).",
+        "Of the idle timeouts that are known, the longest below that is {} s ({}).",
         limit.seconds.to_string(),
         limit.to_string()
     ))

@@ -8,11 +8,15 @@ use std::time::Duration;
 use super::classify::{ending, request, response};
 use super::h2::websocket_abnormal_close;
 use super::keep_alive::keep_alive_race::{self, idle_until_close};
+use super::keep_alive::{idle_state_lost, reuse_of_forgotten_connection};
 use super::remedy_conditions;
 use super::request::early_response_reset;
+use super::tcp::reset_injected;
 use super::waiting::client_gave_up_waiting;
-use crate::analysis::connection::Connection;
-use crate::base::format::{duration, exact_bytes};
+use super::wording::announced_length;
+use crate::analysis::connection::{Connection, Who};
+use crate::base::format::{duration, exact_bytes, whole_seconds};
+use crate::knowledge::network_limit;
 
 /// The status of a server that does not take so large a body (RFC 9110 §15.5.14).
 const TOO_LARGE: u16 = 413;
@@ -26,8 +30,12 @@ enum Needed {
     Below(Duration),
     /// The body has so many bytes.
     Bytes(u64),
+    /// The request has so many bytes, as it announces.
+    Announced(u64),
     /// Nothing was sent for so long.
     Silence(Duration),
+    /// A device on the way forgets a connection after this idle time at the latest.
+    Limit(Duration),
 }
 
 impl Needed {
@@ -36,15 +44,25 @@ impl Needed {
         if rule == websocket_abnormal_close::RULE.name {
             return remedy_conditions::silence(connection).map(Self::Silence);
         }
+        if FORGOTTEN.contains(&rule) {
+            return forgotten_after(rule, connection).map(Self::Limit);
+        }
         let ending = ending(connection)?;
         let exchange = ending.exchange?;
         if rule == client_gave_up_waiting::RULE.name {
-            let late = response(exchange)?.first.time;
+            // A gateway's own answer says nothing of how long the server needs.
+            let status = exchange.status().unwrap_or(0);
+            let late = response(exchange).filter(|_| status < 500)?.first.time;
             let since = request(exchange)?.last.time;
             return Some(Self::Above(late.since(since)));
         }
         if rule == keep_alive_race::RULE.name {
             return idle_until_close(connection, &ending).map(Self::Below);
+        }
+        if let Some(length) = announced_length(exchange)
+            && rule == early_response_reset::RULE.name
+        {
+            return Some(Self::Announced(length));
         }
         let refused = rule == early_response_reset::RULE.name
             && exchange.response.as_ref().map(|it| it.status) == Some(TOO_LARGE);
@@ -57,8 +75,10 @@ impl Needed {
         match (self, other) {
             (Self::Above(one), Self::Above(two)) => Self::Above(one.max(two)),
             (Self::Below(one), Self::Below(two)) => Self::Below(one.min(two)),
+            (Self::Announced(one), Self::Announced(two)) => Self::Announced(one.max(two)),
             (Self::Bytes(one), Self::Bytes(two)) => Self::Bytes(one.max(two)),
             (Self::Silence(one), Self::Silence(two)) => Self::Silence(one.min(two)),
+            (Self::Limit(one), Self::Limit(two)) => Self::Limit(one.min(two)),
             (one, _) => one,
         }
     }
@@ -90,6 +110,21 @@ impl Needed {
                 after("shorter than the server's", most.clone())
                     .or_else(|| after("below the server's timeout", most))
             }
+            Self::Limit(idle) => {
+                // A timeout that is known and was passed may be the one.
+                let most = match network_limit(idle) {
+                    Some(known) => whole_seconds(Duration::from_secs_f64(known.seconds).as_secs()),
+                    None => duration(idle),
+                };
+                after(
+                    "shorter than the limit on the way",
+                    format!(": below {most}"),
+                )
+            }
+            Self::Announced(count) => after(
+                "above the size of the request",
+                format!(" (here {})", exact_bytes(count)),
+            ),
             Self::Bytes(count) => raised(format!("to {} or more", exact_bytes(count))),
             Self::Silence(time) => {
                 let words = "the silence that was measured";
@@ -100,6 +135,22 @@ impl Needed {
             }
         }
     }
+}
+
+/// Rules on connections that something on the way has forgotten.
+const FORGOTTEN: [&str; 3] = [
+    idle_state_lost::RULE.name,
+    reuse_of_forgotten_connection::RULE.name,
+    reset_injected::RULE.name,
+];
+
+/// How long the connection had been idle before what was lost was sent.
+fn forgotten_after(rule: &str, connection: &Connection) -> Option<Duration> {
+    if rule == idle_state_lost::RULE.name {
+        return idle_state_lost::silence(connection).map(|(_, it)| it.idle);
+    }
+    let flight = connection.in_flight[Who::Client as usize];
+    flight.map(|it| it.idle)
 }
 
 /// Puts the numbers that these connections show into the remedies of a finding of this rule.

@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use super::named_products::{client, server};
 use super::needed::put_numbers;
 use super::remedy::{Remedy, SHOWN, standing_first};
+use super::waiting::client_gave_up_waiting;
 use super::{Finding, RuleInput};
 use crate::analysis::connection::{Author, Connection, author};
 use crate::base::net::Endpoint;
@@ -34,6 +35,9 @@ pub(super) fn tailor(findings: &mut [Finding], facts: &RuleInput<'_>) {
             })
         });
         fit(finding, &NamedProducts { client, server }, &own);
+        if client_gave_up_waiting::got_an_error_later(finding.rule, &own) {
+            finding.remedies.retain(|it| !it.contains("aise "));
+        }
         put_numbers(finding.rule, &mut finding.remedies, &own);
         finding.remedies.truncate(SHOWN);
         if let Some(first) = finding.remedies.first_mut() {

@@ -91,6 +91,12 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the GOAWAY said {}", |it, code| {
         told_goaway(it).is_some_and(|(_, goaway)| goaway.code.to_string() == code)
     }),
+    when("the GOAWAY named {}", |it, reason| {
+        told_goaway(it).is_some_and(|(_, goaway)| goaway.debug.as_bytes() == reason.as_bytes())
+    }),
+    when("the GOAWAY did not name {}", |it, reason| {
+        told_goaway(it).is_some_and(|(_, goaway)| goaway.debug.as_bytes() != reason.as_bytes())
+    }),
     when("the GOAWAY blames the other side", |it, _| {
         told_goaway(it).is_some_and(|(_, goaway)| blames(goaway.code))
     }),
@@ -288,6 +294,18 @@ mod tests {
             H2,
             "<-- h2 GOAWAY 0 NO_ERROR",
             "<-- h2 GOAWAY 0 PROTOCOL_ERROR",
+        ),
+        (
+            "the GOAWAY named too_many_pings",
+            H2,
+            "<-- h2 GOAWAY 0 ENHANCE_YOUR_CALM \"too_many_pings\"",
+            "<-- h2 GOAWAY 0 ENHANCE_YOUR_CALM",
+        ),
+        (
+            "the GOAWAY did not name too_many_pings",
+            H2,
+            "<-- h2 GOAWAY 0 ENHANCE_YOUR_CALM",
+            "<-- h2 GOAWAY 0 ENHANCE_YOUR_CALM \"too_many_pings\"",
         ),
         (
             "the GOAWAY blames the other side",

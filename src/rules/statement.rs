@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::members::Members;
 use super::message::Message;
+use super::proxy_role::ProxyRole;
 use crate::base::format::{bytes, count, duration, exact_bytes, number};
 use crate::base::frame_ref::{FrameNames, FrameNumber, FrameRef};
 
@@ -39,6 +40,8 @@ pub enum Value {
     Frame(FrameNumber, bool),
     /// Words, each once, in order of appearance, and whether there are more.
     Words(Vec<Cow<'static, str>>, bool),
+    /// Requests by their names, of which all are meant.
+    Named(Vec<Cow<'static, str>>, bool),
     /// Places in the capture, one for each case, and whether there are more.
     Places(Vec<String>, bool),
     /// A request by its method, which is empty if it was not seen; the same of many.
@@ -54,6 +57,20 @@ impl Value {
     /// Bytes to the byte, where a reader compares them with a length that was announced.
     pub(super) const fn exact_bytes(count: u64) -> Self {
         Self::ExactBytes(count, count)
+    }
+
+    /// A request by its name.
+    pub(super) fn named(name: String) -> Self {
+        Self::Named(vec![name.into()], false)
+    }
+
+    /// Requests by their names.
+    pub(super) fn named_all(names: impl Iterator<Item = String>) -> Self {
+        let mut all = Self::Named(Vec::new(), false);
+        for name in names {
+            all.absorb(Self::named(name));
+        }
+        all
     }
 
     /// `1 request`, `3 requests`; of several cases `1 to 3 requests`.
@@ -83,6 +100,7 @@ impl Value {
                 *more |= others || *frame != other;
             }
             (Self::Words(words, more), Self::Words(others, further))
+            | (Self::Named(words, more), Self::Named(others, further))
             | (Self::Requests(words, more), Self::Requests(others, further)) => {
                 *more |= further;
                 for word in others {
@@ -107,7 +125,13 @@ impl Value {
         }
     }
 
-    fn write(&self, text: &mut String, frames: &FrameNames) {
+    /// Whether it names several.
+    fn is_plural(&self) -> bool {
+        matches!(self, Self::Named(names, more) if names.len() > 1 || *more)
+    }
+
+    /// `proxy`: the side that is a proxy, which the program's own words name.
+    fn write(&self, text: &mut String, frames: &FrameNames, proxy: ProxyRole) {
         let range = |low: String, high: String| {
             let unit = |text: &str| text.split_once(' ').map(|(_, unit)| unit.to_owned());
             match (low == high, unit(&low), unit(&high)) {
@@ -135,7 +159,14 @@ impl Value {
             Self::Total(all, one, many) => count(*all, one, many),
             Self::Frame(frame, false) => frames.name(*frame),
             Self::Frame(frame, true) => format!("{}, for one", frames.name(*frame)),
-            Self::Words(words, more) => listed(words, more.then_some("others")),
+            Self::Words(words, more) => {
+                let words = words.iter().map(|it| match it {
+                    Cow::Borrowed(own) => proxy.in_text(own),
+                    Cow::Owned(other) => Cow::Borrowed(&**other),
+                });
+                listed(&words.collect::<Vec<_>>(), more.then_some("others"), "or")
+            }
+            Self::Named(names, more) => listed(names, more.then_some("others"), "and"),
             Self::Places(places, more) => {
                 let rest = if *more { "; …" } else { "" };
                 format!("{}{rest}", places.join("; "))
@@ -145,12 +176,12 @@ impl Value {
     }
 }
 
-/// `a`, `a or b`, `a, b or c`, `a, b, c, d or others`.
-fn listed(words: &[Cow<'static, str>], others: Option<&str>) -> String {
+/// `a`, `a or b`, `a, b or c`, `a, b, c, d or others`; with another joint `a and b`.
+fn listed(words: &[Cow<'_, str>], others: Option<&str>, joint: &str) -> String {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).chain(others).collect();
     match words.split_last() {
         Some((last, [])) => (*last).to_owned(),
-        Some((last, before)) => format!("{} or {last}", before.join(", ")),
+        Some((last, before)) => format!("{} {joint} {last}", before.join(", ")),
         None => String::new(),
     }
 }
@@ -170,12 +201,12 @@ fn requests(names: &[Cow<'static, str>], more: bool) -> String {
         return "request".to_owned();
     }
     if nouns.is_empty() {
-        return format!("{} request", listed(&methods, others));
+        return format!("{} request", listed(&methods, others, "or"));
     }
     if !methods.is_empty() {
-        nouns.push(format!("{} request", listed(&methods, None)).into());
+        nouns.push(format!("{} request", listed(&methods, None, "or")).into());
     }
-    listed(&nouns, others)
+    listed(&nouns, others, "or")
 }
 
 impl From<Duration> for Value {
@@ -285,6 +316,11 @@ impl Sentence {
         self.template
     }
 
+    /// Whether it advises against a retry.
+    pub(super) fn forbids_retry(&self) -> bool {
+        self.template.starts_with(DO_NOT_RETRY)
+    }
+
     /// What keeps a headline apart from others of the same template: the words that the program chose. Words from packets
     /// would be too many.
     pub(super) fn variant(&self) -> u64 {
@@ -309,12 +345,13 @@ impl Sentence {
     }
 
     /// The singular or the plural of a headline, `[one|many]`, with [`NUMBER`] in the place of `#`.
-    pub(super) fn choice(&self, plural: bool, frames: &FrameNames) -> String {
+    pub(super) fn choice(&self, plural: bool, frames: &FrameNames, proxy: ProxyRole) -> String {
+        let template = proxy.in_text(self.template);
         let mut text = String::new();
         let mut values = self.values.iter();
         // Outside of brackets, in the singular, or in the plural.
         let mut within = None;
-        let mut rest = self.template;
+        let mut rest = &*template;
         while let Some(next) = rest.chars().next() {
             let is_shown = within.is_none_or(|it| it == plural);
             let length = if rest.starts_with("{}") {
@@ -328,7 +365,7 @@ impl Sentence {
                 ']' if within.is_some() => within = None,
                 '{' if length == 2 => {
                     if let Some(value) = values.next().filter(|_| is_shown) {
-                        value.write(&mut text, frames);
+                        value.write(&mut text, frames, proxy);
                     }
                 }
                 '#' if within == Some(true) && is_shown => text.push(NUMBER),
@@ -340,20 +377,31 @@ impl Sentence {
         text
     }
 
-    /// The sentence as text.
-    pub(super) fn text(&self, frames: &FrameNames) -> String {
-        let mut text = String::new();
-        let mut parts = self.template.split("{}");
-        text += parts.next().unwrap_or_default();
-        for (value, part) in self.values.iter().zip(parts) {
-            value.write(&mut text, frames);
-            text += part;
-        }
+    /// The sentence as text. One about named requests may have a form for one and a form for many, as a headline has.
+    pub(super) fn text(&self, frames: &FrameNames, proxy: ProxyRole) -> String {
+        let has_forms = self.values.iter().any(|it| matches!(it, Value::Named(..)));
+        let mut text = match has_forms {
+            true => self.choice(self.values.iter().any(Value::is_plural), frames, proxy),
+            false => self.filled(frames, proxy),
+        };
         // A value that begins a sentence may begin with an article; titles begin in lower case.
         if self.template.ends_with('.')
             && let Some(rest) = text.strip_prefix("the ")
         {
             text = format!("The {rest}");
+        }
+        text
+    }
+
+    /// The template with the values in their places.
+    fn filled(&self, frames: &FrameNames, proxy: ProxyRole) -> String {
+        let template = proxy.in_text(self.template);
+        let mut text = String::new();
+        let mut parts = template.split("{}");
+        text += parts.next().unwrap_or_default();
+        for (value, part) in self.values.iter().zip(parts) {
+            value.write(&mut text, frames, proxy);
+            text += part;
         }
         text
     }
@@ -377,6 +425,16 @@ macro_rules! sentence {
 }
 pub(super) use sentence;
 
+/// What a sentence has in it that says what to do about a retry.
+const ABOUT_RETRY: [&str; 6] = [
+    "retry",
+    "resend",
+    "No request was",
+    "had no effect",
+    "was not executed",
+    "nothing to retry",
+];
+
 /// How the sentence begins that advises against a retry.
 const DO_NOT_RETRY: &str = "Do not retry ";
 
@@ -389,6 +447,8 @@ pub struct Statement {
     sentences: Vec<(Members, Sentence)>,
     /// What it means for the user: what is lost, whether a retry is safe, what is not known.
     meaning: Vec<(Members, Sentence)>,
+    /// The side that is a proxy.
+    proxy: ProxyRole,
 }
 
 impl Statement {
@@ -436,12 +496,26 @@ impl Statement {
         self.cases.absorb(&other.cases);
         absorb(&mut self.sentences, other.sentences);
         absorb(&mut self.meaning, other.meaning);
+        if self.proxy != other.proxy {
+            self.proxy = ProxyRole::None;
+        }
+    }
+
+    /// Says which side is a proxy.
+    pub(super) const fn set_proxy(&mut self, proxy: ProxyRole) {
+        self.proxy = proxy;
+    }
+
+    /// Whether it says whether a retry is safe, or that nothing was sent that could be retried.
+    pub(super) fn speaks_of_retry(&self) -> bool {
+        let mut meaning = self.meaning.iter();
+        meaning.any(|(_, it)| ABOUT_RETRY.iter().any(|words| it.template.contains(words)))
     }
 
     /// Whether it advises against a retry.
     pub(super) fn forbids_retry(&self) -> bool {
         let mut meaning = self.meaning.iter();
-        meaning.any(|(_, it)| it.template.starts_with(DO_NOT_RETRY))
+        meaning.any(|(_, it)| it.forbids_retry())
     }
 
     /// What happened. A sentence that only some cases have begins with their numbers.
@@ -468,7 +542,7 @@ impl Statement {
                 text.push(' ');
             }
             text += &own.lead(all);
-            text += &sentence.text(frames);
+            text += &sentence.text(frames, self.proxy);
         }
         text
     }
@@ -633,7 +707,8 @@ mod tests {
     #[test]
     fn a_headline_has_a_singular_and_a_plural() {
         let frames = FrameNames::default();
-        let of = |sentence: Sentence| crate::rules::Headline::of(&sentence, &frames);
+        let of =
+            |sentence: Sentence| crate::rules::Headline::of(&sentence, &frames, ProxyRole::None);
         let reset = of("[A request was|# requests were] reset".into());
         assert_eq!(reset.over(1), "A request was reset");
         assert_eq!(reset.over(1200), "1,200 requests were reset");

@@ -12,6 +12,7 @@ use super::Finding;
 use super::facts::RuleInput;
 use super::h2::{h2_reset_stream, websocket_abnormal_close};
 use super::headline::Headline;
+use super::proxy_role::ProxyRole;
 use super::remedy::Remedy;
 use super::request::client_left_mid_upload;
 use super::response::{client_left_mid_response, reset_mid_response, response_cut_short};
@@ -24,6 +25,7 @@ use super::waiting::{
 use super::wording::named;
 use crate::analysis::connection::{By, Connection, How, Opening, ResetKind};
 use crate::analysis::hosts::{ExchangeId, Leg, LegBasis, SLACK};
+use crate::base::format::ranges;
 use crate::base::frame_ref::{FrameNames, FrameNumber, FrameRef};
 use crate::base::time::Timestamp;
 use crate::protocol::http::{Exchange, Party, Protocol};
@@ -284,6 +286,9 @@ pub(super) fn explain(
     }
 }
 
+/// Ranges of connections that a sentence names.
+const NAMED: usize = 4;
+
 /// Two connections of which one explains the other.
 struct Tie {
     /// The index of the finding that follows.
@@ -293,6 +298,10 @@ struct Tie {
     leg: Leg,
     /// How many connections of the effect are tied.
     times: usize,
+    /// The effect's connections of the further pairs.
+    others: Vec<u32>,
+    /// Other findings from which other connections of the effect follow, each with the first pair.
+    elsewhere: Vec<(usize, Leg)>,
 }
 
 /// Makes findings about the two legs of a proxy one story: the effect follows from its cause, and the cause says what
@@ -320,11 +329,17 @@ pub(super) fn join(findings: &mut [Finding], facts: &RuleInput<'_>) {
         for sentence in said {
             findings[tie.cause].message.say(sentence, facts.frames);
         }
+        for (cause, leg) in &tie.elsewhere {
+            let told = first_followed(leg, &findings[effect], facts);
+            if let Some(told) = told.filter(|_| !follows(findings, *cause, effect)) {
+                findings[*cause].message.say(told, facts.frames);
+            }
+        }
         let cause = &mut findings[tie.cause];
         // Other connections of the finding may have no proxy.
         let all = tie.times == cause.connections.len();
         if is_websocket(cause.rule) && all && is_by_proxy(&tie.leg, facts) {
-            cause.summary = Headline::of(&PROXY_CLOSED.into(), facts.frames);
+            cause.summary = Headline::of(&PROXY_CLOSED.into(), facts.frames, ProxyRole::None);
         }
     }
 }
@@ -387,6 +402,7 @@ fn most_tied(
 ) -> Option<Tie> {
     let finding = &findings[effect];
     let mut best: Option<Tie> = None;
+    let mut all: Vec<(usize, Leg)> = Vec::new();
     let others = findings.iter().enumerate();
     for (cause, it) in others.filter(|(_, it)| it.id != finding.id && fits(it)) {
         let own = legs
@@ -396,16 +412,35 @@ fn most_tied(
         let Some((_, leg)) = own.clone().next() else {
             continue;
         };
+        all.push((cause, *leg));
         // Of two the one that follows from nothing is the cause of both.
         let better = best.as_ref().is_none_or(|best| times > best.times);
         if better && times * 2 >= finding.connections.len() {
+            let others = own.skip(1).flat_map(|(_, leg)| leg.connections());
+            let mut others: Vec<u32> = others
+                .filter(|id| finding.connections.binary_search(id).is_ok())
+                .collect();
+            others.sort_unstable();
+            others.dedup();
             best = Some(Tie {
                 effect,
                 cause,
                 leg: *leg,
                 times,
+                others,
+                elsewhere: Vec::new(),
             });
         }
+    }
+    if let Some(best) = &mut best {
+        let told = best.leg.connections();
+        let own = |leg: &Leg| {
+            leg.connections()
+                .iter()
+                .any(|id| told.contains(id) || best.others.contains(id))
+        };
+        all.retain(|(cause, leg)| *cause != best.cause && !own(leg));
+        best.elsewhere = all;
     }
     best
 }
@@ -451,21 +486,21 @@ fn websocket_tie(findings: &[Finding], effect: usize, facts: &RuleInput<'_>) -> 
 /// What followed, in the words of the cause.
 fn followed(tie: &Tie, effect: &Finding, facts: &RuleInput<'_>) -> Vec<Sentence> {
     let mut told = Vec::new();
-    told.extend(first_followed(tie, effect, facts));
-    if tie.times > 1 && !told.is_empty() {
+    told.extend(first_followed(&tie.leg, effect, facts));
+    if !tie.others.is_empty() && !told.is_empty() {
         told.push(sentence!(
-            "This happened {} times in all.",
-            Value::from(tie.times)
+            "The same happened on {}.",
+            ranges(&tie.others, NAMED, 0)
         ));
     }
     told
 }
 
 /// The same of the first pair.
-fn first_followed(tie: &Tie, effect: &Finding, facts: &RuleInput<'_>) -> Option<Sentence> {
-    let client = facts.record(tie.leg.client.connection)?;
+fn first_followed(leg: &Leg, effect: &Finding, facts: &RuleInput<'_>) -> Option<Sentence> {
+    let client = facts.record(leg.client.connection)?;
     let frames: &FrameNames = facts.frames;
-    let made = facts.record(tie.leg.upstream.connection)?;
+    let made = facts.record(leg.upstream.connection)?;
     let is_upstream = effect.connections.binary_search(&made.id).is_ok();
     let closed = format!(
         "{} (#{}, {})",
@@ -473,9 +508,9 @@ fn first_followed(tie: &Tie, effect: &Finding, facts: &RuleInput<'_>) -> Option<
         made.id,
         frames.name(made.teardown.frame)
     );
-    if is_websocket(effect.rule) && is_by_proxy(&tie.leg, facts) {
+    if is_websocket(effect.rule) && is_by_proxy(leg, facts) {
         return Some(sentence!(
-            "The server is a proxy: at the same time it ended its connection to the server behind it ({}).",
+            "At the same time the proxy ended its connection to the server behind it ({}).",
             Value::Places(
                 vec![format!(
                     "#{}, {}",

@@ -12,7 +12,7 @@ use crate::base::certainty::Certainty;
 use crate::base::escape::{in_backticks, shortened};
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::dialogue::Complaint;
-use crate::protocol::http::{Asked, Exchange, Message, MessageProgress, Method, Request};
+use crate::protocol::http::{Asked, Exchange, Framing, Message, MessageProgress, Method, Request};
 
 /// The caveat of a case on a connection that was not captured whole. Where it was taken makes no difference.
 pub(super) const PARTLY_MISSING: &str =
@@ -55,12 +55,29 @@ pub(super) fn is_of_another_protocol(exchange: &Exchange) -> bool {
 /// How much of a message was sent, in a protocol in which it has many parts and the last announces no other. `None` in
 /// HTTP.
 pub(super) fn sent_in_parts(exchange: &Exchange, message: &Message) -> Option<Sentence> {
-    in_other_words(exchange)?;
+    let asked = in_other_words(exchange)?;
     let sent = message.end().saturating_sub(message.start);
-    Some(sentence!(
-        "{} of it had been sent.",
-        Value::exact_bytes(sent)
-    ))
+    let announced = announced_length(exchange).filter(|it| *it > sent);
+    Some(match announced {
+        Some(whole) => sentence!(
+            "Of the {}, {} of {} had been sent.",
+            asked.noun,
+            sent,
+            Value::exact_bytes(whole)
+        ),
+        None => sentence!(
+            "{} of the {} had been sent.",
+            Value::exact_bytes(sent),
+            asked.noun
+        ),
+    })
+}
+
+/// The bytes that the request of another protocol has, as far as its parts announce their lengths.
+pub(super) fn announced_length(exchange: &Exchange) -> Option<u64> {
+    in_other_words(exchange)?;
+    let message = &exchange.request.as_ref()?.message;
+    (message.framing == Framing::Messages).then_some(message.amount)
 }
 
 pub(super) fn asked(exchange: Option<&Exchange>) -> AskedWords {
@@ -147,20 +164,19 @@ const ERROR_TEXT: usize = 120;
 /// Characters of a path in a sentence.
 const PATH: usize = 60;
 
-/// When a retry fails again, where nothing that was measured says more.
-pub(super) const CAUSE_REMAINS: &str = "if the cause remains";
-
-/// Whether the request is safe to retry: by its method alone (RFC 9110 §9.2.2). On a new connection the retry succeeds.
-pub(super) fn repetition(exchange: &Exchange) -> Sentence {
-    retry(exchange, None)
+/// When a retry fails again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FailsAgain {
+    /// Never on a new connection: the cause was in the old one.
+    No,
+    /// If the server takes as long.
+    Slow,
+    /// If the cause remains, where nothing that was measured says more.
+    Cause,
 }
 
-/// The same where the retry fails again under this condition.
-pub(super) fn repetition_after(exchange: &Exchange, again: &'static str) -> Sentence {
-    retry(exchange, Some(again))
-}
-
-fn retry(exchange: &Exchange, again: Option<&'static str>) -> Sentence {
+/// Whether the request is safe to retry: by its method alone (RFC 9110 §9.2.2).
+pub(super) fn repetition(exchange: &Exchange, again: FailsAgain) -> Sentence {
     let request = exchange.request.as_ref();
     let safe = match in_other_words(exchange) {
         Some(asked) => asked.safe,
@@ -177,33 +193,73 @@ fn retry(exchange: &Exchange, again: Option<&'static str>) -> Sentence {
         let progress = it.message.progress;
         matches!(progress, MessageProgress::Head | MessageProgress::Body)
     };
-    if !by_method && request.is_some_and(begun) {
-        return sentence!(
-            "{} had no effect: the server did not receive all of it.",
-            named(exchange)
-        );
+    let name = Value::named(named(exchange));
+    if request.is_some_and(begun) {
+        return match by_method {
+            false => sentence!(
+                "The server did not process {}: it did not receive all of [it|them]. [It is|They are] safe to retry. [It fails|They \
+                 fail] again if the cause remains.",
+                name
+            ),
+            // A program may act on the part of a body that it has.
+            true if safe => sentence!(
+                "{} [is|are] safe to retry: [its method is|their methods are] idempotent. [It fails|They fail] again if the cause \
+                 remains.",
+                name
+            ),
+            true => sentence!(
+                "The server did not receive all of {}, so it cannot have processed [it|them] whole. Retry [it|them] if a part alone \
+                 has no effect.",
+                name
+            ),
+        };
     }
-    match (safe, again) {
-        (true, None) if by_method => sentence!(
-            "{} is safe to retry: its method is idempotent.",
-            named(exchange)
+    match (safe, by_method, again) {
+        (true, true, FailsAgain::No) => sentence!(
+            "{} [is|are] safe to retry: [its method is|their methods are] idempotent.",
+            name
         ),
-        (true, Some(again)) if by_method => sentence!(
-            "{} is safe to retry: its method is idempotent. It fails again {}.",
-            named(exchange),
-            again
+        (true, true, FailsAgain::Slow) => sentence!(
+            "{} [is|are] safe to retry: [its method is|their methods are] idempotent. [It fails|They fail] again if [it takes|they \
+             take] as long.",
+            name
         ),
-        (true, None) => sentence!("{} is safe to retry: it changes nothing.", named(exchange)),
-        (true, Some(again)) => sentence!(
-            "{} is safe to retry: it changes nothing. It fails again {}.",
-            named(exchange),
-            again
+        (true, true, FailsAgain::Cause) => sentence!(
+            "{} [is|are] safe to retry: [its method is|their methods are] idempotent. [It fails|They fail] again if the cause \
+             remains.",
+            name
         ),
-        (false, _) => sentence!(
-            "Do not retry {} blindly: the server may have processed it.",
-            named(exchange)
+        (true, false, FailsAgain::No) => sentence!(
+            "{} [is|are] safe to retry: [it changes|they change] nothing.",
+            name
+        ),
+        (true, false, FailsAgain::Slow) => sentence!(
+            "{} [is|are] safe to retry: [it changes|they change] nothing. [It fails|They fail] again if [it takes|they take] as \
+             long.",
+            name
+        ),
+        (true, false, FailsAgain::Cause) => sentence!(
+            "{} [is|are] safe to retry: [it changes|they change] nothing. [It fails|They fail] again if the cause remains.",
+            name
+        ),
+        (false, ..) => sentence!(
+            "Do not retry {} blindly: the server may have processed [it|them].",
+            name
         ),
     }
+}
+
+/// The same of several: first those that are not safe.
+pub(super) fn repetitions(exchanges: &[&Exchange], again: FailsAgain) -> Vec<Sentence> {
+    let mut all: Vec<Sentence> = Vec::new();
+    for told in exchanges.iter().map(|it| repetition(it, again)) {
+        match all.iter_mut().find(|it| it.template() == told.template()) {
+            Some(same) => same.absorb(told),
+            None => all.push(told),
+        }
+    }
+    all.sort_by_key(|it| !it.forbids_retry());
+    all
 }
 
 /// From the last byte of the request to `until`.
@@ -278,6 +334,14 @@ impl DiagnosisBuilder {
     /// Adds a sentence on what it means for the user.
     pub(super) fn means<S: Into<Sentence>>(mut self, sentence: Option<S>) -> Self {
         if let Some(sentence) = sentence {
+            self.story.message.mean(sentence);
+        }
+        self
+    }
+
+    /// Adds sentences on what it means for the user.
+    pub(super) fn means_all(mut self, sentences: impl IntoIterator<Item = Sentence>) -> Self {
+        for sentence in sentences {
             self.story.message.mean(sentence);
         }
         self

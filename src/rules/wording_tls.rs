@@ -24,6 +24,16 @@ pub(super) fn hello(reading: &TlsFailure<'_>) -> Option<FrameRef> {
 pub(super) const STAYS_BROKEN: &str =
     "No request was sent. A retry fails in the same way until this is fixed.";
 
+/// The same where the client may have sent a request by then: in TLS 1.3 it does not wait for the server's last word.
+pub(super) fn stays_broken(facts: &TlsFacts) -> &'static str {
+    match facts.flows[Who::Client as usize].records {
+        0 => STAYS_BROKEN,
+        _ => {
+            "The server processed no request: it ended the handshake. A retry fails in the same way until this is fixed."
+        }
+    }
+}
+
 /// "The client had asked for a.example.", or nothing without SNI.
 pub(super) fn asked_for(facts: &TlsFacts) -> Option<Sentence> {
     let name = facts.sni()?;
@@ -115,7 +125,7 @@ pub(super) fn describe(facts: &TlsFacts) -> Vec<Sentence> {
     let count = chain.map_or(0, Vec::len);
     match facts.chain_end() {
         Some(ChainEnd::IssuerNotSent) if count == 1 => sentences.push(
-            "The server did not send the issuer's certificate. A client without that certificate cannot verify the chain."
+            "The server did not send the issuer's certificate: clients must have that issuer in their trust store."
                 .into(),
         ),
         Some(ChainEnd::Root) => {

@@ -60,7 +60,7 @@ fn case_7_a_pooled_connection_that_is_reused_as_it_is_closed() {
         "idle-timeout-close",
         Severity::Note,
         &["closed the connection (FIN) after 2.00 s without a request"],
-        &["idle timeout of the client or proxy in front"],
+        &["the idle timeout of the client's connection pool"],
     );
     story.says(
         "keep-alive-race",

@@ -734,6 +734,7 @@ mod tests {
             times: 1,
             client: None,
             server: None,
+            proxy: Default::default(),
             caused_by: None,
             summary: "requests crossed the close".into(),
             message: Default::default(),

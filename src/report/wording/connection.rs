@@ -109,9 +109,12 @@ fn ending(connection: &Connection, frames: &FrameNames) -> String {
     let actor = actor(teardown.by);
     let into = duration(teardown.at.since(connection.first.time));
     let at = if teardown.frame == FrameNumber(0) {
-        format!("{into} in")
+        format!("{into} after its first packet")
     } else {
-        format!("({}) {into} in", frames.name(teardown.frame))
+        format!(
+            "({}) {into} after its first packet",
+            frames.name(teardown.frame)
+        )
     };
     let phase = phase(connection);
     match (connection.opening, teardown.how) {
@@ -147,11 +150,11 @@ fn ending(connection: &Connection, frames: &FrameNames) -> String {
             format!("{actor} sent a RST {at}, too late to matter, {phase}")
         }
         (_, How::Silence) => format!(
-            "{actor} stopped responding; its last packet is {}, {into} in, {phase}",
+            "{actor} stopped responding; its last packet is {}, {into} after the first, {phase}",
             frames.name(teardown.frame)
         ),
         (_, How::Open) => format!(
-            "Still open when the capture ends, {} in, {phase}",
+            "Still open when the capture ends, {} after its first packet, {phase}",
             duration(connection.lasted())
         ),
     }
@@ -469,16 +472,18 @@ pub fn route(connection: &Connection) -> String {
 /// Connections on the other side of a proxy that are named.
 const OTHER_LEGS: usize = 4;
 
-/// `made by a proxy for #3; passed on by a proxy: #5`; empty if it is no leg of a proxy's.
+/// `made by the proxy for #3; passed on by the proxy: #5`; empty if it is no leg of a proxy's.
 #[must_use]
 pub fn other_legs(legs: &Legs, id: u32) -> String {
     let before = named(legs.before_all(id).iter().map(|it| it.client.connection));
     let behind = named(legs.behind_all(id).iter().map(|it| it.upstream.connection));
     match (before.as_str(), behind.as_str()) {
         ("", "") => String::new(),
-        (before, "") => format!("made by a proxy for {before}"),
-        ("", behind) => format!("passed on by a proxy: {behind}"),
-        (before, behind) => format!("made by a proxy for {before}; passed on by a proxy: {behind}"),
+        (before, "") => format!("made by the proxy for {before}"),
+        ("", behind) => format!("passed on by the proxy: {behind}"),
+        (before, behind) => {
+            format!("made by the proxy for {before}; passed on by the proxy: {behind}")
+        }
     }
 }
 
@@ -523,17 +528,17 @@ mod tests {
     fn endings_are_told_in_one_sentence() {
         check(
             |_| {},
-            "The server closed with FIN (frame 9) 41.0 ms in, after 100 B from the client and 100 B from the server \
+            "The server closed with FIN (frame 9) 41.0 ms after its first packet, after 100 B from the client and 100 B from the server \
              in a protocol that is not read.",
         );
         check(
             |connection| connection.protocol = Protocol::Http1,
-            "The server closed with FIN (frame 9) 41.0 ms in, after 100 B from the client and 100 B from the server \
+            "The server closed with FIN (frame 9) 41.0 ms after its first packet, after 100 B from the client and 100 B from the server \
              in HTTP that could not be followed.",
         );
         check(
             |it| it.teardown.phase = Phase::Between,
-            "The server closed with FIN (frame 9) 41.0 ms in, with nothing outstanding.",
+            "The server closed with FIN (frame 9) 41.0 ms after its first packet, with nothing outstanding.",
         );
         check(
             |it| {
@@ -542,7 +547,7 @@ mod tests {
                 it.teardown.phase = Phase::Waiting;
                 it.teardown.certainty = Certainty::Likely;
             },
-            "Likely: the client reset the connection (frame 9) 41.0 ms in, while waiting for the response.",
+            "Likely: the client reset the connection (frame 9) 41.0 ms after its first packet, while waiting for the response.",
         );
         check(
             |it| {
@@ -550,7 +555,7 @@ mod tests {
                 it.teardown.how = How::Reset(ResetKind::Refusal);
                 it.teardown.phase = Phase::Connecting;
             },
-            "The server refused the connection with RST (frame 9) 41.0 ms in.",
+            "The server refused the connection with RST (frame 9) 41.0 ms after its first packet.",
         );
         check(
             |it| {
@@ -569,7 +574,7 @@ mod tests {
                 it.teardown.phase = Phase::ResponseBody;
                 it.roles = Roles::Ports;
             },
-            "Still open when the capture ends, 60.0 ms in, during the response body. Which side is the client is judged by the ports.",
+            "Still open when the capture ends, 60.0 ms after its first packet, during the response body. Which side is the client is judged by the ports.",
         );
         check(
             |it| {
@@ -577,7 +582,7 @@ mod tests {
                 it.teardown.how = How::Silence;
                 it.teardown.phase = Phase::Waiting;
             },
-            "One side stopped responding; its last packet is frame 9, 41.0 ms in, while waiting for the response.",
+            "One side stopped responding; its last packet is frame 9, 41.0 ms after the first, while waiting for the response.",
         );
     }
 

@@ -46,12 +46,20 @@ pub fn words(
     let said = frame_notes.iter().filter(|it| !is_handshake(**it));
     let said = said.filter_map(|it| remarked(*it, from, connection, omit));
     words.extend(said);
-    words.extend(frames(notes, frame_notes));
+    // What ends streams stands first, as a row has little room.
+    let (ends, others): (Vec<_>, Vec<_>) = frames(notes, frame_notes)
+        .into_iter()
+        .partition(|it| ENDS.iter().any(|name| it.starts_with(name)));
+    words.splice(0..0, ends);
+    words.extend(others);
     if words.is_empty() {
         words.extend(records(notes));
     }
     words
 }
+
+/// HTTP/2 frames that end streams.
+const ENDS: [&str; 2] = ["GOAWAY", "RST_STREAM"];
 
 /// `GET /path`, `query "select 1"`.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Connection, Who};
+use crate::analysis::connection::{By, Connection, How, Who};
 use crate::base::escape::escape;
 use crate::protocol::h2::Goaway;
 use crate::protocol::http::{ErrorCode, Exchange};
@@ -10,7 +10,7 @@ use crate::rules::Severity;
 use crate::rules::classify_h2::{blames, code_word, lost, refused, told_goaway};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
-use crate::rules::wording::{repetition, side, tell};
+use crate::rules::wording::{FailsAgain, named, repetitions, side, tell};
 
 rule! {
     /// # What happened
@@ -28,14 +28,15 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the GOAWAY said ENHANCE_YOUR_CALM:* Find out what the client does too often: PINGs ("too_many_pings"; gRPC
-    ///   `GRPC_ARG_KEEPALIVE_TIME_MS`, or let the server permit it with `permit_keepalive_time`), resets, or small frames.
+    /// - *If the GOAWAY named too_many_pings:* Let the client send fewer PINGs (gRPC `GRPC_ARG_KEEPALIVE_TIME_MS`), or let
+    ///   the server permit them (gRPC `permit_keepalive_time`).
+    /// - *If the GOAWAY said ENHANCE_YOUR_CALM and the GOAWAY did not name too_many_pings:* Find out what the client does too
+    ///   often: PINGs, resets, or small frames.
     /// - *If the GOAWAY said INADEQUATE_SECURITY:* Let both sides use TLS 1.2 or newer with ciphers that HTTP/2 allows
     ///   (RFC 9113 §9.2.2).
     /// - *If the GOAWAY said INTERNAL_ERROR:* Look into the log of the side that sent it: it failed by itself, or ended the
     ///   connection for a reason of its own.
-    /// - *If the GOAWAY blames the other side:* Look at the debug data and the log of the side that sent the GOAWAY, which
-    ///   name what it objected to.
+    /// - *If the GOAWAY blames the other side:* Look in the log of the side that sent the GOAWAY for what it objected to.
     /// - *If streams were lost with the connection:* Give the server more time to drain before it closes (gRPC
     ///   `MAX_CONNECTION_AGE_GRACE`, a longer termination grace period).
     /// - *If streams lay above the last one:* Let the client retry what lies above the last stream; most libraries do.
@@ -64,7 +65,7 @@ rule! {
     ///  => findings h2-goaway
     /// ```
     ///
-    /// A graceful one is a note; the stream above the last one is safe to send again:
+    /// A graceful one is a note; the stream above the last one is safe to retry:
     ///
     /// ```ladder
     ///         client                               server
@@ -157,6 +158,18 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     };
     let debug = goaway.debug.as_bytes();
     let said = (!debug.is_empty()).then(|| sentence!("It says \"{}\".", escape(debug)));
+    let pings = connection
+        .h2
+        .as_ref()
+        .map(|h2| &h2.halves[who.other() as usize]);
+    let pings = pings.filter(|half| debug == b"too_many_pings" && !half.lost && !unsure);
+    let pings = pings.map(|half| {
+        sentence!(
+            "The {} sent {} on this connection.",
+            side(who.other()),
+            Value::count(half.pings.sent.into(), "PING", "PINGs")
+        )
+    });
     let blamed = offence(goaway.code).map(|offence| match who {
         Who::Client => sentence!("As the client sees it, the server {}.", offence),
         Who::Server => sentence!("As the server sees it, the client {}.", offence),
@@ -170,29 +183,38 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     };
     let safe = (!refused.is_empty()).then(|| {
         sentence!(
-            "{} above that: not processed, safe to retry with any method.",
-            Value::count(refused.len() as u64, "stream lies", "streams lie")
+            "The server did not process {}, on [a stream|streams] above that: [it is|they are] safe to retry.",
+            Value::named_all(refused.iter().map(|it| named(it)))
         )
     });
     let gone = (!lost.is_empty()).then(|| {
-        let count = Value::count(lost.len() as u64, "stream was", "streams were");
+        let names = Value::named_all(lost.iter().map(|it| named(it)));
         match unsure {
             true => sentence!(
-                "{} not seen to end before the connection did; the frames that ended them may be among what the capture lacks.",
-                count
+                "{} [was|were] not seen to end before the connection did; the frames of [its|their] end may be among what the \
+                 capture lacks.",
+                names
             ),
             false => sentence!(
-                "{} not complete when the connection ended: lost, and may have taken effect.",
-                count
+                "{} [was|were] not complete when the connection ended.",
+                names
             ),
         }
     });
-    let cancelled = (!cancelled.is_empty()).then(|| {
+    let ended = (!cancelled.is_empty()).then(|| {
         sentence!(
-            "The other side then ended {} with the same code.",
-            Value::count(cancelled.len() as u64, "stream", "streams")
+            "The {} then reset the [stream|streams] of {} with the same code.",
+            side(who.other()),
+            Value::named_all(cancelled.iter().map(|it| named(it)))
         )
     });
+    // Those that may have been processed; what must not be retried first.
+    let retried = lost.iter().chain(&cancelled);
+    let mut retried: Vec<&Exchange> = retried
+        .filter(|it| it.stream.as_ref().is_none_or(|it| it.refused.is_none()))
+        .copied()
+        .collect();
+    retried.dedup_by(|one, other| std::ptr::eq(*one, *other));
     tell(
         &RULE,
         severity,
@@ -202,23 +224,42 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     )
     .adds(said)
     .adds(blamed)
+    .adds(pings)
     .adds(Some(last))
     .means(safe)
-    .means(lost.first().map(|it| repetition(it)))
-    .adds(cancelled)
+    .adds(ended)
     .adds(gone)
+    .adds(closed_after(connection, goaway))
+    .means_all(repetitions(&retried, FailsAgain::Cause))
     .adds(idle_for(connection, goaway))
     .shows(
         Some(goaway.at),
         format!("GOAWAY ({}) from the {}", goaway.code, side(who)),
     )
-    .shows(
-        lost.first()
-            .and_then(|it| it.request.as_ref())
-            .map(|it| it.message.first),
-        "a stream that was lost begins",
-    )
     .about(connection)
+}
+
+/// Who closed the connection after the GOAWAY.
+fn closed_after(connection: &Connection, goaway: &Goaway) -> Option<Sentence> {
+    let teardown = &connection.teardown;
+    let who = match teardown.by {
+        By::Client => Who::Client,
+        By::Server => Who::Server,
+        _ => return None,
+    };
+    let verb = match teardown.how {
+        How::Fin => "closed",
+        How::Reset(_) => "reset",
+        _ => return None,
+    };
+    (teardown.at >= goaway.at.time).then(|| {
+        sentence!(
+            "The {} {} the connection {} after the GOAWAY.",
+            side(who),
+            verb,
+            teardown.at.since(goaway.at.time)
+        )
+    })
 }
 
 /// Shorter pauses are not idleness.
@@ -268,12 +309,14 @@ mod tests {
         let found = found(text).expect("found");
         assert_eq!(found.severity, Severity::Error);
         assert!(
-            found.message.contains("1 stream lies above that"),
+            found
+                .message
+                .contains("did not process `GET /`, on a stream above that: it is safe to retry"),
             "{}",
             found.message
         );
         assert!(
-            found.message.contains("1 stream was not complete"),
+            found.message.contains("`GET /` was not complete"),
             "{}",
             found.message
         );
@@ -301,7 +344,7 @@ mod tests {
         for part in [
             "The server sent GOAWAY with the code ENHANCE_YOUR_CALM",
             "As the server sees it, the client does something too often.",
-            "ended 1 stream with the same code",
+            "The client then reset the stream of `GET /` with the same code.",
         ] {
             assert!(found.message.contains(part), "{}", found.message);
         }

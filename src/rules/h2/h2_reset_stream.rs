@@ -8,7 +8,7 @@ use crate::rules::Severity;
 use crate::rules::classify_h2::{code_word, resets};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
-use crate::rules::wording::{named, repetition, tell, waited};
+use crate::rules::wording::{FailsAgain, named, repetition, tell, waited};
 
 rule! {
     /// # What happened
@@ -165,7 +165,7 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
             "The server did not process {}: it is safe to retry.",
             named(exchange)
         ),
-        false => repetition(exchange),
+        false => repetition(exchange, FailsAgain::No),
     };
     let stall = stalled(connection, id, &reset);
     let waiting = stall.map(|stall| {

@@ -27,8 +27,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Set a TCP keep-alive time below half of the measured idle time (Linux waits 7200 s by default), or send pings in
-    ///   the application. Devices on the way keep a connection that is in use.
+    /// - Set a TCP keep-alive time shorter than the limit on the way (Linux waits 7200 s by default), or send pings in the
+    ///   application. Devices on the way keep a connection that is in use.
     /// - Or let pools drop connections that were idle for longer than that.
     /// - Also let the sender notice sooner: set `TCP_USER_TIMEOUT` or a request timeout.
     /// - Compare the idle time with the limits of the devices on the way. Load balancers, NAT gateways and firewalls forget
@@ -90,7 +90,7 @@ rule! {
     /// # References
     ///
     /// RFC 5382 REQ-5 (translators should wait for two hours and four minutes); RFC 9293 §3.8.3, §3.8.4.
-    pub(super) RULE: "idle-state-lost", Severity::Error,
+    pub(in crate::rules) RULE: "idle-state-lost", Severity::Error,
     "after an idle time no answer came any more", Check::Connection(check)
 }
 
@@ -209,6 +209,6 @@ mod tests {
             "{}",
             after("412s")
         );
-        assert!(!after("60s").contains("next shorter idle timeout"));
+        assert!(!after("60s").contains("idle timeouts that are known"));
     }
 }

@@ -33,8 +33,10 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Compare this timeout with the idle timeout of the client or proxy in front: the client's has to be
-    ///   the shorter one, by more than a round trip.
+    /// - *If the server closed first:* Compare this timeout with the idle timeout of the client's connection pool, which has to
+    ///   be the shorter one, by more than a round trip.
+    /// - *If the client closed first:* Nothing needs to change: a client that closes idle connections before the server does
+    ///   loses no request.
     ///
     /// # Tell it by
     ///

@@ -14,7 +14,7 @@ use crate::rules::lost_data::{Before, LostData, PAUSE, lost_data};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::{asked, close_word, not_yet, repetition, tell};
+use crate::rules::wording::{FailsAgain, asked, close_word, named, not_yet, repetition, tell};
 use crate::rules::{RuleInput, Severity};
 
 rule! {
@@ -197,7 +197,9 @@ fn unread(connection: &Connection, close: &CloseEvent, lost: &LostData) -> Verdi
         "Data crossed the server's idle close[| on # connections]",
         message,
     )
-    .means(Some("What the client sent was lost."))
+    .means(Some(
+        "The server did not process what the client sent last: it is safe to retry on a new connection.",
+    ))
     .shows(Some(at), format!("{word} from the server"))
     .shows(Some(sent.since), "data that was never acknowledged")
     .about(connection)
@@ -253,7 +255,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "[A request|# requests] crossed the server's idle close",
         message,
     )
-    .means(Some(repetition(exchange)))
+    .means(Some(repetition(exchange, FailsAgain::No)))
     .shows(Some(close), format!("{word} from the server"))
     .shows(Some(sent.first), format!("{what}, no response"))
     .about(connection)
@@ -379,7 +381,10 @@ fn told_of(it: &Suspect<'_>, timer: Option<Measured>, same: Option<Measured>) ->
         .adds(Some(
             "The request was still unread in the server's socket, so its host sent a RST instead of a FIN.",
         ))
-        .means(Some(repetition(it.exchange)))
+        .means(Some(sentence!(
+            "The server did not process {}: [it is|they are] safe to retry on a new connection.",
+            Value::named(named(it.exchange))
+        )))
         .shows(Some(sent.first), what.to_string())
         .shows(Some(it.reset), "RST from the server")
         .story(),

@@ -149,7 +149,7 @@ fn story(
         severity: Severity::Warning,
         certainty: Certainty::Likely,
         summary: sentence!(
-            "[A connection was|# connections were] reused just before {} of idle time",
+            "[A connection was|# connections were] reused near the idle timeout of {}",
             timer.median
         ),
         message: Statement::from(sentence!(

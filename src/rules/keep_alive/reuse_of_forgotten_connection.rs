@@ -14,7 +14,7 @@ use crate::rules::lost_data::{Before, lost_data};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
-use crate::rules::wording::{asked, not_yet, repetition, tell};
+use crate::rules::wording::{FailsAgain, asked, named, not_yet, repetition, tell};
 
 rule! {
     /// # What happened
@@ -31,8 +31,7 @@ rule! {
     /// # Remedy
     ///
     /// - *If the lost data came after an idle time of 30 s or more:* Make the client's idle timeout, or the interval of its
-    ///   TCP keep-alive, shorter than the limit on the way: at most the idle time here, and less where the finding names a
-    ///   shorter one.
+    ///   TCP keep-alive, shorter than the limit on the way.
     /// - *If the lost data came after an idle time of under 30 s:* Look for a restart or a crash of the server at that time,
     ///   and of any device on the way.
     /// - Capture at the server as well: if the RST is not in that capture, something on the way sent it.
@@ -105,7 +104,7 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.5.1 (half-open connections), §3.10.7.1; RFC 5382 REQ-5 (how long a NAT should remember); RFC 9112 §9.3.1.
-    pub(super) RULE: "reuse-of-forgotten-connection", Severity::Error,
+    pub(in crate::rules) RULE: "reuse-of-forgotten-connection", Severity::Error,
     "a request after a pause met a host that did not know the connection", Check::Read(check)
 }
 
@@ -173,7 +172,7 @@ fn origin(connection: &Connection, reset: &CloseEvent) -> Sentence {
 /// Data whose meaning is not read.
 fn unread(connection: &Connection, sent: InFlight, reset: &CloseEvent) -> Verdict {
     let message = sentence!(
-        "After {} of idle time the client sent {}. A RST came {} later, from a host that has no such connection.",
+        "After {} of idle time the client sent {}. A RST came {} later that means: there is no such connection.",
         sent.idle,
         Value::bytes(sent.bytes),
         reset.frame_ref.time.since(sent.since.time)
@@ -186,11 +185,13 @@ fn unread(connection: &Connection, sent: InFlight, reset: &CloseEvent) -> Verdic
             true => Certainty::Possible,
             false => Certainty::Likely,
         },
-        "Data met a host that did not know [a connection|# connections]",
+        "Data met [a connection|# connections] that had been forgotten",
         message,
     )
     .adds(measured_time::forgotten(sent.idle))
-    .means(Some("What the client sent was lost."))
+    .means(Some(
+        "No program received what the client sent last: it is safe to retry on a new connection.",
+    ))
     .means(Some(origin(connection, reset)))
     .shows(
         Some(sent.since),
@@ -219,13 +220,13 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let later = close.time.since(sent.first.time);
     let message = match idle >= IDLE {
         true => sentence!(
-            "After {} of idle time the client sent a {}. A RST came {} later, from a host that has no such connection.",
+            "After {} of idle time the client sent a {}. A RST came {} later that means: there is no such connection.",
             idle,
             &what,
             later
         ),
         false => sentence!(
-            "The client sent a {} {} after the last data. A RST came {} later, from a host that has no such connection.",
+            "The client sent a {} {} after the last data. A RST came {} later that means: there is no such connection.",
             &what,
             idle,
             later
@@ -239,11 +240,17 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             true => Certainty::Possible,
             false => ending.certainty,
         },
-        "[A request|# requests] met a host that did not know the connection",
+        "[A request|# requests] met a connection that had been forgotten",
         message,
     )
     .adds(measured_time::forgotten(idle))
-    .means(Some(repetition(exchange)))
+    .means(Some(match missing {
+        true => repetition(exchange, FailsAgain::No),
+        false => sentence!(
+            "No program received {}: [it is|they are] safe to retry on a new connection.",
+            Value::named(named(exchange))
+        ),
+    }))
     .means(Some(origin(connection, &ending.close)))
     .shows(Some(sent.first), what.to_string())
     .shows(Some(close), "RST without ACK: no such connection")

@@ -8,7 +8,7 @@ use crate::rules::classify::{Ending, EndingKind, is_shut, owns_reset, request, r
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{
-    CAUSE_REMAINS, asked, named, quoted_error, repetition_after, sent_in_parts, tell,
+    FailsAgain, asked, named, quoted_error, repetition, sent_in_parts, tell,
 };
 use crate::rules::wording_tls::hidden_upload;
 
@@ -33,8 +33,8 @@ rule! {
     ///   `client_max_body_size`, Kestrel `MaxRequestBodySize`), or let the server read on after an early response (nginx
     ///   `lingering_close on`, Tomcat `maxSwallowSize`).
     /// - *If HTTP was spoken:* Or let the client ask first, with `Expect: 100-continue`, before it sends a large body.
-    /// - *If HTTP was not spoken and the server had answered before:* Raise the limit that the server's message names, or
-    ///   let the client send less at once.
+    /// - *If HTTP was not spoken and the server had answered before:* Raise the limit that the server's message names
+    ///   above the size of the request, or let the client send less at once.
     /// - *If the server had answered before:* Also let the client look for a response when a write fails: it is often
     ///   there.
     /// - *If the server had not answered:* Look in the server's log at the time of the RST: a limit of size or time, a crash,
@@ -213,7 +213,7 @@ fn again(exchange: Option<&Exchange>) -> Option<Sentence> {
             named(exchange),
             status
         ),
-        _ => repetition_after(exchange, CAUSE_REMAINS),
+        _ => repetition(exchange, FailsAgain::Cause),
     })
 }
 

@@ -6,7 +6,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, sentence};
-use crate::rules::wording::{CAUSE_REMAINS, named, repetition_after, tell};
+use crate::rules::wording::{FailsAgain, named, repetition, tell};
 use crate::rules::wording_tls::hidden_response;
 
 rule! {
@@ -143,7 +143,7 @@ fn story(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     )
     .adds(slow)
     .means(lost)
-    .means(Some(repetition_after(exchange, CAUSE_REMAINS)))
+    .means(Some(repetition(exchange, FailsAgain::Cause)))
     .shows(Some(message.first), "response begins")
     .shows(Some(message.last), "last bytes of the response")
     .shows(Some(close), "RST from the server")

@@ -7,7 +7,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, last_word, may_have_more, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{CAUSE_REMAINS, named, repetition_after, sent_in_parts, tell};
+use crate::rules::wording::{FailsAgain, named, repetition, sent_in_parts, tell};
 use crate::rules::wording_tls::hidden_response;
 
 rule! {
@@ -221,7 +221,7 @@ fn stream(connection: &Connection, exchange: &Exchange, message: &Message) -> Ve
         connection.teardown.certainty,
         "Server ended [a stream|streams on # connections] too early",
         told.and(how_far(exchange, message))
-            .means(repetition_after(exchange, CAUSE_REMAINS)),
+            .means(repetition(exchange, FailsAgain::Cause)),
     )
     .shows(Some(message.first), "response begins")
     .shows(Some(message.last), "END_STREAM from the server")
@@ -319,7 +319,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         Statement::from(began)
             .and(how_far(exchange, message))
             .and(when)
-            .means(repetition_after(exchange, CAUSE_REMAINS)),
+            .means(repetition(exchange, FailsAgain::Cause)),
     )
     .adds(first)
     .means(why)

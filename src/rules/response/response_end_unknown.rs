@@ -5,7 +5,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
-use crate::rules::wording::{named, repetition, tell};
+use crate::rules::wording::{FailsAgain, named, repetition, tell};
 
 rule! {
     /// # What happened
@@ -97,7 +97,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         told,
     )
     .means(Some("Whether the body was complete is not known."))
-    .means(ending.exchange.map(repetition))
+    .means(ending.exchange.map(|it| repetition(it, FailsAgain::No)))
     .shows(Some(message.first), "response begins, without a length")
     .shows(Some(close), "RST from the server instead of a FIN")
     .about(connection)

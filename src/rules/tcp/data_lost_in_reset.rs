@@ -72,7 +72,7 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.5.2, §3.10.7.
-    pub(super) RULE: "data-lost-in-reset", Severity::Error,
+    pub(in crate::rules) RULE: "data-lost-in-reset", Severity::Error,
     "the server resets the connection, and data was not acknowledged", Check::Read(check)
 }
 

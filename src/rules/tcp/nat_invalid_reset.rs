@@ -31,10 +31,10 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Capture inside the container and at the server too. Proof is a segment with the server's own address where the
-    ///   client knows another one, and a RST that the container never sent.
-    /// - With that proof, set `net.netfilter.nf_conntrack_tcp_be_liberal=1` on the node that translates, or drop what is
-    ///   INVALID in its FORWARD chain.
+    /// - On the node that translates the addresses, set `net.netfilter.nf_conntrack_tcp_be_liberal=1`, or let its firewall
+    ///   drop packets that conntrack calls INVALID (`iptables -A FORWARD -m conntrack --ctstate INVALID -j DROP`).
+    /// - To be sure, capture at the client, inside its container if it has one, and at the server. Proof is a segment with the
+    ///   server's own address where the client knows another one, and a RST that the client's program never caused.
     ///
     /// # Example
     ///
@@ -81,7 +81,7 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.5.2, §3.10.7.4; RFC 5961 §5.
-    pub(super) RULE: "nat-invalid-reset", Severity::Error,
+    pub(in crate::rules) RULE: "nat-invalid-reset", Severity::Error,
     "a node resets a transfer of a client behind it", Check::All(check)
 }
 
@@ -182,10 +182,16 @@ fn untranslated(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
 }
 
 fn story(live: &ConnectionSummary, stray: &ConnectionSummary) -> Diagnosis {
+    let later = live.close.time.since(stray.close.time);
     let end = match (live.by, live.how) {
+        (By::Server, How::Reset(ResetKind::NoSocket)) => Some(sentence!(
+            "When the client next used its own connection, {} after that RST, the server's host answered with a RST: it no \
+             longer had the connection.",
+            later
+        )),
         (By::Server, How::Reset(_)) => Some(sentence!(
-            "{} after the client's RST the server reset the open connection.",
-            live.close.time.since(stray.close.time)
+            "{} after that RST the server reset the client's own connection.",
+            later
         )),
         _ => None,
     };
@@ -197,19 +203,19 @@ fn story(live: &ConnectionSummary, stray: &ConnectionSummary) -> Diagnosis {
         "[A segment|# segments] from an unknown address got a RST",
         sentence!(
             "The client's port had an open connection to {}. A segment came for that port from {}, with which the client has \
-             no connection. The client's host answered with a RST.",
+             no connection (#{}). The client's host answered with a RST.",
             live.server,
-            stray.server
+            stray.server,
+            stray.id
         ),
     )
     .adds(end)
     .means(Some(
         "The two addresses belong together: a device on the way translates one to the other, and did not translate this segment. \
-         The RST goes to the real server and ends the connection there.",
+         So the client's RST went to the real server, where it ends the connection.",
     ))
-    .shows(Some(live.first), "start of the client's own connection")
     .shows(Some(stray.first), format!("segment from {}", stray.server))
-    .shows(Some(stray.close), format!("RST from the client's host to {}", stray.server))
+    .shows(Some(stray.close), format!("the client's RST to {}", stray.server))
     .shows(closed.then_some(live.close), "RST on the client's own connection")
     .story()
 }

@@ -88,7 +88,7 @@ rule! {
     /// # References
     ///
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.10.7; RFC 2525 §2.17.
-    pub(super) RULE: "reset-after-response", Severity::Error,
+    pub(in crate::rules) RULE: "reset-after-response", Severity::Error,
     "the server resets the connection after a complete response", Check::Read(check)
 }
 

@@ -7,8 +7,8 @@ use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::statement::{Sentence, Statement, sentence};
-use crate::rules::wording::{side, tell};
+use crate::rules::statement::{Sentence, Statement, Value, sentence};
+use crate::rules::wording::{FailsAgain, named, repetition, side, tell};
 
 rule! {
     /// # What happened
@@ -29,8 +29,8 @@ rule! {
     ///   and the server never sent is the proof.
     /// - Look for the device. The TTL hints at how far away it is (senders start from 64, 128 or 255). What the connections
     ///   have in common shows why: a name, an address, an idle time.
-    /// - *If the lost data came after an idle time of 30 s or more:* Set TCP keep-alive below the idle time in the finding,
-    ///   or give the device a longer idle timeout.
+    /// - *If the lost data came after an idle time of 30 s or more:* Set a TCP keep-alive time shorter than the limit on
+    ///   the way, or give the device a longer idle timeout.
     /// - Ask the operator of the device to look in its log.
     ///
     /// # Tell it by
@@ -102,7 +102,7 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.10.7 (what a host sends); RFC 7323 §3.2 (timestamps on RST); RFC 3360 (inappropriate resets).
-    pub(super) RULE: "reset-injected", Severity::Error,
+    pub(in crate::rules) RULE: "reset-injected", Severity::Error,
     "a RST does not come from the host whose address it carries", Check::Connection(check)
 }
 
@@ -242,10 +242,20 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
             message.say(limit);
         }
     }
+    let gone = connection.reset[who.other() as usize].filter(|it| it.frame_ref > event.frame_ref);
+    if gone.is_some_and(|it| it.kind == Some(ResetKind::NoSocket)) {
+        message.say(sentence!(
+            "It ended the connection at the {}, whose host reset what came later.",
+            side(who.other())
+        ));
+    }
     message.mean(match proven {
         true => "The device is between the two places of capture.",
         false => "A capture on the other side of the suspected device would settle it.",
     });
+    for told in retries(connection, &event) {
+        message.mean(told);
+    }
     tell(
         &RULE,
         severity,
@@ -267,6 +277,35 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
         format!("RST with the {name}'s address, TTL {}", event.ttl),
     )
     .story()
+}
+
+/// Whether what the RST cut off may be retried: a response that came later shows that the server processed the request.
+fn retries(connection: &Connection, event: &CloseEvent) -> Vec<Sentence> {
+    let spoken = connection.spoken().iter();
+    let mut cut = spoken.filter(|it| {
+        let answer = it.response.as_ref().map(|it| it.message.last);
+        it.request.is_some() && answer.is_none_or(|answer| answer > event.frame_ref)
+    });
+    let Some(exchange) = cut.next() else {
+        return Vec::new();
+    };
+    let response = exchange.response.as_ref();
+    let processed = response.filter(|it| it.message.first > event.frame_ref);
+    let processed = processed.map(|it| {
+        sentence!(
+            "The server processed {}: its response came {} after that RST.",
+            Value::named(named(exchange)),
+            it.message.first.time.since(event.frame_ref.time)
+        )
+    });
+    let retry = match repetition(exchange, FailsAgain::Cause) {
+        told if told.forbids_retry() && processed.is_some() => sentence!(
+            "Do not retry {}: [it was|they were] done.",
+            Value::named(named(exchange))
+        ),
+        told => told,
+    };
+    processed.into_iter().chain([retry]).collect()
 }
 
 #[cfg(test)]

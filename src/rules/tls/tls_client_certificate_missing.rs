@@ -7,7 +7,7 @@ use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, sentence};
 use crate::rules::wording::{not_yet, tell};
-use crate::rules::wording_tls::{asked_for, called, hello, sign};
+use crate::rules::wording_tls::{asked_for, called, hello, sign, stays_broken};
 
 rule! {
     /// # What happened
@@ -105,6 +105,7 @@ fn check(connection: &Connection) -> Verdict {
     )
     .adds(asked_for(reading.facts))
     .adds(reading.facts.version().map(|_| when))
+    .means(Some(stays_broken(reading.facts)))
     .shows(hello(&reading), "ClientHello")
     .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
     .shows(Some(reading.at), sign(&reading, connection))

@@ -8,7 +8,7 @@ use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, tell};
-use crate::rules::wording_tls::{adding, describe, hello, sign};
+use crate::rules::wording_tls::{STAYS_BROKEN, adding, describe, hello, sign};
 
 rule! {
     /// # What happened
@@ -113,7 +113,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let message = match reading.facts.sni() {
         Some(name) => sentence!(
-            "The client asked for {}, and the certificate is for others.",
+            "The client asked for {}, and the server's certificate is for another name.",
             shortened(name.as_bytes(), 80)
         ),
         None => sentence!(
@@ -123,7 +123,8 @@ fn check(connection: &Connection) -> Verdict {
     };
     let left = match reading.stage {
         HandshakeStage::Complete => Some(
-            "The client left right after the handshake, without an alert: the name is the likely reason.",
+            "The client closed right after the handshake and sent no request. No alert that can be read names the reason: it is \
+             likely the name.",
         ),
         _ => None,
     };
@@ -136,6 +137,7 @@ fn check(connection: &Connection) -> Verdict {
     );
     adding(telling, describe(reading.facts))
         .adds(left)
+        .means(Some(STAYS_BROKEN))
         .shows(hello(&reading), "ClientHello")
         .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
         .shows(Some(reading.at), sign(&reading, connection))

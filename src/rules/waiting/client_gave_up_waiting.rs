@@ -7,14 +7,16 @@ use crate::base::certainty::Certainty;
 use crate::base::format::whole_seconds;
 use crate::base::frame_ref::FrameRef;
 use crate::knowledge::service_name;
-use crate::protocol::http::{ErrorCode, Party};
+use crate::protocol::http::{ErrorCode, Exchange, Party};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_open_ended, request, response};
 use crate::rules::measured_time;
 use crate::rules::named_products::{is_browser, may_be_browser};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{asked, close_word, named, not_yet, repetition_after, tell, waited};
+use crate::rules::wording::{
+    FailsAgain, asked, close_word, named, not_yet, repetition, tell, waited,
+};
 use crate::rules::wording_tls::hidden_wait;
 
 rule! {
@@ -163,10 +165,18 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let browser = is_browser(connection);
     let round = round(time, browser);
     let late = response(exchange).map(|answer| {
-        sentence!(
-            "The response came {} later, too late for the client.",
-            answer.first.time.since(close.time)
-        )
+        let (time, status) = (answer.first.time.since(close.time), exchange.status());
+        match status.filter(|it| *it >= 500) {
+            Some(status) => sentence!(
+                "{} after that close the server responded with {}: a longer wait alone gets that error.",
+                time,
+                status.to_string()
+            ),
+            None => sentence!(
+                "The response came {} after that close, too late for the client.",
+                time
+            ),
+        }
     });
     let usual = usual(connection).map(|usual| {
         sentence!(
@@ -190,7 +200,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     .adds(measured_time::wait(connection, time, Who::Client))
     .adds(late)
     .adds(usual)
-    .means(Some(repetition_after(exchange, "if it takes as long")))
+    .means(Some(repetition(exchange, FailsAgain::Slow)))
     .shows(
         request(exchange).map(|message| message.last),
         format!("{what} complete"),
@@ -200,6 +210,20 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         format!("{word} from the client, no response byte received"),
     )
     .about(connection)
+}
+
+/// Whether all of these got an error after the client had left: a longer timeout would have shown nothing else.
+pub(in crate::rules) fn got_an_error_later(rule: &str, own: &[&Connection]) -> bool {
+    let is_error = |it: &&Connection| {
+        let mut all = it.spoken().iter();
+        let late = |exchange: &Exchange| {
+            let began = response(exchange).map(|answer| answer.first.time);
+            let failed = exchange.status().is_some_and(|status| status >= 500);
+            failed && began.is_some_and(|began| began > it.teardown.at)
+        };
+        all.any(late)
+    };
+    rule == RULE.name && !own.is_empty() && own.iter().all(is_error)
 }
 
 /// The client left a server that, by its port, should have greeted it.
@@ -301,7 +325,7 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
         .adds(browser.then_some(CANCELS))
         .adds(measured_time::wait(connection, time, Who::Client))
         .adds(more)
-        .means(Some(repetition_after(exchange, "if it takes as long")))
+        .means(Some(repetition(exchange, FailsAgain::Slow)))
         .shows(
             request(exchange).map(|message| message.last),
             format!("{what} complete"),

@@ -7,7 +7,7 @@ use crate::rules::classify::{Ending, EndingKind, announced, is_open_ended, last_
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::{CAUSE_REMAINS, asked, not_yet, repetition_after, tell, waited};
+use crate::rules::wording::{FailsAgain, asked, not_yet, repetition, tell, waited};
 use crate::rules::wording_tls::hidden_request;
 
 rule! {
@@ -32,7 +32,7 @@ rule! {
     /// - Look in the server's log at the time of the FIN for a crash or a killed process. Look in the system log for an
     ///   out-of-memory kill.
     /// - *If the wait was under 50 ms:* Look for what refuses such a request: a rule of the server or of a proxy in front
-    ///   of it (nginx `return 444`), or a crash. No timeout expired.
+    ///   of it (nginx `return 444`), or a crash. So early an end is no timeout.
     /// - *If HTTP was spoken:* Look for code that closes without responding: a handler that returns without writing.
     /// - *If the wait was 1 s or more:* Compare the wait with the server's timeouts (ASP.NET `executionTimeout`, gunicorn
     ///   `--timeout`). Raise the timeout above the longest call, or make the call shorter.
@@ -218,7 +218,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             "Whether the request was complete is not known: its head was not captured whole.",
         );
     }
-    message.mean(repetition_after(exchange, CAUSE_REMAINS));
+    message.mean(repetition(exchange, FailsAgain::Cause));
     tell(
         &RULE,
         Severity::Error,

@@ -9,9 +9,7 @@ use crate::rules::classify::{request, response};
 use crate::rules::connecting::proxy_refused::is_proxied;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{
-    CAUSE_REMAINS, DiagnosisBuilder, named, not_yet, repetition_after, tell,
-};
+use crate::rules::wording::{DiagnosisBuilder, FailsAgain, named, not_yet, repetition, tell};
 
 rule! {
     /// # What happened
@@ -133,7 +131,7 @@ fn check(connection: &Connection) -> Verdict {
         let via = crate::base::escape::shortened(via.value.as_bytes(), 60).into_owned();
         message.say(sentence!("Its `Via` field says {}.", via));
     }
-    message.mean(repetition_after(exchange, CAUSE_REMAINS));
+    message.mean(repetition(exchange, FailsAgain::Cause));
     let more = all.count();
     let told = tell(
         &RULE,

@@ -10,7 +10,7 @@ use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::waiting::gateway_error::answered;
-use crate::rules::wording::{CAUSE_REMAINS, not_yet, repetition_after, tell};
+use crate::rules::wording::{FailsAgain, not_yet, repetition, tell};
 
 rule! {
     /// # What happened
@@ -98,7 +98,7 @@ fn check(connection: &Connection) -> Verdict {
         true => message.mean("That is soon for a timeout: it may not have reached the server behind it, or it passed \
                               on another gateway's response."),
     }
-    message.mean(repetition_after(exchange, CAUSE_REMAINS));
+    message.mean(repetition(exchange, FailsAgain::Cause));
     let more = late.count();
     tell(
         &RULE,

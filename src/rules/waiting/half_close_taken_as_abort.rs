@@ -6,7 +6,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
-use crate::rules::wording::{is_of_another_protocol, named, repetition, tell};
+use crate::rules::wording::{FailsAgain, is_of_another_protocol, named, repetition, tell};
 
 rule! {
     /// # What happened
@@ -118,7 +118,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .means(Some(
         "If the client was still reading, its request was lost.",
     ))
-    .means(ending.exchange.map(repetition))
+    .means(ending.exchange.map(|it| repetition(it, FailsAgain::No)))
     .shows(Some(close), "FIN from the client, right after the request")
     .shows(answer, "close by the server, no response byte sent")
     .about(connection)

@@ -8,8 +8,7 @@ use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{
-    CAUSE_REMAINS, PARTLY_MISSING, PRESUMED, UNSURE_SIDES, asked, named, not_yet, repetition_after,
-    tell,
+    FailsAgain, PARTLY_MISSING, PRESUMED, UNSURE_SIDES, asked, named, not_yet, repetition, tell,
 };
 use crate::rules::wording_tls::hidden_request;
 use crate::rules::{Evidence, Severity};
@@ -31,7 +30,7 @@ rule! {
     /// # Remedy
     ///
     /// - *If the wait was under 50 ms:* Look for what refuses such a request: a rule of the server or of a firewall (a deny
-    ///   list, nginx `return 444` with `reset_timedout_connection`), or a crash. No timeout expired.
+    ///   list, nginx `return 444` with `reset_timedout_connection`), or a crash. So early an end is no timeout.
     /// - *If the wait was 1 s or more:* Compare the wait with the server's timeouts (gunicorn `--timeout`, IIS
     ///   `executionTimeout`). Raise the timeout above the longest call, or make the call shorter.
     /// - Look in the server's log and the system log at the time of the RST for a crash, an out-of-memory kill or a
@@ -234,7 +233,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
              follows (RFC 9112 §9.6).",
             named(exchange)
         ),
-        false => repetition_after(exchange, CAUSE_REMAINS),
+        false => repetition(exchange, FailsAgain::Cause),
     });
     if more > 0 {
         message.say(sentence!(

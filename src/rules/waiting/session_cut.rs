@@ -1,14 +1,21 @@
 //! A session of another protocol ended without the message with which its protocol ends one.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use crate::analysis::connection::{By, Connection, ConnectionOutcome, FailedReason, How, Who};
 use crate::base::certainty::Certainty;
+use crate::base::escape::shortened;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
+use crate::base::net::Endpoint;
 use crate::protocol::dialogue::AppProtocol;
-use crate::rules::Severity;
-use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::sentence;
+use crate::protocol::http::SharedText;
+use crate::rules::remedy::Remedy;
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{not_yet, side, tell, words_of};
+use crate::rules::{RuleInput, Severity};
 
 rule! {
     /// # What happened
@@ -183,12 +190,125 @@ fn check(connection: &Connection) -> Verdict {
         "[Session|# sessions] closed without the protocol's end message",
         message,
     )
+    .adds(silent_client(connection, by, close))
     .means(named)
     .means(more)
     .shows(Some(spoke), "last data")
     .shows(Some(close), format!("{word} from the {}", side(by)))
     .about(connection)
 }
+
+/// Pauses of a client from which on the server may have missed a sign of life.
+const SILENT: Duration = Duration::from_secs(2);
+
+/// The client had sent nothing for a while, and the server had.
+fn silent_client(connection: &Connection, by: Who, close: FrameRef) -> Option<Sentence> {
+    let [client, server] = connection.last_data;
+    let silence = close.time.since(client.time);
+    let missed = by == Who::Server && client.frame.0 > 0 && server > client && silence >= SILENT;
+    missed.then(|| {
+        sentence!(
+            "The client had sent no data for {} by then, while the server had: servers end a session like this when a heartbeat of \
+             the client is missing.",
+            silence
+        )
+    })
+}
+
+/// A server closes the older session within this time after a client with the same identifier has connected.
+const TAKEN_WITHIN: Duration = Duration::from_secs(1);
+
+/// The client identifier of an MQTT session, and when it was told.
+fn identified(connection: &Connection) -> Option<(&SharedText, FrameRef)> {
+    let facts = connection.dialogue.as_deref()?;
+    if facts.protocol != Some(AppProtocol::Mqtt) {
+        return None;
+    }
+    connection.spoken().iter().find_map(|it| {
+        let asked = it.rare.as_ref()?.asked.as_ref()?;
+        let words = asked.words.as_ref().filter(|_| asked.noun == "CONNECT")?;
+        Some((words, it.request.as_ref()?.message.last))
+    })
+}
+
+/// MQTT sessions that the server closed because another client connected with the same identifier (MQTT 3.1.1 §3.1.4): the
+/// diagnosis of each.
+pub(in crate::rules) fn taken_over(facts: &RuleInput<'_>) -> BTreeMap<u32, Diagnosis> {
+    let mut sessions: BTreeMap<(Endpoint, &SharedText), Vec<(FrameRef, u32)>> = BTreeMap::new();
+    for connection in facts.connections {
+        if let Some((identifier, at)) = identified(connection) {
+            let own = sessions.entry((connection.server, identifier));
+            own.or_default().push((at, connection.id));
+        }
+    }
+    sessions.values_mut().for_each(|it| it.sort_unstable());
+    let mut found = BTreeMap::new();
+    let cut = ConnectionOutcome::Failed(FailedReason::SessionCut);
+    for connection in facts.connections.iter().filter(|it| it.outcome == cut) {
+        let Some((identifier, began)) = identified(connection) else {
+            continue;
+        };
+        let close = FrameRef {
+            frame: connection.teardown.frame,
+            time: connection.teardown.at,
+        };
+        let all = sessions.get(&(connection.server, identifier));
+        let mut others = all.into_iter().flatten().rev();
+        let other = others.find(|(at, id)| *id != connection.id && *at < close && *at > began);
+        let by_server = connection.teardown.by == By::Server;
+        if let Some((at, id)) =
+            other.filter(|(at, _)| by_server && close.time.since(at.time) <= TAKEN_WITHIN)
+        {
+            let by = format!("#{id}, {}", facts.frames.name(at.frame));
+            found.insert(
+                connection.id,
+                taken(identifier, (*at, by), close, connection),
+            );
+        }
+    }
+    found
+}
+
+fn taken(
+    identifier: &SharedText,
+    (at, by): (FrameRef, String),
+    close: FrameRef,
+    connection: &Connection,
+) -> Diagnosis {
+    let message = sentence!(
+        "A new connection sent CONNECT with the client identifier \"{}\" ({}). {} later the server ended the session that had the \
+         same identifier.",
+        shortened(identifier.as_bytes(), IDENTIFIER),
+        Value::Places(vec![by], false),
+        close.time.since(at.time)
+    );
+    let mut story = tell(
+        &RULE,
+        Severity::Warning,
+        connection.teardown.certainty,
+        "[Session|# sessions] taken over by the same client identifier",
+        message,
+    )
+    .adds(Some(
+        "Of two clients with the same identifier an MQTT server keeps the newer one.",
+    ))
+    .means(Some(
+        "No request was open: there is nothing to retry. If both clients connect again by themselves, they go on ending each \
+         other's sessions.",
+    ))
+    .shows(Some(at), "CONNECT with the same identifier")
+    .shows(Some(close), "the server ends the older session")
+    .story();
+    let own = |it: &Remedy| it.text().starts_with(OWN_IDENTIFIER);
+    story.remedies.retain(own);
+    story
+}
+
+/// How the remedy begins that ends takeovers.
+const OWN_IDENTIFIER: &str = "Give each client an identifier of its own";
+
+/// Characters of an identifier in a sentence.
+const IDENTIFIER: usize = 60;
 
 /// The server closed an encrypted session that the client had not ended.
 fn encrypted(connection: &Connection, protocol: AppProtocol) -> Verdict {

@@ -1,0 +1,139 @@
+//! Whether what was lost may be retried: what a finding says of it whose rule says nothing.
+//!
+//! In: the record of one connection. Out: one sentence, as cautious as the record is thin.
+
+use super::Severity;
+use super::rule::Diagnosis;
+use super::statement::{Sentence, Value, sentence};
+use super::wording::{FailsAgain, repetition};
+use super::wording_tls::stays_broken;
+use crate::analysis::connection::{Connection, ConnectionOutcome, How, Opening, Phase, Who};
+use crate::protocol::http::Exchange;
+
+/// Adds whether a retry is safe, if the case loses something and does not say so yet.
+pub(super) fn complete(story: &mut Diagnosis, connection: &Connection) {
+    let lost = !connection.outcome.is_fine();
+    if story.severity < Severity::Warning || !lost || story.message.speaks_of_retry() {
+        return;
+    }
+    if let Some(told) = of(connection) {
+        story.message.mean(told);
+    }
+}
+
+/// The same of a case across connections, if it holds for all of them.
+pub(super) fn complete_all(story: &mut Diagnosis, connections: &[&Connection]) {
+    if story.severity < Severity::Warning || story.message.speaks_of_retry() {
+        return;
+    }
+    let lost = connections.iter().filter(|it| !it.outcome.is_fine());
+    let each: Option<Vec<Sentence>> = lost.take(LOOKED_AT).map(|it| of(it)).collect();
+    let joined = each
+        .unwrap_or_default()
+        .into_iter()
+        .try_fold(None, |all, it| match all {
+            None => Some(Some(it)),
+            Some(all) if Sentence::template(&all) == it.template() => {
+                let mut all = all;
+                all.absorb(it);
+                Some(Some(all))
+            }
+            Some(_) => None,
+        });
+    if let Some(Some(told)) = joined {
+        story.message.mean(told);
+    }
+}
+
+/// Connections examined of a case across many.
+const LOOKED_AT: usize = 64;
+
+/// What is known of a retry after the end of this connection; `None` while it is open.
+fn of(connection: &Connection) -> Option<Sentence> {
+    match connection.opening {
+        Opening::Refused | Opening::Unanswered | Opening::Unreachable | Opening::Rejected => {
+            return Some("No request was sent. A retry fails again if the cause remains.".into());
+        }
+        Opening::Handshake | Opening::Midstream => {}
+    }
+    if connection.teardown.how == How::Open {
+        return None;
+    }
+    if let Some(facts) = connection.tls.as_deref()
+        && connection.teardown.phase == Phase::TlsHandshake
+    {
+        return Some(stays_broken(facts).into());
+    }
+    let spoken = connection.spoken();
+    // A response that the client never acknowledged may not have arrived.
+    let had = connection.sent[Who::Server as usize].acknowledged;
+    let failed = connection.outcome.is_failed();
+    let arrived = |it: &Exchange| {
+        let answer = it.response.as_ref().map(|it| &it.message);
+        !failed || it.stream.is_some() || answer.is_none_or(|answer| answer.end() <= had)
+    };
+    let lost = |it: &&Exchange| it.request.is_some() && !(it.is_complete() && arrived(it));
+    if !spoken.is_empty() && !connection.is_presumed() {
+        return Some(match spoken.iter().find(lost) {
+            Some(exchange) => repetition(exchange, FailsAgain::Cause),
+            None => "No request was open: there is nothing to retry.".into(),
+        });
+    }
+    let sent = connection.sent[Who::Client as usize];
+    if sent.bytes == 0 && sent.missing == 0 && connection.opening == Opening::Handshake {
+        return Some("No request was sent. A retry fails again if the cause remains.".into());
+    }
+    let unread = connection.in_flight[Who::Client as usize].filter(|it| it.bytes > 0);
+    match (connection.outcome, unread) {
+        (ConnectionOutcome::Failed(_) | ConnectionOutcome::Unknown(_), Some(it)) => {
+            Some(sentence!(
+                "The server did not acknowledge the last {} from the client. What they ask is not read here: do not retry them \
+                 blindly, because the server may have processed them.",
+                Value::bytes(it.bytes)
+            ))
+        }
+        (ConnectionOutcome::Failed(_) | ConnectionOutcome::Unknown(_), None) => Some(
+            "What the client asked is not read here: do not retry it blindly, because the server may have processed it.".into(),
+        ),
+        (ConnectionOutcome::Fine(_), _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn each_loss_says_whether_a_retry_is_safe() {
+        for (ladder, told) in [
+            ("SYN -->\n<-- RST", "No request was sent"),
+            (
+                "SYN -->\n<-- SYN\nACK -->\nClientHello [sni=a] -->\n<-- alert 40 FIN",
+                "No request was sent. A retry fails in the same way",
+            ),
+            (
+                "SYN -->\n<-- SYN\nACK -->\nGET /a -->\n<-- ACK\n+40ms <-- RST",
+                "`GET /a` is safe to retry",
+            ),
+            (
+                "SYN -->\n<-- SYN\nACK -->\nPOST /a \"x\" -->\n<-- ACK\n+40ms <-- RST",
+                "Do not retry `POST /a` blindly",
+            ),
+            (
+                "SYN -->\n<-- SYN\nACK -->\nPOST /a [length=9000] data 1000 -->\n<-- ACK\n+40ms <-- RST",
+                "cannot have processed it whole",
+            ),
+            (
+                "SYN -->\n<-- SYN\nACK -->\n\"\\x01\\x02\" -->\n<-- ACK\n+40ms <-- RST",
+                "do not retry it blindly",
+            ),
+        ] {
+            let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+            let connection = &proof.connections[0];
+            let said = of(connection).expect("it is over");
+            let said = said.text(&Default::default(), Default::default());
+            assert!(said.contains(told), "{ladder}: {said}");
+        }
+    }
+}
