@@ -221,7 +221,7 @@ fn what_clients_printed_is_predicted() {
             panic!("{}: no connection from port {}", row.file, row.port);
         };
         all += 1;
-        let relays = Relays::new(connections, &Legs::new(connections));
+        let relays = Relays::new(connections, &Legs::new(connections, &[]));
         let predicted = Predictor::with(relays).told(connection, Who::Client);
         let texts: Vec<_> = predicted
             .iter()

@@ -167,7 +167,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
         sentence!(
             "The {} sent {} on this connection.",
             side(who.other()),
-            Value::count(half.pings.sent.into(), "PING", "PINGs")
+            Value::count(half.pings.sent, "PING", "PINGs")
         )
     });
     let blamed = offence(goaway.code).map(|offence| match who {
