@@ -51,7 +51,7 @@ pub(super) fn lost_data(connection: &Connection) -> Option<LostData> {
     if connection.syn_acks > 1 && connection.taken.is_none() {
         return None;
     }
-    let sent = connection.in_flight[Who::Client as usize]?;
+    let sent = connection.in_flight(Who::Client)?;
     let reset = connection.reset[Who::Server as usize].filter(|reset| {
         let effective = !matches!(reset.kind, Some(ResetKind::Stale | ResetKind::Refusal));
         effective && reset.frame_ref > sent.since

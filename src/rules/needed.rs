@@ -149,7 +149,7 @@ fn forgotten_after(rule: &str, connection: &Connection) -> Option<Duration> {
     if rule == idle_state_lost::RULE.name {
         return idle_state_lost::silence(connection).map(|(_, it)| it.idle);
     }
-    let flight = connection.in_flight[Who::Client as usize];
+    let flight = connection.in_flight(Who::Client);
     flight.map(|it| it.idle)
 }
 

@@ -255,7 +255,7 @@ fn idle(connection: &Connection) -> Option<Duration> {
 
 /// How long the connection had been idle before the client sent what was never acknowledged.
 fn idle_before_loss(connection: &Connection) -> Option<Duration> {
-    connection.in_flight[Who::Client as usize].map(|it| it.idle)
+    connection.in_flight(Who::Client).map(|it| it.idle)
 }
 
 /// Whether a header says that the request came through a proxy.

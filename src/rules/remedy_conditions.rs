@@ -71,7 +71,7 @@ pub(super) static CONDITIONS: &[Condition] = &[
         stage.is_some_and(|stage| stage < HandshakeStage::ServerHello)
     }),
     when("one place alone was captured", |it, _| {
-        it.sent.iter().all(|sent| sent.passages.both == 0)
+        Who::BOTH.iter().all(|who| it.passages(*who).both == 0)
     }),
     when("the server closed first", |it, _| {
         it.teardown.by == By::Server

@@ -83,7 +83,7 @@ fn of(connection: &Connection) -> Option<Sentence> {
     if sent.bytes == 0 && sent.missing == 0 && connection.opening == Opening::Handshake {
         return Some("No request was sent. A retry fails again if the cause remains.".into());
     }
-    let unread = connection.in_flight[Who::Client as usize].filter(|it| it.bytes > 0);
+    let unread = connection.in_flight(Who::Client).filter(|it| it.bytes > 0);
     match (connection.outcome, unread) {
         (ConnectionOutcome::Failed(_) | ConnectionOutcome::Unknown(_), Some(it)) => {
             Some(sentence!(

@@ -626,7 +626,7 @@ fn farewell(connection: &Connection, who: Who) -> u64 {
 /// that had acknowledged the FIN. Padded alerts and a GOAWAY do not look like a `close_notify`.
 fn answers_close(connection: &Connection, who: Who) -> bool {
     let known = connection.fin_acknowledged[who.other() as usize];
-    let last = connection.in_flight[who as usize];
+    let last = connection.in_flight(who);
     connection.tls.is_some()
         && known.zip(last).is_some_and(|(known, last)| {
             last.since >= known && last.since.time.since(known.time) < REFUSES_WITHIN

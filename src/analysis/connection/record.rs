@@ -124,8 +124,6 @@ pub struct SentTotals {
     pub ttl: u8,
     /// The least and the greatest time to live of its own segments.
     pub ttls: (u8, u8),
-    /// What became of them between two places that captured the connection.
-    pub passages: PassageCounts,
 }
 
 /// Segments that one side kept repeating at the end of the connection, without an answer.
@@ -290,8 +288,11 @@ pub struct Connection {
     pub oddities: [Box<[OddSegments]>; 2],
     /// What each side repeated or probed at the end without an answer, if either did so often enough to be recorded.
     pub unanswered: Option<Box<[UnansweredSegments; 2]>>,
-    /// What each side sent at the end that was never acknowledged.
-    pub in_flight: [Option<InFlight>; 2],
+    /// What each side sent at the end that was never acknowledged, if there is anything ([`Connection::in_flight`]).
+    pub in_flight: Option<Box<[Option<InFlight>; 2]>>,
+    /// What became of each side's segments between two places that captured the connection, if two did
+    /// ([`Connection::passages`]).
+    pub passages: Option<Box<[PassageCounts; 2]>>,
     /// The connection that used the same addresses and ports before.
     pub predecessor: Option<Predecessor>,
     /// What was read in each segment; only when this connection is reread for display.
@@ -306,7 +307,7 @@ impl Connection {
     /// an acknowledgement (RFC 9293 §3.8.6.3). It never arrived.
     #[must_use]
     pub(crate) fn waited_unacknowledged(&self, who: Who) -> Option<Duration> {
-        let sent = self.in_flight[who as usize]?;
+        let sent = self.in_flight(who)?;
         let own = |it: &CloseEvent| {
             matches!(it.kind, Some(ResetKind::Abort | ResetKind::NoSocket))
                 && it.frame_ref > sent.since
@@ -316,6 +317,19 @@ impl Connection {
         let waited = reset.time.since(sent.since.time);
         let seen = self.sent.iter().all(|it| it.packets > 0);
         (seen && waited >= ACKNOWLEDGED_WITHIN).then_some(waited)
+    }
+
+    /// What a side sent at the end that was never acknowledged.
+    #[must_use]
+    pub fn in_flight(&self, who: Who) -> Option<InFlight> {
+        self.in_flight.as_ref()?[who as usize]
+    }
+
+    /// What became of a side's segments between two places that captured the connection.
+    #[must_use]
+    pub fn passages(&self, who: Who) -> PassageCounts {
+        let both = self.passages.as_ref();
+        both.map(|it| it[who as usize]).unwrap_or_default()
     }
 
     /// The exchanges of HTTP; without any, those of another protocol in which the client asks, some of which are presumed.

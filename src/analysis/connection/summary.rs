@@ -152,11 +152,12 @@ impl Marks {
         };
         let set = |bit: u8, holds: bool| if holds { bit } else { 0 };
         let client = &connection.sent[Who::Client as usize];
-        let lost_all = client.packets > 0 && u64::from(client.passages.lost) == client.packets;
+        let passages = connection.passages(Who::Client);
+        let lost_all = client.packets > 0 && u64::from(passages.lost) == client.packets;
         Self(
             set(Self::CLIENT_SYN, connection.client_syn)
                 | set(Self::SYNS_LOST, lost_all)
-                | set(Self::ARRIVED, client.passages.both > 0)
+                | set(Self::ARRIVED, passages.both > 0)
                 | set(Self::TAKEN, connection.taken.is_some())
                 | set(Self::SEARCHABLE, RequestList::is_worth(connection))
                 | set(

@@ -212,7 +212,9 @@ pub(crate) fn cut_while_sending(connection: &Connection) -> Option<SendingCut> {
     let cut = connection.teardown.by == By::Server && (client.lacking > 0 || full) && spoke;
     let quiet = client.close_notify == CloseNotify::None || client.lacking > 0;
     // What comes after a pause met a close, or a host that had forgotten the connection.
-    let reused = connection.in_flight[Who::Client as usize].is_some_and(|it| it.idle >= PAUSE);
+    let reused = connection
+        .in_flight(Who::Client)
+        .is_some_and(|it| it.idle >= PAUSE);
     if reused
         || !cut
         || missing

@@ -521,7 +521,6 @@ impl ConnectionTracker {
                     acknowledged: acknowledged(peer.stream()),
                     ttl: counts.ttl,
                     ttls: counts.ttls,
-                    passages: counts.passages,
                 }
             }),
             last_data: peers.map(|peer| peer.top_time()),
@@ -543,7 +542,8 @@ impl ConnectionTracker {
             oddities: peers.map(|peer| peer.oddities().into()),
             out_of_range: peers.map(|peer| peer.out_of_range()),
             unanswered: unanswered(peers),
-            in_flight: peers.map(in_flight),
+            in_flight: boxed(peers.map(in_flight)),
+            passages: boxed(peers.map(|peer| peer.counts().passages)),
             predecessor: self.predecessor,
             annotations: self
                 .parsed
@@ -585,6 +585,13 @@ fn unanswered(peers: [&crate::protocol::tcp::Peer; 2]) -> Option<Box<[Unanswered
             }
         },
     )))
+}
+
+/// Both, if there is anything in either: most connections have none.
+fn boxed<T: Default + PartialEq>(both: [T; 2]) -> Option<Box<[T; 2]>> {
+    both.iter()
+        .any(|it| *it != T::default())
+        .then(|| Box::new(both))
 }
 
 /// What this side sent that was never acknowledged.

@@ -340,8 +340,9 @@ pub(super) struct ErrorRow<'a> {
 }
 
 impl SentRow {
-    pub(super) const fn new(connection: &Connection, who: Who) -> Self {
+    pub(super) fn new(connection: &Connection, who: Who) -> Self {
         let sent = &connection.sent[who as usize];
+        let passages = connection.passages(who);
         Self {
             packets: sent.packets,
             bytes: sent.bytes,
@@ -353,8 +354,8 @@ impl SentRow {
             zero_windows: sent.zero_windows,
             acknowledged: sent.acknowledged,
             ttl: sent.ttl,
-            lost_between_places: sent.passages.lost,
-            forged: sent.passages.forged,
+            lost_between_places: passages.lost,
+            forged: passages.forged,
         }
     }
 }

@@ -135,7 +135,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
 /// A request that another device's RST answered after a long pause.
 fn by_a_box(connection: &Connection) -> Option<Verdict> {
     let reset = connection.reset[Who::Server as usize]?;
-    let sent = connection.in_flight[Who::Client as usize]?;
+    let sent = connection.in_flight(Who::Client)?;
     let both = connection.sent.iter().all(|sent| sent.packets > 0);
     let late = reset.kind == Some(ResetKind::Foreign)
         && connection.teardown.by == By::Middlebox

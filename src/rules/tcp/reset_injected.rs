@@ -232,7 +232,7 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
             event.frame_ref.time.since(request.message.last.time)
         ));
     }
-    let flight = connection.in_flight[who.other() as usize];
+    let flight = connection.in_flight(who.other());
     if let Some(sent) = flight.filter(|it| it.idle >= LONG && it.since < event.frame_ref) {
         message.say(sentence!(
             "It answered the first data after {} of idle time: the device that sent it may have forgotten the connection.",

@@ -101,7 +101,7 @@ fn never_acknowledged(connection: &Connection) -> Verdict {
     let untaken = connection.syn_acks > 1 && connection.taken.is_none();
     let said = ending(connection).is_some() || lost_data(connection).is_some();
     let sent = [Who::Server, Who::Client].into_iter().find_map(|who| {
-        let sent = connection.in_flight[who as usize]?;
+        let sent = connection.in_flight(who)?;
         Some((who, sent, connection.waited_unacknowledged(who)?))
     });
     let Some((who, sent, waited)) = sent.filter(|_| lost && !untaken && !said) else {
@@ -178,7 +178,7 @@ fn check(connection: &Connection) -> Verdict {
             Value::count(others.into(), "segment", "segments")
         )
     });
-    let passages = connection.sent[who as usize].passages;
+    let passages = connection.passages(who);
     let lost = passages.last_lost.is_some_and(|last| last >= it.until).then(|| {
         sentence!(
             "The capture nearer to the other side lacks {} of the {}'s segments, though it was running: they were lost between the \
