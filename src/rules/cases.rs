@@ -2,7 +2,9 @@
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
+use std::time::Duration;
 
+use super::members::Members;
 use super::remedy::FittingRemedies;
 use super::rule::{Diagnosis, HostDiagnosis};
 use super::statement::{Sentence, Statement};
@@ -109,26 +111,48 @@ pub(super) struct Example {
 pub(crate) const WORTH_TELLING: u64 = 100_000;
 
 /// What a case cost the user, in microseconds: the wait, or the time that connecting took.
-pub(crate) fn cost(connection_summary: &ConnectionSummary) -> u64 {
-    match connection_summary.phase {
-        Phase::Connecting => {
-            let lasted = connection_summary.last.since(connection_summary.first.time);
-            u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX)
-        }
+pub(crate) fn cost(summary: &ConnectionSummary) -> u64 {
+    let lasted = || summary.last.since(summary.first.time);
+    cost_in(summary.phase, lasted, || summary.waited)
+}
+
+/// The same by the record.
+fn cost_of(connection: &Connection) -> u64 {
+    let lasted = || connection.last.time.since(connection.first.time);
+    cost_in(connection.teardown.phase, lasted, || connection.waited())
+}
+
+fn cost_in(phase: Phase, lasted: impl Fn() -> Duration, waited: impl Fn() -> u32) -> u64 {
+    match phase {
+        Phase::Connecting => u64::try_from(lasted().as_micros()).unwrap_or(u64::MAX),
         Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody | Phase::Opaque => {
-            connection_summary.waited.into()
+            waited().into()
         }
         _ => 0,
     }
+}
+
+/// A step for each doubling of what a case cost.
+fn steps(cost: u64) -> u32 {
+    let worth = cost / WORTH_TELLING;
+    worth.checked_ilog2().map_or(0, |it| it + 1)
 }
 
 impl Cases {
     /// A case on one connection.
     pub(super) fn of(story: Diagnosis, connection: &Connection) -> Self {
         let first = connection.first.frame;
-        let cost = cost(&ConnectionSummary::from(connection)) / WORTH_TELLING;
         let mut cases = Self::on(story, first, vec![connection.id], &[connection]);
-        cases.example.cost = cost.checked_ilog2().map_or(0, |it| it + 1);
+        cases.example.cost = steps(cost_of(connection));
+        cases
+    }
+
+    /// A case on a connection whose details are given up: it is counted, and has no number.
+    pub(super) fn given_up(story: Diagnosis, connection: &Connection) -> Self {
+        let first = connection.first.frame;
+        let mut cases = Self::made(story, first, Vec::new(), &Members::default(), &[connection]);
+        (cases.gone, cases.times) = (1, 1);
+        cases.example.cost = steps(cost_of(connection));
         cases
     }
 
@@ -136,7 +160,8 @@ impl Cases {
     pub(super) fn across(story: HostDiagnosis, known: &[&Connection]) -> Self {
         let times = story.times;
         let mut cases = Self::on(story.story, story.first, story.connections, known);
-        cases.message.weigh(times, &cases.connections);
+        let members = Members::on(times.max(1), &cases.connections);
+        cases.message.weigh(&members);
         Self { times, ..cases }
     }
 
@@ -147,16 +172,27 @@ impl Cases {
         connections: Vec<u32>,
         known: &[&Connection],
     ) -> Self {
+        let members = Members::on(1, &connections);
+        Self::made(story, first, connections, &members, known)
+    }
+
+    /// The same, where `members` is what sentences and remedies hold for.
+    fn made(
+        story: Diagnosis,
+        first: FrameNumber,
+        connections: Vec<u32>,
+        members: &Members,
+        known: &[&Connection],
+    ) -> Self {
         let fitting = story.remedies.into_iter().filter(|it| {
             !it.is_conditional() || known.iter().any(|connection| it.fits(connection))
         });
-        let remedies = FittingRemedies::of(&connections, fitting);
         let mut message = story.message;
-        message.weigh(1, &connections);
+        message.weigh(members);
         Self {
             summary: story.summary,
             evidence: story.evidence,
-            remedies,
+            remedies: FittingRemedies::of(members, fitting),
             first,
             gone: 0,
             count: 1,
@@ -170,16 +206,6 @@ impl Cases {
             message,
             connections,
         }
-    }
-
-    /// The same case on a connection whose details are given up: it is counted, and has no number.
-    pub(super) fn given_up(mut self) -> Self {
-        self.gone = self.connections.len() as u64;
-        self.connections = Vec::new();
-        self.message.forget_numbers();
-        self.remedies.forget_numbers();
-        self.example.connection = None;
-        self
     }
 
     /// Connections, with those whose details are given up.

@@ -273,7 +273,7 @@ impl GivenUpCases {
 
     fn add(&mut self, rule: usize, story: Diagnosis, connection: &Connection) {
         let key = CaseKey::of(rule, &story, connection);
-        let cases = Cases::of(story, connection).given_up();
+        let cases = Cases::given_up(story, connection);
         match self.gathered.len() < MAX_GIVEN_UP_CASES {
             true => self.gathered.add(key, cases),
             false => {

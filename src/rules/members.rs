@@ -11,7 +11,9 @@ const NAMED: usize = 4;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Members {
     cases: u64,
-    /// The lowest numbers of connections, ascending; none where their details are given up.
+    /// The lowest number of a connection; none where the details of all are given up.
+    lowest: Option<u32>,
+    /// The numbers after it, ascending.
     known: Vec<u32>,
     /// Connections in all.
     connections: u64,
@@ -22,6 +24,7 @@ impl Default for Members {
     fn default() -> Self {
         Self {
             cases: 1,
+            lowest: None,
             known: Vec::new(),
             connections: 1,
         }
@@ -31,13 +34,18 @@ impl Default for Members {
 impl Members {
     /// So many cases, on these connections.
     pub(super) fn on(cases: u64, connections: &[u32]) -> Self {
-        let mut known = connections.to_vec();
-        known.sort_unstable();
-        known.truncate(KEPT);
+        let count = connections.len() as u64;
+        let (lowest, known) = match connections {
+            // Most are made of one case, and need no memory.
+            [] => (None, Vec::new()),
+            [one] => (Some(*one), Vec::new()),
+            _ => kept(connections.to_vec()),
+        };
         Self {
             cases,
+            lowest,
             known,
-            connections: connections.len() as u64,
+            connections: count,
         }
     }
 
@@ -46,19 +54,25 @@ impl Members {
         self.cases
     }
 
-    /// Forgets the numbers of the connections, whose details are given up.
-    pub(super) fn forget_numbers(&mut self) {
-        self.known = Vec::new();
+    /// The lowest numbers of connections, ascending.
+    fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.lowest.into_iter().chain(self.known.iter().copied())
     }
 
     /// Adds others.
     pub(super) fn absorb(&mut self, others: &Self) {
         self.cases = self.cases.saturating_add(others.cases);
         self.connections = self.connections.saturating_add(others.connections);
-        self.known.extend(&others.known);
-        self.known.sort_unstable();
-        self.known.dedup();
-        self.known.truncate(KEPT);
+        let highest = self.known.last().copied().or(self.lowest);
+        if others.lowest.is_none() || self.known.len() + 1 >= KEPT && others.lowest > highest {
+            return;
+        }
+        // The next case of a long capture is mostly a later one.
+        if others.known.is_empty() && highest.is_some() && others.lowest > highest {
+            self.known.extend(others.lowest);
+            return;
+        }
+        (self.lowest, self.known) = kept(self.numbers().chain(others.numbers()).collect());
     }
 
     /// What stands before a text that holds for these of `all` cases: `#2, #5–#9: `, or `In 2 of 9 cases: ` where the
@@ -67,12 +81,23 @@ impl Members {
         if self.cases >= all {
             return String::new();
         }
-        if self.known.is_empty() {
+        let known: Vec<u32> = self.numbers().collect();
+        if known.is_empty() {
             return format!("In {} of {} cases: ", number(self.cases), number(all));
         }
-        let unnamed = self.connections.saturating_sub(self.known.len() as u64);
-        format!("{}: ", ranges(&self.known, NAMED, unnamed))
+        let unnamed = self.connections.saturating_sub(known.len() as u64);
+        format!("{}: ", ranges(&known, NAMED, unnamed))
     }
+}
+
+/// The lowest of these numbers, and those after it that are kept.
+fn kept(mut numbers: Vec<u32>) -> (Option<u32>, Vec<u32>) {
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.truncate(KEPT);
+    let lowest = numbers.first().copied();
+    numbers.drain(..1.min(numbers.len()));
+    (lowest, numbers)
 }
 
 /// A text without what [`Members::lead`] put before it; `None` if it holds for all cases.

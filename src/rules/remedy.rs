@@ -21,11 +21,18 @@ use crate::protocol::http::{Exchange, FieldName, Framing, Message};
 pub(super) const SHOWN: usize = 3;
 
 /// A remedy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq)]
 pub struct Remedy {
     /// All of these must hold; none: it always applies.
     conditions: Cow<'static, [AppliedCondition]>,
     text: Cow<'static, str>,
+}
+
+impl PartialEq for Remedy {
+    fn eq(&self, other: &Self) -> bool {
+        // Few texts are equally long.
+        self.text == other.text && self.conditions == other.conditions
+    }
 }
 
 /// A condition with the value that stands in its place.
@@ -374,21 +381,15 @@ pub(super) struct FittingRemedies {
 }
 
 impl FittingRemedies {
-    /// The remedies that fit a case, on these connections.
-    pub(super) fn of(connections: &[u32], remedies: impl IntoIterator<Item = Remedy>) -> Self {
+    /// The remedies that fit these cases.
+    pub(super) fn of(members: &Members, remedies: impl IntoIterator<Item = Remedy>) -> Self {
         let mut fitting: Vec<(Members, Remedy)> = Vec::new();
         for remedy in remedies {
             if !fitting.iter().any(|(_, own)| *own == remedy) {
-                fitting.push((Members::on(1, connections), remedy));
+                fitting.push((members.clone(), remedy));
             }
         }
         Self { fitting }
-    }
-
-    /// Forgets which connections they fit, because their details are given up.
-    pub(super) fn forget_numbers(&mut self) {
-        let all = self.fitting.iter_mut();
-        all.for_each(|(own, _)| own.forget_numbers());
     }
 
     /// Adds those of other cases.
@@ -724,8 +725,12 @@ mod tests {
 
     #[test]
     fn what_fits_all_cases_comes_first() {
-        let mut collected = FittingRemedies::of(&[1], ["a", "c"].map(Remedy::from));
-        collected.absorb(FittingRemedies::of(&[2], ["a", "b", "c"].map(Remedy::from)));
+        let mut collected =
+            FittingRemedies::of(&Members::on(1, &[1]), ["a", "c"].map(Remedy::from));
+        collected.absorb(FittingRemedies::of(
+            &Members::on(1, &[2]),
+            ["a", "b", "c"].map(Remedy::from),
+        ));
         assert_eq!(collected.shown(2), ["a", "c", "#2: b"]);
         assert_eq!(collected.clone().shown(2).len(), 3);
     }

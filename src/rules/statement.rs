@@ -477,18 +477,11 @@ impl Statement {
         self
     }
 
-    /// Lets it stand for so many cases, on these connections: what is said of a group holds for all in it.
-    pub(super) fn weigh(&mut self, cases: u64, connections: &[u32]) {
-        self.cases = Members::on(cases.max(1), connections);
+    /// Lets it stand for these cases: what is said of a group holds for all in it.
+    pub(super) fn weigh(&mut self, members: &Members) {
+        self.cases.clone_from(members);
         let all = self.sentences.iter_mut().chain(&mut self.meaning);
-        all.for_each(|(own, _)| own.clone_from(&self.cases));
-    }
-
-    /// Forgets on which connections it happened, because their details are given up.
-    pub(super) fn forget_numbers(&mut self) {
-        self.cases.forget_numbers();
-        let all = self.sentences.iter_mut().chain(&mut self.meaning);
-        all.for_each(|(own, _)| own.forget_numbers());
+        all.for_each(|(own, _)| own.clone_from(members));
     }
 
     /// Makes this hold for the other's cases as well.
@@ -619,7 +612,7 @@ mod tests {
                 waited("GET", 5, 6).means(safe()).means(last),
             ];
             for (case, ids) in cases.iter_mut().zip(ids) {
-                case.weigh(1, ids);
+                case.weigh(&Members::on(1, ids));
             }
             let joined = cases.into_iter().reduce(|mut told, it| {
                 told.absorb(it);
