@@ -270,6 +270,7 @@ impl From<&Connection> for ConnectionSummary {
     fn from(connection: &Connection) -> Self {
         let client = Who::Client as usize;
         let last = connection.exchanges.last();
+        let asked = last.map_or(0, model);
         Self {
             id: connection.id,
             first: connection.first,
@@ -321,11 +322,18 @@ impl From<&Connection> for ConnectionSummary {
                 .unwrap_or(u16::MAX),
             reused_after: gaps(connection).max().map_or(0, millis),
             status: last.and_then(Exchange::status).unwrap_or(0),
-            asked: last.map_or_else(|| asked_by_name(connection), model),
+            asked: last.map_or_else(|| asked_by_name(connection), |_| asked),
             name: connection.name().map_or(0, ConnectionSummary::digest_name),
-            retried: [connection.exchanges.first(), last].map(|it| it.map_or(0, digest_with_body)),
+            retried: match &*connection.exchanges {
+                [] => [0; 2],
+                [one] => [digest_with_body(one, asked); 2],
+                [first, .., last] => [
+                    digest_with_body(first, model(first)),
+                    digest_with_body(last, asked),
+                ],
+            },
             lost: last.and_then(|last| lost(connection, last)),
-            waited: last.map_or_else(|| hidden_wait(connection), |last| waited(connection, last)),
+            waited: connection.waited(),
             idle: last.map_or(0, |last| idle(connection, last)),
             gave_way_after: gave_way(connection),
             client_ttl: connection.sent[client].ttl,
@@ -424,6 +432,15 @@ pub(super) fn gave_way_after(
     NonZeroU32::new(millis(first.since(before.last.time)).max(1))
 }
 
+impl Connection {
+    /// As in [`ConnectionSummary::waited`].
+    #[must_use]
+    pub(crate) fn waited(&self) -> u32 {
+        let last = self.exchanges.last();
+        last.map_or_else(|| hidden_wait(self), |last| waited(self, last))
+    }
+}
+
 /// Microseconds from the last request to the start of its response, or to the close if none had started by then.
 fn waited(connection: &Connection, last: &Exchange) -> u32 {
     let left = connection.teardown.by == By::Client && connection.teardown.phase == Phase::Waiting;
@@ -481,16 +498,15 @@ fn model(exchange: &Exchange) -> u32 {
 }
 
 fn digest_asked(method: &[u8], host: &[u8], target: &[u8]) -> u32 {
-    let parts: [&[u8]; 3] = [method, host, target];
-    fnv(parts
-        .into_iter()
-        .flat_map(|part| part.iter().chain(b" "))
-        .copied())
+    let hash = [method, host, target].into_iter().fold(FNV, |hash, part| {
+        fnv_on(fnv_on(hash, part.iter().copied()), [b' '])
+    });
+    hash.max(1)
 }
 
-/// The hash of a request with the length of its body and the program that sent it: the same method called by another
+/// The hash of a request, whose own is `asked`, with the length of its body and the program that sent it: the same method called by another
 /// program is no retry of this request.
-fn digest_with_body(exchange: &Exchange) -> u32 {
+fn digest_with_body(exchange: &Exchange, asked: u32) -> u32 {
     let Some(request) = exchange.request.as_ref() else {
         return 0;
     };
@@ -498,9 +514,7 @@ fn digest_with_body(exchange: &Exchange) -> u32 {
     let agent = request.user_agent.as_ref();
     let agent = agent.map_or(&[][..], |agent| agent.as_bytes());
     match request.message.progress {
-        MessageProgress::Complete => {
-            digest_retried(model(exchange), request.message.received(), agent)
-        }
+        MessageProgress::Complete => digest_retried(asked, request.message.received(), agent),
         _ => 0,
     }
 }
@@ -509,8 +523,9 @@ fn digest_retried(asked: u32, body: u64, agent: &[u8]) -> u32 {
     if asked == 0 || agent.starts_with(b"grpc-") {
         return 0;
     }
-    let numbers = asked.to_be_bytes().into_iter().chain(body.to_be_bytes());
-    fnv(numbers.chain(agent.iter().copied()))
+    let hash = fnv_on(FNV, asked.to_be_bytes());
+    let hash = fnv_on(hash, body.to_be_bytes());
+    fnv_on(hash, agent.iter().copied()).max(1)
 }
 
 /// The hash of the server name in the ClientHello.
@@ -521,10 +536,17 @@ fn asked_by_name(connection: &Connection) -> u32 {
 }
 
 fn fnv(bytes: impl Iterator<Item = u8>) -> u32 {
-    let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| {
+    fnv_on(FNV, bytes).max(1)
+}
+
+/// The hash of nothing.
+const FNV: u32 = 0x811c_9dc5;
+
+/// The hash of what was hashed before and these bytes.
+fn fnv_on(hash: u32, bytes: impl IntoIterator<Item = u8>) -> u32 {
+    bytes.into_iter().fold(hash, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
-    hash.max(1)
+    })
 }
 
 /// Whether and how the last request was lost.
