@@ -64,7 +64,16 @@ pub(crate) fn escape(bytes: &[u8]) -> Cow<'_, str> {
 /// A request, a field or a setting as it stands in a sentence: in backticks, without any of its own.
 #[must_use]
 pub(crate) fn in_backticks(text: &str) -> String {
-    format!("`{}`", text.replace('`', "\\x60"))
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('`');
+    for (nth, part) in text.split('`').enumerate() {
+        if nth > 0 {
+            out.push_str("\\x60");
+        }
+        out.push_str(part);
+    }
+    out.push('`');
+    out
 }
 
 /// Like [`escape`], for text of this program's own that may quote text already escaped: a backslash is not doubled.

@@ -135,10 +135,8 @@ pub(super) fn named(exchange: &Exchange) -> String {
         ("", _) => "the request".to_owned(),
         (method, Some(target)) => {
             let path = target.as_bytes().split(|byte| *byte == b'?').next();
-            in_backticks(&format!(
-                "{method} {}",
-                shortened(path.unwrap_or_default(), PATH)
-            ))
+            let path = shortened(path.unwrap_or_default(), PATH);
+            in_backticks(&[method, " ", &path].concat())
         }
         (method, None) => format!("the {method} request"),
     }
