@@ -241,6 +241,8 @@ fn report_on(
     }
     let code = exit_code(judged, analysis.worst, &analysis.snapshot);
     write_report(&analysis.snapshot, format, &shown, to)?;
+    // The program ends: what it holds goes with it, and not record by record.
+    std::mem::forget(analysis);
     Ok(code)
 }
 

@@ -4,7 +4,7 @@
 //! of rows and waits until its last one is written, so that only a few chunks are in memory.
 
 use std::io::{self, Write};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
 
 use crate::analysis::connection::Connection;
@@ -42,12 +42,15 @@ pub(super) fn write(
         let mut from = Vec::new();
         for first in 0..threads {
             let (to, chunk) = sync_channel(0);
-            from.push(chunk);
+            // What was written is filled again: its pages are there.
+            let (back, written) = channel::<Vec<u8>>();
+            from.push((chunk, back));
             let (parts, made) = (view.parts(), &made);
             scope.spawn(move || {
                 let view = View::from(parts);
                 for chunk in (first..chunks).step_by(threads) {
-                    let mut bytes = Vec::new();
+                    let mut bytes = written.try_recv().unwrap_or_default();
+                    bytes.clear();
                     let done = made(&view, chunk, &mut bytes).map(|()| bytes);
                     // The writer has failed, and says why.
                     if to.send(done).is_err() {
@@ -56,12 +59,15 @@ pub(super) fn write(
                 }
             });
         }
-        for from in from.iter().cycle().take(chunks) {
+        for (from, back) in from.iter().cycle().take(chunks) {
             // If the channel is closed, its thread has panicked; the scope reports that.
             let Ok(bytes) = from.recv() else {
                 break;
             };
-            out.write_all(&bytes?)?;
+            let bytes = bytes?;
+            out.write_all(&bytes)?;
+            // Closed once its thread has made the last chunk.
+            let _ = back.send(bytes);
         }
         Ok(())
     })
