@@ -7,7 +7,7 @@ use super::identity::{self, Numbers};
 use super::renumbered;
 use crate::base::net::Endpoint;
 use crate::packet::capture::{Batch, CaptureError, Fill, Frame, Source};
-use crate::packet::decode::{Decoded, Decoder};
+use crate::packet::decode::{Decoded, Decoder, usual_endpoints, usual_segment};
 use crate::packet::flow::FlowKey;
 
 /// One of two places: that of the base stream, or the other.
@@ -152,7 +152,11 @@ impl Feed {
             covered: 0,
         };
         self.next += 1;
-        let flow = match self.decoder.decode(&frame) {
+        let decoded = match usual_endpoints(&frame) {
+            Some(endpoints) => usual_segment(&frame, endpoints).map(Decoded::Segment),
+            None => self.decoder.decode(&frame),
+        };
+        let flow = match decoded {
             Ok(Decoded::Segment(segment)) => {
                 let numbers = Numbers::of(&segment);
                 item.identity = numbers.identity();
