@@ -5,7 +5,7 @@ use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Skip};
 use crate::packet::capture::Frame;
 use crate::packet::decode::Decoded;
-use crate::packet::decode::{Decoder, Segment, usual_endpoints, usual_segment};
+use crate::packet::decode::{Decoder, Segment, usual_endpoints, with_usual_segment};
 use crate::packet::flow::FlowKey;
 
 /// The number of partitions that flows are distributed over. It is fixed, so that limits take effect at the same place
@@ -83,12 +83,19 @@ pub(super) fn usual_flow(frame: &Frame<'_>) -> Option<FlowKey> {
     (!dns).then(|| FlowKey::new(source, destination, Context(0)))
 }
 
-/// The segment in such a frame, and its flow.
+/// Passes on the flow of such a frame with its segment, or with the reason why it has none.
 #[inline(always)]
-pub(super) fn usual<'a>(frame: &Frame<'a>) -> Option<(FlowKey, Result<Segment<'a>, Skip>)> {
-    let (source, destination) = usual_endpoints(frame)?;
+pub(super) fn usual(frame: &Frame<'_>, mut take: impl FnMut(&FlowKey, Result<&Segment<'_>, Skip>)) {
+    let Some((source, destination)) = usual_endpoints(frame) else {
+        return;
+    };
     let flow = FlowKey::new(source, destination, Context(0));
-    Some((flow, usual_segment(frame, (source, destination))))
+    let taken = with_usual_segment(frame, (source, destination), |segment| {
+        take(&flow, Ok(segment));
+    });
+    if let Err(skip) = taken {
+        take(&flow, Err(skip));
+    }
 }
 
 pub(super) fn key(decoded: &Decoded<'_>) -> FlowKey {

@@ -243,6 +243,7 @@ impl ReadingThread<'_> {
 
     fn decode(&mut self, work_batch: &mut WorkBatch) {
         let threads = work_batch.lists.len();
+        let worker_of: [usize; PARTITIONS] = std::array::from_fn(|partition| partition % threads);
         let (lists, extra, batch) = (
             &mut work_batch.lists,
             &mut work_batch.extra,
@@ -251,12 +252,12 @@ impl ReadingThread<'_> {
         for (index, frame) in (0..).zip(batch.frames()) {
             if let Some(flow) = usual_flow(&frame) {
                 self.stats.frame(frame.time);
-                let to = partition(&flow) % threads;
+                let to = worker_of[partition(&flow)];
                 lists[to].items.push(WorkItem::Frame(index));
                 continue;
             }
             decode(&mut self.decoder, &mut self.stats, &frame, |decoded| {
-                let to = partition(&key(decoded)) % threads;
+                let to = worker_of[partition(&key(decoded))];
                 let item = match decoded {
                     Decoded::Segment(segment) => {
                         QuoteOrSegment::Segment(pack(segment, batch, extra))
@@ -320,6 +321,8 @@ fn run_worker(
         .step_by(threads)
         .map(|_| (Partition::new(&settings.keys), SettledStore::new(settings)))
         .collect();
+    // A division for each frame would take longer than its hash.
+    let share_of: [usize; PARTITIONS] = std::array::from_fn(|partition| partition / threads);
     let mut end = NEVER;
     for order in inbox {
         let work_batch = match order {
@@ -341,11 +344,10 @@ fn run_worker(
                     let Some(frame) = work_batch.batch.nth(*index as usize) else {
                         continue;
                     };
-                    let Some((flow, segment)) = usual(&frame) else {
-                        continue;
-                    };
-                    let (part, store) = &mut shares[partition(&flow) / threads];
-                    part.usual(&flow, segment, store);
+                    usual(&frame, |flow, segment| {
+                        let (part, store) = &mut shares[share_of[partition(flow)]];
+                        part.usual(flow, segment, store);
+                    });
                 }
                 WorkItem::Decoded => {
                     let decoded = match ready.next() {
@@ -356,7 +358,7 @@ fn run_worker(
                         None => continue,
                     };
                     let key = key(&decoded);
-                    let (part, store) = &mut shares[partition(&key) / threads];
+                    let (part, store) = &mut shares[share_of[partition(&key)]];
                     part.take(&key, &decoded, store);
                 }
             }

@@ -142,15 +142,15 @@ impl Partition {
     pub(super) fn usual<S: Sink + ?Sized>(
         &mut self,
         key: &FlowKey,
-        decoded: Result<Segment<'_>, Skip>,
+        decoded: Result<&Segment<'_>, Skip>,
         sink: &mut S,
     ) {
-        match &decoded {
+        match decoded {
             Ok(segment) => {
                 self.stats.segment_kept(segment);
                 self.segment(key, segment, sink);
             }
-            Err(skip) => self.stats.skip(*skip),
+            Err(skip) => self.stats.skip(skip),
         }
     }
 

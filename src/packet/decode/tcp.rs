@@ -25,9 +25,27 @@ pub(super) struct TcpHeader<'a> {
     pub(super) flags: Flags,
     pub(super) window: u16,
     pub(super) urgent: u16,
-    pub(super) options: TcpOptions,
+    pub(super) options: OptionList<'a>,
     pub(super) length: u32,
     pub(super) payload: &'a [u8],
+}
+
+/// The options of a header, not parsed yet.
+#[derive(Clone, Copy)]
+pub(super) struct OptionList<'a> {
+    bytes: &'a [u8],
+    /// The snap length cut it.
+    cut: bool,
+}
+
+impl OptionList<'_> {
+    /// Parses the list, if there is one.
+    #[inline(always)]
+    pub(super) fn read(self, options: &mut TcpOptions) {
+        if self.cut || !self.bytes.is_empty() {
+            read_options(self.bytes, self.cut, options);
+        }
+    }
 }
 
 /// Parses the TCP header at the start of an IP packet's payload.
@@ -49,12 +67,11 @@ pub(super) fn header(packet: Bytes<'_>) -> Result<TcpHeader<'_>, Skip> {
     if header < FIXED_HEADER || header > packet.wire {
         return Err(Skip::Malformed);
     }
-    let mut options = TcpOptions::default();
-    if header > FIXED_HEADER {
-        let captured = header.min(packet.data.len());
-        let list = packet.data.get(FIXED_HEADER..captured).unwrap_or(&[]);
-        read_options(list, captured < header, &mut options);
-    }
+    let captured = header.min(packet.data.len());
+    let options = OptionList {
+        bytes: packet.data.get(FIXED_HEADER..captured).unwrap_or(&[]),
+        cut: captured < header && header > FIXED_HEADER,
+    };
     Ok(TcpHeader {
         source: u16::from_be_bytes([fixed[0], fixed[1]]),
         destination: u16::from_be_bytes([fixed[2], fixed[3]]),

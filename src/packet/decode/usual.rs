@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::bytes::Bytes;
 use super::walk::ethernet_digest;
-use super::{Segment, tcp};
+use super::{Segment, TcpOptions, tcp};
 use crate::base::net::{Context, Endpoint, Skip};
 use crate::base::passage::Passage;
 use crate::packet::capture::Frame;
@@ -47,8 +47,21 @@ pub(crate) fn usual_endpoints(frame: &Frame<'_>) -> Option<(Endpoint, Endpoint)>
 #[inline(always)]
 pub(crate) fn usual_segment<'a>(
     frame: &Frame<'a>,
-    (source, destination): (Endpoint, Endpoint),
+    endpoints: (Endpoint, Endpoint),
 ) -> Result<Segment<'a>, Skip> {
+    with_usual_segment(frame, endpoints, |segment| *segment)
+}
+
+/// What `take` makes of that segment, which is not moved from where it is decoded to.
+///
+/// # Errors
+/// As above.
+#[inline(always)]
+pub(crate) fn with_usual_segment<'a, R>(
+    frame: &Frame<'a>,
+    (source, destination): (Endpoint, Endpoint),
+    take: impl FnOnce(&Segment<'a>) -> R,
+) -> Result<R, Skip> {
     let bytes = Bytes {
         data: frame.data,
         wire: (frame.length as usize).max(frame.data.len()),
@@ -62,7 +75,7 @@ pub(crate) fn usual_segment<'a>(
         total => packet.of_length(total),
     };
     let header = tcp::header(packet.after(IP_HEADER)?)?;
-    Ok(Segment {
+    let mut segment = Segment {
         frame: frame.number,
         time: frame.time,
         interface: frame.interface,
@@ -78,11 +91,13 @@ pub(crate) fn usual_segment<'a>(
         flags: header.flags,
         window: header.window,
         urgent: header.urgent,
-        options: header.options,
+        options: TcpOptions::default(),
         length: header.length,
         passage: frame.passage,
         payload: header.payload,
-    })
+    };
+    header.options.read(&mut segment.options);
+    Ok(take(&segment))
 }
 
 #[cfg(test)]

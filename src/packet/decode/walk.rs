@@ -17,7 +17,7 @@ use crate::packet::capture::{Frame, LinkType};
 use super::bytes::Bytes;
 use super::context::{Contexts, Tunnel};
 use super::fragment::{Fragment, WholeDatagram};
-use super::{ArpPacket, Segment, tcp};
+use super::{ArpPacket, Segment, TcpOptions, tcp};
 
 /// Maximum number of layers in a packet. Three nested tunnels with VLANs and labels have about twenty; a frame with
 /// more was crafted to waste time.
@@ -280,6 +280,8 @@ impl<'a, 'w> Walk<'a, 'w> {
     #[inline(always)]
     pub(super) fn segment(&self) -> Result<Decoded<'a>, Skip> {
         let header = tcp::header(self.bytes)?;
+        let mut options = TcpOptions::default();
+        header.options.read(&mut options);
         let path = &self.path;
         Ok(Decoded::Segment(Segment {
             frame: self.frame.number,
@@ -303,7 +305,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             flags: header.flags,
             window: header.window,
             urgent: header.urgent,
-            options: header.options,
+            options,
             length: header.length,
             passage: match self.frame.passage {
                 Passage::Apart => Passage::Unknown,

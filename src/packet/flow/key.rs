@@ -4,7 +4,7 @@
 //! VLANs. But if a second connection with the same addresses and ports opens in another VLAN while the first is live,
 //! the VLAN tells them apart.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::base::net::{Context, Endpoint};
 
@@ -27,11 +27,7 @@ impl FlowKey {
     #[must_use]
     #[inline(always)]
     pub fn new(source: Endpoint, destination: Endpoint, context: Context) -> Self {
-        let (low, high) = if is_ordered(&source, &destination) {
-            (source, destination)
-        } else {
-            (destination, source)
-        };
+        let (low, high) = ordered(source, destination);
         let ports = u64::from(low.port) << 48 | u64::from(high.port) << 32 | u64::from(context.0);
         let share = mix(mix(mix(fold(low.ip)) ^ fold(high.ip).rotate_left(32)) ^ ports);
         Self {
@@ -67,13 +63,20 @@ impl FlowKey {
     }
 }
 
-/// The same as `a <= b`, but faster for IPv4 because it avoids the general comparison of addresses.
+/// Both, the lesser one first. Those of IPv4 are compared as numbers and made again from them: the general comparison, and a
+/// choice between two that were just written to memory, take longer than all else that is done for a usual frame.
 #[inline(always)]
-fn is_ordered(a: &Endpoint, b: &Endpoint) -> bool {
-    match (a.ip, b.ip) {
-        (IpAddr::V4(x), IpAddr::V4(y)) => (u32::from(x), a.port) <= (u32::from(y), b.port),
-        _ => a <= b,
-    }
+fn ordered(a: Endpoint, b: Endpoint) -> (Endpoint, Endpoint) {
+    let (IpAddr::V4(x), IpAddr::V4(y)) = (a.ip, b.ip) else {
+        return if a <= b { (a, b) } else { (b, a) };
+    };
+    let number = |ip: Ipv4Addr, port: u16| u64::from(u32::from(ip)) << 16 | u64::from(port);
+    let endpoint = |number: u64| Endpoint {
+        ip: IpAddr::V4(Ipv4Addr::from((number >> 16) as u32)),
+        port: number as u16,
+    };
+    let (a, b) = (number(x, a.port), number(y, b.port));
+    (endpoint(a.min(b)), endpoint(a.max(b)))
 }
 
 #[inline(always)]
@@ -111,6 +114,7 @@ mod tests {
             prop_assert_eq!(there, back);
             prop_assert_eq!(there.hash(seed), back.hash(seed));
             prop_assert_eq!(there.share(), back.share());
+            prop_assert_eq!((there.low, there.high), (a.min(b), a.max(b)));
         }
     }
 }
