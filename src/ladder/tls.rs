@@ -18,7 +18,7 @@ pub struct TlsCell {
 pub enum TlsWord {
     /// `[sni= version= alpn=]`, TLS 1.3 by default; of several protocols with commas between them.
     ClientHello,
-    /// `[version=]`, TLS 1.2 by default.
+    /// `[version= alpn=]`, TLS 1.2 by default.
     ServerHello,
     /// `[name= expired early self-signed broken none]`.
     Certificate,
@@ -175,6 +175,9 @@ impl TlsCell {
     fn server_hello(&self) -> Vec<u8> {
         let version = self.version(0x303);
         let mut extensions = Vec::new();
+        if let Some(chosen) = self.value("alpn") {
+            extension(16, &vector(2, &vector(1, chosen)), &mut extensions);
+        }
         if version == 0x304 {
             extension(43, &[3, 4], &mut extensions);
         }

@@ -147,7 +147,7 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
             let at_once =
                 close.time.since(finished.time) <= AT_ONCE.max(round_trip(connection) * 5);
             let unused = own.records == 0 && closer == Some(who(facts.caller)) && at_once;
-            let spoke = flow.records > 0 && !facts.only_tickets;
+            let spoke = !facts.only_greets();
             // What passed unseen may have been data.
             if !unused || spoke || own.unsure || flow.unsure {
                 return None;

@@ -424,7 +424,7 @@ fn tls(connection: &Connection, facts: &TlsFacts) -> Option<FailedReason> {
     }
     // A client that checks the certificate only after the handshake.
     let refuses = asked.records == 0
-        && (answered.records == 0 || facts.only_tickets)
+        && facts.only_greets()
         && by_caller
         && asked
             .finished

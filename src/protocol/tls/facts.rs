@@ -388,6 +388,16 @@ impl TlsFacts {
         silent || asks && !self.may_be_multiplexed()
     }
 
+    /// Whether the TLS server sent nothing that a request would be needed for: no data, session tickets, or the SETTINGS of
+    /// HTTP/2, which come before any request.
+    #[must_use]
+    pub fn only_greets(&self) -> bool {
+        let chosen = self.answer.as_ref().and_then(|(_, it)| it.alpn.as_deref());
+        let [asked, answered] = [self.caller, self.caller.other()].map(|it| self.flows[it.index()]);
+        let settings = chosen == Some(b"h2") && asked.records == 0;
+        answered.records == 0 || self.only_tickets || settings
+    }
+
     /// Whether HTTP may be spoken: its clients announce it by ALPN.
     #[must_use]
     pub fn may_be_http(&self) -> bool {

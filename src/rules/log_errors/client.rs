@@ -342,8 +342,7 @@ fn left_unused(connection: &Connection, facts: &TlsFacts) -> bool {
     let at_once = own
         .finished
         .is_some_and(|finished| connection.teardown.at.since(finished.time) < SHORTEST_LIMIT);
-    let server = &facts.flows[FlowEnd::B.index()];
-    own.records == 0 && at_once && (server.records == 0 || facts.only_tickets)
+    own.records == 0 && at_once && facts.only_greets()
 }
 
 fn http(connection: &Connection, events: &mut Vec<WireEvent>) {

@@ -143,3 +143,24 @@ fn check(connection: &Connection) -> Verdict {
         .shows(Some(reading.at), sign(&reading, connection))
         .about(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check::told_by;
+
+    /// The SETTINGS of HTTP/2 come before any request, and answer none.
+    #[test]
+    fn settings_of_the_server_hide_no_refusal() {
+        let told = |alpn: &str| {
+            let open =
+                "SYN -->\n<-- SYN\nClientHello [sni=b.example version=1.2 alpn=h2,http/1.1] -->\n";
+            let text = format!(
+                "{open}<-- ServerHello [alpn={alpn}] Certificate [name=a.example] ServerHelloDone\n\
+                 KeyExchange Finished -->\n<-- Finished app 64\nclose_notify FIN -->\n<-- FIN\nACK -->"
+            );
+            told_by(&super::RULE, &text)
+        };
+        assert!(told("h2").is_some());
+        assert_eq!(told("http/1.1"), None, "what was sent may be an answer");
+    }
+}
