@@ -181,7 +181,11 @@ impl<'a> LookedUpName<'a> {
         let kinds: BTreeSet<_> = self.lookups.iter().map(|it| it.kind).collect();
         let again = tries as usize > kinds.len();
         let first = self.lookups.iter().map(|it| it.asked.time).min()?;
-        let over = facts.end.since(last.time) >= PATIENCE || facts.end.since(first) >= LONG_SILENCE;
+        // A query that was repeated and is over failed, whether or not the name is asked for anew after it.
+        let mut repeated = self.lookups.iter().filter(|it| it.tries > 1);
+        let over = repeated.any(|it| facts.end.since(it.last.time) >= PATIENCE)
+            || facts.end.since(last.time) >= PATIENCE
+            || facts.end.since(first) >= LONG_SILENCE;
         (silent && again && over && silence_tells).then(|| {
             Some(FailedLookup {
                 lookup: self.lookups.first()?,
@@ -585,6 +589,10 @@ mod tests {
             "{said}"
         );
         assert_eq!(told(silence), None, "its answer may still come");
+        let anew = "lookup shop.example -->\n+1s lookup shop.example -->\nclient :5001 server 10.0.0.53:53\n\
+                    +1600ms lookup shop.example -->\n+1s lookup shop.example -->\n";
+        let said = told(anew).expect("the first attempt is over");
+        assert!(said.contains("4 queries"), "{said}");
         let both = format!("lookup shop.example -->\nlookup shop.example aaaa -->\n{later}");
         assert_eq!(told(&both), None, "two kinds, each asked once");
     }
