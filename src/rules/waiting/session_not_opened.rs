@@ -1,8 +1,10 @@
 //! A session of another protocol ended before its opening was complete, and neither side said why.
 
 use crate::analysis::connection::{By, Connection, ConnectionOutcome, How, UnknownReason, Who};
+use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::dialogue::AppProtocol;
+use crate::protocol::dialogue::{AppProtocol, DialogueFacts};
+use crate::protocol::http::Exchange;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
@@ -12,7 +14,8 @@ rule! {
     /// # What happened
     ///
     /// Client and server had begun to open a session. One of them closed the connection before it was open, without a
-    /// message. In SSH, that is before both sides use their keys.
+    /// message. In SSH, that is before both sides use their keys. In PostgreSQL, a client that requires TLS closes when the
+    /// server refuses it.
     ///
     /// # Why it matters
     ///
@@ -25,6 +28,7 @@ rule! {
     /// - Read what the client printed: whether it did not accept the host key, or found no algorithm in common.
     /// - Compare the server's host key with the client's list of known hosts (`ssh-keygen -F`, `ssh-keyscan`).
     /// - Look in the server's log: it names the client's address and the step at which it left.
+    /// - Turn TLS on at the server (`ssl = on` in `postgresql.conf`), or let the client do without (`sslmode=prefer`).
     ///
     /// # Example
     ///
@@ -66,6 +70,9 @@ rule! {
 
 fn check(connection: &Connection) -> Verdict {
     let facts = connection.dialogue.as_deref();
+    if let Some(exchange) = facts.and_then(|it| refused_tls(connection, it)) {
+        return without_tls(connection, exchange);
+    }
     let ended = connection.outcome == ConnectionOutcome::Unknown(UnknownReason::NotOpened);
     let Some((facts, step)) = facts
         .filter(|_| ended)
@@ -107,4 +114,58 @@ fn check(connection: &Connection) -> Verdict {
     .shows(Some(spoke), "last data")
     .shows(Some(close), format!("{word} from the {}", side(by)))
     .about(connection)
+    .keeps(|remedy| !remedy.contains("sslmode"))
+}
+
+/// The request for TLS that the server refused, if it is the only one and the client left after it.
+fn refused_tls<'a>(connection: &Connection, facts: &'a DialogueFacts) -> Option<&'a Exchange> {
+    let [only] = &*facts.exchanges else {
+        return None;
+    };
+    let asked = only.rare.as_ref()?.asked.as_ref()?;
+    let left = connection.teardown.by == By::Client && connection.teardown.how == How::Fin;
+    let refused = asked.noun == "request for TLS" && only.is_complete();
+    (left && refused && connection.tls.is_none()).then_some(only)
+}
+
+fn without_tls(connection: &Connection, exchange: &Exchange) -> Verdict {
+    let Some(answer) = exchange.response.as_ref().map(|it| &it.message) else {
+        return not_yet(connection);
+    };
+    let close = FrameRef {
+        frame: connection.teardown.frame,
+        time: connection.teardown.at,
+    };
+    tell(
+        &RULE,
+        Severity::Warning,
+        connection.teardown.certainty.max(Certainty::Likely),
+        "Client left because the server refused TLS[| on # connections]",
+        sentence!(
+            "The client asked for TLS, and the server refused it. The client closed the connection (FIN) {} later, without a \
+             login.",
+            close.time.since(answer.last.time)
+        ),
+    )
+    .means(Some("A client that requires TLS does this."))
+    .shows(Some(answer.last), "the server refuses TLS")
+    .shows(Some(close), "FIN from the client")
+    .about(connection)
+    .keeps(|remedy| remedy.contains("sslmode"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn a_client_that_requires_tls_leaves_a_server_without_it() {
+        let open = "client :40000 server :5432\nSYN -->\n<-- SYN\nACK -->\n";
+        let asks = "\"\\x00\\x00\\x00\\x08\\x04\\xd2\\x16\\x2f\" -->\n<-- \"N\"\nACK -->\n";
+        let told = |rest: &str| ladder_check::told_by(&super::RULE, &format!("{open}{asks}{rest}"));
+        let said = told("FIN -->\n<-- FIN\nACK -->").expect("found");
+        assert!(said.contains("the server refused it"), "{said}");
+        let goes_on = "\"\\x00\\x00\\x00\\x11\\x00\\x03\\x00\\x00user\\x00me\\x00\\x00\" -->\n<-- ACK\nFIN -->\n<-- FIN\nACK -->";
+        assert_eq!(told(goes_on), None);
+    }
 }
