@@ -6,8 +6,9 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use crate::analysis::connection::{ConnectionSummary, LostRequest};
-use crate::analysis::hosts::{HostPair, Hosts};
+use crate::analysis::hosts::{HostPair, Hosts, Legs};
 use crate::base::certainty::Certainty;
+use crate::rules::facts::RuleInput;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
@@ -113,7 +114,7 @@ rule! {
     ///
     /// RFC 9110 §9.2.2 (idempotent methods); RFC 9112 §9.3.1 (retrying requests).
     pub(super) RULE: "request-retried", Severity::Warning,
-    "a request that lost its response is retried on another connection", Check::Hosts(check)
+    "a request that lost its response is retried on another connection", Check::All(check)
 }
 
 /// A program that retries a request automatically does so within this time.
@@ -124,10 +125,10 @@ const ROUTINE: usize = 1;
 /// A connection that lost its last request, and the one that began with the same request.
 type RetryPair<'a> = (&'a ConnectionSummary, &'a ConnectionSummary);
 
-fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
+fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     for host_pairs in hosts.busy(2) {
-        let pairs = retried(&host_pairs);
+        let pairs = retried(&host_pairs, facts.legs);
         for (lost, severity) in [
             (LostRequest::Had, Severity::Warning),
             (LostRequest::Harmless, Severity::Note),
@@ -145,7 +146,14 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     found
 }
 
-fn retried<'a>(host_pairs: &HostPair<'a>) -> Vec<RetryPair<'a>> {
+/// Whether a proxy made the two for different requests of its clients.
+fn is_for_another(legs: &Legs, first: u32, second: u32) -> bool {
+    let first = legs.before_all(first).last().map(|it| it.client);
+    let second = legs.before_all(second).first().map(|it| it.client);
+    first.zip(second).is_some_and(|(one, other)| one != other)
+}
+
+fn retried<'a>(host_pairs: &HostPair<'a>, legs: &Legs) -> Vec<RetryPair<'a>> {
     let all = &host_pairs.connections;
     if all.iter().all(|it| it.lost.is_none()) {
         return Vec::new();
@@ -189,7 +197,8 @@ fn retried<'a>(host_pairs: &HostPair<'a>) -> Vec<RetryPair<'a>> {
             .iter()
             .copied()
             .take_while(|it| it.first.time.since(first.close.time) < SOON)
-            .find(|it| !taken.contains(&it.id) && it.id != first.id);
+            .find(|it| !taken.contains(&it.id) && it.id != first.id)
+            .filter(|it| !is_for_another(legs, first.id, it.id));
         if let Some(second) = second {
             taken.insert(second.id);
             pairs.push((first, second));
@@ -300,6 +309,26 @@ mod tests {
         (2..90).for_each(|port| text += &one(port, &format!("/{port}"), fine));
         text += &one(90, "/a", fine);
         assert!(ladder_check::found_by(&RULE, &text).is_some());
+    }
+
+    #[test]
+    fn what_a_proxy_asks_for_two_clients_is_no_retry() {
+        let asks = |host: u8| {
+            format!(
+                "client 10.0.0.{host}:40000 server 10.0.0.2:80\nSYN -->\n<-- SYN\nACK -->\nGET /p -->\n"
+            )
+        };
+        let leg = |port: u16| {
+            format!(
+                "client 10.0.0.2:{port} server 10.0.0.3:8080\nSYN -->\n<-- SYN\nACK -->\nGET /p -->\n<-- ACK\n+20ms <-- RST\n"
+            )
+        };
+        let told = |host: u8| {
+            format!("client 10.0.0.{host}:40000 server 10.0.0.2:80\n<-- 502 \"x\"\nACK -->\n")
+        };
+        let one = |host: u8, port: u16| [asks(host), leg(port), told(host)].concat();
+        let text = one(1, 50_000) + &one(9, 50_001);
+        assert!(ladder_check::found_by(&RULE, &text).is_none());
     }
 
     #[test]

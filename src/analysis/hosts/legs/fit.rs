@@ -51,14 +51,19 @@ pub(super) fn fit(client: &Item<'_>, upstream: &Item<'_>) -> Option<Fit> {
     if served.id == made.id
         || served.server == made.server
         || own
+        || is_begun(client)
         || is_translated(client, upstream)
     {
         return None;
     }
     let (ids, port, address) = named(client, upstream)?;
     let within = client.begin <= upstream.begin && upstream.begin <= client.until();
-    // Which is whose is known by the hosts, or by the order alone.
+    // Which is whose is known by the hosts, or by the order alone: on one host, and where the proxy's client serves as well,
+    // either may be the other's.
+    let mutual = host && made.server.ip == served.client.ip;
+    let one_host = made.server.ip == made.client.ip;
     let slack = match host || address {
+        true if mutual && (one_host || !address) => Duration::ZERO,
         true if ids => CLOCKS,
         true => SLACK,
         false => Duration::ZERO,
@@ -80,6 +85,12 @@ pub(super) fn fit(client: &Item<'_>, upstream: &Item<'_>) -> Option<Fit> {
         equal: passed && equally_long(client, upstream),
         host,
     })
+}
+
+/// Whether the head of its request had not come to its end, so that a proxy could pass nothing on.
+fn is_begun(client: &Item<'_>) -> bool {
+    let request = client.exchange.and_then(|it| it.request.as_ref());
+    request.is_some_and(|it| it.message.progress == MessageProgress::Head)
 }
 
 /// The same connection behind an address translation: it was opened before the first one stood.

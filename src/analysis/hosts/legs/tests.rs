@@ -84,6 +84,41 @@ fn the_same_request_within_the_other_is_a_leg() {
 }
 
 #[test]
+fn of_two_on_one_host_the_first_is_the_clients() {
+    let one = |from: &str, to: &str| {
+        let client = format!("client {from}:40000 server {to}:80\n");
+        let failed = format!(
+            "client {to}:50000 server {from}:8080\nSYN -->\n<-- SYN\nACK -->\nGET /a -->\n<-- ACK\n+9ms <-- FIN\nFIN -->\n"
+        );
+        let ladder = format!(
+            "{client}SYN -->\n<-- SYN\nACK -->\nGET /a -->\n{failed}{client}<-- 502 \"x\"\nACK -->\n"
+        );
+        let quick = ladder
+            .lines()
+            .map(|line| match line.starts_with(['c', '+']) {
+                true => format!("{line}\n"),
+                false => format!("+50us {line}\n"),
+            });
+        pairs(&quick.collect::<String>())
+    };
+    assert_eq!(one("127.0.0.1", "127.0.0.1"), ["1.1-2.1 likely request"]);
+    assert_eq!(one("10.0.0.1", "10.0.0.2"), ["1.1-2.1 likely request"]);
+}
+
+#[test]
+fn a_proxy_passes_nothing_on_before_the_head_is_whole() {
+    let half = r#""GET /a HTTP/1.1\r\nHost: x\r\n""#;
+    told(
+        &[
+            &asks(ONE, half),
+            &leg("10.0.0.2:50000", "FIN -->\n<-- FIN\nACK -->"),
+            &answers(ONE, "408 \"x\""),
+        ],
+        &[],
+    );
+}
+
+#[test]
 fn another_request_is_none() {
     let others = [
         "POST /a \"x\" -->\n<-- 200 \"x\"",
