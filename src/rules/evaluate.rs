@@ -15,6 +15,7 @@ use super::cases::{CaseKey, Cases};
 use super::catalogue::CATALOGUE;
 use super::product_remedies::tailor;
 use super::proxy_role::ProxySockets;
+use super::recovered_legs;
 use super::retry;
 use super::rule::{Check, HostDiagnosis, Rule, Verdict};
 use super::statement::sentence;
@@ -59,6 +60,7 @@ pub(crate) fn evaluate_with(
     let mut gathered = Gathered::default();
     let failures = LazyCell::new(|| Failures::new(facts));
     let in_use = LazyCell::new(|| tls_handshake_cut::InUse::new(facts.summaries));
+    let retries = LazyCell::new(|| recovered_legs::Retries::new(facts));
     let transfers = Transfers::new(facts);
     let mut raced = keep_alive_race::lay_unread(facts);
     let mut taken_over = session_cut::taken_over(facts);
@@ -86,6 +88,8 @@ pub(crate) fn evaluate_with(
             {
                 *story = taken;
             }
+            let name = CATALOGUE[index].name;
+            recovered_legs::temper(name, &mut story, &[connection.id], facts, &retries);
             let key = CaseKey::of(index, &story, connection);
             gathered.add(key, Cases::of(*story, connection));
         }
@@ -416,6 +420,8 @@ fn evaluate_hosts(
     for mut it in found {
         let mut summaries = it.connections.iter().filter_map(|id| summary(facts, *id));
         temper(&mut it.story, summaries.any(|it| it.outcome.is_failed()));
+        let retries = LazyCell::new(|| recovered_legs::Retries::new(facts));
+        recovered_legs::temper(rule.name, &mut it.story, &it.connections, facts, &retries);
         let key = CaseKey {
             first: it.first,
             ..CaseKey::between(index, &it.story, it.client, it.server)

@@ -42,6 +42,7 @@ mod page_remedies;
 mod ports;
 mod product_remedies;
 mod proxy_role;
+mod recovered_legs;
 mod remedy;
 mod remedy_conditions;
 mod request;

@@ -97,7 +97,7 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.8.3 (R1 and R2 of SYNs); RFC 6298 §2.1, §5.7.
-    pub(super) RULE: "connect-unanswered", Severity::Error,
+    pub(in crate::rules) RULE: "connect-unanswered", Severity::Error,
     "a SYN is repeated and gets no answer, or its SYN-ACK gets none", Check::Hosts(check)
 }
 

@@ -69,7 +69,7 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.5.2, §3.10.7.1; RFC 8305 (several addresses).
-    pub(super) RULE: "connection-refused", Severity::Error,
+    pub(in crate::rules) RULE: "connection-refused", Severity::Error,
     "a RST answers the SYN: no program listens there", Check::Hosts(check)
 }
 

@@ -69,7 +69,7 @@ rule! {
     /// # References
     ///
     /// RFC 792; RFC 1122 §3.2.2.1, §4.2.3.9; RFC 4443 §3.1; RFC 5461.
-    pub(super) RULE: "connection-unreachable", Severity::Error,
+    pub(in crate::rules) RULE: "connection-unreachable", Severity::Error,
     "an ICMP error answers a connection attempt", Check::Hosts(check)
 }
 

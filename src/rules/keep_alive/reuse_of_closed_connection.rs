@@ -83,7 +83,7 @@ rule! {
     /// # References
     ///
     /// RFC 9112 §9.5 (clients should watch for the close of idle connections), §9.3.1 (retrying).
-    pub(super) RULE: "reuse-of-closed-connection", Severity::Error,
+    pub(in crate::rules) RULE: "reuse-of-closed-connection", Severity::Error,
     "a request was sent on a connection that the client's operating system knew was closed", Check::Read(check)
 }
 

@@ -96,7 +96,7 @@ rule! {
     /// # References
     ///
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.10.7.1 (data to a closed socket draws a RST).
-    pub(super) RULE: "closed-before-request", Severity::Error,
+    pub(in crate::rules) RULE: "closed-before-request", Severity::Error,
     "the server closes the connection before it has a whole request", Check::Ending(&[EndingKind::ClosedBeforeRequest, EndingKind::ClosedInRequest], check)
 }
 
