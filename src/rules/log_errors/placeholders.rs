@@ -46,6 +46,7 @@ enum Placeholder {
     Target,
     Expected,
     Received,
+    InTime,
     Remaining,
     /// With thousands separators in some versions.
     ExpectedGrouped,
@@ -132,6 +133,11 @@ const BLANKS: &[(&str, &str, Placeholder)] = &[
         Placeholder::Expected,
     ),
     (", bytes received: ", "", Placeholder::Received),
+    (
+        " milliseconds with ",
+        " bytes received",
+        Placeholder::InTime,
+    ),
     ("(expected: ", "; received", Placeholder::ExpectedGrouped),
     ("; received: ", ")", Placeholder::ReceivedGrouped),
     ("Connection closed at byte ", ".", Placeholder::Received),
@@ -310,6 +316,7 @@ fn fill(blank: Placeholder, connection: &Connection, who: Who) -> Option<String>
             let (expected, received) = counts(connection)?;
             Some(expected.saturating_sub(received).to_string())
         }
+        Placeholder::InTime => in_time(connection),
         Placeholder::Stream => Some(stream(connection)?.id.to_string()),
         Placeholder::StreamError => Some(stream(connection)?.reset?.code.to_string()),
         Placeholder::StreamCode => Some(stream(connection)?.reset?.code.0.to_string()),
@@ -453,6 +460,31 @@ fn target(exchange: &Exchange) -> Option<String> {
         .then(|| shortened(target, NAME).into_owned())
 }
 
+/// Body bytes that the client had when it closed, and how many were announced: `3000 out of 9000`.
+fn in_time(connection: &Connection) -> Option<String> {
+    let seen = connection.tls.is_none() && connection.sent.iter().all(|it| it.missing == 0);
+    let close = connection.fin[Who::Client as usize].filter(|_| seen)?;
+    let exchange = connection.exchanges.iter().find(|it| !it.is_complete());
+    let exchange = exchange.or(connection.exchanges.last());
+    let exchange = exchange.filter(|it| it.stream.is_none())?;
+    let answer = exchange.response.as_ref().map(|it| &it.message);
+    let Some(message) = answer.filter(|it| it.start < close.received) else {
+        return Some("0".to_owned());
+    };
+    let progress = message.progress;
+    match (progress, message.expected()) {
+        (MessageProgress::Head, _) => Some("0".to_owned()),
+        (MessageProgress::Body | MessageProgress::Complete, Some(expected)) => {
+            let got = close.received.saturating_sub(message.head_end());
+            Some(format!("{} out of {expected}", got.min(expected)))
+        }
+        (MessageProgress::Body, None) if close.received >= message.end() => {
+            Some(message.received().to_string())
+        }
+        _ => None,
+    }
+}
+
 /// Body bytes announced and received, of the response that a FIN cut short.
 fn counts(connection: &Connection) -> Option<(u64, u64)> {
     let lossless = connection.sent.iter().all(|it| it.missing == 0);
@@ -526,6 +558,27 @@ mod tests {
             ("unknown …", "unknown …"),
         ] {
             fills(CUT, text, expected);
+        }
+    }
+
+    #[test]
+    fn a_timeout_counts_what_had_come_by_then() {
+        const TEXT: &str =
+            "curl: (28) Operation timed out after … milliseconds with … bytes received";
+        let open = "SYN -->\n<-- SYN\nACK -->\nGET / -->\n<-- ACK\n";
+        for (rest, counted) in [
+            ("+2s FIN -->", "0"),
+            (
+                "<-- 200 data 300 [length=1000]\nACK -->\n+2s FIN -->",
+                "300 out of 1000",
+            ),
+            (
+                "<-- 200 data 300 [length=1000]\nACK -->\n+2s FIN -->\n<-- ACK\n+1s <-- data 700\nRST [noack] -->",
+                "300 out of 1000",
+            ),
+        ] {
+            let expected = TEXT.replace("with …", &format!("with {counted}"));
+            fills(&format!("{open}{rest}"), TEXT, &expected);
         }
     }
 
