@@ -15,7 +15,7 @@ use super::wording::{not_yet, side};
 use crate::analysis::connection::{Connection, How, Oddity, Opening, Who};
 use crate::analysis::engine::Concern;
 use crate::base::certainty::Certainty;
-use crate::protocol::tcp::ResetSigns;
+use crate::protocol::tcp::{ResetKind, ResetSigns};
 
 /// Rules on two sides that do not speak the same protocol.
 const MISMATCHES: [&str; 4] = [
@@ -110,6 +110,7 @@ fn doubt_reset(story: &mut Diagnosis, rule: &Rule, connection: &Connection) {
         (shown && event.signs.has(ResetSigns::EARLY)).then_some((who, least))
     });
     let Some((who, least)) = early else {
+        other_hop(story, connection);
         return;
     };
     story.certainty = story.certainty.max(Certainty::Likely);
@@ -119,6 +120,31 @@ fn doubt_reset(story: &mut Diagnosis, rule: &Rule, connection: &Connection) {
         side(who),
         least
     ));
+}
+
+/// A RST for data at a socket that had not closed, with a TTL that none of its host's other segments has: a device beside the
+/// path may have sent it.
+fn other_hop(story: &mut Diagnosis, connection: &Connection) {
+    let found = Who::BOTH.into_iter().find_map(|who| {
+        let event = connection.reset[who as usize]?;
+        let frames = || story.evidence.iter().map(|it| it.frame_ref);
+        let shown = frames().any(|it| it == event.frame_ref)
+            || connection.teardown.frame == event.frame_ref.frame;
+        let unclosed =
+            event.kind == Some(ResetKind::NoSocket) && connection.fin[who as usize].is_none();
+        (shown && unclosed && event.signs.has(ResetSigns::HOP)).then_some((who, event.ttl))
+    });
+    if let Some((who, ttl)) = found {
+        let usual = connection.sent[who as usize].ttl;
+        story.certainty = story.certainty.max(Certainty::Possible);
+        story.message.say(sentence!(
+            "The RST has a TTL of {}, and the {}'s other segments have {}. The {} had not closed: a device on the way may have sent it.",
+            ttl.to_string(),
+            side(who),
+            usual.to_string(),
+            side(who)
+        ));
+    }
 }
 
 /// Where segments with the same sequence numbers carry different bytes, the capture does not show which of them the

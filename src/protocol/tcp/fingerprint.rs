@@ -94,6 +94,15 @@ impl Fingerprint {
         self.steps >= ENOUGH_STEPS && !self.leapt && off >= FAR
     }
 
+    /// Whether its TTL is not the one that several segments of this host have without an exception.
+    #[must_use]
+    pub(crate) const fn is_off(&self, segment: &Segment<'_>) -> bool {
+        self.seen >= ENOUGH_STEPS
+            && self.low_ttl == self.high_ttl
+            && segment.ttl != self.low_ttl
+            && !self.is_distant(segment)
+    }
+
     /// Whether a segment took another path than all others of this host: its TTL lies well outside the range seen.
     #[must_use]
     pub(crate) const fn is_distant(&self, segment: &Segment<'_>) -> bool {

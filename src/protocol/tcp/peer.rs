@@ -117,6 +117,8 @@ pub struct Peer {
     pub(super) round_trip: Option<Duration>,
     /// Its first FIN.
     pub(super) fin: Option<CloseEvent>,
+    /// How many such times were captured, as far as it matters.
+    pub(super) round_trips: u8,
     /// Its last segment before its first FIN.
     pub(super) before_fin: FrameRef,
     /// All of its FINs so far were lost on the way.
@@ -181,6 +183,7 @@ impl Peer {
         let took = at.time.since(since.time);
         self.round_trip = Some(self.round_trip.map_or(took, |least| least.min(took)));
     }
+        self.round_trips = self.round_trips.saturating_add(1);
 
     /// Whether an acknowledgement up to here is the first answer to this endpoint's newest data, which it sent once.
     pub(super) fn is_answered_first(&self, ack: i64) -> bool {

@@ -62,6 +62,8 @@ impl ResetSigns {
     pub const NOT_SENT: Self = Self(16);
     /// It acknowledges data sooner than the host has ever answered: the data cannot have reached it.
     pub const EARLY: Self = Self(32);
+    /// A TTL that differs by a hop or two from the one that all segments of the host have.
+    pub const HOP: Self = Self(64);
 
     /// Whether all signs of `other` are in the set.
     #[must_use]
@@ -69,10 +71,10 @@ impl ResetSigns {
         self.0 & other.0 == other.0
     }
 
-    /// Number of signs in the set.
+    /// Number of signs in the set. Other hops alone have too many causes to count.
     #[must_use]
     pub const fn count(self) -> u32 {
-        self.0.count_ones()
+        (self.0 & !Self::HOP.0).count_ones()
     }
 
     pub(super) const fn add(&mut self, other: Self, holds: bool) {
@@ -92,15 +94,21 @@ pub(super) fn signs(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetSigns
     signs.add(ResetSigns::OPTIONS, bare && print.stamps());
     signs.add(ResetSigns::NOT_SENT, segment.passage == Passage::Forged);
     signs.add(ResetSigns::EARLY, is_early(segment, from, to));
+    signs.add(ResetSigns::HOP, print.is_off(segment));
     signs
 }
 
+/// The one answer of a client to a SYN-ACK may have waited for its processor.
+const ENOUGH_ROUND_TRIPS: u8 = 2;
 /// A RST is early only if it comes by this much sooner than the fastest answer: what queued on the way may vary.
 const LEAST_EARLY: Duration = Duration::from_millis(1);
 
 /// Whether a RST acknowledges the newest data in less than three quarters of the shortest round trip to its sender.
 fn is_early(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
-    let Some(least) = from.round_trip else {
+    let Some(least) = from
+        .round_trip
+        .filter(|_| from.answered_syn || from.round_trips >= ENOUGH_ROUND_TRIPS)
+    else {
         return false;
     };
     let new = segment.flags.has(Flags::ACK)
