@@ -176,7 +176,14 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         return None;
     }
     let told = told.or(server_too.filter(|_| who == Who::Client));
+    // What the server cut after the client had closed its direction alone.
+    let after = connection
+        .after_half_close()
+        .filter(|_| told.is_none())
+        .and_then(|close| Some((close, after_half_close(connection, &close)?)));
+    let told = told.or(after.map(|(close, _)| close));
     let (reading, exchange) = match (who, &told) {
+        (Who::Client, _) if after.is_some() => after.map(|(_, read)| read),
         (Who::Client, None) if lost_fin.is_some() => by_server(connection, &close),
         (Who::Client, Some(told)) => by_server(connection, told),
         (Who::Server, _) => by_server(connection, &close),
@@ -219,6 +226,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         // A client that leaves may have said something that has no answer.
         certainty: if missing
             || server_too.is_some_and(|fin| fin.knew_fin)
+            || after.is_some() && exchange.is_some_and(|it| it.response.is_none())
             || connection.is_presumed() && who == Who::Client
             || exchange.is_some_and(|it| may_have_more(connection, it, &close))
         {
@@ -425,6 +433,24 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
     }
 }
 
+/// What the server cut after the client had closed its direction alone.
+fn after_half_close<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {
+    if may_be_browser(connection) && connection.sent[Who::Server as usize].bytes == 0 {
+        return None;
+    }
+    let mut all = connection.spoken().iter().filter(at_stake);
+    let exchange = all.find(|it| it.request.is_some() && !it.is_settled())?;
+    let framing = response(exchange).map(|it| it.framing);
+    let reading = match (close.kind.is_some(), framing) {
+        (false, None) => EndingKind::ClosedBeforeResponse,
+        (true, None) => EndingKind::ResetBeforeResponse,
+        (false, Some(_)) => EndingKind::CutShort,
+        (true, Some(Framing::UntilClose)) => EndingKind::EndUnknown,
+        (true, Some(_)) => EndingKind::ResetMidResponse,
+    };
+    Some((reading, Some(exchange)))
+}
+
 /// Whether the server probed the client's shut window until the end, in a response whose end was not captured: then it
 /// had more of it to send.
 pub(super) fn has_more(connection: &Connection, exchange: &Exchange) -> bool {
@@ -616,7 +642,7 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                 EndingKind::ClosedBeforeResponse
             } else if close.kind.is_some() {
                 EndingKind::GaveUp
-            } else if response(exchange).is_some() && reset.is_none() {
+            } else if response(exchange).is_some_and(Message::is_complete) && reset.is_none() {
                 // Its kernel accepted the response: the other direction was open.
                 EndingKind::HalfClose
             } else if waited > NO_WAIT.max(round_trip(connection)) || may_be_browser(connection) {
@@ -753,6 +779,33 @@ mod tests {
                 KEPT,
                 "GET /2 -->\n<-- ACK\n+9s FIN -->",
                 Some(EndingKind::GaveUp),
+            ),
+            // The client closed its direction alone: what cut the response is the server's close.
+            (
+                OPEN,
+                "GET / -->\nFIN -->\n<-- 200 data 5 [length=9]\nACK -->\n+1s <-- RST",
+                Some(EndingKind::ResetMidResponse),
+            ),
+            (
+                OPEN,
+                "GET / -->\nFIN -->\n<-- 200 data 5 [length=9]\nACK -->\n+1s <-- FIN\nACK -->",
+                Some(EndingKind::CutShort),
+            ),
+            (
+                OPEN,
+                "GET / -->\nFIN -->\n<-- ACK\n+1s <-- RST",
+                Some(EndingKind::ResetBeforeResponse),
+            ),
+            (
+                OPEN,
+                "GET / -->\nFIN -->\n<-- ACK\n<-- 200 \"hello\"\nACK -->\n<-- FIN\nACK -->",
+                Some(EndingKind::HalfClose),
+            ),
+            // A host that resets what comes after its FIN had closed both.
+            (
+                OPEN,
+                "GET / -->\n<-- 200 data 5 [length=9]\nACK -->\n+2s FIN -->\n<-- ACK\n<-- data 4\nRST [noack] -->",
+                Some(EndingKind::LeftMidResponse),
             ),
             // A foreign RST and the end of the capture are not classified here.
             (KEPT, "GET /2 -->\n<-- RST [ttl=9]", None),

@@ -268,6 +268,23 @@ pub(super) fn waited(exchange: Option<&Exchange>, until: FrameRef) -> Duration {
         .unwrap_or_default()
 }
 
+/// That the client had closed its direction before the server's close cut its response off.
+pub(super) fn half_closed_before(connection: &Connection) -> Option<Sentence> {
+    let close = connection.after_half_close()?.frame_ref;
+    let before = close.time.since(connection.teardown.at);
+    Some(match connection.sent[Who::Server as usize].bytes > 0 {
+        true => sentence!(
+            "The client had closed its direction alone (FIN) {} before, and still took the response.",
+            before
+        ),
+        false => sentence!(
+            "The client had closed its direction (FIN) {} before. If it had closed the whole connection, it waited for no \
+             response.",
+            before
+        ),
+    })
+}
+
 /// The name of a side.
 pub(super) const fn side(who: Who) -> &'static str {
     match who {

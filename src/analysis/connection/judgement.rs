@@ -43,6 +43,8 @@ const FAREWELL: u64 = 128;
 const SILENCE: u16 = 3;
 /// A server that says why it ends a session closes within this time.
 const PARTS_WITHIN: Duration = Duration::from_millis(100);
+/// A server closes within this time after a client's goodbye.
+const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
 /// Turns of a side after which both have agreed on keys: versions, offers, key exchange and the first encrypted words.
 const AGREED: u32 = 4;
 /// Turns after which it is a habit that the client speaks and the server answers.
@@ -704,7 +706,14 @@ fn encrypted_session_cut(connection: &Connection) -> Option<FailedReason> {
         Who::Client => AT_ONCE,
         Who::Server => PARTS_WITHIN,
     };
-    let silent = turn.last < at && at.time.since(turn.last.time) >= quiet;
+    // What the client still sent did not end the silence before the close.
+    let own = [connection.fin, connection.reset].map(|it| it[Who::Server as usize]);
+    let heard = own.into_iter().flatten().find(|it| it.frame_ref == at);
+    let last = match (heard, who(turn.from)) {
+        (Some(close), Who::Client) if turn.last >= at => close.heard,
+        _ => turn.last,
+    };
+    let silent = last < at && at.time.since(last.time) >= quiet;
     (by_server && begun && silent && !missing).then_some(FailedReason::SessionCut)
 }
 
@@ -748,7 +757,7 @@ fn last_words(connection: &Connection) -> Option<FailedReason> {
     // An abort after a wait is no goodbye, and whoever sends on and on waits for nothing.
     let aborted = connection.teardown.how == How::Reset(ResetKind::Abort);
     let given_up = aborted && !turns.goes_on && at.time.since(spoke.time) >= AT_ONCE;
-    let goodbye = turns.length <= GOODBYE && at.time.since(spoke.time) < AT_ONCE;
+    let goodbye = turns.length <= GOODBYE && at.time.since(spoke.time) < GOODBYE_WITHIN;
     ((habit || given_up) && !goodbye).then_some(FailedReason::UnansweredWords)
 }
 

@@ -12,7 +12,7 @@ use crate::knowledge::{LogSide, greeting_service};
 use crate::protocol::annotations::Annotations;
 use crate::protocol::dialogue;
 use crate::protocol::h2;
-use crate::protocol::http::{Exchange, Method, Protocol};
+use crate::protocol::http::{Exchange, Message, Method, Protocol};
 use crate::protocol::layers::FirstWords;
 use crate::protocol::tcp::{CloseEvent, OddSegments, PassageCounts, ResetKind, Standing};
 use crate::protocol::tls;
@@ -330,6 +330,26 @@ impl Connection {
     pub fn passages(&self, who: Who) -> PassageCounts {
         let both = self.passages.as_ref();
         both.map(|it| it[who as usize]).unwrap_or_default()
+    }
+
+    /// The server's close, where the client had closed only its direction before: what it cut off, the client still wanted.
+    #[must_use]
+    pub(crate) fn after_half_close(&self) -> Option<CloseEvent> {
+        match self.teardown.half_closed? {
+            How::Fin => self.fin[Who::Server as usize],
+            _ => self.reset[Who::Server as usize],
+        }
+    }
+
+    /// The last byte of a message that this side had when it closed: what came later found no program.
+    #[must_use]
+    pub(crate) fn last_heard(&self, who: Who, message: &Message) -> FrameRef {
+        let own = [self.fin[who as usize], self.reset[who as usize]];
+        let close = own.into_iter().flatten().min_by_key(|it| it.frame_ref);
+        match close.filter(|it| it.frame_ref < message.last) {
+            Some(close) if self.after_half_close().is_none() => close.heard.max(message.first),
+            _ => message.last,
+        }
     }
 
     /// The exchanges of HTTP; without any, those of another protocol in which the client asks, some of which are presumed.

@@ -107,6 +107,9 @@ pub struct Teardown {
     /// nothing more when it closed as well, at once. Either the response was all that the server had, and the client closes its
     /// direction early; or the server stopped because the client had closed.
     pub server_too: bool,
+    /// How the server closed after the client's FIN, where that closed only the client's direction: the client's host took more
+    /// of the response, or the FIN came too soon after the request to be that of a client which waits and leaves.
+    pub half_closed: Option<How>,
 }
 
 impl Teardown {
@@ -119,7 +122,11 @@ impl Teardown {
             (By::Client, _) if self.close_notify_seen.is_some() || self.server_too => {
                 ConnectionEnd::ServerFin
             }
-            (By::Client, _) => ConnectionEnd::ByClient,
+            (By::Client, _) => match self.half_closed {
+                Some(How::Fin) => ConnectionEnd::ServerFin,
+                Some(_) => ConnectionEnd::ServerReset,
+                None => ConnectionEnd::ByClient,
+            },
             (_, How::Reset(_)) => ConnectionEnd::ServerReset,
             (_, How::Fin) => ConnectionEnd::ServerFin,
         }
@@ -161,6 +168,7 @@ mod tests {
             close_notify_seen: None,
             unheard: false,
             server_too: false,
+            half_closed: None,
         };
         assert_eq!(
             verdict.to_string(),

@@ -32,6 +32,8 @@ const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(1);
 const FIRST_WINDOW: u64 = 14_600;
 /// What a program does within this time after something, it does at once.
 const AT_ONCE: Duration = Duration::from_millis(10);
+/// A server that takes the client's FIN for an abort closes within this time.
+const ABORTS_WITHIN: Duration = Duration::from_millis(200);
 /// A SYN sent this long before the end of the capture should have been answered (RFC 6298 §2.1: the first
 /// retransmission comes after one second).
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
@@ -406,6 +408,16 @@ fn closed(
         true => Phase::Opaque,
         false => phase(live, opening, close),
     };
+    let server_too = by == By::Client
+        && matches!(phase, Phase::ResponseHead | Phase::ResponseBody)
+        && closes_as_well(live, client, close);
+    let waits = matches!(
+        phase,
+        Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody
+    );
+    let half_closed = (by == By::Client && waits && !server_too)
+        .then(|| after_half_close(live, client, close))
+        .flatten();
     Teardown {
         by,
         how,
@@ -416,9 +428,8 @@ fn closed(
         orderly: is_orderly(live, by, how, phase, ended),
         close_notify_seen: close_notify_seen(live, by, client.other(), close),
         unheard: close.by == Closer::Unheard,
-        server_too: by == By::Client
-            && matches!(phase, Phase::ResponseHead | Phase::ResponseBody)
-            && closes_as_well(live, client, close),
+        server_too,
+        half_closed,
     }
 }
 
@@ -450,6 +461,23 @@ fn closes_as_well(live: &ConnectionTracker, client: FlowEnd, close: &FirstClose)
         && server.reset().is_none()
         && own.counts().zero_windows == 0
         && server.stream().missing() == 0
+}
+
+/// How the server closed after a FIN with which the client closed only its direction. A host whose program has closed the
+/// whole connection resets what comes after the FIN; without a byte after it, only a FIN right behind the request and a
+/// server that does not close because of it say so.
+fn after_half_close(live: &ConnectionTracker, client: FlowEnd, close: &FirstClose) -> Option<How> {
+    let (own, server) = (live.pair.peer(client), live.pair.peer(client.other()));
+    let end = own_close(server)?;
+    let at = close.event.frame_ref;
+    if close.event.kind.is_some() || own.reset().is_some() || end.frame_ref <= at {
+        return None;
+    }
+    let took = acknowledged(server.stream()) > close.event.received;
+    let silent = server.stream().bytes() + server.stream().missing() == 0;
+    let straight_on = at.time.since(own.top_time().time) <= AT_ONCE;
+    let waits = silent && straight_on && end.frame_ref.time.since(at.time) > ABORTS_WITHIN;
+    (took || waits).then(|| end.kind.map_or(How::Fin, How::Reset))
 }
 
 fn phase(live: &ConnectionTracker, opening: Opening, close: &FirstClose) -> Phase {
@@ -566,6 +594,7 @@ fn open(
         close_notify_seen: None,
         unheard: false,
         server_too: false,
+        half_closed: None,
     }
 }
 

@@ -189,6 +189,7 @@ impl EndpointPair {
             signs: ResetSigns::default(),
             ttl: own.fingerprint.ttl(),
             passage: Passage::Unknown,
+            heard: peer.top_time,
         });
         own.stream.finish(end, at, top, reader);
         for event in [&mut peer.fin, &mut peer.reset].into_iter().flatten() {
@@ -713,5 +714,6 @@ fn close_event(
         signs: ResetSigns::default(),
         ttl: segment.ttl,
         passage: segment.passage,
+        heard: receiver.top_time,
     }
 }

@@ -33,6 +33,8 @@ pub struct CloseEvent {
     pub ttl: u8,
     /// What another place shows of it.
     pub passage: Passage,
+    /// The segment that carried the peer's last new payload before it; frame 0 if there was none.
+    pub heard: FrameRef,
 }
 
 /// Data in flight that is not acknowledged, and how much got through before.
@@ -115,10 +117,10 @@ pub struct Peer {
     pub(super) top_time: FrameRef,
     /// The shortest time from what the peer sent to this endpoint's answer, where it was captured.
     pub(super) round_trip: Option<Duration>,
-    /// Its first FIN.
-    pub(super) fin: Option<CloseEvent>,
     /// How many such times were captured, as far as it matters.
     pub(super) round_trips: u8,
+    /// Its first FIN.
+    pub(super) fin: Option<CloseEvent>,
     /// Its last segment before its first FIN.
     pub(super) before_fin: FrameRef,
     /// All of its FINs so far were lost on the way.
@@ -181,9 +183,9 @@ impl Peer {
     /// Takes note of a round trip: what was sent at `since` is answered at `at`.
     pub(super) fn note_round_trip(&mut self, since: FrameRef, at: FrameRef) {
         let took = at.time.since(since.time);
+        self.round_trips = self.round_trips.saturating_add(1);
         self.round_trip = Some(self.round_trip.map_or(took, |least| least.min(took)));
     }
-        self.round_trips = self.round_trips.saturating_add(1);
 
     /// Whether an acknowledgement up to here is the first answer to this endpoint's newest data, which it sent once.
     pub(super) fn is_answered_first(&self, ack: i64) -> bool {

@@ -42,6 +42,7 @@ pub(crate) fn connection() -> Connection {
             signs: Default::default(),
             passage: Default::default(),
             ttl: 64,
+            heard: Default::default(),
         })
     };
     let sent = SentTotals {
@@ -76,6 +77,7 @@ pub(crate) fn connection() -> Connection {
             close_notify_seen: None,
             unheard: false,
             server_too: false,
+            half_closed: None,
         },
         outcome: ConnectionOutcome::Fine(FineReason::Complete),
         states: [Standing::In(State::Closed), Standing::In(State::TimeWait)],

@@ -726,7 +726,8 @@ fn left(
         }
         _ => {}
     }
-    let since = response.map_or(request.last, |it| it.last.max(request.last));
+    let heard = |it: &Message| connection.last_heard(Who::Client, it).max(request.last);
+    let since = response.map_or(request.last, heard);
     let waited = closed.since(since.time);
     if waited >= SHORTEST_LIMIT {
         let waits = |it: &Message| headless || it.progress == MessageProgress::Head;

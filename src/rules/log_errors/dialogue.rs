@@ -301,7 +301,10 @@ fn gave_up(connection: &Connection, exchange: &Exchange) -> Option<WireEvent> {
     let at = connection.teardown.at;
     let response = exchange.response.as_ref().map(|it| &it.message);
     let response = response.filter(|it| it.first.time <= at);
-    let last = response.or(request(exchange))?.last;
+    let last = match response {
+        Some(it) => connection.last_heard(Who::Client, it),
+        None => request(exchange)?.last,
+    };
     // Clients of these protocols wait for seconds before they say that nothing came.
     if at.since(last.time) < SHORTEST_LIMIT {
         return Some(WireEvent::ClientAbort);

@@ -46,6 +46,8 @@ pub(super) fn met(connection: &Connection) -> ClientEvent {
         (_, How::Silence) => ClientEvent::Silence,
         // The server's `close_notify` had come first, and the client read it.
         (By::Client, _) if teardown.close_notify_seen.is_some() => ClientEvent::Fin,
+        // It had closed its direction alone, and waited for the rest.
+        (By::Client, _) if teardown.half_closed.is_some() => first,
         (By::Client | By::Both, _) => ClientEvent::Left,
         // It knew nothing of the server's close when it closed.
         (By::Server, _) if teardown.unheard || says_goodbye(connection) => ClientEvent::Left,
@@ -96,6 +98,7 @@ pub(super) fn leaving(connection: &Connection) -> Option<ClientDeparture> {
     let forged = connection.reset[Who::Client as usize]
         .is_some_and(|event| event.kind == Some(ResetKind::Foreign));
     match (connection.teardown.by, connection.teardown.how) {
+        (By::Client, _) if connection.teardown.half_closed.is_some() => None,
         (By::Client, How::Fin) => Some(ClientDeparture::Fin),
         (By::Client, How::Reset(_)) => Some(ClientDeparture::Reset),
         (By::Middlebox, _) if forged => Some(ClientDeparture::Reset),

@@ -149,6 +149,15 @@ fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> Senten
             )
         }
         (_, Framing::Length) => sentence!("It had received {} of {} body bytes.", got, expected),
+        // Without the chunk sizes between the data, where it had all that was sent.
+        (MessageProgress::Body, Framing::Chunked) if acknowledged >= message.end() => sentence!(
+            "It had received {} of a body without an announced length.",
+            Value::exact_bytes(message.received())
+        ),
+        (_, Framing::Chunked) => sentence!(
+            "It had received {} of a body without an announced length, chunk sizes included.",
+            Value::exact_bytes(got)
+        ),
         (MessageProgress::Unseen, _) => sentence!(
             "It had received {}. The end of the response was not captured.",
             Value::exact_bytes(got)
@@ -190,7 +199,8 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     }
     let word = close_word(ending);
     let time = close.time.since(message.first.time);
-    let quiet = close.time.since(message.last.time);
+    let heard = connection.last_heard(Who::Client, message);
+    let quiet = close.time.since(heard.time);
     let told = Statement::from(sentence!(
         "The client closed with a {}, {} after the response to {} had begun.",
         word,
@@ -199,7 +209,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     ))
     .and(received(exchange, message, ending.close.received));
     let shut = is_shut(connection, Who::Client);
-    let stalled = (message.last < close && quiet.as_secs() >= 1 && !shut).then(|| {
+    let stalled = (heard < close && quiet.as_secs() >= 1 && !shut).then(|| {
         match measured_time::is_round(quiet) {
             Some(seconds) => sentence!(
                 "The server had sent nothing for {} before. {} is a round number: probably a configured timeout.",
@@ -263,6 +273,29 @@ mod tests {
         assert!(
             told.contains("nothing for 10.0 s") && told.contains("round"),
             "{told}"
+        );
+    }
+
+    #[test]
+    fn what_comes_after_the_close_does_not_end_the_silence_before_it() {
+        let said = finding(
+            "<-- 200 data 1000 [length=5000]\nACK -->\n+2s FIN -->\n<-- ACK\n+1s <-- data 4000\nRST [noack] -->",
+        );
+        assert!(
+            said.message.contains("nothing for 2.00 s"),
+            "{}",
+            said.message
+        );
+    }
+
+    #[test]
+    fn chunk_sizes_are_no_part_of_a_body() {
+        let chunks = r#"<-- "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n""#;
+        let said = finding(&format!("{chunks}\nACK -->\n+2s FIN -->\n<-- ACK"));
+        assert!(
+            said.message.contains("received 5 bytes of a body"),
+            "{}",
+            said.message
         );
     }
 

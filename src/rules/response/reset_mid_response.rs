@@ -6,7 +6,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, sentence};
-use crate::rules::wording::{FailsAgain, named, repetition, tell};
+use crate::rules::wording::{FailsAgain, half_closed_before, named, repetition, tell};
 use crate::rules::wording_tls::hidden_response;
 
 rule! {
@@ -142,6 +142,7 @@ fn story(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         told,
     )
     .adds(slow)
+    .adds(half_closed_before(connection))
     .means(lost)
     .means(Some(repetition(exchange, FailsAgain::Cause)))
     .shows(Some(message.first), "response begins")

@@ -7,7 +7,9 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, last_word, may_have_more, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{FailsAgain, named, repetition, sent_in_parts, tell};
+use crate::rules::wording::{
+    FailsAgain, half_closed_before, named, repetition, sent_in_parts, tell,
+};
 use crate::rules::wording_tls::hidden_response;
 
 rule! {
@@ -322,6 +324,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             .means(repetition(exchange, FailsAgain::Cause)),
     )
     .adds(first)
+    .adds(half_closed_before(connection))
     .means(why)
     .shows(Some(message.first), "response begins")
     .shows(Some(message.last), "last bytes of the response")

@@ -5,7 +5,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
-use crate::rules::wording::{FailsAgain, named, repetition, tell};
+use crate::rules::wording::{FailsAgain, half_closed_before, named, repetition, tell};
 
 rule! {
     /// # What happened
@@ -96,6 +96,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "A RST ended [a response|responses on # connections] without length",
         told,
     )
+    .adds(half_closed_before(connection))
     .means(Some("Whether the body was complete is not known."))
     .means(ending.exchange.map(|it| repetition(it, FailsAgain::No)))
     .shows(Some(message.first), "response begins, without a length")

@@ -7,7 +7,9 @@ use crate::rules::classify::{Ending, EndingKind, announced, is_open_ended, last_
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::{FailsAgain, asked, not_yet, repetition, tell, waited};
+use crate::rules::wording::{
+    FailsAgain, asked, half_closed_before, not_yet, repetition, tell, waited,
+};
 use crate::rules::wording_tls::hidden_request;
 
 rule! {
@@ -227,6 +229,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         message,
     )
     .adds(more)
+    .adds(half_closed_before(connection))
     .adds(measured_time::wait(connection, time, Who::Server))
     .shows(
         ending

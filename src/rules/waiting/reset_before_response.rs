@@ -8,7 +8,8 @@ use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{
-    FailsAgain, PARTLY_MISSING, PRESUMED, UNSURE_SIDES, asked, named, not_yet, repetition, tell,
+    FailsAgain, PARTLY_MISSING, PRESUMED, UNSURE_SIDES, asked, half_closed_before, named, not_yet,
+    repetition, tell,
 };
 use crate::rules::wording_tls::hidden_request;
 use crate::rules::{Evidence, Severity};
@@ -135,7 +136,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             false => not_yet(connection),
         };
     };
-    let (Some(exchange), Some(kind)) = (ending.exchange, ending.close.kind) else {
+    let Some(exchange) = ending.exchange.filter(|_| ending.close.kind.is_some()) else {
         return Verdict::Clear;
     };
     let unanswered = connection
@@ -143,7 +144,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         .iter()
         .filter(|exchange| exchange.request.is_some() && exchange.response.is_none());
     let more = unanswered.count().saturating_sub(1);
-    Verdict::Found(Box::new(story(connection, kind, exchange, more)))
+    Verdict::Found(Box::new(story(connection, ending, exchange, more)))
 }
 
 /// Only the server's side was captured: it acknowledged bytes from the client, sent none, and reset.
@@ -174,10 +175,20 @@ fn one_sided(connection: &Connection) -> Option<Verdict> {
     Some(verdict)
 }
 
-fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: usize) -> Diagnosis {
+fn story(
+    connection: &Connection,
+    ending: &Ending<'_>,
+    exchange: &Exchange,
+    more: usize,
+) -> Diagnosis {
     let teardown = &connection.teardown;
+    let half_closed = half_closed_before(connection);
+    let at = match half_closed {
+        Some(_) => ending.close.frame_ref.time,
+        None => teardown.at,
+    };
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
-    let certainty = if missing {
+    let certainty = if missing || half_closed.is_some() {
         Certainty::Possible
     } else if is_open_ended(exchange) || connection.is_presumed() {
         teardown.certainty.max(Certainty::Likely)
@@ -188,9 +199,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         .request
         .as_ref()
         .map(|request| request.message.last);
-    let waited = request
-        .map(|last| teardown.at.since(last.time))
-        .unwrap_or_default();
+    let waited = request.map(|last| at.since(last.time)).unwrap_or_default();
     let asked = asked(Some(exchange));
     let announced = announced(connection, exchange).is_some();
     let open_ended = is_open_ended(exchange);
@@ -207,7 +216,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
             waited
         ),
     });
-    if kind == ResetKind::NoSocket {
+    if ending.close.kind == Some(ResetKind::NoSocket) {
         message.say("The form of the RST shows that the server had closed its socket before.");
     }
     if let Some(closed) = connection.unaware_close(Who::Client) {
@@ -221,6 +230,9 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
                 closed.time.since(teardown.at)
             ),
         });
+    }
+    if let Some(before) = half_closed {
+        message.say(before);
     }
     if open_ended {
         message.mean(

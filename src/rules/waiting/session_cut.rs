@@ -155,8 +155,23 @@ fn check(connection: &Connection) -> Verdict {
         frame: connection.teardown.frame,
         time: connection.teardown.at,
     };
-    let [client, server] = connection.last_data;
-    let spoke = client.max(server).min(close);
+    let own = match connection.teardown.how {
+        How::Fin => connection.fin[by as usize],
+        _ => connection.reset[by as usize],
+    };
+    // What came after the close does not end the silence before it.
+    let heard = own.map_or(connection.last_data[by.other() as usize], |it| it.heard);
+    let spoke = connection.last_data[by as usize].max(heard).min(close);
+    let late = connection.last_data[Who::Client as usize];
+    let unread = (by == Who::Server
+        && late > close
+        && connection.reset[by as usize].is_some_and(|it| it.frame_ref > late))
+    .then(|| {
+        sentence!(
+            "What the client sent {} later was answered by a reset: the server did not read it.",
+            late.time.since(close.time)
+        )
+    });
     let word = match connection.teardown.how {
         How::Fin => "FIN",
         _ => "RST",
@@ -191,6 +206,7 @@ fn check(connection: &Connection) -> Verdict {
         message,
     )
     .adds(silent_client(connection, by, close))
+    .adds(unread)
     .means(named)
     .means(more)
     .shows(Some(spoke), "last data")
@@ -321,6 +337,14 @@ fn encrypted(connection: &Connection, protocol: AppProtocol) -> Verdict {
     let Some(last) = turns.iter().rfind(|it| it.first < close) else {
         return not_yet(connection);
     };
+    let own = match connection.teardown.how {
+        How::Fin => connection.fin[Who::Server as usize],
+        _ => connection.reset[Who::Server as usize],
+    };
+    let spoke = match own {
+        Some(own) if last.last >= close => own.heard,
+        _ => last.last,
+    };
     let verb = match connection.teardown.how {
         How::Fin => "closed",
         _ => "reset",
@@ -338,7 +362,7 @@ fn encrypted(connection: &Connection, protocol: AppProtocol) -> Verdict {
             "The server {} the {} connection in the middle of the session, {} after the last data.",
             verb,
             protocol.name(),
-            close.time.since(last.last.time)
+            close.time.since(spoke.time)
         ),
     )
     .adds(Some(match last.from {
@@ -352,7 +376,7 @@ fn encrypted(connection: &Connection, protocol: AppProtocol) -> Verdict {
     .adds(Some(
         "Servers close like this when they are stopped or killed, or when the client does not answer their keep-alive messages.",
     ))
-    .shows(Some(last.last), "the last data before the close")
+    .shows(Some(spoke), "the last data before the close")
     .shows(Some(close), shown)
     .about(connection)
 }
@@ -375,6 +399,13 @@ mod tests {
         let said = told(end).expect("found");
         assert!(
             said.starts_with("The server ended the MQTT session"),
+            "{said}"
+        );
+        // What the client sends after the close came too late.
+        let late = "+4s <-- FIN\nACK -->\n+2s \"\\x30\\x03\\x00\\x01a\" -->\n<-- RST [noack]";
+        let said = told(late).expect("found");
+        assert!(
+            said.contains("4.00 s after the last data") && said.contains("2.00 s later"),
             "{said}"
         );
         // The client had ended the session.
