@@ -64,7 +64,8 @@ impl Retries {
         };
         for (at, it) in (0u32..).zip(facts.summaries) {
             all.serve.insert(it.server.ip);
-            if it.retried[0] != 0 && it.outcome.is_fine() {
+            let whole = it.outcome.is_fine() || it.outcome.is_still_open();
+            if it.retried[0] != 0 && whole {
                 let place = all.asked.entry((it.client.ip, it.retried[0]));
                 place.or_default().push(at);
             }
