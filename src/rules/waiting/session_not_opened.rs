@@ -140,7 +140,7 @@ fn without_tls(connection: &Connection, exchange: &Exchange) -> Verdict {
         &RULE,
         Severity::Warning,
         connection.teardown.certainty.max(Certainty::Likely),
-        "Client left because the server refused TLS[| on # connections]",
+        "Server refused TLS[| on # connections]",
         sentence!(
             "The client asked for TLS, and the server refused it. The client closed the connection (FIN) {} later, without a \
              login.",
