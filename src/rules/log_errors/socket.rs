@@ -59,11 +59,11 @@ impl SocketOutcome {
             };
             let ((name, linux), (_, windows)) = (on(System::Linux)?, on(System::Windows)?);
             return Some(format!(
-                "{name} ({linux}) on Linux when it writes, {windows} on Windows"
+                "{name} ({linux}) on Linux if it writes again, {windows} on Windows"
             ));
         }
         let call = if self.read.is_none() {
-            " when it writes"
+            " if it writes again"
         } else {
             ""
         };
@@ -255,7 +255,7 @@ mod tests {
         check(
             &broken,
             Linux,
-            Some("EPIPE (32) when it writes; reading gives what had arrived, and then its end"),
+            Some("EPIPE (32) if it writes again; reading gives what had arrived, and then its end"),
             None,
         );
         check(
