@@ -215,14 +215,11 @@ impl Transfer {
     /// Sentences for a finding on the data connection.
     fn belongs(&self, more: usize) -> Vec<Sentence> {
         let whose = match self.command.is_empty() {
-            true => "an FTP data connection without a command".to_owned(),
-            false => format!(
-                "the data connection of the FTP command \"{}\"",
-                self.command
-            ),
+            true => "a data connection".to_owned(),
+            false => format!("the data connection of the command \"{}\"", self.command),
         };
         let mut told = vec![sentence!(
-            "Connection {} is {} (connection {}).",
+            "{} is {} of the FTP session on {}.",
             format!("#{}", self.data),
             whose,
             format!("#{}", self.control)
@@ -232,8 +229,8 @@ impl Transfer {
                 "{} too.",
                 Value::total(
                     more as u64,
-                    "other connection is an FTP data connection",
-                    "other connections are FTP data connections"
+                    "other connection is one",
+                    "other connections are ones"
                 )
             ));
         }
@@ -333,7 +330,8 @@ mod tests {
 
     #[test]
     fn a_finding_on_a_data_connection_names_its_command() {
-        let whose = "Connection #2 is the data connection of the FTP command \"RETR file\" (connection #1).";
+        let whose =
+            "#2 is the data connection of the command \"RETR file\" of the FTP session on #1.";
         let told_of = |data: &str, rule: &str| {
             let all = told(data, "425 Failed to establish connection.");
             let own = all.iter().find(|it| it.0 == rule);

@@ -26,7 +26,12 @@ pub(super) fn complete_all(story: &mut Diagnosis, connections: &[&Connection]) {
     if story.severity < Severity::Warning || story.message.speaks_of_retry() {
         return;
     }
-    let lost = connections.iter().filter(|it| !it.outcome.is_fine());
+    // What began before the capture says nothing beside what failed.
+    let any = connections.iter().any(|it| it.outcome.is_failed());
+    let lost = connections.iter().filter(|it| match any {
+        true => it.outcome.is_failed(),
+        false => !it.outcome.is_fine(),
+    });
     let each: Option<Vec<Sentence>> = lost.take(LOOKED_AT).map(|it| of(it)).collect();
     let joined = each
         .unwrap_or_default()
@@ -52,7 +57,9 @@ const LOOKED_AT: usize = 64;
 fn of(connection: &Connection) -> Option<Sentence> {
     match connection.opening {
         Opening::Refused | Opening::Unanswered | Opening::Unreachable | Opening::Rejected => {
-            return Some("No request was sent. A retry fails again if the cause remains.".into());
+            return Some(
+                "No request was sent: a retry is safe. It fails again if the cause remains.".into(),
+            );
         }
         Opening::Handshake | Opening::Midstream => {}
     }
@@ -81,7 +88,9 @@ fn of(connection: &Connection) -> Option<Sentence> {
     }
     let sent = connection.sent[Who::Client as usize];
     if sent.bytes == 0 && sent.missing == 0 && connection.opening == Opening::Handshake {
-        return Some("No request was sent. A retry fails again if the cause remains.".into());
+        return Some(
+            "No request was sent: a retry is safe. It fails again if the cause remains.".into(),
+        );
     }
     let unread = connection.in_flight(Who::Client).filter(|it| it.bytes > 0);
     match (connection.outcome, unread) {

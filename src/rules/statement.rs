@@ -426,8 +426,9 @@ macro_rules! sentence {
 pub(super) use sentence;
 
 /// What a sentence has in it that says what to do about a retry.
-const ABOUT_RETRY: [&str; 6] = [
+const ABOUT_RETRY: [&str; 7] = [
     "retry",
+    "Retry",
     "resend",
     "No request was",
     "had no effect",

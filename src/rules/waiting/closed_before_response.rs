@@ -8,7 +8,7 @@ use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{
-    FailsAgain, asked, half_closed_before, not_yet, repetition, tell, waited,
+    FailsAgain, asked, half_closed_before, named, not_yet, repetition, tell, waited,
 };
 use crate::rules::wording_tls::hidden_request;
 
@@ -255,29 +255,28 @@ fn announced_story(
     exchange: &Exchange,
     answer: &Message,
 ) -> Verdict {
-    let unanswered = connection
-        .spoken()
-        .iter()
+    let unanswered = connection.spoken().iter();
+    let unanswered: Vec<&Exchange> = unanswered
         .filter(|exchange| exchange.request.is_some() && exchange.response.is_none())
-        .count();
+        .collect();
     let who = match connection.teardown.by {
         By::Client => "client",
         _ => "server",
     };
     let message = sentence!(
-        "A response announced the close of the connection, and the {} closed it {} later. {} behind it.",
+        "A response announced the close of the connection, and the {} closed it {} later. {}.",
         who,
         ending.close.frame_ref.time.since(answer.last.time),
         Value::count(
-            unanswered as u64,
-            "pipelined request got no response",
-            "pipelined requests got no response"
+            unanswered.len() as u64,
+            "pipelined request behind it got no response",
+            "pipelined requests behind it got no response"
         )
     );
-    let message = Statement::from(message).means(
-        "A server must not process what follows that response (RFC 9112 \
-                                                  §9.6), so it is safe to retry.",
-    );
+    let message = Statement::from(message).means(sentence!(
+        "{} [is|are] safe to retry: a server must not process what follows such a response (RFC 9112 §9.6).",
+        Value::named_all(unanswered.iter().map(|it| named(it)))
+    ));
     tell(
         &RULE,
         Severity::Warning,

@@ -198,21 +198,34 @@ fn check(connection: &Connection) -> Verdict {
     let more = mqtt.then_some(
         "MQTT servers close like this after an error too, or when the client was silent for 1.5 times its Keep Alive. Before MQTT 5 they have no message for it.",
     );
-    tell(
+    let silent = silent_client(connection, by, close);
+    let is_silent = silent.is_some();
+    let verdict = tell(
         &RULE,
         Severity::Warning,
         connection.teardown.certainty,
         "[Session|# sessions] closed without the protocol's end message",
         message,
     )
-    .adds(silent_client(connection, by, close))
+    .adds(silent)
     .adds(unread)
     .means(named)
     .means(more)
     .shows(Some(spoke), "last data")
     .shows(Some(close), format!("{word} from the {}", side(by)))
-    .about(connection)
+    .about(connection);
+    match verdict {
+        Verdict::Found(mut story) if is_silent => {
+            story.remedies.insert(0, HEARTBEATS.into());
+            Verdict::Found(story)
+        }
+        other => other,
+    }
 }
+
+/// What to change about a client that misses its heartbeats.
+const HEARTBEATS: &str = "Let the client send its heartbeats in time: do not block the thread or event loop that its library sends \
+                          them from, or agree on a longer interval.";
 
 /// Pauses of a client from which on the server may have missed a sign of life.
 const SILENT: Duration = Duration::from_secs(2);
