@@ -4,7 +4,7 @@ use super::Severity;
 use super::rule::{Rule, Verdict};
 use super::statement::{Value, sentence};
 use super::wording::{not_yet, tell};
-use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason, Who};
+use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason, Phase, Who};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 
@@ -24,6 +24,10 @@ pub(super) fn unanswered(
         frame: connection.teardown.frame,
         time: connection.teardown.at,
     };
+    // What came after the close was not what it left unanswered.
+    if asked > close {
+        return Verdict::Clear;
+    }
     let waited = close.time.since(asked.time);
     let length = Value::exact_bytes(turns.length);
     let message = match closes {
@@ -45,17 +49,24 @@ pub(super) fn unanswered(
             Value::count(answered, "time", "times")
         )
     });
+    // What all turns are presumed to be is said with every finding on the connection.
+    let presumed = connection.is_presumed() && connection.teardown.phase != Phase::Opaque;
+    let certainty = match answered {
+        0 => Certainty::Possible,
+        _ => Certainty::Likely,
+    };
     tell(
         rule,
         Severity::Error,
-        Certainty::Likely,
+        certainty,
         "Client data got no reply[| on # connections]",
         message,
     )
     .adds(habit)
-    .means(Some(
-        "hangup does not read this protocol, so that a reply was due is likely, not certain.",
-    ))
+    .means((!presumed).then_some(match answered {
+        0 => "hangup does not read this protocol, so whether a reply was due is not known.",
+        _ => "hangup does not read this protocol, so that a reply was due is likely, not certain.",
+    }))
     .shows(Some(asked), "client's last bytes")
     .shows(Some(close), format!("{closes} from the server"))
     .about(connection)
@@ -85,6 +96,52 @@ mod tests {
             rules(&format!("{TALK}{query}+1280ms <-- RST")),
             ["reset-before-response"]
         );
+    }
+
+    #[test]
+    fn shorter_words_than_those_that_were_answered_may_need_no_answer() {
+        let none: [&str; 0] = [];
+        let asked =
+            "\"\\x01\\x02a request of forty bytes or more than that\" -->\n<-- \"\\x01one\"\n";
+        let last = "\"\\x01\\x03an unbind under a signature, say\" -->\n";
+        let closes = "FIN\nFIN -->\n<-- ACK";
+        for end in [
+            format!("<-- {closes}"),
+            "<-- RST".into(),
+            format!("+60s <-- {closes}"),
+        ] {
+            assert_eq!(rules(&format!("{asked}{asked}{last}{end}")), none, "{end}");
+        }
+    }
+
+    /// A server that speaks first may be the one that asks: the receiver of a file counts what it got.
+    #[test]
+    fn last_words_to_a_server_that_spoke_first_may_be_an_answer() {
+        let none: [&str; 0] = [];
+        let part = "<-- \"\\x01\\x02a part of a file\"\n\"\\x00\\x01count of what came, and some more bytes\" -->\n";
+        let closes = "<-- FIN\nFIN -->\n<-- ACK";
+        assert_eq!(rules(&format!("{part}{part}{part}{closes}")), none);
+        assert_eq!(
+            rules(&format!("{part}{part}{part}+7s {closes}")),
+            ["closed-before-response"]
+        );
+    }
+
+    /// What comes sooner than the server can have had the question is no answer to it.
+    #[test]
+    fn sides_that_speak_when_they_like_owe_no_answer() {
+        let rules = |answer: &str| {
+            let turn =
+                format!("\"\\x01\\x02a message of some length\" -->\n{answer} <-- \"\\x01one\"\n");
+            let text = format!(
+                "SYN -->\n+40ms <-- SYN\nACK -->\n{turn}+90ms {turn}+90ms \
+                 \"\\x01\\x02a message of some length, the last\" -->\n+40ms <-- ACK\n+3s <-- FIN\nFIN -->\n<-- ACK"
+            );
+            ladder_check::run(&text.parse().expect("a ladder")).rules()
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(rules("+41ms"), ["closed-before-response"]);
+        assert_eq!(rules("+2ms"), none);
     }
 
     #[test]

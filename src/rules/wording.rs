@@ -397,7 +397,8 @@ impl DiagnosisBuilder {
         if connection.sent.iter().any(|sent| sent.missing > 0) {
             self.story.message.mean(PARTLY_MISSING);
         }
-        if connection.is_presumed() && connection.teardown.phase != Phase::Opaque {
+        let owed = connection.spoken().iter().any(|it| it.response.is_none());
+        if connection.is_presumed() && owed && connection.teardown.phase != Phase::Opaque {
             self.story.message.mean(PRESUMED);
         }
         let mut remedies = self.rule.remedies();

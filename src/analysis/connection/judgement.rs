@@ -725,6 +725,14 @@ fn is_read(connection: &Connection) -> bool {
         .is_some_and(DialogueFacts::is_read)
 }
 
+/// Whether its protocol is known. What its grammar does not read may be encrypted, and shows no requests and answers.
+fn is_known(connection: &Connection) -> bool {
+    connection
+        .dialogue
+        .as_deref()
+        .is_some_and(|it| it.protocol.is_some())
+}
+
 /// Whether its protocol encrypts the session, which then has no requests and answers.
 fn is_encrypted(connection: &Connection) -> bool {
     connection
@@ -734,7 +742,8 @@ fn is_encrypted(connection: &Connection) -> bool {
 }
 
 /// The server closed without an answer to the client's last words, though it had answered all before, or reset after a
-/// wait.
+/// wait in which it had said nothing at all. That the client spoke last proves nothing by itself: words like those before
+/// that were answered are due an answer, and shorter ones may be a goodbye or a sign of life.
 fn last_words(connection: &Connection) -> Option<FailedReason> {
     let turns = &connection.turns;
     let (by, at) = (connection.teardown.by, close(connection));
@@ -742,7 +751,7 @@ fn last_words(connection: &Connection) -> Option<FailedReason> {
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     if !is_opaque(connection)
         || is_read(connection)
-        || is_encrypted(connection)
+        || is_known(connection)
         || !is_closed(connection)
         || by != By::Server
         || connection.roles != Roles::Handshake
@@ -752,13 +761,15 @@ fn last_words(connection: &Connection) -> Option<FailedReason> {
     {
         return None;
     }
-    let [client, _] = turns.taken;
-    let habit = client >= HABIT && !turns.goes_on;
+    let alike = turns.length >= turns.shortest && !turns.goes_on && !turns.unasked;
+    let habit = turns.taken[0] >= HABIT && alike;
+    let waited = at.time.since(spoke.time) >= AT_ONCE;
     // An abort after a wait is no goodbye, and whoever sends on and on waits for nothing.
     let aborted = connection.teardown.how == How::Reset(ResetKind::Abort);
-    let given_up = aborted && !turns.goes_on && at.time.since(spoke.time) >= AT_ONCE;
-    let goodbye = turns.length <= GOODBYE && at.time.since(spoke.time) < GOODBYE_WITHIN;
-    ((habit || given_up) && !goodbye).then_some(FailedReason::UnansweredWords)
+    let silent = turns.taken == [1, 0] && !turns.goes_on;
+    let short = turns.length <= GOODBYE && at.time.since(spoke.time) < GOODBYE_WITHIN;
+    let goodbye = short || turns.greeted && !waited;
+    (habit && !goodbye || silent && aborted && waited).then_some(FailedReason::UnansweredWords)
 }
 
 /// What keeps the outcome hidden, if nothing is proven lost.

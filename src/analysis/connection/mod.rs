@@ -28,6 +28,7 @@ pub use author::{Author, author};
 pub use frame_notes::{FrameNote, FrameNotes};
 pub use outcome::{ConnectionOutcome, FailedReason, FineReason, UnknownReason};
 pub(crate) use plain::{PlainConnection, PlainNotes, PlainStep};
+pub(crate) use record::Taken;
 pub use record::{
     Connection, InFlight, Opening, Predecessor, Roles, SentTotals, SettledBecause, Turns,
     UnansweredSegments, Who,

@@ -204,6 +204,12 @@ pub struct Turns {
     pub length: u64,
     /// The client also spoke on without waiting for an answer: after a pause within one of its turns.
     pub goes_on: bool,
+    /// The server spoke first.
+    pub greeted: bool,
+    /// The least bytes of a turn of the client that the server's next turn followed; 0 without one.
+    pub shortest: u64,
+    /// The server spoke after a turn of the client sooner than it can have had it: its turns are not all answers.
+    pub unasked: bool,
     /// The snap length cut some of the payload, so that what was spoken may be unknown.
     pub cut: bool,
 }
@@ -235,6 +241,8 @@ pub struct Connection {
     pub syn_retries: u16,
     /// Number of SYN-ACKs, retransmissions included.
     pub syn_acks: u16,
+    /// The client's SYN came again after the server's first SYN-ACK.
+    pub syn_again: bool,
     /// Whether the client's SYN was captured.
     pub client_syn: bool,
     /// Each side's last SYN: the first one, or its last repetition.
@@ -352,6 +360,20 @@ impl Connection {
         }
     }
 
+    /// Whether the server had acknowledged what the client had sent up to this offset when the client closed, and what it waited
+    /// for had been sent so long before.
+    #[must_use]
+    pub(crate) fn taken_at(&self, close: &CloseEvent, end: u64, waited: Duration) -> Taken {
+        let finally = self.sent[Who::Client as usize].acknowledged >= end;
+        // An acknowledgement that is still on its way is none that was missing.
+        let soon = waited < ACKNOWLEDGED_WITHIN;
+        match (finally, close.acknowledged >= end || soon) {
+            (true, true) => Taken::BeforeClose,
+            (true, false) => Taken::AfterClose,
+            (false, _) => Taken::Never,
+        }
+    }
+
     /// The exchanges of HTTP; without any, those of another protocol in which the client asks, some of which are presumed.
     #[must_use]
     pub fn spoken(&self) -> &[Exchange] {
@@ -455,6 +477,31 @@ impl Connection {
     pub fn lasted(&self) -> Duration {
         self.last.time.since(self.first.time)
     }
+}
+
+/// A round trip that cannot be told from other delays.
+const SHORTEST_TRIP: Duration = Duration::from_millis(5);
+
+/// The least time in which a side answers where the connection was captured, if its handshake shows that: half of what its
+/// SYN-ACK took. `last_syn`: the last SYN of each side, in any order.
+pub(super) fn least_answer_time(last_syn: [Option<FrameRef>; 2]) -> Option<Duration> {
+    let [Some(one), Some(other)] = last_syn else {
+        return None;
+    };
+    let (first, second) = (one.min(other), one.max(other));
+    let took = second.time.since(first.time);
+    (took >= SHORTEST_TRIP).then_some(took / 2)
+}
+
+/// When the server acknowledged what a client waited for that closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Before the client closed.
+    BeforeClose,
+    /// Only after that: until then it, or the acknowledgement, was lost on the way.
+    AfterClose,
+    /// Not at all.
+    Never,
 }
 
 /// A name without the port after it; `None` if nothing is left.

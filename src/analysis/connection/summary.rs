@@ -143,6 +143,7 @@ impl Marks {
     const SEARCHABLE: u8 = 8;
     const SYNS_LOST: u8 = 16;
     const ARRIVED: u8 = 32;
+    const SYN_AGAIN: u8 = 64;
 
     fn of(connection: &Connection) -> Self {
         let agent = |exchange: &Exchange| {
@@ -159,6 +160,7 @@ impl Marks {
                 | set(Self::SYNS_LOST, lost_all)
                 | set(Self::ARRIVED, passages.both > 0)
                 | set(Self::TAKEN, connection.taken.is_some())
+                | set(Self::SYN_AGAIN, connection.syn_again)
                 | set(Self::SEARCHABLE, RequestList::is_worth(connection))
                 | set(
                     Self::LOAD_GENERATOR,
@@ -222,6 +224,12 @@ impl ConnectionSummary {
     #[must_use]
     pub const fn taken(&self) -> bool {
         self.marks.has(Marks::TAKEN)
+    }
+
+    /// The client's SYN came again after the server's first SYN-ACK.
+    #[must_use]
+    pub const fn syn_again(&self) -> bool {
+        self.marks.has(Marks::SYN_AGAIN)
     }
 
     /// Two places show that all that the client sent was lost between them.

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::record::least_answer_time;
 use super::{By, CloseEvent, Connection, How, Phase, ResetKind, Roles, Who};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
@@ -251,6 +252,14 @@ fn had_all(connection: &Connection) -> bool {
     had.saturating_add(LONGEST_FAREWELL) >= client.bytes
 }
 
+/// Whether what the server said inside TLS is no answer to what the client said before it: it came sooner than the server can
+/// have had that. A tunnel, or a protocol in which both sides speak when they like, has no turns that show what is due.
+fn speaks_unasked(connection: &Connection, facts: &TlsFacts) -> bool {
+    let least = least_answer_time(connection.last_syn);
+    let soonest = facts.turns_inside.soonest;
+    !facts.is_http1() && least.zip(soonest).is_some_and(|(least, it)| it < least)
+}
+
 /// Whether a request inside TLS got no response, judging by the encrypted records.
 pub(crate) fn is_unanswered(connection: &Connection) -> bool {
     // A response is outstanding only if it is known which side requests.
@@ -263,6 +272,8 @@ pub(crate) fn is_unanswered(connection: &Connection) -> bool {
     let unanswered = |facts: &TlsFacts| {
         facts.is_unanswered(left_at(connection, facts, Who::Server).time)
             && facts.flows[FlowEnd::B.index()].lacking == 0
+            && !facts.flows[FlowEnd::B.index()].unsure
+            && !speaks_unasked(connection, facts)
             && had_all(connection)
             && cut_while_sending(connection).is_none()
     };
@@ -332,6 +343,9 @@ pub(crate) fn gave_up(connection: &Connection) -> Option<GaveUp> {
     let reads = server.last.is_some_and(|last| last > found.left)
         && connection.reset[Who::Client as usize].is_none();
     if unseen || missing || within || parted || reads || !facts.is_unanswered(found.left.time) {
+        return None;
+    }
+    if speaks_unasked(connection, facts) {
         return None;
     }
     let https = is_https(connection, facts);

@@ -9,6 +9,7 @@ use super::judgement;
 use super::outcome::{ConnectionOutcome, UnknownReason};
 use super::record::{
     Connection, InFlight, Predecessor, SentTotals, SettledBecause, Turns, UnansweredSegments, Who,
+    least_answer_time,
 };
 use super::verdict;
 use crate::base::flow_end::FlowEnd;
@@ -419,7 +420,9 @@ impl ConnectionTracker {
         let midstream = self.midstream_client();
         let mut streams = self.parsed.reader(midstream, texts);
         self.pair.close(self.last, &mut streams);
+        let least = least_answer_time(FlowEnd::BOTH.map(|end| self.pair.peer(end).last_syn()));
         if let Some(stack) = &mut self.parsed.stack {
+            stack.answers_take(least);
             stack.finish(texts);
         }
         let verdict = verdict::judge(&self, ended);
@@ -442,6 +445,7 @@ impl ConnectionTracker {
             event.map(|event| CloseEvent {
                 sent: inside(end, event.sent),
                 received: inside(end.other(), event.received),
+                acknowledged: inside(end, event.acknowledged),
                 ..event
             })
         };
@@ -488,6 +492,10 @@ impl ConnectionTracker {
                 .map(|(syn, ack)| ack.time.since(syn.time)),
             syn_retries: peers[0].syns().saturating_sub(1),
             syn_acks: peers[1].syns(),
+            syn_again: peers[0]
+                .last_syn()
+                .zip(peers[1].syn())
+                .is_some_and(|(last, answer)| last > answer),
             client_syn: client_syn.is_some(),
             last_syn: peers.map(|peer| peer.last_syn()),
             taken: peers[1].first_ack(),
@@ -524,7 +532,7 @@ impl ConnectionTracker {
                 }
             }),
             last_data: peers.map(|peer| peer.top_time()),
-            turns: self.parsed.turns.seen_from(verdict.client),
+            turns: self.parsed.turns.seen_from(verdict.client, least),
             exchanges: layer_facts.exchanges.into_boxed_slice(),
             tls: layer_facts
                 .tls
@@ -630,10 +638,14 @@ const PAUSE: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy, Debug, Default)]
 struct TurnCounter {
     taken: [u32; 2],
+    first: Option<FlowEnd>,
     last: Option<FlowEnd>,
     at: Timestamp,
     length: u64,
     goes_on: [bool; 2],
+    /// Of each end's turns that the other's followed: the least bytes, and the least time until that came.
+    shortest: [u64; 2],
+    soonest: [Option<Duration>; 2],
     cut: bool,
 }
 
@@ -644,14 +656,27 @@ impl TurnCounter {
             self.length = self.length.saturating_add(length);
             self.goes_on[from.index()] |= at.since(self.at) >= PAUSE;
         } else {
+            if let Some(before) = self.last {
+                let after = at.since(self.at);
+                let (shortest, soonest) = (
+                    before.of_mut(&mut self.shortest),
+                    before.of_mut(&mut self.soonest),
+                );
+                *shortest = match *shortest {
+                    0 => self.length,
+                    least => least.min(self.length),
+                };
+                *soonest = Some(soonest.map_or(after, |it| it.min(after)));
+            }
             let taken = &mut self.taken[from.index()];
             *taken = taken.saturating_add(1);
+            self.first.get_or_insert(from);
             (self.last, self.length) = (Some(from), length);
         }
         self.at = at;
     }
 
-    fn seen_from(self, client: FlowEnd) -> Turns {
+    fn seen_from(self, client: FlowEnd, least: Option<Duration>) -> Turns {
         let ends = [client, client.other()];
         let role = |end: FlowEnd| match end == client {
             true => Who::Client,
@@ -662,6 +687,11 @@ impl TurnCounter {
             last: self.last.map(role),
             length: self.length,
             goes_on: self.goes_on[client.index()],
+            greeted: self.first == Some(client.other()),
+            shortest: *client.of(&self.shortest),
+            unasked: least
+                .zip(*client.of(&self.soonest))
+                .is_some_and(|(least, soonest)| soonest < least),
             cut: self.cut,
         }
     }

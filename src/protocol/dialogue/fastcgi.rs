@@ -27,6 +27,8 @@ const MAX_ERROR: usize = 300;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Grammar {
     keeps: bool,
+    /// A request has begun, and its input has not ended.
+    asking: bool,
     /// The rest of the record with which the server is done, as it closes after this request.
     closes: u64,
 }
@@ -115,6 +117,7 @@ impl Grammar {
                 if next.kind != PARAMS {
                     return Step::Broken;
                 }
+                self.asking = true;
                 let length = record.whole.saturating_add(next.whole);
                 let (words, said) = request(next.content);
                 let method = words.split(|byte| *byte == b' ').next().unwrap_or_default();
@@ -126,8 +129,13 @@ impl Grammar {
                     ..unit
                 }
             }
+            // Records behind the end of the input belong to the request that is complete: some clients end it twice.
+            PARAMS | DATA | INPUT if !self.asking => Unit::new(record.whole, Role::Notice),
             PARAMS | DATA => ask(false).named("request", b""),
-            INPUT => ask(record.length == 0).named("request", b""),
+            INPUT => {
+                self.asking = record.length > 0;
+                ask(!self.asking).named("request", b"")
+            }
             ABORT => Unit::new(record.whole, Role::Notice),
             VALUES => ask(true).named("request for values", b""),
             _ => return Step::Broken,
@@ -262,6 +270,17 @@ mod tests {
             (
                 &[(">", &keep), (">", &input), ("<", &output), ("<", &end)],
                 "answered; between",
+            ),
+            // An input that ends twice.
+            (
+                &[
+                    (">", &ask),
+                    (">", &input),
+                    (">", &input),
+                    ("<", &output),
+                    ("<", &end),
+                ],
+                "answered; goodbye; after",
             ),
             (
                 &[(">", &keep), (">", &input), ("<", &overloaded)],

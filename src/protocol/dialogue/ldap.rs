@@ -1,4 +1,6 @@
-//! LDAP (RFC 4511): messages in BER, each with a number that the answers repeat.
+//! LDAP (RFC 4511): messages in BER, each with a number that the answers repeat. After a bind by SASL they may be wrapped
+//! (RFC 4422 §3.7): a length and a token of Kerberos (RFC 4121 §4.2), which signs what it holds or encrypts it. What is
+//! signed is read.
 
 use super::grammar::{Messages, Opening, Rest, Role, Side, Step, Unit};
 
@@ -21,10 +23,69 @@ const BOUND: u8 = 0x61;
 const ENTRY: u8 = 0x64;
 const REFERENCE: u8 = 0x73;
 const INTERMEDIATE: u8 = 0x79;
+/// The choice of a bind that authenticates by SASL (RFC 4511 §4.2).
+const SASL: u8 = 0xa3;
+/// The length before a token of SASL, and the head of one of Kerberos.
+const WRAP_LENGTH: usize = 4;
+const TOKEN_HEAD: u64 = 16;
+/// The flag of a token whose content is encrypted.
+const SEALED: u8 = 2;
 
 /// The grammar.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Grammar {}
+pub(super) struct Grammar {
+    /// The client bound by SASL.
+    sasl: bool,
+    /// What is left of each side's wrapper: client, server.
+    wrapped: [Wrapped; 2],
+}
+
+/// What is left of a wrapper.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wrapped {
+    /// Bytes of its messages.
+    messages: u64,
+    /// Bytes of the checksum behind them.
+    checksum: u64,
+}
+
+/// The beginning of a wrapper: its bytes before the messages, and what follows them.
+fn wrapper(bytes: &[u8], rest: Rest) -> Result<(u64, Wrapped), Step> {
+    let [a, b, c, d, token @ ..] = bytes else {
+        return Err(match rest {
+            Rest::MayCome => Step::More,
+            Rest::NotCaptured => Step::Broken,
+        });
+    };
+    let length = u64::from(u32::from_be_bytes([*a, *b, *c, *d]));
+    let [5, 4, flags, 0xff, high, low, first, second, ..] = token else {
+        let head: &[u8] = &[5, 4];
+        let common = token.len().min(head.len());
+        let begins = token.len() < 8 && token.get(..common) == head.get(..common);
+        return Err(match begins && rest == Rest::MayCome {
+            true => Step::More,
+            false => Step::Broken,
+        });
+    };
+    let checksum = u64::from(u16::from_be_bytes([*high, *low]));
+    let rotated = u64::from(u16::from_be_bytes([*first, *second]));
+    let messages = length.checked_sub(TOKEN_HEAD + checksum);
+    let messages = messages.filter(|it| *it > 0 && length <= MAX_LENGTH);
+    let place = rotated == 0 || rotated == checksum;
+    let (Some(messages), true, 0) = (messages, place, flags & SEALED) else {
+        return Err(Step::Broken);
+    };
+    // What is rotated by its length stands before the messages.
+    let (before, after) = match rotated {
+        0 => (0, checksum),
+        _ => (checksum, 0),
+    };
+    let wrapped = Wrapped {
+        messages,
+        checksum: after,
+    };
+    Ok((WRAP_LENGTH as u64 + TOKEN_HEAD + before, wrapped))
+}
 
 /// The first element: its tag, the bytes of its value that are there, its length as announced, and what follows it.
 struct Element<'a> {
@@ -101,6 +162,44 @@ impl Messages for Grammar {
     }
 
     fn next(&mut self, from: Side, bytes: &[u8], rest: Rest) -> Step {
+        let left = match from {
+            Side::Client => &mut self.wrapped[0],
+            Side::Server => &mut self.wrapped[1],
+        };
+        if left.messages == 0 && left.checksum > 0 {
+            let length = std::mem::take(&mut left.checksum);
+            return Step::Message(Unit::new(length, Role::Notice));
+        }
+        if left.messages == 0 && self.sasl && bytes.first() == Some(&0) {
+            return match wrapper(bytes, rest) {
+                Ok((length, wrapped)) => {
+                    *left = wrapped;
+                    Step::Message(Unit::new(length, Role::Notice))
+                }
+                Err(step) => step,
+            };
+        }
+        let within = left.messages;
+        let step = self.message(from, bytes, rest);
+        let left = match from {
+            Side::Client => &mut self.wrapped[0],
+            Side::Server => &mut self.wrapped[1],
+        };
+        match &step {
+            Step::Message(unit) if within > 0 => match within.checked_sub(unit.length) {
+                Some(more) => left.messages = more,
+                // It goes on in the next token.
+                None => return Step::Broken,
+            },
+            _ => {}
+        }
+        step
+    }
+}
+
+impl Grammar {
+    /// The next message, wrapped or not.
+    fn message(&mut self, from: Side, bytes: &[u8], rest: Rest) -> Step {
         if bytes.first().is_some_and(|tag| *tag != SEQUENCE) {
             return Step::Broken;
         }
@@ -119,11 +218,21 @@ impl Messages for Grammar {
         match message(bytes) {
             None => Step::Broken,
             Some((whole, number, operation)) => match from {
-                Side::Client => asked(whole, &operation),
+                Side::Client => {
+                    self.sasl |= operation.tag == BIND && is_by_sasl(&operation);
+                    asked(whole, &operation)
+                }
                 Side::Server => answered(whole, number, &operation),
             },
         }
     }
+}
+
+/// Whether a bind authenticates by SASL: what follows version and name says so.
+fn is_by_sasl(bind: &Element<'_>) -> bool {
+    let version = element(bind.value);
+    let name = version.and_then(|it| element(it.after));
+    name.is_some_and(|it| it.after.first() == Some(&SASL))
 }
 
 fn asked(whole: u64, operation: &Element<'_>) -> Step {
@@ -293,6 +402,48 @@ mod tests {
             ),
             "LDAP; between"
         );
+    }
+
+    /// A token of Kerberos around messages: the checksum stands where `rotated` says.
+    fn signed(flags: u8, rotated: u8, messages: &[&[u8]]) -> Vec<u8> {
+        let (sum, content) = ([0xee; 12], messages.concat());
+        let head = [5, 4, flags, 0xff, 0, 12, 0, rotated, 0, 0, 0, 0, 1, 2, 3, 4];
+        let token = match rotated {
+            0 => [&head[..], &content, &sum].concat(),
+            _ => [&head[..], &sum, &content].concat(),
+        };
+        [&(token.len() as u32).to_be_bytes(), &token[..]].concat()
+    }
+
+    #[test]
+    fn what_sasl_signs_is_read_and_what_it_encrypts_shows_nothing() {
+        let bind: &[u8] = b"\x30\x10\x02\x01\x01\x60\x0b\x02\x01\x03\x04\x00\xa3\x04\x04\x02ab";
+        let open = [(">", bind), ("<", BOUND)];
+        let unbind: &[u8] = b"\x30\x84\x00\x00\x00\x05\x02\x01\x03\x42\x00";
+        for rotated in [12, 0] {
+            let asked = signed(4, rotated, &[SEARCH]);
+            let answered = signed(5, rotated, &[ENTRY, ENTRY, DONE]);
+            let parts = signed(4, rotated, &[unbind]);
+            let said: &[(&str, &[u8])] = &[(">", &asked), ("<", &answered), (">", &parts)];
+            assert_eq!(
+                told(389, &[&open, &said[..1]].concat()),
+                "LDAP; request bind: answered; request search dc: unanswered; waiting"
+            );
+            assert_eq!(
+                told(389, &[&open, said].concat()),
+                "LDAP; request bind: answered; request search dc: answered; goodbye; after"
+            );
+        }
+        // Three turns, and nothing is presumed of them.
+        let sealed = signed(6, 12, &[b"0123456789"]);
+        let talk: [(&str, &[u8]); 5] = [
+            (">", &sealed),
+            ("<", &sealed),
+            (">", &sealed),
+            ("<", &sealed),
+            (">", &sealed),
+        ];
+        assert_eq!(told(389, &[&open[..], &talk].concat()), "LDAP; ?");
     }
 
     #[test]

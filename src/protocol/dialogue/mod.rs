@@ -11,6 +11,8 @@
 //!
 //! Nothing is decoded that does not serve this: no values, no types.
 
+use std::time::Duration;
+
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::time::Timestamp;
@@ -242,12 +244,13 @@ impl Dialogue {
         self.protocol().map(|_| self.exchanges.requester)
     }
 
-    /// The connection is over. What no grammar reads is presumed from the turns, unless its protocol has no requests and
-    /// answers once it is encrypted.
-    pub(crate) fn finish(&mut self) {
+    /// The connection is over. What no grammar reads is presumed from the turns, unless its protocol is known: what its
+    /// grammar does not read may be encrypted, and then has no turns that show requests and answers. `least`: no answer
+    /// comes sooner where it was captured.
+    pub(crate) fn finish(&mut self, least: Option<Duration>) {
         if !matches!(self.state, State::Read(..)) {
-            self.exchanges = Exchanges::presumed(match self.midstream {
-                None if !self.is_encrypted() => self.turns.pairs(),
+            self.exchanges = Exchanges::presumed(match (self.midstream, self.protocol()) {
+                (None, None) => self.turns.pairs(least),
                 _ => &[],
             });
         }

@@ -42,7 +42,7 @@ impl Script {
             dialogue.data(from, at, bytes, bytes.len() as u32, &mut texts);
             from.of_mut(&mut reach).bytes += bytes.len() as u64;
         }
-        dialogue.finish();
+        dialogue.finish(None);
         let [client, server] = reach;
         let phase = dialogue.phase_at(FlowEnd::B, server, client, at.time);
         let facts = dialogue.into_facts();
@@ -207,7 +207,7 @@ proptest! {
             from.of_mut(&mut reach).bytes += u64::from(length);
             prop_assert!(dialogue.waiting_bytes() <= 16 << 10);
         }
-        dialogue.finish();
+        dialogue.finish(None);
         for closer in FlowEnd::BOTH {
             let _ = dialogue.phase_at(closer, *closer.of(&reach), *closer.other().of(&reach), at.time);
         }

@@ -41,6 +41,10 @@ pub(super) struct Turns {
     taken: [u32; 2],
     sent: [u64; 2],
     goes_on: bool,
+    /// The least bytes of a turn of the caller that was answered; 0 without one.
+    shortest: u64,
+    /// The least time from a turn of the caller to the one of the other side that followed it.
+    soonest: Option<Duration>,
     /// The capture lacks some of the bytes, so that the protocol may be one that is read.
     cut: bool,
     words: [Vec<u8>; 2],
@@ -66,7 +70,15 @@ impl Turns {
                 turn.length = turn.length.saturating_add(length);
                 turn.last = at;
             }
-            _ => {
+            last => {
+                if let Some(turn) = last.filter(|turn| turn.from == FlowEnd::A) {
+                    let after = at.time.since(turn.last.time);
+                    self.soonest = Some(self.soonest.map_or(after, |it| it.min(after)));
+                    self.shortest = match self.shortest {
+                        0 => turn.length,
+                        before => before.min(turn.length),
+                    };
+                }
                 if self.kept.len() == KEPT {
                     self.kept.remove(0);
                 }
@@ -86,12 +98,31 @@ impl Turns {
         }
     }
 
-    /// The last turns, if they are a habit of question and answer; else none.
-    pub(super) fn pairs(&self) -> &[Turn] {
+    /// The last turns, if they are a habit of question and answer; else none. `least`: no answer comes sooner where it was
+    /// captured, if that is known. A last turn that is shorter than any that was answered may be one that needs no answer.
+    pub(super) fn pairs(&self, least: Option<Duration>) -> &[Turn] {
         let [asked, answered] = self.taken;
-        match asked >= HABIT && answered + 1 >= HABIT && !self.goes_on && !self.cut {
+        let habit = asked >= HABIT && answered + 1 >= HABIT && !self.goes_on && !self.cut;
+        let alike = self
+            .kept
+            .last()
+            .is_some_and(|turn| turn.from == FlowEnd::B || turn.length >= self.shortest);
+        let answers = !least.zip(self.soonest).is_some_and(|(a, b)| b < a);
+        match habit && alike && answers {
             true => &self.kept,
             false => &[],
+        }
+    }
+
+    /// Whether the side that was called spoke first: what follows may be answers of the caller.
+    fn begins_with_other(&self) -> bool {
+        let [caller, called] = self.taken;
+        let last = self.kept.last().map(|turn| turn.from);
+        // Turns alternate.
+        match last {
+            Some(FlowEnd::A) => called >= caller,
+            Some(FlowEnd::B) => called > caller,
+            None => false,
         }
     }
 
@@ -109,7 +140,8 @@ impl Turns {
     pub(super) fn may_be_goodbye(&self, closer: FlowEnd, at: Timestamp) -> bool {
         self.kept.last().is_some_and(|turn| {
             let soon = at.since(turn.last.time) < AT_ONCE;
-            turn.from == FlowEnd::A && soon && (closer == FlowEnd::A || turn.length <= GOODBYE)
+            let short = turn.length <= GOODBYE || self.begins_with_other();
+            turn.from == FlowEnd::A && soon && (closer == FlowEnd::A || short)
         })
     }
 

@@ -12,6 +12,8 @@
 //!
 //! Plain HTTP/1 pays for all this with one branch per slice.
 
+use std::time::Duration;
+
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -53,6 +55,8 @@ pub struct ProtocolStack {
     begun: [bool; 2],
     /// The protocol that it shows.
     first_words: [Option<FirstWords>; 2],
+    /// No answer comes sooner where it was captured, if that is known.
+    least: Option<Duration>,
 }
 
 /// Options for parsing a connection.
@@ -368,11 +372,16 @@ impl ProtocolStack {
         }
     }
 
+    /// The least time in which an answer comes where the connection was captured.
+    pub(crate) const fn answers_take(&mut self, least: Option<Duration>) {
+        self.least = least;
+    }
+
     /// The connection is over: incomplete messages are parsed as far as they go.
     pub fn finish(&mut self, texts: &mut TextInterner) {
         self.plain.finish(texts);
         if let Some(dialogue) = &mut self.dialogue {
-            dialogue.finish();
+            dialogue.finish(self.least);
         }
         if let Some(taken) = &mut self.taken {
             match &mut taken.dissector {

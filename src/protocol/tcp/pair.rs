@@ -184,6 +184,7 @@ impl EndpointPair {
             frame_ref: seen,
             sent: close.received - 1,
             received: received.min(close.sent),
+            acknowledged: close.received - 1,
             knew_fin: false,
             kind: None,
             signs: ResetSigns::default(),
@@ -486,7 +487,7 @@ impl EndpointPair {
             sender.out_of_range = sender.out_of_range.saturating_add(1);
             return;
         }
-        sender.fin = Some(close_event(receiver, segment, at, offset, None));
+        sender.fin = Some(close_event(sender, receiver, segment, at, offset, None));
         sender.proven = sender.proven.after(StateInput::SendFin);
         sender.fin_unreached = segment.passage.is_lost();
         receiver.inbox.push(StateInput::ReceiveFin);
@@ -516,7 +517,7 @@ impl EndpointPair {
         } else {
             0
         };
-        let mut event = close_event(receiver, segment, at, offset, Some(kind));
+        let mut event = close_event(sender, receiver, segment, at, offset, Some(kind));
         event.signs = signs;
         if kind == ResetKind::Foreign {
             // A middlebox on the path has seen what the capture has seen.
@@ -683,6 +684,7 @@ fn is_padding(segment: &Segment<'_>) -> bool {
 const MAX_PADDING: u32 = 6;
 
 fn close_event(
+    sender: &Peer,
     receiver: &Peer,
     segment: &Segment<'_>,
     at: FrameRef,
@@ -709,6 +711,7 @@ fn close_event(
         frame_ref: at,
         sent: u64::try_from(offset).unwrap_or(0),
         received: u64::try_from(fin.map_or(received, |fin| received.min(fin))).unwrap_or(0),
+        acknowledged: u64::try_from(sender.stream.acknowledged()).unwrap_or(0),
         knew_fin: fin.is_some_and(|fin| received > fin),
         kind,
         signs: ResetSigns::default(),

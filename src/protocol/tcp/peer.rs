@@ -23,6 +23,8 @@ pub struct CloseEvent {
     pub sent: u64,
     /// Payload offset in the peer's stream up to which the sender had received.
     pub received: u64,
+    /// Payload offset in its own stream up to which the peer had acknowledged by then.
+    pub acknowledged: u64,
     /// Whether the sender had received the peer's FIN: its acknowledgement covers it.
     pub knew_fin: bool,
     /// The kind of a RST; `None` for a FIN.

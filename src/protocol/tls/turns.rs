@@ -32,6 +32,8 @@ pub struct HiddenTurns {
     pub shortest: u64,
     /// The TLS client also spoke on without waiting for an answer: after a pause within one of its turns.
     pub goes_on: bool,
+    /// The least time from a record of the TLS client to the one of the server that followed it.
+    pub soonest: Option<Duration>,
     /// The last record of the TLS server was full: there was more to say.
     pub full: bool,
     /// The same of the TLS client.
@@ -70,6 +72,8 @@ impl TurnCounter {
             turns.asks_on = length >= FULL;
         } else {
             if !goes_on && turns.taken > 0 {
+                let after = turns.asked_at.map(|asked| at.time.since(asked.time));
+                turns.soonest = turns.soonest.into_iter().chain(after).min();
                 turns.shortest = match turns.shortest {
                     0 => turns.asked,
                     before => before.min(turns.asked),
@@ -144,6 +148,19 @@ mod tests {
         turns.end(CLIENT, true);
         turns.record(SERVER, false, at(30), 16_401);
         assert_eq!((turns.at_end().answered, turns.at_end().full), (50, false));
+    }
+
+    #[test]
+    fn the_soonest_answer_is_kept() {
+        let mut turns = TurnCounter::default();
+        turns.record(SERVER, false, at(0), 300);
+        assert_eq!(turns.at_end().soonest, None);
+        for (asked, answered) in [(10, 50), (60, 61), (70, 90)] {
+            turns.record(CLIENT, true, at(asked), 300);
+            turns.record(SERVER, false, at(answered), 300);
+            turns.record(SERVER, false, at(answered), 300);
+        }
+        assert_eq!(turns.at_end().soonest, Some(Duration::from_millis(1)));
     }
 
     #[test]
