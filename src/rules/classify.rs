@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::classify_tls::failure;
+use super::lost_data::PAUSE;
 use super::named_products::may_be_browser;
 use crate::analysis::connection::{
     By, CloseEvent, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, ResetKind,
@@ -198,6 +199,8 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
             | EndingKind::ResetBeforeResponse
             | EndingKind::ResetAfterResponse
             | EndingKind::ClosedInRequest
+            | EndingKind::Race
+            | EndingKind::ReuseOfClosed
     );
     if reported && follows && who == Who::Server {
         return None;
@@ -597,15 +600,24 @@ fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRea
         let lost = connection.sent[Who::Server as usize].missing > 0;
         return (!lost).then_some((EndingKind::ReuseOfForgotten, Some(late)));
     }
-    let known = connection.fin_acknowledged[Who::Server as usize].filter(|_| close.kind.is_none());
+    let known = acknowledged_close(connection, asked).filter(|_| close.kind.is_none());
     let margin = (round_trip(connection) * 5).max(Duration::from_millis(50));
-    let knew = known.is_some_and(|known| asked.time.since(known.time) > margin);
+    // A server that closes right behind its response ends no idle connection.
+    let idle = response(last).map(|it| close.frame_ref.time.since(it.last.time));
+    let at_once = idle.is_some_and(|idle| idle < PAUSE);
+    let knew = known.is_some_and(|known| at_once || asked.time.since(known.time) > margin);
     let reading = if knew {
         EndingKind::ReuseOfClosed
     } else {
         EndingKind::Race
     };
     Some((reading, Some(late)))
+}
+
+/// Where the client's host acknowledged the server's FIN, if that was before this segment of its own or with it: then the
+/// two did not cross.
+pub(super) fn acknowledged_close(connection: &Connection, sent: FrameRef) -> Option<FrameRef> {
+    connection.fin_acknowledged[Who::Server as usize].filter(|known| *known <= sent)
 }
 
 fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Opening, ResetKind, Who};
+use crate::base::frame_ref::FrameRef;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Statement, sentence};
@@ -88,6 +89,13 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     }
     let after = reset.frame_ref.time.since(connection.first.time);
+    // What comes so long after the SYN-ACK does not answer it.
+    let silent = connection.last_syn[Who::Server as usize]
+        .map(|answer| reset.frame_ref.time.since(answer.time))
+        .filter(|silent| *silent >= LATE);
+    if let Some(silent) = silent {
+        return Verdict::Found(Box::new(unanswered(connection, reset.frame_ref, silent)));
+    }
     let late = after >= LATE;
     let message = Statement::from(match late {
         true => sentence!(
@@ -120,10 +128,41 @@ fn check(connection: &Connection) -> Verdict {
     }))
 }
 
+/// The client's host left the SYN-ACK unanswered, and sent a RST later.
+fn unanswered(connection: &Connection, reset: FrameRef, silent: Duration) -> Diagnosis {
+    Diagnosis {
+        severity: Severity::Note,
+        certainty: connection.teardown.certainty,
+        summary: "Client reset [a connection|# connections] during the handshake".into(),
+        message: Statement::from(sentence!(
+            "The client's host did not acknowledge the SYN-ACK. It sent a RST {} after that.",
+            silent
+        ))
+        .means("The SYN-ACK did not reach it, or a filter there discarded it. No request was sent: it is safe to retry."),
+        evidence: vec![
+            shows(connection.first, "SYN"),
+            shows(reset, "RST from the client, without an ACK before"),
+        ],
+        remedies: RULE.remedies(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules::ladder_check;
+
+    #[test]
+    fn a_reset_long_after_the_syn_ack_does_not_answer_it() {
+        let text = "SYN -->\n+6ms <-- SYN\n+999ms RST [noack] -->";
+        let found = ladder_check::found_by(&RULE, text).expect("found");
+        assert_eq!(found.severity, Severity::Note);
+        assert!(
+            found.message.contains("999 ms after that") && !found.message.contains("timed out"),
+            "{}",
+            found.message
+        );
+    }
 
     #[test]
     fn a_late_answer_is_worth_a_warning() {

@@ -276,7 +276,9 @@ fn unanswered(hosts: &Hosts<'_>, silent: &[&ConnectionSummary]) -> Diagnosis {
 fn unheard(attempts: &[&ConnectionSummary]) -> Diagnosis {
     let (from, until) = span(attempts);
     let answers: u64 = attempts.iter().map(|it| u64::from(it.syn_acks)).sum();
-    let again: u64 = attempts.iter().map(|it| u64::from(it.syn_retries)).sum();
+    // SYNs that came before the first SYN-ACK do not show that it was lost.
+    let again = attempts.iter().any(|it| it.syn_again());
+    let before: u64 = attempts.iter().map(|it| u64::from(it.syn_retries)).sum();
     let mut message = Statement::from(match attempts.len() {
         1 => sentence!(
             "The server answered the SYN and sent its SYN-ACK {} over {}. Nothing acknowledged it.",
@@ -290,12 +292,15 @@ fn unheard(attempts: &[&ConnectionSummary]) -> Diagnosis {
             until.since(from)
         ),
     });
-    if again > 0 {
-        message.say(sentence!(
-            "The SYN came again {}, so its sender did not get the SYN-ACK.",
-            Value::count(again, "time", "times")
-        ));
+    if again {
+        message.say("The SYN came again after the SYN-ACK, so its sender did not get the SYN-ACK.");
         message.mean("The path from the server back to the client is broken.");
+        message.mean(UNSENT);
+    } else if before > 0 {
+        message.say("The SYN came again before the first SYN-ACK, and not after it.");
+        message.mean(
+            "Either the client had timed out before, or the SYN-ACKs are lost on the way back.",
+        );
         message.mean(UNSENT);
     } else {
         message.say("The SYN did not come again.");
@@ -313,12 +318,12 @@ fn unheard(attempts: &[&ConnectionSummary]) -> Diagnosis {
     }
     Diagnosis {
         severity: match again {
-            0 => Severity::Warning,
-            _ => Severity::Error,
+            false => Severity::Warning,
+            true => Severity::Error,
         },
         certainty: match again {
-            0 => Certainty::Possible,
-            _ => Certainty::Likely,
+            false => Certainty::Possible,
+            true => Certainty::Likely,
         },
         summary: "[A SYN-ACK|SYN-ACKs on # connections] got no acknowledgement".into(),
         message,

@@ -9,11 +9,11 @@ use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
 use crate::protocol::http::Exchange;
-use crate::rules::classify::{Ending, EndingKind, ending, request, response};
+use crate::rules::classify::{Ending, EndingKind, acknowledged_close, ending, request, response};
 use crate::rules::lost_data::{Before, LostData, PAUSE, lost_data};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::statement::{Statement, Value, sentence};
+use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{FailsAgain, asked, close_word, named, not_yet, repetition, tell};
 use crate::rules::{RuleInput, Severity};
 
@@ -174,7 +174,17 @@ fn unread(connection: &Connection, close: &CloseEvent, lost: &LostData) -> Verdi
         Some(_) => "RST",
     };
     let bytes = Value::bytes(sent.bytes);
+    let known = acknowledged_close(connection, sent.since);
     let message = match sent.since >= at {
+        true if known.is_some() => sentence!(
+            "The server {} the idle connection ({}). The client sent {} {} after that: its host had acknowledged the {}, and \
+             its program had not noticed yet.",
+            closed(word),
+            word,
+            bytes,
+            sent.since.time.since(at.time),
+            word
+        ),
         true => sentence!(
             "The server {} the idle connection ({}). The client sent {} {} after that, and the two crossed.",
             closed(word),
@@ -194,7 +204,10 @@ fn unread(connection: &Connection, close: &CloseEvent, lost: &LostData) -> Verdi
         &RULE,
         Severity::Error,
         connection.teardown.certainty.max(Certainty::Likely),
-        "Data crossed the server's idle close[| on # connections]",
+        match known {
+            Some(_) => "Data came just after the server's idle close[| on # connections]",
+            None => "Data crossed the server's idle close[| on # connections]",
+        },
         message,
     )
     .means(Some(
@@ -247,18 +260,31 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             word
         ),
     });
-    message.say("The two crossed, and no response came.");
-    tell(
-        &RULE,
-        Severity::Error,
-        ending.certainty,
-        "[A request|# requests] crossed the server's idle close",
-        message,
-    )
-    .means(Some(repetition(exchange, FailsAgain::No)))
-    .shows(Some(close), format!("{word} from the server"))
-    .shows(Some(sent.first), format!("{what}, no response"))
-    .about(connection)
+    let known = acknowledged_close(connection, sent.first);
+    message.say(match known {
+        Some(_) => sentence!(
+            "Its host had acknowledged the {}, and its program had not noticed yet. No response came.",
+            word
+        ),
+        None => Sentence::from("The two crossed, and no response came."),
+    });
+    // Timeouts do not help against a close right behind a response.
+    let at_once = idle.is_some_and(|idle| idle < PAUSE);
+    let summary = match (known, at_once) {
+        (Some(_), _) => "[A request|# requests] came just after the server's idle close",
+        (None, false) => "[A request|# requests] crossed the server's idle close",
+        (None, true) => "[A request|# requests] crossed the server's close",
+    };
+    let verdict = tell(&RULE, Severity::Error, ending.certainty, summary, message)
+        .means(Some(repetition(exchange, FailsAgain::No)))
+        .shows(Some(close), format!("{word} from the server"))
+        .shows(known, format!("{word} acknowledged by the client"))
+        .shows(Some(sent.first), format!("{what}, no response"))
+        .about(connection);
+    match at_once {
+        true => verdict.keeps(|remedy| remedy.contains("retry")),
+        false => verdict,
+    }
 }
 
 /// A server that closes while a request is unread in its socket resets the connection within this time after the request.
@@ -412,6 +438,57 @@ mod tests {
             told.contains("Node.js") && told.contains("safe to retry"),
             "{told}"
         );
+    }
+
+    /// A row: how the client's request meets the close, what is found, what its text has, and what it has not.
+    #[test]
+    fn what_followed_the_acknowledgement_of_the_close_did_not_cross_it() {
+        let rows = [
+            (
+                "+5s <-- FIN\n+1ms GET /2 [crossed] -->\n<-- RST [noack]",
+                "keep-alive-race",
+                "The two crossed",
+                "acknowledged",
+            ),
+            (
+                "+5s <-- FIN\nACK -->\n+1ms GET /2 -->\n<-- RST [noack]",
+                "keep-alive-race",
+                "had acknowledged the FIN",
+                "crossed",
+            ),
+            // The request itself acknowledges it.
+            (
+                "+5s <-- FIN\n+1ms GET /2 -->\n<-- RST [noack]",
+                "keep-alive-race",
+                "had acknowledged the FIN",
+                "crossed",
+            ),
+            // Right behind the response: no idle connection.
+            (
+                "+1ms <-- FIN\nACK -->\n+1ms GET /2 -->\n<-- RST [noack]",
+                "reuse-of-closed-connection",
+                "after its operating system had acknowledged the close",
+                "crossed",
+            ),
+        ];
+        let open = "SYN -->\n<-- SYN\nGET /1 -->\n<-- 200 \"one\"\nACK -->\n";
+        for (text, rule, has, lacks) in rows {
+            let proof = ladder_check::run(&format!("{open}{text}").parse().expect("a ladder"));
+            assert_eq!(proof.rules(), [rule], "{text}");
+            let told = proof.findings[0].message.to_string();
+            assert!(
+                told.contains(has) && !told.contains(lacks),
+                "{text}: {told}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_close_right_behind_a_response_has_no_idle_timeout_to_set() {
+        let text = "SYN -->\n<-- SYN\nGET /1 -->\n<-- 200 \"one\"\n<-- FIN\nGET /2 [crossed] -->\n<-- RST [noack]";
+        let found = ladder_check::found_by(&super::RULE, text).expect("found");
+        assert_eq!(found.remedies.len(), 1, "{:?}", found.remedies);
+        assert!(found.remedies[0].contains("retry"), "{:?}", found.remedies);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Who};
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{Framing, Protocol};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, request};
+use crate::rules::classify::{Ending, EndingKind, request, round_trip};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
@@ -157,12 +158,18 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                 Protocol::Http1 | Protocol::Http2 | Protocol::Tls
             );
             let unseen = connection.unseen_fin(Who::Server).is_some();
-            let late = match unseen {
-                true => Sentence::from(
+            let early = lost_before(connection, close);
+            let late = match (unseen, early) {
+                (true, _) => Sentence::from(
                     "A byte of the server that the capture lacks would be acknowledged in the same way, and then it did not \
                      close.",
                 ),
-                false => sentence!(
+                (false, Some(early)) => sentence!(
+                    "The client had sent {} from {} before that, and none of it was acknowledged: it was lost on the way.",
+                    Value::exact_bytes(sent),
+                    early
+                ),
+                (false, None) => sentence!(
                     "The {} that the client then sent met a closed socket.",
                     Value::exact_bytes(sent)
                 ),
@@ -196,10 +203,24 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             }
         }
     };
-    tell(&RULE, severity, ending.certainty, summary, message)
+    let verdict = tell(&RULE, severity, ending.certainty, summary, message)
         .shows(Some(close), format!("{word} from the server, no byte sent"))
         .shows(begun.map(|message| message.first), "request begins")
-        .about(connection)
+        .about(connection);
+    match ending.reading == EndingKind::ClosedBeforeRequest
+        && lost_before(connection, close).is_some()
+    {
+        // The server had no reason in what it never received.
+        true => verdict.keeps(|remedy| remedy.contains("retry")),
+        false => verdict,
+    }
+}
+
+/// How long before the close the client had sent what did not arrive in all that time.
+fn lost_before(connection: &Connection, close: FrameRef) -> Option<Duration> {
+    let sent = connection.in_flight[Who::Client as usize].filter(|it| it.since < close)?;
+    let time = close.time.since(sent.since.time);
+    (time > round_trip(connection)).then_some(time)
 }
 
 /// What the server may have waited for. Only where it waited does a time mean anything.
@@ -265,6 +286,18 @@ mod tests {
             found.message
         );
         assert!(found.message.contains("201 ms"), "{}", found.message);
+    }
+
+    #[test]
+    fn a_request_that_was_sent_long_before_met_no_closed_socket() {
+        let lost = format!("{OPEN}GET / [lost] -->\n+3s again -->\n+60s <-- FIN\nFIN -->\n<-- ACK");
+        let found = finding(&lost).expect("found");
+        assert!(
+            found.message.contains("lost on the way") && !found.message.contains("then sent"),
+            "{}",
+            found.message
+        );
+        assert_eq!(found.remedies.len(), 1, "{:?}", found.remedies);
     }
 
     #[test]
