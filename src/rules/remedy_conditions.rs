@@ -25,6 +25,12 @@ pub(super) static CONDITIONS: &[Condition] = &[
     }),
     when("the client had fallen back", |it, _| fell_back(it)),
     when("the client had not fallen back", |it, _| !fell_back(it)),
+    when("the client offered a draft of TLS 1.3", |it, _| {
+        offers_draft(it)
+    }),
+    when("the client offered no draft of TLS 1.3", |it, _| {
+        !offers_draft(it)
+    }),
     when("TLS 1.3 was used", |it, _| {
         tls(it).is_some_and(|facts| facts.version() >= Some(TlsVersion::TLS_13))
     }),
@@ -174,6 +180,12 @@ fn fell_back(connection: &Connection) -> bool {
     hello.is_some_and(|(_, hello)| hello.is_fallback())
 }
 
+/// Whether the client offered a draft of TLS 1.3.
+pub(super) fn offers_draft(connection: &Connection) -> bool {
+    let hello = tls(connection).and_then(|facts| facts.hello.as_ref());
+    hello.is_some_and(|(_, hello)| hello.versions.iter().any(|it| it.is_draft()))
+}
+
 /// Whether the server's certificate was sent in the clear, and is none.
 fn is_broken(connection: &Connection) -> bool {
     tls(connection).is_some_and(TlsFacts::has_broken_certificate)
@@ -211,6 +223,9 @@ mod tests {
     const WS: &str = "GET /ws [connection=Upgrade upgrade=websocket] -->\n\
                       <-- 101 [connection=Upgrade upgrade=websocket]\n";
 
+    /// A ClientHello that offers draft 16 of TLS 1.3, and TLS 1.2.
+    const DRAFT: &str = "\"\\x16\\x03\\x01\\x00\\x38\\x01\\x00\\x00\\x34\\x03\\x03abcdefghijklmnopqrstuvwxyz012345\\x00\\x00\\x02\\x13\\x01\\x01\\x00\\x00\\x09\\x00\\x2b\\x00\\x05\\x04\\x7f\\x10\\x03\\x03\" -->";
+
     /// Each condition with a value, what precedes, what follows where it holds, and where it does not.
     const BOTH_SIDES: &[(&str, &str, &str, &str)] = &[
         (
@@ -242,6 +257,18 @@ mod tests {
             "",
             "ClientHello [version=1.1] -->",
             "ClientHello [version=1.1 fallback] -->",
+        ),
+        (
+            "the client offered a draft of TLS 1.3",
+            "",
+            DRAFT,
+            "ClientHello [version=1.2] -->",
+        ),
+        (
+            "the client offered no draft of TLS 1.3",
+            "",
+            "ClientHello [version=1.2] -->",
+            DRAFT,
         ),
         (
             "TLS 1.3 was used",

@@ -70,12 +70,18 @@ pub(super) fn reply(line: &[u8], length: u64, refuses: u8) -> Step {
     let (code, text) = line.split_at(3);
     let ends = text.first() != Some(&b'-');
     let unit = Unit::new(length, Role::Answer { ends });
-    let refused = line.first().is_some_and(|digit| *digit >= refuses);
+    // A reply that begins with 6 holds another one, signed or encrypted (RFC 2228 §5.1).
+    let refused = line
+        .first()
+        .is_some_and(|digit| (refuses..b'6').contains(digit));
     Step::Message(match refused {
         true => {
             let unit = unit.complaining(code, text.get(1..).unwrap_or_default());
-            // It closes the channel, whatever it answers (RFC 5321 §3.8, RFC 959 §4.2).
-            if code == b"421" { unit.fatal() } else { unit }
+            // They close the channel, whatever they answer (RFC 5321 §3.8, RFC 959 §4.2, RFC 7504 §3).
+            match code {
+                b"421" | b"521" => unit.fatal(),
+                _ => unit,
+            }
         }
         false => unit,
     })

@@ -1,5 +1,5 @@
-//! SMB over TCP (MS-SMB2, MS-SMB, RFC 1002 §4.3): commands and answers with the same number. Of the old SMB 1 only the
-//! negotiation is read.
+//! SMB over TCP (MS-SMB2, MS-SMB, RFC 1002 §4.3): commands and answers with the same number. Of the old SMB 1 the errors of
+//! commands are not read.
 
 use super::grammar::{Messages, Opening, Rest, Role, Side, Step, Unit};
 
@@ -95,6 +95,40 @@ fn first(from: Side, whole: u64, bytes: &[u8]) -> Unit {
                 _ => answer,
             }
         }
+        _ => command_of_first(from, whole, bytes),
+    }
+}
+
+/// The flag of an answer (MS-CIFS §2.2.3.1).
+const REPLY: u8 = 0x80;
+
+/// A command of SMB 1 after the negotiation, or the answer to one: both have the same multiplex number.
+fn command_of_first(from: Side, whole: u64, bytes: &[u8]) -> Unit {
+    let unit = |role| Unit::new(whole, role);
+    let byte = |at: usize| bytes.get(PREFIX + at).copied().unwrap_or(0);
+    let name = match byte(4) {
+        0x04 => "CLOSE",
+        0x24 => "LOCKING_ANDX",
+        0x25 => "TRANSACTION",
+        0x2b => "ECHO",
+        0x2e => "READ_ANDX",
+        0x2f => "WRITE_ANDX",
+        0x32 => "TRANSACTION2",
+        0x71 => "TREE_DISCONNECT",
+        0x73 => "SESSION_SETUP_ANDX",
+        0x74 => "LOGOFF_ANDX",
+        0x75 => "TREE_CONNECT_ANDX",
+        0xa2 => "NT_CREATE_ANDX",
+        // Others may have no answer: a cancellation, a part of a transaction, a change that is waited for.
+        _ => return unit(Role::Notice),
+    };
+    let is_reply = byte(9) & REPLY != 0;
+    // Apart from the negotiation, whose number is 0 here.
+    let key = 1 << 16 | u64::from(short(bytes, PREFIX + 30).unwrap_or(0));
+    match (from, is_reply) {
+        (Side::Client, false) => unit(Role::Ask { ends: true }).named(name, b"").keyed(key),
+        (Side::Server, true) => unit(Role::Answer { ends: true }).keyed(key),
+        // A server that takes back a lock, and the client's answer.
         _ => unit(Role::Notice),
     }
 }
@@ -188,6 +222,44 @@ mod tests {
         bytes[16] = command;
         bytes[28] = id;
         bytes
+    }
+
+    fn message_of_first(command: u8, id: u8, reply: bool) -> Vec<u8> {
+        let mut bytes = vec![0; 42];
+        bytes[3] = 38;
+        bytes[4..8].copy_from_slice(b"\xffSMB");
+        bytes[8] = command;
+        bytes[13] = if reply { 0x98 } else { 0x18 };
+        bytes[34] = id;
+        bytes
+    }
+
+    #[test]
+    fn whose_turn_it_is_in_the_first_version() {
+        let say = message_of_first;
+        let (ask, ok) = (say(0x72, 0, false), say(0x72, 0, true));
+        let open: [(&str, &[u8]); 2] = [(">", &ask), ("<", &ok)];
+        let cases: &[(Said<'_>, &str)] = &[
+            (&[], "between"),
+            (
+                &[
+                    (">", &say(0x2e, 1, false)),
+                    (">", &say(0x04, 2, false)),
+                    ("<", &say(0x04, 2, true)),
+                ],
+                "READ_ANDX: unanswered; CLOSE: answered; waiting",
+            ),
+            // A change that is waited for, and a lock that the server takes back.
+            (&[(">", &say(0xa0, 1, false))], "between"),
+            (&[("<", &say(0x24, 0xff, false))], "between"),
+        ];
+        for (said, expected) in cases {
+            let all = [&open[..], said].concat();
+            assert_eq!(
+                told(445, &all),
+                format!("SMB; NEGOTIATE: answered; {expected}")
+            );
+        }
     }
 
     #[test]

@@ -35,10 +35,16 @@ impl TlsVersion {
     /// TLS 1.3.
     pub(crate) const TLS_13: Self = Self(0x304);
 
-    /// Whether this program knows it. Drafts and GREASE values (RFC 8701) are not known.
+    /// Whether it is a final version that this program knows. Drafts and GREASE values (RFC 8701) are not known.
     #[must_use]
     pub(crate) const fn is_known(self) -> bool {
         matches!(self.0, 0x300..=0x304)
+    }
+
+    /// A draft of TLS 1.3: each has a version of its own, and none is the final one.
+    #[must_use]
+    pub(crate) const fn is_draft(self) -> bool {
+        matches!(self.0, 0x7f00..=0x7fff)
     }
 
     /// A draft of TLS 1.3 before 22: its ServerHello has the version in front, and neither session identifier nor
@@ -213,7 +219,7 @@ impl ClientHello {
                     self.keeps(list.len() / 2);
                     self.versions = pairs(list)
                         .map(TlsVersion)
-                        .filter(|it| it.is_known())
+                        .filter(|it| it.is_known() || it.is_draft())
                         .collect();
                     self.versions.sort_unstable_by(|a, b| b.cmp(a));
                 }
@@ -358,6 +364,15 @@ mod tests {
         assert!(!hello.cut);
         let old = ClientHello::read(&client(&[]), true);
         assert_eq!(old.versions, [TlsVersion::TLS_12]);
+    }
+
+    /// Drafts are offered as well as final versions, and are none of those; values of GREASE are no versions.
+    #[test]
+    fn drafts_that_a_client_offers_are_kept() {
+        let list = [0x0a, 0x0a, 0x7f, 0x10, 3, 3];
+        let hello = ClientHello::read(&client(&[extension(43, &vector(1, &list))]), true);
+        let told: Vec<_> = hello.versions.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["TLS 1.3 draft 16", "TLS 1.2"]);
     }
 
     #[test]

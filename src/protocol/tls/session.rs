@@ -9,8 +9,8 @@ use super::facts::{
 use super::hello::{ClientHello, ServerAnswer, ServerHello, TlsVersion};
 use super::record::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, ENCRYPTED_ALERT_LENGTH,
-    ENCRYPTED_EMPTY_CERTIFICATE_LENGTH, EndedRecord, HANDSHAKE, HEARTBEAT, PADDED_ALERT_LENGTH,
-    RecordReader,
+    ENCRYPTED_EMPTY_CERTIFICATE_LENGTH, EndedRecord, HANDSHAKE, HEARTBEAT, MAX_RECORD,
+    PADDED_ALERT_LENGTH, RecordReader,
 };
 use super::turns::{HiddenTurns, TurnCounter};
 use crate::base::certainty::Certainty;
@@ -35,6 +35,8 @@ const LONGEST_ALERT: u64 = 96;
 const EXTENSIONS_WITHOUT_H2: [u16; 4] = [23, 27, 38, 42];
 
 pub(super) const CLIENT_HELLO: u8 = 1;
+/// Of DTLS alone (RFC 6347 §4.2.1).
+const HELLO_VERIFY_REQUEST: u8 = 3;
 pub(super) const SERVER_HELLO: u8 = 2;
 pub(super) const CERTIFICATE: u8 = 11;
 pub(super) const CERTIFICATE_REQUEST: u8 = 13;
@@ -123,7 +125,7 @@ impl TlsSession {
     /// Whether the next bytes of a direction can be TLS.
     #[must_use]
     pub fn claims(&self, bytes: &[u8]) -> bool {
-        self.is_midstream() || matches!(bytes, [20..=24] | [20..=24, 3, ..])
+        self.is_midstream() || may_be_record(bytes)
     }
 
     /// The next bytes of one direction. `bytes` is what was captured of `length`.
@@ -635,5 +637,48 @@ pub(super) fn agreed(client: &ClientHello, server: &ServerHello) -> NegotiatedPa
         version: server.version.0,
         suite: server.cipher,
         encrypt_then_mac: client.encrypt_then_mac && server.encrypt_then_mac,
+    }
+}
+/// Whether a direction that begins with these bytes may be TLS: a record header, and in a record of the handshake no message
+/// that only DTLS has (RFC 8446 §4, §5.1). A server of Modbus answers a ClientHello by its first four bytes and `00 03`.
+fn may_be_record(bytes: &[u8]) -> bool {
+    match bytes {
+        [20..=24] | [20..=24, 3] | [20..=24, 3, _] | [20..=24, 3, _, _] => true,
+        [kind @ 20..=24, 3, _, high, low, rest @ ..] => {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            match *kind {
+                CHANGE_CIPHER_SPEC => length == 1,
+                ALERT => length >= 2,
+                HANDSHAKE => length > 0 && rest.first() != Some(&HELLO_VERIFY_REQUEST),
+                _ => length <= MAX_RECORD,
+            }
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_be_record;
+
+    #[test]
+    fn what_a_side_of_tls_may_begin_with() {
+        let rows: &[(&[u8], bool)] = &[
+            (b"\x16", true),
+            (b"\x16\x03\x03\x00", true),
+            (b"\x16\x03\x03\x00\x7a\x02\x00", true),
+            (b"\x15\x03\x01\x00\x02\x02\x46", true),
+            (b"\x17\x03\x03\x00\x00", true),
+            // The capture lacks what was before.
+            (b"\x16\x03\x03\x00\x7a\x0b\x00", true),
+            // Exceptions of Modbus with the beginning of a ClientHello as the number of the transaction.
+            (b"\x16\x03\x01\x00\x00\x03\x00\x80\x01", false),
+            (b"\x16\x03\x01\x02\x00\x03\x00\x80\x01", false),
+            (b"HTTP/1.1 400", false),
+            (b"\x14\x03\x03\x00\x09", false),
+        ];
+        for (bytes, expected) in rows {
+            assert_eq!(may_be_record(bytes), *expected, "{}", bytes.escape_ascii());
+        }
     }
 }

@@ -231,6 +231,22 @@ mod tests {
         assert!(text.contains("did not ask"), "{text}");
     }
 
+    #[test]
+    fn of_several_codings_the_last_one_shows() {
+        for head in [
+            r"Content-Encoding: deflate\r\nContent-Encoding: gzip\r\n",
+            r"Content-Encoding: deflate, gzip\r\n",
+        ] {
+            let text = told(ASKS, head, "hello", CLOSE).expect("found");
+            assert!(text.contains("`Content-Encoding: gzip`"), "{text}");
+            assert_eq!(told(ASKS, head, HELLO, CLOSE), None, "{head}");
+        }
+        assert_eq!(
+            told(ASKS, r"Content-Encoding: gzip, br\r\n", "hello", CLOSE),
+            None
+        );
+    }
+
     /// One DATA frame of stream 1 with these flags; each escaped byte of the body counts once.
     fn data(flags: u8, body: &str) -> String {
         let length = body.len() - 3 * body.matches(r"\x").count();

@@ -3,6 +3,7 @@
 use crate::analysis::connection::{Connection, Who};
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
+use crate::rules::remedy_conditions::offers_draft;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
 use crate::rules::wording::{not_yet, tell};
@@ -26,9 +27,11 @@ rule! {
     ///   this one: it retries with an older version after any failure.
     /// - *If the alert was protocol_version and the client had fallen back:* Find out why the client's first attempt failed, in
     ///   the connection before this one: there it offered a newer version.
-    /// - *If the alert was protocol_version and the client had not fallen back and the server sent the alert:* Let the client
-    ///   offer a newer version: .NET Framework below 4.7 needs `ServicePointManager.SecurityProtocol` or
-    ///   `SchUseStrongCrypto`, Java 7 `https.protocols`, old OpenSSL an update.
+    /// - *If the alert was protocol_version and the client offered a draft of TLS 1.3:* Update client and server to the final
+    ///   TLS 1.3 (RFC 8446). Each draft is a protocol of its own, which only the same draft understands.
+    /// - *If the alert was protocol_version and the client had not fallen back and the client offered no draft of TLS 1.3 and
+    ///   the server sent the alert:* Let the client offer a newer version: .NET Framework below 4.7 needs
+    ///   `ServicePointManager.SecurityProtocol` or `SchUseStrongCrypto`, Java 7 `https.protocols`, old OpenSSL an update.
     /// - *If the alert was protocol_version and the client had not fallen back and the server sent the alert:* Or, where the
     ///   client cannot be changed, allow its version at the server or at a proxy before it, knowingly.
     /// - *If the alert was protocol_version and the client sent the alert:* Update the server, or turn its newer versions on;
@@ -116,6 +119,7 @@ fn check(connection: &Connection) -> Verdict {
             false => STAYS_BROKEN,
         }))
         .adds(offered.map(|list| sentence!("The client offered {}.", list)))
+        .adds(offers_draft(connection).then_some("A draft of TLS 1.3 is another version than TLS 1.3."))
         .adds(chosen.map(|version| sentence!("The server chose {}.", version)))
         .shows(hello(&reading), "ClientHello")
         .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
@@ -149,6 +153,19 @@ mod tests {
             "{:?}",
             found.remedies
         );
+    }
+
+    #[test]
+    fn drafts_are_told_as_versions_of_their_own() {
+        let hello = "\"\\x16\\x03\\x01\\x00\\x38\\x01\\x00\\x00\\x34\\x03\\x03abcdefghijklmnopqrstuvwxyz012345\\x00\\x00\\x02\\x13\\x01\\x01\\x00\\x00\\x09\\x00\\x2b\\x00\\x05\\x04\\x7f\\x10\\x03\\x03\" -->";
+        let text = format!("SYN -->\n<-- SYN\n{hello}\n<-- alert 70 FIN\nFIN -->\n<-- ACK");
+        let found = ladder_check::found_by(&super::RULE, &text).expect("found");
+        assert!(
+            found.message.contains("TLS 1.3 draft 16, TLS 1.2"),
+            "{}",
+            found.message
+        );
+        assert!(found.remedies[0].contains("final"), "{:?}", found.remedies);
     }
 
     #[test]
