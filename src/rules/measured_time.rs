@@ -103,11 +103,19 @@ pub(super) fn default_count(count: u64, what: Counted) -> Option<Sentence> {
     Some(sentence!("That is a common default ({}).", products))
 }
 
-/// A round number of seconds is a setting; timers fire a little late.
+/// A round number of seconds is a setting; timers fire a little late. Round is what people set: few seconds, fives, tens,
+/// minutes. Of any other number one second in seven is met by chance.
 pub(super) fn is_round(time: Duration) -> Option<u64> {
     let seconds = (time + EARLY).as_secs();
     let off = (time + EARLY).subsec_millis();
-    (seconds >= 2 && off <= 150).then_some(seconds)
+    let set = match seconds {
+        0..=1 => false,
+        2..=5 => true,
+        6..=100 => seconds.is_multiple_of(5),
+        101..=600 => seconds.is_multiple_of(10),
+        _ => seconds.is_multiple_of(60) || seconds.is_multiple_of(100),
+    };
+    (set && off <= 150).then_some(seconds)
 }
 
 /// The same as a clause: `30 s is a round number`.
@@ -163,6 +171,25 @@ mod tests {
         assert_eq!(round(3001), Some(3));
         assert_eq!(round(2990), Some(3));
         assert_eq!(round(93_660), None);
+        for (seconds, is) in [
+            (4, true),
+            (7, false),
+            (11, false),
+            (15, true),
+            (18, false),
+            (43, false),
+            (65, true),
+            (75, true),
+            (110, true),
+            (141, false),
+            (270, true),
+            (300, true),
+            (605, false),
+            (900, true),
+            (1000, true),
+        ] {
+            assert_eq!(round(seconds * 1000).is_some(), is, "{seconds}");
+        }
         assert_eq!(round(2500), None);
         assert_eq!(round(20), None);
         assert_eq!(round(1020), None);

@@ -9,7 +9,7 @@ use super::opaque;
 use super::rule::{Rule, Verdict};
 use super::statement::{Sentence, Value, sentence};
 use super::wording::{DiagnosisBuilder, not_yet, side, tell};
-use crate::analysis::connection::{Connection, How, Who};
+use crate::analysis::connection::{Connection, How, Taken, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::{escape, shortened};
 use crate::base::frame_ref::FrameRef;
@@ -363,9 +363,20 @@ pub(super) fn hidden_wait(
         waited
     );
     let [client, server] = connection.sent;
-    let taken = match client.acknowledged.saturating_add(1) >= client.bytes {
-        true => "The server had acknowledged what was sent.",
-        false => {
+    let own = Who::Client as usize;
+    let closes = [connection.fin[own], connection.reset[own]];
+    let event = closes
+        .into_iter()
+        .flatten()
+        .find(|event| event.frame_ref == left.close);
+    // A FIN counts as a byte, and a probe may have.
+    let end = client.bytes.saturating_sub(1);
+    let taken = match event.map(|event| connection.taken_at(&event, end, waited)) {
+        Some(Taken::BeforeClose) => "The server had acknowledged what was sent.",
+        Some(Taken::AfterClose) => {
+            "The server acknowledged what was sent only after that: look for what stopped it on the way."
+        }
+        Some(Taken::Never) | None => {
             "The server had not acknowledged all that was sent: look for what stopped it on the way."
         }
     };

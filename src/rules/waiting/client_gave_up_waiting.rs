@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Taken, Who};
 use crate::base::certainty::Certainty;
 use crate::base::format::whole_seconds;
 use crate::base::frame_ref::FrameRef;
@@ -146,12 +146,15 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let word = close_word(ending);
     let what = asked(Some(exchange));
     let time = waited(Some(exchange), close);
-    let taken = request(exchange)
-        .is_some_and(|message| connection.sent[Who::Client as usize].acknowledged >= message.end());
+    let end = request(exchange).map_or(u64::MAX, |message| message.end());
+    let taken = connection.taken_at(&ending.close, end, time);
     let server = match (taken, is_open_ended(exchange)) {
-        (true, false) => "The server had acknowledged the request.",
-        (true, true) => "The server had acknowledged what was sent of it.",
-        (false, _) => {
+        (Taken::BeforeClose, false) => "The server had acknowledged the request.",
+        (Taken::BeforeClose, true) => "The server had acknowledged what was sent of it.",
+        (Taken::AfterClose, _) => {
+            "The server acknowledged the request only after that: look for what stopped it on the way."
+        }
+        (Taken::Never, _) => {
             "The server had not acknowledged the request: look for what stopped it on the way."
         }
     };
@@ -348,7 +351,7 @@ fn round(time: Duration, browser: bool) -> Option<Sentence> {
 }
 
 /// The longest wait of another request on this connection.
-fn usual(connection: &Connection) -> Option<Duration> {
+pub(super) fn usual(connection: &Connection) -> Option<Duration> {
     let complete = connection.spoken().iter();
     complete
         .filter(|exchange| exchange.is_complete())
@@ -432,6 +435,17 @@ mod tests {
         let text = "GET /1 -->\n+20ms <-- 200 \"x\"\nGET /2 -->\n<-- ACK\n+2s FIN -->\n<-- ACK";
         let told = message(text).expect("found");
         assert!(told.contains("a response within 20.0 ms"), "{told}");
+    }
+
+    #[test]
+    fn an_acknowledgement_after_the_close_came_too_late() {
+        let lost = "GET / [lost] -->\n+1s again -->\n";
+        let told = message(&format!("{lost}+3s FIN -->\n<-- ACK\n<-- FIN\nACK -->"));
+        let told = told.expect("found");
+        assert!(told.contains("only after that"), "{told}");
+        // One that is on its way is not missing.
+        let told = message("GET / -->\n+100ms FIN -->\n<-- ACK\n<-- FIN\nACK -->").expect("found");
+        assert!(told.contains("had acknowledged the request"), "{told}");
     }
 
     #[test]

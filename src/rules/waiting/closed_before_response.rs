@@ -1,5 +1,7 @@
 //! The server closed (FIN) instead of responding to a complete request.
 
+use std::time::Duration;
+
 use crate::analysis::connection::{By, Connection, How, Who};
 use crate::protocol::http::{Exchange, Message};
 use crate::rules::Severity;
@@ -7,6 +9,7 @@ use crate::rules::classify::{Ending, EndingKind, announced, is_open_ended, last_
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
+use crate::rules::waiting::client_gave_up_waiting::usual;
 use crate::rules::wording::{
     FailsAgain, asked, half_closed_before, named, not_yet, repetition, tell, waited,
 };
@@ -167,6 +170,9 @@ rule! {
     "the server closes the connection instead of responding to a complete request", Check::Read(check)
 }
 
+/// A response that took as long was held back on purpose.
+const HELD: Duration = Duration::from_secs(30);
+
 fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let read = ending.filter(|it| it.reading == EndingKind::ClosedBeforeResponse);
     let Some(ending) = read else {
@@ -221,15 +227,28 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         );
     }
     message.mean(repetition(exchange, FailsAgain::Cause));
+    let held = usual(connection).filter(|usual| *usual >= HELD);
+    let severity = match held {
+        Some(_) => Severity::Warning,
+        None => Severity::Error,
+    };
+    let held = held.map(|usual| {
+        sentence!(
+            "Another request on this connection had its response after {}: the server holds requests until it has something to \
+             say (long polling).",
+            usual
+        )
+    });
     tell(
         &RULE,
-        Severity::Error,
+        severity,
         ending.certainty,
         "Server closed [the connection|# connections] before responding",
         message,
     )
     .adds(more)
     .adds(half_closed_before(connection))
+    .adds(held)
     .adds(measured_time::wait(connection, time, Who::Server))
     .shows(
         ending
@@ -320,6 +339,21 @@ mod tests {
             late.contains("ASP.NET") && late.contains("blindly"),
             "{late}"
         );
+    }
+
+    #[test]
+    fn a_request_that_is_held_until_there_is_something_to_say_is_a_warning() {
+        let found = |wait: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nACK -->\nPOST / \"x\" -->\n<-- ACK\n+{wait} <-- 200 \"news\"\nPOST / \"x\" -->\n\
+                 <-- ACK\n+200s <-- FIN\nFIN -->\n<-- ACK"
+            );
+            ladder_check::found_by(&super::RULE, &text).expect("found")
+        };
+        let held = found("162s");
+        assert_eq!(held.severity, super::Severity::Warning);
+        assert!(held.message.contains("long polling"), "{}", held.message);
+        assert_eq!(found("2s").severity, super::Severity::Error);
     }
 
     #[test]

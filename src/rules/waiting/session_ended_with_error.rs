@@ -81,10 +81,16 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let by = who(complaint.by);
-    let close = FrameRef {
+    let verdict = FrameRef {
         frame: connection.teardown.frame,
         time: connection.teardown.at,
     };
+    // Where both sides close at once, the first of the two closes follows the report.
+    let events = connection.fin.iter().chain(&connection.reset).flatten();
+    let close = events
+        .map(|event| event.frame_ref)
+        .filter(|at| *at >= complaint.at)
+        .fold(verdict, Ord::min);
     let failed = connection.outcome == ConnectionOutcome::Failed(FailedReason::ReportedError);
     // A side that ends the session with such a message, when nothing was under way.
     let parted = facts.goodbyes[complaint.by.index()].is_some()
@@ -139,6 +145,15 @@ fn check(connection: &Connection) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::rules::ladder_check;
+
+    #[test]
+    fn the_first_of_two_closes_follows_the_report() {
+        let text = "client server :3306\nSYN -->\n<-- SYN\nACK -->\n\
+                    <-- \"\\x49\\x00\\x00\\x00\\xff\\x6a\\x04Host '10.0.0.1' is not allowed to connect to this MySQL server, no way\"\n\
+                    +1ms <-- FIN\n+5ms FIN [crossed] -->\n<-- ACK\nACK -->";
+        let found = ladder_check::found_by(&super::RULE, text).expect("found");
+        assert!(found.message.contains("1.0 ms later"), "{}", found.message);
+    }
 
     const USED: &str = "SYN -->\n<-- SYN\nACK -->\n<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n<-- \"250 \
                         mx\\r\\n\"\nACK -->\n";
