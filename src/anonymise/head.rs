@@ -8,7 +8,7 @@ use super::words::Words;
 use crate::protocol::http::ContentCoding;
 
 /// Fields of which numbers and known words stay: they frame the message, or say how the connection goes on.
-const PLAIN: [&str; 46] = [
+const PLAIN: [&str; 48] = [
     "accept",
     "accept-encoding",
     "accept-ranges",
@@ -34,7 +34,9 @@ const PLAIN: [&str; 46] = [
     "proxy-status",
     "range",
     "retry-after",
+    "sec-websocket-accept",
     "sec-websocket-extensions",
+    "sec-websocket-key",
     "sec-websocket-protocol",
     "sec-websocket-version",
     "server",

@@ -8,7 +8,6 @@
 //! The file is created by `tempfile`: with a name that cannot be foreseen, only if there is nothing of that name
 //! (`O_EXCL`, so no link is followed), readable by its owner alone. One run of the program has one such file.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::PathBuf;
@@ -19,6 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::clipboard_helper::Helper;
+use crate::base::base64::base64;
 
 /// The maximum text length that terminals accept by OSC 52, before base64: xterm's limit.
 const MAX_OSC_52: usize = 74_994;
@@ -283,25 +283,6 @@ fn write_osc_52(text: &str, out: &mut dyn Write) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-/// Base64, RFC 4648 §4.
-fn base64(bytes: &[u8]) -> String {
-    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |nth: usize| u32::from(chunk.get(nth).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for nth in 0..4 {
-            if nth <= chunk.len() {
-                let sign = SIGNS[(bits >> (18 - 6 * nth) & 63) as usize];
-                let _ = write!(text, "{}", char::from(sign));
-            } else {
-                text.push('=');
-            }
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -411,20 +392,6 @@ mod tests {
                 told = clipboard.news(&mut terminal);
             }
             assert_eq!(told.is_none(), taken, "{told:?}");
-        }
-    }
-
-    #[test]
-    fn base64_as_the_rfc_has_it() {
-        for (plain, coded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(plain.as_bytes()), coded);
         }
     }
 }

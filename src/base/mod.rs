@@ -2,6 +2,7 @@
 //!
 //! Nothing here depends on packet formats.
 
+pub(crate) mod base64;
 pub mod certainty;
 pub mod escape;
 pub mod flow_end;

@@ -39,6 +39,9 @@ pub enum FieldName {
     Via,
     /// Every `Host` line if there is more than one.
     Host,
+    /// What the acceptance of a WebSocket must be made of; a number that is used once, and no secret.
+    SecWebSocketKey,
+    SecWebSocketAccept,
     /// In a request: it is a SOAP 1.1 call.
     SoapAction,
     /// Kept of the response to a SOAP call, and if it names an endless stream.
@@ -66,6 +69,8 @@ impl FieldName {
             Self::ProxyAuthorization => "Proxy-Authorization",
             Self::Via => "Via",
             Self::Host => "Host",
+            Self::SecWebSocketKey => "Sec-WebSocket-Key",
+            Self::SecWebSocketAccept => "Sec-WebSocket-Accept",
             Self::SoapAction => "SOAPAction",
             Self::ContentType => "Content-Type",
             Self::ContentEncoding => "Content-Encoding",
@@ -160,8 +165,8 @@ pub(super) struct FieldFacts<'a> {
     pub(super) server: Option<&'a [u8]>,
     content_type: Option<&'a [u8]>,
     content_encoding: Option<&'a [u8]>,
-    /// There is more than one `Content-Encoding`.
-    codings: bool,
+    /// The last one, if there are several: the coding that was applied last.
+    outer_encoding: Option<&'a [u8]>,
     pub(super) accepts_coding: bool,
     pub(super) kept: Vec<Field>,
     pub(super) more: u32,
@@ -209,12 +214,15 @@ impl<'a> FieldFacts<'a> {
             13 if is("authorization") => self.keep_scheme(FieldName::Authorization, value, texts),
             14 if is("content-length") => self.content_length(value, texts),
             16 if is("content-encoding") => {
-                self.codings |= self.content_encoding.is_some();
+                self.outer_encoding = self.content_encoding.and(Some(value));
                 self.content_encoding = self.content_encoding.or(Some(value));
             }
             16 if is("proxy-connection") => self.keep(FieldName::ProxyConnection, value, texts),
             16 if is("www-authenticate") => {
                 self.keep_scheme(FieldName::WwwAuthenticate, value, texts)
+            }
+            17 if is("sec-websocket-key") => {
+                self.keep(FieldName::SecWebSocketKey, value, texts);
             }
             17 if is("transfer-encoding") => self.transfer_encoding(value, texts),
             18 if is("proxy-authenticate") => {
@@ -222,6 +230,9 @@ impl<'a> FieldFacts<'a> {
             }
             19 if is("proxy-authorization") => {
                 self.keep_scheme(FieldName::ProxyAuthorization, value, texts)
+            }
+            20 if is("sec-websocket-accept") => {
+                self.keep(FieldName::SecWebSocketAccept, value, texts);
             }
             9..=16 => self.forwarded |= self.passed_on.field(name, value),
             _ => {}
@@ -244,12 +255,14 @@ impl<'a> FieldFacts<'a> {
         }
     }
 
-    /// The only content coding of the body, if it is one that can be checked.
+    /// The outermost content coding of the body, if it is one that can be checked.
     pub(super) fn content_coding(&self) -> Option<ContentCoding> {
-        let value = self.content_encoding.filter(|_| !self.codings)?;
+        // Of several codings the last one was applied last (RFC 9110 §8.4): the body begins as that one does.
+        let value = self.outer_encoding.or(self.content_encoding)?;
+        let outer = value.rsplit(|byte| *byte == b',').next()?.trim_ascii();
         // A transfer coding comes between.
         let coded = |field: &Field| field.name == FieldName::TransferEncoding;
-        ContentCoding::named(value).filter(|_| !self.kept.iter().any(coded))
+        ContentCoding::named(outer).filter(|_| !self.kept.iter().any(coded))
     }
 
     /// Keeps the fields that are needed to read the body.

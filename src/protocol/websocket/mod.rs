@@ -7,9 +7,11 @@
 //! Left out: messages and their text, extensions (a Close is never compressed, RFC 7692 §6.1), and WebSocket over
 //! HTTP/2 (RFC 8441), whose frames lie inside DATA: see [`crate::protocol::h2`].
 
+mod accept;
 mod conversation;
 mod facts;
 mod frame;
 
+pub(crate) use accept::accept_value;
 pub use conversation::WebSocketConversation;
 pub use facts::{CloseFrame, WebSocketFacts, WebSocketFrameRule, WebSocketHalf, WebSocketPings};

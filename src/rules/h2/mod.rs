@@ -10,5 +10,6 @@ rules! {
     h2_reset_burst,
     h2_reset_stream,
     websocket_abnormal_close,
+    websocket_accept_mismatch,
     websocket_closed_with_error,
 }

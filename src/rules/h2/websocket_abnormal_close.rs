@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
+use crate::rules::h2::websocket_accept_mismatch::mismatch;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
@@ -96,7 +97,8 @@ fn check(connection: &Connection) -> Verdict {
         (by, How::Reset(kind)) if kind != ResetKind::Stale => (by, "RST"),
         _ => return Verdict::Clear,
     };
-    if !websocket.has_no_close() {
+    // A client that must fail the connection has no WebSocket to close.
+    if !websocket.has_no_close() || who == By::Client && mismatch(connection).is_some() {
         return Verdict::Clear;
     }
     let (summary, message) = match (who, word) {
