@@ -8,7 +8,6 @@
 use std::time::Duration;
 
 use super::classify_tls::failure;
-use super::lost_data::PAUSE;
 use super::named_products::may_be_browser;
 use crate::analysis::connection::{
     By, CloseEvent, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, ResetKind,
@@ -86,6 +85,8 @@ const FLOOR: Duration = Duration::from_millis(5);
 const NO_WAIT: Duration = Duration::from_millis(10);
 /// A client that sends nothing for this long in the middle of a request has stalled.
 const STALLED: Duration = Duration::from_secs(1);
+/// Shorter pauses before a close that crosses the data are the ordinary rhythm of requests.
+pub(super) const PAUSE: Duration = Duration::from_millis(190);
 /// Time in which a server that takes the client's FIN for an abort closes: its application has to learn of the FIN
 /// first.
 const ABORT_WITHIN: Duration = Duration::from_millis(100);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::classify::round_trip;
+use super::classify::{PAUSE, round_trip};
 use crate::analysis::connection::{
     CloseEvent, Connection, ConnectionOutcome, FailedReason, InFlight, Opening, ResetKind, Who,
 };
@@ -34,8 +34,6 @@ pub(super) enum Before {
 
 /// Shorter pauses are no idleness.
 const IDLE: Duration = Duration::from_secs(1);
-/// Shorter pauses before a RST that crosses the data are the ordinary rhythm of requests.
-pub(super) const PAUSE: Duration = Duration::from_millis(190);
 
 /// What the client sent last, if a RST of the server, or in its name, took it.
 pub(super) fn lost_data(connection: &Connection) -> Option<LostData> {

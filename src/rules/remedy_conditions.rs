@@ -25,12 +25,8 @@ pub(super) static CONDITIONS: &[Condition] = &[
     }),
     when("the client had fallen back", |it, _| fell_back(it)),
     when("the client had not fallen back", |it, _| !fell_back(it)),
-    when("the client offered a draft of TLS 1.3", |it, _| {
-        offers_draft(it)
-    }),
-    when("the client offered no draft of TLS 1.3", |it, _| {
-        !offers_draft(it)
-    }),
+    when("a draft was offered", |it, _| offers_draft(it)),
+    when("no draft was offered", |it, _| !offers_draft(it)),
     when("TLS 1.3 was used", |it, _| {
         tls(it).is_some_and(|facts| facts.version() >= Some(TlsVersion::TLS_13))
     }),
@@ -180,7 +176,7 @@ fn fell_back(connection: &Connection) -> bool {
     hello.is_some_and(|(_, hello)| hello.is_fallback())
 }
 
-/// Whether the client offered a draft of TLS 1.3.
+/// Whether a draft was offered.
 pub(super) fn offers_draft(connection: &Connection) -> bool {
     let hello = tls(connection).and_then(|facts| facts.hello.as_ref());
     hello.is_some_and(|(_, hello)| hello.versions.iter().any(|it| it.is_draft()))
@@ -259,13 +255,13 @@ mod tests {
             "ClientHello [version=1.1 fallback] -->",
         ),
         (
-            "the client offered a draft of TLS 1.3",
+            "a draft was offered",
             "",
             DRAFT,
             "ClientHello [version=1.2] -->",
         ),
         (
-            "the client offered no draft of TLS 1.3",
+            "no draft was offered",
             "",
             "ClientHello [version=1.2] -->",
             DRAFT,

@@ -521,7 +521,7 @@ mod tests {
         assert!(!short.contains("gunicorn"), "{short}");
         let other = message("65s", "server=nginx/1.24.0").expect("a round number");
         assert!(!other.contains("Puma"), "{other}");
-        assert!(message("33s", "x-a=b").is_some_and(|told| told.contains("round")));
+        assert!(message("35s", "x-a=b").is_some_and(|told| told.contains("round")));
         let promised = message("7s", "keep-alive=timeout=7").is_some();
         assert!(promised);
         assert_eq!(message("33.7s", "x-a=b"), None);

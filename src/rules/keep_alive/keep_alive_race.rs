@@ -9,8 +9,10 @@ use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
 use crate::protocol::http::Exchange;
-use crate::rules::classify::{Ending, EndingKind, acknowledged_close, ending, request, response};
-use crate::rules::lost_data::{Before, LostData, PAUSE, lost_data};
+use crate::rules::classify::{
+    Ending, EndingKind, PAUSE, acknowledged_close, ending, request, response,
+};
+use crate::rules::lost_data::{Before, LostData, lost_data};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};

@@ -165,7 +165,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                      close.",
                 ),
                 (false, Some(early)) => sentence!(
-                    "The client had sent {} from {} before that, and none of it was acknowledged: it was lost on the way.",
+                    "The client had sent {}, {} before that. None of it was acknowledged: it was lost on the way.",
                     Value::exact_bytes(sent),
                     early
                 ),
@@ -218,7 +218,9 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
 
 /// How long before the close the client had sent what did not arrive in all that time.
 fn lost_before(connection: &Connection, close: FrameRef) -> Option<Duration> {
-    let sent = connection.in_flight[Who::Client as usize].filter(|it| it.since < close)?;
+    let sent = connection
+        .in_flight(Who::Client)
+        .filter(|it| it.since < close)?;
     let time = close.time.since(sent.since.time);
     (time > round_trip(connection)).then_some(time)
 }
@@ -290,7 +292,8 @@ mod tests {
 
     #[test]
     fn a_request_that_was_sent_long_before_met_no_closed_socket() {
-        let lost = format!("{OPEN}GET / [lost] -->\n+3s again -->\n+60s <-- FIN\nFIN -->\n<-- ACK");
+        let lost =
+            format!("{OPEN}GET / [lost] -->\n+3s again [lost] -->\n+60s <-- FIN\nFIN -->\n<-- ACK");
         let found = finding(&lost).expect("found");
         assert!(
             found.message.contains("lost on the way") && !found.message.contains("then sent"),

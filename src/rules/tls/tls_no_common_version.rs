@@ -27,11 +27,11 @@ rule! {
     ///   this one: it retries with an older version after any failure.
     /// - *If the alert was protocol_version and the client had fallen back:* Find out why the client's first attempt failed, in
     ///   the connection before this one: there it offered a newer version.
-    /// - *If the alert was protocol_version and the client offered a draft of TLS 1.3:* Update client and server to the final
-    ///   TLS 1.3 (RFC 8446). Each draft is a protocol of its own, which only the same draft understands.
-    /// - *If the alert was protocol_version and the client had not fallen back and the client offered no draft of TLS 1.3 and
-    ///   the server sent the alert:* Let the client offer a newer version: .NET Framework below 4.7 needs
-    ///   `ServicePointManager.SecurityProtocol` or `SchUseStrongCrypto`, Java 7 `https.protocols`, old OpenSSL an update.
+    /// - *If the alert was protocol_version and a draft was offered:* Update client and server to the final TLS 1.3 (RFC 8446).
+    ///   Each draft is a protocol of its own, which only the same draft understands.
+    /// - *If the alert was protocol_version and the client had not fallen back and no draft was offered and the server sent the
+    ///   alert:* Let the client offer a newer version: .NET Framework below 4.7 needs `ServicePointManager.SecurityProtocol` or
+    ///   `SchUseStrongCrypto`, Java 7 `https.protocols`, old OpenSSL an update.
     /// - *If the alert was protocol_version and the client had not fallen back and the server sent the alert:* Or, where the
     ///   client cannot be changed, allow its version at the server or at a proxy before it, knowingly.
     /// - *If the alert was protocol_version and the client sent the alert:* Update the server, or turn its newer versions on;
