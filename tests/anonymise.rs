@@ -69,7 +69,13 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("healthy/ssh1.pcap", ALGORITHMS),
     ("ssh-nothing-in-common.pcap", ALGORITHMS),
     ("smtp-relay-denied.pcap", FILLER),
+    ("postgresql-killed-idle-asyncpg.pcap", ENCODING),
+    ("postgresql-killed-in-query-asyncpg.pcap", ENCODING),
+    ("ftp-client-left-in-transfer.pcap", WRITTEN),
 ];
+
+const ENCODING: &str =
+    "the name of an encoding in quotation marks is replaced, by which a driver is known";
 
 const ALGORITHMS: &str = "the names of algorithms are filler, and so is what they have in common";
 const FILLER: &str = "a name holds the letter that is the filler, and is replaced in two ways";

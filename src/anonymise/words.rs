@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use super::key::Key;
-use crate::knowledge::product_words;
+use crate::knowledge::{handshake_words, product_words};
 use crate::protocol::h2::huffman_code_length;
 
 /// Words whose replacement is remembered.
@@ -49,7 +49,7 @@ static VOCABULARY: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
             }
         }
     }
-    for run in product_words() {
+    for run in product_words().chain(handshake_words()) {
         words.extend(
             run.split(|c: char| !c.is_ascii_alphanumeric())
                 .filter(|it| !it.is_empty())

@@ -221,8 +221,12 @@ pub enum KnownProgram<'a> {
     Tls(&'static TlsClient),
     /// None of its messages could be parsed, or the header names no known product.
     Unknown,
-    /// It speaks this protocol, a word of `service.rs`, in which programs do not name themselves.
+    /// It speaks this protocol, a word of `service.rs`, and what it said of itself is not known.
     Speaks(&'static str),
+    /// The same, and it said nothing of itself: those that name themselves are not it.
+    Unnamed(&'static str),
+    /// It introduced itself as one of these products does.
+    Among(&'static [&'static str]),
     /// A header names a product that the tables do not have. Those that name themselves are not it.
     Other,
     /// It is none of the products of the tables: what it logs is not known.
@@ -307,6 +311,14 @@ pub(crate) fn texts_of<'a>(
             let order = (SoapSuspects::AsCommon, &[][..]);
             suspects(events, side, |it| it.speaks(protocol), order)
         }
+        KnownProgram::Unnamed(protocol) => {
+            let order = (SoapSuspects::AsCommon, &[][..]);
+            suspects(events, side, |it| it.speaks(protocol) && !it.named, order)
+        }
+        KnownProgram::Among(names) => {
+            let order = (SoapSuspects::AsCommon, names);
+            suspects(events, side, |it| names.contains(&it.name), order)
+        }
     }
 }
 
@@ -327,6 +339,9 @@ fn known(events: &[WireEvent], side: LogSide, stack: &NamedProduct) -> Vec<Predi
     }
     told
 }
+
+/// So many suspects are few.
+const FEW: usize = 3;
 
 /// Products whose calls carry `SOAPAction` and no `User-Agent`, the likeliest first.
 const SOAP: [&str; 2] = ["wcf", "mono-wcf"];
@@ -378,11 +393,18 @@ fn suspects(
         .map(|product| (product, facts_of(events, side, product, None)))
         .collect();
     known.retain(|(_, facts)| facts.iter().any(|it| it.text.is_some()));
-    // Where there is one suspect, it is shown as a known program is.
-    if let [(_, facts)] = &known[..] {
-        let texts = facts.iter().filter(|it| it.text.is_some());
-        told.extend(texts.map(|it| prediction(it, false)));
-        told.dedup_by(|a, b| a.text == b.text);
+    // Of few suspects all texts are shown, as those of a known program are. Those that speak HTTP have many for one event.
+    let few = known.len() <= FEW && !known.iter().any(|(product, _)| speaks_http(product));
+    if few || known.len() == 1 {
+        for fact in known.iter().flat_map(|(_, facts)| facts) {
+            let same = |it: &&mut Prediction| it.text == fact.text;
+            match told.iter_mut().find(same) {
+                Some(same) if same.product != fact.product => same.also.push(fact.product),
+                Some(_) => {}
+                None if fact.text.is_some() => told.push(prediction(fact, false)),
+                None => {}
+            }
+        }
         told.truncate(SUSPECTS);
         return told;
     }

@@ -11,6 +11,7 @@ mod error_text;
 mod explain;
 mod fuzzy_match;
 mod gateway;
+mod handshake;
 mod limit;
 mod load_generator;
 mod log_format;
@@ -40,6 +41,9 @@ pub(crate) use explain::status_in;
 pub use explain::{EventGroup, EventMatch, Explanation, MatchReason, explain, match_error};
 pub use fuzzy_match::MatchQuality;
 pub(crate) use gateway::gateway_answer;
+#[cfg(feature = "anonymise")]
+pub(crate) use handshake::handshake_words;
+pub(crate) use handshake::{Introduced, Introduction, introduced};
 pub(crate) use limit::default_limit;
 pub use limit::{Counted, LIMITS, Limit};
 pub(crate) use load_generator::is_load_generator;

@@ -1,6 +1,6 @@
 //! The products of the tables, and how the headers `User-Agent`, `Server` and `Via` identify them.
 //!
-//! A product is known only if a header names it: in other protocols than HTTP none does. One that sends no such header (Node's `http`, .NET, `reqwest`, PHP's
+//! A product is known only if a header names it, or in another protocol than HTTP its handshake (`handshake.rs`). One that sends no such header (Node's `http`, .NET, `reqwest`, PHP's
 //! streams) stays unknown here, and the suspects of [`texts`](super::texts) take its place.
 
 use std::fmt;
@@ -20,7 +20,7 @@ pub struct Product {
     pub title: &'static str,
     /// Its role in its protocol.
     pub role: Role,
-    /// Whether it names itself in a header by default.
+    /// Whether it names itself by default, in a header or in its handshake.
     pub named: bool,
     /// Rank among products of its role and protocol by how common it is; 1 is the most common. An estimate, used to order
     /// suspects.
@@ -111,6 +111,8 @@ pub enum NamedBy {
     Via,
     /// Its answer on the connection that it served meanwhile.
     Answer,
+    /// What it said of itself when a session of another protocol began.
+    Handshake,
 }
 
 impl NamedBy {
@@ -122,6 +124,7 @@ impl NamedBy {
             Self::Server => "server",
             Self::Via => "via",
             Self::Answer => "answer",
+            Self::Handshake => "handshake",
         }
     }
 }

@@ -75,8 +75,8 @@ pub enum StreamPart<'a> {
 pub struct MessageReading {
     /// All that is no text.
     pub meaning: String,
-    /// The words of a request, and the code and text of an error.
-    pub texts: [Vec<u8>; 3],
+    /// The words of a request, the code and text of an error, and what a side says of its program.
+    pub texts: [Vec<u8>; 6],
 }
 
 /// Learns what both streams of a connection consist of.

@@ -66,6 +66,7 @@ pub(crate) fn of_one(
             "user-agent" => "User-Agent",
             "server" => "Server",
             "answer" => "its response to its client",
+            "handshake" => "its handshake",
             _ => "Via",
         });
         let program = format!("{} (named by {by})", title(one.stack));

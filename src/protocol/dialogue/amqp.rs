@@ -7,7 +7,7 @@ use super::grammar::{Messages, Opening, Rest, Role, Side, Step, Unit};
 const HEADER: usize = 7;
 const FRAME_END: u64 = 1;
 /// Bytes of a method that are waited for: names and reasons stand in the first ones.
-const TELLING: u64 = 400;
+const TELLING: u64 = 1000;
 /// A close for this or no reason is none of an error (reply-code 200; some clients send 0).
 const FIRST_ERROR: u16 = 300;
 /// Channel in the key of a request: the connection's own methods have channel 0.
@@ -98,6 +98,12 @@ impl Grammar {
             _ => {}
         }
         let close = matches!((class, method), (10, 50) | (20, 40));
+        if (from, class, method) == (Side::Client, 10, 31) {
+            // Channels, the size of frames, and the heartbeat in seconds.
+            let due = arguments.get(6..).and_then(|it| it.first_chunk());
+            let due = due.map(|it| u16::from_be_bytes(*it));
+            return Step::Message(unit(Role::Notice).due(due));
+        }
         if close {
             let code = arguments
                 .first_chunk()
@@ -108,6 +114,16 @@ impl Grammar {
                 .map_or(&[][..], |it| it.0);
             return Step::Message(closes(from, class == 10, code, text, unit));
         }
+        let properties = match (from, class, method) {
+            (Side::Client, 10, 11) => Some(arguments),
+            (Side::Server, 10, 10) => arguments.get(2..),
+            _ => None,
+        };
+        let program = properties.map(program);
+        let by = |unit: Unit| match &program {
+            Some([name, version]) => unit.by(name, version),
+            None => unit,
+        };
         let said = match from {
             Side::Client => asked(class, method, arguments),
             Side::Server => None,
@@ -118,7 +134,7 @@ impl Grammar {
                 (40 | 50, 20 | 30 | 40) | (60, 70) | (90, _)
             );
             let ask = unit(Role::Ask { ends: true }).named(noun, words);
-            return Step::Message(ask.safe(safe));
+            return Step::Message(by(ask.safe(safe)));
         }
         let answers = from == Side::Server
             && matches!(
@@ -132,11 +148,48 @@ impl Grammar {
                     | (90, 11 | 21 | 31)
             );
         Step::Message(match answers {
-            true => unit(Role::Answer { ends: true }),
+            true => by(unit(Role::Answer { ends: true })),
             false if (10..=120).contains(&class) => unit(Role::Notice),
             false => return Step::Broken,
         })
     }
+}
+
+/// The product and its version in a table of properties, as far as it is there.
+fn program(table: &[u8]) -> [Vec<u8>; 2] {
+    let mut found = [Vec::new(), Vec::new()];
+    let mut rest = table.get(4..).unwrap_or_default();
+    while let Some((key, after)) = short(rest) {
+        let Some((kind, value)) = after.split_first() else {
+            break;
+        };
+        let length = || {
+            value
+                .first_chunk()
+                .map(|it| u32::from_be_bytes(*it) as usize)
+        };
+        let size = match kind {
+            b'S' | b'F' | b'A' | b'x' => length().and_then(|it| it.checked_add(4)),
+            b't' | b'b' | b'B' => Some(1),
+            b's' | b'u' => Some(2),
+            b'I' | b'i' | b'f' => Some(4),
+            b'D' => Some(5),
+            b'l' | b'd' | b'T' => Some(8),
+            b'V' => Some(0),
+            _ => None,
+        };
+        let Some((value, after)) = size.and_then(|size| value.split_at_checked(size)) else {
+            break;
+        };
+        let text = value.get(4..).filter(|_| *kind == b'S').unwrap_or_default();
+        match key {
+            b"product" => found[0] = text.to_vec(),
+            b"version" => found[1] = text.to_vec(),
+            _ => {}
+        }
+        rest = after;
+    }
+    found
 }
 
 /// The header of the protocol: in answer to the client's it names the version that the server speaks instead.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::facts::{Complaint, DataConnection, DialogueFacts, is_login};
+use super::facts::{Complaint, DataConnection, DialogueFacts, ProgramFacts, is_login};
 use super::grammar::{Role, Unit};
 use super::protocols::AppProtocol;
 use super::turns::Turn;
@@ -50,6 +50,9 @@ pub(super) struct Exchanges {
     offers_tls: Option<bool>,
     /// The last error refused a login, and nothing succeeded since.
     turned_away: bool,
+    programs: [Option<Box<ProgramFacts>>; 2],
+    /// Seconds in which a sign of life is due.
+    alive: Option<u16>,
     /// The side that called said something that asks for nothing.
     stated: bool,
     presumed: bool,
@@ -134,6 +137,8 @@ impl Default for Exchanges {
             step: "",
             offers_tls: None,
             turned_away: false,
+            programs: [const { None }; 2],
+            alive: None,
             stated: false,
             presumed: false,
             kept: KEPT,
@@ -193,6 +198,7 @@ impl Exchanges {
                     words: None,
                     safe: false,
                     optional: false,
+                    answer: None,
                 });
                 all.list.push_back(exchange);
             } else if let Some(last) = all.list.back_mut() {
@@ -237,10 +243,15 @@ impl Exchanges {
         *from.of_mut(&mut self.waiting) = None;
         self.step = unit.step.unwrap_or(self.step);
         self.offers_tls = unit.offers_tls.or(self.offers_tls);
+        self.alive = unit.alive.or(self.alive);
+        self.note_program(from, &unit, texts);
         let current = match unit.role {
             Role::Ask { ends } => Some(self.ask(from, &unit, first, start, ends, texts)),
             Role::Answer { ends } => {
                 let current = self.answer(&unit, first, start, ends);
+                if let Some(current) = current.filter(|_| ends) {
+                    self.note_answer(current.exchange, &unit, texts);
+                }
                 if unit.sweeps && current.is_some() {
                     self.sweep(&unit, first, start);
                 }
@@ -263,6 +274,44 @@ impl Exchanges {
         self.let_go += self.announced.take(&unit, first, current, texts);
         self.note_error(from, &unit, first, current, texts);
         *from.of_mut(&mut self.current) = current;
+    }
+
+    /// Takes the words of an answer.
+    fn note_answer(&mut self, exchange: u64, unit: &Unit, texts: &mut TextInterner) {
+        let words = match unit.error.as_deref() {
+            Some((code, text)) => [&code[..], b" ", text].concat().trim_ascii().to_vec(),
+            None => unit.words.clone(),
+        };
+        let place = exchange.checked_sub(self.dropped);
+        let place = place.and_then(|it| usize::try_from(it).ok());
+        let exchange = place.and_then(|it| self.list.get_mut(it));
+        let asked = exchange.and_then(|it| it.rare.as_mut()?.asked.as_mut());
+        if let Some(asked) = asked.filter(|_| !words.is_empty()) {
+            asked.answer = Some(texts.text(&words));
+        }
+    }
+
+    /// Takes what a message says of its sender's program.
+    fn note_program(&mut self, from: FlowEnd, unit: &Unit, texts: &mut TextInterner) {
+        let Some(said) = unit.program.as_deref() else {
+            return;
+        };
+        let known = from.of_mut(&mut self.programs).get_or_insert_with(|| {
+            let empty = texts.text(b"");
+            Box::new(ProgramFacts {
+                name: empty.clone(),
+                version: empty.clone(),
+                shape: empty,
+            })
+        });
+        let fields = [
+            (&mut known.name, &said.name),
+            (&mut known.version, &said.version),
+            (&mut known.shape, &said.shape),
+        ];
+        for (known, said) in fields.into_iter().filter(|(_, said)| !said.is_empty()) {
+            *known = texts.text(said);
+        }
     }
 
     /// Takes what a message says of errors.
@@ -355,6 +404,7 @@ impl Exchanges {
                 words: (!unit.words.is_empty()).then(|| texts.text(&unit.words)),
                 safe: unit.safe,
                 optional: unit.optional,
+                answer: None,
             });
             if let Some(said) = &unit.passed_on {
                 exchange.pass_on(said);
@@ -530,6 +580,8 @@ impl Exchanges {
             before: self.dropped,
             unopened: (!self.step.is_empty()).then_some(self.step),
             offers_tls: self.offers_tls,
+            programs: self.programs,
+            alive: self.alive.filter(|it| *it > 0),
             goodbyes: self.goodbyes.map(|it| it.map(|(_, at)| at)),
             complaint,
             refused: self.refused,

@@ -24,6 +24,10 @@ pub struct DialogueFacts {
     pub unopened: Option<&'static str>,
     /// Whether the server can do TLS, as far as it said so.
     pub offers_tls: Option<bool>,
+    /// Seconds in which a sign of life is due, by what the sides agreed on: Keep Alive of MQTT, heartbeat of AMQP, hold time of BGP.
+    pub alive: Option<u16>,
+    /// What each side said of its program.
+    pub programs: [Option<Box<ProgramFacts>>; 2],
     /// Where each side said goodbye in the words of the protocol.
     pub goodbyes: [Option<FrameRef>; 2],
     /// The last error that a side reported.
@@ -36,6 +40,17 @@ pub struct DialogueFacts {
     pub encrypted_turns: Vec<EncryptedTurn>,
     /// The connections that were announced on this one, in order.
     pub data_connections: Vec<DataConnection>,
+}
+
+/// What one side said of its program when the session began; what it did not say is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramFacts {
+    /// Its name, or a text with it.
+    pub name: SharedText,
+    /// Its version, if it is told apart.
+    pub version: SharedText,
+    /// Which fields it introduces itself with, with spaces between.
+    pub shape: SharedText,
 }
 
 /// A further connection that one side announced on this one, for one request.
@@ -165,6 +180,7 @@ impl DialogueFacts {
             self.requester = self.requester.other();
             self.goodbyes.reverse();
             self.last_words.reverse();
+            self.programs.reverse();
             for turn in &mut self.encrypted_turns {
                 turn.from = turn.from.other();
             }

@@ -109,6 +109,13 @@ impl Grammar {
                 }
             }
             _ if line.starts_with(b"421") => closing(length, line, self.used && self.open == 0),
+            _ if line.starts_with(b"220") && !self.used && self.open == 0 => {
+                let text = line.get(4..).unwrap_or_default();
+                match self.replied(line, length) {
+                    Step::Message(unit) => Step::Message(unit.by(text, b"")),
+                    other => other,
+                }
+            }
             _ => self.replied(line, length),
         }
     }

@@ -32,6 +32,17 @@ pub(super) enum Role {
     Withdraws,
 }
 
+/// What one side says of the program that speaks. A later message completes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ProgramSigns {
+    /// Its name, or a text with it.
+    pub(super) name: Vec<u8>,
+    /// Its version, if it is told apart.
+    pub(super) version: Vec<u8>,
+    /// Which fields there are, with spaces between.
+    pub(super) shape: Vec<u8>,
+}
+
 /// A message, or as much of it as has a meaning of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unit {
@@ -41,7 +52,7 @@ pub(super) struct Unit {
     pub(super) role: Role,
     /// For a request, what it is called: "query", "command".
     pub(super) noun: &'static str,
-    /// For a request, its words, as far as they are worth telling; never a secret.
+    /// The words of a request or an answer, as far as they are worth telling; never a secret.
     pub(super) words: Vec<u8>,
     /// To ask it twice changes no more than to ask it once.
     pub(super) safe: bool,
@@ -49,6 +60,10 @@ pub(super) struct Unit {
     pub(super) optional: bool,
     /// Whether the server can do TLS, as far as it says so.
     pub(super) offers_tls: Option<bool>,
+    /// Seconds in which a sign of life is due; 0 is none.
+    pub(super) alive: Option<u16>,
+    /// What the sender says of its program.
+    pub(super) program: Option<Box<ProgramSigns>>,
     /// It settles what was complained of before.
     pub(super) settles: bool,
     /// The step that the opening of the session has reached with it; empty when the session is open.
@@ -90,6 +105,8 @@ impl Unit {
             safe: false,
             optional: false,
             offers_tls: None,
+            alive: None,
+            program: None,
             settles: false,
             step: None,
             error: None,
@@ -121,6 +138,30 @@ impl Unit {
     /// A request that asks what the server can do, if this holds.
     pub(super) const fn optional(mut self, optional: bool) -> Self {
         self.optional = optional;
+        self
+    }
+
+    /// The sender's program says this of itself.
+    pub(super) fn by(mut self, name: &[u8], version: &[u8]) -> Self {
+        let signs = self.program.get_or_insert_default();
+        let short = |it: &[u8]| it.get(..it.len().min(MAX_NAME)).unwrap_or(it).to_vec();
+        (signs.name, signs.version) = (short(name), short(version));
+        self
+    }
+
+    /// The sender's program introduces itself by these fields.
+    pub(super) fn shaped(mut self, shape: &[u8]) -> Self {
+        let signs = self.program.get_or_insert_default();
+        signs.shape = shape
+            .get(..shape.len().min(MAX_WORDS))
+            .unwrap_or(shape)
+            .to_vec();
+        self
+    }
+
+    /// A sign of life is due within so many seconds.
+    pub(super) const fn due(mut self, seconds: Option<u16>) -> Self {
+        self.alive = seconds;
         self
     }
 
@@ -179,6 +220,8 @@ impl Unit {
     }
 }
 
+/// Bytes kept of the name of a program.
+const MAX_NAME: usize = 80;
 /// Bytes kept of the words of a request or an error.
 const MAX_WORDS: usize = 200;
 

@@ -15,6 +15,8 @@ pub(super) struct Grammar {
     authenticates: bool,
     /// The client said LOGOUT.
     logout: bool,
+    /// The server greeted.
+    greeted: bool,
 }
 
 /// The first bytes are those of IMAP.
@@ -128,6 +130,7 @@ impl Grammar {
             let bye = text.strip_prefix(b"BYE ").filter(|_| !self.logout);
             return Step::Message(match bye {
                 Some(text) => Unit::new(length, Role::Notice).ending(b"BYE", text),
+                None if !std::mem::replace(&mut self.greeted, true) => answer(false).by(text, b""),
                 None => answer(false),
             });
         }

@@ -16,6 +16,7 @@ const MAX_OPEN: usize = 1024;
 const PRODUCE: u16 = 0;
 const FETCH: u16 = 1;
 const SASL_HANDSHAKE: u16 = 17;
+const VERSIONS: u16 = 18;
 
 /// The grammar.
 #[derive(Clone, Debug, Default)]
@@ -142,9 +143,34 @@ impl Grammar {
         }
         Step::Message(match silent {
             true => Unit::new(whole, Role::Notice),
-            false => ask.named("request", name(head.key)),
+            false => {
+                let ask = ask.named("request", name(head.key));
+                match software(&head, bytes) {
+                    Some((name, version)) => ask.by(name, version),
+                    None => ask,
+                }
+            }
         })
     }
+}
+
+/// The client's software in a request for the versions, from its version 3 on: behind tags, none in practice.
+fn software<'a>(head: &Head, bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let [0, rest @ ..] = bytes
+        .get(head.after..)
+        .filter(|_| head.key == VERSIONS && head.version >= 3)?
+    else {
+        return None;
+    };
+    // A length of one byte, one more than it is.
+    let text = |bytes: &'a [u8]| {
+        let (length, rest) = bytes
+            .split_first()
+            .filter(|(length, _)| (1..0x80).contains(*length))?;
+        rest.split_at_checked(usize::from(*length) - 1)
+    };
+    let (name, rest) = text(rest)?;
+    Some((name, text(rest)?.0))
 }
 
 /// How many acknowledgements a producer wants.

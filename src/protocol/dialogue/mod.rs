@@ -49,7 +49,7 @@ mod smb;
 mod smtp;
 mod ssh;
 
-pub use facts::{Complaint, DataConnection, DialogueFacts, EncryptedTurn};
+pub use facts::{Complaint, DataConnection, DialogueFacts, EncryptedTurn, ProgramFacts};
 pub(crate) use facts::{begins_with, is_login};
 pub use protocols::AppProtocol;
 pub(crate) use ssh::{HOST_KEY, UNMATCHED};

@@ -147,7 +147,11 @@ impl Grammar {
             Some(collection) => [name, b" ", collection].concat(),
             None => name.to_vec(),
         };
-        Step::Message(ask.named("command", &words).safe(READS.contains(&name)))
+        let ask = ask.named("command", &words).safe(READS.contains(&name));
+        Step::Message(match driver(document).filter(|_| is_hello) {
+            Some((name, version)) => ask.by(name, version),
+            None => ask,
+        })
     }
 
     fn answered(&mut self, header: &Header, body: &[u8]) -> Step {
@@ -198,6 +202,20 @@ fn document(body: &[u8]) -> Option<&[u8]> {
             _ => return None,
         }
     }
+}
+
+/// The driver's name and version in a hello; what follows `|` is what wraps it.
+fn driver(document: &[u8]) -> Option<(&[u8], &[u8])> {
+    let inside = |document, name: &[u8]| {
+        let mut all = Element::all(document);
+        all.find(|it| it.kind == 0x03 && it.name == name)
+            .map(|it| it.value)
+    };
+    let driver = inside(inside(document, b"client")?, b"driver")?;
+    let text = |name: &[u8]| Element::all(driver).find(|it| it.name == name)?.text();
+    let first = |it: &'_ [u8]| it.iter().position(|byte| *byte == b'|').unwrap_or(it.len());
+    let (name, version) = (text(b"name")?, text(b"version").unwrap_or_default());
+    Some((name.get(..first(name))?, version.get(..first(version))?))
 }
 
 /// The code and the text of a document that reports an error.

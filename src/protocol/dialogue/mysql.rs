@@ -15,12 +15,19 @@ const MAX_GREETING: u32 = 1024;
 /// Bytes that are waited for of an error, and of a query.
 const MAX_ERROR: usize = 600;
 const MAX_WORDS: usize = 400;
+/// Bytes of a login that are waited for: its attributes stand at the end.
+const MAX_LOGIN: usize = 1024;
 /// Commands that are followed at once.
 const MAX_QUEUE: usize = 4096;
 
 /// Capabilities in the client's login.
 const COMPRESS: u32 = 1 << 5;
 const TLS: u32 = 1 << 11;
+const DATABASE: u32 = 1 << 3;
+const SECURE: u32 = 1 << 15;
+const PLUGIN: u32 = 1 << 19;
+const ATTRIBUTES: u32 = 1 << 20;
+const LONG_AUTHENTICATION: u32 = 1 << 21;
 const DEPRECATE_EOF: u32 = 1 << 24;
 const ZSTD: u32 = 1 << 26;
 /// The status of an answer that another one follows.
@@ -67,6 +74,8 @@ pub(super) struct Grammar {
     /// A packet of 16 MiB goes on.
     goes_on: [Option<bool>; 2],
     capabilities: u32,
+    /// The server takes attributes of the connection.
+    asks_attributes: bool,
 }
 
 fn header(bytes: &[u8]) -> Option<(u32, u8)> {
@@ -171,6 +180,7 @@ impl Messages for Grammar {
         let telling = match (from, body.first()) {
             (Side::Server, Some(0xff)) => MAX_ERROR,
             (Side::Server, _) if self.answer == Answer::Greeting => MAX_GREETING as usize,
+            (Side::Client, _) if self.login => MAX_LOGIN,
             (Side::Client, _) => MAX_WORDS,
             (Side::Server, _) => 40,
         };
@@ -303,7 +313,12 @@ impl Grammar {
                 self.answer = Answer::Greeting;
                 return Unit::new(whole, Role::Notice);
             }
-            return Unit::new(whole, Role::Ask { ends: true }).named("login", b"");
+            let login = Unit::new(whole, Role::Ask { ends: true }).named("login", b"");
+            return match attributes(body, capabilities) {
+                Some([name, version]) => login.by(&name, &version).shaped(b"attributes"),
+                None if self.asks_attributes => login.shaped(b"login"),
+                None => login,
+            };
         }
         Unit::new(whole, Role::Ask { ends: true }).named("authentication", b"")
     }
@@ -338,8 +353,15 @@ impl Grammar {
             // A greeting of the server is asked for by nobody.
             Answer::Greeting if sequence == 0 => {
                 let greeting = Unit::new(whole, Role::Notice);
+                let version = body
+                    .get(1..)
+                    .and_then(|it| it.split(|byte| *byte == 0).next());
+                let greeting = greeting.by(version.unwrap_or_default(), b"");
                 match capabilities(body) {
-                    Some(low) => greeting.offering_tls(u32::from(low) & TLS != 0),
+                    Some(offered) => {
+                        self.asks_attributes = offered & ATTRIBUTES != 0;
+                        greeting.offering_tls(offered & TLS != 0)
+                    }
                     None => greeting,
                 }
             }
@@ -485,20 +507,68 @@ impl Grammar {
 
 /// The text of a query. With attributes of queries (MySQL 8) something stands before it.
 fn query(words: &[u8], capabilities: u32) -> &[u8] {
-    const ATTRIBUTES: u32 = 1 << 27;
+    const OF_QUERIES: u32 = 1 << 27;
     match words {
         // No parameters, one set of them.
-        [0, 1, sql @ ..] if capabilities & ATTRIBUTES != 0 => sql,
+        [0, 1, sql @ ..] if capabilities & OF_QUERIES != 0 => sql,
         _ if words.first().is_some_and(|byte| *byte < 9) => b"",
         _ => words,
     }
 }
 
-/// The lower half of the capabilities in the greeting: behind the version, the number of the connection, the first bytes of
-/// the challenge and a zero.
-fn capabilities(greeting: &[u8]) -> Option<u16> {
+/// The capabilities in the greeting: behind the version, the number of the connection, the first bytes of the challenge and a
+/// zero; their upper half behind the character set and the status.
+fn capabilities(greeting: &[u8]) -> Option<u32> {
     let end = memchr::memchr(0, greeting)?;
-    short(greeting.get(end + 1 + 4 + 8 + 1..)?)
+    let rest = greeting.get(end + 1 + 4 + 8 + 1..)?;
+    let high = rest.get(5..).and_then(short).unwrap_or(0);
+    Some(u32::from(short(rest)?) | u32::from(high) << 16)
+}
+
+/// The name of the client library and its version in the attributes of a login. The name of a program of MySQL itself stands
+/// behind that of its library.
+fn attributes(login: &[u8], capabilities: u32) -> Option<[Vec<u8>; 2]> {
+    if capabilities & ATTRIBUTES == 0 {
+        return None;
+    }
+    let has = |flag: u32| capabilities & flag != 0;
+    let text = |bytes: &[u8]| memchr::memchr(0, bytes).map(|end| end + 1);
+    let mut at = 32;
+    at += text(login.get(at..)?)?;
+    let rest = login.get(at..)?;
+    at += match (has(LONG_AUTHENTICATION), has(SECURE)) {
+        (true, _) => {
+            let (length, size) = packed(rest)?;
+            size.checked_add(usize::try_from(length).ok()?)?
+        }
+        (false, true) => 1 + usize::from(*rest.first()?),
+        (false, false) => text(rest)?,
+    };
+    for flag in [DATABASE, PLUGIN] {
+        if has(flag) {
+            at += text(login.get(at..)?)?;
+        }
+    }
+    let (_, size) = packed(login.get(at..)?)?;
+    let mut rest = login.get(at + size..)?;
+    let mut next = || {
+        let (length, size) = packed(rest)?;
+        let end = size.checked_add(usize::try_from(length).ok()?)?;
+        let value = rest.get(size..end)?;
+        rest = rest.get(end..)?;
+        Some(value)
+    };
+    let (mut name, mut version, mut program) = (&b""[..], &b""[..], &b""[..]);
+    while let Some((key, value)) = next().zip(next()) {
+        match key {
+            b"_client_name" => name = value,
+            b"_client_version" => version = value,
+            b"program_name" => program = value,
+            _ => {}
+        }
+    }
+    let name = [name, b" ", program].concat();
+    Some([name.trim_ascii().to_vec(), version.to_vec()])
 }
 
 /// An EOF, or the OK that takes its place. A row that begins so has a value of 16 MiB and more.

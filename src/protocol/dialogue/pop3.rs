@@ -107,7 +107,8 @@ impl Grammar {
             return Step::Broken;
         }
         if !std::mem::replace(&mut self.greeted, true) {
-            return Step::Message(answer(true));
+            let text = line.get(4..).unwrap_or_default();
+            return Step::Message(answer(true).by(text, b""));
         }
         self.text = self.open.pop_front().unwrap_or(false);
         self.fresh = true;

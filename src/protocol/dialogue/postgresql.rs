@@ -15,6 +15,12 @@ const MAX_LENGTH: u32 = 1 << 30;
 /// Bytes that are waited for of an error, and of a query.
 const MAX_ERROR: u64 = 1500;
 const MAX_WORDS: u64 = 200;
+/// Bytes of what a server says of a completed command.
+const MAX_TAG: usize = 40;
+/// Bytes of the names of parameters that are compared.
+const MAX_SHAPE: usize = 160;
+/// Bytes of a startup message that are waited for.
+const MAX_STARTUP: usize = 1024;
 /// Batches that are followed at once.
 const MAX_BATCHES: usize = 4096;
 
@@ -33,6 +39,8 @@ pub(super) struct Grammar {
     simple: bool,
     /// Both sides stream, as in replication.
     streams: bool,
+    /// What the server says of the last command that it completed: `SELECT 1`.
+    tag: Vec<u8>,
 }
 
 /// What the server answers as one.
@@ -79,7 +87,7 @@ impl Messages for Grammar {
 
     fn next(&mut self, from: Side, bytes: &[u8], rest: Rest) -> Step {
         if from == Side::Client && self.starts {
-            return self.start(bytes);
+            return self.start(bytes, rest);
         }
         if from == Side::Server && self.one_byte {
             if let Some(b'N' | b'S' | b'G') = bytes.first() {
@@ -105,6 +113,7 @@ impl Messages for Grammar {
         let telling = match (from, kind) {
             (Side::Client, b'Q' | b'P') => MAX_WORDS,
             (Side::Server, b'E' | b'N') => MAX_ERROR,
+            (Side::Server, b'C') => MAX_TAG as u64,
             _ => 5,
         };
         let had = body.len() as u64 + 5;
@@ -117,11 +126,14 @@ impl Messages for Grammar {
 }
 
 impl Grammar {
-    fn start(&mut self, bytes: &[u8]) -> Step {
+    fn start(&mut self, bytes: &[u8], rest: Rest) -> Step {
         let Some((length, code)) = number(bytes).zip(bytes.get(4..).and_then(number)) else {
             return Step::More;
         };
         let whole = u64::from(length);
+        if bytes.len() < MAX_STARTUP.min(length as usize) && rest == Rest::MayCome {
+            return Step::More;
+        }
         let ask = Unit::new(whole, Role::Ask { ends: true });
         Step::Message(match code {
             SSL | GSSENC => {
@@ -136,7 +148,13 @@ impl Grammar {
             CANCEL => Unit::new(whole, Role::Goodbye),
             _ => {
                 self.starts = false;
+                let own = bytes
+                    .get(..bytes.len().min(length as usize))
+                    .unwrap_or(bytes);
+                let (name, shape) = parameters(own.get(8..).unwrap_or_default());
                 ask.named("startup message", b"")
+                    .by(name, b"")
+                    .shaped(&shape)
             }
         })
     }
@@ -220,7 +238,7 @@ impl Grammar {
             b'Z' => {
                 // What was flushed behind an error is answered no more.
                 while matches!(self.batches.pop_front(), Some(Batch::Flushed { .. })) {}
-                answer(true)
+                answer(true).named("answer", &std::mem::take(&mut self.tag))
             }
             // Codes 0 and 12 say that the authentication is over; all others ask for more of it.
             b'R' => answer(!matches!(number(body), Some(0 | 12))),
@@ -262,11 +280,48 @@ impl Grammar {
                 }
             }
             b'A' => Unit::new(whole, Role::Notice),
-            b'1' | b'2' | b'3' | b'C' | b'I' | b'T' | b'n' | b's' => answer(self.flushed()),
+            b'C' => {
+                let tag = body.split(|byte| *byte == 0).next().unwrap_or_default();
+                self.tag = tag.get(..tag.len().min(MAX_TAG)).unwrap_or(tag).to_vec();
+                answer(self.flushed()).named("answer", tag)
+            }
+            b'1' | b'2' | b'3' | b'I' | b'T' | b'n' | b's' => answer(self.flushed()),
             b'D' | b'H' | b'K' | b'S' | b'V' | b'c' | b'd' | b't' | b'v' => answer(false),
             _ => return Step::Broken,
         })
     }
+}
+
+/// The name of the application in a startup message, and the names of its other parameters in order, with the values of those
+/// that drivers set.
+fn parameters(body: &[u8]) -> (&[u8], Vec<u8>) {
+    let mut words = body.split(|byte| *byte == 0);
+    let (mut application, mut shape) = (&b""[..], Vec::new());
+    while let Some((name, value)) = words.next().zip(words.next()) {
+        if name.is_empty() || shape.len() > MAX_SHAPE {
+            break;
+        }
+        if name == b"application_name" {
+            application = value;
+            continue;
+        }
+        let told = [&b"client_encoding"[..], b"datestyle", b"extra_float_digits"]
+            .iter()
+            .any(|it| name.eq_ignore_ascii_case(it));
+        if !shape.is_empty() {
+            shape.push(b' ');
+        }
+        shape.extend_from_slice(name);
+        if told {
+            shape.push(b'=');
+            shape.extend(
+                value
+                    .iter()
+                    .map(|byte| if *byte == b' ' { b'_' } else { *byte }),
+            );
+        }
+    }
+    (application, shape)
 }
 
 /// The SQLSTATE, the severity and the text of an error or a notice.

@@ -21,6 +21,21 @@ impl AppProtocol {
         matches!(self, Self::Ssh)
     }
 
+    /// Whether its messages are text, which a ladder quotes as it is.
+    #[must_use]
+    pub(crate) const fn is_text(self) -> bool {
+        matches!(
+            self,
+            Self::Imap
+                | Self::Pop3
+                | Self::Redis
+                | Self::Memcached
+                | Self::Smtp
+                | Self::Ftp
+                | Self::Rsync
+        )
+    }
+
     /// The protocol whose servers begin with these bytes, if they show it whatever the client said.
     #[must_use]
     pub fn of_server(first: &[u8]) -> Option<Self> {

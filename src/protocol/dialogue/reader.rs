@@ -261,6 +261,7 @@ fn reading(mut grammar: Grammar, side: Side, bytes: &[u8], left_out: Rest) -> Me
     let (meaning, texts) = match step {
         Step::Message(mut unit) => {
             let words = std::mem::take(&mut unit.words);
+            let said = unit.program.take().map(|it| *it).unwrap_or_default();
             let error = unit.error.as_deref_mut().map(std::mem::take);
             let (code, text) = error.unwrap_or_default();
             // Addresses and ids are other ones afterwards.
@@ -270,10 +271,10 @@ fn reading(mut grammar: Grammar, side: Side, bytes: &[u8], left_out: Rest) -> Me
             );
             (
                 format!("{unit:?} {names:?} {grammar:?}"),
-                [words, code, text],
+                [words, code, text, said.name, said.version, said.shape],
             )
         }
-        other => (format!("{other:?}"), [const { Vec::new() }; 3]),
+        other => (format!("{other:?}"), [const { Vec::new() }; 6]),
     };
     MessageReading { meaning, texts }
 }

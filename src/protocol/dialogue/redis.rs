@@ -27,6 +27,16 @@ pub(super) struct Grammar {
     /// Behind the present command there are no requests and answers any more: a replica listens, or the client turned
     /// replies off.
     last: bool,
+    /// The client says something of its library: what it is called, and once that was read, whether it was the name.
+    introduces: Option<Introduces>,
+}
+
+/// What is still to come of `CLIENT SETINFO`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Introduces {
+    Attribute,
+    Name,
+    Version,
 }
 
 /// What the rest of a message is a part of.
@@ -148,12 +158,26 @@ fn argument(bytes: &[u8], rest: Rest) -> Result<(&[u8], u64), Step> {
 impl Grammar {
     fn asked(&mut self, bytes: &[u8], line: &[u8], length: u64, rest: Rest) -> Step {
         if self.arguments > 0 {
-            let whole = match argument(bytes, rest) {
-                Ok((_, whole)) => whole,
+            let (text, whole) = match argument(bytes, rest) {
+                Ok(found) => found,
                 Err(step) => return step,
             };
+            if self.introduces.is_some()
+                && whole > bytes.len() as u64
+                && whole < MAX_ARGUMENT
+                && rest == Rest::MayCome
+            {
+                return Step::More;
+            }
             self.arguments -= 1;
-            return Step::Message(Unit::new(
+            let introduces = self.introduces.take();
+            if introduces == Some(Introduces::Attribute) {
+                let is = |name: &[u8]| text.eq_ignore_ascii_case(name);
+                self.introduces = is(b"LIB-NAME")
+                    .then_some(Introduces::Name)
+                    .or_else(|| is(b"LIB-VER").then_some(Introduces::Version));
+            }
+            let unit = Unit::new(
                 whole,
                 match self.command {
                     Part::Notice => Role::Notice,
@@ -161,7 +185,14 @@ impl Grammar {
                         ends: self.arguments == 0,
                     },
                 },
-            ));
+            );
+            // What wraps a library stands behind it in parentheses.
+            let name = text.split(|byte| *byte == b'(').next().unwrap_or(text);
+            return Step::Message(match introduces {
+                Some(Introduces::Name) => unit.by(name, b""),
+                Some(Introduces::Version) => unit.by(b"", text),
+                Some(Introduces::Attribute) | None => unit,
+            });
         }
         if line.first() != Some(&b'*') {
             if line.is_empty() {
@@ -252,6 +283,7 @@ impl Grammar {
                 return Step::Message(Unit::new(length, Role::Notice));
             }
             (b"MONITOR", _) => self.monitors = true,
+            (b"CLIENT", b"SETINFO") => self.introduces = Some(Introduces::Attribute),
             _ => {}
         }
         self.command = Part::Exchange;

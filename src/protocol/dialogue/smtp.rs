@@ -19,6 +19,8 @@ pub(super) struct Grammar {
     authenticates: bool,
     /// What the server says next is what it can do, and its first line is still to come.
     lists: Option<bool>,
+    /// The server said something.
+    greeted: bool,
 }
 
 /// Ports of SMTP and of submission (RFC 6409, RFC 8314).
@@ -100,7 +102,16 @@ impl Grammar {
         let is_tls = line
             .get(4..)
             .is_some_and(|word| word.eq_ignore_ascii_case(b"STARTTLS"));
+        // The name of the host comes first (RFC 5321 §4.3.1).
+        let greeting = (!self.greeted && line.starts_with(b"220"))
+            .then(|| line.splitn(2, |byte| *byte == b' ').nth(1))
+            .flatten();
+        self.greeted = true;
         match (reply(line, length, b'4'), first) {
+            (Step::Message(unit), _) if greeting.is_some() => {
+                let text = greeting.and_then(|it| it.splitn(2, |byte| *byte == b' ').nth(1));
+                Step::Message(unit.by(text.unwrap_or_default(), b""))
+            }
             (Step::Message(unit), Some(_)) if is_tls => Step::Message(unit.offering_tls(true)),
             (Step::Message(unit), Some(true)) => Step::Message(unit.offering_tls(false)),
             (step, _) => step,
@@ -144,7 +155,11 @@ impl Grammar {
             self.lists = Some(true);
         }
         let ask = ask(true).named("command", line).safe(true);
-        Step::Message(ask.optional(optional))
+        let ask = ask.optional(optional);
+        Step::Message(match optional {
+            true => ask.shaped(line.get(..4).unwrap_or_default()),
+            false => ask,
+        })
     }
 }
 

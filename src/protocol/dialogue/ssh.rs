@@ -124,6 +124,8 @@ impl Grammar {
             false => Stage::Packets,
         };
         let unit = Unit::new(length, role).named("version", line).safe(true);
+        let (name, version) = software(line);
+        let unit = unit.by(name, version);
         let unit = unit.at("the versions");
         Step::Message(match place {
             1 => unit.settling(),
@@ -201,6 +203,22 @@ impl Grammar {
             31 | 33 if server => unit(Role::Answer { ends: true }).at(HOST_KEY),
             _ => unit(Role::Notice),
         })
+    }
+}
+
+/// The name and the version of the software: `SSH-2.0-OpenSSH_9.2p1 Debian` (RFC 4253 §4.2).
+fn software(line: &[u8]) -> (&[u8], &[u8]) {
+    let software = line
+        .splitn(3, |byte| *byte == b'-')
+        .nth(2)
+        .unwrap_or_default();
+    let software = software
+        .split(|byte| *byte == b' ')
+        .next()
+        .unwrap_or_default();
+    match memchr::memchr(b'_', software) {
+        Some(at) => (&software[..at], &software[at + 1..]),
+        None => (software, b""),
     }
 }
 

@@ -109,6 +109,8 @@ pub struct Asked {
     pub safe: bool,
     /// A client asks it to learn what the server can do, and goes on if it is refused.
     pub optional: bool,
+    /// What the answer says in the words of the protocol, if they are read.
+    pub answer: Option<SharedText>,
 }
 
 /// Parts that few messages have.

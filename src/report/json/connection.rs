@@ -330,7 +330,7 @@ pub(super) struct ErrorRow<'a> {
     r#type: Option<&'static str>,
     /// The text, with `…` for what the capture does not show; `null` if it reports nothing.
     text: Option<Cow<'static, str>>,
-    /// What names the program: `user-agent`, `server`, `via` or `answer`; `null` for a usual suspect.
+    /// What names the program: `user-agent`, `server`, `via`, `answer` or `handshake`; `null` for a usual suspect.
     identified_by: Option<&'static str>,
     /// Why there is no text, or what else to know.
     note: Option<&'static str>,

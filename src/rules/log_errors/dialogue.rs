@@ -54,7 +54,10 @@ pub(super) fn of_client(connection: &Connection, met: ClientEvent) -> Vec<WireEv
     }
     // An error that other requests came after.
     let mut earlier = None;
-    if let Some((facts, complaint)) = facts.and_then(complaint) {
+    // Client libraries print a warning, and report the close.
+    let warns = |it: &Complaint| it.text.as_bytes().starts_with(b"WARNING: ");
+    let complained = facts.and_then(complaint);
+    if let Some((facts, complaint)) = complained.filter(|(_, it)| !warns(it)) {
         let over = is_over(connection, facts, complaint);
         let event = said(facts, complaint, over);
         if over {
@@ -96,6 +99,9 @@ pub(super) fn of_client(connection: &Connection, met: ClientEvent) -> Vec<WireEv
         (None, _) if left => {
             let lacks = facts.filter(|_| events.is_empty() && earlier.is_none());
             events.extend(lacks.and_then(|it| lacks_tls(connection, it)));
+        }
+        (None, ClientEvent::Left) if connection.overdue(Who::Server).is_some() => {
+            events.push(WireEvent::ServerSilent);
         }
         (None, ClientEvent::Left) => events.extend(unserved(connection, exchanges)),
         (None, ClientEvent::Fin | ClientEvent::Reset) => events.extend(unasked(connection, met)),

@@ -58,7 +58,7 @@ pub struct PredictedText {
     pub kind: Option<&'static str>,
     /// The text, variable parts as `…`; `None` where the program does not report the fault.
     pub text: Option<&'static str>,
-    /// The header that names the program; `None` for a suspect.
+    /// What names the program; `None` for a suspect.
     pub identified_by: Option<NamedBy>,
     /// A further remark; always present when there is no text.
     pub note: Option<&'static str>,

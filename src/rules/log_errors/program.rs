@@ -5,8 +5,8 @@ use std::hash::{Hash, Hasher};
 use super::dialogue;
 use crate::analysis::connection::{Connection, Oddity, Who};
 use crate::knowledge::{
-    HeadShape, KnownProgram, LogSide, NamedBy, NamedProduct, Product, TlsClient, identify, inside,
-    is_stranger, tls_client,
+    HeadShape, Introduced, Introduction, KnownProgram, LogSide, NamedBy, NamedProduct, Product,
+    TlsClient, identify, inside, introduced, is_stranger, tls_client,
 };
 use crate::protocol::http::{
     Exchange, FaultRule, FieldName, Framing, MessageProgress, Method, Request, SharedText,
@@ -30,8 +30,12 @@ pub(super) enum Program {
     Other,
     /// None of the products of the tables: a header names it, or it wrote what no library does.
     Stranger,
-    /// It speaks this protocol, a word of the tables, in which programs do not name themselves.
+    /// It speaks this protocol, a word of the tables, and nothing is known of how it introduces itself.
     Speaks(&'static str),
+    /// The same, and it said no name.
+    Unnamed(&'static str),
+    /// It introduced itself as a few programs do.
+    Among(&'static [&'static str]),
 }
 
 /// The protocol other than HTTP that a connection is in: by its bytes, or by the port of its server if there are none to
@@ -64,7 +68,10 @@ impl Hash for Program {
         if let Self::Nameless(shape) = self {
             shape.hash(state);
         }
-        if let Self::Speaks(protocol) = self {
+        if let Self::Among(names) = self {
+            names.hash(state);
+        }
+        if let Self::Speaks(protocol) | Self::Unnamed(protocol) = self {
             protocol.hash(state);
         }
         if let Self::Tls(client) = self {
@@ -88,14 +95,14 @@ impl Program {
         }
         let alone = dialogue::spoken_alone(connection).filter(|_| who == Who::Client);
         if let Some(protocol) = alone {
-            return Self::Speaks(protocol.id());
+            return introduced_by(connection, who, protocol.id());
         }
         if connection.exchanges.is_empty()
             && let Some(protocol) = protocol(connection)
         {
             return match who == Who::Client && breaks_redis(connection) {
                 true => Self::Stranger,
-                false => Self::Speaks(protocol),
+                false => introduced_by(connection, who, protocol),
             };
         }
         let mut program = Self::Unknown;
@@ -118,7 +125,11 @@ impl Program {
                 }
                 Self::Known(_) | Self::Stranger => return named,
                 Self::Nameless(_) | Self::Soap | Self::Other => program = named,
-                Self::Unknown | Self::Tls(_) | Self::Speaks(_) => {}
+                Self::Unknown
+                | Self::Tls(_)
+                | Self::Speaks(_)
+                | Self::Unnamed(_)
+                | Self::Among(_) => {}
             }
         }
         // A plain answer to a ClientHello is an exchange without a request.
@@ -141,6 +152,8 @@ impl Program {
             Self::Other => KnownProgram::Other,
             Self::Stranger => KnownProgram::Stranger,
             Self::Speaks(protocol) => KnownProgram::Speaks(protocol),
+            Self::Unnamed(protocol) => KnownProgram::Unnamed(protocol),
+            Self::Among(names) => KnownProgram::Among(names),
         }
     }
 
@@ -169,6 +182,28 @@ impl Program {
             Self::Known(stack) => Some(stack.by),
             _ => None,
         }
+    }
+}
+
+/// The program on one side of a session of this protocol, by what it said of itself when the session began.
+fn introduced_by(connection: &Connection, who: Who, protocol: &'static str) -> Program {
+    let facts = connection.dialogue.as_deref();
+    let said = facts.and_then(|it| it.programs[who as usize].as_deref());
+    let Some(said) = said else {
+        return Program::Speaks(protocol);
+    };
+    let text = |it: &SharedText| String::from_utf8_lossy(it.as_bytes()).into_owned();
+    let [name, version, shape] = [&said.name, &said.version, &said.shape].map(text);
+    let said = Introduction {
+        name: &name,
+        version: &version,
+        shape: &shape,
+    };
+    match introduced(protocol, who.log_side(), said) {
+        Introduced::Named(product) => Program::Known(product),
+        Introduced::Among(names) => Program::Among(names),
+        Introduced::Stranger => Program::Stranger,
+        Introduced::Nameless => Program::Unnamed(protocol),
     }
 }
 

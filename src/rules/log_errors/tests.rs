@@ -624,9 +624,12 @@ fn the_server_is_quoted() {
 <-- "E\0\0\0\x2cSFATAL\0VFATAL\0C53300\0Mtoo many clients\0\0"
 <-- FIN
 "#;
+    let psql = STARTUP
+        .replace(r"\x12", r"\x27")
+        .replace(r"me\0\0\0", r"me\0application_name\0psql\0\0");
     for (ladder, text) in [
         (
-            format!("{OPEN}{STARTUP}{QUERY}{fatal}"),
+            format!("{OPEN}{psql}{QUERY}{fatal}"),
             "FATAL:  terminating connection due to x",
         ),
         (
