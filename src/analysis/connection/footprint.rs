@@ -51,7 +51,9 @@ fn of_exchange(exchange: &Exchange) -> usize {
     }
     if let Some(rare) = exchange.rare.as_deref() {
         size += size_of_val(rare) + ALLOCATION + of_text(rare.method.as_ref());
-        size += of_text(rare.asked.as_ref().and_then(|it| it.words.as_ref()));
+        let asked = rare.asked.as_ref();
+        size += of_text(asked.and_then(|it| it.words.as_ref()));
+        size += of_text(asked.and_then(|it| it.answer.as_ref()));
         size += size_of_val(&rare.interim[..]);
         size += of_head(&rare.request) + of_head(&rare.response);
     }

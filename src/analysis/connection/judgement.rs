@@ -674,6 +674,12 @@ fn session_cut(connection: &Connection) -> Option<FailedReason> {
     let side = match connection.teardown.by {
         By::Server => Who::Server,
         By::Client if protocol == AppProtocol::Bgp => Who::Client,
+        // Nothing came from the server for longer than was agreed.
+        By::Client
+            if protocol == AppProtocol::Amqp && connection.overdue(Who::Server).is_some() =>
+        {
+            Who::Client
+        }
         _ => return None,
     };
     let said = facts.goodbyes.iter().any(Option::is_some) || facts.complaint.is_some();

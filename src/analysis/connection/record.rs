@@ -417,6 +417,22 @@ impl Connection {
         pair.filter(|(client, server)| client != server)
     }
 
+    /// How long this side had sent nothing when the connection was closed, if that is longer than the sides had agreed on.
+    /// MQTT allows one and a half times its Keep Alive (MQTT 3.1.1 §3.1.2.10), AMQP two heartbeats (AMQP 0-9-1 §4.2.7).
+    pub(crate) fn overdue(&self, who: Who) -> Option<Duration> {
+        let facts = self.dialogue.as_deref()?;
+        let due = Duration::from_secs(facts.alive?.into());
+        let allowed = match facts.protocol? {
+            dialogue::AppProtocol::Mqtt => due * 3 / 2,
+            dialogue::AppProtocol::Amqp => due * 2,
+            _ => due,
+        };
+        // Heartbeats are looked at from time to time.
+        let silent = self.teardown.at.since(self.last_data[who as usize].time);
+        let seen = self.sent[who as usize].missing == 0;
+        (seen && silent + allowed / 20 >= allowed).then_some(silent)
+    }
+
     /// This side's own close, if the other side had closed long before and it knew nothing of that
     /// ([`Teardown::unheard`]).
     pub(crate) fn unaware_close(&self, who: Who) -> Option<FrameRef> {

@@ -13,7 +13,10 @@ const MAX_LENGTH: u16 = u16::MAX;
 
 /// The grammar.
 #[derive(Clone, Debug)]
-pub(super) struct Grammar;
+pub(super) struct Grammar {
+    /// The shorter hold time of the OPEN messages so far.
+    hold: Option<u16>,
+}
 
 /// Length and type of the message that begins here.
 fn header(bytes: &[u8]) -> Option<(u16, u8)> {
@@ -37,7 +40,7 @@ pub(super) fn recognise(opening: &Opening<'_>) -> bool {
 
 impl Messages for Grammar {
     fn new(_opening: &Opening<'_>) -> Self {
-        Self
+        Self { hold: None }
     }
 
     fn next(&mut self, _from: Side, bytes: &[u8], rest: Rest) -> Step {
@@ -52,12 +55,24 @@ impl Messages for Grammar {
         }
         let unit = Unit::new(length.into(), Role::Notice);
         match kind {
+            OPEN if bytes.len() < HEADER + 5 && rest == Rest::MayCome => Step::More,
             NOTIFICATION if bytes.len() < length.into() && rest == Rest::MayCome => Step::More,
             NOTIFICATION => Step::Message(notification(length, bytes.get(HEADER..))),
+            OPEN => {
+                // The shorter one counts (RFC 4271 §4.2).
+                let said = hold_time(bytes.get(HEADER..));
+                self.hold = self.hold.into_iter().chain(said).min();
+                Step::Message(unit.due(self.hold))
+            }
             1..=5 => Step::Message(unit),
             _ => Step::Broken,
         }
     }
+}
+
+/// The hold time in an OPEN message: behind its version and the number of the autonomous system (RFC 4271 §4.2).
+fn hold_time(body: Option<&[u8]>) -> Option<u16> {
+    Some(u16::from_be_bytes(*body?.get(3..)?.first_chunk()?))
 }
 
 fn notification(length: u16, body: Option<&[u8]>) -> Unit {

@@ -41,6 +41,39 @@ fn client(body: &[u8]) -> Option<&[u8]> {
     Some(text(payload))
 }
 
+/// The Keep Alive of a CONNECT packet in seconds (MQTT 3.1.1 §3.1.2.10).
+fn keep_alive(body: &[u8]) -> Option<u16> {
+    let name = usize::from(u16::from_be_bytes(*body.first_chunk()?));
+    Some(u16::from_be_bytes(
+        *body.get(2 + name + 2..)?.first_chunk()?,
+    ))
+}
+
+/// The Keep Alive that the server wants instead (MQTT 5.0 §3.2.2.3.14), among the properties of a CONNACK.
+fn server_keep_alive(properties: &[u8]) -> Option<u16> {
+    let (length, start) = remaining(&[&[0][..], properties].concat())?;
+    let end = (start - 1).checked_add(usize::try_from(length).ok()?)?;
+    let mut rest = properties.get(start - 1..end)?;
+    loop {
+        let (id, value) = rest.split_first()?;
+        let text = || Some(2 + usize::from(u16::from_be_bytes(*value.first_chunk()?)));
+        let size = match id {
+            0x13 => return value.first_chunk().map(|it| u16::from_be_bytes(*it)),
+            0x24 | 0x25 | 0x28 | 0x29 | 0x2a => 1,
+            0x21 | 0x22 => 2,
+            0x11 | 0x27 => 4,
+            0x12 | 0x15 | 0x16 | 0x1a | 0x1c | 0x1f => text()?,
+            0x26 => {
+                let name = text()?;
+                let second = value.get(name..)?.first_chunk()?;
+                name + 2 + usize::from(u16::from_be_bytes(*second))
+            }
+            _ => return None,
+        };
+        rest = value.get(size..)?;
+    }
+}
+
 /// The remaining length, and where what it counts begins.
 fn remaining(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut length = 0_u64;
@@ -118,7 +151,8 @@ impl Grammar {
         Step::Message(match (first >> 4, first & 0x0f) {
             (1, 0) => ask
                 .named("CONNECT", client(body).unwrap_or_default())
-                .safe(true),
+                .safe(true)
+                .due(keep_alive(body)),
             (3, flags) if flags & 0b0110 != 0 => ask.named("PUBLISH", text(body)),
             (3, _) => unit(Role::Notice),
             (4 | 5 | 7, 0) => unit(Role::Notice),
@@ -142,13 +176,31 @@ impl Grammar {
             Some((code, name)) => answer.clone().complaining(code.as_bytes(), name),
             None => answer.clone(),
         };
+        let named = |unit: Unit, name: &[u8]| unit.named("answer", name);
         Step::Message(match (first >> 4, first & 0x0f) {
-            (2, 0) => connected(&answer, body.get(1)),
+            (2, 0) => {
+                let own = body.get(2..).filter(|_| self.version >= 5);
+                connected(&answer, body.get(1)).due(own.and_then(server_keep_alive))
+            }
             (3, _) => unit(Role::Notice),
-            (4 | 5 | 7, 0) => refused(body.get(2)),
+            (4, 0) => named(refused(body.get(2)), b"PUBACK"),
+            (5, 0) => named(refused(body.get(2)), b"PUBREC"),
+            (7, 0) => named(refused(body.get(2)), b"PUBCOMP"),
             (6, 2) => unit(Role::Notice),
-            (9 | 11, 0) => refused(self.payload(body).iter().find(|code| **code >= 0x80)),
-            (13, 0) => answer,
+            (9, 0) => {
+                let codes = self.payload(body);
+                let granted = codes.first().map_or(0, |it| it & 3);
+                let told = format!("SUBACK: granted QoS {granted}");
+                named(
+                    refused(codes.iter().find(|code| **code >= 0x80)),
+                    told.as_bytes(),
+                )
+            }
+            (11, 0) => named(
+                refused(self.payload(body).iter().find(|code| **code >= 0x80)),
+                b"UNSUBACK",
+            ),
+            (13, 0) => named(answer, b"PINGRESP"),
             (14, 0) => match reason(body.first()) {
                 Some((code, name)) => unit(Role::Notice).ending(code.as_bytes(), name),
                 None => unit(Role::Goodbye),
@@ -162,7 +214,7 @@ impl Grammar {
 /// The answer to CONNECT (MQTT 3.1.1 §3.2.2.3, MQTT 5.0 §3.2.2.2).
 fn connected(answer: &Unit, code: Option<&u8>) -> Unit {
     let name: &[u8] = match code {
-        None | Some(0) => return answer.clone(),
+        None | Some(0) => return answer.clone().named("answer", b"CONNACK: accepted"),
         Some(1) => b"Connection Refused, unacceptable protocol version",
         Some(2) => b"Connection Refused, identifier rejected",
         Some(3) => b"Connection Refused, Server unavailable",

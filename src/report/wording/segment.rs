@@ -9,6 +9,7 @@ use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::format::{bytes, count};
 use crate::protocol::annotations::RecordKind;
+use crate::protocol::dialogue::AppProtocol;
 use crate::protocol::h2::wire;
 use crate::protocol::http::{Asked, Exchange, Framing, Message};
 use crate::protocol::tls::alert_name;
@@ -99,6 +100,19 @@ fn method(exchange: &Exchange) -> String {
     shortened(exchange.method().unwrap_or(b"?"), 16).into_owned()
 }
 
+/// An answer in the words of the protocol, if they were read, and are not text that is quoted anyway.
+fn answered(connection: &Connection, exchange: &Exchange, omit: Detail) -> String {
+    let words = in_other_words(exchange).and_then(|it| it.answer.as_ref());
+    let facts = connection.dialogue.as_deref();
+    let is_text = facts
+        .and_then(|it| it.protocol)
+        .is_some_and(AppProtocol::is_text);
+    match words.filter(|_| !omit.payload && !is_text) {
+        Some(words) => format!("answer \"{}\"", shortened(words.as_bytes(), TARGET)),
+        None => "answer".to_owned(),
+    }
+}
+
 const fn is_handshake(frame_note: FrameNote) -> bool {
     use FrameNote as R;
     matches!(
@@ -153,7 +167,7 @@ fn remarked(
         FrameNote::Response(nth) => {
             let response = of(nth)?.response.as_ref()?;
             let status = match response.status {
-                0 if in_other_words(of(nth)?).is_some() => "answer".to_owned(),
+                0 if in_other_words(of(nth)?).is_some() => answered(connection, of(nth)?, omit),
                 0 => "a response".to_owned(),
                 status => status.to_string(),
             };

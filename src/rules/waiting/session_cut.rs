@@ -195,11 +195,15 @@ fn check(connection: &Connection) -> Verdict {
             format!("\"{identifier}\"")
         )
     });
-    let more = mqtt.then_some(
-        "MQTT servers close like this after an error too, or when the client was silent for 1.5 times its Keep Alive. Before MQTT 5 they have no message for it.",
-    );
-    let silent = silent_client(connection, by, close);
-    let is_silent = silent.is_some();
+    let more = signs_of_life(connection, protocol, by);
+    // What the sides had agreed on decides, if it was captured.
+    let agreed = connection
+        .dialogue
+        .as_deref()
+        .is_some_and(|it| it.alive.is_some());
+    let silent = silent_client(connection, by, close).filter(|_| !agreed);
+    let overdue = by == Who::Server && connection.overdue(Who::Client).is_some();
+    let is_silent = silent.is_some() || overdue;
     let verdict = tell(
         &RULE,
         Severity::Warning,
@@ -338,6 +342,49 @@ const OWN_IDENTIFIER: &str = "Give each client an identifier of its own";
 
 /// Characters of an identifier in a sentence.
 const IDENTIFIER: usize = 60;
+
+/// What the agreement on signs of life says of the close.
+fn signs_of_life(connection: &Connection, protocol: AppProtocol, by: Who) -> Option<Sentence> {
+    let due = connection.dialogue.as_deref().and_then(|it| it.alive);
+    let due = due.map(|it| Duration::from_secs(it.into()));
+    let (name, times) = match protocol {
+        AppProtocol::Mqtt => ("Keep Alive", "1.5 times its"),
+        AppProtocol::Amqp => ("heartbeat", "two times the"),
+        AppProtocol::Bgp => ("hold time", "the"),
+        _ => return None,
+    };
+    let other = match by {
+        Who::Client => Who::Server,
+        Who::Server => Who::Client,
+    };
+    if let (Some(silent), Some(due)) = (connection.overdue(other), due) {
+        return Some(sentence!(
+            "The {} had sent nothing for {}: that is {} {} ({}) or more.",
+            side(other),
+            silent,
+            times,
+            name,
+            due
+        ));
+    }
+    match (protocol, due) {
+        (AppProtocol::Mqtt, Some(due)) => Some(sentence!(
+            "The client had not been silent for 1.5 times its Keep Alive ({}). MQTT servers close like this after an error too; before MQTT 5 they have no message for it.",
+            due
+        )),
+        (AppProtocol::Mqtt, None) => Some(sentence!(
+            "MQTT servers close like this after an error too. Before MQTT 5 they have no message for it."
+        )),
+        (_, Some(due)) => Some(sentence!(
+            "The {} had not been silent for {} {} ({}).",
+            side(other),
+            times,
+            name,
+            due
+        )),
+        (_, None) => None,
+    }
+}
 
 /// The server closed an encrypted session that the client had not ended.
 fn encrypted(connection: &Connection, protocol: AppProtocol) -> Verdict {
