@@ -57,7 +57,9 @@ pub use port_range::PortRange;
 pub(crate) use port_range::port_ranges;
 #[cfg(feature = "anonymise")]
 pub(crate) use product::product_words;
-pub(crate) use product::{NOT_ON_WINDOWS, ONLY_ON_WINDOWS, REMEDY_WORDS, identify, is_stranger};
+pub(crate) use product::{
+    NOT_ON_WINDOWS, ONLY_ON_WINDOWS, REMEDY_WORDS, identify, is_other_browser, is_stranger,
+};
 pub use product::{NamedBy, NamedProduct, PRODUCTS, Product, Role, inside, product};
 pub use question::Question;
 #[cfg(test)]

@@ -204,14 +204,6 @@ const USER_AGENTS: &[(&str, TokenPosition, &str)] = &[
 /// Product tokens of programs that are known by name, and whose texts are not: browsers, readers of the web and parts of
 /// systems. They are none of the libraries of the tables.
 const STRANGERS: &[&str] = &[
-    "msie",
-    "trident",
-    "opera",
-    "presto",
-    "konqueror",
-    "lynx",
-    "links",
-    "w3m",
     "jakarta commons-httpclient",
     "libwww-perl",
     "lwp",
@@ -224,6 +216,18 @@ const STRANGERS: &[&str] = &[
     "wrk",
     "googlebot",
     "bingbot",
+];
+
+/// Product tokens of browsers whose texts are not known: as [`STRANGERS`], with a user before them.
+const OTHER_BROWSERS: &[&str] = &[
+    "msie",
+    "trident",
+    "opera",
+    "presto",
+    "konqueror",
+    "lynx",
+    "links",
+    "w3m",
 ];
 
 /// Product tokens of `Server` of services that no program of the tables stands behind.
@@ -242,10 +246,20 @@ const FOREIGN_SERVERS: &[&str] = &[
 /// Whether a header names a program whose texts are not known and that is none of the tables'.
 #[must_use]
 pub(crate) fn is_stranger(value: &str, side: LogSide) -> bool {
-    let names = match side {
-        LogSide::Client => STRANGERS,
-        LogSide::Server => FOREIGN_SERVERS,
-    };
+    match side {
+        LogSide::Client => has_word(value, STRANGERS) || is_other_browser(value),
+        LogSide::Server => has_word(value, FOREIGN_SERVERS),
+    }
+}
+
+/// Whether a `User-Agent` is that of a browser whose texts are not known, such as Internet Explorer.
+#[must_use]
+pub(crate) fn is_other_browser(user_agent: &str) -> bool {
+    has_word(user_agent, OTHER_BROWSERS)
+}
+
+/// Whether one of these words stands in a header, whatever its case.
+fn has_word(value: &str, names: &[&str]) -> bool {
     let bytes = value.as_bytes();
     word_starts(bytes).any(|at| {
         names

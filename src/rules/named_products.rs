@@ -1,7 +1,7 @@
 //! The products that the headers of a connection name.
 
 use crate::analysis::connection::Connection;
-use crate::knowledge::{LogSide, Product, identify};
+use crate::knowledge::{LogSide, Product, identify, is_other_browser};
 use crate::protocol::http::{Exchange, FieldName, MessageProgress, SharedText};
 
 fn text(text: Option<&SharedText>) -> Option<&str> {
@@ -22,7 +22,15 @@ pub(super) fn client(connection: &Connection) -> Option<&'static Product> {
 
 /// Whether the `User-Agent` is that of a browser.
 pub(super) fn is_browser(connection: &Connection) -> bool {
-    client(connection).is_some_and(Product::is_browser)
+    let other = |exchange: &Exchange| {
+        let request = exchange.request.as_ref();
+        let agent = text(request.and_then(|it| it.user_agent.as_ref()));
+        agent.is_some_and(is_other_browser)
+    };
+    match client(connection) {
+        Some(product) => product.is_browser(),
+        None => connection.exchanges.iter().any(other),
+    }
 }
 
 /// The same, or the `User-Agent` may be in what the snap length cut off.

@@ -19,6 +19,9 @@ const A_SCAN: usize = 20;
 const A_PORT_SCAN: usize = 10;
 /// A client that probes a server, and tries at least so many of its ports, is scanning it.
 const A_PROBED_SCAN: usize = 3;
+/// So many clients that try several ports of one host, and do not need it, are the internet's scanners; one of them may
+/// have found something.
+const MANY_SCANNERS: usize = 10;
 /// With at least so many clients or servers, equal failures are one finding.
 const ALIKE: usize = 3;
 
@@ -185,9 +188,12 @@ impl Habits {
         let [host] = hosts.iter().collect::<Vec<_>>()[..] else {
             return clients.iter().all(tries_everything);
         };
-        let strangers = clients
-            .iter()
-            .all(|client| !self.used.contains(&(*client, *host)));
+        let users = clients.iter();
+        let users = users.filter(|client| self.used.contains(&(**client, *host)));
+        let strangers = match users.count() {
+            0 => true,
+            some => clients.len() >= MANY_SCANNERS && some * 4 < clients.len(),
+        };
         let ports = match clients.len() {
             1 => A_PORT_SCAN,
             _ => ALIKE,

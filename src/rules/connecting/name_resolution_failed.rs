@@ -300,7 +300,7 @@ fn is_asked_by_programs(name: &[u8]) -> bool {
 }
 
 /// Whether the name is expected to fail: single labels come from search lists and from browsers' random probes; every
-/// Windows host looks up `wpad` and `isatap`; and systems try the local domains of homes and of neighbours (RFC 6762, RFC
+/// Windows host looks up `wpad`, `isatap` and the server of Teredo, which is switched off; and systems try the local domains of homes and of neighbours (RFC 6762, RFC
 /// 8375) and reversed addresses at any name server.
 fn is_expected(name: &[u8]) -> bool {
     const LOCAL: [&[u8]; 6] = [
@@ -317,7 +317,7 @@ fn is_expected(name: &[u8]) -> bool {
     let last = labels.next_back().unwrap_or_default();
     // Names inside clusters end in `local` as well, and are longer.
     let local = LOCAL.contains(&last) && (more == 1 || last == b"arpa");
-    more == 0 || local || matches!(first, b"wpad" | b"isatap")
+    more == 0 || local || matches!(first, b"wpad" | b"isatap" | b"teredo")
 }
 
 /// Whether another form of this name was looked up in the same search: with a suffix, or without.

@@ -96,7 +96,7 @@ const CLOSES: usize = 3;
 const SHARE: f64 = 0.03;
 const FLOOR: Duration = Duration::from_millis(50);
 /// Share of the timer from which on a short delay leads to a race.
-const NEAR: f64 = 0.8;
+const NEAR: f64 = 0.9;
 /// Shorter timers are not idle timers.
 const SHORTEST: Duration = Duration::from_secs(1);
 

@@ -5,7 +5,7 @@ use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::statement::{Statement, sentence};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{rate, shows};
 
 rule! {
@@ -124,10 +124,12 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         }
         () => "Nobody announces the close.",
     });
-    message.say(sentence!(
-        "{} connections carried one request each.",
-        single
-    ));
+    if single > 0 {
+        message.say(sentence!(
+            "{} carried one request each.",
+            Value::count(single as u64, "connection", "connections")
+        ));
+    }
     if let (Some(out), Some(start)) = (sockets.runs_out_at, connections.first()) {
         message.say(sentence!(
             "At this rate, the ports run out {} after the first connection.",
