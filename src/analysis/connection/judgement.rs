@@ -25,8 +25,12 @@ use crate::protocol::websocket::WebSocketFacts;
 
 /// A client whose RST meets the SYN-ACK later than this had given up: a SYN is repeated after a second (RFC 6298 §2.1).
 const GAVE_UP_AFTER: Duration = Duration::from_millis(900);
+/// An attempt to connect that was repeated twice and for this long has failed, even if it goes on.
+const LONG_TRIED: Duration = Duration::from_secs(3);
 /// What was captured in the last moment of the capture is presumed to have arrived.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
+/// No answer comes sooner than this, wherever the capture was taken.
+const SOONEST: Duration = Duration::from_millis(1);
 /// A close within this time follows from what was sent last.
 const AT_ONCE: Duration = Duration::from_secs(1);
 /// A client that refuses a certificate closes within this time after the handshake.
@@ -79,7 +83,8 @@ fn attempt(connection: &Connection) -> Option<ConnectionOutcome> {
         Opening::Unanswered | Opening::Rejected if open => Unknown(UnknownReason::CutOff),
         // A system repeats its SYN after a second at most, unless there was an answer or the program gave up.
         Opening::Unanswered if connection.syn_retries == 0 => Unknown(UnknownReason::NoAnswerSeen),
-        Opening::Unanswered => Failed(FailedReason::Unanswered),
+        Opening::Unanswered if is_given_up(connection) => Failed(FailedReason::Unanswered),
+        Opening::Unanswered => Unknown(UnknownReason::CutOff),
         Opening::Rejected => match connection.teardown.by {
             By::Client if connection.challenge.is_none() => {
                 let after = connection.teardown.at.since(connection.first.time);
@@ -94,6 +99,16 @@ fn attempt(connection: &Connection) -> Option<ConnectionOutcome> {
             By::Client | By::Server | By::Both => Failed(FailedReason::Rejected),
         },
     })
+}
+
+/// Whether a repeated SYN that has no answer will get none: it was repeated for long, or not again when its turn had come, as
+/// each wait is twice the one before (RFC 6298 §5.5).
+fn is_given_up(connection: &Connection) -> bool {
+    let retries = u32::from(connection.syn_retries);
+    let tried = connection.last.time.since(connection.first.time);
+    let waits = 2_u32.saturating_pow(retries);
+    let next = tried.saturating_mul(waits) / waits.saturating_sub(1).max(1);
+    retries >= 2 && tried >= LONG_TRIED || connection.until.since(connection.last.time) >= next
 }
 
 /// What was lost on an open connection, as far as the capture proves it.
@@ -240,6 +255,7 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
                 (connection.teardown.how == How::Silence).then_some(FailedReason::Silence)
             }
             Outcome::ClientLeft if exchange.is_endless() || connection.is_presumed() => None,
+            Outcome::ClientLeft if did_not_wait(connection, exchange) => None,
             Outcome::ClientLeft if exchange.stream.is_none() && is_open_ended(exchange) => {
                 goes_on(connection).then_some(FailedReason::ClientLeft)
             }
@@ -334,6 +350,19 @@ fn goes_on(connection: &Connection) -> bool {
         && own_reset(connection, Who::Client).is_some()
 }
 
+/// Whether the client's FIN came right behind its request, before an answer could have come: it wanted none, as with a last
+/// word that only says goodbye. Over HTTP it may have closed its direction alone, so the response must have come and been
+/// taken.
+fn did_not_wait(connection: &Connection, exchange: &Exchange) -> bool {
+    let teardown = &connection.teardown;
+    let answer_takes = connection.connect_time.unwrap_or_default().max(SOONEST);
+    let at_once = |asked: &Message| teardown.at.since(asked.last.time) < answer_takes;
+    let taken = exchange.is_complete() && own_reset(connection, Who::Client).is_none();
+    let answered = taken || connection.exchanges.is_empty();
+    let closed = teardown.by == By::Client && teardown.how == How::Fin;
+    closed && answered && request(exchange).is_some_and(at_once)
+}
+
 /// The client closed while it waited, and the response came to nobody.
 fn left_unread(connection: &Connection) -> Option<FailedReason> {
     let teardown = &connection.teardown;
@@ -347,8 +376,8 @@ fn left_unread(connection: &Connection) -> Option<FailedReason> {
     let had = server.acknowledged.max(reset.received);
     let last = connection.spoken().last()?;
     let short = response(last).is_some_and(|answer| answer.end() > had);
-    (left && (short || goes_on(connection)) && !last.is_endless() && !is_open_ended(last))
-        .then_some(FailedReason::ClientLeft)
+    let waited = !last.is_endless() && !is_open_ended(last) && !did_not_wait(connection, last);
+    (left && waited && (short || goes_on(connection))).then_some(FailedReason::ClientLeft)
 }
 
 /// NTLM and Negotiate authenticate a connection: a close between challenge and answer undoes it.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{By, ConnectionSummary, Opening};
+use crate::analysis::connection::{
+    By, ConnectionOutcome, ConnectionSummary, FailedReason, Opening,
+};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::time::Timestamp;
@@ -168,12 +170,16 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         .collect()
 }
 
-/// Whether there were enough retransmissions, over long enough, and the capture goes on long enough after them.
+/// Whether one attempt is known to have failed, or there were enough retransmissions over all, over long enough, and the
+/// capture goes on long enough after them.
 fn is_enough(
     hosts: &Hosts<'_>,
     attempts: &[&ConnectionSummary],
     repeated: fn(&ConnectionSummary) -> u8,
 ) -> bool {
+    if attempts.iter().any(|it| has_failed(it)) {
+        return true;
+    }
     let repetitions: u32 = attempts.iter().map(|it| u32::from(repeated(it))).sum();
     let (Some(first), Some(last)) = (attempts.first(), attempts.iter().map(|it| it.last).max())
     else {
@@ -193,9 +199,21 @@ fn is_silent(connection_summary: &ConnectionSummary) -> bool {
         && connection_summary.syn_retries > 0
 }
 
-/// Whether the server answered, and nothing came back.
+/// Whether the server answered, and nothing came back, until it gave up at most.
 fn is_unheard(it: &ConnectionSummary) -> bool {
-    it.opening == Opening::Rejected && it.by == By::Nobody && it.client_syn() && it.syn_acks > 1
+    it.opening == Opening::Rejected
+        && matches!(it.by, By::Nobody | By::Server)
+        && it.client_syn()
+        && it.syn_acks > 1
+}
+
+/// Whether the client has given up, or the server has after several answers.
+fn has_failed(it: &ConnectionSummary) -> bool {
+    let without_answer = ConnectionOutcome::Failed(FailedReason::Unanswered);
+    match it.opening {
+        Opening::Unanswered => it.outcome == without_answer,
+        _ => it.by == By::Server && u32::from(it.syn_acks) > REPETITIONS,
+    }
 }
 
 fn unanswered(hosts: &Hosts<'_>, silent: &[&ConnectionSummary]) -> Diagnosis {
@@ -311,10 +329,13 @@ fn unheard(attempts: &[&ConnectionSummary]) -> Diagnosis {
     let mut evidence = Vec::new();
     if let Some(first) = attempts.first() {
         evidence.push(shows(first.first, "first SYN"));
-        evidence.push(shows(
-            first.close,
-            format!("last of {} SYN-ACKs, nothing follows", first.syn_acks),
-        ));
+        evidence.push(match first.by {
+            By::Server => shows(first.close, "RST from the server, which gave up"),
+            _ => shows(
+                first.close,
+                format!("last of {} SYN-ACKs, nothing follows", first.syn_acks),
+            ),
+        });
     }
     Diagnosis {
         severity: match again {
