@@ -119,12 +119,14 @@ impl<'a> FindingSection<'a> {
     }
 
     /// What follows from the cause and says more than it does: not what its text tells of the other leg of a proxy, which has
-    /// a finding of the same rule, and no guess about connections of which something is certain.
+    /// a finding of the same rule, and no guess about connections of which something as severe is certain.
     pub(super) fn effects(&self) -> impl Iterator<Item = &'a Finding> {
         let cause = self.cause();
         let is_guess = move |effect: &Finding, before: &[&Finding]| {
             let told = |id: &u32| {
-                let mut sure = before.iter().filter(|it| it.certainty < effect.certainty);
+                let mut sure = before
+                    .iter()
+                    .filter(|it| it.certainty < effect.certainty && it.severity >= effect.severity);
                 sure.any(|it| it.connections.binary_search(id).is_ok())
             };
             !effect.connections.is_empty() && effect.connections.iter().all(told)
