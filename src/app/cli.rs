@@ -620,8 +620,8 @@ pub struct ExplainArgs {
     pub color: ColorArg,
 }
 
-const SERVED: &str = "Five tools are served: captures, report, find_error, ladder, explain. Only files below FOLDER are read,\n\
-    nothing is written, and there is no network.";
+const SERVED: &str = "Five tools are served: captures, report, find_error, ladder, explain. Only files below FOLDER\n\
+    are read, nothing is written, and there is no network.";
 
 /// `hangup mcp`.
 #[derive(Args, Debug)]

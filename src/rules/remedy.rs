@@ -9,13 +9,14 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::classify::{announced, unannounced_body};
+use super::connecting::proxy_refused::is_proxied;
 use super::members::Members;
 use super::named_products::{client, server};
 use super::remedy_conditions;
 use crate::analysis::connection::{Connection, Opening, Phase, Who};
 use crate::base::format::capitalised;
 use crate::knowledge::Product;
-use crate::protocol::http::{Exchange, FieldName, Framing, Message};
+use crate::protocol::http::{Exchange, FaultRule, FieldName, Framing, Message};
 
 /// Remedies that a finding shows.
 pub(super) const SHOWN: usize = 3;
@@ -206,10 +207,38 @@ pub(super) static CONDITIONS: &[Condition] = &[
             .zip(time(limit))
             .is_some_and(|(wait, limit)| wait >= limit)
     }),
+    when("the status was not {}", |it, status| {
+        let last = it.exchanges.last().and_then(|it| it.response.as_ref());
+        last.is_none_or(|response| status.parse() != Ok(response.status))
+    }),
     when("the status was {}", |it, status| {
         let last = it.exchanges.last().and_then(|it| it.response.as_ref());
         last.is_some_and(|response| status.parse() == Ok(response.status))
     }),
+    when("the proxy answered {}", |it, statuses| {
+        let mut proxied = it.exchanges.iter().filter(|it| is_proxied(it));
+        proxied.any(|it| it.status().is_some_and(|it| is_among(it, statuses)))
+    }),
+    when("the request had a body", |it, _| {
+        let last = it.exchanges.last().and_then(|it| it.request.as_ref());
+        let framing = last.map(|request| request.message.framing);
+        matches!(framing, Some(Framing::Length | Framing::Chunked))
+    }),
+    when("the request had not been acknowledged", |it, _| {
+        went_unacknowledged(it)
+    }),
+    when("no request went unacknowledged", |it, _| {
+        !went_unacknowledged(it)
+    }),
+    when("the server had waited for an acknowledgement", |it, _| {
+        it.waited_unacknowledged(Who::Server).is_some()
+    }),
+    when(
+        "the server had not waited for an acknowledgement",
+        |it, _| it.waited_unacknowledged(Who::Server).is_none(),
+    ),
+    when("a message had two lengths", |it, _| has_two_lengths(it)),
+    when("no message had two lengths", |it, _| !has_two_lengths(it)),
 ];
 
 /// Whether a `Content-Length` says how long the body is.
@@ -222,6 +251,33 @@ fn waited(connection: &Connection) -> Option<Duration> {
     let request = lost_request(connection)?.request.as_ref()?;
     let last = request.message.last.time;
     Some(connection.teardown.at.since(last))
+}
+
+/// Whether the server is known not to have received the whole request that it did not answer.
+fn went_unacknowledged(connection: &Connection) -> bool {
+    let request = lost_request(connection).and_then(|it| it.request.as_ref());
+    let acknowledged = connection.sent[Who::Client as usize].acknowledged;
+    request.is_some_and(|request| acknowledged < request.message.end())
+}
+
+/// Whether a status is one of a list: `502, 503 or 504`.
+fn is_among(status: u16, list: &str) -> bool {
+    let mut listed = list.split(", ").flat_map(|it| it.split(" or "));
+    listed.any(|it| it.parse() == Ok(status))
+}
+
+/// Whether a head says in two ways how long its body is.
+fn has_two_lengths(connection: &Connection) -> bool {
+    let mut faults = connection
+        .exchanges
+        .iter()
+        .flat_map(|it| it.request_faults().iter().chain(it.response_faults()));
+    faults.any(|it| {
+        matches!(
+            it.rule,
+            FaultRule::DifferingLengths | FaultRule::LengthAndEncoding
+        )
+    })
 }
 
 /// The time from the last byte of the last answered request to its answer.
@@ -600,6 +656,51 @@ mod tests {
             "the client sent a FIN",
             "GET / -->\nFIN -->",
             "GET / -->\nRST -->",
+        ),
+        (
+            "the status was not 408",
+            "GET / -->\n<-- 500 \"x\"",
+            "GET / -->\n<-- 408 \"x\"",
+        ),
+        (
+            "the proxy answered 502, 503 or 504",
+            "GET http://a/ -->\n<-- 503 \"x\"",
+            "GET http://a/ -->\n<-- 407 \"x\"",
+        ),
+        (
+            "the request had a body",
+            "POST / [length=9000] data 1000 -->\n<-- RST",
+            "GET / -->\n<-- RST",
+        ),
+        (
+            "the request had not been acknowledged",
+            "GET / [lost] -->\n+5s FIN -->",
+            "GET / -->\n<-- ACK\n+5s FIN -->",
+        ),
+        (
+            "no request went unacknowledged",
+            "GET / -->\n<-- ACK\n+5s FIN -->",
+            "GET / [lost] -->\n+5s FIN -->",
+        ),
+        (
+            "the server had waited for an acknowledgement",
+            "GET / -->\n<-- 200 \"x\" [lost]\n+9s <-- RST",
+            "GET / -->\n<-- 200 \"x\"\nACK -->\n+9s <-- RST",
+        ),
+        (
+            "the server had not waited for an acknowledgement",
+            "GET / -->\n<-- 200 \"x\"\nACK -->\n+9s <-- RST",
+            "GET / -->\n<-- 200 \"x\" [lost]\n+9s <-- RST",
+        ),
+        (
+            "a message had two lengths",
+            "GET / -->\n<-- \"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\nContent-Length: 6\\r\\n\\r\\nhello\"",
+            "GET / -->\n<-- 200 \"x\"",
+        ),
+        (
+            "no message had two lengths",
+            "GET / -->\n<-- 200 \"x\"",
+            "GET / -->\n<-- \"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\nContent-Length: 6\\r\\n\\r\\nhello\"",
         ),
         (
             "the status was 502",

@@ -6,6 +6,7 @@ use crate::analysis::connection::tls_close::{close, stage_at_close};
 use crate::analysis::connection::{By, Connection, Who};
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::Party;
+use crate::protocol::layers::FirstWords;
 use crate::protocol::tls::{
     Alert, Certificate, ChainEnd, HandshakeStage, TlsFacts, TlsVersion, alert_name,
 };
@@ -87,6 +88,12 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the client sent a ClientHello", |it, _| {
         tls(it).is_some_and(|facts| facts.hello.is_some())
     }),
+    when("the server spoke another protocol than HTTP", |it, _| {
+        speaks_other(it)
+    }),
+    when("the server spoke no other protocol than HTTP", |it, _| {
+        !speaks_other(it)
+    }),
     when("the client sent no ClientHello", |it, _| {
         tls(it).is_none_or(|facts| facts.hello.is_none())
     }),
@@ -158,6 +165,12 @@ pub(super) static CONDITIONS: &[Condition] = &[
             .is_some_and(|(silent, limit)| silent < limit)
     }),
 ];
+
+/// Whether the server's first words are those of a protocol other than HTTP.
+fn speaks_other(connection: &Connection) -> bool {
+    let first = connection.first_words[Who::Server as usize];
+    matches!(first, Some(FirstWords::Other(_)))
+}
 
 fn tls(connection: &Connection) -> Option<&TlsFacts> {
     connection.tls.as_deref()
@@ -312,6 +325,18 @@ mod tests {
         ),
         ("the client sent a ClientHello", "", HELLO, "GET / -->"),
         ("the client sent no ClientHello", "", "GET / -->", HELLO),
+        (
+            "the server spoke another protocol than HTTP",
+            HELLO,
+            "<-- \"220 mail.example ESMTP\\r\\n\"",
+            "<-- 400 \"no\"",
+        ),
+        (
+            "the server spoke no other protocol than HTTP",
+            HELLO,
+            "<-- 400 \"no\"",
+            "<-- \"220 mail.example ESMTP\\r\\n\"",
+        ),
         (
             "the GOAWAY said NO_ERROR",
             H2,

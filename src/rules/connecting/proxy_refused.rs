@@ -26,10 +26,14 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - On 407, give the client credentials for one of the offered schemes (.NET `useDefaultCredentials`, `proxy-user`).
-    /// - On 403, allow this host and port in the proxy's rules, or let the client bypass the proxy for it (`NO_PROXY`).
-    /// - On 502, 503 and 504, find out why the proxy cannot reach the host: its name resolution, its route, the server
-    ///   itself.
+    /// - *If the proxy answered 407:* Give the client credentials for one of the offered schemes (.NET `useDefaultCredentials`,
+    ///   `proxy-user`).
+    /// - *If the proxy answered 403:* Allow this host and port in the proxy's rules, or let the client bypass the proxy for
+    ///   it (`NO_PROXY`).
+    /// - *If the proxy answered 502, 503 or 504:* Find out why the proxy cannot reach the host: its name resolution, its
+    ///   route, the server itself.
+    /// - *If the proxy answered 200:* Look in the proxy's log for why it closed the tunnel: often it could not reach the
+    ///   host.
     ///
     /// # Tell it by
     ///

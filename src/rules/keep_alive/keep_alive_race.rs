@@ -44,7 +44,7 @@ rule! {
     /// - Or make the server's idle timeout longer than that of every client and proxy in front (Node.js
     ///   `server.keepAliveTimeout` and `headersTimeout`, gunicorn `--keep-alive`, Kestrel `KeepAliveTimeout`). Behind an
     ///   AWS ALB that is above 60 s, unless it is set otherwise.
-    /// - Also let the client retry idempotent requests on a new connection (RFC 9112 §9.3.1).
+    /// - *If HTTP was spoken:* Also let the client retry idempotent requests on a new connection (RFC 9112 §9.3.1).
     ///
     /// # Tell it by
     ///

@@ -26,6 +26,8 @@ rule! {
     ///   uploads.
     /// - Compare several cases. Uploads that stop after the same time met a timeout of the client, for the whole request or
     ///   for writing: make it longer.
+    /// - *If the status was 408:* Or give the client more time: raise the server's timeout for the whole request (nginx
+    ///   `client_body_timeout`, Apache `RequestReadTimeout`, HAProxy `timeout http-request`, Node.js `requestTimeout`).
     /// - *If the request announced its length:* Compare `Content-Length` with what the client meant to send. One that is too
     ///   large makes the server wait for bytes that never come.
     ///

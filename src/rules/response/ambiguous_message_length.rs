@@ -25,8 +25,10 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Let the sender announce one length only. Remove the `Content-Length` that the application sets by hand, or the
-    ///   `Transfer-Encoding` of a response that is passed on.
+    /// - *If a message had two lengths:* Let the sender announce one length only. Remove the `Content-Length` that the
+    ///   application sets by hand, or the `Transfer-Encoding` of a response that is passed on.
+    /// - *If no message had two lengths:* Let the sender write `chunked` as the last coding and send chunks, or announce a
+    ///   `Content-Length` and no `Transfer-Encoding`.
     /// - Let every proxy refuse such messages, and close the connection after them (RFC 9112 §6.3).
     ///
     /// # Tell it by

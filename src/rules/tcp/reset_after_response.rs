@@ -29,9 +29,14 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Let the server close in steps: send its FIN, read on for a while, then close (nginx `lingering_close`). Do not use
-    ///   `SO_LINGER` 0.
-    /// - Or let the client send nothing after its request: no additional line end after a body (RFC 9112 §2.2).
+    /// - *If the server had waited for an acknowledgement:* Find out what happened to the client, and to the path to it, at
+    ///   the moment of its last segment.
+    /// - *If HTTP was spoken and the server had not waited for an acknowledgement:* Let the server close in steps: send its
+    ///   FIN, read on for a while, then close (nginx `lingering_close`). Do not use `SO_LINGER` 0.
+    /// - *If HTTP was spoken and the server had not waited for an acknowledgement:* Or let the client send nothing after its
+    ///   request: no additional line end after a body (RFC 9112 §2.2).
+    /// - *If HTTP was not spoken and the server had not waited for an acknowledgement:* Look in the server's log at the time of
+    ///   the RST for a timeout of idle sessions, a killed session, or a shutdown.
     ///
     /// # Example
     ///

@@ -27,8 +27,10 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the client sent a ClientHello:* Let the client use `http` on this port, or the server's TLS port; or turn TLS on
-    ///   for this port (nginx `listen … ssl`).
+    /// - *If the client sent a ClientHello and the server spoke no other protocol than HTTP:* Let the client use `http` on this
+    ///   port, or the server's TLS port; or turn TLS on for this port (nginx `listen … ssl`).
+    /// - *If the client sent a ClientHello and the server spoke another protocol than HTTP:* Let the client begin in plain
+    ///   text on this port (`STARTTLS` where the protocol has it), or use the server's TLS port; or turn TLS on for this port.
     /// - *If the client sent no ClientHello:* Let the client use `https` on this port, or the server's plain port.
     /// - *If the client sent a ClientHello:* Where a proxy stands between, compare what it speaks to the server with what that
     ///   port expects; a missing or unexpected PROXY line looks the same.

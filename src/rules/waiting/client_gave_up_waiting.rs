@@ -43,11 +43,13 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Raise the client's timeout above the time that the server needs for this request.
-    /// - Or make the request faster: look in the server's log for what took the time.
-    /// - Where services call one another, let each time out sooner than its own caller.
-    /// - Let the server stop working when the client has closed (`Response.IsClientConnected`,
-    ///   `HttpContext.RequestAborted`, a request's context in Go).
+    /// - *If the request had not been acknowledged:* Find out what stopped the request on the way: capture at the server too.
+    /// - *If no request went unacknowledged:* Raise the client's timeout above the time that the server needs for this
+    ///   request.
+    /// - *If no request went unacknowledged:* Or make the request faster: look in the server's log for what took the time.
+    /// - *If no request went unacknowledged:* Where services call one another, let each time out sooner than its own caller.
+    /// - *If no request went unacknowledged:* Let the server stop working when the client has closed
+    ///   (`Response.IsClientConnected`, `HttpContext.RequestAborted`, a request's context in Go).
     ///
     /// # Tell it by
     ///

@@ -39,8 +39,10 @@ rule! {
     /// - *If the wait was under 50 ms:* Look for what refuses such a request: a rule of the server or of a proxy in front
     ///   of it (nginx `return 444`), or a crash. So early an end is no timeout.
     /// - *If HTTP was spoken:* Look for code that closes without responding: a handler that returns without writing.
-    /// - *If the wait was 1 s or more:* Compare the wait with the server's timeouts (ASP.NET `executionTimeout`, gunicorn
-    ///   `--timeout`). Raise the timeout above the longest call, or make the call shorter.
+    /// - *If HTTP was spoken and the wait was 1 s or more:* Compare the wait with the server's timeouts (ASP.NET
+    ///   `executionTimeout`, gunicorn `--timeout`). Raise the timeout above the longest call, or make the call shorter.
+    /// - *If HTTP was not spoken and the wait was 1 s or more:* Compare the wait with the timeouts of the server, and of a
+    ///   proxy or pool in front of it.
     /// - *If a response before had announced the close:* Let the client retry the pipelined requests on a new connection. Let
     ///   it not pipeline past the server's limit of requests (Apache `MaxKeepAliveRequests`, nginx `keepalive_requests`).
     /// - *If the wait was under 50 ms:* Let a server that refuses on purpose say so with a status, such as 403.

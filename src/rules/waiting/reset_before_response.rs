@@ -30,14 +30,18 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the wait was under 50 ms:* Look for what refuses such a request: a rule of the server or of a firewall (a deny
-    ///   list, nginx `return 444` with `reset_timedout_connection`), or a crash. So early an end is no timeout.
-    /// - *If the wait was 1 s or more:* Compare the wait with the server's timeouts (gunicorn `--timeout`, IIS
-    ///   `executionTimeout`). Raise the timeout above the longest call, or make the call shorter.
+    /// - *If HTTP was spoken and the wait was under 50 ms:* Look for what refuses such a request: a rule of the server or of a
+    ///   firewall (a deny list, nginx `return 444` with `reset_timedout_connection`), or a crash. So early an end is no timeout.
+    /// - *If HTTP was not spoken and the wait was under 50 ms:* Look for what refuses it: a rule of the server or of a firewall,
+    ///   or a crash. So early an end is no timeout.
+    /// - *If HTTP was spoken and the wait was 1 s or more:* Compare the wait with the server's timeouts (gunicorn `--timeout`,
+    ///   IIS `executionTimeout`). Raise the timeout above the longest call, or make the call shorter.
+    /// - *If HTTP was not spoken and the wait was 1 s or more:* Compare the wait with the timeouts of the server, and of a
+    ///   proxy or pool in front of it.
     /// - Look in the server's log and the system log at the time of the RST for a crash, an out-of-memory kill or a
     ///   restart.
-    /// - Find out whether the server resets on purpose (`SO_LINGER` 0, nginx `reset_timedout_connection`). Let it respond
-    ///   with a status, or close with a FIN, instead.
+    /// - *If HTTP was spoken:* Find out whether the server resets on purpose (`SO_LINGER` 0, nginx
+    ///   `reset_timedout_connection`). Let it respond with a status, or close with a FIN, instead.
     ///
     /// # Tell it by
     ///

@@ -30,10 +30,13 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Find the timeout with the measured value, and raise it above the longest call (ASP.NET `executionTimeout`,
-    ///   gunicorn `--timeout`, nginx `proxy_read_timeout`).
-    /// - Or make the call shorter. Or respond at once, and let the client ask for the result later.
+    /// - *If the status was not 408:* Find the timeout with the measured value, and raise it above the longest call (ASP.NET
+    ///   `executionTimeout`, gunicorn `--timeout`, nginx `proxy_read_timeout`).
+    /// - *If the status was not 408:* Or make the call shorter. Or respond at once, and let the client ask for the result
+    ///   later.
     /// - *If the status was 408:* Find out why the client takes so long to send its request.
+    /// - *If the status was 408:* Or give it more time: raise the server's timeout for the whole request (nginx
+    ///   `client_header_timeout`, Apache `RequestReadTimeout`, HAProxy `timeout http-request`, Node.js `requestTimeout`).
     ///
     /// # Tell it by
     ///
@@ -85,6 +88,9 @@ const FLOOR: Duration = Duration::from_millis(50);
 const REQUESTS: usize = 3;
 /// Shorter waits are a server that fails at once.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// The request was not whole.
+const REQUEST_CUT: ConnectionOutcome = ConnectionOutcome::Failed(FailedReason::RequestCut);
+
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut servers: BTreeMap<Endpoint, Vec<&ConnectionSummary>> = BTreeMap::new();
     for it in hosts.connections.iter().filter(|it| gave_up(it)) {
@@ -96,7 +102,10 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         let Some(limit) = Measured::cluster(waits, SHARE, FLOOR) else {
             continue;
         };
-        let said = ended.iter().any(|it| it.status == 408);
+        // A client that stopped in the middle of its request is reported for that.
+        let said = ended
+            .iter()
+            .any(|it| it.status == 408 && it.outcome != REQUEST_CUT);
         if limit.count < REQUESTS && !said {
             continue;
         }
