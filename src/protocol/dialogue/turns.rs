@@ -107,7 +107,7 @@ impl Turns {
             .kept
             .last()
             .is_some_and(|turn| turn.from == FlowEnd::B || turn.length >= self.shortest);
-        let answers = !least.zip(self.soonest).is_some_and(|(a, b)| b < a);
+        let answers = least.zip(self.soonest).is_none_or(|(a, b)| b >= a);
         match habit && alike && answers {
             true => &self.kept,
             false => &[],
