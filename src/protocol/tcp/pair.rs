@@ -156,6 +156,9 @@ impl EndpointPair {
             self.infer_fin(end, at, reader);
         }
         for end in FlowEnd::BOTH {
+            self.infer_probe(end);
+        }
+        for end in FlowEnd::BOTH {
             self.peers[end.index()].stream.close(end, at, reader);
         }
     }
@@ -197,6 +200,19 @@ impl EndpointPair {
             if knew(event) {
                 event.received -= 1;
                 event.knew_fin = true;
+            }
+        }
+    }
+
+    /// The one number that an end was first seen with, acknowledged, is that of a keep-alive probe, if no close makes a FIN of
+    /// it.
+    fn infer_probe(&mut self, end: FlowEnd) {
+        let (own, peer) = self.both(end);
+        if own.stream.acknowledged() == 1 && own.stream.may_begin_with_probe() {
+            own.stream.begin_after_probe();
+            own.keep_alives += 1;
+            for event in [&mut peer.fin, &mut peer.reset].into_iter().flatten() {
+                event.received = event.received.saturating_sub(1);
             }
         }
     }
@@ -253,7 +269,9 @@ impl EndpointPair {
 
     /// Handles a segment without SYN. If nothing was seen of an end before, the capture began after the handshake.
     fn take_midstream(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>) {
-        sender.stream.anchor(segment.seq, false);
+        if !sender.stream.is_anchored() || sender.stream.may_begin_with_probe() {
+            Self::begin_midstream(sender, segment);
+        }
         if segment.flags.has(Flags::ACK) {
             receiver.stream.anchor(segment.ack, false);
         }
@@ -265,6 +283,25 @@ impl EndpointPair {
             && receiver.syn.is_none()
         {
             receiver.proven = Standing::Midstream;
+        }
+    }
+
+    /// The number with which an end is first seen may be that of a keep-alive probe, one before its next byte. A probe's byte is
+    /// zero and is not pushed; one without a byte is recognised when the peer has acknowledged that number, and the end goes
+    /// on after it, or repeats it.
+    fn begin_midstream(sender: &mut Peer, segment: &Segment<'_>) {
+        let bare = segment.flags.0 & (Flags::PSH.0 | Flags::FIN.0) == 0;
+        let garbage = bare && segment.length == 1 && segment.payload == [0];
+        if !sender.stream.is_anchored() {
+            let first = segment.payload_seq().add(u32::from(garbage));
+            return sender.stream.anchor(first, false);
+        }
+        let start = sender.stream.offset(segment.payload_seq());
+        let goes_on = start == 1 && segment.seq_len() > 0;
+        let again = start == 0 && bare && (segment.length == 0 || garbage);
+        if sender.stream.acknowledged() == 1 && (goes_on || again) {
+            sender.stream.begin_after_probe();
+            sender.keep_alives += u32::from(goes_on);
         }
     }
 
@@ -364,7 +401,7 @@ impl EndpointPair {
             let next = sender.stream.send_next();
             if start + 1 == next
                 && (segment.length == 0 || receiver_has_all(sender, next))
-                && next > 0
+                && (next > 0 || !sender.stream.is_whole())
             {
                 match receiver.window {
                     Some(0) => sender.window_probes += 1,

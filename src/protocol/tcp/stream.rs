@@ -152,6 +152,21 @@ impl ByteStream {
         }
     }
 
+    /// Moves offset 0 by one: the stream began with a keep-alive probe, which repeats the number before the next
+    /// (RFC 9293 §3.8.4), and not with a byte of its own.
+    pub(super) fn begin_after_probe(&mut self) {
+        if self.may_begin_with_probe() {
+            self.base = self.base.add(1);
+            self.acked = (self.acked - 1).max(0);
+        }
+    }
+
+    /// Whether all that is known of the stream is its first number and an acknowledgement of that number.
+    pub(super) const fn may_begin_with_probe(&self) -> bool {
+        let empty = self.top == 0 && self.next == 0 && self.bytes == 0 && self.fin.is_none();
+        self.anchored && !self.whole && empty && self.later.is_none() && self.acked <= 1
+    }
+
     /// Counts bytes that are not part of the stream: the payload of a RST (RFC 9293 §3.5.3), or of a segment with
     /// foreign numbers.
     pub(crate) fn count_extraneous(&mut self, length: u32) {
