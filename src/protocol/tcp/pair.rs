@@ -109,6 +109,7 @@ impl EndpointPair {
             if segment.length == 0 && !segment.flags.has(Flags::FIN) {
                 sender.challenge.get_or_insert(at);
             }
+            sender.challenged = Some(segment.ack);
             return SegmentResult::Taken;
         } else {
             Self::take_midstream(sender, receiver, segment);
@@ -224,8 +225,12 @@ impl EndpointPair {
             sender.oddities.note(Oddity::SynFin, at, &[]);
         }
         let first = sender.syn.is_none();
+        let answers = segment.flags.has(Flags::ACK);
         if first && !sender.stream.is_whole() && sender.stream.is_anchored() {
             // What came before with its address was not part of this connection.
+            if answers && sender.stream.seq(0) != segment.seq.add(1) {
+                Self::opens_still(receiver, sender);
+            }
             sender.stream.anchor_again(segment.seq.add(1));
             sender.fin = None;
             sender.fin_acknowledged = None;
@@ -234,13 +239,14 @@ impl EndpointPair {
             receiver.inbox.take_back(StateInput::ReceiveAckOfSyn);
         } else if !first && sender.isn != Some(segment.seq) {
             sender.other_isn = Some(segment.seq);
+        } else if !first && !answers && receiver.syn.is_none() {
+            Self::opens_still(sender, receiver);
         }
         sender.stream.anchor(segment.seq.add(1), true);
         if !first {
             sender.retransmitted += 1;
             sender.unanswered = sender.unanswered.saturating_add(1);
         }
-        let answers = segment.flags.has(Flags::ACK);
         if first {
             sender.syn = Some(at);
             sender.isn = Some(segment.seq);
@@ -264,6 +270,29 @@ impl EndpointPair {
             if receiver.proven == Standing::Unseen || receiver.syn.is_some() {
                 receiver.inbox.push(StateInput::ReceiveSyn);
             }
+        }
+    }
+
+    /// `opener` repeats its SYN, or only now gets an answer to it: it was still opening the connection. An acknowledgement of
+    /// more than its SYN that `peer` sent before had the numbers of an older connection, which happened to be near, and so had
+    /// the RST by which the opener answered (RFC 5961 §4).
+    fn opens_still(opener: &mut Peer, peer: &mut Peer) {
+        let Some(isn) = opener.isn else {
+            return;
+        };
+        let silent = opener.first_ack.is_none() && opener.stream.top() == 0;
+        if !silent || peer.stream.top() > 0 || opener.stream.acknowledged() == 0 {
+            return;
+        }
+        peer.challenge = peer.challenge.or(peer.first_ack.take());
+        peer.first_ack = None;
+        peer.proven = Standing::Unseen;
+        peer.inbox.take_back(StateInput::ReceiveRst);
+        opener.stream.anchor_again(isn.add(1));
+        opener.proven = Standing::In(State::SynSent);
+        opener.inbox.take_back(StateInput::ReceiveAckOfSyn);
+        if let Some(event) = &mut opener.reset {
+            event.kind = Some(ResetKind::Stale);
         }
     }
 

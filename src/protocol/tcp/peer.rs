@@ -152,6 +152,8 @@ pub struct Peer {
     pub(super) flight_traits: Traits,
     /// An acknowledgement with the numbers of an older connection, sent instead of an answer to the peer's SYN.
     pub(super) challenge: Option<FrameRef>,
+    /// What its latest such acknowledgement acknowledges. A host whose SYN is not answered resets it with this number.
+    pub(super) challenged: Option<Seq>,
     pub(super) fins: u32,
     pub(super) resets: u32,
     pub(super) keep_alives: u32,
@@ -195,6 +197,11 @@ impl Peer {
             && self.top_time.frame.0 > 0
             && ack == self.stream.top()
             && ack > self.stream.acknowledged()
+    }
+
+    /// Whether it has sent a SYN and still waits for an answer to it.
+    pub(super) fn awaits_syn_ack(&self) -> bool {
+        self.isn.is_some() && self.proven == Standing::In(State::SynSent)
     }
 
     /// The byte stream it sent.

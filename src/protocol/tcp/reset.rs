@@ -139,6 +139,9 @@ pub fn classify(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetKind {
     if unanswered && from.syn.is_none() && !from.stream.is_anchored() {
         return ResetKind::Stale;
     }
+    if answers_challenge(segment, from, to) {
+        return ResetKind::Stale;
+    }
     let offset = from.stream.offset(segment.seq);
     if segment.passage == Passage::Forged && !both_over(from, to) {
         return ResetKind::Foreign;
@@ -181,7 +184,16 @@ pub(super) fn fits_nothing(segment: &Segment<'_>, from: &Peer, to: &Peer) -> boo
         let behind = from.stream.acknowledged() - from.stream.offset(segment.seq);
         (0..=OVERTAKEN).contains(&behind)
     };
-    from.stream.is_anchored() && !both_over(from, to) && !answers_older
+    from.stream.is_anchored()
+        && !both_over(from, to)
+        && !answers_older
+        && !answers_challenge(segment, from, to)
+}
+
+/// Whether a host whose SYN is not answered yet resets an older connection: it got an acknowledgement of something else, and
+/// the RST has the number that this acknowledged. It still waits for the answer (RFC 9293 §3.10.7.3, first).
+fn answers_challenge(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
+    from.awaits_syn_ack() && to.challenged == Some(segment.seq)
 }
 
 /// RST and ACK, acknowledging exactly the SYN (and its data, RFC 7413), from a side that never sent a SYN.
