@@ -153,18 +153,24 @@ fn doubt(story: &mut Diagnosis, rule: &Rule, connection: &Connection) {
     let mut sides = Who::BOTH.into_iter();
     let other = sides.find_map(|who| {
         let mut all = connection.oddities[who as usize].iter();
-        all.find(|odd| odd.kind == Oddity::OtherBytes)
+        all.find(|odd| matches!(odd.kind, Oddity::OtherBytes | Oddity::ForeignBytes))
     });
     let Some(other) = other.filter(|_| reads_content(rule)) else {
         return;
     };
     story.certainty = Certainty::Possible;
     story.severity = story.severity.min(Severity::Note);
-    let told = sentence!(
-        "The bytes are those that came first, and {} repeats sequence numbers with other bytes: the capture does not show \
-         which of them the receiver took.",
-        other.first.frame
-    );
+    let told = match other.kind {
+        Oddity::ForeignBytes => sentence!(
+            "Another device may have sent the bytes of {}: see the finding on them.",
+            other.first.frame
+        ),
+        _ => sentence!(
+            "The bytes are those that came first, and {} repeats sequence numbers with other bytes: the capture does not show \
+             which of them the receiver took.",
+            other.first.frame
+        ),
+    };
     story.message.say(told);
 }
 

@@ -96,18 +96,34 @@ impl Fingerprint {
 
     /// Whether its TTL is not the one that several segments of this host have without an exception.
     #[must_use]
-    pub(crate) const fn is_off(&self, segment: &Segment<'_>) -> bool {
+    pub(crate) fn is_off(&self, segment: &Segment<'_>) -> bool {
         self.seen >= ENOUGH_STEPS
             && self.low_ttl == self.high_ttl
             && segment.ttl != self.low_ttl
             && !self.is_distant(segment)
     }
 
-    /// Whether a segment took another path than all others of this host: its TTL lies well outside the range seen.
+    /// Whether a segment took another path than all others of this host: its TTL lies well outside the range seen. Another first
+    /// value alone is no other path: a load balancer answers at the place of the host, with a TTL of its own.
     #[must_use]
-    pub(crate) const fn is_distant(&self, segment: &Segment<'_>) -> bool {
-        self.seen > 0
+    pub(crate) fn is_distant(&self, segment: &Segment<'_>) -> bool {
+        let outside = self.seen > 0
             && (segment.ttl < self.low_ttl.saturating_sub(HOPS)
-                || segment.ttl > self.high_ttl.saturating_add(HOPS))
+                || segment.ttl > self.high_ttl.saturating_add(HOPS));
+        let (near, far) = (hops(self.high_ttl), hops(self.low_ttl));
+        // Where the host itself is next to the capture, everything else there is as near.
+        let same_place = near > 0 && near <= far && (near..=far).contains(&hops(segment.ttl));
+        outside && !same_place && !segment.source.ip.is_loopback()
     }
+
+    /// Whether the host is farther away than the sender of a segment with this TTL.
+    pub(super) fn is_farther_than(&self, ttl: u8) -> bool {
+        hops(self.high_ttl) > hops(ttl)
+    }
+}
+
+/// How many hops away a segment was sent, if its sender began with the next of the usual values.
+fn hops(ttl: u8) -> u8 {
+    let first = [64, 128, 255].into_iter().find(|first| *first >= ttl);
+    first.unwrap_or(u8::MAX) - ttl
 }

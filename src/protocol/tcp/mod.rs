@@ -3,6 +3,7 @@
 //! `state.rs` has the state machine, `inbox.rs` what an observer can know of it, `stream.rs` the reassembly, `reset.rs`
 //! the kinds of RST, and `pair.rs` how one segment advances all of them.
 
+mod doubt;
 mod fingerprint;
 mod inbox;
 mod oddity;

@@ -22,6 +22,8 @@ pub enum Oddity {
     DataAfterFin,
     /// Sequence numbers sent before, with other bytes: two hosts send in one name, or a box on the path changed bytes.
     OtherBytes,
+    /// New bytes from another distance, sooner than the host has ever answered: another device sent them.
+    ForeignBytes,
     /// A FIN whose sequence number is far from everything sent.
     FinOutOfRange,
     /// A RST with payload, which may state the reason (RFC 9293 §3.5.3).
@@ -30,14 +32,14 @@ pub enum Oddity {
     ResetOutOfWindow,
 }
 
-/// One of two segments with the same sequence numbers and other bytes, which has signs of another sender.
+/// A segment that has signs of another sender: often one of two with the same sequence numbers and other bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForgedBytes {
     /// The segment with the signs.
     pub forged: FrameRef,
-    /// The other one, which is like the rest of the sender's segments.
-    pub genuine: FrameRef,
-    /// Their time to live or hop limit, in this order.
+    /// The other one, which is like the rest of the sender's segments; `None` if it was not sent.
+    pub genuine: Option<FrameRef>,
+    /// Its time to live or hop limit, and that of the other one, or of the host.
     pub ttls: [u8; 2],
     /// It has no timestamps, and the other one has.
     pub unstamped: bool,
@@ -99,7 +101,7 @@ pub(super) fn forged(
     };
     Some(ForgedBytes {
         forged: odd.at,
-        genuine: even.at,
+        genuine: Some(even.at),
         ttls: [odd.ttl, even.ttl],
         unstamped: even.stamped && !odd.stamped,
         taken: taken && odd.at == first.at,
@@ -117,7 +119,7 @@ pub struct OddSegments {
     pub count: u32,
     /// Payload of the first one, at most 80 bytes of it; empty unless it is a RST.
     pub text: Box<[u8]>,
-    /// Of [`Oddity::OtherBytes`]: which of the two is forged, where their traits show it.
+    /// Of [`Oddity::OtherBytes`] which of the two is forged, where their traits show it; of [`Oddity::ForeignBytes`] itself.
     pub forged: Option<Box<ForgedBytes>>,
     /// Of the same: the two have one IP identification, so that they are one packet whose bytes were changed.
     pub is_one_packet: bool,

@@ -5,6 +5,7 @@
 //! queued there. Causality comes from acknowledgement numbers, never from capture order. Payload is passed to the
 //! [`StreamSink`].
 
+use super::doubt;
 use super::oddity::{Oddity, Traits, forged};
 use super::peer::{CloseEvent, Peer};
 use super::reset::{self, ResetKind, ResetSigns};
@@ -82,10 +83,13 @@ impl EndpointPair {
         sender.inbox.set_unreached(false);
         if segment.flags.has(Flags::RST) {
             // A RST is repeated for every segment that meets no socket, with the same text.
-            if !sender.oddities.has(Oddity::ResetWithText) {
+            let first_text = !sender.oddities.has(Oddity::ResetWithText);
+            Self::take_reset(sender, receiver, segment, at);
+            // The other side's own bytes are nobody's text.
+            let mirrored = |it: CloseEvent| it.signs.has(ResetSigns::MIRRORED);
+            if first_text && !sender.reset.is_some_and(mirrored) {
                 sender.stream.count_extraneous(segment.length);
             }
-            Self::take_reset(sender, receiver, segment, at);
             if sender.stream.is_anchored() {
                 Self::take_ack(from, sender, receiver, segment, at, reader);
             }
@@ -93,6 +97,10 @@ impl EndpointPair {
             return SegmentResult::Taken;
         }
         sender.packets += 1;
+        if segment.length > 0 && reset::is_of_another(segment, sender, receiver) {
+            let own = sender.fingerprint.ttl();
+            sender.oddities.note_foreign_bytes(at, segment.ttl, own);
+        }
         sender.fingerprint.learn(segment);
         let usual = [Flags::ACK, Flags::SYN, Flags::FIN];
         if !usual.into_iter().any(|it| segment.flags.has(it)) {
@@ -116,7 +124,7 @@ impl EndpointPair {
         }
         Self::note_window(sender, segment);
         if sender.reset.is_some() || receiver.reset.is_some() {
-            Self::doubt_resets(sender, receiver, segment);
+            doubt::resets(sender, receiver, segment);
         }
         Self::take_ack(from, sender, receiver, segment, at, reader);
         Self::take_payload(from, sender, receiver, segment, at, reader);
@@ -562,13 +570,11 @@ impl EndpointPair {
     fn take_reset(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: FrameRef) {
         let signs = reset::signs(segment, sender, receiver);
         let kind = match reset::classify(segment, sender, receiver) {
-            // One sign may have another cause; two have none.
-            ResetKind::Abort if signs.has(ResetSigns::EARLY) && signs.count() > 1 => {
-                ResetKind::Foreign
-            }
+            ResetKind::Abort if signs.show_another_sender() => ResetKind::Foreign,
+            ResetKind::NoSocket if signs.has(ResetSigns::MIRRORED) => ResetKind::Foreign,
             kind => kind,
         };
-        if segment.length > 0 && !is_padding(segment) {
+        if segment.length > 0 && !is_padding(segment) && !signs.has(ResetSigns::MIRRORED) {
             sender
                 .oddities
                 .note(Oddity::ResetWithText, at, segment.payload);
@@ -598,6 +604,7 @@ impl EndpointPair {
         if replace {
             sender.reset = Some(event);
         }
+        doubt::both(sender, receiver, segment);
         match kind {
             ResetKind::Stale => {}
             ResetKind::Foreign => receiver.inbox.push(StateInput::ReceiveRst),
@@ -615,64 +622,6 @@ impl EndpointPair {
                 }
                 sender.inbox = super::Inbox::default();
                 receiver.inbox.push(StateInput::ReceiveRst);
-            }
-        }
-    }
-
-    /// Revises the kind of earlier RSTs. A RST ends a connection. If its sender continues regardless, the RST was not
-    /// its own; if its receiver continues and the sender answers that, it had no effect. Both are recognised by numbers
-    /// beyond those of the RST, so that a segment overtaken by the RST proves nothing.
-    fn doubt_resets(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>) {
-        let start = sender.stream.offset(segment.payload_seq());
-        let acks = segment.flags.has(Flags::ACK) && receiver.stream.is_anchored();
-        let had = acks.then(|| receiver.stream.offset(segment.ack));
-        if let Some(event) = &mut sender.reset
-            && start >= i64::try_from(event.sent).unwrap_or(i64::MAX)
-            && !segment.flags.has(Flags::SYN)
-        {
-            event.signs.add(ResetSigns::GOES_ON, true);
-            // An acknowledgement of what came after the RST, or with the timestamps that the RST lacks: it was sent later
-            // than the RST, and a host that has reset acknowledges nothing.
-            let later = had.is_some_and(|had| {
-                had > i64::try_from(event.received).unwrap_or(i64::MAX)
-                    && had <= receiver.stream.send_next()
-            });
-            let stamped =
-                event.signs.has(ResetSigns::OPTIONS) && segment.options.timestamps.is_some();
-            if is_own(event) && event.kind != Some(ResetKind::Refusal) && (later || stamped) {
-                event.kind = Some(ResetKind::Foreign);
-                if sender.proven == Standing::In(State::Closed) {
-                    sender.proven = Standing::In(State::Established);
-                }
-            }
-        }
-        if let Some(event) = &mut sender.reset
-            && is_own(event)
-            && segment.length > 0
-            && start >= i64::try_from(event.sent).unwrap_or(i64::MAX)
-            && start >= sender.stream.top()
-        {
-            event.kind = Some(ResetKind::Foreign);
-            if sender.proven == Standing::In(State::Closed) {
-                sender.proven = Standing::In(State::Established);
-            }
-        }
-        if let Some(event) = &mut receiver.reset
-            && event.kind != Some(ResetKind::Stale)
-            && segment.flags.has(Flags::ACK)
-            && receiver.stream.is_anchored()
-            && receiver.stream.offset(segment.ack)
-                > i64::try_from(event.sent)
-                    .unwrap_or(i64::MAX)
-                    .saturating_add(1)
-            && receiver.stream.top() > i64::try_from(event.sent).unwrap_or(i64::MAX)
-        {
-            event.kind = Some(ResetKind::Stale);
-            sender.inbox.take_back(StateInput::ReceiveRst);
-            for peer in [sender, receiver] {
-                if peer.proven == Standing::In(State::Closed) {
-                    peer.proven = Standing::In(State::Established);
-                }
             }
         }
     }
@@ -725,14 +674,6 @@ fn is_unacceptable(receiver: &Peer, segment: &Segment<'_>) -> bool {
     receiver.proven == Standing::In(State::SynSent)
         && segment.flags.has(Flags::ACK)
         && !(0..=most).contains(&receiver.stream.offset(segment.ack))
-}
-
-/// Whether a RST is attributed to the host whose address it carries.
-const fn is_own(event: &CloseEvent) -> bool {
-    matches!(
-        event.kind,
-        Some(ResetKind::Abort | ResetKind::NoSocket | ResetKind::Refusal)
-    )
 }
 
 fn receiver_has_all(sender: &Peer, next: i64) -> bool {

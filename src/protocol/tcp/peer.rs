@@ -7,7 +7,7 @@ use super::inbox::Inbox;
 use super::oddity::{OddSegments, Oddities, Traits};
 use super::reset::{ResetKind, ResetSigns};
 use super::sightings::Sightings;
-use super::state::Standing;
+use super::state::{Standing, State};
 use super::stream::ByteStream;
 use crate::base::frame_ref::FrameRef;
 use crate::base::passage::Passage;

@@ -47,7 +47,7 @@ impl fmt::Display for ResetKind {
 
 /// How a RST differs from all other segments of the host whose address it carries; a set of flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ResetSigns(u8);
+pub struct ResetSigns(u16);
 
 impl ResetSigns {
     /// Another time to live or hop limit: it originated elsewhere.
@@ -63,7 +63,22 @@ impl ResetSigns {
     /// It acknowledges data sooner than the host has ever answered: the data cannot have reached it.
     pub const EARLY: Self = Self(32);
     /// A TTL that differs by a hop or two from the one that all segments of the host have.
-    pub const HOP: Self = Self(64);
+    pub const HOP: Self = Self(2048);
+    /// It acknowledges bytes that nobody had sent.
+    pub const UNSENT: Self = Self(64);
+    /// A RST in the name of the other side came at the same moment.
+    pub const PAIRED: Self = Self(128);
+    /// It carries the bytes that its receiver had sent: it was made from that segment.
+    pub const MIRRORED: Self = Self(256);
+    /// It lies behind what its sender had already sent.
+    pub const BEHIND: Self = Self(512);
+
+    /// No sign, but what explains others: a program that opens connections beside its operating system.
+    pub const OWN_STACK: Self = Self(1024);
+
+    /// What has other causes, even together. A stack, or a load balancer at the place of the host, may make every RST without the
+    /// socket; and the capture may lack what the RST acknowledges, or what it repeats.
+    const WEAK: Self = Self(Self::NUMBERING.0 | Self::OPTIONS.0 | Self::UNSENT.0 | Self::BEHIND.0);
 
     /// Whether all signs of `other` are in the set.
     #[must_use]
@@ -71,10 +86,26 @@ impl ResetSigns {
         self.0 & other.0 == other.0
     }
 
-    /// Number of signs in the set. Other hops alone have too many causes to count.
+    /// Number of signs in the set that are not explained. Other hops alone have too many causes to count.
     #[must_use]
     pub const fn count(self) -> u32 {
-        (self.0 & !Self::HOP.0).count_ones()
+        if self.has(Self::OWN_STACK) && !self.has(Self::NOT_SENT) {
+            return 0;
+        }
+        (self.0 & !(Self::OWN_STACK.0 | Self::HOP.0)).count_ones()
+    }
+
+    /// Whether the signs have hardly another cause than another sender: one alone may have one.
+    #[must_use]
+    pub const fn show_another_sender(self) -> bool {
+        let strong = self.0 & !(Self::WEAK.0 | Self::HOP.0) != 0;
+        self.has(Self::MIRRORED) || self.count() > 1 && strong
+    }
+
+    /// The signs of both sets.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     pub(super) const fn add(&mut self, other: Self, holds: bool) {
@@ -95,7 +126,41 @@ pub(super) fn signs(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetSigns
     signs.add(ResetSigns::NOT_SENT, segment.passage == Passage::Forged);
     signs.add(ResetSigns::EARLY, is_early(segment, from, to));
     signs.add(ResetSigns::HOP, print.is_off(segment));
+    signs.add(ResetSigns::UNSENT, acknowledges_unsent(segment, to));
+    signs.add(
+        ResetSigns::MIRRORED,
+        segment.length > 0 && to.stream.is_echo(segment.payload),
+    );
+    signs.add(ResetSigns::BEHIND, is_behind(segment, from));
+    signs.add(ResetSigns::OWN_STACK, is_kernels_answer(segment, from, to));
     signs
+}
+
+/// Whether a RST acknowledges bytes beyond everything that its receiver sent, and beyond a FIN that may not have been captured.
+fn acknowledges_unsent(segment: &Segment<'_>, to: &Peer) -> bool {
+    let known = segment.flags.has(Flags::ACK) && to.stream.is_whole();
+    let beyond =
+        to.stream.offset(segment.ack) - to.stream.send_next().max(to.stream.acknowledged());
+    known && (2..=super::stream::MAX_LEAP).contains(&beyond)
+}
+
+/// Whether a RST with ACK lies behind bytes that its sender has sent and not repeated: a host resets at its next number.
+fn is_behind(segment: &Segment<'_>, from: &Peer) -> bool {
+    let offset = from.stream.offset(segment.seq);
+    let behind = (1..=OVERTAKEN).contains(&(from.stream.top() - offset));
+    segment.flags.has(Flags::ACK)
+        && from.stream.is_anchored()
+        && offset >= 0
+        && behind
+        && from.unanswered == 0
+}
+
+/// Whether a RST is that of a host whose program opens connections beside its operating system, with segments of its own making:
+/// the system knows of no connection, and resets the answer to the SYN. A scanner does so.
+fn is_kernels_answer(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
+    let opens = from.awaits_syn_ack() && !from.answered_syn && from.first_ack.is_none();
+    let answers = to.answered_syn && to.last_ack == Some(segment.seq);
+    opens && answers && from.stream.top() == 0 && !segment.flags.has(Flags::ACK)
 }
 
 /// The one answer of a client to a SYN-ACK may have waited for its processor.
@@ -118,6 +183,14 @@ fn is_early(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
         && to.is_answered_first(to.stream.offset(segment.ack));
     let after = segment.time.since(to.top_time.time);
     new && after + LEAST_EARLY < least && after < least * 3 / 4
+}
+
+/// Whether a segment comes from nearer than all others of its sender, and answers sooner than that has ever answered: a
+/// changed route alone explains the one, and a slow first answer the other.
+pub(super) fn is_of_another(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
+    from.fingerprint.is_distant(segment)
+        && from.fingerprint.is_farther_than(segment.ttl)
+        && is_early(segment, from, to)
 }
 
 /// How far right of the sender's next number a RST may lie and still count as within its numbering: the largest window
@@ -146,7 +219,7 @@ pub fn classify(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetKind {
     if segment.passage == Passage::Forged && !both_over(from, to) {
         return ResetKind::Foreign;
     }
-    if from.fingerprint.is_distant(segment) {
+    if from.fingerprint.is_distant(segment) && !is_kernels_answer(segment, from, to) {
         return ResetKind::Foreign;
     }
     if both_over(from, to) {
@@ -211,6 +284,11 @@ fn is_refusal(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
     unanswered
         && segment.flags.has(Flags::ACK)
         && (0..=to.stream.top().clamp(0, i64::from(i32::MAX))).contains(&i64::from(acknowledged))
+}
+
+/// Whether both addresses are of one host: nothing is on the way between them.
+pub(super) fn is_within_host(segment: &Segment<'_>) -> bool {
+    segment.source.ip.is_loopback() || segment.source.ip == segment.destination.ip
 }
 
 /// Whether both sides have closed and know of the other's close: nothing is left that a RST could end.

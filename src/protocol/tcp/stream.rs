@@ -274,6 +274,15 @@ impl ByteStream {
         self.sample.at
     }
 
+    /// Whether these bytes are those of the segment at the beginning of the latest flight.
+    pub(super) fn is_echo(&self, bytes: &[u8]) -> bool {
+        let [Some((first, _)), Some((last, _))] = self.sample.words else {
+            return false;
+        };
+        let start = first - SAMPLED_AT as i64;
+        last + 8 == start + bytes.len() as i64 && !self.sample.contradicts(start, bytes)
+    }
+
     /// Whether a bound turned a hole into a gap early.
     #[must_use]
     pub const fn was_limited(&self) -> bool {
@@ -640,6 +649,13 @@ impl ByteStream {
         {
             self.declare_gap(from, at, fin, reader);
             self.end_if_done(from, at, reader);
+        }
+    }
+
+    /// Takes back an acknowledgement of what was never sent: the RST that carried it is not the peer's.
+    pub(super) fn forget_unsent(&mut self) {
+        if self.later.is_none() {
+            self.acked = self.acked.min(self.send_next());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Connection, Opening, ResetKind, Who};
+use crate::analysis::connection::{Connection, Opening, ResetKind, ResetSigns, Who};
 use crate::base::frame_ref::FrameRef;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
@@ -96,7 +96,9 @@ fn check(connection: &Connection) -> Verdict {
     if let Some(silent) = silent {
         return Verdict::Found(Box::new(unanswered(connection, reset.frame_ref, silent)));
     }
-    let late = after >= LATE;
+    // A SYN from another distance than its RST is a scanner's own: no program waited.
+    let scanned = reset.signs.has(ResetSigns::DISTANCE);
+    let late = after >= LATE && !scanned;
     let message = Statement::from(match late {
         true => sentence!(
             "The client's host answered the SYN-ACK with a RST, {} after the first SYN.",

@@ -12,7 +12,8 @@ rule! {
     ///
     /// Two segments with the address of one side have the same sequence numbers and different bytes. One of them is like all
     /// other segments of that side. The other one comes from another distance, or lacks options that they have. A device on
-    /// the way sent it.
+    /// the way sent it. Or there is one segment alone, which comes from another distance, and sooner than that side has ever
+    /// answered.
     ///
     /// # Why it matters
     ///
@@ -95,7 +96,8 @@ fn check(connection: &Connection) -> Verdict {
     let (name, reader) = (side(who), side(who.other()));
     let [ttl, own] = found.ttls;
     // A changed route has another distance, too.
-    let (severity, certainty) = match ttl != own && found.unstamped {
+    let early = found.genuine.is_none();
+    let (severity, certainty) = match ttl != own && (found.unstamped || early) {
         true => (Severity::Error, Certainty::Likely),
         false => (Severity::Warning, Certainty::Possible),
     };
@@ -111,17 +113,25 @@ fn check(connection: &Connection) -> Verdict {
             name
         ),
     });
-    message.say(sentence!(
-        "The {}'s own segment with the same sequence numbers has other bytes ({}).",
-        name,
-        found.genuine
-    ));
+    if let Some(genuine) = found.genuine {
+        message.say(sentence!(
+            "The {}'s own segment with the same sequence numbers has other bytes ({}).",
+            name,
+            genuine
+        ));
+    }
     if ttl != own {
         message.say(sentence!(
             "Its TTL is {}; the {}'s own segment has {}.",
             ttl,
             name,
             own
+        ));
+    }
+    if early {
+        message.say(sentence!(
+            "It came sooner than the {} had ever answered before.",
+            name
         ));
     }
     if found.unstamped {
@@ -182,6 +192,25 @@ mod tests {
         let (text, frames) = told(&second).expect("found");
         assert!(!text.contains("acknowledged"), "{text}");
         assert_eq!(frames, [5]);
+    }
+
+    #[test]
+    fn an_answer_from_elsewhere_that_comes_too_soon_is_forged() {
+        let told = |wait: &str, ttl: u8| {
+            let text = format!(
+                "client server [ttl=53]\nSYN -->\n+197ms <-- SYN\nACK -->\nGET / -->\n+{wait} <-- \"{ONE}\" [ttl={ttl}]"
+            );
+            ladder_check::found_by(&super::RULE, &text)
+        };
+        let found = told("41ms", 59).expect("found");
+        assert_eq!(found.severity, crate::rules::Severity::Error);
+        assert!(
+            found.message.contains("sooner than the server had ever"),
+            "{}",
+            found.message
+        );
+        assert!(told("198ms", 59).is_none());
+        assert!(told("41ms", 53).is_none());
     }
 
     #[test]

@@ -99,6 +99,50 @@ rule! {
     ///  0.040                     <--  RST [ttl=58]
     /// ```
     ///
+    /// A load balancer at the place of the server, whose TTL begins with another value: 255 − 242 and 128 − 115 are the same distance.
+    ///
+    /// ```ladder
+    ///         client                  server [ttl=115]
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.030                     <--  200 "hello"
+    ///  0.040  ACK                -->
+    /// 60.000                     <--  RST [ttl=242]
+    /// ```
+    ///
+    /// A scanner that makes its own segments, and the operating system beside it, which knows of no connection:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN [ttl=49]       -->
+    ///  0.010                     <--  SYN
+    ///  0.011  RST [noack ttl=64] -->
+    /// ```
+    ///
+    /// The same, and its program goes on after that RST:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.011  RST [noack]        -->
+    ///  9.000  GET /              -->
+    ///  9.010                     <--  RST [noack]
+    /// ```
+    ///
+    /// On one host there is no device between the two:
+    ///
+    /// ```ladder
+    ///         client 127.0.0.29:15308 server 127.0.0.21:1024
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  "ask"              -->
+    ///  0.003                     <--  RST
+    ///  0.004                     <--  "reply"
+    ///  0.005  ACK                -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9293 §3.10.7 (what a host sends); RFC 7323 §3.2 (timestamps on RST); RFC 3360 (inappropriate resets).
@@ -111,25 +155,41 @@ fn check(connection: &Connection) -> Verdict {
         let event = connection.reset[who as usize]?;
         let foreign = event.kind == Some(ResetKind::Foreign);
         // If the kind of RST alone does not show it, two signs do.
-        let scored = event.signs.count() >= 2
+        let manner = ResetSigns::NUMBERING.with(ResetSigns::OPTIONS);
+        let scored = (event.signs.show_another_sender() || event.signs.has(manner))
+            && event.signs.count() >= 2
             && !matches!(event.kind, Some(ResetKind::Stale | ResetKind::Refusal));
-        (foreign || scored).then_some((who, event))
+        (foreign || scored || is_late_forgery(connection, who, &event)).then_some((who, event))
     });
     // Some devices reset both sides.
     let foreign = foreign.min_by_key(|(_, event)| event.frame_ref);
     // A side that had already closed lost nothing.
+    let within_host = connection.client.ip == connection.server.ip
+        || connection.client.ip.is_loopback()
+        || connection.server.ip.is_loopback();
     match foreign {
         Some((who, event))
-            if connection
-                .fin
-                .iter()
-                .flatten()
-                .all(|fin| fin.frame_ref > event.frame_ref) =>
+            if !within_host
+                && connection
+                    .fin
+                    .iter()
+                    .flatten()
+                    .all(|fin| fin.frame_ref > event.frame_ref) =>
         {
             Verdict::Found(Box::new(story(connection, who, event)))
         }
         _ => Verdict::Clear,
     }
+}
+
+/// Whether a RST that its receiver ignored, because others had overtaken it, has no other explanation: its place among the host's
+/// numbers, its identification and its TTL are all wrong.
+fn is_late_forgery(connection: &Connection, who: Who, event: &CloseEvent) -> bool {
+    event.kind == Some(ResetKind::Stale)
+        && event
+            .signs
+            .has(ResetSigns::BEHIND.with(ResetSigns::NUMBERING))
+        && connection.sent[who as usize].ttl != event.ttl
 }
 
 /// After a pause this long, a device may have forgotten the connection.
@@ -187,6 +247,30 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
             least
         ));
     }
+    if signs.has(ResetSigns::MIRRORED) {
+        all.push(sentence!(
+            "It carries the bytes that the {} had sent: it was made from that segment.",
+            side(who.other())
+        ));
+    }
+    if signs.has(ResetSigns::UNSENT) {
+        all.push(sentence!(
+            "It acknowledges bytes that the {} had not sent, as far as the capture shows.",
+            side(who.other())
+        ));
+    }
+    if signs.has(ResetSigns::PAIRED) {
+        all.push(sentence!(
+            "A RST with the {}'s address came at the same moment: devices that cut a connection reset both sides.",
+            side(who.other())
+        ));
+    }
+    if signs.has(ResetSigns::BEHIND) {
+        all.push(sentence!(
+            "Its number is behind what the {} had already sent.",
+            name
+        ));
+    }
     if signs.has(ResetSigns::GOES_ON) {
         all.push(sentence!(
             "The {} went on after it, which a host that has reset a connection does not do.",
@@ -203,6 +287,12 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
     let proven = signs.has(ResetSigns::NOT_SENT);
     let (severity, certainty) = match signs.count() {
         _ if proven => (Severity::Error, Certainty::Certain),
+        _ if event.kind == Some(ResetKind::Stale) => (Severity::Warning, Certainty::Possible),
+        _ if signs.has(ResetSigns::MIRRORED) => (Severity::Error, Certainty::Likely),
+        // A load balancer in front of a server makes its RSTs in its own manner.
+        _ if !signs.show_another_sender() && signs.count() > 1 => {
+            (Severity::Warning, Certainty::Possible)
+        }
         0 | 1 if signs.has(ResetSigns::GOES_ON) => (Severity::Error, Certainty::Likely),
         0 | 1 => (Severity::Warning, Certainty::Possible),
         _ => (Severity::Error, Certainty::Likely),
@@ -405,6 +495,55 @@ mod tests {
         }
         let near = "SYN -->\n+800us <-- SYN\n+25ms ACK -->\nGET / -->\n+100us <-- RST";
         assert_eq!(proof(near).findings[0].certainty, Certainty::Certain);
+    }
+
+    #[test]
+    fn a_device_resets_both_sides_at_once_or_turns_a_segment_around() {
+        let open = "SYN [id=1] -->\n<-- SYN [id=1]\nACK [id=2] -->\ndata 31 [id=3] -->\ndata 383 [id=4] -->\n";
+        // Two RSTs at once, one of which acknowledges what nobody had sent.
+        let both = format!("{open}RST [id=59230 ack=321] -->\n+0us <-- RST [id=13184]");
+        let proof = ladder_check::run(&both.parse().expect("a ladder"));
+        let own = ladder_check::found_by(&RULE, &both).expect("found");
+        assert_eq!(
+            (own.severity, own.certainty),
+            (Severity::Error, Certainty::Likely)
+        );
+        assert!(
+            own.message.contains("at the same moment"),
+            "{}",
+            own.message
+        );
+        assert_eq!(proof.connections[0].teardown.by, By::Middlebox);
+        assert_eq!(proof.connections[0].sent[1].missing, 0);
+        // Two hosts that are killed together do the same, without more.
+        let killed = format!("{open}<-- ACK\nRST -->\n+0us <-- RST [crossed]");
+        assert!(ladder_check::found_by(&RULE, &killed).is_none());
+        // The bytes of the client in a RST with the server's address.
+        let hello = r#""a request of its own, to be turned around""#;
+        let turned = format!("SYN -->\n<-- SYN\nACK -->\n{hello} -->\n<-- RST {hello} [noack]");
+        let own = ladder_check::found_by(&RULE, &turned).expect("found");
+        assert!(
+            own.message.contains("made from that segment"),
+            "{}",
+            own.message
+        );
+        let text = format!(
+            "SYN -->\n<-- SYN\nACK -->\n{hello} -->\n<-- RST \"no such service here, says the host\" [noack]"
+        );
+        assert!(ladder_check::found_by(&RULE, &text).is_none());
+    }
+
+    #[test]
+    fn a_reset_behind_everything_is_doubted_if_nothing_of_it_fits() {
+        let late = |odd: &str| {
+            format!(
+                "SYN -->\n<-- SYN [id=9]\nGET / -->\n<-- ACK [id=10]\n<-- 200 data 1000 [length=9000 id=11]\n<-- data 1000 [id=12]\n\
+                 <-- data 1000 [id=13]\n<-- data 1000 [id=14]\nACK -->\n<-- RST [seq=2001 {odd}]"
+            )
+        };
+        assert_eq!(severity(&late("id=16894 ttl=65")), Some(Severity::Note));
+        assert_eq!(severity(&late("id=15 ttl=65")), None);
+        assert_eq!(severity(&late("id=16894")), None);
     }
 
     #[test]

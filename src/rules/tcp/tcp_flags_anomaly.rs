@@ -168,6 +168,16 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
                 times
             ),
         ),
+        Oddity::ForeignBytes => (
+            warning,
+            likely,
+            "bytes from another distance",
+            sentence!(
+                "Bytes with the {}'s address came from another distance, sooner than it has ever answered ({}).",
+                side,
+                times
+            ),
+        ),
         Oddity::FinOutOfRange => (
             warning,
             likely,
