@@ -170,6 +170,32 @@ impl Oddities {
         }
     }
 
+    /// Notes bytes that another device sent in a host's name, whose segments have the TTL `own`.
+    #[cold]
+    pub(super) fn note_foreign_bytes(&mut self, at: FrameRef, ttl: u8, own: u8) {
+        self.note(Oddity::ForeignBytes, at, &[]);
+        let all = self.0.as_deref_mut().map_or(&mut [][..], Vec::as_mut_slice);
+        if let Some(odd) = all.iter_mut().find(|odd| odd.kind == Oddity::ForeignBytes) {
+            odd.forged.get_or_insert_with(|| {
+                Box::new(ForgedBytes {
+                    forged: at,
+                    genuine: None,
+                    ttls: [ttl, own],
+                    unstamped: false,
+                    taken: false,
+                })
+            });
+        }
+    }
+
+    /// Takes back what a later segment explains.
+    #[cold]
+    pub(super) fn forget(&mut self, kind: Oddity) {
+        if let Some(all) = &mut self.0 {
+            all.retain(|odd| odd.kind != kind);
+        }
+    }
+
     /// Whether a segment of this kind was noted.
     pub(super) fn has(&self, kind: Oddity) -> bool {
         self.all().iter().any(|odd| odd.kind == kind)

@@ -262,6 +262,7 @@ impl EndpointPair {
         }
         sender.answered_syn |= answers;
         if answers {
+            Self::note_uncounted_syn(receiver, segment);
             // An endpoint that answers a SYN has received one, captured or not.
             receiver.stream.anchor(segment.ack, true);
             if receiver.proven == Standing::Unseen {
@@ -350,6 +351,18 @@ impl EndpointPair {
         sender.window = Some(segment.window);
     }
 
+    /// The SYN takes a sequence number (RFC 9293 §3.4). Programs that write captures of their own making forget that: the peer
+    /// acknowledges the number of the SYN itself, and the first byte has it again.
+    fn note_uncounted_syn(receiver: &mut Peer, segment: &Segment<'_>) {
+        let stream = &mut receiver.stream;
+        if receiver.isn == Some(segment.ack)
+            && stream.is_whole()
+            && stream.offset(segment.ack) == -1
+        {
+            stream.anchor_again(segment.ack);
+        }
+    }
+
     /// Applies what the acknowledgement number proves and changes.
     fn take_ack<R: StreamSink>(
         from: FlowEnd,
@@ -362,6 +375,7 @@ impl EndpointPair {
         if !segment.flags.has(Flags::ACK) || !receiver.stream.is_anchored() {
             return;
         }
+        Self::note_uncounted_syn(receiver, segment);
         if let Some(isn) = receiver.other_isn
             && segment.ack == isn.add(1)
         {
@@ -370,7 +384,11 @@ impl EndpointPair {
         }
         let ack = receiver.stream.offset(segment.ack);
         if ack < 0 || ack > receiver.stream.send_next() + super::stream::MAX_LEAP {
-            // Acknowledges what was never sent on this connection (RFC 9293 §3.10.7.4).
+            // Acknowledges what was never sent on this connection (RFC 9293 §3.10.7.4), or what the capture lacks: very much of a
+            // transfer, whose FIN was captured.
+            if receiver.far_fin == Some(segment.ack) {
+                receiver.oddities.forget(Oddity::FinOutOfRange);
+            }
             sender.out_of_range = sender.out_of_range.saturating_add(1);
             return;
         }
@@ -557,6 +575,8 @@ impl EndpointPair {
         if sender.stream.fin().is_none() {
             if (offset - sender.stream.top()).abs() > super::stream::MAX_LEAP {
                 sender.oddities.note(Oddity::FinOutOfRange, at, &[]);
+                let end = segment.payload_seq().add(segment.length);
+                sender.far_fin = Some(end.add(1));
             }
             sender.out_of_range = sender.out_of_range.saturating_add(1);
             return;

@@ -121,6 +121,8 @@ pub struct Peer {
     pub(super) round_trip: Option<Duration>,
     /// How many such times were captured, as far as it matters.
     pub(super) round_trips: u8,
+    /// The number after its FIN, if that was far from everything it had sent.
+    pub(super) far_fin: Option<Seq>,
     /// Its first FIN.
     pub(super) fin: Option<CloseEvent>,
     /// Its last segment before its first FIN.
