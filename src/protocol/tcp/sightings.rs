@@ -3,7 +3,7 @@
 //! A retransmission is another packet: its IPv4 identification or its timestamp has moved on. A second sighting is the
 //! same packet bit for bit, except for what a hop may change. If the host does not number its packets (IPv6,
 //! identification 0), the link layer must differ, or the packet must occupy sequence space and recur sooner than any
-//! host would retransmit it.
+//! host would retransmit it. A copy that a router sent on has a smaller time to live, and comes as late as the router was slow.
 
 use super::fingerprint::Fingerprint;
 use crate::base::net::Flags;
@@ -13,6 +13,11 @@ use crate::packet::decode::Segment;
 const WINDOW: u32 = 20_000;
 /// No host retransmits a segment sooner than this, in microseconds; the shortest known timers are far above it.
 const TOO_SOON: u32 = 500;
+/// A copy that was sent on comes within this time, in microseconds. A host's clock for timestamps has moved on by then
+/// (RFC 7323 §5.4), so the same timestamp behind a hop is the same packet.
+const FORWARDED: u32 = 1_000_000;
+/// Hops that a copy may have passed between two sightings.
+const HOPS: u8 = 3;
 /// Number of segments remembered per endpoint: a whole burst may be captured before its second sighting.
 const ROOM: usize = 6;
 
@@ -21,6 +26,7 @@ const ROOM: usize = 6;
 pub struct Sightings {
     hashes: [u64; ROOM],
     places: [u32; ROOM],
+    ttls: [u8; ROOM],
     /// Microseconds, wrapping every 71 minutes; the window is far shorter.
     times: [u32; ROOM],
     cursor: u8,
@@ -53,7 +59,11 @@ impl Sightings {
                 continue;
             }
             let apart = now.wrapping_sub(self.times[index]);
-            if apart > WINDOW {
+            let hops = self.ttls[index].wrapping_sub(segment.ttl);
+            let forwarded = apart <= FORWARDED
+                && (1..=HOPS).contains(&hops)
+                && segment.options.timestamps.is_some_and(|it| it.value != 0);
+            if apart > WINDOW && !forwarded {
                 continue;
             }
             let numbered = segment.ip_id.is_some_and(|id| id != 0) && host.counts_ids();
@@ -70,6 +80,7 @@ impl Sightings {
         let cursor = usize::from(self.cursor) % ROOM;
         self.hashes[cursor] = identity_hash;
         self.places[cursor] = place;
+        self.ttls[cursor] = segment.ttl;
         self.times[cursor] = now;
         self.cursor = self.cursor.wrapping_add(1) % ROOM as u8;
         false
@@ -108,4 +119,62 @@ fn place(segment: &Segment<'_>) -> u32 {
         ^ segment.interface.wrapping_mul(0x9e37_79b1)
         ^ u32::from(segment.ttl) << 16
         ^ u32::from(segment.vlan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::net::{Context, Endpoint};
+    use crate::base::passage::Passage;
+    use crate::base::seq::Seq;
+    use crate::base::time::Timestamp;
+    use crate::packet::decode::{TcpOptions, TimestampOption};
+
+    fn sent(ttl: u8, after: i64, value: u32) -> Segment<'static> {
+        let end = Endpoint {
+            ip: std::net::Ipv4Addr::LOCALHOST.into(),
+            port: 443,
+        };
+        Segment {
+            frame: Default::default(),
+            time: Timestamp::from_nanos(1_000_000_000 + after * 1_000_000),
+            interface: 0,
+            context: Context::default(),
+            vlan: 0,
+            link_digest: 0,
+            source: end,
+            destination: end,
+            ttl,
+            ip_id: None,
+            seq: Seq(1),
+            ack: Seq(1),
+            flags: Flags::SYN.with(Flags::ACK),
+            window: 1,
+            urgent: 0,
+            options: TcpOptions {
+                timestamps: Some(TimestampOption { value, echo: 7 }),
+                ..TcpOptions::default()
+            },
+            length: 0,
+            passage: Passage::Unknown,
+            payload: &[],
+        }
+    }
+
+    #[test]
+    fn a_copy_that_a_router_sent_on_has_the_same_timestamp() {
+        for (ttl, after, value, second) in [
+            (225, 500, 976, true),
+            (226, 500, 976, false),
+            (225, 500, 1476, false),
+            (225, 1500, 976, false),
+            (212, 500, 976, false),
+        ] {
+            let mut sightings = Sightings::default();
+            let host = Fingerprint::default();
+            assert!(!sightings.is_second(&sent(226, 0, 976), &host, false));
+            let copy = sightings.is_second(&sent(ttl, after, value), &host, false);
+            assert_eq!(copy, second, "{ttl} {after} {value}");
+        }
+    }
 }
