@@ -1,6 +1,7 @@
 //! A listener answers some and ignores others at the same time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::analysis::connection::{By, ConnectionSummary, How, Opening, Phase, ResetKind};
@@ -193,7 +194,31 @@ fn served_beside<'a>(
         lossy += usize::from(other.retransmitted > 0);
     }
     // If established connections retransmit as well, the path loses segments.
-    (served > 0 && lossy * 2 < burst.len()).then_some((burst, served))
+    (!is_outage(hosts, server, &burst) && served > 0 && lossy * 2 < burst.len())
+        .then_some((burst, served))
+}
+
+/// So many other servers that a client waited for at the same time show that its own link was out, or its network.
+const ELSEWHERE: usize = 2;
+
+/// Whether each client of a burst waited for other servers at that time as well: not one listener was slow, but the way to all.
+fn is_outage(hosts: &Hosts<'_>, server: Endpoint, burst: &[&ConnectionSummary]) -> bool {
+    let (Some(first), Some(last)) = (burst.first(), burst.last()) else {
+        return false;
+    };
+    let (from, to) = (first.first.time, last.first.time.after(AROUND));
+    let mut elsewhere: BTreeMap<IpAddr, BTreeSet<IpAddr>> = BTreeMap::new();
+    let other = |it: &&ConnectionSummary| it.server.ip != server.ip && waited(it);
+    for it in hosts.connections.iter().filter(other) {
+        if it.first.time.after(AROUND) >= from && it.first.time <= to {
+            let servers = elsewhere.entry(it.client.ip).or_default();
+            servers.insert(it.server.ip);
+        }
+    }
+    burst.iter().all(|it| {
+        let servers = elsewhere.get(&it.client.ip);
+        servers.is_some_and(|servers| servers.len() >= ELSEWHERE)
+    })
 }
 
 /// An attempt that the listener delayed.
@@ -426,6 +451,19 @@ mod tests {
             "client :2 [times=2] server\nSYN -->\n<-- SYN\nGET / -->\n+300ms again -->\n<-- 200\n";
         assert!(fires(&format!("{SERVED}{slow}")));
         assert!(!fires(&format!("{lossy}{slow}")));
+    }
+
+    #[test]
+    fn a_link_that_was_out_is_no_queue() {
+        let slow =
+            "client :40001 [times=3 every=10ms] server\nSYN -->\n+1s again -->\n<-- SYN\nACK -->\n";
+        let gone = |server: u8| {
+            format!("client :4100{server} server 10.0.0.{server}:80\nSYN -->\n+40ms again -->\n")
+        };
+        let one = format!("{SERVED}{}{slow}", gone(3));
+        assert!(fires(&one), "one other server may be down");
+        let two = format!("{SERVED}{}{}{slow}", gone(3), gone(4));
+        assert!(!fires(&two));
     }
 
     const IGNORED: &str =
