@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::analysis::connection::{By, ConnectionSummary, Opening};
 use crate::analysis::hosts::{Alternatives, Hosts};
 use crate::base::certainty::Certainty;
-use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::shows;
+use crate::rules::{RuleInput, Severity};
 
 rule! {
     /// # What happened
@@ -62,17 +62,53 @@ rule! {
     ///  0.282  RST                -->
     /// ```
     ///
+    /// Two servers, which the client had looked up under two names:
+    ///
+    /// ```ladder
+    ///         client 10.0.0.1:50000   server 10.0.0.53:53
+    ///  0.000  lookup a.example   -->
+    ///  0.001                     <--  address 10.0.0.3
+    ///         client 10.0.0.1:50001   server 10.0.0.53:53
+    ///  0.002  lookup b.example   -->
+    ///  0.003                     <--  address 10.0.0.2
+    ///         client 10.0.0.1:40000   server 10.0.0.3:80
+    ///  0.010  SYN                -->
+    ///         client 10.0.0.1:40001   server 10.0.0.2:80
+    ///  0.050  SYN                -->
+    ///  0.060                     <--  SYN
+    ///  0.070  GET /              -->
+    ///         client 10.0.0.1:40000   server 10.0.0.3:80
+    ///  0.080                     <--  SYN
+    ///  0.081  ACK                -->
+    ///  0.082  RST                -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 8305 §5.
     pub(super) RULE: "happy-eyeballs-loser", Severity::Benign,
-    "the client drops the slower of two connections to two addresses", Check::Hosts(check)
+    "the client drops the slower of two connections to two addresses", Check::All(check)
 }
 
 /// The next address is tried after 250 ms, 300 ms at most (RFC 8305 §5), plus a margin for the program.
 const APART: Duration = Duration::from_millis(350);
 
-fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
+/// Whether the client looked up the two addresses under different names: they are two servers then, and none is the other's
+/// alternative.
+fn are_of_two_names(
+    facts: &RuleInput<'_>,
+    loser: &ConnectionSummary,
+    winner: &ConnectionSummary,
+) -> bool {
+    let name = |it: &ConnectionSummary| {
+        let lookup = facts.lookups.of(loser.client.ip, it.server.ip);
+        lookup.map(|it| &it.name)
+    };
+    let names = name(loser).zip(name(winner));
+    names.is_some_and(|(one, other)| one != other)
+}
+
+fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let all = hosts.connections;
     let used = LazyCell::new(|| Alternatives::new(all, |it| it.spoke[0]));
     let mut found = Vec::new();
@@ -86,7 +122,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         let began = |it: &ConnectionSummary| it.first.time.after(APART) < loser.first.time;
         let from = all.partition_point(began);
         let winner = used.first(loser, from, loser.first.time.after(APART));
-        if let Some(winner) = winner {
+        if let Some(winner) = winner.filter(|it| !are_of_two_names(facts, loser, it)) {
             found.push(HostDiagnosis::of(story(loser, winner), &[loser]));
         }
     }
