@@ -123,6 +123,24 @@ rule! {
     /// 90.020  ACK                -->
     /// ```
     ///
+    /// A NAT or a proxy beside the client acknowledged the FIN: the server is 33 ms away.
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.033                     <--  SYN
+    ///  0.034  ACK                -->
+    ///  5.000  FIN                -->
+    ///  5.001                     <--  ACK
+    ///         client :40002 server
+    ///  6.000  SYN                -->
+    ///  6.033                     <--  SYN
+    ///  6.034  ACK                -->
+    /// 90.000  FIN                -->
+    /// 90.001                     <--  FIN
+    /// 90.002  ACK                -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9293 §3.3.2 (CLOSE-WAIT), §3.6.
@@ -145,6 +163,26 @@ fn may_have_closed(connection: &Connection, who: Who, known: FrameRef) -> bool {
     before || connection.sent.iter().any(|sent| sent.missing > 0) || sent.packets == 0
 }
 
+/// A FIN whose acknowledgement took less than this part of the time to the SYN-ACK was acknowledged by something nearer.
+const NEARER: u32 = 10;
+/// Shorter round trips are not told apart.
+const FAR: Duration = Duration::from_millis(10);
+
+/// Whether another host acknowledged the client's FIN in the server's place: a NAT or a proxy that keeps a connection of its own, so
+/// that the server may have closed, or never have got the FIN.
+fn was_acknowledged_nearer(
+    connection: &Connection,
+    who: Who,
+    fin: FrameRef,
+    known: FrameRef,
+) -> bool {
+    let answered = connection.last_syn[Who::Server as usize].filter(|_| connection.syn_acks == 1);
+    let opened = answered.filter(|_| connection.client_syn && connection.syn_retries == 0);
+    let far = opened.map(|at| at.time.since(connection.first.time));
+    who == Who::Client
+        && far.is_some_and(|far| far >= FAR && known.time.since(fin.time) * NEARER < far)
+}
+
 fn check(connection: &Connection) -> Verdict {
     if connection.teardown.how != How::Fin || connection.teardown.orderly {
         return not_yet(connection);
@@ -164,10 +202,14 @@ fn check(connection: &Connection) -> Verdict {
             || spoke
             || !(PATIENCE..BELIEVABLE).contains(&open)
             || may_have_closed(connection, who.other(), known)
+            || was_acknowledged_nearer(connection, who, fin.frame_ref, known)
         {
             continue;
         }
         let (closer, leaker) = (side(who), side(who.other()));
+        // A client may keep a connection that the server has closed until it wants one again: pools of browsers and libraries
+        // notice the close only then.
+        let pooled = who == Who::Server && !connection.outcome.is_failed();
         let message = Statement::from(sentence!(
             "The {} closed the connection, and the {}'s operating system acknowledged that. Its program did not close for \
              the rest of the capture, {}.",
@@ -175,10 +217,16 @@ fn check(connection: &Connection) -> Verdict {
             leaker,
             open
         ))
-        .means("The socket stays in CLOSE-WAIT and holds a file descriptor until the program closes it or ends.");
+        .means(match pooled {
+            true => "Nothing was lost. Browsers and pools leave such a socket in CLOSE-WAIT until they want a connection again; many of them are a leak.",
+            false => "The socket stays in CLOSE-WAIT and holds a file descriptor until the program closes it or ends.",
+        });
         return tell(
             &RULE,
-            Severity::Error,
+            match pooled {
+                true => Severity::Note,
+                false => Severity::Error,
+            },
             Certainty::Likely,
             sentence!(
                 "{} never closed [a connection|# connections]",
@@ -194,4 +242,25 @@ fn check(connection: &Connection) -> Verdict {
         .about(connection);
     }
     not_yet(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check;
+
+    const OTHER: &str =
+        "client :40002 server\nSYN -->\n<-- SYN\nACK -->\n+90s FIN -->\n<-- FIN\nACK -->";
+
+    #[test]
+    fn a_pool_that_keeps_a_closed_connection_loses_nothing() {
+        let open = "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"hello\"\nACK -->\n";
+        for (close, severity) in [
+            ("<-- FIN\nACK -->\n", Severity::Note),
+            ("FIN -->\n<-- ACK\n", Severity::Error),
+        ] {
+            let found = ladder_check::found_by(&RULE, &format!("{open}{close}{OTHER}"));
+            assert_eq!(found.map(|it| it.severity), Some(severity), "{close}");
+        }
+    }
 }
