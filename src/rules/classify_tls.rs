@@ -351,6 +351,102 @@ mod tests {
         );
     }
 
+    /// The JDK pads an alert to a record of 35 bytes, Mbed TLS to one of 32, and any library may: a short last record is no
+    /// proof that the alert is missing, nor that data was lost.
+    #[test]
+    fn a_padded_alert_is_presumed_where_a_direction_ends() {
+        // The Finished of the JDK has padding as well.
+        let begin =
+            "ClientHello [sni=a] -->\n<-- ServerHello [version=1.3] app 39 app 900 app 69\n";
+        let asked = format!("{begin}app 69 app 300 -->\n");
+        let served = format!("{asked}<-- app 900\n");
+        let left = "FIN -->\n<-- ACK";
+        check(
+            &format!("{served}<-- FIN\n{left}"),
+            &["tls-no-close-notify"],
+        );
+        for ending in [
+            "app 35 FIN",
+            "app 32 FIN",
+            "app 35 app 35 FIN",
+            "app 35\n<-- FIN",
+            "app 60 FIN",
+        ] {
+            check(&format!("{served}<-- {ending}\n{left}"), &[]);
+            // A side whose Finished has no padding does not pad its alerts.
+            let bare = served.replace("app 69", "Finished [version=1.3]");
+            check(
+                &format!("{bare}<-- {ending}\n{left}"),
+                &["tls-no-close-notify"],
+            );
+        }
+        // It was data, as more came.
+        check(
+            &format!("{served}<-- app 35\n<-- app 900 FIN\n{left}"),
+            &["tls-no-close-notify"],
+        );
+        // It answers no request.
+        for alert in ["close_notify [version=1.3]", "app 35", "app 32"] {
+            check(
+                &format!("{asked}<-- {alert} FIN\n{left}"),
+                &["closed-before-response"],
+            );
+        }
+        // What a client says to a close that it has known for long is not lost data.
+        let late = "<-- FIN\nACK -->\n+30s app 35 -->\n<-- RST [noack]";
+        check(&format!("{served}{late}"), &["tls-no-close-notify"]);
+        // In place of its Finished, a client says why it leaves.
+        for alert in ["app 19", "app 35", "app 32"] {
+            check(
+                &format!("{begin}{alert} FIN -->\n<-- FIN\nACK -->"),
+                &["tls-alert"],
+            );
+        }
+        // The JDK's empty Certificate message is no end of the handshake.
+        check(
+            &format!("{begin}app 41 app 69 -->\n<-- app 35 FIN\n{left}"),
+            &["tls-client-certificate-missing"],
+        );
+    }
+
+    /// Where an encrypted alert comes before the close, no text says that there was none.
+    #[test]
+    fn an_encrypted_alert_is_not_denied() {
+        let told = |text: &str| {
+            let proof = ladder_check::run(&format!("{OPEN}{text}").parse().expect("a ladder"));
+            let findings = proof.findings.iter();
+            let texts = findings.map(|it| format!("{} {:?}", it.message, it.evidence));
+            texts.collect::<String>()
+        };
+        let hidden = r#""\x15\x03\x03\x00\x1a" data 26"#;
+        for (text, alert) in [
+            (
+                format!(
+                    "{HELLO}{ANSWER}KeyExchange Finished -->\n<-- {hidden} FIN\nFIN -->\n<-- ACK"
+                ),
+                true,
+            ),
+            (
+                format!("{HELLO}{ANSWER}KeyExchange Finished -->\n<-- FIN\nFIN -->\n<-- ACK"),
+                false,
+            ),
+            (format!("{NEW}<-- app 19 FIN\nFIN -->\n<-- ACK"), true),
+            (
+                format!("{NEW}Finished [version=1.3] -->\n+1ms app 19 FIN -->\n<-- FIN\nACK -->"),
+                true,
+            ),
+        ] {
+            let told = told(&text);
+            let denied = told.contains("without an alert") || told.contains("No alert");
+            assert_eq!(
+                told.contains("encrypted alert") || told.contains("which is encrypted"),
+                alert,
+                "{text}: {told}"
+            );
+            assert_eq!(denied, !alert, "{text}: {told}");
+        }
+    }
+
     /// A client that never spoke has begun no handshake, whatever the server says to its FIN.
     #[test]
     fn a_probe_without_a_byte_is_no_handshake() {

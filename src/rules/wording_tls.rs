@@ -12,6 +12,7 @@ use super::wording::{DiagnosisBuilder, not_yet, side, tell};
 use crate::analysis::connection::{Connection, How, Taken, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::{escape, shortened};
+use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::tls::{Alert, ChainEnd, HandshakeStage, TlsFacts};
 
@@ -63,11 +64,23 @@ pub(super) fn sign(reading: &TlsFailure<'_>, connection: &Connection) -> String 
         None if reading.stage >= HandshakeStage::Complete => {
             format!("the {by} ends the connection")
         }
-        None => match connection.teardown.how {
-            How::Fin => format!("FIN from the {by}, without an alert"),
-            _ => format!("RST from the {by}, without an alert"),
-        },
+        None => {
+            let word = match connection.teardown.how {
+                How::Fin => "FIN",
+                _ => "RST",
+            };
+            match hidden_alert(reading) {
+                Some(_) => format!("{word} from the {by}, after an encrypted alert"),
+                None => format!("{word} from the {by}, without an alert"),
+            }
+        }
     }
+}
+
+/// An encrypted alert of the side that ended the connection, or a record that is as long as one, before its close.
+pub(super) fn hidden_alert(reading: &TlsFailure<'_>) -> Option<FrameRef> {
+    let alert = reading.facts.flows[reading.by? as usize].hidden_alert?;
+    (alert <= reading.at).then_some(alert)
 }
 
 /// That the server's certificate was outside of its dates.
@@ -173,8 +186,8 @@ pub(super) fn hidden_request(
     let waited = close.time.since(asked.time);
     let notified = sent_close_notify(facts, facts.caller.other());
     let notify = match notified {
-        true => "It sent close_notify before.",
-        false => NO_NOTIFY,
+        true => Some("It sent close_notify before."),
+        false => no_notify(facts, facts.caller.other()),
     };
     let message = match closes {
         "FIN" => sentence!(
@@ -199,15 +212,19 @@ pub(super) fn hidden_request(
         message,
     )
     .adds(asked_for(facts))
-    .adds(Some(notify))
+    .adds(notify)
     .means(Some(WITH_KEYS))
     .shows(Some(asked), "last application data from the client")
     .shows(Some(close), format!("{closes} from the server"))
     .about(connection)
 }
 
-/// Of a server that ended the connection in TCP alone.
-const NO_NOTIFY: &str = "It had not sent close_notify.";
+/// Of a side that ended the connection in TCP alone. A last record that padding may make of an alert leaves that open.
+fn no_notify(facts: &TlsFacts, end: FlowEnd) -> Option<&'static str> {
+    let flow = facts.flows[end.index()];
+    (flow.close_notify.frame_ref().is_none() && !flow.ends_short)
+        .then_some("It had not sent close_notify.")
+}
 
 /// What would decide where records are not decrypted.
 const WITH_KEYS: &str = "The content is encrypted; a key log would show it.";
@@ -258,8 +275,7 @@ pub(super) fn hidden_response(rule: &'static Rule, connection: &Connection, word
              show it."
         }
     });
-    let silent = facts.flows[Who::Server as usize].close_notify.frame_ref();
-    let notify = (cut.word != "FIN" && silent.is_none()).then_some(NO_NOTIFY);
+    let notify = no_notify(facts, FlowEnd::B).filter(|_| cut.word != "FIN");
     let summary = match (cut.word, cut.lost) {
         ("FIN", _) => "responses inside TLS were cut short by the server's FIN",
         (_, true) => "responses inside TLS were cut short by the server's RST",
@@ -297,7 +313,7 @@ pub(super) fn hidden_reset(rule: &'static Rule, connection: &Connection) -> Verd
             close.time.since(last.time)
         ),
     )
-    .adds(Some(NO_NOTIFY))
+    .adds(connection.tls.as_deref().and_then(|facts| no_notify(facts, FlowEnd::B)))
     .shows(Some(last), "last application data")
     .shows(Some(close), "RST from the server")
     .about(connection)

@@ -139,6 +139,10 @@ pub struct ApplicationData {
     pub finished: Option<FrameRef>,
     /// Whether it sent `close_notify`.
     pub close_notify: CloseNotify,
+    /// Its last record, if that is encrypted and an alert by its type, or as long as one.
+    pub hidden_alert: Option<FrameRef>,
+    /// Its last record may be an alert with padding, or data: it is too short to tell.
+    pub ends_short: bool,
     /// Bytes that its last record still lacked when the connection ended; 0 if it was sent to its end, or nobody knows.
     pub lacking: u32,
     /// The capture lacks so much that records of this side may have passed unseen.

@@ -23,11 +23,23 @@ pub(super) const HEARTBEAT: u8 = 24;
 
 /// An encrypted TLS 1.3 alert without padding: two bytes, the content type and a 16-byte tag (RFC 8446 §5.2).
 pub(super) const ENCRYPTED_ALERT_LENGTH: u16 = 19;
-/// The same with the 16 bytes of padding that the JDK appends to each record of a handshake. A Finished is longer.
-pub(super) const PADDED_ALERT_LENGTH: u16 = ENCRYPTED_ALERT_LENGTH + 16;
-/// An encrypted TLS 1.3 Certificate message without certificates: eight bytes, the content type and the tag. A Finished
-/// is longer.
+/// Zeros that the JDK appends to each encrypted record (`OutputRecord.t13Encrypt`).
+const PADDING_OF_JDK: u16 = 16;
+/// The same alert with the padding of the JDK.
+pub(super) const JDK_ALERT_LENGTH: u16 = ENCRYPTED_ALERT_LENGTH + PADDING_OF_JDK;
+/// The same alert as Mbed TLS sends it, which pads content and type to a multiple of 16 bytes
+/// (`MBEDTLS_SSL_CID_TLS1_3_PADDING_GRANULARITY`).
+pub(super) const MBED_ALERT_LENGTH: u16 = 32;
+/// An alert is rarely longer, in any cipher and with any padding.
+pub(super) const LONGEST_ALERT: u16 = 96;
+/// An encrypted TLS 1.3 Certificate message without certificates: eight bytes, the content type and the tag.
 pub(super) const ENCRYPTED_EMPTY_CERTIFICATE_LENGTH: u16 = 25;
+/// The same with the padding of the JDK.
+pub(super) const JDK_EMPTY_CERTIFICATE_LENGTH: u16 =
+    ENCRYPTED_EMPTY_CERTIFICATE_LENGTH + PADDING_OF_JDK;
+/// The shortest encrypted Finished: four bytes, a hash of 32, the content type and the tag of eight bytes that
+/// `TLS_AES_128_CCM_8_SHA256` has. What ends a client's part of the handshake is no shorter.
+const SHORTEST_FINISHED: u16 = 45;
 /// An encrypted alert up to TLS 1.2 is no shorter: two bytes, and the shortest MAC or tag with what it needs.
 const MIN_ENCRYPTED_ALERT: u16 = 18;
 
@@ -80,6 +92,15 @@ enum RecordState {
     Alert,
 }
 
+/// Whether an encrypted record of TLS 1.3 is as long as an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AlertLength {
+    /// As one without padding: it has room for two bytes, and hardly anything else is so short.
+    Bare,
+    /// As one that a library pads: something else may be as long, so only what comes after it shows what it was.
+    Padded,
+}
+
 /// A record that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct EndedRecord {
@@ -91,6 +112,17 @@ pub(super) struct EndedRecord {
     pub(super) alert: Option<(u8, u8)>,
     /// It is the first record under the negotiated keys, or came before that one.
     pub(super) in_handshake: bool,
+}
+
+impl EndedRecord {
+    /// Whether it is as long as an encrypted alert of TLS 1.3.
+    pub(super) const fn alert_length(&self) -> Option<AlertLength> {
+        match (self.kind, self.length) {
+            (APPLICATION_DATA, ENCRYPTED_ALERT_LENGTH) => Some(AlertLength::Bare),
+            (APPLICATION_DATA, JDK_ALERT_LENGTH | MBED_ALERT_LENGTH) => Some(AlertLength::Padded),
+            _ => None,
+        }
+    }
 }
 
 impl RecordReader {
@@ -212,7 +244,7 @@ impl RecordReader {
             ALERT if length == 2 => self.reading = RecordState::Alert,
             APPLICATION_DATA if first => self.midstream = true,
             ALERT if first && length >= MIN_ENCRYPTED_ALERT => self.midstream = true,
-            APPLICATION_DATA => self.settles = length > ENCRYPTED_EMPTY_CERTIFICATE_LENGTH,
+            APPLICATION_DATA => self.settles = length >= SHORTEST_FINISHED,
             _ => {}
         }
         true

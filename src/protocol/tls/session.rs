@@ -8,9 +8,9 @@ use super::facts::{
 };
 use super::hello::{ClientHello, ServerAnswer, ServerHello, TlsVersion};
 use super::record::{
-    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, ENCRYPTED_ALERT_LENGTH,
-    ENCRYPTED_EMPTY_CERTIFICATE_LENGTH, EndedRecord, HANDSHAKE, HEARTBEAT, MAX_RECORD,
-    PADDED_ALERT_LENGTH, RecordReader,
+    ALERT, APPLICATION_DATA, AlertLength, CHANGE_CIPHER_SPEC, ENCRYPTED_ALERT_LENGTH,
+    ENCRYPTED_EMPTY_CERTIFICATE_LENGTH, EndedRecord, HANDSHAKE, HEARTBEAT, JDK_ALERT_LENGTH,
+    JDK_EMPTY_CERTIFICATE_LENGTH, LONGEST_ALERT, MAX_RECORD, MBED_ALERT_LENGTH, RecordReader,
 };
 use super::turns::{HiddenTurns, TurnCounter};
 use crate::base::certainty::Certainty;
@@ -27,8 +27,6 @@ const MAX_TICKETS: u64 = 4;
 /// Turns after which the handshake is over: both hellos, both Finished and one more, whatever the version (RFC 8446 §2,
 /// RFC 5246 §7.3). A HelloRetryRequest adds two, but then the fifth is the client's Finished.
 const TURNS_OF_HANDSHAKE: u32 = 5;
-/// A turn of no more bytes than this may be an alert in any cipher.
-const LONGEST_ALERT: u64 = 96;
 
 /// Record lengths of EncryptedExtensions alone that choose no protocol, or `http/1.1` (RFC 8446 §4.3.1, RFC 7301 §3.1): each
 /// without and with the acknowledgement of the server name. Many servers send each message in a record of its own.
@@ -41,6 +39,16 @@ pub(super) const SERVER_HELLO: u8 = 2;
 pub(super) const CERTIFICATE: u8 = 11;
 pub(super) const CERTIFICATE_REQUEST: u8 = 13;
 const SERVER_HELLO_DONE: u8 = 14;
+
+/// What was known before the records with which a direction ends up to now, and which are as long as padded alerts.
+#[derive(Clone, Copy, Debug)]
+struct TrailingAlerts {
+    flow: ApplicationData,
+    turns: HiddenTurns,
+    not_only_tickets: bool,
+    /// They answer the FIN of the other direction.
+    answers: bool,
+}
 
 /// One TLS connection. Offsets of a direction count from the first byte of its first record.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +72,12 @@ pub struct TlsSession {
     speaker: Option<FlowEnd>,
     spoken: u64,
     pub(super) alerts: Vec<Alert>,
+    /// Records at the end of a direction that may be padded alerts, by direction.
+    trailing: [Option<TrailingAlerts>; 2],
+    /// Which directions do not pad: their Finished is as long as it must be.
+    unpadded: [bool; 2],
+    /// Which directions have ended by a FIN.
+    fins: [bool; 2],
     /// What decrypted records show, by direction.
     pub(super) inside: [EncryptedHandshake; 2],
     /// TLS 1.3: the length of the server's first encrypted record.
@@ -153,7 +167,21 @@ impl TlsSession {
 
     /// The FIN of one direction.
     pub fn end(&mut self, from: FlowEnd) {
-        self.hidden_turns.end(from, true);
+        self.fins[from.index()] = true;
+        match self.trailing[from.index()] {
+            Some(trailing) => self.hidden_turns.end_with_alert(from, trailing.turns),
+            None => self.hidden_turns.end(from, true),
+        }
+        let last = self.directions[from.index()].last;
+        // In the handshake, Mbed TLS pads an empty Certificate message to the same length, but does not close after it.
+        if let Some(last) = last
+            && self.is_13()
+            && self.caller == Some(from)
+            && (last.in_handshake && last.length == MBED_ALERT_LENGTH)
+            && last.alert_length().is_some()
+        {
+            self.note_hidden_alert(from, last.at);
+        }
     }
 
     /// The next `length` bytes of one direction were never captured.
@@ -175,7 +203,7 @@ impl TlsSession {
 
     /// Where records passed unseen, the turns that were taken since show that the handshake is over.
     fn infer_end_of_handshake(&mut self, at: FrameRef) {
-        if self.turns < TURNS_OF_HANDSHAKE || self.spoken <= LONGEST_ALERT {
+        if self.turns < TURNS_OF_HANDSHAKE || self.spoken <= u64::from(LONGEST_ALERT) {
             return;
         }
         if self.directions.iter().any(|direction| direction.unsure) {
@@ -274,19 +302,26 @@ impl TlsSession {
             let settled = self.directions[end.index()]
                 .settled
                 .map(|(_, frame_ref)| frame_ref);
-            let flow = if is_known {
-                inside.flow
-            } else {
-                self.flows[end.index()]
+            let flow = match self.presumed_alerts(end) {
+                _ if is_known => inside.flow,
+                Some(before) => before.flow,
+                None => self.flows[end.index()],
             };
             ApplicationData {
                 close_notify: self.close_notify(end),
+                hidden_alert: self.hidden_alert(end).map(|last| last.at),
+                ends_short: self.ends_short(end),
                 finished: inside.finished.or(settled),
                 lacking: self.directions[end.index()].lacking(),
                 unsure: self.directions[end.index()].unsure,
                 ..flow
             }
         });
+        let server = self.caller.unwrap_or(FlowEnd::A).other();
+        let not_only_tickets = match self.presumed_alerts(server) {
+            Some(before) => before.not_only_tickets,
+            None => self.not_only_tickets,
+        };
         let left_out = TlsLeftOut {
             messages: self.directions.iter().map(|it| it.too_long).sum::<u32>()
                 + self.inside.iter().map(|it| it.too_long).sum::<u32>(),
@@ -296,7 +331,7 @@ impl TlsSession {
         TlsFacts {
             caller: self.caller.unwrap_or(FlowEnd::A),
             stage: self.stage(),
-            only_tickets: self.is_13() && !self.not_only_tickets && !is_known,
+            only_tickets: self.is_13() && !not_only_tickets && !is_known,
             turns: self.turns,
             server_done: self.server_done,
             hello: self.hello,
@@ -432,19 +467,19 @@ impl TlsSession {
 
     fn application(&mut self, from: FlowEnd, record: EndedRecord) {
         let is_caller = self.caller == Some(from);
+        let shaking = record.in_handshake || !is_caller && !self.has_settled(from.other());
+        if shaking && self.finished_length() == Some(record.length) {
+            self.unpadded[from.index()] = true;
+        }
         if self.is_13() && record.in_handshake {
             if !is_caller {
                 self.extensions.get_or_insert(record.length);
             }
             match record.length {
-                ENCRYPTED_ALERT_LENGTH | PADDED_ALERT_LENGTH if is_caller => {
-                    self.note_alert(from, record.at, None);
-                    // The client's part is over with its Finished, which this is not.
-                    if let Some(alert) = self.alerts.last_mut() {
-                        alert.in_handshake |= alert.at == record.at;
-                    }
+                ENCRYPTED_ALERT_LENGTH | JDK_ALERT_LENGTH if is_caller => {
+                    self.note_hidden_alert(from, record.at);
                 }
-                ENCRYPTED_EMPTY_CERTIFICATE_LENGTH
+                ENCRYPTED_EMPTY_CERTIFICATE_LENGTH | JDK_EMPTY_CERTIFICATE_LENGTH
                     if is_caller && self.client_certificate == self.asked =>
                 {
                     self.client_certificate =
@@ -462,9 +497,11 @@ impl TlsSession {
         // So short a record is more likely an alert; what comes after it shows which. The same holds where the version
         // was not seen.
         if (self.is_13() || self.answer.is_none()) && record.length == ENCRYPTED_ALERT_LENGTH {
+            self.trailing[from.index()] = None;
             self.hidden_turns.end(from, false);
             return;
         }
+        self.may_trail(from, record);
         if !is_caller {
             let flow = &self.flows[from.index()];
             let same = *self.ticket.get_or_insert(record.length) == record.length;
@@ -479,6 +516,77 @@ impl TlsSession {
         flow.bytes = flow.bytes.saturating_add(length);
         flow.first.get_or_insert(record.at);
         flow.last = Some(record.at);
+    }
+
+    /// The length of an encrypted Finished of TLS 1.3 without padding: four bytes, the hash of the cipher suite (RFC 8446 §B.4),
+    /// the content type and the tag.
+    fn finished_length(&self) -> Option<u16> {
+        let (_, answer) = self.answer.as_ref().filter(|_| self.is_13())?;
+        Some(match answer.cipher {
+            0x1302 => 4 + 48 + 17,
+            0x1305 => 4 + 32 + 9,
+            _ => 4 + 32 + 17,
+        })
+    }
+
+    /// What the client sends in place of its Finished is as long as an alert.
+    fn note_hidden_alert(&mut self, from: FlowEnd, at: FrameRef) {
+        self.note_alert(from, at, None);
+        // The client's part is over with its Finished, which this is not.
+        if let Some(alert) = self.alerts.last_mut() {
+            alert.in_handshake |= alert.at == at;
+        }
+    }
+
+    /// A record of application data begins, goes on with, or refutes what may be padded alerts at the end of a direction.
+    fn may_trail(&mut self, from: FlowEnd, record: EndedRecord) {
+        let (index, other) = (from.index(), from.other().index());
+        let padded = record.alert_length() == Some(AlertLength::Padded);
+        if !self.is_13() || !padded || self.unpadded[index] {
+            self.trailing[index] = None;
+        } else if self.trailing[index].is_none() {
+            self.trailing[index] = Some(TrailingAlerts {
+                flow: self.flows[index],
+                turns: self.hidden_turns.now(),
+                not_only_tickets: self.not_only_tickets,
+                answers: self.fins[other],
+            });
+        }
+    }
+
+    /// What was known before the padded alerts with which a direction likely ends: they come directly before its FIN, or
+    /// answer the FIN of the other. Only such a place makes them likelier than data.
+    fn presumed_alerts(&self, end: FlowEnd) -> Option<TrailingAlerts> {
+        let trailing = self.trailing[end.index()]?;
+        let ends = self.fins[end.index()] || trailing.answers;
+        (ends && self.directions[end.index()].is_at_boundary()).then_some(trailing)
+    }
+
+    /// The last record of a direction, if it is encrypted, and an alert by its type or likely one by its length.
+    fn hidden_alert(&self, end: FlowEnd) -> Option<EndedRecord> {
+        let direction = &self.directions[end.index()];
+        if !direction.is_at_boundary() || self.inside[end.index()].is_known() {
+            return None;
+        }
+        let last = direction.last?;
+        let ends = || self.fins[end.index()] || self.presumed_alerts(end).is_some();
+        let hidden = match (last.kind, last.alert_length()) {
+            (ALERT, _) => last.length > 2,
+            // Where the version was not seen, so short a record is still more likely an alert than anything else.
+            (_, Some(AlertLength::Bare)) => self.is_13() || self.answer.is_none(),
+            (_, Some(AlertLength::Padded)) => self.is_13() && ends() && !self.unpadded[end.index()],
+            _ => false,
+        };
+        hidden.then_some(last)
+    }
+
+    /// Whether the last record of a direction is so short that padding may hide an alert in it.
+    fn ends_short(&self, end: FlowEnd) -> bool {
+        let pads = self.is_13() || self.answer.is_none();
+        let last = self.directions[end.index()].last;
+        let is_data = |it: &EndedRecord| self.flows[end.index()].last == Some(it.at);
+        let short = last.is_some_and(|it| is_data(&it) && it.length <= LONGEST_ALERT);
+        pads && short && !self.unpadded[end.index()] && !self.is_known()
     }
 
     /// Parses the handshake messages that wait in one direction. Without `more` to come, the last one is parsed as far
@@ -609,22 +717,11 @@ impl TlsSession {
         if self.inside[end.index()].is_known() {
             return CloseNotify::None;
         }
-        let Some(last) = direction.last else {
-            return CloseNotify::None;
-        };
-        let settled = !last.in_handshake || self.is_midstream();
-        let hidden = match last.kind {
-            ALERT => last.length > 2,
-            // Where the version was not seen, so short a record is still more likely an alert than anything else.
-            APPLICATION_DATA => {
-                last.length == ENCRYPTED_ALERT_LENGTH && (self.is_13() || self.answer.is_none())
+        match self.hidden_alert(end) {
+            Some(last) if !last.in_handshake || self.is_midstream() => {
+                CloseNotify::Notify(last.at, Certainty::Likely)
             }
-            _ => false,
-        };
-        if settled && hidden {
-            CloseNotify::Notify(last.at, Certainty::Likely)
-        } else {
-            CloseNotify::None
+            _ => CloseNotify::None,
         }
     }
 }

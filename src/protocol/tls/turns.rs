@@ -93,6 +93,19 @@ impl TurnCounter {
         }
     }
 
+    /// The direction ends by its FIN, and what it sent last is likely a `close_notify`: these were the turns before it.
+    pub(super) fn end_with_alert(&mut self, from: FlowEnd, before: HiddenTurns) {
+        match &mut self.ended {
+            Some((_, by, by_fin)) => *by_fin |= *by == from,
+            ended => *ended = Some((before, from, true)),
+        }
+    }
+
+    /// The turns up to now.
+    pub(super) const fn now(&self) -> HiddenTurns {
+        self.now
+    }
+
     /// Who spoke last, up to now.
     pub(super) const fn last(&self) -> Option<FlowEnd> {
         self.now.last

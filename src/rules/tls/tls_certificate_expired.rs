@@ -102,6 +102,10 @@ fn check(connection: &Connection) -> Verdict {
                 "The server sent a certificate that was not valid at that time. Nothing after it was captured.",
             )
         }
+        None if facts.flows[facts.caller.index()].hidden_alert.is_some() => (
+            Severity::Warning,
+            "The server sent a certificate that was not valid at that time. The client completed the handshake.",
+        ),
         None => (
             Severity::Warning,
             "The server sent a certificate that was not valid at that time. The client did not object with an alert.",

@@ -16,7 +16,7 @@ use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::scans::SCANNER;
 use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{not_yet, tell};
-use crate::rules::wording_tls::{adding, asked_for, dates, describe, hello, sign};
+use crate::rules::wording_tls::{adding, asked_for, dates, describe, hello, hidden_alert, sign};
 
 rule! {
     /// # What happened
@@ -112,6 +112,16 @@ fn check(connection: &Connection) -> Verdict {
     let since = complete.unwrap_or(last);
     let waited = reading.at.time.since(since.time);
     let closes = matches!(connection.teardown.how, How::Fin);
+    let alert = hidden_alert(&reading);
+    let why = match (alert, left) {
+        (Some(_), true) => {
+            Some("It had sent an encrypted alert before: close_notify, or its objection.")
+        }
+        (Some(_), false) => Some("It had sent an alert before, which is encrypted."),
+        _ if connection.teardown.by == By::Middlebox => None,
+        (None, false) => Some("No alert says why."),
+        (None, true) => None,
+    };
     let (summary, message) = match (reading.by, closes, left) {
         (_, _, true) => (
             "Client left [right|# connections right] after the TLS handshake",
@@ -123,28 +133,28 @@ fn check(connection: &Connection) -> Verdict {
         (Some(Who::Client), true, _) => (
             "Client closed [during|# connections during] the TLS handshake",
             sentence!(
-                "The client closed the connection during the TLS handshake, {} after the last message, and no alert says why.",
+                "The client closed the connection during the TLS handshake, {} after the last message.",
                 waited
             ),
         ),
         (Some(Who::Client), false, _) => (
             "Client reset [during|# connections during] the TLS handshake",
             sentence!(
-                "The client reset the connection during the TLS handshake, {} after the last message, and no alert says why.",
+                "The client reset the connection during the TLS handshake, {} after the last message.",
                 waited
             ),
         ),
         (Some(Who::Server), true, _) => (
             "[Server closed|Server closed # connections] during the TLS handshake",
             sentence!(
-                "The server closed the connection during the TLS handshake, {} after the last message, and no alert says why.",
+                "The server closed the connection during the TLS handshake, {} after the last message.",
                 waited
             ),
         ),
         (Some(Who::Server), false, _) => (
             "[Server reset|Server reset # connections] during the TLS handshake",
             sentence!(
-                "The server reset the connection during the TLS handshake, {} after the last message, and no alert says why.",
+                "The server reset the connection during the TLS handshake, {} after the last message.",
                 waited
             ),
         ),
@@ -158,7 +168,7 @@ fn check(connection: &Connection) -> Verdict {
         (None, _, _) => (
             "Both sides closed during the TLS handshake",
             sentence!(
-                "Both sides closed the connection during the TLS handshake, {} after the last message, and no alert says why.",
+                "Both sides closed the connection during the TLS handshake, {} after the last message.",
                 waited
             ),
         ),
@@ -197,6 +207,7 @@ fn check(connection: &Connection) -> Verdict {
         None
     };
     let mut telling = tell(&RULE, severity, reading.certainty, summary, message)
+        .adds(why)
         .adds(place(connection, &reading).filter(|_| !left))
         .adds(asked_for(reading.facts))
         .adds(hint);
@@ -208,6 +219,7 @@ fn check(connection: &Connection) -> Verdict {
     let mut verdict = telling
         .shows(hello(&reading), "ClientHello")
         .shows(probe, "heartbeat from the client")
+        .shows(alert, "encrypted alert")
         .shows(Some(reading.at), sign(&reading, connection))
         .about(connection);
     if let Verdict::Found(story) = &mut verdict

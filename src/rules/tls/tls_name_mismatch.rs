@@ -123,8 +123,8 @@ fn check(connection: &Connection) -> Verdict {
     };
     let left = match reading.stage {
         HandshakeStage::Complete => Some(
-            "The client closed right after the handshake and sent no request. No alert that can be read names the reason: it is \
-             likely the name.",
+            "The client closed right after the handshake and sent no request. Its last alert is encrypted: the reason is likely the \
+             name.",
         ),
         _ => None,
     };

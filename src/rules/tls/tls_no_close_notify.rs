@@ -121,12 +121,13 @@ fn check(connection: &Connection) -> Verdict {
     if word == "RST" && left.is_some_and(|left| left < close) {
         return Verdict::Clear;
     }
-    // The `close_notify` may be among the bytes not captured; a request without any response has a rule of its own.
+    // The `close_notify` may be among the bytes not captured, or be a short last record with padding; a request without any response has a rule of its own.
     if connection.sent[server].missing > 0
         || facts.stage < HandshakeStage::Complete
         || facts.flows[server].records == 0
         || failure(connection).is_some()
         || facts.flows[server].unsure
+        || facts.flows[server].ends_short
         || is_unanswered(connection)
         || response_cut(connection).is_some()
         || reset_while_idle(connection).is_some()
