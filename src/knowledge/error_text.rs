@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use super::basis::Basis;
 use super::product::{NamedProduct, PRODUCTS, Product, Role, product};
 use super::table::{self, field};
+use super::tls_alert::may_send;
 use super::tls_client::TlsClient;
 use super::wire_event::{LogSide, WireEvent};
 
@@ -271,45 +272,54 @@ pub fn texts<'a>(
     side: LogSide,
     program: impl Into<KnownProgram<'a>>,
 ) -> Vec<Prediction> {
-    texts_of(&[event], side, program)
+    texts_of(&[event], side, program, None)
 }
 
 /// The same for a connection that met several events, in their order: a program that does not report the first reports
-/// the next. (Some clients do not notice a response with a bad length and run into their time limit instead.)
+/// the next. (Some clients do not notice a response with a bad length and run into their time limit instead.) A program
+/// whose library would have sent another alert than `refused_by` about a certificate has not met the event.
 #[must_use]
 pub(crate) fn texts_of<'a>(
     events: &[WireEvent],
     side: LogSide,
     program: impl Into<KnownProgram<'a>>,
+    refused_by: Option<u8>,
 ) -> Vec<Prediction> {
+    let sent = |it: &Product| {
+        refused_by.is_none_or(|code| events.iter().all(|event| may_send(it.name, code, *event)))
+    };
+    let suspects = |events, side, fits: &dyn Fn(&Product) -> bool, order| {
+        suspects(events, side, |it| fits(it) && sent(it), order)
+    };
     match program.into() {
+        KnownProgram::Known(stack) if !sent(stack.product) => Vec::new(),
         KnownProgram::Known(stack) => known(events, side, stack),
         KnownProgram::Nameless(shape) => {
             let first = shape.map_or(&[][..], HeadShape::products);
             let order = (SoapSuspects::Last, first);
-            suspects(events, side, |it| speaks_http(it) && !it.named, order)
+            suspects(events, side, &|it| speaks_http(it) && !it.named, order)
         }
         KnownProgram::Soap => {
             let order = (SoapSuspects::First, &[][..]);
-            suspects(events, side, |it| speaks_http(it) && !it.named, order)
+            suspects(events, side, &|it| speaks_http(it) && !it.named, order)
         }
         KnownProgram::Tls(client) => {
             let order = (SoapSuspects::AsCommon, &client.products[..]);
             let known = |it: &Product| client.products.contains(&it.name);
-            suspects(events, side, known, order)
+            suspects(events, side, &known, order)
         }
         KnownProgram::Unknown => {
             let order = (SoapSuspects::AsCommon, &[][..]);
-            suspects(events, side, speaks_http, order)
+            suspects(events, side, &speaks_http, order)
         }
         KnownProgram::Other => {
             let order = (SoapSuspects::Last, &[][..]);
-            suspects(events, side, |it| speaks_http(it) && !it.named, order)
+            suspects(events, side, &|it| speaks_http(it) && !it.named, order)
         }
         KnownProgram::Stranger => Vec::new(),
         KnownProgram::Speaks(protocol) => {
             let order = (SoapSuspects::AsCommon, &[][..]);
-            suspects(events, side, |it| it.speaks(protocol), order)
+            suspects(events, side, &|it| it.speaks(protocol), order)
         }
         KnownProgram::Unnamed(protocol) => {
             let order = (SoapSuspects::AsCommon, &[][..]);

@@ -28,6 +28,7 @@ pub(crate) mod setting;
 mod socket_error;
 mod table;
 mod timer;
+mod tls_alert;
 mod tls_client;
 mod understood;
 mod wire_event;
@@ -72,5 +73,6 @@ pub(crate) use socket_error::{
 };
 pub use timer::{DefaultTime, TIMERS, Timer, TimerPhase};
 pub(crate) use timer::{default_time, network_limit, timer_candidates};
+pub(crate) use tls_alert::sent_for;
 pub use tls_client::{TlsClient, tls_client};
 pub use wire_event::{EventTrace, LogSide, WireEvent};

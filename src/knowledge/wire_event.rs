@@ -219,6 +219,8 @@ events! {
     Client Packets TlsGarbageAnswer "tls-garbage-answer" "the ClientHello is answered by what is neither TLS nor HTTP" ["tls-plaintext-mismatch"]
     Client Packets TlsHandshakeSilent "tls-handshake-silent" "nothing answers the ClientHello until the client's timeout" ["client-gave-up-waiting" "tls-handshake-cut" "path-mtu-blackhole"]
     Client Packets TlsCertExpired "tls-cert-expired" "the client rejects the certificate: expired" ["tls-certificate-expired" "tls-certificate-rejected"]
+    Client Packets TlsCertNotYetValid "tls-cert-not-yet-valid" "the client rejects the certificate: not valid yet" ["tls-certificate-expired" "tls-certificate-rejected"]
+    Client Packets TlsCertWrongPurpose "tls-cert-wrong-purpose" "the client rejects the certificate: it is not one of a server" ["tls-certificate-rejected"]
     Client Packets TlsCertUntrusted "tls-cert-untrusted" "the client rejects the certificate: issuer not trusted" ["tls-certificate-rejected"]
     Client Packets TlsIssuerUnknown "tls-issuer-unknown" "the client rejects the certificate: its chain leads to no issuer that the client has" ["tls-certificate-rejected"]
     Client Packets TlsCertNameMismatch "tls-cert-name-mismatch" "the client rejects the certificate: another name" ["tls-name-mismatch" "tls-certificate-rejected"]

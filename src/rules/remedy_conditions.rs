@@ -1,10 +1,12 @@
 //! Conditions of remedies about TLS, HTTP/2 and WebSockets: by alert, error code, version and role.
 
 use super::classify_h2::{blames, lost, refused, told_goaway, told_reset};
+use super::log_errors::certificate_alert;
 use super::remedy::{Condition, when};
 use crate::analysis::connection::tls_close::{close, stage_at_close};
 use crate::analysis::connection::{By, Connection, Who};
 use crate::base::frame_ref::FrameRef;
+use crate::knowledge::WireEvent;
 use crate::protocol::http::Party;
 use crate::protocol::layers::FirstWords;
 use crate::protocol::tls::{
@@ -23,6 +25,12 @@ pub(super) static CONDITIONS: &[Condition] = &[
     }),
     when("the client sent the alert", |it, _| {
         alert(it).is_some_and(|alert| alert.from.index() == Who::Client as usize)
+    }),
+    when("the alert may be about the issuer", |it, _| {
+        may_be_about_issuer(it)
+    }),
+    when("the alert is not about the issuer", |it, _| {
+        !may_be_about_issuer(it)
     }),
     when("the client had fallen back", |it, _| fell_back(it)),
     when("the client had not fallen back", |it, _| !fell_back(it)),
@@ -193,6 +201,17 @@ fn fell_back(connection: &Connection) -> bool {
 pub(super) fn offers_draft(connection: &Connection) -> bool {
     let hello = tls(connection).and_then(|facts| facts.hello.as_ref());
     hello.is_some_and(|(_, hello)| hello.versions.iter().any(|it| it.is_draft()))
+}
+
+/// Whether the client may have refused the certificate for its issuer, as far as its alert and its library tell.
+fn may_be_about_issuer(connection: &Connection) -> bool {
+    let issuer = [WireEvent::TlsCertUntrusted, WireEvent::TlsIssuerUnknown];
+    match alert(connection).and_then(Alert::code) {
+        Some(43..=45) => false,
+        Some(code) => certificate_alert(connection, code)
+            .is_none_or(|(_, causes)| causes.iter().any(|it| issuer.contains(it))),
+        None => true,
+    }
 }
 
 /// Whether the server's certificate was sent in the clear, and is none.
@@ -384,6 +403,18 @@ mod tests {
             H2,
             "<-- h2 GOAWAY 0 NO_ERROR FIN",
             "h2 HEADERS 1 GET / END -->\n<-- h2 GOAWAY 1 NO_ERROR FIN",
+        ),
+        (
+            "the alert may be about the issuer",
+            HELLO,
+            "alert 46 -->\nFIN -->\n<-- FIN\nACK -->",
+            "alert 44 -->\nFIN -->\n<-- FIN\nACK -->",
+        ),
+        (
+            "the alert is not about the issuer",
+            HELLO,
+            "alert 45 -->\nFIN -->\n<-- FIN\nACK -->",
+            "alert 48 -->\nFIN -->\n<-- FIN\nACK -->",
         ),
         (
             "the stream was reset with REFUSED_STREAM",

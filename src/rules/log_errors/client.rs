@@ -200,21 +200,17 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             (FlowEnd::B, Some(116)) => vec![E::TlsClientCertRequired],
             (FlowEnd::B, None) if no_certificate => vec![E::TlsClientCertRequired],
             (FlowEnd::B, Some(_)) => vec![E::TlsAlertOther],
-            (FlowEnd::A, Some(45)) => vec![E::TlsCertExpired],
+            // For which of these faults a program sends this alert is a matter of its library (`knowledge::may_send`).
+            (FlowEnd::A, Some(45)) => dated(facts),
             (FlowEnd::A, Some(48)) if facts.certificates.is_none() => {
                 vec![E::TlsCertUntrusted, E::TlsIssuerUnknown]
             }
             (FlowEnd::A, Some(48)) => vec![untrusted(facts)],
-            // OpenSSL has other alerts for an issuer that is not trusted and for a certificate that is out of date.
-            (FlowEnd::A, Some(42))
-                if facts.flaw(connection.server.ip) == Some(CertificateFlaw::OtherAddress) =>
-            {
-                vec![E::TlsCertOtherAddress]
-            }
             (FlowEnd::A, Some(42)) if own_and_other_address(connection, facts) => {
                 vec![E::TlsCertOtherAddress, E::TlsCertUntrusted]
             }
-            (FlowEnd::A, Some(42..=44 | 46) | None) => refused(connection, facts),
+            (FlowEnd::A, Some(43)) => vec![E::TlsCertWrongPurpose],
+            (FlowEnd::A, Some(42 | 46) | None) => refused(connection, facts),
             _ => Vec::new(),
         };
     }
@@ -242,7 +238,12 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             match facts.flaw(connection.server.ip) {
                 Some(_) => refused(connection, facts),
                 None if facts.certificates.is_some() => refused(connection, facts),
-                None => vec![mismatch(facts), E::TlsCertUntrusted, E::TlsCertExpired],
+                None => vec![
+                    mismatch(facts),
+                    E::TlsCertUntrusted,
+                    E::TlsCertExpired,
+                    E::TlsCertNotYetValid,
+                ],
             }
         }
         ClientEvent::Left => match gave_up(connection) {
@@ -287,36 +288,56 @@ fn refused(connection: &Connection, facts: &TlsFacts) -> Vec<WireEvent> {
     if facts.has_broken_certificate() || whole && !facts.may_have_shown_certificate() {
         return Vec::new();
     }
-    let outdated = facts.outdated();
-    let expired = outdated.is_some_and(|(at, leaf)| leaf.until.time() < at.time);
+    let mut faults = Vec::new();
+    // What the wire shows leads. A library may look at the issuer first.
     match facts.flaw(connection.server.ip) {
-        Some(CertificateFlaw::Outdated) if expired => vec![E::TlsCertExpired],
-        // That it is not valid yet is a text of its own.
-        Some(CertificateFlaw::Outdated) => match facts.chain_end() {
-            Some(ChainEnd::SelfSigned) => vec![E::TlsCertUntrusted],
-            _ => Vec::new(),
-        },
-        Some(CertificateFlaw::OtherName) => vec![E::TlsCertNameMismatch],
-        // Hardly any certificate is for an address.
-        Some(CertificateFlaw::OtherAddress) => vec![E::TlsCertOtherAddress, untrusted(facts)],
-        // A client may have been told to trust it.
-        Some(CertificateFlaw::SelfIssued) if own_and_other_address(connection, facts) => {
-            vec![E::TlsCertUntrusted, E::TlsCertOtherAddress]
+        Some(CertificateFlaw::Outdated) => {
+            faults.extend(dated(facts));
+            let alone = facts.chain_end() == Some(ChainEnd::SelfSigned);
+            faults.extend(alone.then_some(E::TlsCertUntrusted));
         }
-        Some(CertificateFlaw::SelfIssued) => vec![E::TlsCertUntrusted],
+        Some(CertificateFlaw::OtherName) => faults.push(E::TlsCertNameMismatch),
+        // Hardly any certificate is for an address.
+        Some(CertificateFlaw::OtherAddress) => {
+            faults.extend([
+                E::TlsCertOtherAddress,
+                untrusted(facts),
+                E::TlsCertWrongPurpose,
+            ]);
+        }
+        Some(CertificateFlaw::SelfIssued) => {
+            faults.push(E::TlsCertUntrusted);
+            // A client may have been told to trust it.
+            let other = own_and_other_address(connection, facts);
+            faults.extend(other.then_some(E::TlsCertOtherAddress));
+        }
         None => match facts.leaf() {
             Some((_, leaf)) => {
                 let fits = facts.sni().and_then(|name| leaf.is_for(name));
-                let mismatch = (fits != Some(true)).then_some(E::TlsCertNameMismatch);
-                [untrusted(facts)].into_iter().chain(mismatch).collect()
+                faults.push(untrusted(facts));
+                faults.extend((fits != Some(true)).then_some(E::TlsCertNameMismatch));
+                faults.push(E::TlsCertWrongPurpose);
             }
-            None => vec![
+            None => faults.extend([
                 untrusted(facts),
                 mismatch(facts),
                 E::TlsCertExpired,
                 E::TlsIssuerUnknown,
-            ],
+                E::TlsCertNotYetValid,
+                E::TlsCertWrongPurpose,
+            ]),
         },
+    }
+    faults
+}
+
+/// A certificate outside its dates: it has expired or is not valid yet, or both may be if it was not captured.
+fn dated(facts: &TlsFacts) -> Vec<WireEvent> {
+    match facts.outdated() {
+        Some((at, leaf)) if leaf.until.time() < at.time => vec![WireEvent::TlsCertExpired],
+        Some(_) => vec![WireEvent::TlsCertNotYetValid],
+        // The clock of the client may differ from that of the capture.
+        None => vec![WireEvent::TlsCertExpired, WireEvent::TlsCertNotYetValid],
     }
 }
 

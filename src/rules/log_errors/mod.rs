@@ -30,6 +30,7 @@ mod tests;
 
 pub use locate::{ClockReading, LocatedConnections};
 pub use placeholders::filled;
+pub(in crate::rules) use program::certificate_alert;
 pub use relay::Relays;
 pub use search::{ErrorSearch, SearchBasis, SearchResult};
 
@@ -39,9 +40,11 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::analysis::connection::{Connection, Who};
+use crate::base::flow_end::FlowEnd;
 use crate::knowledge::{
     HeadShape, KnownProgram, LogSide, NamedBy, Prediction, WireEvent, texts_of,
 };
+use crate::protocol::tls::TlsFacts;
 use program::Program;
 use relay::Opener;
 
@@ -80,6 +83,8 @@ struct TextQuery {
     side: LogSide,
     program: Program,
     handed_on: bool,
+    /// The alert that the client sent about the server's certificate, if it can be read.
+    refused_by: Option<u8>,
 }
 
 /// Predicts log lines, and caches the results.
@@ -151,6 +156,10 @@ impl Predictor {
                 }
             },
             handed_on,
+            refused_by: match who {
+                Who::Client => connection.tls.as_deref().and_then(refusal),
+                Who::Server => None,
+            },
         };
         if let Some(told) = self.kept.get(&question) {
             return Rc::clone(told);
@@ -193,7 +202,8 @@ impl TextQuery {
         let fine = |it: &Vec<WireEvent>| it.iter().all(may_be_fine);
         // Few programs notice that coded data lack their end.
         let unnoticed = |it: &WireEvent| *it == WireEvent::ContentEncodingCut;
-        if self.program == Program::Unknown && self.stories.iter().all(fine)
+        if matches!(self.program, Program::Unknown | Program::Other)
+            && self.stories.iter().all(fine)
             || by.is_none() && self.stories.iter().flatten().all(unnoticed)
         {
             return Rc::default();
@@ -210,7 +220,9 @@ impl TextQuery {
         }
         let stories = self.stories.iter();
         let mut each: Vec<_> = stories
-            .map(|events| texts_of(events, self.side, self.program.program()).into_iter())
+            .map(|events| {
+                texts_of(events, self.side, self.program.program(), self.refused_by).into_iter()
+            })
             .collect();
         let most = if by.is_some() { usize::MAX } else { SUSPECTS };
         let mut told: Vec<PredictedText> = Vec::new();
@@ -247,11 +259,19 @@ impl TextQuery {
             .filter(|_| self.side == LogSide::Server)?;
         let mut stories = self.stories.iter();
         let texts = |events: &Vec<WireEvent>| {
-            let told = texts_of(events, self.side, KnownProgram::Known(&framework));
+            let told = texts_of(events, self.side, KnownProgram::Known(&framework), None);
             told.into_iter().find(|it| it.text.is_some())
         };
         stories.find_map(texts)
     }
+}
+
+/// The alert with which the TLS client ended the handshake, if it is the client of the connection.
+fn refusal(facts: &TlsFacts) -> Option<u8> {
+    let alert = facts.fatal()?;
+    (alert.from == FlowEnd::A && facts.caller == FlowEnd::A)
+        .then(|| alert.code())
+        .flatten()
 }
 
 impl PredictedText {

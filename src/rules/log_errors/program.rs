@@ -6,7 +6,7 @@ use super::dialogue;
 use crate::analysis::connection::{Connection, Oddity, Who};
 use crate::knowledge::{
     HeadShape, Introduced, Introduction, KnownProgram, LogSide, NamedBy, NamedProduct, Product,
-    TlsClient, identify, inside, introduced, is_stranger, tls_client,
+    TlsClient, WireEvent, identify, inside, introduced, is_stranger, sent_for, tls_client,
 };
 use crate::protocol::http::{
     Exchange, FaultRule, FieldName, Framing, MessageProgress, Method, Request, SharedText,
@@ -204,6 +204,19 @@ fn introduced_by(connection: &Connection, who: Who, protocol: &'static str) -> P
         Introduced::Among(names) => Program::Among(names),
         Introduced::Stranger => Program::Stranger,
         Introduced::Nameless => Program::Unnamed(protocol),
+    }
+}
+
+/// The TLS library of the client, and the faults of a certificate for which it sends this alert, as far as its ClientHello
+/// or a header shows the program.
+pub(in crate::rules) fn certificate_alert(
+    connection: &Connection,
+    code: u8,
+) -> Option<(&'static str, &'static [WireEvent])> {
+    match Program::of(connection, Who::Client) {
+        Program::Known(program) => sent_for(&[program.product.name], code),
+        Program::Tls(client) => sent_for(&client.products, code),
+        _ => None,
     }
 }
 

@@ -1,9 +1,13 @@
 //! The client rejected the server's certificate.
 
 use crate::analysis::connection::Connection;
+use crate::knowledge::WireEvent;
+use crate::protocol::tls::Alert;
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
+use crate::rules::log_errors::certificate_alert;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Sentence, sentence};
 use crate::rules::wording::{not_yet, tell};
 use crate::rules::wording_tls::{STAYS_BROKEN, adding, asked_for, describe, hello, sign};
 
@@ -20,15 +24,17 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the issuer of the certificate was not sent:* Let the server send its certificate and every intermediate one,
-    ///   without the root (nginx `ssl_certificate`, HAProxy `crt`).
-    /// - *If the certificate signs itself:* Replace the certificate that signs itself by one of an authority, or put it into
-    ///   the trust store of the program that fails; never turn verification off.
+    /// - *If the issuer of the certificate was not sent and the alert may be about the issuer:* Let the server send its
+    ///   certificate and every intermediate one, without the root (nginx `ssl_certificate`, HAProxy `crt`).
+    /// - *If the certificate signs itself and the alert may be about the issuer:* Replace the certificate that signs itself by
+    ///   one of an authority, or put it into the trust store of the program that fails; never turn verification off.
     /// - *If the certificate cannot be parsed:* Replace the certificate: its encoding (DER) is broken. `openssl x509 -in FILE
     ///   -text` must be able to read it.
     /// - *If the alert was certificate_revoked:* Renew the certificate: its authority has revoked it.
-    /// - *If the certificate is not known to sign itself:* Also, for a private CA, add its root certificate to the trust
-    ///   store of the failing program. Java, Python, Node.js and the system each have one.
+    /// - *If the alert is not about the issuer:* Compare the names, dates and usage of the certificate with the name that the
+    ///   client calls and with the client's clock.
+    /// - *If the certificate is not known to sign itself and the alert may be about the issuer:* Also, for a private CA, add its
+    ///   root certificate to the trust store of the failing program. Java, Python, Node.js and the system each have one.
     /// - *If the certificate is hidden:* Capture with a key log to read the certificate, or look at it with `openssl s_client
     ///   -connect HOST:PORT -showcerts`.
     ///
@@ -90,9 +96,7 @@ fn check(connection: &Connection) -> Verdict {
         Some(43) => {
             "The client refused the server's certificate: the client does not support this kind."
         }
-        Some(42) => {
-            "The client refused the server's certificate with bad_certificate, which many libraries send for any fault."
-        }
+        Some(42) => "The client refused the server's certificate with bad_certificate.",
         Some(_) => "The client refused the server's certificate; the alert does not say why.",
         None => {
             "The client left without an alert after the server's certificate, which is self-signed."
@@ -106,12 +110,56 @@ fn check(connection: &Connection) -> Verdict {
         message,
     )
     .adds(asked_for(reading.facts))
+    .adds(reading.alert.and_then(|alert| sent_for(connection, alert)))
     .means(Some(STAYS_BROKEN));
     adding(telling, describe(reading.facts))
         .shows(hello(&reading), "ClientHello")
         .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
         .shows(Some(reading.at), sign(&reading, connection))
         .about(connection)
+}
+
+/// Faults that are listed: more are nearly all of them.
+const MOST_WORDS: usize = 3;
+
+/// For which faults the client's library sends this alert; that it may be any where the library is not known.
+fn sent_for(connection: &Connection, alert: &Alert) -> Option<Sentence> {
+    let code = alert.code().filter(|code| matches!(code, 42 | 46))?;
+    let Some((library, causes)) = certificate_alert(connection, code) else {
+        return Some("Some TLS libraries send that for any fault, others for a few.".into());
+    };
+    let mut words: Vec<&str> = causes.iter().filter_map(|it| fault(*it)).collect();
+    words.dedup();
+    let (last, others) = words.split_last()?;
+    if words.len() > MOST_WORDS {
+        return Some(sentence!(
+            "Its library, {}, sends that for any fault.",
+            library
+        ));
+    }
+    let list = match others {
+        [] => (*last).to_owned(),
+        others => format!("{} or {last}", others.join(", ")),
+    };
+    Some(sentence!(
+        "Its library, {}, sends that for {}.",
+        library,
+        list
+    ))
+}
+
+/// A fault of a certificate, in words.
+const fn fault(event: WireEvent) -> Option<&'static str> {
+    Some(match event {
+        WireEvent::TlsCertUntrusted | WireEvent::TlsIssuerUnknown => {
+            "an issuer that is not trusted"
+        }
+        WireEvent::TlsCertNameMismatch | WireEvent::TlsCertOtherAddress => "another name",
+        WireEvent::TlsCertExpired => "a date in the past",
+        WireEvent::TlsCertNotYetValid => "a date in the future",
+        WireEvent::TlsCertWrongPurpose => "a certificate that is not one of a server",
+        _ => return None,
+    })
 }
 
 /// Certificates are only parsed in builds with this feature.
