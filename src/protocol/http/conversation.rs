@@ -11,7 +11,9 @@ use super::direction::{HeadCut, HttpDirection, HttpReadState, NONE, PendingHead}
 use super::exchange::Exchange;
 use super::fault::FaultRule;
 use super::head::{self, HeadKind};
-use super::recognition::{FirstBytes, begins_request, is_hello, may_be_request, recognise};
+use super::recognition::{
+    FirstBytes, begins_request, is_hello, is_versioned, may_be_request, recognise,
+};
 use super::text::TextInterner;
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
@@ -431,7 +433,7 @@ impl HttpConversation {
         }
         match self.first_bytes(from, bytes, 0) {
             FirstBytes::NotYet => self.wait(from, at, bytes, 0, false),
-            FirstBytes::LikeRequest if self.role(from).is_none() => {
+            FirstBytes::LikeRequest if self.role(from).is_none() && !is_versioned(bytes) => {
                 self.tell(from, 0, bytes.len(), StreamPart::Malformed);
                 let used = self.wait(from, at, bytes, 0, false);
                 self.direction_mut(from).state = HttpReadState::Doubted;
@@ -589,7 +591,9 @@ impl HttpConversation {
                     self.direction_mut(from).pending = Some(pending);
                     return room;
                 }
-                FirstBytes::LikeRequest if self.role(from).is_none() => {
+                FirstBytes::LikeRequest
+                    if self.role(from).is_none() && !is_versioned(&pending.bytes) =>
+                {
                     if let Some(teller) = &self.teller {
                         let length = pending.bytes.len() as u64;
                         teller.part(from, start, length, StreamPart::Malformed);

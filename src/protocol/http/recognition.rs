@@ -26,7 +26,8 @@ pub(super) enum FirstBytes {
     NotYet,
     /// A request line.
     Request,
-    /// A known method and a complete line that is not a request line: malformed, or HTTP/0.9.
+    /// A known method and a complete line that is not a request line: malformed, or HTTP/0.9. Or a line that says HTTP, and
+    /// does not begin with a method.
     LikeRequest,
     /// A status line.
     Response,
@@ -50,6 +51,7 @@ pub(super) fn recognise(bytes: &[u8], scanned: usize) -> FirstBytes {
         Some(20..=23) => tls(bytes),
         Some(b'H') if is_prefix(bytes, b"HTTP/") => response(bytes, scanned),
         Some(byte) if is_token(*byte) => request(bytes, scanned),
+        Some(byte) if !byte.is_ascii_control() => broken_request(bytes, scanned),
         Some(_) => FirstBytes::Nothing,
     }
 }
@@ -142,12 +144,12 @@ fn request(bytes: &[u8], scanned: usize) -> FirstBytes {
             return FirstBytes::NotYet;
         }
         Some(b' ') => {}
-        _ => return FirstBytes::Nothing,
+        _ => return broken_request(bytes, scanned),
     }
     let name = bytes.get(..method).unwrap_or_default();
     // Methods are case-sensitive, and none is registered in lower case; plain text begins with such words.
     if name.iter().any(u8::is_ascii_lowercase) {
-        return FirstBytes::Nothing;
+        return broken_request(bytes, scanned);
     }
     let known = KNOWN.contains(&name);
     let Some(line) = first_line(bytes, scanned) else {
@@ -167,8 +169,42 @@ fn request(bytes: &[u8], scanned: usize) -> FirstBytes {
     } else if known {
         FirstBytes::LikeRequest
     } else {
-        FirstBytes::Nothing
+        broken_request(bytes, scanned)
     }
+}
+
+/// A first line that begins with no method, and yet says HTTP: by its last word, or as a method alone that `Host` follows.
+/// Nothing is buffered for it: many other protocols begin with text.
+fn broken_request(bytes: &[u8], scanned: usize) -> FirstBytes {
+    let Some(line) = first_line(bytes, scanned).filter(|it| it.len() <= MAX_START_LINE) else {
+        return FirstBytes::Nothing;
+    };
+    let alone = || {
+        let next = bytes
+            .get(line.len()..)
+            .unwrap_or_default()
+            .trim_ascii_start();
+        let host = next.get(..b"Host:".len());
+        KNOWN.contains(&line) && host.is_some_and(|it| it.eq_ignore_ascii_case(b"Host:"))
+    };
+    let text = !line.iter().any(u8::is_ascii_control);
+    match text && (names_http(line) || alone()) {
+        true => FirstBytes::LikeRequest,
+        false => FirstBytes::Nothing,
+    }
+}
+
+/// Whether a line ends in `HTTP/` and what is left of a version, and something comes before that.
+fn names_http(line: &[u8]) -> bool {
+    let version = line.iter().rev().take(3);
+    let digits = version.take_while(|byte| byte.is_ascii_digit() || **byte == b'.');
+    let rest = line.get(..line.len() - digits.count()).unwrap_or_default();
+    rest.len() > b"HTTP/".len() && rest.ends_with(b"HTTP/")
+}
+
+/// Whether the first line ends in a whole version, with any beginning: no other protocol's does.
+pub(super) fn is_versioned(bytes: &[u8]) -> bool {
+    first_line(bytes, 0).is_some_and(ends_in_version)
 }
 
 /// Whether the last word of a line is `HTTP/x.y`.
@@ -230,6 +266,18 @@ mod tests {
             (b"HTTPS 200 OK\r\n", FirstBytes::Nothing),
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", FirstBytes::Preface),
             (b"PRI * HT", FirstBytes::NotYet),
+            (b"GET/ HTTP/1.1\r\n", FirstBytes::LikeRequest),
+            (b"GET/HTTP/1.1\r\n", FirstBytes::LikeRequest),
+            (b"CCM_POST / HTTP/1.\r\n", FirstBytes::LikeRequest),
+            (b"get / HTTP/1.1\r\n", FirstBytes::LikeRequest),
+            (b"\xc3\x83 / HTTP/1.1\r\n", FirstBytes::LikeRequest),
+            (b"\"GET / HTTP/1.1\r\n", FirstBytes::LikeRequest),
+            (b"OPTIONS\nHost: a\n\n", FirstBytes::LikeRequest),
+            (b"HEAD\r\nSTAT\r\n", FirstBytes::Nothing),
+            (b"<34>1 GET / HTTP/1.1 200\n", FirstBytes::Nothing),
+            (b"\xc3\x83 / HTTP/1.1", FirstBytes::Nothing),
+            (b"\x01 / HTTP/1.1\r\n", FirstBytes::Nothing),
+            (b"a\x01 / HTTP/1.1\r\n", FirstBytes::Nothing),
             (b"OPTIONS rtsp://a RTSP/1.0\r\n", FirstBytes::LikeRequest),
             (b"INVITE sip:a@b SIP/2.0\r\n", FirstBytes::Nothing),
             (b"SIP/2.0 200 OK\r\n", FirstBytes::Nothing),

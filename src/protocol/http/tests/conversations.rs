@@ -296,6 +296,11 @@ fn a_malformed_first_request_is_one_if_it_is_answered_as_one() {
                 .sliced(slice)
                 .a(request)
                 .b("530 what?\r\n");
+            // A line that ends in a version says itself what it is.
+            if request.starts_with("GET  HTTP/1.1") {
+                assert_eq!(other.conversation.protocol(), Protocol::Http1);
+                continue;
+            }
             assert_eq!(other.conversation.exchanges().len(), 0, "{request}");
             assert_eq!(other.conversation.protocol(), Protocol::Opaque);
         }
