@@ -1,65 +1,14 @@
-//! Where a capture was taken, as round trips show: near the clients, near the servers, or between them.
-//!
-//! The time from what one side sent to the other side's reply passes the place of capture twice: it is the way from there
-//! to the side that replies, and back. The handshake is in it, to which an operating system replies at once.
+//! Where a capture was taken, in words.
 
-use std::time::Duration;
-
-use crate::analysis::connection::{Connection, Opening, Who};
+use crate::analysis::connection::{Connection, Standpoint, Who, standpoint};
 use crate::base::format::duration;
-
-/// A round trip up to which a side is near: its own host, or one beside it.
-const NEAR: Duration = Duration::from_millis(1);
-/// A round trip from which on a side is not near.
-const FAR: Duration = Duration::from_millis(3);
-/// How much longer the way to the far side is, at least.
-const TIMES: u32 = 10;
-
-/// Where one connection was captured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standpoint {
-    Near(Who),
-    Between,
-}
-
-impl Standpoint {
-    /// By the round trips from the place of capture to the client and to the server.
-    fn of([client, server]: [Duration; 2]) -> Option<Self> {
-        let near = |own: Duration, other: Duration| {
-            own <= NEAR && other >= FAR && other >= own.saturating_mul(TIMES)
-        };
-        match (near(client, server), near(server, client)) {
-            (true, _) => Some(Self::Near(Who::Client)),
-            (_, true) => Some(Self::Near(Who::Server)),
-            _ => (client >= FAR && server >= FAR).then_some(Self::Between),
-        }
-    }
-}
 
 /// `taken near the client: round trip to the server 20.4 ms`. Nothing if the connections do not show it, or
 /// do not agree.
 pub(super) fn told<'a>(connections: impl IntoIterator<Item = &'a Connection>) -> Option<String> {
-    let mut found: Option<Standpoint> = None;
-    let mut least: [Option<Duration>; 2] = [None; 2];
-    for connection in connections {
-        let [Some(client), Some(server)] = connection.round_trip else {
-            continue;
-        };
-        let is_open = connection.opening == Opening::Handshake && connection.client_syn;
-        let both = [client, server];
-        let Some(here) = Standpoint::of(both).filter(|_| is_open) else {
-            continue;
-        };
-        if found.is_some_and(|it| it != here) {
-            return None;
-        }
-        found = Some(here);
-        for (least, own) in least.iter_mut().zip(both) {
-            *least = Some(least.map_or(own, |it| it.min(own)));
-        }
-    }
-    let [client, server] = [least[0]?, least[1]?].map(duration);
-    Some(match found? {
+    let (place, round_trips) = standpoint(connections)?;
+    let [client, server] = round_trips.map(duration);
+    Some(match place {
         Standpoint::Near(Who::Client) => {
             format!("taken near the client: round trip to the server {server}")
         }

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::alone::{FoundAlone, found_alone, temper};
+use super::capture_elsewhere;
 use super::cases::{CaseKey, Cases};
 use super::catalogue::CATALOGUE;
 use super::product_remedies::tailor;
@@ -134,6 +135,7 @@ pub(crate) fn evaluate_with(
     for finding in &mut findings {
         name_proxy(finding);
     }
+    capture_elsewhere::leave_out(&mut findings, facts);
     findings
 }
 

@@ -8,6 +8,7 @@
 
 mod alone;
 mod capture;
+mod capture_elsewhere;
 mod capture_quality;
 mod cases;
 mod catalogue;

@@ -13,6 +13,7 @@ mod outcome;
 mod plain;
 mod record;
 mod requests;
+mod standpoint;
 mod summary;
 mod teardown;
 pub(crate) mod tls_close;
@@ -34,6 +35,7 @@ pub use record::{
     UnansweredSegments, Who,
 };
 pub use requests::{BriefRequest, BriefRequests, RequestList};
+pub use standpoint::{Standpoint, standpoint};
 pub use summary::{ConnectionSummary, LostRequest, OutcomeSet};
 pub use teardown::{By, How, Teardown};
 pub use tracker::{ConnectionTracker, Evicted, HeldBytes, PredecessorState, SegmentMatch};

@@ -1,0 +1,97 @@
+//! Advice to capture at a host is left out where the capture was taken there.
+//!
+//! In: findings, and where round trips show that their hosts were captured. The advice is known by its words, so that every
+//! rule's is: "Capture at the server", "a capture at the client".
+
+use super::Finding;
+use super::facts::RuleInput;
+use crate::analysis::connection::{Connection, Standpoint, Who, standpoint};
+
+/// Leaves out the advice that these findings do not need.
+pub(super) fn leave_out(findings: &mut [Finding], facts: &RuleInput<'_>) {
+    for finding in findings {
+        let place = |who| format!("apture at the {who}");
+        for (who, place) in [
+            (Who::Client, place("client")),
+            (Who::Server, place("server")),
+        ] {
+            let advises = finding.remedies.iter().any(|it| it.contains(&place));
+            if advises && is_taken_at(finding, who, facts) {
+                let remedies = std::mem::take(&mut finding.remedies).into_iter();
+                finding.remedies = remedies.filter_map(|it| without(&it, &place)).collect();
+            }
+        }
+    }
+}
+
+/// Whether all connections of the finding's host on this side that show it were captured there.
+fn is_taken_at(finding: &Finding, who: Who, facts: &RuleInput<'_>) -> bool {
+    let host = |connection: &Connection| match who {
+        Who::Client => connection.client.ip,
+        Who::Server => connection.server.ip,
+    };
+    let own = finding
+        .connections
+        .iter()
+        .filter_map(|id| facts.record(*id));
+    let hosts: Vec<_> = own.map(host).collect();
+    let near = facts.connections.iter().map(|it| &**it);
+    let mut near = near.filter(|it| hosts.contains(&host(it))).peekable();
+    let several = |it: &Connection| Who::BOTH.iter().any(|who| it.passages(*who).both > 0);
+    near.peek().is_some_and(|it| !several(it))
+        && standpoint(near).is_some_and(|(place, _)| place == Standpoint::Near(who))
+}
+
+/// A remedy up to the sentence that advises a capture at this place; nothing if that is the first.
+fn without(remedy: &str, place: &str) -> Option<String> {
+    let Some(at) = remedy.find(place) else {
+        return Some(remedy.to_owned());
+    };
+    let before = remedy.get(..at)?.rfind(". ")?;
+    Some(remedy.get(..=before)?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without;
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn the_sentence_and_what_explains_it_are_left_out() {
+        for (remedy, kept) in [
+            (
+                "Capture at the server as well: if it is not there, a box sent it.",
+                None,
+            ),
+            (
+                "Compare with a capture at the server. A SYN may not arrive.",
+                None,
+            ),
+            (
+                "Look at its log. A capture at the server shows more.",
+                Some("Look at its log."),
+            ),
+            ("Capture at both ends.", Some("Capture at both ends.")),
+        ] {
+            assert_eq!(without(remedy, "apture at the server").as_deref(), kept);
+        }
+    }
+
+    #[test]
+    fn nobody_is_sent_where_the_capture_was_taken() {
+        let told = |to_server: &str, to_client: &str| {
+            let text = format!(
+                "SYN -->\n+{to_server} <-- SYN\n+{to_client} ACK -->\nGET / -->\n+{to_server} <-- 200\n\
+                 +{to_client} ACK -->\n+100s GET /a -->\n+{to_server} <-- RST [noack]"
+            );
+            let proof = ladder_check::run(&text.parse().expect("a ladder"));
+            let remedies = proof.findings.iter().flat_map(|it| &it.remedies);
+            remedies
+                .filter(|it| it.contains("apture at the server"))
+                .count()
+        };
+        assert_eq!(told("20ms", "50us"), 1);
+        assert_eq!(told("50us", "20ms"), 0);
+        assert_eq!(told("50us", "60us"), 1);
+    }
+}
