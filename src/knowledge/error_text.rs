@@ -323,11 +323,11 @@ pub(crate) fn texts_of<'a>(
         }
         KnownProgram::Unnamed(protocol) => {
             let order = (SoapSuspects::AsCommon, &[][..]);
-            suspects(events, side, |it| it.speaks(protocol) && !it.named, order)
+            suspects(events, side, &|it| it.speaks(protocol) && !it.named, order)
         }
         KnownProgram::Among(names) => {
             let order = (SoapSuspects::AsCommon, names);
-            suspects(events, side, |it| names.contains(&it.name), order)
+            suspects(events, side, &|it| names.contains(&it.name), order)
         }
     }
 }

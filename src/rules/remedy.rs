@@ -9,7 +9,6 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::classify::{announced, unannounced_body};
-use super::connecting::proxy_refused::is_proxied;
 use super::members::Members;
 use super::named_products::{client, server};
 use super::remedy_conditions;
@@ -216,7 +215,7 @@ pub(super) static CONDITIONS: &[Condition] = &[
         last.is_some_and(|response| status.parse() == Ok(response.status))
     }),
     when("the proxy answered {}", |it, statuses| {
-        let mut proxied = it.exchanges.iter().filter(|it| is_proxied(it));
+        let mut proxied = it.exchanges.iter().filter(|it| it.is_proxied());
         proxied.any(|it| it.status().is_some_and(|it| is_among(it, statuses)))
     }),
     when("the request had a body", |it, _| {

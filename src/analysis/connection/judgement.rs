@@ -16,8 +16,7 @@ use crate::protocol::dialogue::AppProtocol;
 use crate::protocol::dialogue::DialogueFacts;
 use crate::protocol::h2::{Goaway, H2Facts};
 use crate::protocol::http::{
-    ErrorCode, Exchange, FieldName, Framing, Message, MessageProgress, Method, Outcome, Phase,
-    Protocol,
+    ErrorCode, Exchange, FieldName, Framing, Message, MessageProgress, Outcome, Phase, Protocol,
 };
 use crate::protocol::tcp::{CloseEvent, ResetKind};
 use crate::protocol::tls::{CertificateFlaw, HandshakeStage, PROMPT, TlsFacts};
@@ -329,15 +328,8 @@ fn came_too_late(connection: &Connection, exchange: &Exchange) -> bool {
 
 /// A complete response by which a gateway or proxy says that it got none.
 fn refused(exchange: &Exchange) -> Option<FailedReason> {
-    let asked = exchange.request.as_ref();
-    let proxied = asked.is_some_and(|request| {
-        let target = request.target.as_ref().map_or(&[][..], |it| it.as_bytes());
-        request.method == Method::Connect
-            || target.starts_with(b"http://")
-            || target.starts_with(b"https://")
-    });
     match exchange.status()? {
-        403 | 502..=504 if proxied => Some(FailedReason::ProxyRefused),
+        403 | 502..=504 if exchange.is_proxied() => Some(FailedReason::ProxyRefused),
         502 | 504 => Some(FailedReason::GatewayError),
         503 if matches!(author(exchange), Author::Gateway(..)) => Some(FailedReason::GatewayError),
         _ => None,

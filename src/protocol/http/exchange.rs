@@ -213,6 +213,16 @@ impl Exchange {
         (status != 0).then_some(status)
     }
 
+    /// Whether the request was sent to a proxy: it asks for a tunnel, or names a whole URL (RFC 9112 §3.2.2, §3.2.3).
+    pub(crate) fn is_proxied(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| {
+            let target = request.target.as_ref().map_or(&[][..], |it| it.as_bytes());
+            request.method == Method::Connect
+                || target.starts_with(b"http://")
+                || target.starts_with(b"https://")
+        })
+    }
+
     /// The version that its messages name, if one does.
     pub(crate) fn version(&self) -> Option<HttpVersion> {
         let request = self.request.as_ref().map(|it| it.message.version);

@@ -138,19 +138,8 @@ rule! {
     "a proxy refuses to forward a request", Check::Connection(check)
 }
 
-/// Whether the request was sent to a proxy.
-pub(in crate::rules) fn is_proxied(exchange: &Exchange) -> bool {
-    exchange.request.as_ref().is_some_and(|request| {
-        request.method == Method::Connect
-            || request.target.as_ref().is_some_and(|target| {
-                let target = target.as_bytes();
-                target.starts_with(b"http://") || target.starts_with(b"https://")
-            })
-    })
-}
-
 fn refused(exchange: &&Exchange) -> bool {
-    matches!(exchange.status(), Some(403 | 407 | 502 | 503 | 504)) && is_proxied(exchange)
+    matches!(exchange.status(), Some(403 | 407 | 502 | 503 | 504)) && exchange.is_proxied()
 }
 
 fn schemes(exchange: &Exchange) -> String {

@@ -6,7 +6,6 @@ use crate::base::certainty::Certainty;
 use crate::protocol::http::{Exchange, FieldName};
 use crate::rules::Severity;
 use crate::rules::classify::{request, response};
-use crate::rules::connecting::proxy_refused::is_proxied;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{DiagnosisBuilder, FailsAgain, named, not_yet, repetition, tell};
@@ -92,7 +91,7 @@ rule! {
 
 /// Whether the response is a gateway's error that this rule reports.
 fn failed(exchange: &&Exchange) -> bool {
-    !is_proxied(exchange)
+    !exchange.is_proxied()
         && match exchange.status() {
             Some(502) => true,
             Some(503) => matches!(author(exchange), Author::Gateway(..)),

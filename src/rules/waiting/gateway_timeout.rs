@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::analysis::connection::{Author, Connection, Who, author};
 use crate::rules::Severity;
 use crate::rules::classify::{request, response};
-use crate::rules::connecting::proxy_refused::is_proxied;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
@@ -82,7 +81,7 @@ fn check(connection: &Connection) -> Verdict {
     let mut late = connection
         .exchanges
         .iter()
-        .filter(|exchange| exchange.status() == Some(504) && !is_proxied(exchange));
+        .filter(|exchange| exchange.status() == Some(504) && !exchange.is_proxied());
     let Some(exchange) = late.next() else {
         return not_yet(connection);
     };

@@ -4,7 +4,6 @@ use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
-use crate::rules::connecting::proxy_refused::is_proxied;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::Statement;
 use crate::rules::waiting::gateway_error::{answered, is_told, shown};
@@ -72,7 +71,7 @@ fn failed(exchange: &&Exchange) -> bool {
         .status()
         .is_some_and(|status| (500..600).contains(&status))
         && !is_told(exchange)
-        && !is_proxied(exchange)
+        && !exchange.is_proxied()
 }
 
 fn check(connection: &Connection) -> Verdict {
