@@ -64,7 +64,7 @@ impl Messages for Grammar {
                 self.hold = self.hold.into_iter().chain(said).min();
                 Step::Message(unit.due(self.hold))
             }
-            1..=5 => Step::Message(unit),
+            2..=5 => Step::Message(unit),
             _ => Step::Broken,
         }
     }

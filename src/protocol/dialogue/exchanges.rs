@@ -242,8 +242,6 @@ impl Exchanges {
     ) {
         *from.of_mut(&mut self.waiting) = None;
         self.step = unit.step.unwrap_or(self.step);
-        self.offers_tls = unit.offers_tls.or(self.offers_tls);
-        self.alive = unit.alive.or(self.alive);
         self.note_program(from, &unit, texts);
         let current = match unit.role {
             Role::Ask { ends } => Some(self.ask(from, &unit, first, start, ends, texts)),
@@ -296,6 +294,14 @@ impl Exchanges {
         let Some(said) = unit.program.as_deref() else {
             return;
         };
+        self.offers_tls = said.offers_tls.or(self.offers_tls);
+        self.alive = said.alive.or(self.alive);
+        if [&said.name, &said.version, &said.shape]
+            .iter()
+            .all(|it| it.is_empty())
+        {
+            return;
+        }
         let known = from.of_mut(&mut self.programs).get_or_insert_with(|| {
             let empty = texts.text(b"");
             Box::new(ProgramFacts {

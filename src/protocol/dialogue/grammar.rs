@@ -32,7 +32,7 @@ pub(super) enum Role {
     Withdraws,
 }
 
-/// What one side says of the program that speaks. A later message completes it.
+/// What one side says of itself when the session begins. A later message completes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ProgramSigns {
     /// Its name, or a text with it.
@@ -41,6 +41,10 @@ pub(super) struct ProgramSigns {
     pub(super) version: Vec<u8>,
     /// Which fields there are, with spaces between.
     pub(super) shape: Vec<u8>,
+    /// Whether the server can do TLS, as far as it says so.
+    pub(super) offers_tls: Option<bool>,
+    /// Seconds in which a sign of life is due; 0 is none.
+    pub(super) alive: Option<u16>,
 }
 
 /// A message, or as much of it as has a meaning of its own.
@@ -58,11 +62,7 @@ pub(super) struct Unit {
     pub(super) safe: bool,
     /// A client asks it to learn what the server can do, and goes on if it is refused.
     pub(super) optional: bool,
-    /// Whether the server can do TLS, as far as it says so.
-    pub(super) offers_tls: Option<bool>,
-    /// Seconds in which a sign of life is due; 0 is none.
-    pub(super) alive: Option<u16>,
-    /// What the sender says of its program.
+    /// What the sender says of itself.
     pub(super) program: Option<Box<ProgramSigns>>,
     /// It settles what was complained of before.
     pub(super) settles: bool,
@@ -104,8 +104,6 @@ impl Unit {
             words: Vec::new(),
             safe: false,
             optional: false,
-            offers_tls: None,
-            alive: None,
             program: None,
             settles: false,
             step: None,
@@ -159,15 +157,17 @@ impl Unit {
         self
     }
 
-    /// A sign of life is due within so many seconds.
-    pub(super) const fn due(mut self, seconds: Option<u16>) -> Self {
-        self.alive = seconds;
+    /// A sign of life is due within so many seconds, if this says so.
+    pub(super) fn due(mut self, seconds: Option<u16>) -> Self {
+        if seconds.is_some() {
+            self.program.get_or_insert_default().alive = seconds;
+        }
         self
     }
 
     /// It says whether the server can do TLS.
-    pub(super) const fn offering_tls(mut self, offers: bool) -> Self {
-        self.offers_tls = Some(offers);
+    pub(super) fn offering_tls(mut self, offers: bool) -> Self {
+        self.program.get_or_insert_default().offers_tls = Some(offers);
         self
     }
 

@@ -264,13 +264,14 @@ fn reading(mut grammar: Grammar, side: Side, bytes: &[u8], left_out: Rest) -> Me
             let said = unit.program.take().map(|it| *it).unwrap_or_default();
             let error = unit.error.as_deref_mut().map(std::mem::take);
             let (code, text) = error.unwrap_or_default();
+            let terms = (said.offers_tls, said.alive);
             // Addresses and ids are other ones afterwards.
             let names = (
                 unit.passed_on.take().is_some(),
                 unit.announces.take().is_some(),
             );
             (
-                format!("{unit:?} {names:?} {grammar:?}"),
+                format!("{unit:?} {names:?} {terms:?} {grammar:?}"),
                 [words, code, text, said.name, said.version, said.shape],
             )
         }
