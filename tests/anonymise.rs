@@ -69,6 +69,14 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("healthy/ssh1.pcap", ALGORITHMS),
     ("ssh-nothing-in-common.pcap", ALGORITHMS),
     ("smtp-relay-denied.pcap", FILLER),
+    ("http-evader-127/input.pcap", SEVERAL),
+    ("http-evader-128/input.pcap", SEVERAL),
+    ("http-evader-151/input.pcap", SEVERAL),
+    ("http-evader-154/input.pcap", SEVERAL),
+    ("http-evader-341/input.pcap", SEVERAL),
+    ("methods.pcap", FIRST_WORD),
+    ("postgresql-client-timeout-asyncpg.pcap", ENCODING),
+    ("postgresql-fast-shutdown-asyncpg.pcap", ENCODING),
     ("postgresql-killed-idle-asyncpg.pcap", ENCODING),
     ("postgresql-killed-in-query-asyncpg.pcap", ENCODING),
     ("ftp-client-left-in-transfer.pcap", WRITTEN),
@@ -88,6 +96,8 @@ const WRITTEN: &str =
     "an address that is written in figures has no room for the one in the packets";
 const EARLY: &str = "times before 1970 cannot be written";
 const CODED: &str = "a coded body that lacks its end in an unusual way lacks it in another way";
+const SEVERAL: &str = "a body with several codings is filler";
+const FIRST_WORD: &str = "a broken first word of a request is filler, and no request any more";
 const CHUNKED: &str = "the digits of a chunk size that is too large are filler";
 const NUMBERED: &str = "the name of an error behind its number is filler";
 const AMBIGUOUS: &str = "an IPv6 address before a port, without brackets, reads as another address";

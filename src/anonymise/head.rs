@@ -58,6 +58,8 @@ const PLAIN: [&str; 48] = [
     ":status",
     ":protocol",
 ];
+/// Fields of random bytes that belong together (RFC 6455 §4): they name nothing, and stay.
+const NONCES: [&str; 2] = ["sec-websocket-accept", "sec-websocket-key"];
 /// Fields that consist of numbers: however long they are, they stay.
 const NUMBERS: [&str; 7] = [
     "age",
@@ -263,6 +265,9 @@ pub(super) fn field_name(words: &mut Words, name: &mut [u8]) {
 /// Replaces the names in the value of a field, whose name is in lower case.
 pub(super) fn value(words: &mut Words, name: &[u8], value: &mut [u8]) {
     let name = std::str::from_utf8(name).unwrap_or_default();
+    if NONCES.contains(&name) {
+        return;
+    }
     if NUMBERS.contains(&name) {
         for part in value.chunk_by_mut(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
             if !part.first().is_some_and(u8::is_ascii_digit) {
