@@ -116,6 +116,11 @@ impl Fingerprint {
         outside && !same_place && !segment.source.ip.is_loopback()
     }
 
+    /// Whether more than one segment was seen.
+    pub(super) const fn is_seen_twice(&self) -> bool {
+        self.seen > 1
+    }
+
     /// Whether the host is farther away than the sender of a segment with this TTL.
     pub(super) fn is_farther_than(&self, ttl: u8) -> bool {
         hops(self.high_ttl) > hops(ttl)

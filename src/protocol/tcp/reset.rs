@@ -186,9 +186,11 @@ fn is_early(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
 }
 
 /// Whether a segment comes from nearer than all others of its sender, and answers sooner than that has ever answered: a
-/// changed route alone explains the one, and a slow first answer the other.
+/// changed route alone explains the one, and a slow first answer the other. One segment before is no measure: what answers
+/// SYNs before a server may have a distance of its own.
 pub(super) fn is_of_another(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
     from.fingerprint.is_distant(segment)
+        && from.fingerprint.is_seen_twice()
         && from.fingerprint.is_farther_than(segment.ttl)
         && is_early(segment, from, to)
 }

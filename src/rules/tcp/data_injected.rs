@@ -198,7 +198,7 @@ mod tests {
     fn an_answer_from_elsewhere_that_comes_too_soon_is_forged() {
         let told = |wait: &str, ttl: u8| {
             let text = format!(
-                "client server [ttl=53]\nSYN -->\n+197ms <-- SYN\nACK -->\nGET / -->\n+{wait} <-- \"{ONE}\" [ttl={ttl}]"
+                "client server [ttl=53]\nSYN -->\n+197ms <-- SYN\nACK -->\nGET /1 -->\n+198ms <-- 200 \"x\"\nACK -->\nGET / -->\n+{wait} <-- \"{ONE}\" [ttl={ttl}]"
             );
             ladder_check::found_by(&super::RULE, &text)
         };
