@@ -90,7 +90,9 @@ pub(super) fn each(asked: &cli::ReadArgs, output: &cli::OutputArgs) -> Result<Ex
 
 /// The line of one capture.
 fn analysed(path: &PathBuf, open: &OpenOptions, options: &AnalysisOptions) -> Done {
-    match Analysis::read(&[path], open, options, &mut |_| {}) {
+    let mut options = options.clone();
+    options.relate_if_small(&[path]);
+    match Analysis::read(&[path], open, &options, &mut |_| {}) {
         Ok(analysis) => Done {
             row: EachRow::of(path, &analysis.snapshot),
             read: true,

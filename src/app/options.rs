@@ -1,6 +1,8 @@
 //! What may be set for an analysis, whoever asks for it, and why one cannot be made.
 
 use std::io;
+#[cfg(feature = "cli")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -109,7 +111,27 @@ impl AnalysisOptions {
     pub(super) fn fix_threads(&mut self) {
         self.processors = Some(self.threads());
     }
+
+    /// Healthy connections of small files are read as closely as the others.
+    #[cfg(feature = "cli")]
+    pub(super) fn relate_if_small(&mut self, files: &[impl AsRef<Path>]) {
+        let size = |it: &Path| {
+            std::fs::metadata(it)
+                .ok()
+                .filter(std::fs::Metadata::is_file)
+        };
+        let mut sizes = files.iter().map(|it| size(it.as_ref()).map(|it| it.len()));
+        let all = sizes.try_fold(0_u64, |all, size| Some(all.saturating_add(size?)));
+        if self.records == Records::Notable && all.is_some_and(|all| all <= SMALL) {
+            self.records = Records::Related;
+        }
+    }
 }
+
+/// Bytes up to which a capture's healthy connections are read as closely as the others: it takes no time that anybody
+/// notices.
+#[cfg(feature = "cli")]
+const SMALL: u64 = 4 << 20;
 
 /// The TIME-WAIT that is assumed where nothing else is stated: Linux' (`TCP_TIMEWAIT_LEN`).
 const TIME_WAIT: Duration = Duration::from_secs(60);

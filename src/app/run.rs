@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -19,7 +19,6 @@ use super::cli::{self, Cli, Command};
 use super::headless::{FeedPlan, Until};
 #[cfg(feature = "mcp")]
 use super::mcp;
-use super::options::Records;
 use super::output::{
     FAILED, begin, exit_code, format, is_broken_pipe, options, print, refuse_to_overwrite_inputs,
     wants_color, write_report,
@@ -222,9 +221,7 @@ fn report_on(
     };
     // What looks at the system outside comes before the sandbox.
     let (mut wanted, mut shown) = (asked.options(whole), options(judged, to.is_none()));
-    if !whole && is_small(&files) {
-        wanted.records = Records::Related;
-    }
+    wanted.relate_if_small(&files);
     shown.table = table;
     wanted.fix_threads();
     let to = to.map(begin).transpose()?;
@@ -244,22 +241,6 @@ fn report_on(
     // The program ends: what it holds goes with it, and not record by record.
     std::mem::forget(analysis);
     Ok(code)
-}
-
-/// Bytes up to which a capture's healthy connections are read as closely as the others: it takes no time that anybody
-/// notices.
-const SMALL: u64 = 4 << 20;
-
-/// Whether these are files, and small ones.
-fn is_small(files: &[PathBuf]) -> bool {
-    let mut sizes = files.iter().map(|it| {
-        let file = std::fs::metadata(it)
-            .ok()
-            .filter(std::fs::Metadata::is_file)?;
-        Some(file.len())
-    });
-    let all = sizes.try_fold(0_u64, |all, size| Some(all.saturating_add(size?)));
-    all.is_some_and(|all| all <= SMALL)
 }
 
 /// Standard input is one input at most.

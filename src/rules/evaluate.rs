@@ -61,7 +61,6 @@ pub(crate) fn evaluate_with(
     let mut gathered = Gathered::default();
     let failures = LazyCell::new(|| Failures::new(facts));
     let in_use = LazyCell::new(|| tls_handshake_cut::InUse::new(facts.summaries));
-    let retries = LazyCell::new(|| recovered_legs::Retries::new(facts));
     let transfers = Transfers::new(facts);
     let mut raced = keep_alive_race::lay_unread(facts);
     let mut taken_over = session_cut::taken_over(facts);
@@ -90,7 +89,7 @@ pub(crate) fn evaluate_with(
                 *story = taken;
             }
             let name = CATALOGUE[index].name;
-            recovered_legs::temper(name, &mut story, &[connection.id], facts, &retries);
+            recovered_legs::temper(name, &mut story, &[connection.id], facts);
             let key = CaseKey::of(index, &story, connection);
             gathered.add(key, Cases::of(*story, connection));
         }
@@ -422,8 +421,7 @@ fn evaluate_hosts(
     for mut it in found {
         let mut summaries = it.connections.iter().filter_map(|id| summary(facts, *id));
         temper(&mut it.story, summaries.any(|it| it.outcome.is_failed()));
-        let retries = LazyCell::new(|| recovered_legs::Retries::new(facts));
-        recovered_legs::temper(rule.name, &mut it.story, &it.connections, facts, &retries);
+        recovered_legs::temper(rule.name, &mut it.story, &it.connections, facts);
         let key = CaseKey {
             first: it.first,
             ..CaseKey::between(index, &it.story, it.client, it.server)

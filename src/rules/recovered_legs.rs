@@ -1,12 +1,6 @@
 //! A leg that a proxy lost and recovered from: the next server answered, and the proxy's client had its response.
 //!
-//! In: what a rule found on the lost leg, the table of legs, and the summaries of all connections. Out: the same as a note.
-
-use std::net::IpAddr;
-use std::ops::Deref;
-use std::time::Duration;
-
-use hashbrown::{HashMap, HashSet};
+//! In: what a rule found on the lost leg, and the table of legs. Out: the same as a note.
 
 use super::connecting::{
     connect_unanswered, connection_refused, connection_unreachable, reset_after_handshake,
@@ -19,13 +13,9 @@ use super::request::closed_before_request;
 use super::rule::Diagnosis;
 use super::statement::{Sentence, sentence};
 use super::waiting::{client_gave_up_waiting, closed_before_response, reset_before_response};
-use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::SLACK;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
-
-/// A proxy asks the next server within this time.
-const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// Whether a leg was lost from which the proxy recovered: another one that it made for the same request got the response, and
 /// its client had it. Nothing is lost then.
@@ -34,66 +24,15 @@ pub(super) fn temper(
     story: &mut Diagnosis,
     connections: &[u32],
     facts: &RuleInput<'_>,
-    retries: &impl Deref<Target = Retries>,
 ) {
     if story.severity <= Severity::Note || !is_recoverable(rule) {
         return;
     }
-    let all = connections
-        .iter()
-        .map(|id| recovered(*id, facts).or_else(|| retries.elsewhere(*id, facts)));
+    let all = connections.iter().map(|id| recovered(*id, facts));
     let all: Option<Vec<Sentence>> = all.collect();
     if let Some(first) = all.and_then(|it| it.into_iter().next()) {
         story.severity = Severity::Note;
         story.message.say(first);
-    }
-}
-
-/// The connections by their clients' hosts and their first requests, and the hosts that serve: of what ended well often
-/// nothing but this is kept.
-pub(super) struct Retries {
-    asked: HashMap<(IpAddr, u32), Vec<u32>, foldhash::fast::FixedState>,
-    serve: HashSet<IpAddr, foldhash::fast::FixedState>,
-}
-
-impl Retries {
-    pub(super) fn new(facts: &RuleInput<'_>) -> Self {
-        let mut all = Self {
-            asked: HashMap::default(),
-            serve: HashSet::default(),
-        };
-        for (at, it) in (0u32..).zip(facts.summaries) {
-            all.serve.insert(it.server.ip);
-            let whole = it.outcome.is_fine() || it.outcome.is_still_open();
-            if it.retried[0] != 0 && whole {
-                let place = all.asked.entry((it.client.ip, it.retried[0]));
-                place.or_default().push(at);
-            }
-        }
-        all
-    }
-
-    /// What a proxy did after this leg of it was lost: the same request began a connection to another server at once, and had
-    /// its response there.
-    fn elsewhere(&self, id: u32, facts: &RuleInput<'_>) -> Option<Sentence> {
-        let at = ConnectionSummary::place_of(id, facts.summaries)?;
-        let lost = facts.summaries.get(at)?;
-        let proxy = lost.client.ip;
-        let all = self.asked.get(&(proxy, lost.retried[1]));
-        let all = all.filter(|_| lost.retried[1] != 0 && self.serve.contains(&proxy))?;
-        let from = all.partition_point(|at| {
-            let it = facts.summaries.get(*at as usize);
-            it.is_some_and(|it| it.first.time.after(SLACK) < lost.close.time)
-        });
-        let next = facts.summaries.get(*all.get(from)? as usize)?;
-        let soon = next.first.time.since(lost.close.time) <= AT_ONCE;
-        (soon && next.server != lost.server).then(|| {
-            sentence!(
-                "The same request then went to {} (#{}), which responded.",
-                next.server.to_string(),
-                next.id
-            )
-        })
     }
 }
 
