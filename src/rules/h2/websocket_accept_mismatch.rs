@@ -65,7 +65,7 @@ rule! {
     /// # References
     ///
     /// RFC 6455 §4.1 (what the client checks), §4.2.2 (how the server computes it).
-    pub(in crate::rules) RULE: "websocket-accept-mismatch", Severity::Error,
+    pub(in crate::rules) RULE: "websocket-accept-mismatch", Severity::Warning,
     "a server accepts a WebSocket with a value that does not fit the client's key", Check::Connection(check)
 }
 
@@ -98,7 +98,7 @@ fn check(connection: &Connection) -> Verdict {
     let fits = key.map(|key| accept_value(key.value.as_bytes()));
     tell(
         &RULE,
-        Severity::Error,
+        Severity::Warning,
         Certainty::Certain,
         "[A WebSocket was|# WebSockets were] accepted with a wrong value",
         sentence!(
