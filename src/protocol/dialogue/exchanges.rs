@@ -280,9 +280,7 @@ impl Exchanges {
             Some((code, text)) => [&code[..], b" ", text].concat().trim_ascii().to_vec(),
             None => unit.words.clone(),
         };
-        let place = exchange.checked_sub(self.dropped);
-        let place = place.and_then(|it| usize::try_from(it).ok());
-        let exchange = place.and_then(|it| self.list.get_mut(it));
+        let exchange = self.place_of(exchange).and_then(|it| self.list.get_mut(it));
         let asked = exchange.and_then(|it| it.rare.as_mut()?.asked.as_mut());
         if let Some(asked) = asked.filter(|_| !words.is_empty()) {
             asked.answer = Some(texts.text(&words));
@@ -374,10 +372,14 @@ impl Exchanges {
             })
     }
 
+    /// The place of an exchange that is kept, by its number.
+    fn place_of(&self, exchange: u64) -> Option<usize> {
+        usize::try_from(exchange.checked_sub(self.dropped)?).ok()
+    }
+
     /// A request that is kept, by its number, and where it began.
     fn asked(&self, exchange: u64) -> Option<(&Asked, FrameRef)> {
-        let place = usize::try_from(exchange.checked_sub(self.dropped)?).ok()?;
-        let exchange = self.list.get(place)?;
+        let exchange = self.list.get(self.place_of(exchange)?)?;
         let first = exchange.request.as_ref()?.message.first;
         Some((exchange.rare.as_ref()?.asked.as_ref()?, first))
     }
@@ -491,8 +493,7 @@ impl Exchanges {
         if ends {
             *from.of_mut(&mut self.current) = None;
         }
-        let place = current.exchange.checked_sub(self.dropped);
-        let place = place.and_then(|place| usize::try_from(place).ok());
+        let place = self.place_of(current.exchange);
         let Some(exchange) = place.and_then(|place| self.list.get_mut(place)) else {
             return;
         };

@@ -69,28 +69,16 @@ pub(super) fn resets(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'
         });
         let stamped = event.signs.has(ResetSigns::OPTIONS) && segment.options.timestamps.is_some();
         if is_own(event) && event.kind != Some(ResetKind::Refusal) && (later || stamped) {
-            event.kind = Some(not_own);
-            if not_own == ResetKind::Stale {
-                receiver.inbox.take_back(StateInput::ReceiveRst);
-            }
-            if sender.proven == Standing::In(State::Closed) {
-                sender.proven = Standing::In(State::Established);
-            }
+            disown(sender, receiver, not_own);
         }
     }
-    if let Some(event) = &mut sender.reset
+    if let Some(event) = &sender.reset
         && is_own(event)
         && segment.length > 0
         && start >= i64::try_from(event.sent).unwrap_or(i64::MAX)
         && start >= sender.stream.top()
     {
-        event.kind = Some(not_own);
-        if not_own == ResetKind::Stale {
-            receiver.inbox.take_back(StateInput::ReceiveRst);
-        }
-        if sender.proven == Standing::In(State::Closed) {
-            sender.proven = Standing::In(State::Established);
-        }
+        disown(sender, receiver, not_own);
     }
     if let Some(event) = &mut receiver.reset
         && event.kind != Some(ResetKind::Stale)
@@ -109,6 +97,19 @@ pub(super) fn resets(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'
                 peer.proven = Standing::In(State::Established);
             }
         }
+    }
+}
+
+/// Takes a RST away from the host whose address it carries: that is still there.
+fn disown(sender: &mut Peer, receiver: &mut Peer, kind: ResetKind) {
+    if let Some(event) = &mut sender.reset {
+        event.kind = Some(kind);
+    }
+    if kind == ResetKind::Stale {
+        receiver.inbox.take_back(StateInput::ReceiveRst);
+    }
+    if sender.proven == Standing::In(State::Closed) {
+        sender.proven = Standing::In(State::Established);
     }
 }
 

@@ -110,10 +110,14 @@ impl Fingerprint {
         let outside = self.seen > 0
             && (segment.ttl < self.low_ttl.saturating_sub(HOPS)
                 || segment.ttl > self.high_ttl.saturating_add(HOPS));
+        outside && !self.is_at_place(segment.ttl) && !segment.source.ip.is_loopback()
+    }
+
+    /// Whether what has this TTL was sent as far away as the host, which is not next to the capture: there everything else is as
+    /// near.
+    fn is_at_place(&self, ttl: u8) -> bool {
         let (near, far) = (hops(self.high_ttl), hops(self.low_ttl));
-        // Where the host itself is next to the capture, everything else there is as near.
-        let same_place = near > 0 && near <= far && (near..=far).contains(&hops(segment.ttl));
-        outside && !same_place && !segment.source.ip.is_loopback()
+        near > 0 && near <= far && (near..=far).contains(&hops(ttl))
     }
 
     /// Whether more than one segment was seen.
@@ -128,7 +132,8 @@ impl Fingerprint {
 }
 
 /// How many hops away a segment was sent, if its sender began with the next of the usual values.
-fn hops(ttl: u8) -> u8 {
+#[must_use]
+pub(crate) fn hops(ttl: u8) -> u8 {
     let first = [64, 128, 255].into_iter().find(|first| *first >= ttl);
     first.unwrap_or(u8::MAX) - ttl
 }

@@ -14,6 +14,7 @@ mod sightings;
 mod state;
 mod stream;
 
+pub(crate) use fingerprint::hops;
 pub use inbox::Inbox;
 pub use oddity::{ForgedBytes, OddSegments, Oddities, Oddity};
 pub use pair::{EndpointPair, SegmentResult};

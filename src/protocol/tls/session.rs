@@ -736,6 +736,7 @@ pub(super) fn agreed(client: &ClientHello, server: &ServerHello) -> NegotiatedPa
         encrypt_then_mac: client.encrypt_then_mac && server.encrypt_then_mac,
     }
 }
+
 /// Whether a direction that begins with these bytes may be TLS: a record header, and in a record of the handshake no message
 /// that only DTLS has (RFC 8446 §4, §5.1). A server of Modbus answers a ClientHello by its first four bytes and `00 03`.
 fn may_be_record(bytes: &[u8]) -> bool {

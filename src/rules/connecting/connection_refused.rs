@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
+use crate::protocol::tcp::hops;
 use crate::rules::Severity;
 use crate::rules::connecting::reset_then_refused;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
@@ -167,14 +168,8 @@ fn distances(hosts: &Hosts<'_>) -> Distances {
     all
 }
 
-/// Hops that a packet has taken, if its sender began with one of the usual values. A program may set the value of its own
-/// socket (BGP does), and the system answers with another one from the same place.
-fn hops(ttl: u8) -> u8 {
-    let first = [64, 128, 255].into_iter().find(|first| ttl <= *first);
-    first.unwrap_or(u8::MAX) - ttl
-}
-
-/// Whether the RST took another path than the server's answers to other attempts.
+/// Whether the RST took another path than the server's answers to other attempts. A program may set the TTL of its own socket
+/// (BGP does), and the system answers with another one from the same place.
 fn is_foreign(refused: &ConnectionSummary, distances: &Distances) -> bool {
     distances
         .get(&refused.server.ip)
