@@ -8,8 +8,7 @@ use std::time::Duration;
 use super::classify::round_trip;
 use crate::analysis::connection::tls_close::refused_without_certificate;
 pub(super) use crate::analysis::connection::tls_close::{
-    close, cut_while_sending, gave_up, is_unanswered, reset_while_idle, response_cut,
-    stage_at_close, who,
+    cut_while_sending, gave_up, is_unanswered, reset_while_idle, response_cut, stage_at_close, who,
 };
 use crate::analysis::connection::{By, Connection, How, Opening, Who};
 use crate::base::certainty::Certainty;
@@ -71,7 +70,7 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
         return None;
     }
     let closed = !matches!(connection.teardown.how, How::Open | How::Silence);
-    let close = close(connection);
+    let close = connection.teardown.frame_ref();
     let closer = match connection.teardown.by {
         By::Client => Some(Who::Client),
         By::Server => Some(Who::Server),

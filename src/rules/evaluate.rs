@@ -14,6 +14,7 @@ use super::alone::{FoundAlone, found_alone, temper};
 use super::capture_elsewhere;
 use super::cases::{CaseKey, Cases};
 use super::catalogue::CATALOGUE;
+use super::members::NAMED;
 use super::product_remedies::tailor;
 use super::proxy_role::ProxySockets;
 use super::recovered_legs;
@@ -259,9 +260,6 @@ fn join_certificates(findings: &mut [Finding], facts: &RuleInput<'_>) {
         );
     }
 }
-
-/// Ranges of connections that a sentence names.
-const NAMED: usize = 4;
 
 /// Adds the name by which the client knew the server, if the lookup was captured.
 fn name(findings: &mut [Finding], facts: &RuleInput<'_>) {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::headline::Headline;
-use super::members::without_lead;
+use super::members::{NAMED, without_lead};
 use super::message::Message;
 use super::proxy_role::ProxyRole;
 use crate::base::certainty::Certainty;
@@ -90,9 +90,6 @@ pub struct Finding {
     /// What to change.
     pub remedies: Vec<String>,
 }
-
-/// Ranges of connections that a remedy names.
-const NAMED: usize = 4;
 
 impl Finding {
     /// The headline over all cases: "7 requests were reset before the response".

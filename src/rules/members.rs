@@ -5,7 +5,7 @@ use crate::base::format::{number, ranges};
 /// Numbers that are kept; more are counted.
 const KEPT: usize = 64;
 /// Ranges that are named; the rest are counted.
-const NAMED: usize = 4;
+pub(super) const NAMED: usize = 4;
 
 /// Some cases of a finding, with the connections on which they were captured.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use super::statement::{Value, sentence};
 use super::wording::{not_yet, tell};
 use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason, Phase, Who};
 use crate::base::certainty::Certainty;
-use crate::base::frame_ref::FrameRef;
 
 /// The verdict of a rule on a connection that the server closed without a reply to the client's last bytes, in a protocol
 /// that is not read. `closes`: "FIN" or "RST".
@@ -20,10 +19,7 @@ pub(super) fn unanswered(
     }
     let turns = &connection.turns;
     let asked = connection.last_data[Who::Client as usize];
-    let close = FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
-    };
+    let close = connection.teardown.frame_ref();
     // What came after the close was not what it left unanswered.
     if asked > close {
         return Verdict::Clear;

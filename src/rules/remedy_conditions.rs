@@ -3,7 +3,7 @@
 use super::classify_h2::{blames, lost, refused, told_goaway, told_reset};
 use super::log_errors::certificate_alert;
 use super::remedy::{Condition, when};
-use crate::analysis::connection::tls_close::{close, stage_at_close};
+use crate::analysis::connection::tls_close::stage_at_close;
 use crate::analysis::connection::{By, Connection, Who};
 use crate::base::frame_ref::FrameRef;
 use crate::knowledge::WireEvent;
@@ -236,7 +236,7 @@ fn first_close(websocket: &WebSocketFacts) -> Option<u16> {
 pub(super) fn silence(connection: &Connection) -> Option<std::time::Duration> {
     let websocket = connection.websocket.as_ref()?;
     let last = websocket.last()?;
-    Some(close(connection).time.since(last.time))
+    Some(connection.teardown.frame_ref().time.since(last.time))
 }
 
 #[cfg(test)]

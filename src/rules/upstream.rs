@@ -12,6 +12,7 @@ use super::Finding;
 use super::facts::RuleInput;
 use super::h2::{h2_reset_stream, websocket_abnormal_close};
 use super::headline::Headline;
+use super::members::NAMED;
 use super::proxy_role::ProxyRole;
 use super::remedy::Remedy;
 use super::request::client_left_mid_upload;
@@ -241,13 +242,7 @@ fn failed<'c>(rule: &str, connection: &'c Connection) -> Option<(usize, &'c Exch
         }
         _ => {
             let (index, it) = spoken().find(|(_, it)| !it.is_complete())?;
-            let at = reset(it).map_or(
-                FrameRef {
-                    frame: connection.teardown.frame,
-                    time: connection.teardown.at,
-                },
-                |it| it.at,
-            );
+            let at = reset(it).map_or(connection.teardown.frame_ref(), |it| it.at);
             Some((index, it, at))
         }
     }
@@ -285,9 +280,6 @@ pub(super) fn explain(
             .say("The capture shows no failed connection behind the gateway.");
     }
 }
-
-/// Ranges of connections that a sentence names.
-const NAMED: usize = 4;
 
 /// Two connections of which one explains the other.
 struct Tie {

@@ -2,8 +2,8 @@
 
 use super::Severity;
 use super::classify_tls::{
-    TlsFailure, close, cut_while_sending, failure, gave_up, is_unanswered, reset_while_idle,
-    response_cut, sent_close_notify,
+    TlsFailure, cut_while_sending, failure, gave_up, is_unanswered, reset_while_idle, response_cut,
+    sent_close_notify,
 };
 use super::opaque;
 use super::rule::{Rule, Verdict};
@@ -182,7 +182,7 @@ pub(super) fn hidden_request(
         return opaque::unanswered(rule, connection, closes);
     };
     let asked = facts.turns_inside.asked_at.unwrap_or_default();
-    let close = close(connection);
+    let close = connection.teardown.frame_ref();
     let waited = close.time.since(asked.time);
     let notified = sent_close_notify(facts, facts.caller.other());
     let notify = match notified {
@@ -302,7 +302,7 @@ pub(super) fn hidden_reset(rule: &'static Rule, connection: &Connection) -> Verd
     let Some(last) = reset_while_idle(connection).filter(|_| failure(connection).is_none()) else {
         return not_yet(connection);
     };
-    let close = close(connection);
+    let close = connection.teardown.frame_ref();
     tell(
         rule,
         Severity::Note,

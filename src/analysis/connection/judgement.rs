@@ -139,14 +139,6 @@ const fn is_closed(connection: &Connection) -> bool {
     !matches!(connection.teardown.how, How::Open | How::Silence)
 }
 
-/// The frame that closed it.
-const fn close(connection: &Connection) -> FrameRef {
-    FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
-    }
-}
-
 /// A side's own RST, neither forged nor stale.
 fn own_reset(connection: &Connection, who: Who) -> Option<CloseEvent> {
     connection.reset[who as usize]
@@ -193,7 +185,7 @@ fn reported(connection: &Connection) -> Option<FailedReason> {
     let facts = connection.dialogue.as_deref()?;
     let complaint = facts.complaint.as_ref()?;
     let by = who(complaint.by);
-    let at = close(connection);
+    let at = connection.teardown.frame_ref();
     let soon = at.time.since(complaint.at.time) < AT_ONCE;
     let parted = facts.goodbyes[by.other() as usize].is_some_and(|goodbye| goodbye < at);
     // A server that closes an idle session says so, and nothing is lost by it.
@@ -315,7 +307,7 @@ fn was_lost_to_a_device(connection: &Connection, exchange: &Exchange) -> bool {
     let reset = own_reset(connection, Who::Client);
     connection.teardown.by == By::Middlebox
         && reset.is_some_and(|it| it.kind == Some(ResetKind::NoSocket))
-        && began.is_some_and(|began| began > close(connection))
+        && began.is_some_and(|began| began > connection.teardown.frame_ref())
 }
 
 /// The response began after the client had closed, and its host reset the connection for it.
@@ -323,7 +315,7 @@ fn came_too_late(connection: &Connection, exchange: &Exchange) -> bool {
     let began = response(exchange).map(|answer| answer.first);
     connection.teardown.by == By::Client
         && own_reset(connection, Who::Client).is_some()
-        && began.is_some_and(|began| began > close(connection))
+        && began.is_some_and(|began| began > connection.teardown.frame_ref())
 }
 
 /// A complete response by which a gateway or proxy says that it got none.
@@ -338,7 +330,7 @@ fn refused(exchange: &Exchange) -> Option<FailedReason> {
 
 /// The server sent more application data after the client had left, and met a RST.
 fn goes_on(connection: &Connection) -> bool {
-    connection.last_data[Who::Server as usize] > close(connection)
+    connection.last_data[Who::Server as usize] > connection.teardown.frame_ref()
         && own_reset(connection, Who::Client).is_some()
 }
 
@@ -418,7 +410,7 @@ fn tls(connection: &Connection, facts: &TlsFacts) -> Option<FailedReason> {
         return Some(FailedReason::WrongProtocol);
     }
     let closer = closer(connection);
-    let close = close(connection);
+    let close = connection.teardown.frame_ref();
     // An alert that answers a close is not its cause.
     let alert = facts.fatal().filter(|alert| {
         (alert.in_handshake || alert.code().is_some())
@@ -719,7 +711,7 @@ fn session_cut(connection: &Connection) -> Option<FailedReason> {
 /// server that ends one for a reason says so before it closes.
 fn encrypted_session_cut(connection: &Connection) -> Option<FailedReason> {
     let facts = connection.dialogue.as_deref()?;
-    let at = close(connection);
+    let at = connection.teardown.frame_ref();
     let turn = facts.encrypted_turns.iter().rfind(|it| it.first < at)?;
     let by_server = match connection.teardown.how {
         How::Fin => true,
@@ -773,7 +765,7 @@ fn is_encrypted(connection: &Connection) -> bool {
 /// that were answered are due an answer, and shorter ones may be a goodbye or a sign of life.
 fn last_words(connection: &Connection) -> Option<FailedReason> {
     let turns = &connection.turns;
-    let (by, at) = (connection.teardown.by, close(connection));
+    let (by, at) = (connection.teardown.by, connection.teardown.frame_ref());
     let spoke = connection.last_data[Who::Client as usize];
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     if !is_opaque(connection)
@@ -934,7 +926,7 @@ fn complete(connection: &Connection) -> ConnectionOutcome {
     // Whether a server that closes had said all it wanted cannot be told of bytes that are not read; a client that
     // closes after an answer has what it asked for.
     let turns = &connection.turns;
-    let at = close(connection).time;
+    let at = connection.teardown.frame_ref().time;
     let spoke = connection.last_data[Who::Client as usize].time;
     let goodbye = turns.length <= FAREWELL && at.since(spoke) < AT_ONCE && turns.taken[0] > 1;
     match turns.last {
@@ -965,7 +957,7 @@ fn behind_tls(connection: &Connection, facts: &TlsFacts) -> ConnectionOutcome {
     let turns = &facts.turns_inside;
     let [client, server] = facts.flows;
     let said = |who: Who| facts.flows[who as usize].close_notify.frame_ref();
-    let closed = close(connection);
+    let closed = connection.teardown.frame_ref();
     let parted = said(Who::Server).filter(|at| *at <= closed);
     // A short record of HTTP/2 may be a stream that the client gives up.
     let goodbye = turns.last == Some(FlowEnd::A)

@@ -283,10 +283,7 @@ impl From<&Connection> for ConnectionSummary {
             id: connection.id,
             first: connection.first,
             last: connection.last.time,
-            close: FrameRef {
-                frame: connection.teardown.frame,
-                time: connection.teardown.at,
-            },
+            close: connection.teardown.frame_ref(),
             client_time_wait: connection.time_wait[client],
             client: connection.client,
             server: connection.server,

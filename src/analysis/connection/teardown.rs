@@ -113,6 +113,15 @@ pub struct Teardown {
 }
 
 impl Teardown {
+    /// The frame that shows it, with its time.
+    #[must_use]
+    pub const fn frame_ref(&self) -> FrameRef {
+        FrameRef {
+            frame: self.frame,
+            time: self.at,
+        }
+    }
+
     /// The end of the connection as its exchanges see it. If both sides closed at once the server's close counts,
     /// because it could not have known of the client's. A silence counts as no close, because nobody chose it.
     #[must_use]

@@ -26,17 +26,9 @@ pub(crate) const fn who(end: FlowEnd) -> Who {
     }
 }
 
-/// The first close, as the verdict on the connection has it.
-pub(crate) const fn close(connection: &Connection) -> FrameRef {
-    FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
-    }
-}
-
 /// How far the handshake had come at the first close, as far as the closer knew.
 pub(crate) fn stage_at_close(connection: &Connection, facts: &TlsFacts) -> HandshakeStage {
-    let close = close(connection);
+    let close = connection.teardown.frame_ref();
     let stage = facts.stage_at(close);
     if stage == HandshakeStage::Unseen {
         return stage;
@@ -282,7 +274,7 @@ pub(crate) fn is_unanswered(connection: &Connection) -> bool {
 
 /// When this side showed that it ends the connection: by its `close_notify`, or the close itself.
 fn left_at(connection: &Connection, facts: &TlsFacts, who: Who) -> FrameRef {
-    let close = close(connection);
+    let close = connection.teardown.frame_ref();
     let said = facts.flows[who as usize].close_notify.frame_ref();
     said.map_or(close, |said| said.min(close))
 }

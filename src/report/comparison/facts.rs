@@ -242,21 +242,17 @@ fn is_closed(connection: &Connection) -> bool {
     }
 }
 
-fn end(connection: &Connection) -> FrameRef {
-    FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
-    }
-}
-
 fn outcome(connection: &Connection, seen: &mut Observations<'_>) {
     match connection.outcome {
         ConnectionOutcome::Failed(reason) => {
-            seen.add(format!("failed: {}", reason.phrase()), &[end(connection)]);
+            seen.add(
+                format!("failed: {}", reason.phrase()),
+                &[connection.teardown.frame_ref()],
+            );
         }
         // What ends a stream may be among the bytes that were cut.
         ConnectionOutcome::Fine(_) if connection.turns.cut && connection.h2.is_some() => {}
-        ConnectionOutcome::Fine(_) => seen.add("fine", &[end(connection)]),
+        ConnectionOutcome::Fine(_) => seen.add("fine", &[connection.teardown.frame_ref()]),
         ConnectionOutcome::Unknown(_) => {}
     }
 }
@@ -287,7 +283,10 @@ fn closing(connection: &Connection, seen: &mut Observations<'_>) {
             By::Server => "server",
             By::Both | By::Middlebox | By::Nobody => "one side",
         };
-        return seen.add(format!("{by} stopped responding"), &[end(connection)]);
+        return seen.add(
+            format!("{by} stopped responding"),
+            &[connection.teardown.frame_ref()],
+        );
     }
     let mut events: Vec<(FrameRef, String)> = Vec::new();
     for who in Who::BOTH {
@@ -354,7 +353,7 @@ fn has_ended(connection: &Connection, who: Who) -> bool {
 fn phase(connection: &Connection, seen: &mut Observations<'_>) {
     let phase = connection.teardown.phase;
     if shows_every_byte(connection) && is_closed(connection) && phase != Phase::Opaque {
-        seen.add(when(phase), &[end(connection)]);
+        seen.add(when(phase), &[connection.teardown.frame_ref()]);
     }
 }
 
@@ -488,7 +487,7 @@ fn close_notify(connection: &Connection, who: Who, seen: &mut Observations<'_>) 
     }
     match tls.flows[who as usize].close_notify {
         CloseNotify::None if !has_ended(connection, who) => {}
-        CloseNotify::None => seen.add("not sent", &[end(connection)]),
+        CloseNotify::None => seen.add("not sent", &[connection.teardown.frame_ref()]),
         CloseNotify::Notify(at, _) => seen.add("sent", &[at]),
         CloseNotify::Unclear => {}
     }
@@ -502,7 +501,7 @@ fn goaway(connection: &Connection, seen: &mut Observations<'_>) {
     match server.goaway() {
         Some(goaway) => seen.add(goaway.code.to_string(), &[goaway.at]),
         None if server.lost || connection.turns.cut || !has_ended(connection, Who::Server) => {}
-        None => seen.add("not sent", &[end(connection)]),
+        None => seen.add("not sent", &[connection.teardown.frame_ref()]),
     }
 }
 
@@ -521,7 +520,7 @@ fn websocket_close(connection: &Connection, seen: &mut Observations<'_>) {
         }
         None if websocket.halves.iter().any(|it| it.lost) || connection.turns.cut => {}
         None if !Who::BOTH.iter().all(|who| has_ended(connection, *who)) => {}
-        None => seen.add("no Close", &[end(connection)]),
+        None => seen.add("no Close", &[connection.teardown.frame_ref()]),
     }
 }
 

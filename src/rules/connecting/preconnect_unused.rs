@@ -85,10 +85,7 @@ fn check(connection: &Connection) -> Verdict {
     if lasted < KEPT {
         return Verdict::Clear;
     }
-    let frame_ref = crate::base::frame_ref::FrameRef {
-        frame: teardown.frame,
-        time: teardown.at,
-    };
+    let frame_ref = teardown.frame_ref();
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Benign,
         certainty: teardown.certainty,

@@ -247,10 +247,7 @@ fn tunnel_closed(connection: &Connection) -> Option<Verdict> {
         return None;
     }
     let passed = client.bytes.saturating_sub(request.message.end());
-    let close = crate::base::frame_ref::FrameRef {
-        frame: teardown.frame,
-        time: teardown.at,
-    };
+    let close = teardown.frame_ref();
     let message = Statement::from(sentence!(
         "The proxy opened a tunnel to {} and closed it {} later.",
         host(last),

@@ -167,10 +167,7 @@ fn check(connection: &Connection) -> Verdict {
         true => (Severity::Note, Certainty::Possible),
         false => (Severity::Warning, connection.teardown.certainty),
     };
-    let frame_ref = crate::base::frame_ref::FrameRef {
-        frame: connection.teardown.frame,
-        time: closed,
-    };
+    let frame_ref = connection.teardown.frame_ref();
     let switched = connection
         .exchanges
         .last()
@@ -207,10 +204,7 @@ fn on_streams(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let more = cut.count() as u64;
-    let close = crate::base::frame_ref::FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
-    };
+    let close = connection.teardown.frame_ref();
     let (end, how, told) = match first.ended {
         Some(frame_ref) => (
             frame_ref,

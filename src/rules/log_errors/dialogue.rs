@@ -22,6 +22,7 @@ const TLS: [&str; 4] = ["AUTH SSL", "AUTH TLS", "STARTTLS", "STLS"];
 const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
 /// A connection that was unused for less than this was not left idle.
 const IDLE: Duration = Duration::from_secs(1);
+
 /// Whether this grammar reads the connection, and not that of HTTP or TLS.
 pub(super) fn is_spoken(connection: &Connection) -> bool {
     connection.exchanges.is_empty() && super::program::protocol(connection).is_some()

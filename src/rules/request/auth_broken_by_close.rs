@@ -222,10 +222,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let status = last.status().unwrap_or(0);
     let said = announced.then_some("The challenge itself says `Connection: close`.");
-    let close = crate::base::frame_ref::FrameRef {
-        frame: teardown.frame,
-        time: teardown.at,
-    };
+    let close = teardown.frame_ref();
     tell(
         &RULE,
         severity,

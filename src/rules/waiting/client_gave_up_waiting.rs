@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::analysis::connection::{Connection, Taken, Who};
 use crate::base::certainty::Certainty;
 use crate::base::format::whole_seconds;
-use crate::base::frame_ref::FrameRef;
 use crate::knowledge::service_name;
 use crate::protocol::http::{ErrorCode, Exchange, Party};
 use crate::rules::Severity;
@@ -246,10 +245,7 @@ fn ungreeted(connection: &Connection) -> Option<Verdict> {
         protocol,
         connection.server.port.to_string()
     );
-    let close = FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
-    };
+    let close = connection.teardown.frame_ref();
     let found = tell(
         &RULE,
         Severity::Error,

@@ -3,7 +3,6 @@
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
-use crate::base::frame_ref::FrameRef;
 use crate::protocol::layers::FirstWords;
 use crate::rules::Severity;
 use crate::rules::classify::{request, response};
@@ -139,10 +138,7 @@ fn check(connection: &Connection) -> Verdict {
     let said = said.filter(|it| !it.is_empty());
     let asked = connection.spoken().first().and_then(request);
     let answered = connection.spoken().iter().find_map(response);
-    let close = FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
-    };
+    let close = connection.teardown.frame_ref();
     tell(
         &RULE,
         Severity::Error,

@@ -151,10 +151,7 @@ fn check(connection: &Connection) -> Verdict {
         By::Client => Who::Client,
         _ => Who::Server,
     };
-    let close = FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
-    };
+    let close = connection.teardown.frame_ref();
     let own = match connection.teardown.how {
         How::Fin => connection.fin[by as usize],
         _ => connection.reset[by as usize],
@@ -281,10 +278,7 @@ pub(in crate::rules) fn taken_over(facts: &RuleInput<'_>) -> BTreeMap<u32, Diagn
         let Some((identifier, began)) = identified(connection) else {
             continue;
         };
-        let close = FrameRef {
-            frame: connection.teardown.frame,
-            time: connection.teardown.at,
-        };
+        let close = connection.teardown.frame_ref();
         let all = sessions.get(&(connection.server, identifier));
         let mut others = all.into_iter().flatten().rev();
         let other = others.find(|(at, id)| *id != connection.id && *at < close && *at > began);
@@ -388,10 +382,7 @@ fn signs_of_life(connection: &Connection, protocol: AppProtocol, by: Who) -> Opt
 
 /// The server closed an encrypted session that the client had not ended.
 fn encrypted(connection: &Connection, protocol: AppProtocol) -> Verdict {
-    let close = FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
-    };
+    let close = connection.teardown.frame_ref();
     let facts = connection.dialogue.as_deref();
     let turns = facts.map_or(&[][..], |it| &it.encrypted_turns);
     let Some(last) = turns.iter().rfind(|it| it.first < close) else {

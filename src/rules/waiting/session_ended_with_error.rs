@@ -4,7 +4,6 @@ use crate::analysis::connection::{
     Connection, ConnectionOutcome, FailedReason, How, tls_close::who,
 };
 use crate::base::certainty::Certainty;
-use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
@@ -81,10 +80,7 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let by = who(complaint.by);
-    let verdict = FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
-    };
+    let verdict = connection.teardown.frame_ref();
     // Where both sides close at once, the first of the two closes follows the report.
     let events = connection.fin.iter().chain(&connection.reset).flatten();
     let close = events

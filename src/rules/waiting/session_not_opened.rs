@@ -2,7 +2,6 @@
 
 use crate::analysis::connection::{By, Connection, ConnectionOutcome, How, UnknownReason, Who};
 use crate::base::certainty::Certainty;
-use crate::base::frame_ref::FrameRef;
 use crate::protocol::dialogue::{AppProtocol, DialogueFacts};
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
@@ -85,10 +84,7 @@ fn check(connection: &Connection) -> Verdict {
         By::Server => Who::Server,
         By::Both | By::Middlebox | By::Nobody => return not_yet(connection),
     };
-    let close = FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
-    };
+    let close = connection.teardown.frame_ref();
     let word = match connection.teardown.how {
         How::Fin => "FIN",
         _ => "RST",
@@ -132,10 +128,7 @@ fn without_tls(connection: &Connection, exchange: &Exchange) -> Verdict {
     let Some(answer) = exchange.response.as_ref().map(|it| &it.message) else {
         return not_yet(connection);
     };
-    let close = FrameRef {
-        frame: connection.teardown.frame,
-        time: connection.teardown.at,
-    };
+    let close = connection.teardown.frame_ref();
     tell(
         &RULE,
         Severity::Warning,
