@@ -3,6 +3,8 @@
 //! In: findings, and where round trips show that their hosts were captured. The advice is known by its words, so that every
 //! rule's is: "Capture at the server", "a capture at the client".
 
+use std::collections::HashSet;
+
 use super::Finding;
 use super::facts::RuleInput;
 use crate::analysis::connection::{Connection, Standpoint, Who, standpoint};
@@ -34,7 +36,7 @@ fn is_taken_at(finding: &Finding, who: Who, facts: &RuleInput<'_>) -> bool {
         .connections
         .iter()
         .filter_map(|id| facts.record(*id));
-    let hosts: Vec<_> = own.map(host).collect();
+    let hosts: HashSet<_> = own.map(host).collect();
     let near = facts.connections.iter().map(|it| &**it);
     let mut near = near.filter(|it| hosts.contains(&host(it))).peekable();
     let several = |it: &Connection| Who::BOTH.iter().any(|who| it.passages(*who).both > 0);

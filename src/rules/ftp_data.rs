@@ -5,7 +5,6 @@
 //! without a byte is no fault where the server confirmed the command: the file or the list was empty.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Finding;
@@ -16,6 +15,7 @@ use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Openin
 use crate::base::escape::shortened;
 use crate::base::format;
 use crate::base::frame_ref::FrameNames;
+use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
 use crate::protocol::dialogue::{AppProtocol, DataConnection};
 
@@ -43,51 +43,22 @@ pub(super) struct Transfers {
     failed: BTreeMap<u32, Vec<usize>>,
 }
 
-/// What is known of a connection that may be a data connection.
-trait Candidate {
-    fn caller(&self) -> IpAddr;
-    fn accepted_at(&self) -> (IpAddr, u16);
-    fn began(&self) -> Timestamp;
-    fn is_on(&self, control: &Connection) -> bool;
-}
-
-impl Candidate for ConnectionSummary {
-    fn caller(&self) -> IpAddr {
-        self.client.ip
-    }
-    fn accepted_at(&self) -> (IpAddr, u16) {
-        (self.server.ip, self.server.port)
-    }
-    fn began(&self) -> Timestamp {
-        self.first.time
-    }
-    fn is_on(&self, control: &Connection) -> bool {
-        self.context == control.context
-    }
-}
-
-impl Candidate for Connection {
-    fn caller(&self) -> IpAddr {
-        self.client.ip
-    }
-    fn accepted_at(&self) -> (IpAddr, u16) {
-        (self.server.ip, self.server.port)
-    }
-    fn began(&self) -> Timestamp {
-        self.first.time
-    }
-    fn is_on(&self, control: &Connection) -> bool {
-        self.context == control.context
-    }
+/// What decides whether a connection is a data connection.
+#[derive(Clone, Copy)]
+struct Candidate {
+    client: Endpoint,
+    server: Endpoint,
+    began: Timestamp,
+    context: Context,
 }
 
 /// The connections that were accepted, or asked for, at the announced endpoints, in order.
-type Accepted<'a, T> = HashMap<(IpAddr, u16), Vec<&'a T>>;
+type Accepted<'a, T> = HashMap<Endpoint, Vec<(Candidate, &'a T)>>;
 
 /// Calls `found` with every data connection, its control connection, and what that announced.
-fn pair<'a, T: Candidate + 'a>(
+fn pair<'a, T: 'a>(
     records: &'a [Arc<Connection>],
-    all: impl Iterator<Item = &'a T>,
+    all: impl Iterator<Item = (Candidate, &'a T)>,
     mut found: impl FnMut(&'a Connection, &'a DataConnection, &'a T),
 ) {
     let announce = |it: &'a Arc<Connection>| {
@@ -103,13 +74,13 @@ fn pair<'a, T: Candidate + 'a>(
     let mut accepted = Accepted::<T>::new();
     for (control, announced) in &controls {
         for it in *announced {
-            for address in addresses(control, it) {
-                accepted.entry((address, it.port)).or_default();
+            for endpoint in endpoints(control, it) {
+                accepted.entry(endpoint).or_default();
             }
         }
     }
     for one in all {
-        if let Some(own) = accepted.get_mut(&one.accepted_at()) {
+        if let Some(own) = accepted.get_mut(&one.0.server) {
             own.push(one);
         }
     }
@@ -129,13 +100,18 @@ fn pair<'a, T: Candidate + 'a>(
 /// The data connections among these, by number, and whether the FTP client opened each.
 pub(super) fn data_connections(records: &[Arc<Connection>]) -> impl Iterator<Item = (u32, bool)> {
     let mut all = Vec::new();
-    pair(
-        records,
-        records.iter().map(AsRef::as_ref),
-        |_, announced, data: &Connection| {
-            all.push((data.id, announced.passive));
-        },
-    );
+    let candidates = records.iter().map(|it| {
+        let candidate = Candidate {
+            client: it.client,
+            server: it.server,
+            began: it.first.time,
+            context: it.context,
+        };
+        (candidate, it.as_ref())
+    });
+    pair(records, candidates, |_, announced, data: &Connection| {
+        all.push((data.id, announced.passive));
+    });
     all.into_iter()
 }
 
@@ -143,13 +119,18 @@ impl Transfers {
     /// Finds the data connections of the control connections whose records are kept.
     pub(super) fn new(facts: &RuleInput<'_>) -> Self {
         let mut found = Self::default();
-        pair(
-            facts.connections,
-            facts.summaries.iter(),
-            |control, announced, data| {
-                found.add(control, announced, data);
-            },
-        );
+        let candidates = facts.summaries.iter().map(|it| {
+            let candidate = Candidate {
+                client: it.client,
+                server: it.server,
+                began: it.first.time,
+                context: it.context,
+            };
+            (candidate, it)
+        });
+        pair(facts.connections, candidates, |control, announced, data| {
+            found.add(control, announced, data);
+        });
         found
     }
 
@@ -248,19 +229,20 @@ impl Transfer {
     }
 }
 
-/// The addresses at which a data connection may have been accepted: an address translator does not always change the one
-/// that was told.
-fn addresses(control: &Connection, announced: &DataConnection) -> impl Iterator<Item = IpAddr> {
+/// Where a data connection may have been accepted: an address translator does not always change the address that was told.
+fn endpoints(control: &Connection, announced: &DataConnection) -> impl Iterator<Item = Endpoint> {
     let own = match announced.passive {
         true => control.server.ip,
         false => control.client.ip,
     };
     let told = announced.address.filter(|it| *it != own);
-    [Some(own), told].into_iter().flatten()
+    let port = announced.port;
+    let addresses = [Some(own), told].into_iter().flatten();
+    addresses.map(move |ip| Endpoint { ip, port })
 }
 
 /// The connection that was opened to an announced endpoint, before it was announced again at `until`.
-fn of<'a, T: Candidate>(
+fn of<'a, T>(
     control: &Connection,
     announced: &DataConnection,
     until: Option<Timestamp>,
@@ -270,13 +252,13 @@ fn of<'a, T: Candidate>(
         true => control.client.ip,
         false => control.server.ip,
     };
-    let fits = |it: &&T| it.caller() == caller && it.is_on(control);
-    addresses(control, announced).find_map(|address| {
-        let own = accepted.get(&(address, announced.port))?;
-        let from = own.partition_point(|it| it.began() < announced.at.time);
-        let later = own.get(from..)?.iter().copied();
-        let mut later = later.take_while(|it| until.is_none_or(|until| it.began() < until));
-        later.find(fits)
+    let fits = |it: &Candidate| it.client.ip == caller && it.context == control.context;
+    endpoints(control, announced).find_map(|endpoint| {
+        let own = accepted.get(&endpoint)?;
+        let from = own.partition_point(|(it, _)| it.began < announced.at.time);
+        let later = own.get(from..)?.iter();
+        let mut later = later.take_while(|(it, _)| until.is_none_or(|until| it.began < until));
+        later.find(|(it, _)| fits(it)).map(|(_, data)| *data)
     })
 }
 

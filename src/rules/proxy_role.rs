@@ -42,20 +42,14 @@ impl ProxyRole {
     pub fn in_text(self, text: &str) -> Cow<'_, str> {
         // In a text about a proxy or a gateway the two sides are other hosts.
         let mentions = |words: &[&str]| words.iter().any(|it| text.contains(it));
-        let sides: &[&str] = match self {
+        let side = match self {
             Self::None => return Cow::Borrowed(text),
             _ if mentions(&["he proxy", " a proxy", "A proxy"]) => return Cow::Borrowed(text),
-            Self::Client => &["client"],
-            Self::Server if mentions(&["he gateway", "Gateway", " a gateway"]) => &["gateway"],
-            Self::Server => &["server"],
+            Self::Client => "client",
+            Self::Server if mentions(&["he gateway", "Gateway", " a gateway"]) => "gateway",
+            Self::Server => "server",
         };
-        let mut told = Cow::Borrowed(text);
-        for side in sides {
-            if let Some(renamed) = renamed(&told, side) {
-                told = Cow::Owned(renamed);
-            }
-        }
-        told
+        renamed(text, side).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 }
 

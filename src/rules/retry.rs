@@ -32,22 +32,17 @@ pub(super) fn complete_all(story: &mut Diagnosis, connections: &[&Connection]) {
         true => it.outcome.is_failed(),
         false => !it.outcome.is_fine(),
     });
-    let each: Option<Vec<Sentence>> = lost.take(LOOKED_AT).map(|it| of(it)).collect();
-    let joined = each
-        .unwrap_or_default()
-        .into_iter()
-        .try_fold(None, |all, it| match all {
-            None => Some(Some(it)),
-            Some(all) if Sentence::template(&all) == it.template() => {
-                let mut all = all;
-                all.absorb(it);
-                Some(Some(all))
-            }
-            Some(_) => None,
-        });
-    if let Some(Some(told)) = joined {
-        story.message.mean(told);
+    let mut each = lost.take(LOOKED_AT).map(|it| of(it));
+    let Some(Some(mut told)) = each.next() else {
+        return;
+    };
+    for other in each {
+        match other {
+            Some(other) if other.template() == told.template() => told.absorb(other),
+            _ => return,
+        }
     }
+    story.message.mean(told);
 }
 
 /// Connections examined of a case across many.
