@@ -303,8 +303,8 @@ fn taken(
     connection: &Connection,
 ) -> Diagnosis {
     let message = sentence!(
-        "A new connection sent CONNECT with the client identifier \"{}\" ({}). {} later the server ended the session that had the \
-         same identifier.",
+        "A new connection sent CONNECT with the client identifier \"{}\" ({}). The server ended the session that had the same \
+         identifier {} later.",
         shortened(identifier.as_bytes(), IDENTIFIER),
         Value::Places(vec![by], false),
         close.time.since(at.time)
