@@ -166,7 +166,7 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
         }
         stage => {
             // The end of the handshake, or an alert, may be among what passed unseen.
-            if !facts.is_stage_proven() {
+            if !facts.is_stage_proven() || served_early(facts) {
                 return None;
             }
             // A flaw in what the client received explains the close, unless it has accepted that by its Finished. Hardly
@@ -193,6 +193,14 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
             }
         }
     }
+}
+
+/// Whether the server answered early data before the client's Finished (RFC 8446 §2.3, §4.4.4): both had accepted each other
+/// and sent data, so the handshake did not fail.
+fn served_early(facts: &TlsFacts) -> bool {
+    let [asked, answered] =
+        [facts.caller, facts.caller.other()].map(|end| facts.flows[end.index()]);
+    asked.records > 0 && answered.records > 0 && answered.finished.is_some()
 }
 
 /// The failure, if it is of this kind.
