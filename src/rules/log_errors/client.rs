@@ -89,9 +89,45 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
         // After the CONNECT: the exchanges inside the tunnel.
         Protocol::Tunnel if connection.exchanges.len() > 1 => http(connection, &mut events),
         Protocol::Http2 => h2::events(connection, met(connection), &mut events),
-        Protocol::Tls | Protocol::Tunnel | Protocol::Opaque => {}
+        Protocol::Tunnel => events.extend(unasked_switch(connection)),
+        Protocol::Tls | Protocol::Opaque => {}
     }
     events
+}
+
+/// A `101 Switching Protocols` to a request without `Upgrade` (RFC 9110 §7.8).
+fn unasked_switch(connection: &Connection) -> Option<WireEvent> {
+    let exchange = connection.exchanges.last()?;
+    let asked = exchange.request_fields(FieldName::Upgrade).next().is_some();
+    (exchange.status() == Some(101) && exchange.request.is_some() && !asked)
+        .then_some(WireEvent::SwitchUnasked)
+}
+
+/// A circle of redirects with which the connection ends, by their number: each client follows so many and no more.
+fn redirects(exchanges: &[Exchange]) -> Option<WireEvent> {
+    let redirects = |it: &&Exchange| {
+        let response = it.response.as_ref();
+        let moved = |it: &Message| it.is_complete();
+        matches!(it.status(), Some(301..=303 | 307 | 308))
+            && response.is_some_and(|it| moved(&it.message))
+    };
+    let run = exchanges.iter().rev().take_while(redirects).count();
+    let event = match run {
+        10 => WireEvent::Redirects10,
+        11 => WireEvent::Redirects11,
+        21 => WireEvent::Redirects21,
+        31 => WireEvent::Redirects31,
+        51 => WireEvent::Redirects51,
+        _ => return None,
+    };
+    let (last, before) = exchanges.split_last()?;
+    let target = |it: &Exchange| it.request.as_ref().and_then(|it| it.target.clone());
+    let asked = target(last)?;
+    let circle = before.iter().rev().take(run - 1);
+    circle
+        .filter_map(target)
+        .any(|it| it == asked)
+        .then_some(event)
 }
 
 fn not_connected(connection: &Connection) -> Option<WireEvent> {
@@ -426,6 +462,7 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
         events.extend(stray_end(events, exchanges.get(at), met));
     }
     events.extend(exchanges.iter().find_map(refusing));
+    events.extend(redirects(exchanges));
     if met == ClientEvent::Silence {
         events.extend(silence(connection, exchanges, owed));
     }

@@ -23,10 +23,9 @@ pub(super) enum Program {
     Soap,
     /// Its messages are encrypted, and its ClientHello is that of a few programs.
     Tls(&'static TlsClient),
-    /// None of its messages could be parsed, or the header of its requests names no known product, which its user may have
-    /// written into it.
+    /// None of its messages could be parsed.
     Unknown,
-    /// The header of its responses names a product that the tables do not have.
+    /// The header of its messages names a product that the tables do not have.
     Other,
     /// None of the products of the tables: a header names it, or it wrote what no library does.
     Stranger,
@@ -237,6 +236,8 @@ fn client(exchange: &Exchange) -> Program {
     match text(&request.user_agent) {
         Some(agent) => match identify(Some(agent), None, None, LogSide::Client) {
             None if is_stranger(agent, LogSide::Client) => Program::Stranger,
+            // Whose it is nobody knows, but a program that names itself would have another one.
+            None => Program::Other,
             named => named.into(),
         },
         None if request.user_agent.is_none() && calls_by_soap(exchange) => Program::Soap,
