@@ -199,6 +199,9 @@ events! {
     Client Packets ChunkBareLf "chunk-bare-lf" "the lines of a chunked body end in a bare line feed" ["malformed-response"]
     Client Packets ChunkSizeTooLarge "chunk-size-too-large" "a chunk's size has more digits than any counter" ["malformed-response"]
     Client Packets ChunkExtensionTooLong "chunk-extension-too-long" "a chunk's extension does not end" ["malformed-response"]
+    Client Packets ChunkSize0x "chunk-size-0x" "0x stands before a chunk's size" ["malformed-response"]
+    Client Packets NegativeChunkSize "negative-chunk-size" "a chunk's size is negative" ["malformed-response"]
+    Client Packets EmptyChunkSize "empty-chunk-size" "an empty line stands where a chunk's size must be" ["malformed-response"]
     Client Packets BadChunkSize "bad-chunk-size" "a chunk's size is no hexadecimal number" ["malformed-response"]
     Client Packets ExcessBody "excess-body" "bytes follow the complete response" ["body-overrun"]
     Client Packets BodyOn204 "body-on-204" "a 204 response carries a body" ["body-overrun"]
@@ -406,7 +409,12 @@ impl WireEvent {
             | Self::ContentLengthWord
             | Self::HugeContentLength => Self::BadContentLength,
             Self::ChunkedNotLast => Self::RepeatedTransferEncoding,
-            Self::BadChunkEnd | Self::ChunkSizeTooLarge | Self::ChunkBareLf => Self::BadChunkSize,
+            Self::BadChunkEnd
+            | Self::ChunkSizeTooLarge
+            | Self::ChunkBareLf
+            | Self::ChunkSize0x
+            | Self::NegativeChunkSize
+            | Self::EmptyChunkSize => Self::BadChunkSize,
             Self::BodyOn304 => Self::BodyOn204,
             Self::HeaderOver384K => Self::HeaderTooLarge,
             Self::HeaderTooLarge => Self::HeaderOver64K,

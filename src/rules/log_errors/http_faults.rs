@@ -104,6 +104,9 @@ pub(super) fn hides_the_end(event: WireEvent) -> bool {
             | E::RepeatedTransferEncoding
             | E::ChunkedNotLast
             | E::BadChunkSize
+            | E::ChunkSize0x
+            | E::NegativeChunkSize
+            | E::EmptyChunkSize
             | E::BadChunkEnd
             | E::ChunkBareLf
             | E::ChunkSizeTooLarge
@@ -146,9 +149,15 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
         F::ChunkedNotLast if lists_codings(exchange) => E::ChunkedNotLast,
         F::ChunkedNotLast => E::RepeatedTransferEncoding,
         F::ChunkTooLarge => E::ChunkSizeTooLarge,
+        F::ChunkSize if begins(|byte| matches!(byte, b'x' | b'X')) => E::ChunkSize0x,
+        F::ChunkSize if begins(|byte| *byte == b'-') => E::NegativeChunkSize,
+        F::BeforeChunkSize if begins(|byte| *byte == b'\r') => E::EmptyChunkSize,
         F::ChunkSize | F::BeforeChunkSize => E::BadChunkSize,
         F::ChunkExtension => E::ChunkExtensionTooLong,
-        F::ChunkEnd if begins(|byte| *byte == b'\n') => E::ChunkBareLf,
+        // What follows the line feed is read on, and not quoted.
+        F::ChunkEnd if fault.bytes.as_bytes().is_empty() || begins(|byte| *byte == b'\n') => {
+            E::ChunkBareLf
+        }
         F::ChunkEnd => E::BadChunkEnd,
         F::ExcessBytes => excess(exchange.status()),
         _ => return None,
