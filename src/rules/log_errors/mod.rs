@@ -26,6 +26,8 @@ mod server;
 mod socket;
 
 #[cfg(test)]
+mod client_tests;
+#[cfg(test)]
 mod tests;
 
 pub use locate::{ClockReading, LocatedConnections};

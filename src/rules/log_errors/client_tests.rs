@@ -1,0 +1,73 @@
+use super::tests::{OPEN, answered, check};
+use super::*;
+use crate::rules::ladder_check;
+
+/// Each client follows so many redirects and no more.
+#[test]
+fn a_circle_of_redirects_ends_where_its_client_stops() {
+    for (agent, count, told) in [
+        (
+            "curl/8.1",
+            51,
+            "curl: curl: (47) Maximum (50) redirects followed",
+        ),
+        ("curl/8.1", 50, "-"),
+        (
+            "python-requests/2.34.2",
+            31,
+            "python-requests: Exceeded 30 redirects.",
+        ),
+        (
+            "Go-http-client/1.1",
+            10,
+            "go: … \"…\": stopped after 10 redirects",
+        ),
+        ("Go-http-client/1.1", 31, "-"),
+    ] {
+        let one = format!("GET /a [user-agent={agent}] -->\n<-- 302\n");
+        check(
+            &format!("{}ACK -->\nFIN -->\n<-- FIN", one.repeat(count)),
+            told,
+        );
+    }
+}
+
+/// A program that names itself would have had its own name in `User-Agent`.
+#[test]
+fn an_unknown_agent_is_no_program_that_names_itself() {
+    let ladder = format!("{OPEN}GET / [user-agent=mine/1.0] -->\n<-- ACK\n<-- FIN");
+    let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+    let told = Predictor::default().told(&proof.connections[0], Who::Client);
+    let named = |name: &str| ["curl", "python-requests", "go", "wget"].contains(&name);
+    assert!(!told.iter().any(|it| named(it.stack)), "{told:?}");
+    assert!(
+        !told.iter().flat_map(|it| &it.also).any(|it| named(it)),
+        "{told:?}"
+    );
+}
+
+/// What comes in place of a chunk's size.
+#[test]
+fn odd_sizes_of_chunks_have_words_of_their_own() {
+    for (agent, size, told) in [
+        (
+            "curl/7.88.1",
+            "0x2",
+            "curl: curl: (43) Failed reading the chunked-encoded stream",
+        ),
+        (
+            "python-requests/2.34.2",
+            "-5",
+            "python-requests: read length must be non-negative or -1",
+        ),
+        (
+            "Go-http-client/1.1",
+            "",
+            "go: malformed MIME header: missing colon: \"…\"",
+        ),
+    ] {
+        let head = "HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n";
+        let answer = format!("{head}{size}\\r\\nhi\\r\\n0\\r\\n\\r\\n");
+        check(&answered(agent, &answer, "FIN -->\n<-- FIN"), told);
+    }
+}
