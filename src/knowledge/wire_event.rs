@@ -490,6 +490,12 @@ mod tests {
             silent,
             [
                 &WireEvent::TlsNotOffered,
+                &WireEvent::SwitchUnasked,
+                &WireEvent::Redirects10,
+                &WireEvent::Redirects11,
+                &WireEvent::Redirects21,
+                &WireEvent::Redirects31,
+                &WireEvent::Redirects51,
                 &WireEvent::HeaderOver8K,
                 &WireEvent::HeaderOver16K,
                 &WireEvent::TooManyFields,
