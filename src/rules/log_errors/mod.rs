@@ -26,8 +26,6 @@ mod server;
 mod socket;
 
 #[cfg(test)]
-mod client_tests;
-#[cfg(test)]
 mod tests;
 
 pub use locate::{ClockReading, LocatedConnections};

@@ -1,7 +1,9 @@
 use super::*;
 use crate::rules::ladder_check;
 
-pub(super) const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
+mod client;
+
+const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
 
 /// The first text for each side of the last connection, `-` where there is none.
 fn first(ladder: &str) -> [String; 2] {
@@ -17,7 +19,7 @@ fn first(ladder: &str) -> [String; 2] {
 }
 
 #[track_caller]
-pub(super) fn check(ladder: &str, client: &str) {
+fn check(ladder: &str, client: &str) {
     let ladder = format!("{OPEN}{ladder}");
     assert_eq!(first(&ladder)[0], client, "{ladder}");
 }
@@ -58,7 +60,7 @@ fn a_named_client_says_what_befell_it() {
 }
 
 /// A request of `agent`, and what the server writes back.
-pub(super) fn answered(agent: &str, answer: &str, end: &str) -> String {
+fn answered(agent: &str, answer: &str, end: &str) -> String {
     format!("GET / [user-agent={agent}] -->\n<-- \"{answer}\"\nACK -->\n{end}")
 }
 

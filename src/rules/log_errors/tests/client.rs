@@ -1,6 +1,4 @@
-use super::tests::{OPEN, answered, check};
 use super::*;
-use crate::rules::ladder_check;
 
 /// Each client follows so many redirects and no more.
 #[test]
