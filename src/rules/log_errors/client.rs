@@ -461,7 +461,10 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     if let Some(at) = owed {
         events.extend(stray_end(events, exchanges.get(at), met));
     }
-    events.extend(exchanges.iter().find_map(refusing));
+    // Of a response that the client did not read to its end, the status is not told.
+    let read = exchanges.iter().enumerate();
+    let read = read.filter(|(at, _)| owed != Some(*at)).map(|it| it.1);
+    events.extend(read.filter_map(refusing).next());
     events.extend(redirects(exchanges));
     if met == ClientEvent::Silence {
         events.extend(silence(connection, exchanges, owed));

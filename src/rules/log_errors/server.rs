@@ -111,12 +111,21 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     }
     match leaving(connection) {
         Some(_) if connection.teardown.server_too => {}
+        // A server that refuses such a request does not meet the end of its client in it.
+        Some(_) if owed.is_some_and(is_refusable) => {}
         Some(leaving) => events.extend(left(connection, leaving, owed)),
         None if matches!(connection.teardown.by, By::Server) => {
             gave_up(connection, owed, events);
         }
         None => {}
     }
+}
+
+/// Whether common servers refuse the request when they have its head.
+fn is_refusable(exchange: &Exchange) -> bool {
+    let mut faults = Vec::new();
+    http_faults::request(exchange, &mut faults);
+    !faults.is_empty()
 }
 
 /// The client closed first: the event by how far the exchange had come at the server.
