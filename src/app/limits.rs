@@ -20,7 +20,7 @@ use crate::protocol::dns::{MAX_ADDRESSES, MAX_IN_SEGMENT, MAX_LOOKUPS, MAX_RECOR
 use crate::protocol::h2::{MAX_GOAWAYS, MAX_OPEN, MAX_STREAMS, MAX_WEBSOCKETS};
 use crate::protocol::http::{
     MAX_CODED, MAX_DECODED, MAX_DECODERS, MAX_EXCHANGES, MAX_FAULTS, MAX_FIELDS, MAX_INTERIM,
-    MAX_TEXT_KEPT,
+    MAX_SAMPLE, MAX_TEXT_KEPT,
 };
 use crate::protocol::layers::{MAX_EARLY, MAX_HELD, MAX_PLACES, MAX_TUNNELS};
 use crate::protocol::tcp::{MAX_GAPS, MAX_HELD_BYTES, MAX_HELD_PIECES};
@@ -175,7 +175,10 @@ pub const LIMITS: [Limit; 39] = [
     },
     Limit {
         name: "faults",
-        values: &[(MAX_FAULTS, "faults of one message")],
+        values: &[
+            (MAX_FAULTS, "faults of one message"),
+            (MAX_SAMPLE, "bytes of a malformed response"),
+        ],
         line: "faults of messages and frames were not kept, after the first few of each",
     },
     Limit {

@@ -10,6 +10,7 @@ use std::sync::{LazyLock, OnceLock};
 use hashbrown::HashMap;
 
 use super::basis::Basis;
+use super::parsers::{Reading, Readings};
 use super::product::{NamedProduct, PRODUCTS, Product, Role, product};
 use super::table::{self, field};
 use super::tls_alert::may_send;
@@ -120,9 +121,13 @@ static TEXTS: LazyLock<HashMap<&'static str, ProductTexts>> = LazyLock::new(|| {
 });
 
 impl ProductTexts {
+    fn facts(&'static self) -> &'static [ErrorText] {
+        self.facts.get_or_init(|| facts(self.lines.iter().copied()))
+    }
+
     fn of(&'static self, side: LogSide, event: WireEvent) -> Option<&'static [&'static ErrorText]> {
         let by_event = self.by_event.get_or_init(|| {
-            let facts = self.facts.get_or_init(|| facts(self.lines.iter().copied()));
+            let facts = self.facts();
             let mut index = ErrorTextIndex::new();
             for fact in facts {
                 for event in &fact.events {
@@ -272,15 +277,17 @@ pub fn texts<'a>(
     side: LogSide,
     program: impl Into<KnownProgram<'a>>,
 ) -> Vec<Prediction> {
-    texts_of(&[event], side, program, None)
+    texts_of(&[event], None, side, program, None)
 }
 
 /// The same for a connection that met several events, in their order: a program that does not report the first reports
-/// the next. (Some clients do not notice a response with a bad length and run into their time limit instead.) A program
-/// whose library would have sent another alert than `refused_by` about a certificate has not met the event.
+/// the next. (Some clients do not notice a response with a bad length and run into their time limit instead.) `readings`:
+/// what the parsers of clients make of a malformed response, if its bytes are known. A program whose library would have
+/// sent another alert than `refused_by` about a certificate has not met the event.
 #[must_use]
 pub(crate) fn texts_of<'a>(
     events: &[WireEvent],
+    readings: Option<&Readings>,
     side: LogSide,
     program: impl Into<KnownProgram<'a>>,
     refused_by: Option<u8>,
@@ -291,6 +298,7 @@ pub(crate) fn texts_of<'a>(
     let suspects = |events, side, fits: &dyn Fn(&Product) -> bool, order| {
         suspects(events, side, |it| fits(it) && sent(it), order)
     };
+    let events = Met { events, readings };
     match program.into() {
         KnownProgram::Known(stack) if !sent(stack.product) => Vec::new(),
         KnownProgram::Known(stack) => known(events, side, stack),
@@ -332,16 +340,91 @@ pub(crate) fn texts_of<'a>(
     }
 }
 
+/// What one side met: its events, and what the parsers make of the response.
+#[derive(Clone, Copy)]
+struct Met<'a> {
+    events: &'a [WireEvent],
+    readings: Option<&'a Readings>,
+}
+
+impl Met<'_> {
+    /// The rows of a product for what it met.
+    fn facts(
+        self,
+        side: LogSide,
+        product: &'static Product,
+        version: Option<&str>,
+    ) -> Vec<&'static ErrorText> {
+        let reading = |it: &Readings| it.of_product(product.name);
+        let Some((readings, reading)) = self.readings.and_then(|it| Some((it, reading(it)?)))
+        else {
+            return facts_of(self.events, side, product, version);
+        };
+        if let Reading::Refuses(reason, in_body) = reading {
+            return refusing(reason, in_body, side, product, version);
+        }
+        let told = facts_of(
+            &readings.events(reading, self.events),
+            side,
+            product,
+            version,
+        );
+        if !told.is_empty() || reading != Reading::Accepts {
+            return told;
+        }
+        let mut each = self.events.iter();
+        let quiet = |event: &WireEvent| {
+            let mut rows = facts_of_one(*event, side, product, version);
+            rows.retain(|it| it.text.is_none());
+            (!rows.is_empty()).then_some(rows)
+        };
+        each.find_map(quiet).unwrap_or_default()
+    }
+}
+
+/// The row of a product whose parser refuses a response for this reason.
+fn refusing(
+    reason: &str,
+    in_body: bool,
+    side: LogSide,
+    product: &'static Product,
+    version: Option<&str>,
+) -> Vec<&'static ErrorText> {
+    let Some(texts) = TEXTS.get(product.name) else {
+        return Vec::new();
+    };
+    let facts = texts.facts().iter().filter(|it| it.side == side);
+    let says = |text: Option<&str>| text.is_some_and(|it| it.contains(reason));
+    // `fetch` fails before the head is whole, and is cut off after.
+    let in_time = |it: &&ErrorText| match it.text {
+        Some("fetch failed") => !in_body,
+        Some("terminated") => in_body,
+        _ => true,
+    };
+    let mut own: Vec<_> = facts
+        .filter(|it| [it.text, it.cause, it.kind].into_iter().any(says) && in_time(it))
+        .filter(|it| !begins_after(it.versions, version))
+        .collect();
+    let length = |it: &&ErrorText| {
+        let mut each = [it.text, it.cause, it.kind].into_iter();
+        let text = each.find(|it| says(*it)).flatten();
+        (!covers(it.versions, version), text.map_or(0, str::len))
+    };
+    own.sort_by_key(length);
+    own.truncate(1);
+    own
+}
+
 fn speaks_http(product: &Product) -> bool {
     product.speaks("http")
 }
 
-fn known(events: &[WireEvent], side: LogSide, stack: &NamedProduct) -> Vec<Prediction> {
+fn known(events: Met<'_>, side: LogSide, stack: &NamedProduct) -> Vec<Prediction> {
     // The number in `Go-http-client/1.1` is that of HTTP.
     let own = |_: &&str| stack.product.name != "go";
     let version = stack.version.as_deref().filter(own);
     let mut told: Vec<Prediction> = Vec::new();
-    for fact in facts_of(events, side, stack.product, version) {
+    for fact in events.facts(side, stack.product, version) {
         let same = |it: &Prediction| it.text == fact.text && it.cause == fact.cause;
         if !told.iter().any(same) {
             told.push(prediction(fact, true));
@@ -376,7 +459,7 @@ impl SoapSuspects {
 }
 
 fn suspects(
-    events: &[WireEvent],
+    events: Met<'_>,
     side: LogSide,
     fits: impl Fn(&Product) -> bool,
     (soap, first): (SoapSuspects, &[&'static str]),
@@ -400,7 +483,7 @@ fn suspects(
     let mut told: Vec<Prediction> = Vec::new();
     let mut known: Vec<_> = products
         .into_iter()
-        .map(|product| (product, facts_of(events, side, product, None)))
+        .map(|product| (product, events.facts(side, product, None)))
         .collect();
     known.retain(|(_, facts)| facts.iter().any(|it| it.text.is_some()));
     // Of few suspects all texts are shown, as those of a known program are. Those that speak HTTP have many for one event.

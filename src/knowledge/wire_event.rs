@@ -171,12 +171,14 @@ events! {
     Client Packets NulInHeader "nul-in-header" "a header holds a NUL byte" ["malformed-response"]
     Client Packets BareLf "bare-lf" "header lines end in a bare line feed" ["malformed-response"]
     Client Packets ObsFold "obs-fold" "a header is folded over two lines" ["malformed-response"]
-    Client Packets SwitchUnasked "switch-unasked" "the server answers 101 Switching Protocols to a request that asks for none" []
+    Client Packets SwitchUnasked "switch-unasked" "the server answers 101 Switching Protocols to a request that asks for none" ["malformed-response"]
     Client Packets Redirects10 "redirects-10" "the server redirects in a circle, and the client stops at the 10th redirect" []
     Client Packets Redirects11 "redirects-11" "the server redirects in a circle, and the client stops at the 11th redirect" []
     Client Packets Redirects21 "redirects-21" "the server redirects in a circle, and the client stops at the 21st redirect" []
     Client Packets Redirects31 "redirects-31" "the server redirects in a circle, and the client stops at the 31st redirect" []
     Client Packets Redirects51 "redirects-51" "the server redirects in a circle, and the client stops at the 51st redirect" []
+    Client Packets BareCr "bare-cr" "a CR in the head has no LF behind it" ["malformed-response"]
+    Client Packets SpaceBeforeFields "space-before-fields" "white space stands before the first header" ["malformed-response"]
     Client Packets HeaderOver8K "header-over-8k" "the head is larger than 8 KiB" []
     Client Packets HeaderOver16K "header-over-16k" "the head is larger than 16 KiB" []
     Client Packets HeaderOver64K "header-over-64k" "the head is larger than 64 KiB" ["malformed-response"]
@@ -198,6 +200,7 @@ events! {
     Client Packets BadChunkEnd "bad-chunk-end" "a chunk is longer or shorter than its size says" ["malformed-response"]
     Client Packets ChunkBareLf "chunk-bare-lf" "the lines of a chunked body end in a bare line feed" ["malformed-response"]
     Client Packets ChunkSizeTooLarge "chunk-size-too-large" "a chunk's size has more digits than any counter" ["malformed-response"]
+    Client Packets BadChunkExtension "bad-chunk-extension" "a chunk's extension breaks the grammar" ["malformed-response"]
     Client Packets ChunkExtensionTooLong "chunk-extension-too-long" "a chunk's extension does not end" ["malformed-response"]
     Client Packets ChunkSize0x "chunk-size-0x" "0x stands before a chunk's size" ["malformed-response"]
     Client Packets NegativeChunkSize "negative-chunk-size" "a chunk's size is negative" ["malformed-response"]
@@ -369,6 +372,28 @@ impl WireEvent {
         )
     }
 
+    /// Whether it is about what a whole response says, not about whether it is one.
+    #[must_use]
+    pub(crate) const fn is_of_content(self) -> bool {
+        matches!(
+            self,
+            Self::NotInContentEncoding
+                | Self::BadContentEncoding
+                | Self::ContentEncodingCut
+                | Self::SoapEncoded
+                | Self::SoapMediaType
+                | Self::StatusError
+                | Self::StatusUnauthorized
+                | Self::StatusProxyAuthentication
+                | Self::StatusServerError
+                | Self::Expect417
+                | Self::TooManyFields
+                | Self::HeaderOver8K
+                | Self::HeaderOver16K
+                | Self::HeaderOver64K
+        )
+    }
+
     /// The event whose texts apply where a product has none for this one: the application meets the same thing, at a
     /// point that few programs distinguish.
     #[must_use]
@@ -490,7 +515,6 @@ mod tests {
             silent,
             [
                 &WireEvent::TlsNotOffered,
-                &WireEvent::SwitchUnasked,
                 &WireEvent::Redirects10,
                 &WireEvent::Redirects11,
                 &WireEvent::Redirects21,

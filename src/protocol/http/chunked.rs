@@ -178,6 +178,11 @@ impl Chunks {
                     } else {
                         ChunkPart::Data
                     };
+                    let line = rest.get(..length).unwrap_or_default();
+                    let ended = line.strip_suffix(b"\r").unwrap_or(line);
+                    if ended.contains(&b'\r') {
+                        return (used + 1, ChunkStep::Fault(FaultRule::ChunkLine));
+                    }
                 }
                 ChunkPart::Data => {
                     let take = self.size.min((bytes.len() - used) as u64);

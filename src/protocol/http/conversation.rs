@@ -142,6 +142,9 @@ impl HttpConversation {
             let used = self.step(from, at, rest, begins, texts);
             let foreign = matches!(self.direction(from).state, HttpReadState::Foreign);
             let used = used.clamp(usize::from(!foreign), rest.len());
+            if self.direction(from).sampling.is_some() {
+                self.sample_on(from, rest.get(..used).unwrap_or_default());
+            }
             self.direction_mut(from).advance(used as u64);
             rest = rest.get(used..).unwrap_or_default();
             if foreign && !rest.is_empty() {
@@ -165,6 +168,7 @@ impl HttpConversation {
 
     /// The FIN of one direction, in order. It completes a body that is delimited by the close.
     pub fn end(&mut self, from: FlowEnd, texts: &mut TextInterner) {
+        self.end_sample(from);
         match self.direction(from).state {
             HttpReadState::UntilClose => self.complete(from),
             HttpReadState::Head { .. } => self.give_up_head(from, HeadCut::Sender, texts),
@@ -176,6 +180,7 @@ impl HttpConversation {
     pub fn finish(&mut self, texts: &mut TextInterner) {
         for end in FlowEnd::BOTH {
             self.direction_mut(end).coding = CodingCheck::NONE;
+            self.end_sample(end);
             self.give_up_head(end, HeadCut::Sender, texts);
             if let HttpReadState::Chunks(chunks) = self.direction(end).state
                 && !chunks.between()
@@ -425,6 +430,9 @@ impl HttpConversation {
             .take_while(|byte| matches!(byte, b'\r' | b'\n'))
             .count();
         if blank > 0 {
+            if let Some(stray) = self.stray_bytes(from, bytes) {
+                return self.stray_head(from, at, bytes, stray, texts);
+            }
             if let Some(rare) = self.rare_head(from) {
                 rare.blank_after = rare.blank_after.saturating_add(blank as u32);
             }
@@ -456,16 +464,29 @@ impl HttpConversation {
             FirstBytes::Tls => self.tls(from, bytes),
             FirstBytes::Nothing => {
                 if let Some(stray) = self.stray_bytes(from, bytes) {
-                    let start = self.direction(from).offset;
-                    let used = self.head(from, HeadKind::Response, at, bytes, stray, texts);
-                    let quote = bytes.get(..stray).unwrap_or_default();
-                    self.fault(from, FaultRule::BeforeStartLine, start, quote);
-                    return used;
+                    return self.stray_head(from, at, bytes, stray, texts);
                 }
                 self.not_a_message(from, at, bytes);
                 bytes.len()
             }
         }
+    }
+
+    /// Parses a head behind bytes that should not be there.
+    fn stray_head(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        bytes: &[u8],
+        stray: usize,
+        texts: &mut TextInterner,
+    ) -> usize {
+        let start = self.direction(from).offset;
+        let used = self.head(from, HeadKind::Response, at, bytes, stray, texts);
+        let quote = bytes.get(..stray).unwrap_or_default();
+        self.fault(from, FaultRule::BeforeStartLine, start, quote);
+        self.sample(from, bytes.get(..used).unwrap_or_default(), start, used);
+        used
     }
 
     /// Number of bytes before a status line, if these are the first bytes of the first response and few enough that
@@ -670,7 +691,9 @@ impl HttpConversation {
     ) {
         let mut left_over = length;
         // Without them the rest cannot be decoded.
-        self.direction_mut(from).coding = CodingCheck::NONE;
+        let direction = self.direction_mut(from);
+        direction.coding = CodingCheck::NONE;
+        direction.sampling = None;
         if let HttpReadState::Body { left } = self.direction(from).state {
             let take = left.min(length);
             self.missing(from, if lost { take } else { 0 });

@@ -2,6 +2,7 @@
 
 use super::chunked::Chunks;
 use super::coding::CodingCheck;
+use super::sample::Sampling;
 use crate::base::frame_ref::FrameRef;
 
 /// The index that means no exchange.
@@ -72,6 +73,8 @@ pub(super) struct HttpDirection {
     pub(super) quotes: bool,
     /// Checks the body that this direction is in, if it has a content coding.
     pub(super) coding: CodingCheck,
+    /// A sample of a response is being taken.
+    pub(super) sampling: Option<Sampling>,
 }
 
 impl HttpDirection {
@@ -90,6 +93,7 @@ impl HttpDirection {
             clean: true,
             quotes: false,
             coding: CodingCheck::NONE,
+            sampling: None,
         }
     }
 

@@ -8,6 +8,7 @@ use super::fields::{Field, FieldName};
 use super::message::HttpVersion;
 use super::message::{Message, MessageProgress, Method};
 use super::passed_on::PassedOn;
+use super::sample::ResponseSample;
 use super::stream::{H2Stream, Party};
 use super::text::SharedText;
 use crate::base::frame_ref::FrameRef;
@@ -96,6 +97,8 @@ pub struct RareParts {
     pub body_start: Option<SharedText>,
     /// The body of the response has a content coding, and this is wrong with it.
     pub coding: Option<(ContentCoding, CodingFault)>,
+    /// The bytes of a response that breaks the grammar, as its receiver met them.
+    pub sample: Option<Box<ResponseSample>>,
 }
 
 /// A request of a protocol other than HTTP.

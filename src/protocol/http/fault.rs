@@ -72,8 +72,12 @@ pub enum FaultRule {
     BeforeChunkSize,
     /// A line of a chunk size, with its extension, longer than any recipient accepts (§7.1.1).
     ChunkExtension,
+    /// CR without LF in the line of a chunk size (§7.1).
+    ChunkLine,
     /// Chunk data not followed by CRLF (§7.1).
     ChunkEnd,
+    /// `101` to a request without `Upgrade` (RFC 9110 §7.8).
+    UnaskedUpgrade,
     /// Bytes after a complete response that do not begin another: a body where none is allowed, or a longer one than
     /// announced.
     ExcessBytes,
@@ -113,6 +117,7 @@ impl FaultRule {
                 | Self::EncodingInOldVersion
                 | Self::RepeatedLength
                 | Self::LengthForbidden
+                | Self::ChunkLine
         )
     }
 
@@ -125,6 +130,7 @@ impl FaultRule {
                 | Self::ChunkTooLarge
                 | Self::BeforeChunkSize
                 | Self::ChunkExtension
+                | Self::ChunkLine
                 | Self::ChunkEnd
         )
     }
@@ -135,7 +141,7 @@ impl FaultRule {
         match self {
             Self::StartLine => "no start line",
             Self::Status => "status is not three digits",
-            Self::Version => "the HTTP version is not a digit, a dot and a digit",
+            Self::Version => "the HTTP version is not HTTP/, a digit, a dot and a digit",
             Self::OtherVersion => "an HTTP version other than 1.0 and 1.1",
             Self::Separator => "no single space between version, status and reason",
             Self::BeforeStartLine => "bytes before the status line",
@@ -163,6 +169,8 @@ impl FaultRule {
             Self::ChunkTooLarge => "chunk size is too large",
             Self::BeforeChunkSize => "a line end or white space where a chunk size must begin",
             Self::ChunkExtension => "the line of a chunk size is too long",
+            Self::ChunkLine => "CR without LF after a chunk size",
+            Self::UnaskedUpgrade => "101 to a request that asks for no upgrade",
             Self::ChunkEnd => "chunk data not followed by CRLF",
             Self::ExcessBytes => "bytes after the end of the message",
         }

@@ -112,7 +112,12 @@ impl HttpConversation {
         let split = message.first != at;
         match role {
             HeadKind::Request => self.request_head(from, at, read, split, whole, texts),
-            HeadKind::Response => self.response_head(from, at, read, split, whole, texts),
+            HeadKind::Response => {
+                self.response_head(from, at, read, split, whole, texts);
+                if whole && self.is_odd(from) {
+                    self.sample(from, head, start, head.len());
+                }
+            }
         }
     }
 
@@ -183,10 +188,18 @@ impl HttpConversation {
         drop(calls);
         exchange.pass_on(&read.facts.passed_on);
         let method = exchange.request.as_ref().map(|request| request.method);
+        let status = read.status;
+        let asked = exchange.request.as_ref().is_some_and(|it| {
+            let upgrades = exchange.rare.as_ref().is_some_and(|rare| {
+                let mut names = rare.request.fields.iter().map(|field| field.name);
+                rare.request.head_cut || names.any(|name| name == FieldName::Upgrade)
+            });
+            upgrades || it.message.progress == MessageProgress::Unseen
+        });
+        let unasked = status == 101 && exchange.request.is_some() && !asked;
         let Some(response) = exchange.response.as_mut() else {
             return;
         };
-        let status = read.status;
         if matches!(status, 100..=199) && status != 101 {
             let message = &response.message;
             let interim = Interim {
@@ -224,6 +237,10 @@ impl HttpConversation {
         let coding = coding.filter(|_| whole && status != 206 && method.is_some());
         self.keep(from, read, split.then_some(at));
         self.direction_mut(from).quotes = is_quoted;
+        if unasked && whole {
+            let start = self.message_of(from).map_or(0, |it| it.start);
+            self.fault(from, FaultRule::UnaskedUpgrade, start, &[]);
+        }
         self.begin_body(from, body, whole);
         if let Some(coding) = coding {
             self.begin_check(from, coding, texts);
@@ -396,6 +413,7 @@ impl HttpConversation {
         bytes: &[u8],
         mut chunks: Chunks,
     ) -> usize {
+        let before = chunks;
         if self.teller.is_some() {
             self.tell_chunks(from, bytes, chunks);
         }
@@ -412,6 +430,9 @@ impl HttpConversation {
         } else {
             chunks.feed(bytes, &mut data)
         };
+        if matches!(step, ChunkStep::Fault(_) | ChunkStep::Broken(_)) {
+            self.sample_chunks(from, bytes, before, (used, step));
+        }
         self.extend(from, at, used as u64, data);
         self.direction_mut(from).state = HttpReadState::Chunks(chunks);
         if chunks.trailers() > 0

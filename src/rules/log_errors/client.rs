@@ -16,7 +16,8 @@ use crate::base::frame_ref::FrameRef;
 use crate::base::net::Quote;
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{
-    CodingFault, Exchange, FieldName, Framing, Message, MessageProgress, Method, Protocol,
+    CodingFault, Exchange, FaultRule, FieldName, Framing, Message, MessageProgress, Method,
+    Protocol,
 };
 use crate::protocol::tls::{
     Alert, CertificateFlaw, ChainEnd, ClientCertificate, HandshakeStage, TlsFacts, TlsVersion,
@@ -95,12 +96,11 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
     events
 }
 
-/// A `101 Switching Protocols` to a request without `Upgrade` (RFC 9110 §7.8).
+/// A `101 Switching Protocols` that nobody asked for.
 fn unasked_switch(connection: &Connection) -> Option<WireEvent> {
-    let exchange = connection.exchanges.last()?;
-    let asked = exchange.request_fields(FieldName::Upgrade).next().is_some();
-    (exchange.status() == Some(101) && exchange.request.is_some() && !asked)
-        .then_some(WireEvent::SwitchUnasked)
+    let mut faults = connection.exchanges.last()?.response_faults().iter();
+    let unasked = faults.any(|it| it.rule == FaultRule::UnaskedUpgrade);
+    unasked.then_some(WireEvent::SwitchUnasked)
 }
 
 /// A circle of redirects with which the connection ends, by their number: each client follows so many and no more.

@@ -140,6 +140,8 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
         F::BareLf if !is_counted(exchange) => return None,
         F::BareLf => E::BareLf,
         F::ObsFold => E::ObsFold,
+        F::BareCr => E::BareCr,
+        F::SpaceBeforeFields => E::SpaceBeforeFields,
         F::ContentLength => return length(exchange),
         F::DifferingLengths | F::RepeatedLength if is_listed(exchange) => E::LengthList,
         F::DifferingLengths => E::DifferingLengths,
@@ -154,6 +156,7 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
         F::BeforeChunkSize if begins(|byte| *byte == b'\r') => E::EmptyChunkSize,
         F::ChunkSize | F::BeforeChunkSize => E::BadChunkSize,
         F::ChunkExtension => E::ChunkExtensionTooLong,
+        F::ChunkLine => E::BareCr,
         // What follows the line feed is read on, and not quoted.
         F::ChunkEnd if fault.bytes.as_bytes().is_empty() || begins(|byte| *byte == b'\n') => {
             E::ChunkBareLf
@@ -276,10 +279,12 @@ pub(super) fn request(exchange: &Exchange, events: &mut Vec<WireEvent>) {
             | F::ChunkTooLarge
             | F::BeforeChunkSize
             | F::ChunkExtension
+            | F::ChunkLine
             | F::ChunkEnd => E::RequestBadChunk,
             F::HeadTooLong => E::RequestHeaderTooLarge,
             // Servers accept the last of these.
             F::ExcessBytes
+            | F::UnaskedUpgrade
             | F::RepeatedLength
             | F::EncodingInOldVersion
             | F::LengthForbidden

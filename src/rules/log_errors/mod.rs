@@ -3,7 +3,8 @@
 //! In: one settled [`Connection`]. Out: for each side, the texts that its program prints, or those of the usual
 //! suspects if no header names the program. `client` and `server` derive the wire events that each side's application
 //! met, in order; `h2` does so for HTTP/2 streams, `http_faults` for malformed messages, `dialogue` for protocols other than
-//! HTTP, whose programs' texts are never mixed with those of HTTP's. `program` identifies the
+//! HTTP, whose programs' texts are never mixed with those of HTTP's. `specimen` has the bytes of a malformed response read
+//! as the parsers of clients read them. `program` identifies the
 //! program, `socket` gives the errors of its system calls, `placeholders` fills in the variable parts, and `search` and
 //! `locate` go the other way, from a log line to its connection. The texts themselves are
 //! [`knowledge`](crate::knowledge).
@@ -24,6 +25,7 @@ mod relay;
 mod search;
 mod server;
 mod socket;
+mod specimen;
 
 #[cfg(test)]
 mod tests;
@@ -42,7 +44,7 @@ use hashbrown::HashMap;
 use crate::analysis::connection::{Connection, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::knowledge::{
-    HeadShape, KnownProgram, LogSide, NamedBy, Prediction, WireEvent, texts_of,
+    HeadShape, KnownProgram, LogSide, NamedBy, Prediction, Readings, WireEvent, texts_of,
 };
 use crate::protocol::tls::TlsFacts;
 use program::Program;
@@ -80,6 +82,8 @@ const SUSPECTS: usize = 8;
 #[derive(PartialEq, Eq, Hash)]
 struct TextQuery {
     stories: Vec<Vec<WireEvent>>,
+    /// What the parsers of clients make of a malformed response.
+    readings: Option<Readings>,
     side: LogSide,
     program: Program,
     handed_on: bool,
@@ -125,8 +129,13 @@ impl Predictor {
             return Rc::default();
         }
         let handed_on = matches!(opener, Opener::Proxy(None));
+        let readings = match who {
+            Who::Client => specimen::readings(connection),
+            Who::Server => None,
+        };
         let question = TextQuery {
             stories,
+            readings,
             side: who.log_side(),
             program: match opener {
                 // Where the server of FTP opens it, its texts are on the control connection.
@@ -220,9 +229,7 @@ impl TextQuery {
         }
         let stories = self.stories.iter();
         let mut each: Vec<_> = stories
-            .map(|events| {
-                texts_of(events, self.side, self.program.program(), self.refused_by).into_iter()
-            })
+            .map(|events| self.texts(events).into_iter())
             .collect();
         let most = if by.is_some() { usize::MAX } else { SUSPECTS };
         let mut told: Vec<PredictedText> = Vec::new();
@@ -251,6 +258,17 @@ impl TextQuery {
         told.into()
     }
 
+    fn texts(&self, events: &[WireEvent]) -> Vec<Prediction> {
+        let program = self.program.program();
+        texts_of(
+            events,
+            self.readings.as_ref(),
+            self.side,
+            program,
+            self.refused_by,
+        )
+    }
+
     /// The text of the framework inside a named server, which has a log in addition to the server's.
     fn inside(&self) -> Option<Prediction> {
         let framework = self
@@ -259,7 +277,13 @@ impl TextQuery {
             .filter(|_| self.side == LogSide::Server)?;
         let mut stories = self.stories.iter();
         let texts = |events: &Vec<WireEvent>| {
-            let told = texts_of(events, self.side, KnownProgram::Known(&framework), None);
+            let told = texts_of(
+                events,
+                None,
+                self.side,
+                KnownProgram::Known(&framework),
+                None,
+            );
             told.into_iter().find(|it| it.text.is_some())
         };
         stories.find_map(texts)

@@ -317,6 +317,7 @@ fn a_proxy_does_not_speak_with_its_clients_voice() {
 #[test]
 fn several_stories_share_the_suspects() {
     let question = TextQuery {
+        readings: None,
         stories: vec![
             vec![WireEvent::TlsCertUntrusted],
             vec![WireEvent::TlsCertExpired],
