@@ -132,6 +132,7 @@ events! {
 
     // In the words of other protocols.
     Client Packets LoginRefused "login-refused" "the server refuses the login or the session, and says why in the words of the protocol" ["session-ended-with-error" "request-refused"]
+    Client Packets GreetingRefused "greeting-refused" "the server's first words say that it will not serve the client, and why" ["session-ended-with-error"]
     Client Packets SessionEnded "session-ended" "the server ends the session, and says why in the words of the protocol" ["session-ended-with-error"]
     Client Packets ErrorAnswered "error-answered" "the server answers a request by an error of the protocol, and the session goes on" ["request-refused"]
     Client Packets ClientEndsSession "client-ends-session" "the client ends the session, and says why in the words of the protocol" ["session-ended-with-error"]
@@ -407,6 +408,7 @@ impl WireEvent {
             Self::RaceFin | Self::FinAfterAccept => Self::FinBeforeResponse,
             Self::RaceRst | Self::RstAfterAccept | Self::RaceWriteFails => Self::RstBeforeResponse,
             Self::LoginRefused => Self::SessionEnded,
+            Self::GreetingRefused => Self::LoginRefused,
             Self::RecipientRefused => Self::ErrorAnswered,
             Self::GreetingSilent => Self::ServerSilent,
             Self::FinInAnswer => Self::FinBeforeResponse,

@@ -198,7 +198,7 @@ fn said(facts: &DialogueFacts, complaint: &Complaint, over: bool) -> WireEvent {
     };
     let Some(asked) = rare.and_then(|it| it.asked.as_ref()) else {
         return if greeting {
-            WireEvent::LoginRefused
+            WireEvent::GreetingRefused
         } else {
             other
         };
