@@ -10,7 +10,8 @@ use std::sync::{LazyLock, OnceLock};
 use hashbrown::HashMap;
 
 use super::basis::Basis;
-use super::parsers::{Reading, Readings};
+use super::met::Met;
+use super::parsers::Readings;
 use super::product::{NamedProduct, PRODUCTS, Product, Role, product};
 use super::table::{self, field};
 use super::tls_alert::may_send;
@@ -119,6 +120,11 @@ static TEXTS: LazyLock<HashMap<&'static str, ProductTexts>> = LazyLock::new(|| {
     }
     texts
 });
+
+/// All rows of a product.
+pub(super) fn rows_of(product: &str) -> &'static [ErrorText] {
+    TEXTS.get(product).map_or(&[], ProductTexts::facts)
+}
 
 impl ProductTexts {
     fn facts(&'static self) -> &'static [ErrorText] {
@@ -340,81 +346,6 @@ pub(crate) fn texts_of<'a>(
     }
 }
 
-/// What one side met: its events, and what the parsers make of the response.
-#[derive(Clone, Copy)]
-struct Met<'a> {
-    events: &'a [WireEvent],
-    readings: Option<&'a Readings>,
-}
-
-impl Met<'_> {
-    /// The rows of a product for what it met.
-    fn facts(
-        self,
-        side: LogSide,
-        product: &'static Product,
-        version: Option<&str>,
-    ) -> Vec<&'static ErrorText> {
-        let reading = |it: &Readings| it.of_product(product.name);
-        let Some((readings, reading)) = self.readings.and_then(|it| Some((it, reading(it)?)))
-        else {
-            return facts_of(self.events, side, product, version);
-        };
-        if let Reading::Refuses(reason, in_body) = reading {
-            return refusing(reason, in_body, side, product, version);
-        }
-        let told = facts_of(
-            &readings.events(reading, self.events),
-            side,
-            product,
-            version,
-        );
-        if !told.is_empty() || reading != Reading::Accepts {
-            return told;
-        }
-        let mut each = self.events.iter();
-        let quiet = |event: &WireEvent| {
-            let mut rows = facts_of_one(*event, side, product, version);
-            rows.retain(|it| it.text.is_none());
-            (!rows.is_empty()).then_some(rows)
-        };
-        each.find_map(quiet).unwrap_or_default()
-    }
-}
-
-/// The row of a product whose parser refuses a response for this reason.
-fn refusing(
-    reason: &str,
-    in_body: bool,
-    side: LogSide,
-    product: &'static Product,
-    version: Option<&str>,
-) -> Vec<&'static ErrorText> {
-    let Some(texts) = TEXTS.get(product.name) else {
-        return Vec::new();
-    };
-    let facts = texts.facts().iter().filter(|it| it.side == side);
-    let says = |text: Option<&str>| text.is_some_and(|it| it.contains(reason));
-    // `fetch` fails before the head is whole, and is cut off after.
-    let in_time = |it: &&ErrorText| match it.text {
-        Some("fetch failed") => !in_body,
-        Some("terminated") => in_body,
-        _ => true,
-    };
-    let mut own: Vec<_> = facts
-        .filter(|it| [it.text, it.cause, it.kind].into_iter().any(says) && in_time(it))
-        .filter(|it| !begins_after(it.versions, version))
-        .collect();
-    let length = |it: &&ErrorText| {
-        let mut each = [it.text, it.cause, it.kind].into_iter();
-        let text = each.find(|it| says(*it)).flatten();
-        (!covers(it.versions, version), text.map_or(0, str::len))
-    };
-    own.sort_by_key(length);
-    own.truncate(1);
-    own
-}
-
 fn speaks_http(product: &Product) -> bool {
     product.speaks("http")
 }
@@ -579,7 +510,7 @@ const ACCEPTS: &str = "takes the response for complete";
 
 /// The rows of a product for the first of the events that it reports, including those of events [like](WireEvent::like)
 /// it. If it reports none of them: the rows saying that it swallows the last.
-fn facts_of(
+pub(super) fn facts_of(
     events: &[WireEvent],
     side: LogSide,
     product: &'static Product,
@@ -624,7 +555,7 @@ fn of_an_end(
         && texts.all(|text| ends.iter().flatten().any(|it| it.text == Some(text)))
 }
 
-fn facts_of_one(
+pub(super) fn facts_of_one(
     event: WireEvent,
     side: LogSide,
     product: &'static Product,
@@ -670,7 +601,7 @@ fn prediction(fact: &ErrorText, identified: bool) -> Prediction {
 
 /// Whether a version range (`8.x`, `5+`, `7.83+`, `2.0-4.8`, `7.x-8.x`) admits `version`. A list of versions in which a text
 /// was seen excludes nothing: the text probably predates them and survives them.
-fn covers(versions: &str, version: Option<&str>) -> bool {
+pub(super) fn covers(versions: &str, version: Option<&str>) -> bool {
     let Some(major) = version.and_then(leading_number) else {
         return true;
     };
@@ -693,7 +624,7 @@ fn covers(versions: &str, version: Option<&str>) -> bool {
 }
 
 /// Whether a range begins after `version`, as far as both have numbers: `7.83+` begins after 7.64.1, and not after 7 or 8.
-fn begins_after(versions: &str, version: Option<&str>) -> bool {
+pub(super) fn begins_after(versions: &str, version: Option<&str>) -> bool {
     let from = match (versions.strip_suffix('+'), versions.split_once('-')) {
         _ if versions.contains(' ') => return false,
         (Some(from), _) | (None, Some((from, _))) => from,

@@ -17,6 +17,7 @@ mod load_generator;
 mod log_format;
 mod log_line;
 mod message;
+mod met;
 mod parsers;
 mod pasted;
 mod place;

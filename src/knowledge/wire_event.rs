@@ -171,6 +171,7 @@ events! {
     Client Packets SpaceBeforeColon "space-before-colon" "a space stands before a header's colon" ["malformed-response"]
     Client Packets NulInHeader "nul-in-header" "a header holds a NUL byte" ["malformed-response"]
     Client Packets BareLf "bare-lf" "header lines end in a bare line feed" ["malformed-response"]
+    Client Packets Malformed "malformed" "a response breaks the grammar of HTTP, and parsers differ in what they make of it" ["malformed-response"]
     Client Packets ObsFold "obs-fold" "a header is folded over two lines" ["malformed-response"]
     Client Packets SwitchUnasked "switch-unasked" "the server answers 101 Switching Protocols to a request that asks for none" ["malformed-response"]
     Client Packets Redirects10 "redirects-10" "the server redirects in a circle, and the client stops at the 10th redirect" []

@@ -2,7 +2,7 @@
 //!
 //! The status line is read by `sscanf`, and so is this one.
 
-use super::{Cursor, Reading, ReadingEnd as End};
+use super::reading::{Cursor, Reading, ReadingEnd as End};
 
 /// Digits of a chunk size that are kept (`CHUNK_MAXNUM_LEN`).
 const MAX_DIGITS: usize = 16;
@@ -19,8 +19,7 @@ struct Head {
 }
 
 /// Reads one stream of responses to one GET.
-pub(super) fn read(bytes: &[u8]) -> Reading {
-    let mut input = Cursor::new(bytes);
+pub(super) fn read(mut input: Cursor<'_>) -> Reading {
     loop {
         let head = match read_head(&mut input) {
             Ok(head) => head,
@@ -261,7 +260,8 @@ fn body(head: &Head, input: &mut Cursor<'_>) -> Reading {
         }
         _ if head.coded && some => return Reading::Unknown,
         Some(length) if length > input.rest().len() as i64 => return Reading::Ends(End::Length),
-        _ => {}
+        Some(_) => {}
+        None => return Reading::Ends(End::UntilClose),
     }
     Reading::Accepts
 }

@@ -1,14 +1,13 @@
 //! What Go's `net/http` makes of a response (1.19.8): `response.go`, `transfer.go`, `internal/chunked.go`,
 //! `net/textproto/reader.go`.
 
-use super::{Cursor, Reading, ReadingEnd as End};
+use super::reading::{Cursor, Reading, ReadingEnd as End};
 
 /// Digits of a chunk size that are counted.
 const MAX_DIGITS: usize = 16;
 
 /// Reads one stream of responses to one GET.
-pub(super) fn read(bytes: &[u8]) -> Reading {
-    let mut input = Cursor::new(bytes);
+pub(super) fn read(mut input: Cursor<'_>) -> Reading {
     stream(&mut input).unwrap_or_else(|it| it)
 }
 
@@ -67,8 +66,7 @@ fn stream(input: &mut Cursor<'_>) -> Result<Reading, Reading> {
                 input.skip(usize::try_from(length).unwrap_or(usize::MAX));
                 Reading::Accepts
             }
-            // The close is its end.
-            None => return Ok(Reading::Accepts),
+            None => return Ok(Reading::Ends(End::UntilClose)),
         };
         let says = |option: &[u8]| {
             let mut tokens = all(b"connection")
@@ -89,7 +87,7 @@ fn stream(input: &mut Cursor<'_>) -> Result<Reading, Reading> {
 
 /// The next line, without its end.
 fn line<'a>(input: &mut Cursor<'a>, end: End) -> Result<&'a [u8], Reading> {
-    let line = input.line();
+    let line = input.whole_line(end)?;
     if line.is_empty() && end == End::StatusLine {
         return Err(Reading::Ends(End::Nothing));
     }
@@ -139,8 +137,11 @@ fn status_line(input: &mut Cursor<'_>) -> Result<(u16, (u8, u8)), Reading> {
     }
 }
 
-fn fields<'a>(input: &mut Cursor<'a>) -> Result<Vec<(&'a [u8], Vec<u8>)>, Reading> {
-    let mut found: Vec<(&[u8], Vec<u8>)> = Vec::new();
+/// The name of a field, and its value with what was folded.
+type Field<'a> = (&'a [u8], Vec<u8>);
+
+fn fields<'a>(input: &mut Cursor<'a>) -> Result<Vec<Field<'a>>, Reading> {
+    let mut found: Vec<Field<'_>> = Vec::new();
     if matches!(input.peek(), Some(b' ' | b'\t')) {
         return refuse("malformed MIME header initial line: ");
     }

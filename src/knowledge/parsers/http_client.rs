@@ -1,7 +1,7 @@
 //! What Python's `http.client` makes of a response (CPython 3.11), alone and below urllib3 2 and requests:
 //! `Lib/http/client.py`, `Lib/email/feedparser.py`, urllib3's `response.py`.
 
-use super::{Cursor, Reading, ReadingEnd as End};
+use super::reading::{Cursor, Reading, ReadingEnd as End};
 
 /// Who reads the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +16,7 @@ pub(super) enum Reader {
 const MAX_LINE: usize = 65536;
 
 /// Reads one stream of responses to one GET.
-pub(super) fn read(bytes: &[u8], reader: Reader) -> Reading {
-    let mut input = Cursor::new(bytes);
+pub(super) fn read(mut input: Cursor<'_>, reader: Reader) -> Reading {
     head(&mut input, reader).unwrap_or_else(|it| it)
 }
 
@@ -30,10 +29,10 @@ fn head(input: &mut Cursor<'_>, reader: Reader) -> Result<Reading, Reading> {
             }
             break status;
         }
-        while !matches!(input.line(), b"\r\n" | b"\n" | b"") {}
+        while !matches!(input.whole_line(End::Headers)?, b"\r\n" | b"\n" | b"") {}
     };
     let from = input.rest();
-    while !matches!(input.line(), b"\r\n" | b"\n" | b"") {}
+    while !matches!(input.whole_line(End::Headers)?, b"\r\n" | b"\n" | b"") {}
     let head = from
         .get(..from.len() - input.rest().len())
         .unwrap_or_default();
@@ -64,7 +63,7 @@ fn head(input: &mut Cursor<'_>, reader: Reader) -> Result<Reading, Reading> {
         let stated = stated_length(&lengths)?;
         chunked |= encodings.iter().any(listed);
         if chunked {
-            return Ok(chunks(input, reader));
+            return chunks(input, reader);
         }
         let stated = if bodiless { Some(0) } else { stated };
         let came = length.map_or(input.rest().len() as i128, |it| {
@@ -73,18 +72,20 @@ fn head(input: &mut Cursor<'_>, reader: Reader) -> Result<Reading, Reading> {
         return Ok(match stated {
             // More than announced is an error, too.
             Some(stated) if stated != came => Reading::Ends(End::Length),
+            _ if length.is_none() => Reading::Ends(End::UntilClose),
             _ => Reading::Accepts,
         });
     }
     if chunked {
-        return Ok(chunks(input, reader));
+        return chunks(input, reader);
     }
     let left = input.rest().len() as i128;
     Ok(match length {
         // What no buffer holds is an error of its own.
         Some(length) if length >= i128::from(i64::MAX) - 64 => Reading::Unknown,
         Some(length) if length > left => Reading::Ends(End::Length),
-        _ => Reading::Accepts,
+        Some(_) => Reading::Accepts,
+        None => Reading::Ends(End::UntilClose),
     })
 }
 
@@ -113,7 +114,7 @@ fn stated_length(lengths: &[Vec<u8>]) -> Result<Option<i128>, Reading> {
 }
 
 fn status_line<'a>(input: &mut Cursor<'a>) -> Result<(&'a [u8], i128), Reading> {
-    let line = input.line();
+    let line = input.whole_line(End::StatusLine)?;
     if line.is_empty() {
         return Err(Reading::Ends(End::Nothing));
     }
@@ -225,11 +226,11 @@ fn fields(head: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     found
 }
 
-fn chunks(input: &mut Cursor<'_>, reader: Reader) -> Reading {
+fn chunks(input: &mut Cursor<'_>, reader: Reader) -> Result<Reading, Reading> {
     loop {
-        let line = input.line();
+        let line = input.whole_line(End::BetweenChunks)?;
         if line.len() > MAX_LINE {
-            return Reading::Unknown;
+            return Ok(Reading::Unknown);
         }
         let size = line.split(|it| *it == b';').next().unwrap_or_default();
         // Bytes are stripped of the white space of ASCII.
@@ -240,27 +241,29 @@ fn chunks(input: &mut Cursor<'_>, reader: Reader) -> Reading {
         };
         match size {
             None if line.is_empty() && reader == Reader::Urllib3 => {
-                return Reading::Ends(End::BetweenChunks);
+                return Ok(Reading::Ends(End::BetweenChunks));
             }
             None => {
-                return Reading::Refuses(
-                    match reader {
-                        Reader::Alone => "IncompleteRead",
-                        Reader::Urllib3 => "InvalidChunkLength",
-                    },
-                    true,
-                );
+                let reason = match reader {
+                    Reader::Alone => "IncompleteRead",
+                    Reader::Urllib3 => "InvalidChunkLength",
+                };
+                return Ok(Reading::Refuses(reason, true));
             }
             Some(0) => break,
-            Some(size) if size < 0 || size > i128::from(i64::MAX) - 64 => return Reading::Unknown,
-            Some(size) if size > input.rest().len() as i128 => return Reading::Ends(End::Chunk),
+            Some(size) if size < 0 || size > i128::from(i64::MAX) - 64 => {
+                return Ok(Reading::Unknown);
+            }
+            Some(size) if size > input.rest().len() as i128 => {
+                return Ok(Reading::Ends(End::Chunk));
+            }
             Some(size) => input.skip(size as usize),
         }
         if input.rest().len() < 2 {
-            return Reading::Ends(End::Chunk);
+            return Ok(Reading::Ends(End::Chunk));
         }
         input.skip(2);
     }
-    while !matches!(input.line(), b"\r\n" | b"\n" | b"") {}
-    Reading::Accepts
+    while !matches!(input.whole_line(End::BetweenChunks)?, b"\r\n" | b"\n" | b"") {}
+    Ok(Reading::Accepts)
 }

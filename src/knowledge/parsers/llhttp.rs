@@ -3,7 +3,7 @@
 //!
 //! States and texts are those of `src/llhttp/http.ts`. Nothing is lenient, as it is by default.
 
-use super::{Cursor, Reading, ReadingEnd as End};
+use super::reading::{Cursor, Reading, ReadingEnd as End};
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +50,10 @@ struct Parser<'a> {
 type Step<T> = Result<T, Reading>;
 
 /// Reads one stream of responses to one GET.
-pub(super) fn read(bytes: &[u8], edition: Edition) -> Reading {
+pub(super) fn read(input: Cursor<'_>, edition: Edition) -> Reading {
     let mut parser = Parser {
         edition,
-        input: Cursor::new(bytes),
+        input,
         flags: Flags::default(),
         old: false,
         status: 0,
@@ -91,11 +91,7 @@ impl Parser<'_> {
             let interim = self.status / 100 == 1 && self.status != 101;
             if self.edition == Edition::Undici && self.flags.encoding && self.flags.length.is_some()
             {
-                // With `chunked` it depends on what follows.
-                return match self.flags.chunked {
-                    true => Ok(Reading::Unknown),
-                    false => self.refuse("Content-Length can't be present with Transfer-Encoding"),
-                };
+                return self.refuse("Content-Length can't be present with Transfer-Encoding");
             }
             // What it makes of these depends on what it asked for.
             if self.edition == Edition::Undici && self.status / 100 == 1 {
@@ -126,7 +122,7 @@ impl Parser<'_> {
                 (body, _) => body?,
             };
             if eof {
-                return Ok(Reading::Accepts);
+                return Ok(Reading::Ends(End::UntilClose));
             }
             if !interim {
                 last = Some(Reading::Accepts);

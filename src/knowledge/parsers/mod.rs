@@ -3,7 +3,7 @@
 //! In: the bytes of the response, as the client met them. Out: a [`Reading`] for each parser: it accepts the response, it
 //! refuses it and says why, or it comes to the end of the bytes and wants more. One file a parser, written after its
 //! source, with the version that was read; `captures/clients/faults.tsv.gz` has what the programs themselves said to some
-//! 1,900 responses, and `tests/faults.rs` compares. A parser decides by the bytes alone, so that a fault that it overlooks,
+//! 2,200 responses, and `tests/faults.rs` compares. A parser decides by the bytes alone, so that a fault that it overlooks,
 //! or meets behind another, is told as that program would.
 //!
 //! The texts are those of the tables of error texts, which say how each product prints them. Left out: limits of lengths and
@@ -14,38 +14,11 @@ mod go;
 mod http_client;
 mod llhttp;
 mod php;
+mod reading;
 
 use super::wire_event::WireEvent;
-
-/// Where the bytes ended before a parser had all that it wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum ReadingEnd {
-    /// Before the first byte.
-    Nothing,
-    /// In the status line.
-    StatusLine,
-    /// In the fields.
-    Headers,
-    /// In a body whose length it knows.
-    Length,
-    /// In a chunk.
-    Chunk,
-    /// After a chunk.
-    BetweenChunks,
-}
-
-/// What a parser makes of a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Reading {
-    /// It has a whole response.
-    Accepts,
-    /// It says this; `true` once the program has the head.
-    Refuses(&'static str, bool),
-    /// It wants more than came.
-    Ends(ReadingEnd),
-    /// It depends on what is not known.
-    Unknown,
-}
+use reading::Cursor;
+pub(super) use reading::{Reading, ReadingEnd};
 
 /// How the stream of the response ended for its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +27,8 @@ pub(crate) enum StreamEnd {
     Fin,
     /// The connection was reset.
     Reset,
+    /// It closed after it had waited for more.
+    Waited,
     /// In no way that the client met.
     Open,
 }
@@ -81,15 +56,17 @@ enum Parser {
 }
 
 impl Parser {
-    fn read(self, bytes: &[u8]) -> Reading {
+    /// `closed`: the server's FIN follows these bytes.
+    fn read(self, bytes: &[u8], closed: bool) -> Reading {
+        let input = Cursor::new(bytes, closed);
         match self {
-            Self::Node => llhttp::read(bytes, llhttp::Edition::Node),
-            Self::Undici => llhttp::read(bytes, llhttp::Edition::Undici),
-            Self::Curl => curl::read(bytes),
-            Self::HttpClient => http_client::read(bytes, http_client::Reader::Alone),
-            Self::Urllib3 => http_client::read(bytes, http_client::Reader::Urllib3),
-            Self::Php => php::read(bytes),
-            Self::Go => go::read(bytes),
+            Self::Node => llhttp::read(input, llhttp::Edition::Node),
+            Self::Undici => llhttp::read(input, llhttp::Edition::Undici),
+            Self::Curl => curl::read(input),
+            Self::HttpClient => http_client::read(input, http_client::Reader::Alone),
+            Self::Urllib3 => http_client::read(input, http_client::Reader::Urllib3),
+            Self::Php => php::read(input),
+            Self::Go => go::read(input),
         }
     }
 }
@@ -105,7 +82,8 @@ impl Readings {
     /// Reads the bytes; `is_whole`: no more came.
     #[must_use]
     pub(crate) fn of(bytes: &[u8], is_whole: bool, end: StreamEnd) -> Self {
-        let readings = PARSERS.map(|(parser, _)| match parser.read(bytes) {
+        let closed = is_whole && end == StreamEnd::Fin;
+        let readings = PARSERS.map(|(parser, _)| match parser.read(bytes, closed) {
             Reading::Ends(_) if !is_whole => Reading::Unknown,
             reading => reading,
         });
@@ -128,12 +106,16 @@ impl Readings {
         match reading {
             Reading::Unknown | Reading::Refuses(..) => Vec::new(),
             Reading::Accepts => of_content.copied().collect(),
+            Reading::Ends(ReadingEnd::UntilClose) if self.end == StreamEnd::Fin => {
+                of_content.copied().collect()
+            }
             Reading::Ends(at) => match self.end {
                 StreamEnd::Fin => [fin_in(at)]
                     .into_iter()
                     .chain(of_content.copied())
                     .collect(),
-                StreamEnd::Reset => [reset_in(at)].into_iter().collect(),
+                StreamEnd::Reset => vec![reset_in(at)],
+                StreamEnd::Waited => vec![waiting_in(at)],
                 StreamEnd::Open => {
                     let waits = |it: &&WireEvent| it.is_wait();
                     events.iter().filter(waits).copied().collect()
@@ -150,7 +132,7 @@ const fn fin_in(end: ReadingEnd) -> WireEvent {
         ReadingEnd::Headers => WireEvent::FinInHeaders,
         ReadingEnd::Length => WireEvent::FinInBodyLength,
         ReadingEnd::Chunk => WireEvent::FinInChunk,
-        ReadingEnd::BetweenChunks => WireEvent::FinBetweenChunks,
+        ReadingEnd::BetweenChunks | ReadingEnd::UntilClose => WireEvent::FinBetweenChunks,
     }
 }
 
@@ -161,48 +143,18 @@ const fn reset_in(end: ReadingEnd) -> WireEvent {
         ReadingEnd::Headers => WireEvent::RstInHeaders,
         ReadingEnd::Length => WireEvent::RstInBodyLength,
         ReadingEnd::Chunk | ReadingEnd::BetweenChunks => WireEvent::RstInChunk,
+        ReadingEnd::UntilClose => WireEvent::RstInBodyUntilClose,
     }
 }
 
-/// Bytes that are read from the first to the last.
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    fn next(&mut self) -> Option<u8> {
-        let byte = self.peek()?;
-        self.at += 1;
-        Some(byte)
-    }
-
-    /// Gives the last byte back.
-    const fn back(&mut self) {
-        self.at = self.at.saturating_sub(1);
-    }
-
-    fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
-    }
-
-    fn skip(&mut self, bytes: usize) {
-        self.at = self.at.saturating_add(bytes).min(self.bytes.len());
-    }
-
-    /// The next line with its LF, or what is left.
-    fn line(&mut self) -> &'a [u8] {
-        let rest = self.rest();
-        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |it| it + 1);
-        self.skip(end);
-        rest.get(..end).unwrap_or_default()
+const fn waiting_in(end: ReadingEnd) -> WireEvent {
+    match end {
+        ReadingEnd::Nothing | ReadingEnd::StatusLine | ReadingEnd::Headers => {
+            WireEvent::ServerSilent
+        }
+        ReadingEnd::Length
+        | ReadingEnd::Chunk
+        | ReadingEnd::BetweenChunks
+        | ReadingEnd::UntilClose => WireEvent::BodyStalled,
     }
 }

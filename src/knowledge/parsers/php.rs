@@ -1,7 +1,7 @@
 //! What PHP's stream wrapper makes of a response (8.2): `ext/standard/http_fopen_wrapper.c`. It looks at the status line
 //! alone; what it does not understand of the rest, it passes over.
 
-use super::{Cursor, Reading, ReadingEnd as End};
+use super::reading::{Cursor, Reading, ReadingEnd as End};
 
 /// Bytes of the status line that are looked at.
 const MAX_LINE: usize = 127;
@@ -9,17 +9,20 @@ const MAX_LINE: usize = 127;
 const STATUS: usize = 9;
 
 /// Reads one stream of responses to one GET.
-pub(super) fn read(bytes: &[u8]) -> Reading {
-    let mut input = Cursor::new(bytes);
-    let mut line = input.line();
+pub(super) fn read(mut input: Cursor<'_>) -> Reading {
+    response(&mut input).unwrap_or_else(|it| it)
+}
+
+fn response(input: &mut Cursor<'_>) -> Result<Reading, Reading> {
+    let mut line = input.whole_line(End::StatusLine)?;
     if line.is_empty() {
-        return Reading::Ends(End::StatusLine);
+        return Ok(Reading::Ends(End::StatusLine));
     }
     let mut status = status_of(line);
     // Of the interim responses, one is passed over.
     if matches!(status, 100 | 102..=199) {
         loop {
-            line = input.line();
+            line = input.whole_line(End::Headers)?;
             if line.is_empty() {
                 break;
             }
@@ -32,13 +35,13 @@ pub(super) fn read(bytes: &[u8]) -> Reading {
             }
         }
     }
-    if let Some(fault) = fields(&mut input) {
-        return Reading::Refuses(fault, false);
+    if let Some(fault) = fields(input)? {
+        return Ok(Reading::Refuses(fault, false));
     }
-    match status {
+    Ok(match status {
         200..400 => Reading::Accepts,
         _ => Reading::Refuses("HTTP request failed!", false),
-    }
+    })
 }
 
 /// `atoi`.
@@ -65,11 +68,13 @@ fn status_of(line: &[u8]) -> i64 {
 }
 
 /// What is wrong with the lines of the fields: 8.2.28 and later look at them.
-fn fields(input: &mut Cursor<'_>) -> Option<&'static str> {
+fn fields(input: &mut Cursor<'_>) -> Result<Option<&'static str>, Reading> {
     let mut last: Option<&[u8]> = None;
     loop {
-        let line = input.line();
-        let (first, second) = (line.first()?, line.get(1));
+        let line = input.whole_line(End::Headers)?;
+        let (Some(first), second) = (line.first(), line.get(1)) else {
+            return Ok(None);
+        };
         let folded = matches!(first, b' ' | b'\t');
         if let Some(name) = last.take() {
             if folded {
@@ -77,20 +82,26 @@ fn fields(input: &mut Cursor<'_>) -> Option<&'static str> {
                 continue;
             }
             let Some(colon) = name.iter().position(|it| *it == b':') else {
-                return Some("HTTP invalid response format (no colon in header line)!");
+                return Ok(Some(
+                    "HTTP invalid response format (no colon in header line)!",
+                ));
             };
             let inner = name.get(1..colon).unwrap_or_default();
             if inner.iter().any(|it| matches!(it, b' ' | b'\t')) {
-                return Some("HTTP invalid response format (space in header name)!");
+                return Ok(Some("HTTP invalid response format (space in header name)!"));
             }
         }
         match (first, second) {
-            (b'\n', _) | (b'\r', Some(b'\n')) => return None,
+            (b'\n', _) | (b'\r', Some(b'\n')) => return Ok(None),
             (b'\r', _) => {
-                return Some("HTTP invalid header name (cannot start with CR character)!");
+                return Ok(Some(
+                    "HTTP invalid header name (cannot start with CR character)!",
+                ));
             }
             _ if folded => {
-                return Some("HTTP invalid response format (folding header at the start)!");
+                return Ok(Some(
+                    "HTTP invalid response format (folding header at the start)!",
+                ));
             }
             _ => last = Some(line),
         }

@@ -2,7 +2,6 @@
 
 use super::chunked::Chunks;
 use super::coding::CodingCheck;
-use super::sample::Sampling;
 use crate::base::frame_ref::FrameRef;
 
 /// The index that means no exchange.
@@ -54,6 +53,15 @@ pub(super) struct PendingHead {
     pub(super) first: FrameRef,
     /// Where its last byte so far was seen.
     pub(super) last: FrameRef,
+}
+
+/// A sample that is being taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sampling {
+    /// The exchange it is for.
+    pub(super) exchange: u32,
+    /// The offset of the next byte that belongs to it.
+    pub(super) next: u64,
 }
 
 /// One direction of a connection.

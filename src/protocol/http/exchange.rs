@@ -8,7 +8,6 @@ use super::fields::{Field, FieldName};
 use super::message::HttpVersion;
 use super::message::{Message, MessageProgress, Method};
 use super::passed_on::PassedOn;
-use super::sample::ResponseSample;
 use super::stream::{H2Stream, Party};
 use super::text::SharedText;
 use crate::base::frame_ref::FrameRef;
@@ -99,6 +98,17 @@ pub struct RareParts {
     pub coding: Option<(ContentCoding, CodingFault)>,
     /// The bytes of a response that breaks the grammar, as its receiver met them.
     pub sample: Option<Box<ResponseSample>>,
+}
+
+/// The bytes of a response that breaks the grammar.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResponseSample {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// They begin with the first byte of the response; otherwise with a chunk of its body.
+    pub has_head: bool,
+    /// They are all that the sender sent from there on.
+    pub is_whole: bool,
 }
 
 /// A request of a protocol other than HTTP.

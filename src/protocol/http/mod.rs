@@ -46,6 +46,7 @@ pub(crate) use conversation::MAX_EXCHANGES;
 pub use conversation::{HttpConversation, Protocol};
 pub use exchange::{
     Asked, ConnectionEnd, Exchange, Interim, Outcome, RareHead, RareParts, Request, Response,
+    ResponseSample,
 };
 pub(crate) use fault::MAX_FAULTS;
 pub use fault::{Fault, FaultRule};
@@ -59,7 +60,6 @@ pub(crate) use phase::{MessageSeen, phase_of, request_seen};
 pub use phase::{Phase, Reach};
 pub(crate) use plain::{PlainMessage, PlainRequest, plain_request, plain_response};
 pub(crate) use sample::MAX_SAMPLE;
-pub use sample::ResponseSample;
 pub use stream::{ErrorCode, H2Stream, Party, StreamReset};
 pub(crate) use text::MAX_KEPT as MAX_TEXT_KEPT;
 pub use text::{SharedText, TextInterner};

@@ -6,7 +6,8 @@
 
 use super::chunked::{ChunkStep, Chunks};
 use super::conversation::HttpConversation;
-use super::exchange::RareHead;
+use super::direction::Sampling;
+use super::exchange::{RareHead, ResponseSample};
 use super::fields::FieldName;
 use super::head::HeadKind;
 use crate::base::flow_end::FlowEnd;
@@ -15,26 +16,6 @@ use crate::base::flow_end::FlowEnd;
 pub(crate) const MAX_SAMPLE: usize = 4096;
 /// Bytes that are kept of the data of the chunk before a fault.
 const BEFORE_FAULT: usize = 64;
-
-/// The bytes of a response that breaks the grammar.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ResponseSample {
-    /// The bytes.
-    pub bytes: Vec<u8>,
-    /// They begin with the first byte of the response; otherwise with a chunk of its body.
-    pub has_head: bool,
-    /// They are all that the sender sent from there on.
-    pub is_whole: bool,
-}
-
-/// A sample that is being taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sampling {
-    /// The exchange it is for.
-    exchange: u32,
-    /// The offset of the next byte that belongs to it.
-    next: u64,
-}
 
 impl HttpConversation {
     /// Whether a parser may refuse the response whose head was read: it has a fault, or a `Transfer-Encoding` that is not

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::ending::{ClientEvent, SHORTEST_LIMIT, USUAL_ROUND_TRIP, met, silence};
+use super::ending::{
+    ClientEvent, SHORTEST_LIMIT, USUAL_ROUND_TRIP, last_byte, met, silence, waited,
+};
 use super::program::calls_by_soap;
 use super::{dialogue, h2, http_faults};
 use crate::analysis::connection::tls_close::{
@@ -12,7 +14,6 @@ use crate::analysis::connection::{
     By, Connection, ConnectionOutcome, FailedReason, How, Oddity, Opening, Phase, Who,
 };
 use crate::base::flow_end::FlowEnd;
-use crate::base::frame_ref::FrameRef;
 use crate::base::net::Quote;
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{
@@ -453,7 +454,7 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     }
     events.extend(unfit.iter().filter(|_| !at_once));
     // A reader that did not notice the fault waits for an end that does not come.
-    let waited = connection.teardown.at.since(last_byte(connection).time);
+    let waited = waited(connection);
     let misread = events.iter().any(|it| http_faults::hides_the_end(*it));
     if broken && owed.is_none() && met == ClientEvent::Left && misread && waited >= SHORTEST_LIMIT {
         events.push(WireEvent::BodyStalled);
@@ -556,14 +557,6 @@ fn is_xml(media_type: &[u8]) -> bool {
     let name = media_type.split(|byte| *byte == b';').next();
     let name = name.unwrap_or_default().trim_ascii().to_ascii_lowercase();
     name.ends_with(b"/xml") || name.ends_with(b"+xml") || name.starts_with(b"multipart/")
-}
-
-/// The frame with the last byte of the last message.
-fn last_byte(connection: &Connection) -> FrameRef {
-    let last = connection.exchanges.last();
-    let request = last.and_then(|it| it.request.as_ref().map(|it| it.message.last));
-    let response = last.and_then(|it| it.response.as_ref().map(|it| it.message.last));
-    response.max(request).unwrap_or(connection.first)
 }
 
 /// The index of the exchange that was incomplete when the connection ended for the client. What arrived after the

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::analysis::connection::{By, CloseEvent, Connection, How, ResetKind, Who};
 use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{Exchange, MessageProgress};
 
@@ -112,4 +113,17 @@ pub(super) fn stopped_reading(connection: &Connection) -> bool {
     connection.teardown.how == How::Silence
         && sent.bytes > sent.acknowledged
         && sent.retransmitted >= REPEATED
+}
+
+/// How long the last byte of the last message had come when the connection was closed.
+pub(super) fn waited(connection: &Connection) -> Duration {
+    connection.teardown.at.since(last_byte(connection).time)
+}
+
+/// The frame with the last byte of the last message.
+pub(super) fn last_byte(connection: &Connection) -> FrameRef {
+    let last = connection.exchanges.last();
+    let request = last.and_then(|it| it.request.as_ref().map(|it| it.message.last));
+    let response = last.and_then(|it| it.response.as_ref().map(|it| it.message.last));
+    response.max(request).unwrap_or(connection.first)
 }

@@ -118,6 +118,14 @@ impl Predictor {
         if matches!(opener, Opener::Silent) {
             return Rc::default();
         }
+        let readings = match who {
+            Who::Client => specimen::readings(connection),
+            Who::Server => None,
+        };
+        // Its bytes alone show what each parser makes of it.
+        if stories.is_empty() && readings.is_some() {
+            stories = vec![vec![WireEvent::Malformed]];
+        }
         if stories.is_empty() && matches!(opener, Opener::Proxy(Some(_))) {
             stories = relay::opaque(connection);
         }
@@ -129,10 +137,6 @@ impl Predictor {
             return Rc::default();
         }
         let handed_on = matches!(opener, Opener::Proxy(None));
-        let readings = match who {
-            Who::Client => specimen::readings(connection),
-            Who::Server => None,
-        };
         let question = TextQuery {
             stories,
             readings,

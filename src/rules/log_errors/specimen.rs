@@ -3,7 +3,7 @@
 //! Where its head follows the grammar, and only a chunk or what follows the body does not, the head is written anew from
 //! what is known of it.
 
-use super::ending::{ClientEvent, met};
+use super::ending::{ClientEvent, SHORTEST_LIMIT, met, waited};
 use crate::analysis::connection::Connection;
 use crate::knowledge::{Readings, StreamEnd};
 use crate::protocol::http::{
@@ -29,6 +29,7 @@ pub(super) fn readings(connection: &Connection) -> Option<Readings> {
     let end = match met(connection) {
         ClientEvent::Fin => StreamEnd::Fin,
         ClientEvent::Reset => StreamEnd::Reset,
+        ClientEvent::Left if waited(connection) >= SHORTEST_LIMIT => StreamEnd::Waited,
         ClientEvent::Left | ClientEvent::Silence | ClientEvent::Open => StreamEnd::Open,
     };
     Some(Readings::of(&bytes, is_whole, end))
@@ -42,7 +43,11 @@ fn specimen(exchange: &Exchange) -> Option<(Vec<u8>, bool)> {
     }
     let rare = exchange.rare.as_ref()?;
     match &rare.sample {
-        Some(sample) if sample.has_head => return Some((sample.bytes.clone(), sample.is_whole)),
+        Some(sample) if sample.has_head => {
+            let mut bytes = interim(exchange, &sample.bytes);
+            bytes.extend_from_slice(&sample.bytes);
+            return Some((bytes, sample.is_whole));
+        }
         Some(sample) => {
             let mut bytes = head(exchange, exchange.response.as_ref()?)?;
             bytes.extend_from_slice(&sample.bytes);
@@ -71,6 +76,15 @@ fn specimen(exchange: &Exchange) -> Option<(Vec<u8>, bool)> {
     }
     bytes.extend_from_slice(excess.bytes.as_bytes());
     Some((bytes, excess.bytes.as_bytes().len() < QUOTED))
+}
+
+/// The interim responses before this one, which some parsers take for it.
+fn interim(exchange: &Exchange, response: &[u8]) -> Vec<u8> {
+    let all = exchange.rare.iter().flat_map(|it| &it.interim);
+    // A sample that begins with one of them has them all.
+    let all = all.filter(|_| response.get("HTTP/1.1 ".len()) != Some(&b'1'));
+    all.flat_map(|it| format!("HTTP/1.1 {} OK\r\n\r\n", it.status).into_bytes())
+        .collect()
 }
 
 /// A head that says what that of the response said.
