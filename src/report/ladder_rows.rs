@@ -122,7 +122,7 @@ impl SegmentRow {
     pub(crate) fn of(reread: &ConnectionTranscript, nth: usize, omit: Detail) -> Option<Self> {
         let steps = &reread.transcript.steps;
         let step = steps.get(nth)?;
-        let closed = |it: &Standing| matches!(it, Standing::In(State::Closed) | Standing::Unseen);
+        let closed = |it: &Standing| matches!(it, Standing::In(State::Closed));
         Some(Self {
             mark: None,
             frame: reread.frames.column(step.frame),

@@ -9,6 +9,7 @@
 //! Sequence numbers are those of RFC 9293 §3.4, relative to the SYN as Wireshark shows them. Wording and colours are
 //! left to the caller.
 
+mod hindsight;
 mod rows;
 mod step;
 mod streams;
@@ -71,6 +72,7 @@ impl Transcript {
             steps.push(follower.step(from, &segment, standings, &mut chunks));
         }
         follower.close(&mut chunks);
+        hindsight::correct_states(&mut steps);
         Self {
             steps,
             chunks: match &connection.annotations {
