@@ -58,9 +58,12 @@ impl TranscriptRows {
         let ends = ends(connection);
         for (nth, step) in transcript.steps.iter().enumerate() {
             let before = nth.checked_sub(1).and_then(|nth| transcript.steps.get(nth));
+            // Between two retransmissions the times tell it.
+            let is_repeat = step.kind == SegmentKind::Again
+                && before.is_some_and(|it| it.from == step.from && it.length == step.length);
             let pause = before
                 .map(|before| step.time.since(before.time))
-                .filter(|pause| *pause >= PAUSE);
+                .filter(|pause| *pause >= PAUSE && !is_repeat);
             let gap = transcript.left_out.filter(|(_, place)| *place == nth);
             again += usize::from(step.kind == SegmentKind::Again);
             let plain = !whole

@@ -49,6 +49,8 @@ pub struct TranscriptStep {
     pub missing: [u64; 2],
     /// The TLS record that its payload begins with.
     pub tls: Option<TlsRecordHead>,
+    /// It carries a sign of life of its protocol and nothing else: what that is called.
+    pub sign_of_life: Option<&'static str>,
 }
 
 /// What the IP and TCP headers of a segment say of its sender.
@@ -235,6 +237,7 @@ impl StreamFollower {
             header: HeaderFacts::of(segment),
             missing: [0, 1].map(|side| chunks.missing[side].saturating_sub(missing[side])),
             tls: tls(segment.payload),
+            sign_of_life: sign_of_life(segment.payload),
         }
     }
 
@@ -345,6 +348,16 @@ pub(super) const fn end(who: Who) -> FlowEnd {
     match who {
         Who::Client => FlowEnd::A,
         Who::Server => FlowEnd::B,
+    }
+}
+
+/// What a payload is that asks for nothing: a heartbeat of AMQP 0-9-1 (§4.2.7), a KEEPALIVE of BGP (RFC 4271 §4.4).
+fn sign_of_life(payload: &[u8]) -> Option<&'static str> {
+    const HEARTBEAT: &[u8] = &[8, 0, 0, 0, 0, 0, 0, 0xce];
+    match payload {
+        HEARTBEAT => Some("heartbeat"),
+        [marker @ .., 0, 19, 4] if marker == [0xff; 16] => Some("KEEPALIVE"),
+        _ => None,
     }
 }
 

@@ -41,6 +41,8 @@ pub fn said(step: &TranscriptStep, reread: &ConnectionTranscript, omit: Detail) 
     let repeats = matches!(step.kind, SegmentKind::Again | SegmentKind::Other);
     if !told.is_empty() && !repeats {
         words.push(told.join("; "));
+    } else if let Some(sign) = step.sign_of_life {
+        words.push(sign.to_owned());
     } else if let Some(tls) = step.tls {
         words.push(format!("{}, {}", tls_words(tls), bytes(step.length.into())));
     } else if step.length > 0 && step.kind != SegmentKind::Probe {
