@@ -21,6 +21,9 @@ const NAME: usize = 40;
 /// Kinds of frames named per segment; the others are counted.
 const MOST: usize = 4;
 
+/// Bytes before each TLS record (RFC 8446 §5.1): what the TCP segments of encrypted records carry is told with them.
+const RECORD_HEADER: u64 = 5;
+
 /// What to leave out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
@@ -211,11 +214,12 @@ fn remarked(
             let alert = connection.tls.as_ref()?.alerts.get(nth)?;
             match alert.code() {
                 Some(code) => alert_words(code),
-                None => "TLS alert, hidden".to_owned(),
+                None => "TLS alert, encrypted".to_owned(),
             }
         }
         FrameNote::CloseNotify(Certainty::Certain) => alert_words(0),
-        FrameNote::CloseNotify(_) => "TLS close_notify, likely".to_owned(),
+        // Under TLS 1.3 all alerts look alike.
+        FrameNote::CloseNotify(_) => "TLS alert, encrypted".to_owned(),
         _ => return None,
     })
 }
@@ -404,13 +408,15 @@ fn records(notes: &[RecordKind]) -> Option<String> {
         match note {
             RecordKind::Data(length) => opened = opened.saturating_add(*length),
             RecordKind::Closed(22, _) => handshake = true,
-            RecordKind::Closed(_, length) => closed = closed.saturating_add(u64::from(*length)),
+            RecordKind::Closed(_, length) => {
+                closed = closed.saturating_add(RECORD_HEADER + u64::from(*length));
+            }
             _ => {}
         }
     }
     match (opened, closed, handshake) {
         (0, 0, false) => None,
-        (0, 0, true) => Some("TLS handshake, hidden".to_owned()),
+        (0, 0, true) => Some("TLS handshake, encrypted".to_owned()),
         (0, closed, _) => Some(format!("TLS data, {}", bytes(closed))),
         (opened, ..) => Some(format!("{} in TLS", bytes(opened))),
     }
