@@ -106,12 +106,12 @@ pub fn numbered_findings(snapshot: &Snapshot) -> Vec<NumberedFinding> {
     findings.collect()
 }
 
-/// Writes all sections to a sheet.
+/// Writes all sections to a sheet. Returns the connections whose ladder it draws whole.
 pub(super) fn write(
     view: &View<'_>,
     sections: Vec<FindingSection<'_>>,
     sheet: &mut dyn Sheet,
-) -> io::Result<()> {
+) -> io::Result<BTreeSet<u32>> {
     let (harmless, harmful): (Vec<_>, Vec<_>) = sections
         .into_iter()
         .partition(|it| it.severity() == Severity::Benign);
@@ -121,6 +121,7 @@ pub(super) fn write(
         shown: RefCell::default(),
         logged: RefCell::default(),
         marks: RefCell::default(),
+        whole: RefCell::default(),
     };
     if harmful.len() >= TABLE {
         sheet.heading("Findings")?;
@@ -145,7 +146,7 @@ pub(super) fn write(
         let told = happened(cause, &section.message(0, &view.snapshot.frames));
         sheet.item(&lead, &format!("{told}{ids}").into())?;
     }
-    Ok(())
+    Ok(writer.whole.into_inner())
 }
 
 struct FindingWriter<'v, 'a> {
@@ -158,6 +159,8 @@ struct FindingWriter<'v, 'a> {
     logged: RefCell<BTreeSet<u32>>,
     /// Marks of ladders that the page has explained.
     marks: RefCell<BTreeSet<Severity>>,
+    /// Connections of which a ladder shows each segment.
+    whole: RefCell<BTreeSet<u32>>,
 }
 
 impl FindingWriter<'_, '_> {
@@ -311,7 +314,7 @@ impl FindingWriter<'_, '_> {
             let frame = self.view.snapshot.frames.name(last.frame);
             told += &match (ids, first) {
                 ([_, _, ..], Some(connection)) => {
-                    format!("; shown: #{}, {frame} at {time}", connection.id)
+                    format!("; for example #{}, {frame} at {time}", connection.id)
                 }
                 _ => format!("; {frame} at {time}"),
             };
@@ -448,6 +451,9 @@ impl FindingWriter<'_, '_> {
             frames,
             left_out,
         } = drawn(reread, &options);
+        if reread.transcript.left_out.is_none() && frames.len() >= steps.len() {
+            self.whole.borrow_mut().insert(connection.id);
+        }
         let shown = marked.iter().filter(|(frame, _)| frames.contains(frame));
         let mut explained = self.marks.borrow_mut();
         let new = shown.map(|(_, it)| *it).filter(|it| explained.insert(*it));
@@ -725,7 +731,7 @@ pub(super) fn logs_in_a_sentence(view: &View<'_>, connection: &Connection) -> St
                 " The {side}'s log will say, if {stack} opened this connection itself: “{text}”."
             ),
             (Some(text), None) => {
-                format!(" The {side}'s log will say, if it is {stack}: “{text}”.")
+                format!(" The {side}'s log will say, if the {side} is {stack}: “{text}”.")
             }
             (None, _) => format!(
                 " The {side}'s log ({stack}) will say nothing{}.",

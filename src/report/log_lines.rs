@@ -23,7 +23,7 @@ pub(crate) struct LogLine {
     key: (&'static str, Option<&'static str>, bool),
     /// Which connections it is about, if not about all: " of #2, #5–#9".
     pub(crate) of: String,
-    /// Who writes it, with a separator: "if it is curl: ".
+    /// Who writes it, with a separator: "if curl: ".
     pub(crate) lead: String,
     /// The text in quotes, or why there is none.
     pub(crate) text: String,
@@ -63,13 +63,13 @@ pub(crate) fn of_one(
     let identified = told.iter().find(|it| it.identified_by.is_some());
     if let Some(one) = identified {
         let by = one.identified_by.map_or("", |by| match by.name() {
-            "user-agent" => "User-Agent",
-            "server" => "Server",
+            "user-agent" => "its User-Agent",
+            "server" => "its Server header",
             "answer" => "its response to its client",
             "handshake" => "its handshake",
-            _ => "Via",
+            _ => "its Via header",
         });
-        let program = format!("{} (named by {by})", title(one.stack));
+        let program = format!("{} (by {by})", title(one.stack));
         let mut lines = vec![match one.text {
             Some(text) => line(one, format!("{program}: "), quoted(one, text)),
             None => {
@@ -97,7 +97,7 @@ pub(crate) fn of_one(
             let title = title(one.stack);
             let lead = match one.handed_on {
                 true => format!("if {title} opened this connection itself: "),
-                false => format!("if it is {title}: "),
+                false => format!("if {title}: "),
             };
             line(one, lead, quoted(one, text))
         })

@@ -294,10 +294,7 @@ mod tests {
         empty.summary.protocols = [(17, 1)].into();
         let told = text(&empty);
         assert!(told.contains("There is no TCP in this capture: 1 packet of UDP."));
-        assert!(
-            told.contains("1, none of them TCP; 1 of other protocols over IP"),
-            "{told}"
-        );
+        assert!(told.contains("1, none of them TCP; 1 UDP"), "{told}");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use super::sheet::Sheet;
 use crate::base::format::capitalised;
+use std::collections::BTreeSet;
 use std::io;
 
 use hashbrown::HashMap;
@@ -27,7 +28,7 @@ use crate::base::net::Skip;
 use crate::base::time::Timestamp;
 use crate::report::snapshot::{InputSummary, Snapshot};
 use crate::report::wording::connection::{self, story};
-use crate::report::wording::other_packets::{no_tcp, quic};
+use crate::report::wording::other_packets::{no_tcp, other_protocols, quic};
 use crate::report::wording::outcomes::{OutcomeTally, remark};
 use crate::rules::{Finding, Severity};
 
@@ -56,7 +57,7 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     }
     page.ignored(sheet)?;
     page.doubts(sheet)?;
-    finding::write(view, sections, sheet)?;
+    let drawn = finding::write(view, sections, sheet)?;
     log_section::write(view, sheet)?;
     // In a report narrowed to an error, the overall statistics would be misleading.
     if view.snapshot.narrowed.is_none() {
@@ -65,7 +66,7 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     }
     page.connections(sheet)?;
     page.capture(sheet)?;
-    page.more(worst, sheet)
+    page.more(worst, &drawn, sheet)
 }
 
 /// What came of the connections that are not left out.
@@ -115,6 +116,10 @@ impl<'v, 'a> Page<'v, 'a> {
         let line = match &paths[..] {
             [] => line.plain("Nothing was read"),
             [only] => line.code(escape(only.as_bytes())),
+            [first, second] => line
+                .code(escape(first.as_bytes()))
+                .plain(" and ")
+                .code(escape(second.as_bytes())),
             [first, rest @ ..] => line.code(escape(first.as_bytes())).plain(format!(
                 " and {}",
                 count(rest.len() as u64, "other file", "other files")
@@ -270,12 +275,18 @@ impl<'v, 'a> Page<'v, 'a> {
     }
 
     /// The commands that show more.
-    fn more(&self, worst: Option<&Finding>, sheet: &mut dyn Sheet) -> io::Result<()> {
+    fn more(
+        &self,
+        worst: Option<&Finding>,
+        drawn: &BTreeSet<u32>,
+        sheet: &mut dyn Sheet,
+    ) -> io::Result<()> {
         let Some(worst) = worst.filter(|it| it.severity > Severity::Benign) else {
             return Ok(());
         };
         let mut commands = vec![format!("hangup explain {}", worst.rule)];
-        if let Some(first) = worst.example().filter(|_| self.view.has_files()) {
+        let example = worst.example().filter(|_| self.view.has_files());
+        if let Some(first) = example.filter(|it| !drawn.contains(it)) {
             let files = self.view.files();
             commands.push(format!("hangup ladder {files} -c {first}"));
         }
@@ -306,7 +317,10 @@ impl<'v, 'a> Page<'v, 'a> {
         let skipped = skipped.filter(|(_, count)| **count > 0);
         for (nth, (skip, skipped)) in skipped.enumerate() {
             told += if nth == 0 { "; " } else { ", " };
-            told += &format!("{} {}", number(*skipped), skipped_as(*skip));
+            told += &match skip {
+                Skip::NotTcp => other_protocols(summary, *skipped),
+                skip => format!("{} {}", number(*skipped), skipped_as(*skip)),
+            };
         }
         told.into()
     }
@@ -407,7 +421,7 @@ impl<'v, 'a> Page<'v, 'a> {
                 ("How", false),
                 ("When", false),
                 ("Outcome", false),
-                ("First", true),
+                ("Example", true),
             ],
             spares_last: false,
             rows: Vec::new(),

@@ -95,10 +95,10 @@ fn clock(vantage: &Vantage) -> String {
     format!(" is {apart} {way} ")
 }
 
-/// `, within 4.4 ms, and gains 100 ppm.`
+/// `, give or take 4.4 ms, and gains 100 ppm.`
 fn within(vantage: &Vantage) -> String {
     let mut text = match vantage.round_trip {
-        Some(trip) => format!(", within {}", duration(trip)),
+        Some(trip) => format!(", give or take {}", duration(trip)),
         None => ", less or more by the time on the way".to_owned(),
     };
     match vantage.drift_ppb.unwrap_or(0) {

@@ -25,12 +25,7 @@ pub(crate) fn no_tcp(summary: &CaptureSummary) -> String {
     let mut kinds: Vec<(String, u64)> = Vec::new();
     kinds.push(("of ARP".to_owned(), summary.arp));
     for (protocol, count) in &summary.protocols {
-        let name = PROTOCOLS.iter().find(|(number, _)| number == protocol);
-        let name = name.map_or_else(
-            || format!("of IP protocol {protocol}"),
-            |(_, name)| format!("of {name}"),
-        );
-        kinds.push((name, *count));
+        kinds.push((format!("of {}", name(*protocol)), *count));
     }
     let skipped = |skip: Skip| summary.skipped[skip as usize];
     for (skip, what) in [
@@ -58,6 +53,29 @@ pub(crate) fn no_tcp(summary: &CaptureSummary) -> String {
         (None, _) => {}
     }
     told
+}
+
+/// `UDP`, `IP protocol 250`.
+fn name(protocol: u8) -> String {
+    let known = PROTOCOLS.iter().find(|(number, _)| *number == protocol);
+    known.map_or_else(
+        || format!("IP protocol {protocol}"),
+        |(_, name)| (*name).to_owned(),
+    )
+}
+
+/// "3 ICMP, 2 UDP", most first; `packets` of other protocols where which ones was not counted.
+pub(crate) fn other_protocols(summary: &CaptureSummary, packets: u64) -> String {
+    let mut kinds: Vec<(u8, u64)> = summary.protocols.iter().map(|it| (*it.0, *it.1)).collect();
+    if kinds.iter().map(|it| it.1).sum::<u64>() != packets {
+        return format!("{} of other protocols over IP", number(packets));
+    }
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let told: Vec<String> = kinds
+        .iter()
+        .map(|(protocol, count)| format!("{} {}", number(*count), name(*protocol)))
+        .collect();
+    told.join(", ")
 }
 
 /// "12 QUIC connections"; `None` if there are none.
