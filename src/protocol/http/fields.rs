@@ -184,54 +184,56 @@ impl<'a> FieldFacts<'a> {
     /// Adds one field line; `value` has no surrounding white space.
     pub(super) fn line(&mut self, name: &'a [u8], value: &'a [u8], texts: &mut TextInterner) {
         self.lines = self.lines.saturating_add(1);
-        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+        // Most programs write a name in the usual way, which is compared faster.
+        let is =
+            |usual: &str| name == usual.as_bytes() || name.eq_ignore_ascii_case(usual.as_bytes());
         match name.len() {
-            3 if is("via") => self.keep(FieldName::Via, value, texts),
-            4 if is("host") => {
+            3 if is("Via") => self.keep(FieldName::Via, value, texts),
+            4 if is("Host") => {
                 self.host = self.host.or(Some(value));
                 self.keep_from_second(HOST, FieldName::Host, value, false, texts);
             }
-            6 if is("server") => self.server = self.server.or(Some(value)),
-            6 if is("expect") => {
+            6 if is("Server") => self.server = self.server.or(Some(value)),
+            6 if is("Expect") => {
                 self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
                 self.keep(FieldName::Expect, value, texts);
             }
-            7 if is("upgrade") => self.upgrade(value, texts),
-            15 if is("accept-encoding") => {
+            7 if is("Upgrade") => self.upgrade(value, texts),
+            15 if is("Accept-Encoding") => {
                 self.accepts_coding |= accepts_any_coding(value);
             }
-            10 if is("connection") => self.connection(value, texts),
-            10 if is("user-agent") => self.user_agent = self.user_agent.or(Some(value)),
-            10 if is("keep-alive") => self.keep_alive(value, texts),
-            10 if is("soapaction") => self.keep(FieldName::SoapAction, value, texts),
-            11 if is("retry-after") => self.keep(FieldName::RetryAfter, value, texts),
-            12 if is("content-type") => {
+            10 if is("Connection") => self.connection(value, texts),
+            10 if is("User-Agent") => self.user_agent = self.user_agent.or(Some(value)),
+            10 if is("Keep-Alive") => self.keep_alive(value, texts),
+            10 if is("SOAPAction") => self.keep(FieldName::SoapAction, value, texts),
+            11 if is("Retry-After") => self.keep(FieldName::RetryAfter, value, texts),
+            12 if is("Content-Type") => {
                 self.content_type = self.content_type.or(Some(value));
                 if is_endless(value) {
                     self.keep(FieldName::ContentType, value, texts);
                 }
             }
-            13 if is("authorization") => self.keep_scheme(FieldName::Authorization, value, texts),
-            14 if is("content-length") => self.content_length(value, texts),
-            16 if is("content-encoding") => {
+            13 if is("Authorization") => self.keep_scheme(FieldName::Authorization, value, texts),
+            14 if is("Content-Length") => self.content_length(value, texts),
+            16 if is("Content-Encoding") => {
                 self.outer_encoding = self.content_encoding.and(Some(value));
                 self.content_encoding = self.content_encoding.or(Some(value));
             }
-            16 if is("proxy-connection") => self.keep(FieldName::ProxyConnection, value, texts),
-            16 if is("www-authenticate") => {
+            16 if is("Proxy-Connection") => self.keep(FieldName::ProxyConnection, value, texts),
+            16 if is("WWW-Authenticate") => {
                 self.keep_scheme(FieldName::WwwAuthenticate, value, texts)
             }
-            17 if is("sec-websocket-key") => {
+            17 if is("Sec-WebSocket-Key") => {
                 self.keep(FieldName::SecWebSocketKey, value, texts);
             }
-            17 if is("transfer-encoding") => self.transfer_encoding(value, texts),
-            18 if is("proxy-authenticate") => {
+            17 if is("Transfer-Encoding") => self.transfer_encoding(value, texts),
+            18 if is("Proxy-Authenticate") => {
                 self.keep_scheme(FieldName::ProxyAuthenticate, value, texts)
             }
-            19 if is("proxy-authorization") => {
+            19 if is("Proxy-Authorization") => {
                 self.keep_scheme(FieldName::ProxyAuthorization, value, texts)
             }
-            20 if is("sec-websocket-accept") => {
+            20 if is("Sec-WebSocket-Accept") => {
                 self.keep(FieldName::SecWebSocketAccept, value, texts);
             }
             9..=16 => self.forwarded |= self.passed_on.field(name, value),

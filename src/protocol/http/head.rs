@@ -68,7 +68,7 @@ pub(super) fn read_well_formed<'a>(
     texts: &mut TextInterner,
     read: &mut Head<'a>,
 ) -> Option<()> {
-    strict(head, kind, texts, read)?;
+    strict(head, kind, texts, read).filter(|end| *end == head.len())?;
     if has_bare_lf(head)
         && let Some(at) =
             memchr_iter(b'\n', head).find(|at| *at == 0 || head.get(at - 1) != Some(&b'\r'))
@@ -105,15 +105,18 @@ pub(super) fn read_unfolded<'a>(
     read
 }
 
-/// Parses a complete head that follows the grammar in all, into `read`, which is the default; `None` if it does not. (A head
-/// is large: to move it takes about as long as to read it.)
+/// Parses the head at the beginning of `bytes` into `read`, which is the default, and says where it ends; `None` if it does
+/// not follow the grammar in all, or goes on after `bytes`. (A head is large: to move it takes about as long as to read it.)
 pub(super) fn read_strictly<'a>(
-    head: &'a [u8],
+    bytes: &'a [u8],
     kind: HeadKind,
     texts: &mut TextInterner,
     read: &mut Head<'a>,
-) -> Option<()> {
-    strict(head, kind, texts, read).filter(|()| !has_bare_lf(head))
+) -> Option<usize> {
+    // `httparse` passes over empty lines before the start line.
+    let blank = matches!(bytes.first(), Some(b'\r' | b'\n'));
+    let end = strict(bytes, kind, texts, read).filter(|_| !blank)?;
+    (!has_bare_lf(bytes.get(..end)?)).then_some(end)
 }
 
 /// Parses an incomplete head: its complete lines, a partial start line, and a truncated `User-Agent` or `Server`.
@@ -165,18 +168,19 @@ fn has_bare_lf(head: &[u8]) -> bool {
     end_head_response != 0 || head.first() == Some(&b'\n')
 }
 
+/// Parses the head at the beginning of `bytes`, and says where it ends.
 fn strict<'a>(
-    head: &'a [u8],
+    bytes: &'a [u8],
     kind: HeadKind,
     texts: &mut TextInterner,
     read: &mut Head<'a>,
-) -> Option<()> {
+) -> Option<usize> {
     let mut lines = [const { MaybeUninit::uninit() }; LINES];
-    let used = match kind {
+    let end = match kind {
         HeadKind::Request => {
             let mut request = httparse::Request::new(&mut []);
-            let httparse::Status::Complete(used) =
-                request.parse_with_uninit_headers(head, &mut lines).ok()?
+            let httparse::Status::Complete(end) =
+                request.parse_with_uninit_headers(bytes, &mut lines).ok()?
             else {
                 return None;
             };
@@ -184,22 +188,23 @@ fn strict<'a>(
             read.target = Some(request.path?.as_bytes());
             read.version = request.version.map(|minor| HttpVersion::new(1, minor));
             collect_fields(request.headers, &mut read.facts, texts);
-            used
+            end
         }
         HeadKind::Response => {
             let mut response = httparse::Response::new(&mut []);
             let config = httparse::ParserConfig::default();
-            let parsed = config.parse_response_with_uninit_headers(&mut response, head, &mut lines);
-            let httparse::Status::Complete(used) = parsed.ok()? else {
+            let parsed =
+                config.parse_response_with_uninit_headers(&mut response, bytes, &mut lines);
+            let httparse::Status::Complete(end) = parsed.ok()? else {
                 return None;
             };
             read.status = response.code?;
             read.version = response.version.map(|minor| HttpVersion::new(1, minor));
             collect_fields(response.headers, &mut read.facts, texts);
-            used
+            end
         }
     };
-    (used == head.len()).then_some(())
+    Some(end)
 }
 
 fn collect_fields<'a>(lines: &[Header<'a>], facts: &mut FieldFacts<'a>, texts: &mut TextInterner) {

@@ -9,7 +9,6 @@ use super::framing::{self, BodyFraming};
 use super::head::{self, Head, HeadKind};
 use super::message::{ConnectionOptions, Framing, HttpVersion, Message, MessageProgress, Method};
 use super::message_state::FEW_LINES;
-use super::recognition::{FirstBytes, recognise};
 use super::text::{MAX_KEPT, TextInterner};
 use crate::base::frame_ref::FrameRef;
 
@@ -134,22 +133,16 @@ pub(crate) fn plain_response(
     })
 }
 
-/// Reads the head at the beginning of a segment, and says where it ends.
+/// Reads the head at the beginning of a segment, and says where it ends. What follows the grammar, and has a usual method
+/// or a status, is what [`super::recognition`] recognises: nothing has to be searched for first.
 fn plain_head<'a>(
     bytes: &'a [u8],
     kind: HeadKind,
     texts: &mut TextInterner,
     read: &mut Head<'a>,
 ) -> Option<usize> {
-    let wanted = match kind {
-        HeadKind::Request => FirstBytes::Request,
-        HeadKind::Response => FirstBytes::Response,
-    };
-    if recognise(bytes, 0) != wanted {
-        return None;
-    }
-    let end = head::end_of(bytes, &mut 0).filter(|end| *end <= MAX_PLAIN_HEAD)?;
-    head::read_strictly(bytes.get(..end)?, kind, texts, read)?;
+    let bytes = bytes.get(..MAX_PLAIN_HEAD).unwrap_or(bytes);
+    let end = head::read_strictly(bytes, kind, texts, read)?;
     let FieldFacts {
         kept, more, lines, ..
     } = &read.facts;
@@ -159,3 +152,45 @@ fn plain_head<'a>(
 
 /// Longer heads are in more than one segment as a rule.
 const MAX_PLAIN_HEAD: usize = 4 << 10;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::recognition::{FirstBytes, recognise};
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_plain_is_recognised(
+            request: bool,
+            changes in prop::collection::vec((0..64_usize, prop::sample::select(&b"\r\n :/1GHa"[..])), 0..4),
+            cut in 0..8_usize,
+        ) {
+            let whole: &[u8] = match request {
+                true => b"GET /a?b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nxyz\r\n\r\nGET / HTTP/1.1\r\n",
+                false => b"HTTP/1.1 200 OK\r\nServer: a\r\nContent-Length: 3\r\n\r\nxyz\r\n\r\nHTTP/1.1 200\r\n",
+            };
+            let mut bytes = whole.to_vec();
+            for (at, byte) in changes {
+                bytes[at] = byte;
+            }
+            bytes.truncate(whole.len() - cut);
+            let mut texts = TextInterner::new();
+            let (wanted, read) = match request {
+                true => {
+                    let read = plain_request(&bytes, &mut texts);
+                    (FirstBytes::Request, read.map(|it| it.message.head_len))
+                }
+                false => {
+                    let read = plain_response(&bytes, Method::Get, &mut texts);
+                    (FirstBytes::Response, read.map(|it| it.message.head_len))
+                }
+            };
+            if let Some(head_len) = read {
+                prop_assert_eq!(recognise(&bytes, 0), wanted);
+                prop_assert_eq!(head::end_of(&bytes, &mut 0), Some(head_len as usize));
+            }
+        }
+    }
+}
