@@ -155,12 +155,24 @@ impl Partition {
     }
 
     fn segment<S: Sink + ?Sized>(&mut self, key: &FlowKey, segment: &Segment<'_>, sink: &mut S) {
-        let Some((slot, is_first)) = self.place(key, segment, sink) else {
-            return;
-        };
-        if self.take_plainly(slot, segment, sink) {
-            return;
+        if let Some((slot, is_first)) = self.place(key, segment, sink)
+            && !self.take_plainly(slot, segment, sink)
+        {
+            self.track(key, slot, is_first, segment, sink);
         }
+    }
+
+    /// Passes the segment to the connection that is tracked there. (In a function of its own: what it needs in registers
+    /// would be prepared for every plain segment as well.)
+    #[inline(never)]
+    fn track<S: Sink + ?Sized>(
+        &mut self,
+        key: &FlowKey,
+        slot: FlowSlot,
+        is_first: bool,
+        segment: &Segment<'_>,
+        sink: &mut S,
+    ) {
         let Some(TupleState::Flow(flow)) = self.table.at(slot) else {
             return;
         };
@@ -313,6 +325,7 @@ impl Partition {
     }
 
     /// Tracks the connection from here on.
+    #[inline(never)]
     fn promote(&mut self, slot: FlowSlot) {
         let Some(place) = self.table.at(slot) else {
             return;
