@@ -112,8 +112,7 @@ impl Judge for SettlementJudge {
                 found: None,
             };
         }
-        let found = rules::found_alone(connection);
-        let concern = rules::concern(connection, &found);
+        let (concern, found) = rules::concern(connection);
         let lossy = || connection.sent.iter().any(|sent| sent.missing > 0);
         let sought = || {
             self.search
@@ -129,7 +128,7 @@ impl Judge for SettlementJudge {
         Judgement {
             concern,
             keep,
-            found: Some(Box::new(found)),
+            found: found.map(|it| Box::new(it) as Box<dyn Any>),
         }
     }
 

@@ -181,22 +181,27 @@ pub(super) fn temper(story: &mut Diagnosis, lost: bool) {
     }
 }
 
-/// How much is lost if the details of a connection are given up, by what the rules find on it alone.
+/// How much is lost if the details of a connection are given up; and what the rules find on it alone, if that had to be
+/// asked: how it ended may say enough.
 #[must_use]
-pub(crate) fn concern(connection: &Connection, found: &[FoundAlone]) -> Concern {
-    let worst = found.iter().map(|it| it.story.severity).max();
+pub(crate) fn concern(connection: &Connection) -> (Concern, Option<Vec<FoundAlone>>) {
     let open = connection.teardown.how == How::Open;
     let fine = (connection.teardown.orderly || open) && !connection.outcome.is_failed();
-    match worst {
-        None if fine => Concern::Nothing,
-        Some(Severity::Benign | Severity::Note) if fine => Concern::Noted,
+    let found = fine.then(|| found_alone(connection));
+    let worst = found
+        .as_ref()
+        .map(|all| all.iter().map(|it| it.story.severity).max());
+    let concern = match worst {
+        Some(None) => Concern::Nothing,
+        Some(Some(Severity::Benign | Severity::Note)) => Concern::Noted,
         _ => match connection.opening {
             Opening::Refused | Opening::Unreachable | Opening::Unanswered | Opening::Rejected => {
                 Concern::Unestablished
             }
             Opening::Handshake | Opening::Midstream => Concern::Failed,
         },
-    }
+    };
+    (concern, found)
 }
 
 #[cfg(test)]
@@ -215,13 +220,13 @@ mod tests {
             proof
                 .connections
                 .iter()
-                .all(|it| concern(it, &found_alone(it)) > Concern::Nothing)
+                .all(|it| concern(it).0 > Concern::Nothing)
         );
         let fine = ladder_check::run(&"GET / -->\n<-- 200".parse().expect("a ladder"));
         assert!(
             fine.connections
                 .iter()
-                .all(|it| concern(it, &found_alone(it)) == Concern::Nothing)
+                .all(|it| concern(it).0 == Concern::Nothing)
         );
     }
 }
