@@ -135,8 +135,8 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
                 continue;
             }
             let shortest = match probes[0].0 {
-                Kind::Silent => SHORTEST,
-                Kind::Asking(_) => SHORTEST_ASKED,
+                SILENT => SHORTEST,
+                _ => SHORTEST_ASKED,
             };
             let at: Vec<_> = probes.iter().map(|(_, it)| it.first.time).collect();
             let beat = Period::of(&at, JITTER).map(|it| it.measured);
@@ -149,16 +149,12 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     found
 }
 
-/// What a probe does.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    /// It connects.
-    Silent,
-    /// It sends a request, always the same.
-    Asking(u32),
-}
+/// The kind of a probe that only connects.
+const SILENT: u32 = 0;
 
-fn kind_of(it: &ConnectionSummary) -> Option<Kind> {
+/// What a probe does: [`SILENT`], or the hash of its request, which is always the same. (A number, because very many may have
+/// to be sorted.)
+fn kind_of(it: &ConnectionSummary) -> Option<u32> {
     let quick = it.close.time.since(it.first.time) <= QUICK;
     if !quick {
         return None;
@@ -167,7 +163,7 @@ fn kind_of(it: &ConnectionSummary) -> Option<Kind> {
     let silent = matches!(it.opening, Opening::Handshake | Opening::Rejected);
     // The server may greet first, or answer the FIN by an alert of TLS.
     if closed && silent && !it.spoke[0] {
-        return Some(Kind::Silent);
+        return Some(SILENT);
     }
     let answered = it.exchanges == 1 && (200..300).contains(&it.status) && it.bytes[1] <= SHORT;
     let ended = match (it.by, it.how) {
@@ -176,7 +172,7 @@ fn kind_of(it: &ConnectionSummary) -> Option<Kind> {
         (By::Server | By::Both, How::Fin) => it.orderly,
         _ => false,
     };
-    (answered && ended && it.asked != 0).then_some(Kind::Asking(it.asked))
+    (answered && ended && it.asked != SILENT).then_some(it.asked)
 }
 
 fn story(probes: &[&ConnectionSummary], beat: Measured) -> Diagnosis {
