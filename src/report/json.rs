@@ -108,9 +108,13 @@ fn rows<R: Serialize>(
 ) -> io::Result<()> {
     write!(out, ",\n\"{name}\":[")?;
     let mut between = "\n";
+    // A row may have very many numbers, which are written faster to memory.
+    let mut bytes = Vec::new();
     for each in rows {
-        out.write_all(between.as_bytes())?;
-        row(out, &each)?;
+        bytes.clear();
+        bytes.extend_from_slice(between.as_bytes());
+        row(&mut bytes, &each)?;
+        out.write_all(&bytes)?;
         between = ",\n";
     }
     write!(out, "]")
