@@ -44,7 +44,7 @@ pub(crate) use context::MAX_CONTEXTS;
 pub use fragment::FragmentCounts;
 pub(crate) use fragment::{MAX_BYTES as MAX_FRAGMENT_BYTES, MAX_DATAGRAMS, MAX_PIECES};
 pub use segment::{ArpPacket, Datagram, Decoded, Segment, TcpOptions, TimestampOption};
-pub(crate) use usual::{usual_endpoints, usual_segment, with_usual_segment};
+pub(crate) use usual::{usual_endpoints, with_usual_segment};
 
 /// How many times a packet may be reassembled or decompressed before its TCP header is found. Each tunnel may fragment
 /// once; compressed bytes can be crafted to decompress to themselves forever.

@@ -40,22 +40,10 @@ pub(crate) fn usual_endpoints(frame: &Frame<'_>) -> Option<(Endpoint, Endpoint)>
     usual.then(|| (endpoint(26, 34), endpoint(30, 36)))
 }
 
-/// The segment in a frame between these [`usual_endpoints`].
+/// What `take` makes of the segment in a frame between these [`usual_endpoints`]. It is not moved from where it is decoded to.
 ///
 /// # Errors
 /// The reason why the frame yields no segment.
-#[inline(always)]
-pub(crate) fn usual_segment<'a>(
-    frame: &Frame<'a>,
-    endpoints: (Endpoint, Endpoint),
-) -> Result<Segment<'a>, Skip> {
-    with_usual_segment(frame, endpoints, |segment| *segment)
-}
-
-/// What `take` makes of that segment, which is not moved from where it is decoded to.
-///
-/// # Errors
-/// As above.
 #[inline(always)]
 pub(crate) fn with_usual_segment<'a, R>(
     frame: &Frame<'a>,
@@ -147,7 +135,7 @@ mod tests {
                 data: &bytes[..captured],
             };
             if let Some(endpoints) = usual_endpoints(&frame) {
-                let usual = usual_segment(&frame, endpoints).map(Decoded::Segment);
+                let usual = with_usual_segment(&frame, endpoints, |segment| Decoded::Segment(*segment));
                 let mut decoder = Decoder::new();
                 prop_assert_eq!(format!("{usual:?}"), format!("{:?}", decoder.decode(&frame)));
             }

@@ -7,7 +7,7 @@ use super::identity::{self, Numbers};
 use super::renumbered;
 use crate::base::net::Endpoint;
 use crate::packet::capture::{Batch, CaptureError, Fill, Frame, Source};
-use crate::packet::decode::{Decoded, Decoder, usual_endpoints, usual_segment};
+use crate::packet::decode::{Decoded, Decoder, Segment, usual_endpoints, with_usual_segment};
 use crate::packet::flow::FlowKey;
 
 /// One of two places: that of the base stream, or the other.
@@ -53,15 +53,8 @@ pub(super) struct TcpFacts {
     pub(super) ttl: u8,
     pub(super) ip_id: u16,
     pub(super) telling: bool,
-    /// What remains where its numbers are changed; 0 if that says too little.
+    /// What remains where its numbers are changed; 0 if that says too little, or is not asked.
     pub(super) likeness: u64,
-}
-
-/// A frame that was just read, before it has a flow.
-pub(super) struct Taken {
-    pub(super) item: Item,
-    /// Its flow by addresses and ports, its sender and receiver.
-    pub(super) flow: Option<(u64, Endpoint, Endpoint)>,
 }
 
 /// A batch that holds frames of the window.
@@ -80,8 +73,9 @@ pub(super) struct Feed {
     batches: VecDeque<HeldBatch>,
     /// The number of the first of `batches`.
     first: u64,
-    /// The next frame to take, in the last batch.
+    /// The next frame to take, in the last batch, and its time by the clock of the base, once it was asked.
     next: usize,
+    next_time: Option<i64>,
     spare: Vec<Batch>,
     ended: bool,
     pub(super) held_bytes: usize,
@@ -98,6 +92,7 @@ impl Feed {
             batches: VecDeque::new(),
             first: 0,
             next: 0,
+            next_time: None,
             spare: Vec::new(),
             ended: false,
             held_bytes: 0,
@@ -106,7 +101,15 @@ impl Feed {
     }
 
     /// The time of its next frame by the clock of the base; `None` at its end.
+    #[inline]
     pub(super) fn peek(&mut self) -> Result<Option<i64>, CaptureError> {
+        if self.next_time.is_none() {
+            self.next_time = self.look_ahead()?;
+        }
+        Ok(self.next_time)
+    }
+
+    fn look_ahead(&mut self) -> Result<Option<i64>, CaptureError> {
         loop {
             let last = self.batches.back();
             if let Some(slot) = last.and_then(|last| last.batch.slots.get(self.next)) {
@@ -134,8 +137,13 @@ impl Feed {
         }
     }
 
-    /// Takes the next frame, after [`Feed::peek`] has found one.
-    pub(super) fn take(&mut self, side: Side) -> Option<Taken> {
+    /// Takes the next frame, after [`Feed::peek`] has found one. `settle` gives a segment its flow, whose key and ends it gets,
+    /// and says whether it must be known what remains of the segment if its numbers are changed.
+    pub(super) fn take(
+        &mut self,
+        side: Side,
+        settle: impl FnOnce((u64, Endpoint, Endpoint), i64, &mut TcpFacts) -> bool,
+    ) -> Option<Item> {
         let last = self.batches.back()?;
         let frame = last.batch.nth(self.next)?;
         let own_time = frame.time.as_nanos();
@@ -152,32 +160,40 @@ impl Feed {
             covered: 0,
         };
         self.next += 1;
-        let decoded = match usual_endpoints(&frame) {
-            Some(endpoints) => usual_segment(&frame, endpoints).map(Decoded::Segment),
-            None => self.decoder.decode(&frame),
-        };
-        let flow = match decoded {
-            Ok(Decoded::Segment(segment)) => {
-                let numbers = Numbers::of(&segment);
-                item.identity = numbers.identity();
-                item.tcp = Some(TcpFacts {
-                    flow: 0,
-                    end: 0,
-                    numbers,
-                    ttl: segment.ttl,
-                    ip_id: segment.ip_id.unwrap_or(0),
-                    telling: identity::is_telling(&segment),
-                    likeness: renumbered::likeness(&segment),
-                });
-                let (from, to) = (segment.source, segment.destination);
-                Some((FlowKey::new(from, to, segment.context).share(), from, to))
+        self.next_time = None;
+        let read = |segment: &Segment<'_>| {
+            let numbers = Numbers::of(segment);
+            item.identity = numbers.identity();
+            let mut tcp = TcpFacts {
+                flow: 0,
+                end: 0,
+                numbers,
+                ttl: segment.ttl,
+                ip_id: segment.ip_id.unwrap_or(0),
+                telling: identity::is_telling(segment),
+                likeness: 0,
+            };
+            let (from, to) = (segment.source, segment.destination);
+            let share = FlowKey::new(from, to, segment.context).share();
+            if settle((share, from, to), time, &mut tcp) {
+                tcp.likeness = renumbered::likeness(segment);
             }
-            _ => {
-                item.identity = identity::of_other(&frame).unwrap_or(0);
-                None
-            }
+            item.tcp = Some(tcp);
         };
-        Some(Taken { item, flow })
+        let is_segment = match usual_endpoints(&frame) {
+            Some(endpoints) => with_usual_segment(&frame, endpoints, read).is_ok(),
+            None => match &self.decoder.decode(&frame) {
+                Ok(Decoded::Segment(segment)) => {
+                    read(segment);
+                    true
+                }
+                _ => false,
+            },
+        };
+        if !is_segment {
+            item.identity = identity::of_other(&frame).unwrap_or(0);
+        }
+        Some(item)
     }
 
     /// The frame of an item that was not released.

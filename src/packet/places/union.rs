@@ -136,14 +136,15 @@ impl Union {
             (Some(_), _) => BASE,
             (None, Some(_)) => OTHER,
         };
-        let Some(taken) = self.feeds[side].take(side) else {
+        let flows = &mut self.flows;
+        let taken = self.feeds[side].take(side, |key, time, tcp| {
+            (tcp.flow, tcp.end) = flows.place(side, key, time);
+            flows.open(side, tcp);
+            flows.is_unsettled(side, tcp)
+        });
+        let Some(mut item) = taken else {
             return Ok(false);
         };
-        let mut item = taken.item;
-        if let (Some(key), Some(tcp)) = (taken.flow, &mut item.tcp) {
-            (tcp.flow, tcp.end) = self.flows.place(side, key, item.time);
-            self.flows.open(side, tcp);
-        }
         if let (OTHER, Some(numbers)) = (side, item.tcp.and_then(|tcp| self.flows.renumbered(&tcp)))
         {
             item.identity = numbers.identity();
