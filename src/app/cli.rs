@@ -434,7 +434,8 @@ impl LiveArgs {
 const PRIVILEGES: &str = "Capturing needs libpcap, and root or CAP_NET_RAW. On Linux, once the interface is open, hangup\n\
     gives up every capability, and root becomes the user that called sudo, or nobody, if that user\n\
     can write the files that were asked for. Then only files at -w and in the current directory can\n\
-    be written (Landlock, seccomp), and there is no network.";
+    be written (Landlock, seccomp), and there is no network.\n\
+    On Linux, processes of this host are named, and to root the reason of each reset.";
 
 /// `hangup ladder`.
 #[derive(Args, Debug)]

@@ -158,7 +158,7 @@ impl Feed {
         self.waiting.retain(|id| {
             let summary = snapshot.connection_summary(*id);
             let over = summary.filter(|it| last || it.how != How::Open);
-            lines.extend(over.map(FeedLine::settled));
+            lines.extend(over.map(|it| FeedLine::settled(it, snapshot)));
             // One that was forgotten is told no more.
             summary.is_some() && over.is_none()
         });
@@ -167,7 +167,7 @@ impl Feed {
         let new: Vec<_> = new.collect();
         for summary in new.iter().rev() {
             match last {
-                true => lines.push(FeedLine::settled(summary)),
+                true => lines.push(FeedLine::settled(summary, snapshot)),
                 false => drop(self.waiting.insert(summary.id)),
             }
         }

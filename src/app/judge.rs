@@ -287,6 +287,7 @@ pub(super) fn judge(
             ignored,
             legs: Arc::new(legs),
             logs: Vec::new(),
+            local: Default::default(),
             drawn: Vec::new(),
         },
         keys: keys.key_store().clone(),

@@ -1,6 +1,7 @@
 //! The limits on what an analysis keeps: one table, from which the report's lines and the one in `docs/architecture.md`
 //! come.
 
+use super::local::MAX_SOCKETS;
 use super::logs::MAX_PIPED;
 use super::told::MAX_REMEMBERED;
 use crate::analysis::engine::{
@@ -44,7 +45,7 @@ pub struct Limit {
 
 /// All limits at which something is lost that a reader could miss. Left out are those of a page or a screen, which say
 /// themselves what they leave out, and those that no valid input reaches.
-pub const LIMITS: [Limit; 39] = [
+pub const LIMITS: [Limit; 40] = [
     Limit {
         name: "open-connections",
         values: &[(MAX_LIVE * PARTITIONS, "connections")],
@@ -290,11 +291,21 @@ pub const LIMITS: [Limit; 39] = [
         line: "lines of logs were counted and not compared, because there were too many in the capture's time",
     },
     Limit {
+        name: "local-sockets",
+        values: &[(MAX_SOCKETS, "sockets")],
+        line: "sockets and events of this host were forgotten, because too many came at once: their programs and the reasons of their resets are not shown",
+    },
+    Limit {
         name: "findings-remembered",
         values: &[(MAX_REMEMBERED, "findings")],
         line: "findings already reported live were forgotten; if they recurred, they were reported again",
     },
 ];
+
+/// The limit of what is kept of this host's sockets, if it was hit.
+pub(super) fn local_sockets(count: u64) -> Option<LimitHit> {
+    beside("local-sockets", count)
+}
 
 /// What was beyond each limit.
 pub(super) struct Beyond<'a> {
@@ -325,7 +336,12 @@ pub(super) fn hits(beyond: &Beyond<'_>) -> Vec<LimitHit> {
 
 /// The limit of lines that are compared, if it was hit.
 pub(super) fn log_lines(count: u64) -> Option<LimitHit> {
-    let limit = LIMITS.iter().find(|it| it.name == "log-lines")?;
+    beside("log-lines", count)
+}
+
+/// A limit of what stands beside the packets, if it was hit.
+fn beside(name: &str, count: u64) -> Option<LimitHit> {
+    let limit = LIMITS.iter().find(|it| it.name == name)?;
     (count > 0).then_some(LimitHit {
         name: limit.name,
         count,
@@ -460,12 +476,13 @@ mod tests {
             unpaired: 36,
         });
         let counts: BTreeSet<u64> = hit.iter().map(|it| it.count).collect();
-        // Those of lookups (two), QUIC and neighbours are private to them; logs are compared later.
+        // Those of lookups (two), QUIC and neighbours are private to them; logs and sockets are joined later.
         assert_eq!(
             (hit.len(), counts.len()),
-            (LIMITS.len() - 5, LIMITS.len() - 5)
+            (LIMITS.len() - 6, LIMITS.len() - 6)
         );
         assert_eq!(log_lines(1).map(|it| it.count), Some(1));
+        assert_eq!(local_sockets(2).map(|it| it.count), Some(2));
         let names: BTreeSet<_> = LIMITS.iter().map(|it| it.name).collect();
         assert_eq!(names.len(), LIMITS.len());
     }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow};
 
 use super::headless::{self, FeedPlan, Until};
+use super::local::LocalHelper;
 use super::output::{self, print, refuse_to_replace};
 use super::sandbox::Needs;
 use super::session::{FlightRecorder, Session};
@@ -110,9 +111,11 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
     let clipboard = options.search_requests.then(Clipboard::new);
     // What looks at the system outside comes before the sandbox.
     options.fix_threads();
+    let local = LocalHelper::begin();
     // Before another thread exists, and before the first packet is read.
     needs.confine();
-    let session = Session::of_source(source, recent, flight, &options)?;
+    let local = local.map(LocalHelper::listen);
+    let session = Session::of_source(source, recent, flight, local, &options)?;
     #[cfg(feature = "ui")]
     if let Some(clipboard) = clipboard {
         let outside = Outside {

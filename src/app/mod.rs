@@ -41,6 +41,11 @@ mod ladder;
 pub mod limits;
 #[cfg(all(feature = "cli", feature = "live"))]
 mod live;
+#[cfg_attr(
+    not(all(feature = "cli", feature = "live")),
+    allow(dead_code, reason = "only a capture asks the operating system")
+)]
+mod local;
 mod logs;
 #[cfg(feature = "mcp")]
 mod mcp;

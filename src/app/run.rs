@@ -30,7 +30,7 @@ use super::{cli_examples, diff, each, extract, headless, interrupt, ladder, mist
 #[cfg(feature = "ui")]
 use super::{clipboard_helper, tui, tui_loop};
 #[cfg(feature = "live")]
-use super::{live, supervise};
+use super::{live, local, supervise};
 
 use crate::base::escape::escape;
 use crate::knowledge;
@@ -47,6 +47,8 @@ pub fn run_typed(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         [] | [_] => return mistakes::welcome(),
         #[cfg(feature = "ui")]
         [_, word] if word == clipboard_helper::ARGUMENT => return clipboard_helper::serve(),
+        #[cfg(all(feature = "live", target_os = "linux"))]
+        [_, word] if word == local::ARGUMENT => return local::serve(),
         #[cfg(feature = "live")]
         [program, word, rest @ ..] if word == supervise::ARGUMENT => {
             return supervise::record(std::iter::once(program).chain(rest));
@@ -152,6 +154,10 @@ fn is_version(one: &OsString, other: &OsString) -> bool {
 fn version() -> ExitCode {
     let mut text = format!("hangup {}\n", env!("CARGO_PKG_VERSION"));
     text += &format!("libpcap: {}\n", libpcap());
+    #[cfg(feature = "live")]
+    {
+        text += &format!("{}\n", local::status());
+    }
     for line in sandbox::status() {
         text += &line;
         text.push('\n');

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::judge::{self, ReportSelection};
 use super::key_logs::Presence;
+use super::local::LocalFacts;
 use super::options::{AnalysisError, AnalysisOptions};
 use super::told::{MAX_REMEMBERED, ToldFindings, name};
 use crate::analysis::connection::ConnectionSummary;
@@ -99,6 +100,7 @@ struct SessionPlan {
     again: Reopen,
     settings: EngineSettings,
     flight: Option<FlightRecorder>,
+    local: Option<LocalFacts>,
 }
 
 impl Session {
@@ -146,7 +148,7 @@ impl Session {
     ) -> Result<Self, AnalysisError> {
         let recent = Recent::new(RecentLimits::default());
         let source = recent.of(capture::live(interface)?);
-        Self::of_source(source, recent, None, options)
+        Self::of_source(source, recent, None, None, options)
     }
 
     pub(super) fn reading(
@@ -205,16 +207,19 @@ impl Session {
             again,
             settings,
             flight: None,
+            local: None,
         };
         Ok(Self::begin(plan, wanted))
     }
 
-    /// Starts to read an interface, or another source that has no end; `recent` remembers its frames.
+    /// Starts to read an interface, or another source that has no end; `recent` remembers its frames, and `local` knows what
+    /// the operating system says of its connections.
     #[cfg(feature = "live")]
     pub(super) fn of_source(
         source: Box<dyn Source>,
         recent: Arc<Recent>,
         flight: Option<FlightRecorder>,
+        local: Option<LocalFacts>,
         options: &AnalysisOptions,
     ) -> Result<Self, AnalysisError> {
         let wanted = ReportSelection::of(options, Presence::Awaited)?;
@@ -226,6 +231,7 @@ impl Session {
             again: Reopen::Recent(recent),
             settings,
             flight,
+            local,
         };
         Ok(Self::begin(plan, wanted))
     }
@@ -237,6 +243,7 @@ impl Session {
             again,
             settings,
             flight,
+            local,
         } = plan;
         let source = wanted.keyed(source, of.is_none());
         let absent = wanted.absent_key_logs().iter();
@@ -276,6 +283,7 @@ impl Session {
             numbering: Numbering::new(settings.stay, &settings.judge),
             wanted: wanted.clone(),
             flight,
+            local,
             recorded: ToldFindings::default(),
             pending_rule: None,
             files: 0,
@@ -548,6 +556,8 @@ struct Publisher {
     wanted: ReportSelection,
     numbering: Numbering,
     flight: Option<FlightRecorder>,
+    /// What the operating system says of the connections.
+    local: Option<LocalFacts>,
     /// Findings that have triggered the flight recorder.
     recorded: ToldFindings,
     /// The rule for whose finding a file is to be written.
@@ -567,14 +577,14 @@ impl Publisher {
             match what {
                 PublishedView::Look(pending_view) => {
                     let begun = Instant::now();
-                    self.judge(pending_view.wait(), &files, lost);
+                    self.judge(pending_view.wait(), &files, lost, false);
                     self.record(false);
                     let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
                     self.pace.took.store(took, Ordering::Relaxed);
                     self.pace.busy.store(false, Ordering::Release);
                 }
                 PublishedView::Last(view, progress) => {
-                    self.judge(*view, &files, lost);
+                    self.judge(*view, &files, lost, true);
                     self.record(true);
                     self.watch.report(*progress);
                     return;
@@ -586,7 +596,8 @@ impl Publisher {
         self.watch.report(progress);
     }
 
-    fn judge(&mut self, view: EngineView, files: &[FileSummary], lost: Loss) {
+    /// Evaluates the rules and publishes. `last`: no view comes after this one.
+    fn judge(&mut self, view: EngineView, files: &[FileSummary], lost: Loss, last: bool) {
         let before = self.watch.snapshot();
         let analysis = self.numbering.call(
             &before.summaries,
@@ -597,7 +608,12 @@ impl Publisher {
         self.now = analysis.stats.end();
         drop(before);
         let forgotten = self.control.forgotten.load(Ordering::Relaxed);
-        let reading = judge::judge(analysis, files, lost, &self.wanted, forgotten);
+        let mut reading = judge::judge(analysis, files, lost, &self.wanted, forgotten);
+        match &mut self.local {
+            Some(local) if last => local.finish(&mut reading.snapshot),
+            Some(local) => local.join(&mut reading.snapshot, self.now),
+            None => {}
+        }
         *self
             .control
             .worst

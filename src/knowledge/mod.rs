@@ -25,6 +25,7 @@ mod port_range;
 mod product;
 mod question;
 mod reading;
+mod reset_reason;
 mod service;
 pub(crate) mod setting;
 mod socket_error;
@@ -66,6 +67,7 @@ pub(crate) use product::{
 };
 pub use product::{NamedBy, NamedProduct, PRODUCTS, Product, Role, inside, product};
 pub use question::Question;
+pub use reset_reason::{RESET_REASONS, ResetReason, SocketThen, reset_reason};
 #[cfg(test)]
 pub(crate) use service::is_service;
 pub(crate) use service::{greeting_service, service, service_name, usual_ports};

@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::finding::touched;
 use super::page::outcomes;
 use super::wording::moment::{self, Zone};
-use super::wording::terms;
-use crate::analysis::connection::ConnectionSummary;
+use super::wording::{local, terms};
+use crate::analysis::connection::{ConnectionSummary, Who};
 use crate::base::escape::{escape, harmless};
 use crate::base::format::{count, number};
 use crate::base::net::Endpoint;
@@ -88,6 +88,12 @@ pub struct OpenedRow<'a> {
     client: Option<String>,
     /// The server.
     server: Option<String>,
+    /// The programs that hold the client's socket, if that is on this host and the operating system says so.
+    client_process: Option<String>,
+    /// The programs that hold the server's socket.
+    server_process: Option<String>,
+    /// Why this host's operating system reset the connection, for each RST that it sent.
+    reset_reasons: Vec<String>,
     /// Method, host and path of that connection's affected request, without a query.
     request: Option<String>,
     /// The headline.
@@ -162,6 +168,12 @@ pub struct SettledRow {
     client: String,
     /// The server as `address:port`.
     server: String,
+    /// The programs that hold the client's socket, if that is on this host and the operating system says so.
+    client_process: Option<String>,
+    /// The programs that hold the server's socket.
+    server_process: Option<String>,
+    /// Why this host's operating system reset the connection, for each RST that it sent.
+    reset_reasons: Vec<String>,
     /// `fine`, `failed` or `unknown`.
     outcome: &'static str,
     /// Why, in one word.
@@ -236,6 +248,11 @@ pub fn hosts(client: Option<IpAddr>, server: Option<Endpoint>) -> String {
     between(client.as_deref(), server.as_deref())
 }
 
+/// `10.0.0.1:5000 (curl[811])`.
+fn end(at: &str, process: Option<&str>) -> String {
+    process.map_or_else(|| at.to_owned(), |it| format!("{at} ({it})"))
+}
+
 fn between(client: Option<&str>, server: Option<&str>) -> String {
     match (client, server) {
         (Some(client), Some(server)) => format!("{client} → {server}"),
@@ -261,6 +278,9 @@ impl<'a> FeedLine<'a> {
         let record = connection.and_then(|id| snapshot.connection(id));
         let shown = summary.map(|it| (it.client.to_string(), it.server.to_string()));
         let (client, server) = shown.unzip();
+        let held = |who| local::holders_of(snapshot, connection?, who);
+        let resets = connection.into_iter();
+        let resets = resets.flat_map(|id| local::resets(snapshot, id));
         let time = finding.evidence.iter().map(|it| it.frame_ref.time).max();
         Self::FindingOpened(OpenedRow {
             id,
@@ -272,6 +292,11 @@ impl<'a> FeedLine<'a> {
             connection,
             client: client.or_else(|| finding.client.map(|it| it.to_string())),
             server: server.or_else(|| finding.server.map(|it| it.to_string())),
+            client_process: held(Who::Client),
+            server_process: held(Who::Server),
+            reset_reasons: resets
+                .map(|(who, reset)| local::reset(reset, finding.proxy.name_of(who)))
+                .collect(),
             request: record.and_then(|it| touched(it, true)),
             summary: harmless(&finding.headline()).into_owned(),
             message: harmless(&finding.message),
@@ -288,13 +313,19 @@ impl<'a> FeedLine<'a> {
 
     /// A connection that is over.
     #[must_use]
-    pub fn settled(summary: &ConnectionSummary) -> Self {
+    pub fn settled(summary: &ConnectionSummary, snapshot: &Snapshot) -> Self {
+        let held = |who| local::holders_of(snapshot, summary.id, who);
         Self::Connection(SettledRow {
             id: summary.id,
             first: moment::rfc3339(summary.first.time),
             last: moment::rfc3339(summary.last),
             client: summary.client.to_string(),
             server: summary.server.to_string(),
+            client_process: held(Who::Client),
+            server_process: held(Who::Server),
+            reset_reasons: local::resets(snapshot, summary.id)
+                .map(|(who, reset)| local::reset(reset, who.name()))
+                .collect(),
             outcome: summary.outcome.name(),
             reason: summary.outcome.reason(),
             phrase: summary.outcome.phrase(),
@@ -339,10 +370,16 @@ impl<'a> FeedLine<'a> {
             Self::FindingOpened(it) => {
                 let mut text = named(it.severity, it.id, it.rule);
                 let own = it.connection.map(|id| format!("#{id}"));
-                let hosts = between(it.client.as_deref(), it.server.as_deref());
+                let end = |at: &Option<String>, process: &Option<String>| {
+                    at.as_deref().map(|at| end(at, process.as_deref()))
+                };
+                let client = end(&it.client, &it.client_process);
+                let server = end(&it.server, &it.server_process);
+                let hosts = between(client.as_deref(), server.as_deref());
                 let request = it.request.clone().unwrap_or_default();
                 let happened = harmless(it.happened).into_owned();
-                for part in [own.unwrap_or_default(), hosts, request, happened] {
+                let reasons = it.reset_reasons.join("; ");
+                for part in [own.unwrap_or_default(), hosts, request, happened, reasons] {
                     if !part.is_empty() {
                         text += &format!("  {part}");
                     }
@@ -367,7 +404,11 @@ impl<'a> FeedLine<'a> {
             Self::Connection(it) => {
                 let text = format!(
                     "{:7}  #{}  {} → {}  {}",
-                    it.outcome, it.id, it.client, it.server, it.phrase
+                    it.outcome,
+                    it.id,
+                    end(&it.client, it.client_process.as_deref()),
+                    end(&it.server, it.server_process.as_deref()),
+                    it.phrase
                 );
                 (it.time, text)
             }

@@ -26,7 +26,7 @@ use crate::base::frame_ref::{FrameNames, FrameNumber};
 use crate::knowledge::product;
 use crate::protocol::http::{Exchange, SharedText};
 use crate::report::snapshot::Snapshot;
-use crate::report::wording::connection;
+use crate::report::wording::{connection, local};
 use crate::rules::log_errors::{self, filled};
 use crate::rules::{
     Evidence, Finding, Message, ProxyRole, Severity, WORTH_TELLING, cost, standing_first,
@@ -195,6 +195,9 @@ impl FindingWriter<'_, '_> {
         let first = shown.example();
         let first = first.and_then(|id| self.view.snapshot.connection(id));
         let new = first.is_some_and(|it| self.shown.borrow_mut().insert(it.id));
+        if let Some(connection) = first {
+            self.resets(connection, shown, &ids, new, sheet)?;
+        }
         let has_logs = first.filter(|it| !self.is_logged_elsewhere(it, section));
         if let Some(connection) = has_logs
             && self.logged.borrow_mut().insert(connection.id)
@@ -232,6 +235,31 @@ impl FindingWriter<'_, '_> {
             (_, true) => Ok(()),
             (_, false) => sheet.figure(&lines),
         }
+    }
+
+    /// Why this host's operating system sent a RST that the finding is about. `new`: the connection is told for the first time.
+    fn resets(
+        &self,
+        connection: &Connection,
+        shown: &Finding,
+        ids: &[u32],
+        new: bool,
+        sheet: &mut dyn Sheet,
+    ) -> io::Result<()> {
+        let of = match ids {
+            [_, _, ..] => format!("#{}, ", connection.id),
+            _ => String::new(),
+        };
+        for (who, reset) in local::resets(self.view.snapshot, connection.id) {
+            let mut evidence = shown.evidence.iter();
+            if new || evidence.any(|it| it.frame_ref.frame == reset.frame.frame) {
+                let frame = self.view.snapshot.frames.name(reset.frame.frame);
+                let told = local::reset(reset, shown.proxy.name_of(who));
+                let meaning = local::meaning(reset).map_or_else(String::new, |it| format!(" {it}"));
+                sheet.detail("Reason", &format!("{of}{frame}: {told}.{meaning}").into())?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether another section explains what the programs on this connection report, and this one does not: a broken request
@@ -286,7 +314,7 @@ impl FindingWriter<'_, '_> {
                 format!(
                     "#{}, {}{}, {}{}{legs}{}",
                     connection.id,
-                    connection::route(connection),
+                    local::route(connection, self.view.snapshot),
                     named_server(connection, cause),
                     frames.span(connection.first.frame, connection.last.frame),
                     if legs.is_empty() { "" } else { "; " },

@@ -12,6 +12,7 @@ mod exchange;
 mod finding;
 mod layers;
 mod legs;
+mod local;
 mod log;
 mod row;
 #[cfg(test)]

@@ -28,6 +28,7 @@ use crate::base::net::Skip;
 use crate::base::time::Timestamp;
 use crate::report::snapshot::{InputSummary, Snapshot};
 use crate::report::wording::connection::{self, story};
+use crate::report::wording::local;
 use crate::report::wording::other_packets::{no_tcp, other_protocols, quic};
 use crate::report::wording::outcomes::{OutcomeTally, remark};
 use crate::rules::{Finding, Severity};
@@ -577,7 +578,10 @@ impl<'v, 'a> Page<'v, 'a> {
     fn lead(&self, connection: &Connection) -> StyledLine {
         StyledLine::default()
             .strong(format!("#{}", connection.id))
-            .plain(format!("  {}  ", connection::route(connection)))
+            .plain(format!(
+                "  {}  ",
+                local::route(connection, self.view.snapshot)
+            ))
             .faint(self.view.at(connection.first.time))
     }
 

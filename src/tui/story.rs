@@ -21,6 +21,7 @@ use crate::base::frame_ref::FrameNumber;
 use crate::report::log_lines;
 use crate::report::rich_text::StyledLine;
 use crate::report::wording::connection;
+use crate::report::wording::local;
 use crate::report::wording::moment::offset;
 use crate::rules::Finding;
 
@@ -376,6 +377,15 @@ impl StoryText<'_, '_> {
             return;
         }
         self.heading("Evidence");
+        let snapshot = self.cx.snapshot();
+        let resets = finding.example().into_iter();
+        for (who, reset) in resets.flat_map(|id| local::resets(snapshot, id)) {
+            let line = StyledLine::default()
+                .strong(snapshot.frames.name(reset.frame.frame))
+                .faint(format!("  {}  ", self.offset(reset.frame.time)))
+                .plain(local::reset(reset, finding.proxy.name_of(who)));
+            self.page.push(Paragraph::new(2, line).hanging(6));
+        }
         for evidence in &finding.evidence {
             let line = StyledLine::default()
                 .strong(self.cx.snapshot().frames.name(evidence.frame_ref.frame))

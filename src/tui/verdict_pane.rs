@@ -12,7 +12,7 @@ use crate::report::log_lines;
 use crate::report::rich_text::StyledLine;
 use crate::report::rich_text::Tone;
 use crate::report::wording::outcomes::judged;
-use crate::report::wording::{connection, terms, tls};
+use crate::report::wording::{connection, local, terms, tls};
 use crate::rules::Finding;
 use crate::rules::log_errors;
 
@@ -41,6 +41,7 @@ pub(super) fn page(
             StyledLine::of(Tone::Faint, capitalised(&legs)),
         ));
     }
+    on_this_host(connection, cx, &mut page);
     for finding in findings {
         page.push(Paragraph::default());
         let sign = glyphs.sign(finding.severity);
@@ -122,6 +123,29 @@ pub(super) fn page(
         StyledLine::of(Tone::Code, connection::filter(connection)),
     ));
     page
+}
+
+/// What this host's operating system says: the programs at the ends, and why it reset.
+fn on_this_host(connection: &Connection, cx: &ViewContext<'_>, page: &mut Vec<Paragraph>) {
+    let snapshot = cx.snapshot();
+    for (who, name, tone) in [
+        (Who::Client, "client", Tone::Client),
+        (Who::Server, "server", Tone::Server),
+    ] {
+        if let Some(held) = local::holders_of(snapshot, connection.id, who) {
+            let line = StyledLine::of(tone, format!("{name}  ")).plain(held);
+            page.push(Paragraph::new(0, line));
+        }
+    }
+    for (who, reset) in local::resets(snapshot, connection.id) {
+        let line = StyledLine::default()
+            .faint(format!("{}  ", snapshot.frames.name(reset.frame.frame)))
+            .plain(local::reset(reset, who.name()));
+        page.push(Paragraph::new(0, line).hanging(4));
+        if let Some(meaning) = local::meaning(reset) {
+            page.push(Paragraph::new(4, StyledLine::of(Tone::Faint, meaning)));
+        }
+    }
 }
 
 fn heading(text: &str, page: &mut Vec<Paragraph>) {

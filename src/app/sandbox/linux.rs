@@ -39,6 +39,17 @@ pub(super) fn drop_privileges() {
     let _ = rustix::thread::set_no_new_privs(true);
 }
 
+/// Keeps what looking at the programs of others needs, as far as it is held, and gives up the rest.
+#[cfg(feature = "live")]
+pub(super) fn keep_looking() {
+    let held = caps::read(None, CapSet::Effective).unwrap_or_default();
+    let wanted = [Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH];
+    let kept = wanted.into_iter().filter(|it| held.contains(it));
+    drop_bounding();
+    keep(&kept.collect());
+    let _ = rustix::thread::set_no_new_privs(true);
+}
+
 #[cfg(any(
     target_arch = "x86_64",
     target_arch = "aarch64",
@@ -60,10 +71,7 @@ fn restrict_system_calls(_: bool, _: bool) -> bool {
 
 fn drop_capabilities(needs: &Needs) {
     let held = caps::read(None, CapSet::Effective).unwrap_or_default();
-    // The bounding set goes first: removing from it needs a privilege itself (CAP_SETPCAP).
-    for capability in caps::all() {
-        let _ = caps::drop(None, CapSet::Bounding, capability);
-    }
+    drop_bounding();
     #[cfg(feature = "live")]
     if !needs.interfaces.is_empty()
         && super::user::change(
@@ -74,11 +82,22 @@ fn drop_capabilities(needs: &Needs) {
         // With the user went all capabilities.
         return;
     }
-    let kept = held.intersection(&needs.capabilities()).copied().collect();
+    keep(&held.intersection(&needs.capabilities()).copied().collect());
+}
+
+/// No program gets a capability any more. It goes first: this needs a privilege itself (`CAP_SETPCAP`).
+fn drop_bounding() {
+    for capability in caps::all() {
+        let _ = caps::drop(None, CapSet::Bounding, capability);
+    }
+}
+
+/// Gives up all capabilities but these.
+fn keep(kept: &CapsHashSet) {
     let _ = caps::clear(None, CapSet::Ambient);
     let _ = caps::clear(None, CapSet::Inheritable);
-    let _ = caps::set(None, CapSet::Effective, &kept);
-    let _ = caps::set(None, CapSet::Permitted, &kept);
+    let _ = caps::set(None, CapSet::Effective, kept);
+    let _ = caps::set(None, CapSet::Permitted, kept);
 }
 
 impl Needs {

@@ -164,6 +164,13 @@ pub(super) fn drop_privileges() {
     linux::drop_privileges();
 }
 
+/// Gives up what the helper that asks the operating system does not need.
+#[cfg(all(feature = "live", target_os = "linux"))]
+pub(super) fn keep_looking() {
+    #[cfg(feature = "sandbox")]
+    linux::keep_looking();
+}
+
 /// What keeps files from being written, if the sandbox does: for a message.
 #[must_use]
 #[cfg(feature = "ui")]

@@ -22,6 +22,7 @@ use crate::app::analysis::Analysis;
 use crate::app::cli::{self, Cli, Command};
 use crate::app::judge::ReportSelection;
 use crate::app::key_logs::Presence;
+use crate::app::local::{LocalFacts, LocalHelper};
 use crate::app::new_file::NewFile;
 use crate::app::options::AnalysisOptions;
 use crate::app::output::{self, colored, exit_code};
@@ -88,6 +89,7 @@ fn recorded(asked: &cli::RunArgs) -> Result<ExitCode> {
     };
     // What looks at the system outside comes before the sandbox.
     options.fix_threads();
+    let local = LocalHelper::begin();
     let inside = asked.directory.join("any");
     let needs = interfaces
         .iter()
@@ -97,6 +99,7 @@ fn recorded(asked: &cli::RunArgs) -> Result<ExitCode> {
         .writing(Some(&inside))
         .writing(asked.junit.as_deref())
         .confine();
+    let local = local.map(LocalHelper::listen);
     let (path, recording) = begin(&asked.directory)?;
     let junit = asked.junit.as_deref().map(NewFile::create).transpose();
     let junit =
@@ -107,6 +110,7 @@ fn recorded(asked: &cli::RunArgs) -> Result<ExitCode> {
         shown: &shown,
         junit,
         summary,
+        local,
     };
     match capture_beside(recording.of(source))? {
         Word::NotRun => {
@@ -223,6 +227,8 @@ struct RunReport<'a> {
     shown: &'a ReportOptions,
     junit: Option<NewFile>,
     summary: Option<Summary>,
+    /// What the operating system says of the connections. The capture does not have it, the report does.
+    local: Option<LocalFacts>,
 }
 
 impl RunReport<'_> {
@@ -232,6 +238,9 @@ impl RunReport<'_> {
         let from = OpenOptions::default();
         let mut analysis = Analysis::read(&files, &from, &options, &mut |_| {})?;
         let snapshot = &mut analysis.snapshot;
+        if let Some(local) = &mut self.local {
+            local.finish(snapshot);
+        }
         snapshot.drawn = ladder::pictures(&files, &from, &analysis.keys, snapshot);
         let judged = &self.asked.judging;
         let bar = judged.fail_on.map_or(Severity::Error, Severity::from);

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use super::exchange::ExchangeRow;
 use super::layers;
 use super::legs::{ExchangeLegs, LegRow};
+use super::local::LocalEndRow;
 use super::row::{BothSides, EndpointRow, JsonTime, PlaceRow};
 use super::tls::TlsRow;
 use crate::analysis::connection::{CloseEvent, Connection, Who};
@@ -70,6 +71,9 @@ pub(super) struct ConnectionRow<'a> {
     /// The protocol spoken; `null` if no byte was.
     #[cfg_attr(test, schemars(extend("enum" = ["http/1", "http/2", "tls", "websocket", "connect", "opaque", null])))]
     protocol: Option<&'static str>,
+    /// What this host's operating system says of each end that is on it; absent where it was not asked, or knows nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    local: Option<BothSides<Option<LocalEndRow<'a>>>>,
     /// What each side sent.
     sent: BothSides<SentRow>,
     /// Each side's first FIN.
@@ -253,6 +257,7 @@ impl<'a> ConnectionRow<'a> {
             states: BothSides::of(|who| terms::state(connection.states[who as usize])),
             time_wait: terms::time_wait(connection),
             protocol: terms::protocol(connection.protocol),
+            local: LocalEndRow::both(connection.id, view.snapshot),
             sent: BothSides::of(|who| SentRow::new(connection, who)),
             fin: BothSides::of(|who| connection.fin[who as usize].as_ref().map(close)),
             reset: BothSides::of(|who| connection.reset[who as usize].as_ref().map(close)),

@@ -15,7 +15,7 @@ use crate::report::finding::{affected, touched_paths};
 use crate::report::snapshot::Snapshot;
 use crate::report::view::View;
 use crate::report::wording::connection as wording;
-use crate::report::wording::terms;
+use crate::report::wording::{local, terms};
 use crate::rules::Finding;
 
 /// Requests listed of one finding.
@@ -163,6 +163,7 @@ impl<'a> FindingRow<'a> {
                     at: JsonTime(evidence.frame_ref.time),
                     note: harmless(&evidence.note),
                 })
+                .chain(resets(finding, snapshot))
                 .collect(),
             remedies: finding.remedies.iter().map(|it| harmless(it)).collect(),
             first: span.map(|(first, _)| JsonTime(first)),
@@ -174,6 +175,18 @@ impl<'a> FindingRow<'a> {
             counts: CountsRow::new(finding, snapshot),
         }
     }
+}
+
+/// Why this host's operating system reset the connection that is shown.
+fn resets<'a>(finding: &Finding, snapshot: &'a Snapshot) -> impl Iterator<Item = EvidenceRow<'a>> {
+    let shown = finding.example().into_iter();
+    let resets = shown.flat_map(|id| local::resets(snapshot, id));
+    resets.map(|(who, reset)| EvidenceRow {
+        frame: reset.frame.frame.0,
+        place: PlaceRow::new(reset.frame.frame, &snapshot.frames),
+        at: JsonTime(reset.frame.time),
+        note: local::reset(reset, finding.proxy.name_of(who)).into(),
+    })
 }
 
 /// The affected requests, and the number of connections that were not examined.

@@ -2,12 +2,14 @@
 
 mod control;
 mod findings_index;
+mod local;
 mod publish;
 #[cfg(test)]
 pub(crate) mod sample;
 
 pub use control::{AnalysisControl, BackgroundResult};
 pub use findings_index::FindingsIndex;
+pub use local::{LocalEnd, LocalEnds, LocalReset, Process};
 pub use publish::{ReadProgress, ReadStage, SnapshotWatch};
 
 use std::collections::BTreeMap;
@@ -140,6 +142,8 @@ pub struct Snapshot {
     pub legs: Arc<Legs>,
     /// Logs, compared with the connections.
     pub logs: Vec<LogComparison>,
+    /// What this host's operating system says of the ends that are its own, where it was asked.
+    pub local: LocalEnds,
     /// Typical cases, reread for their ladders.
     pub drawn: Vec<Arc<ConnectionTranscript>>,
 }

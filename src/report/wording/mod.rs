@@ -5,6 +5,7 @@
 //! layout of a page or a screen is left to its module.
 
 pub mod connection;
+pub(crate) mod local;
 pub mod moment;
 pub(crate) mod other_packets;
 pub mod outcomes;
