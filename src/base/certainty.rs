@@ -23,6 +23,16 @@ impl Certainty {
             Self::Possible => "possible",
         }
     }
+
+    /// What stands before the sentence that is only inferred.
+    #[must_use]
+    pub const fn hedge(self) -> &'static str {
+        match self {
+            Self::Certain => "",
+            Self::Likely => "Likely: ",
+            Self::Possible => "Possibly: ",
+        }
+    }
 }
 
 impl fmt::Display for Certainty {

@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 use super::finding_order::{FindingSection, sections};
 use super::ladder_figure::{DrawnLadder, LadderOptions, REPORT_ROWS, drawn, legend};
 use super::log_lines;
-use super::remedy_words::{LONG, short};
+use super::remedy_words::{LONG, short, timed};
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
 use crate::analysis::connection::{By, Connection, How, Opening, Who};
@@ -28,9 +28,7 @@ use crate::protocol::http::{Exchange, SharedText};
 use crate::report::snapshot::Snapshot;
 use crate::report::wording::{connection, local};
 use crate::rules::log_errors::{self, filled};
-use crate::rules::{
-    Evidence, Finding, Message, ProxyRole, Severity, WORTH_TELLING, cost, standing_first,
-};
+use crate::rules::{Evidence, Finding, ProxyRole, Severity, WORTH_TELLING, cost, standing_first};
 
 /// Number ranges of connections, and other hosts, that are listed.
 const MORE: usize = 8;
@@ -143,7 +141,8 @@ pub(super) fn write(
             [] => String::new(),
             ids => format!(" {}.", capitalised(&connections(ids))),
         };
-        let told = happened(cause, &section.message(0, &view.snapshot.frames));
+        let told = section.message(0, &view.snapshot.frames);
+        let told = told.hedged(cause.certainty).happened().to_owned();
         sheet.item(&lead, &format!("{told}{ids}").into())?;
     }
     Ok(writer.whole.into_inner())
@@ -175,14 +174,14 @@ impl FindingWriter<'_, '_> {
         let is_note = section.severity() < Severity::Warning;
         sheet.entry(&headline(number, section))?;
         let message = section.message(0, &self.view.snapshot.frames);
-        sheet.detail("", &happened(cause, &message).into())?;
+        let message = message.hedged(cause.certainty);
+        sheet.detail("", &message.happened().into())?;
         for effect in section.effects() {
             let place = match cause.connections == effect.connections {
                 true => String::new(),
                 false => format!(" ({})", ranges(&effect.connections, MORE, 0)),
             };
             let line = StyledLine::default()
-                .plain(hedge(effect))
                 .strong(effect.headline())
                 .plain(format!("{place} "));
             sheet.detail("Also", &line.faint(format!("[{}]", effect.rule)))?;
@@ -204,7 +203,8 @@ impl FindingWriter<'_, '_> {
         {
             self.logged(connection, &ids, cause.proxy, sheet)?;
         }
-        fixes(section, if is_note { 1 } else { REMEDIES }, sheet)?;
+        let most = if is_note { 1 } else { REMEDIES };
+        fixes(section, most, &self.shown_at(section, &ids), sheet)?;
         self.whereabouts(section, &ids, first, sheet)?;
         self.worst(shown, &ids, sheet)?;
         let gone = section.gone();
@@ -348,6 +348,17 @@ impl FindingWriter<'_, '_> {
             };
         }
         sheet.detail("Where", &told.into())
+    }
+
+    /// When the case that is shown was over: of several connections with its number.
+    fn shown_at(&self, section: &FindingSection<'_>, ids: &[u32]) -> String {
+        let shown = section.shown();
+        let last = shown.evidence.iter().map(|it| it.frame_ref.time).max();
+        let time = last.map(|at| self.view.options.zone.time_in_zone(at));
+        match (time, shown.example()) {
+            (Some(time), Some(example)) if ids.len() > 1 => format!("#{example}: {time}"),
+            (time, _) => time.unwrap_or_default(),
+        }
     }
 
     /// The affected paths, where there is more than one case.
@@ -630,19 +641,6 @@ fn connections(ids: &[u32]) -> String {
     }
 }
 
-/// What happened, marked if it is not certain.
-fn happened(finding: &Finding, message: &Message) -> String {
-    format!("{}{}", hedge(finding), message.happened())
-}
-
-const fn hedge(finding: &Finding) -> &'static str {
-    match finding.certainty {
-        Certainty::Certain => "",
-        Certainty::Likely => "Likely: ",
-        Certainty::Possible => "Possibly: ",
-    }
-}
-
 /// `10.0.0.2 → 10.0.0.9:80`.
 fn between(finding: &Finding) -> String {
     match (finding.client, finding.server) {
@@ -702,12 +700,17 @@ pub(super) fn touched(connection: &Connection, with_host: bool) -> Option<String
     ))
 }
 
-/// The first remedies of the cause, and of its like between other hosts.
-fn fixes(section: &FindingSection<'_>, most: usize, sheet: &mut dyn Sheet) -> io::Result<()> {
+/// The first remedies of the cause, and of its like between other hosts. `at`: when the case that is shown was over.
+fn fixes(
+    section: &FindingSection<'_>,
+    most: usize,
+    at: &str,
+    sheet: &mut dyn Sheet,
+) -> io::Result<()> {
     let told = section.remedies(0);
     let told: Vec<Cow<'_, str>> = told.into_iter().take(most).collect();
     for (nth, remedy) in told.iter().enumerate() {
-        let text = short(remedy, LONG);
+        let text = timed(short(remedy, LONG), at);
         let text = match nth {
             0 => standing_first(&text),
             _ => text,

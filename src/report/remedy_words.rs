@@ -27,6 +27,32 @@ pub(super) fn short(remedy: &str, most: usize) -> String {
     text
 }
 
+/// What advice to look into a log calls the moment.
+const AT_THE_TIME: &str = " at the time of the ";
+
+/// A remedy with the time behind the words that mean it: "at the time of the RST (17:30:02.096 UTC)".
+pub(super) fn timed(remedy: String, time: &str) -> String {
+    let Some(at) = end_of_moment(&remedy).filter(|_| !time.is_empty()) else {
+        return remedy;
+    };
+    let mut timed = remedy;
+    timed.insert_str(at, &format!(" ({time})"));
+    timed
+}
+
+/// The end of the words for the moment: `the RST`, `the first RST`.
+fn end_of_moment(remedy: &str) -> Option<usize> {
+    let from = remedy.find(AT_THE_TIME)? + AT_THE_TIME.len();
+    let rest = remedy.get(from..)?;
+    let order = ["first ", "last "]
+        .into_iter()
+        .find(|it| rest.starts_with(it));
+    let order = order.map_or(0, str::len);
+    let word = rest.get(order..)?;
+    let length = word.find(|it: char| !it.is_ascii_alphabetic());
+    Some(from + order + length.unwrap_or(word.len()))
+}
+
 /// The end of the sentence before the last one.
 fn last_sentence(text: &str) -> Option<usize> {
     let mut ends = text.rmatch_indices(". ").map(|(at, _)| at);
@@ -91,5 +117,27 @@ mod tests {
         }
         let one = format!("{words}{words}end.");
         assert_eq!(short(&one, LONG), one);
+    }
+
+    #[test]
+    fn the_time_stands_behind_the_words_for_it() {
+        let time = "17:30:02.096 UTC";
+        for (remedy, told) in [
+            (
+                "Look at the time of the RST for a crash.",
+                "Look at the time of the RST (17:30:02.096 UTC) for a crash.",
+            ),
+            (
+                "Look at the time of the first RST: a crash.",
+                "Look at the time of the first RST (17:30:02.096 UTC): a crash.",
+            ),
+            ("Raise `a`.", "Raise `a`."),
+        ] {
+            assert_eq!(timed(remedy.to_owned(), time), told);
+        }
+        assert_eq!(
+            timed("Look at the time of the RST.".to_owned(), ""),
+            "Look at the time of the RST."
+        );
     }
 }

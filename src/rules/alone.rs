@@ -15,7 +15,7 @@ use super::wording::{not_yet, side};
 use crate::analysis::connection::{Connection, How, Oddity, Opening, Who};
 use crate::analysis::engine::Concern;
 use crate::base::certainty::Certainty;
-use crate::protocol::tcp::{ResetKind, ResetSigns};
+use crate::protocol::tcp::{ResetKind, ResetSigns, hops};
 
 /// Rules on two sides that do not speak the same protocol.
 const MISMATCHES: [&str; 4] = [
@@ -115,8 +115,9 @@ fn doubt_reset(story: &mut Diagnosis, rule: &Rule, connection: &Connection) {
     };
     story.certainty = story.certainty.max(Certainty::Likely);
     story.message.say(sentence!(
-        "The RST acknowledges data sooner than the {} has ever answered: its fastest answer took {}. A device on the way may \
-         have sent it.",
+        "The RST acknowledges data sooner than the {} has ever answered: the {}'s fastest answer took {}. A device on the way may \
+         have sent the RST.",
+        side(who),
         side(who),
         least
     ));
@@ -137,13 +138,22 @@ fn other_hop(story: &mut Diagnosis, connection: &Connection) {
     if let Some((who, ttl)) = found {
         let usual = connection.sent[who as usize].ttl;
         story.certainty = story.certainty.max(Certainty::Possible);
-        story.message.say(sentence!(
-            "The RST has a TTL of {}, and the {}'s other segments have {}. The {} had not closed: a device on the way may have sent it.",
-            ttl.to_string(),
-            side(who),
-            usual.to_string(),
-            side(who)
-        ));
+        story.message.presume(match hops(ttl) < hops(usual) {
+            true => sentence!(
+                "A device in front of the {} sent the RST: its TTL is {}, and the {}'s other segments have {}.",
+                side(who),
+                ttl.to_string(),
+                side(who),
+                usual.to_string()
+            ),
+            false => sentence!(
+                "Another host than the {} sent the RST: its TTL is {}, and the {}'s other segments have {}.",
+                side(who),
+                ttl.to_string(),
+                side(who),
+                usual.to_string()
+            ),
+        });
     }
 }
 

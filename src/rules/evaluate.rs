@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::alone::{FoundAlone, found_alone, temper};
 use super::capture_elsewhere;
@@ -23,18 +24,20 @@ use super::rule::{Check, HostDiagnosis, Rule, Verdict};
 use super::statement::sentence;
 use super::upstream::{self, Failures};
 use super::{Finding, Severity};
-use crate::analysis::connection::ConnectionSummary;
+use crate::analysis::connection::{Connection, ConnectionSummary, Opening, ResetSigns, Who};
 use crate::analysis::hosts::Hosts;
 
 use crate::base::escape::shortened;
 use crate::base::format::ranges;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
-use crate::rules::keep_alive::keep_alive_race;
+use crate::rules::connecting::{accept_queue_overflow, connection_refused};
+use crate::rules::keep_alive::{keep_alive_race, reuse_of_forgotten_connection};
 use crate::rules::tcp::{data_lost_in_reset, nat_invalid_reset, reset_after_response};
 use crate::rules::tls::tls_handshake_cut;
 use crate::rules::waiting::{
-    reset_before_response, server_error_status, server_time_limit, session_cut,
+    client_gave_up_waiting, reset_before_response, server_error_status, server_time_limit,
+    session_cut,
 };
 
 /// Rules whose findings cause one another when they are about the same two hosts, cause first.
@@ -129,6 +132,8 @@ pub(crate) fn evaluate_with(
     join(&mut findings);
     upstream::join(&mut findings, facts);
     join_certificates(&mut findings, facts);
+    join_refusals(&mut findings, facts);
+    join_unaccepted(&mut findings, facts);
     transfers.name(&mut findings, facts.frames);
     name(&mut findings, facts);
     tailor(&mut findings, facts);
@@ -261,6 +266,85 @@ fn join_certificates(findings: &mut [Finding], facts: &RuleInput<'_>) {
     }
 }
 
+/// A client that lost its connection to a RST tries again: a refusal within this time belongs to it.
+const TRIES_AGAIN: Duration = Duration::from_secs(1);
+
+/// A RST with a TTL of its own ended a connection, and one with the same TTL refused the next: both have one cause.
+fn join_refusals(findings: &mut [Finding], facts: &RuleInput<'_>) {
+    for effect in 0..findings.len() {
+        let finding = &findings[effect];
+        if finding.rule != connection_refused::RULE.name || finding.caused_by.is_some() {
+            continue;
+        }
+        let own = facts.records(&finding.connections);
+        let Some(first) = own
+            .first()
+            .filter(|_| own.len() == finding.connections.len())
+        else {
+            continue;
+        };
+        let ended = |it: &&Finding| {
+            it.rule == reuse_of_forgotten_connection::RULE.name && it.caused_by.is_none()
+        };
+        let refused = first.reset[Who::Server as usize];
+        let fits = |it: &Finding| {
+            let before = it.connections.first().and_then(|id| facts.record(*id))?;
+            let reset = before.reset[Who::Server as usize]?;
+            let since = first.first.time.since(reset.frame_ref.time);
+            let same = before.client.ip == first.client.ip
+                && before.server == first.server
+                && refused.is_some_and(|it| it.ttl == reset.ttl)
+                && reset.signs.has(ResetSigns::HOP);
+            (same && reset.frame_ref < first.first && since <= TRIES_AGAIN).then_some(since)
+        };
+        let mut causes = findings.iter().enumerate().filter(|(_, it)| ended(it));
+        let Some((cause, since)) = causes.find_map(|(nth, it)| Some((nth, fits(it)?))) else {
+            continue;
+        };
+        let place = ranges(&finding.connections, NAMED, finding.gone);
+        let told = sentence!(
+            "{} later the client tried a new connection ({}), and a RST with the same TTL refused it: a retry does not help yet.",
+            since,
+            place
+        );
+        findings[effect].caused_by = Some(findings[cause].id);
+        findings[cause].message.mean(told, facts.frames);
+    }
+}
+
+/// Clients that left connections which the program had not accepted either tell of the same full queue.
+fn join_unaccepted(findings: &mut [Finding], facts: &RuleInput<'_>) {
+    for effect in 0..findings.len() {
+        let finding = &findings[effect];
+        if finding.rule != client_gave_up_waiting::RULE.name || finding.caused_by.is_some() {
+            continue;
+        }
+        let own = facts.records(&finding.connections);
+        let unserved = |it: &&Connection| {
+            it.sent[Who::Server as usize].bytes == 0 && it.opening == Opening::Handshake
+        };
+        if own.len() != finding.connections.len() || own.is_empty() || !own.iter().all(unserved) {
+            continue;
+        }
+        let full = |it: &Finding| {
+            let waits = it.rule == accept_queue_overflow::RULE.name && it.server == finding.server;
+            let first = it.connections.first().and_then(|id| facts.record(*id));
+            waits
+                && first.is_some_and(|first| {
+                    let at = first.first.time;
+                    own.iter()
+                        .all(|it| it.first.time.since(at).max(at.since(it.first.time)) <= ONE_BURST)
+                })
+        };
+        if let Some(cause) = findings.iter().position(full) {
+            findings[effect].caused_by = Some(findings[cause].id);
+        }
+    }
+}
+
+/// Connection attempts within this time meet the same queue.
+const ONE_BURST: Duration = Duration::from_secs(5);
+
 /// Adds the name by which the client knew the server, if the lookup was captured.
 fn name(findings: &mut [Finding], facts: &RuleInput<'_>) {
     for finding in findings {
@@ -322,7 +406,8 @@ const COLLECTIVE: [&str; 3] = [
 
 /// Findings that are about the same FIN or RST as another on the same connections, and that other: a second explanation of
 /// one fact is no second finding.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 7] = [
+    ("gateway-timeout", "client-gave-up-waiting"),
     ("reset-after-handshake", "reset-before-response"),
     ("reset-injected", "reuse-of-forgotten-connection"),
     ("idle-timeout-close", "reuse-of-closed-connection"),

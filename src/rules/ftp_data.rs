@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::Finding;
+use super::connecting::connect_unanswered::CHECK_ADDRESS;
+use super::connecting::{connect_unanswered, connection_refused};
 use super::facts::RuleInput;
 use super::rule::Rule;
 use super::statement::{Sentence, Value, sentence};
@@ -30,6 +32,8 @@ struct Transfer {
     /// As it is quoted; empty if there was none.
     command: String,
     succeeded: Option<bool>,
+    /// The FTP client opened it.
+    passive: bool,
     end: String,
 }
 
@@ -151,6 +155,7 @@ impl Transfers {
                 shortened(it.as_bytes(), QUOTED).into_owned()
             }),
             succeeded: announced.succeeded,
+            passive: announced.passive,
             end: end(data, announced.passive),
         });
     }
@@ -175,12 +180,22 @@ impl Transfers {
         }
         for finding in findings {
             let ids = finding.connections.iter();
-            let mut own = ids.filter_map(|id| self.by_data.get(id));
-            if let Some(first) = own.next() {
-                let more = own.count();
-                for sentence in self.all[*first].belongs(more) {
-                    finding.message.say(sentence, frames);
+            let own = ids.filter_map(|id| self.by_data.get(id));
+            let own: Vec<&Transfer> = own.map(|at| &self.all[*at]).collect();
+            if let Some(first) = own.first() {
+                for transfer in own.iter().take(NAMED) {
+                    finding.message.say(transfer.belongs(), frames);
                 }
+                let more = own.len().saturating_sub(NAMED);
+                if more > 0 {
+                    let more = Value::count(
+                        more as u64,
+                        "other connection is a data connection of FTP",
+                        "other connections are data connections of FTP",
+                    );
+                    finding.message.say(sentence!("{} too.", more), frames);
+                }
+                first.tailor(finding, frames);
                 continue;
             }
             let ids = finding.connections.iter();
@@ -192,30 +207,46 @@ impl Transfers {
     }
 }
 
+/// Data connections that a finding names one by one.
+const NAMED: usize = 3;
+
 impl Transfer {
-    /// Sentences for a finding on the data connection.
-    fn belongs(&self, more: usize) -> Vec<Sentence> {
-        let whose = match self.command.is_empty() {
-            true => "a data connection".to_owned(),
-            false => format!("the data connection of the command \"{}\"", self.command),
-        };
-        let mut told = vec![sentence!(
-            "{} is {} of the FTP session on {}.",
-            format!("#{}", self.data),
-            whose,
-            format!("#{}", self.control)
-        )];
-        if more > 0 {
-            told.push(sentence!(
-                "{} too.",
-                Value::total(
-                    more as u64,
-                    "other connection is one",
-                    "other connections are ones"
-                )
-            ));
+    /// Makes a finding on connections that were not opened one about the transfer of files.
+    fn tailor(&self, finding: &mut Finding, frames: &FrameNames) {
+        let unopened = [connect_unanswered::RULE.name, connection_refused::RULE.name];
+        if !unopened.contains(&finding.rule) {
+            return;
         }
-        told
+        finding.message.leave_out_retry();
+        let told = "No file or list was transferred. A retry is safe, and fails in the same way while the port is closed.";
+        finding.message.mean(told.into(), frames);
+        let port = finding.server.map(|it| it.port);
+        if let Some(port) = port.filter(|_| self.passive) {
+            let remedy = format!(
+                "Open the FTP server's passive port range (here {port}) in the firewall in front of the server and on its host."
+            );
+            finding.remedies.insert(0, remedy);
+            finding.remedies.retain(|it| !it.starts_with(CHECK_ADDRESS));
+        }
+    }
+
+    /// A sentence for a finding on the data connection.
+    fn belongs(&self) -> Sentence {
+        let data = format!("#{}", self.data);
+        let control = format!("#{}", self.control);
+        match self.command.is_empty() {
+            true => sentence!(
+                "{} is a data connection of the FTP session on {}.",
+                data,
+                control
+            ),
+            false => sentence!(
+                "{} is the data connection for \"{}\" of the FTP session on {}.",
+                data,
+                self.command.clone(),
+                control
+            ),
+        }
     }
 
     /// A sentence for a finding on the control connection.
@@ -312,8 +343,7 @@ mod tests {
 
     #[test]
     fn a_finding_on_a_data_connection_names_its_command() {
-        let whose =
-            "#2 is the data connection of the command \"RETR file\" of the FTP session on #1.";
+        let whose = "#2 is the data connection for \"RETR file\" of the FTP session on #1.";
         let told_of = |data: &str, rule: &str| {
             let all = told(data, "425 Failed to establish connection.");
             let own = all.iter().find(|it| it.0 == rule);

@@ -1,6 +1,9 @@
 //! The text of a finding, which can still be joined with that of others.
 
+use std::borrow::Cow;
+
 use super::statement::{Sentence, Statement};
+use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameNames;
 
 /// The text of a finding: what happened, then what it means. It can be used like the string of both.
@@ -10,22 +13,46 @@ pub struct Message {
     text: String,
     /// Bytes that say what happened.
     happened: usize,
+    /// Where the first sentence begins that is inferred; 0 if none is marked.
+    presumed: usize,
 }
 
 impl Message {
     pub(super) fn of(statement: Statement, frames: &FrameNames) -> Self {
-        let mut text = statement.happened(frames);
+        let first = statement.happened(frames);
         let meaning = statement.meaning(frames);
+        let mut text = first.text;
         let happened = text.len();
-        if happened > 0 && !meaning.is_empty() {
+        if happened > 0 && !meaning.text.is_empty() {
             text.push(' ');
         }
-        text += &meaning;
+        let later = meaning.presumed.map(|at| text.len() + at);
+        text += &meaning.text;
         Self {
             statement,
             text,
             happened,
+            presumed: first.presumed.or(later).unwrap_or(0),
         }
+    }
+
+    /// The same with a hedge before the first sentence that is inferred. Where none is marked as such, all of it is.
+    #[must_use]
+    pub fn hedged(&self, certainty: Certainty) -> Self {
+        let mut hedged = self.clone();
+        let hedge = certainty.hedge();
+        let rest = self.text.get(self.presumed..).unwrap_or_default();
+        if hedge.is_empty() || rest.is_empty() {
+            return hedged;
+        }
+        let rest = within_a_sentence(rest);
+        hedged.text.truncate(self.presumed);
+        hedged.text += hedge;
+        hedged.text += &rest;
+        if self.presumed < self.happened {
+            hedged.happened += hedge.len();
+        }
+        hedged
     }
 
     /// What happened.
@@ -53,6 +80,20 @@ impl Message {
         *self = Self::of(statement, frames);
     }
 
+    /// Adds to what it means.
+    pub(super) fn mean(&mut self, sentence: Sentence, frames: &FrameNames) {
+        let mut statement = std::mem::take(&mut self.statement);
+        statement.mean(sentence);
+        *self = Self::of(statement, frames);
+    }
+
+    /// Leaves out what it says about a retry.
+    pub(super) fn leave_out_retry(&mut self) {
+        let mut statement = std::mem::take(&mut self.statement);
+        statement.leave_out_retry();
+        self.statement = statement;
+    }
+
     /// The text that holds for the cases of this one and of the others.
     pub(super) fn joined<'a>(
         &self,
@@ -64,6 +105,25 @@ impl Message {
             statement.absorb(other.statement.clone());
         }
         Self::of(statement, frames)
+    }
+}
+
+/// Words that may begin a sentence and are no names, so that they are written small after a colon.
+const SMALL: [&str; 22] = [
+    "A", "After", "All", "An", "Another", "As", "At", "Both", "Each", "Every", "In", "It", "Its",
+    "No", "Nobody", "Nothing", "On", "One", "So", "The", "This", "Within",
+];
+
+/// A sentence after a colon: its first word is written small if it is no name.
+fn within_a_sentence(text: &str) -> Cow<'_, str> {
+    let word = text.split(' ').next().unwrap_or_default();
+    match SMALL.contains(&word) {
+        true => Cow::Owned(format!(
+            "{}{}",
+            word.to_ascii_lowercase(),
+            text.strip_prefix(word).unwrap_or_default()
+        )),
+        false => Cow::Borrowed(text),
     }
 }
 
@@ -91,5 +151,50 @@ impl PartialEq<&str> for Message {
 impl From<&'static str> for Message {
     fn from(text: &'static str) -> Self {
         Self::of(Statement::from(text), &FrameNames::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hedge_stands_before_what_is_inferred() {
+        let told = |statement: Statement, certainty| {
+            let message = Message::of(statement, &FrameNames::default());
+            let hedged = message.hedged(certainty);
+            (hedged.happened().to_owned(), hedged.meaning().to_owned())
+        };
+        let fact = || Statement::from("The server sent it 4 times.");
+        let inferred = || fact().presuming("The path lost it.");
+        for (statement, certainty, happened, meaning) in [
+            (
+                inferred(),
+                Certainty::Certain,
+                "The server sent it 4 times. The path lost it.",
+                "",
+            ),
+            (
+                inferred().means("Retry it."),
+                Certainty::Likely,
+                "The server sent it 4 times. Likely: the path lost it.",
+                "Retry it.",
+            ),
+            (
+                fact().means(Sentence::from("GET was lost.").presumed()),
+                Certainty::Possible,
+                "The server sent it 4 times.",
+                "Possibly: GET was lost.",
+            ),
+            (
+                fact(),
+                Certainty::Likely,
+                "Likely: the server sent it 4 times.",
+                "",
+            ),
+        ] {
+            let wanted = (happened.to_owned(), meaning.to_owned());
+            assert_eq!(told(statement, certainty), wanted);
+        }
     }
 }

@@ -33,6 +33,8 @@ const BY_ENDING: [&str; 3] = [
 enum Needed {
     /// The response took as long.
     Above(Duration),
+    /// The client and the proxy it asked waited so long.
+    Waits(Duration, Duration),
     /// The other side closes after this idle time.
     Below(Duration),
     /// The body has so many bytes.
@@ -61,6 +63,9 @@ impl Needed {
         let ending = ending(connection)?;
         let exchange = ending.exchange?;
         if rule == client_gave_up_waiting::RULE.name {
+            if let Some((client, proxy)) = client_gave_up_waiting::timed_out_after(connection) {
+                return Some(Self::Waits(client, proxy));
+            }
             // A gateway's own answer says nothing of how long the server needs.
             let status = exchange.status().unwrap_or(0);
             let late = response(exchange).filter(|_| status < 500)?.first.time;
@@ -85,6 +90,9 @@ impl Needed {
     fn joined(self, other: Self) -> Self {
         match (self, other) {
             (Self::Above(one), Self::Above(two)) => Self::Above(one.max(two)),
+            (Self::Waits(one, other), Self::Waits(two, more)) => {
+                Self::Waits(one.max(two), other.max(more))
+            }
             (Self::Below(one), Self::Below(two)) => Self::Below(one.min(two)),
             (Self::Announced(one), Self::Announced(two)) => Self::Announced(one.max(two)),
             (Self::Bytes(one), Self::Bytes(two)) => Self::Bytes(one.max(two)),
@@ -116,6 +124,14 @@ impl Needed {
                     .or_else(|| after("above the longest call", here()))
                     .or_else(|| raised(format!("above {}", duration(time))))
             }
+            Self::Waits(client, proxy) => after(
+                "with the proxy's between",
+                format!(
+                    ": now the proxy waits {}, and the client {}",
+                    duration(proxy),
+                    duration(client)
+                ),
+            ),
             Self::Below(time) => {
                 let most = format!(", here {}", duration(time));
                 after("shorter than the server's", most.clone())
@@ -138,8 +154,8 @@ impl Needed {
             ),
             Self::Bytes(count) => raised(format!("to {} or more", exact_bytes(count))),
             Self::Silence(time) => {
-                let words = "the silence that was measured";
-                let told = format!("the {} of silence", duration(time));
+                let words = "half of the silence that was measured";
+                let told = duration(time / 2);
                 remedy
                     .contains(words)
                     .then(|| remedy.replacen(words, &told, 1))
@@ -223,8 +239,8 @@ mod tests {
             ),
             (
                 Needed::Silence(time),
-                "At least twice within the silence that was measured.",
-                Some("At least twice within the 3.00 s of silence."),
+                "At least every half of the silence that was measured.",
+                Some("At least every 1.50 s."),
             ),
         ] {
             assert_eq!(needed.put(remedy).as_deref(), told);

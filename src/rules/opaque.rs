@@ -28,12 +28,12 @@ pub(super) fn unanswered(
     let length = Value::exact_bytes(turns.length);
     let message = match closes {
         "FIN" => sentence!(
-            "The server closed the connection {} after the client's last {}. It sent no byte of a reply.",
+            "The server closed the connection {} after the client's last {}, without a byte of a reply.",
             waited,
             length
         ),
         _ => sentence!(
-            "The server reset the connection {} after the client's last {}. It sent no byte of a reply.",
+            "The server reset the connection {} after the client's last {}, without a byte of a reply.",
             waited,
             length
         ),
@@ -41,7 +41,7 @@ pub(super) fn unanswered(
     let answered = u64::from(turns.taken[Who::Server as usize]);
     let habit = (answered > 0).then(|| {
         sentence!(
-            "It had replied {} before.",
+            "The server had replied {} before.",
             Value::count(answered, "time", "times")
         )
     });
@@ -59,10 +59,11 @@ pub(super) fn unanswered(
         message,
     )
     .adds(habit)
-    .means((!presumed).then_some(match answered {
-        0 => "hangup does not read this protocol, so whether a reply was due is not known.",
-        _ => "hangup does not read this protocol, so that a reply was due is likely, not certain.",
-    }))
+    .presumes(Some("A reply to these bytes was due."))
+    .means(
+        (!presumed)
+            .then_some("hangup does not read this protocol, so it does not know what was asked."),
+    )
     .shows(Some(asked), "client's last bytes")
     .shows(Some(close), format!("{closes} from the server"))
     .about(connection)

@@ -33,6 +33,10 @@ pub(super) fn temper(
     if let Some(first) = all.and_then(|it| it.into_iter().next()) {
         story.severity = Severity::Note;
         story.message.say(first);
+        story.message.leave_out_retry();
+        story
+            .message
+            .mean("The proxy has already retried the request with success: no retry is needed.");
     }
 }
 
@@ -73,7 +77,7 @@ fn recovered(id: u32, facts: &RuleInput<'_>) -> Option<Sentence> {
     });
     let next = next.filter(|_| complete(served))?;
     Some(sentence!(
-        "It reached nobody: the proxy then asked {} (#{}), and its client got {} (#{}).",
+        "No client noticed: the proxy then asked {} (#{}), and its client got {} (#{}).",
         next.server.to_string(),
         next.id,
         status.to_string(),

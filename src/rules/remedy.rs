@@ -12,7 +12,8 @@ use super::classify::{announced, unannounced_body};
 use super::members::Members;
 use super::named_products::{client, server};
 use super::remedy_conditions;
-use crate::analysis::connection::{Connection, Opening, Phase, Who};
+use super::waiting::client_gave_up_waiting::timed_out_after;
+use crate::analysis::connection::{Connection, Opening, Phase, ResetKind, ResetSigns, Who};
 use crate::base::format::capitalised;
 use crate::knowledge::Product;
 use crate::protocol::http::{Exchange, FaultRule, FieldName, Framing, Message};
@@ -226,6 +227,20 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the request had not been acknowledged", |it, _| {
         went_unacknowledged(it)
     }),
+    when(
+        "the RST has another TTL than the server's segments",
+        |it, _| has_other_ttl(it),
+    ),
+    when(
+        "the RST has no other TTL than the server's segments",
+        |it, _| !has_other_ttl(it),
+    ),
+    when("a 504 came after the client had left", |it, _| {
+        timed_out_after(it).is_some()
+    }),
+    when("no 504 came after the client had left", |it, _| {
+        timed_out_after(it).is_none()
+    }),
     when("no request went unacknowledged", |it, _| {
         !went_unacknowledged(it)
     }),
@@ -250,6 +265,12 @@ fn waited(connection: &Connection) -> Option<Duration> {
     let request = lost_request(connection)?.request.as_ref()?;
     let last = request.message.last.time;
     Some(connection.teardown.at.since(last))
+}
+
+/// Whether a RST with the server's address has a TTL that none of its other segments has.
+fn has_other_ttl(connection: &Connection) -> bool {
+    let reset = connection.reset[Who::Server as usize];
+    reset.is_some_and(|it| it.signs.has(ResetSigns::HOP) || it.kind == Some(ResetKind::Foreign))
 }
 
 /// Whether the server is known not to have received the whole request that it did not answer.
@@ -700,6 +721,26 @@ mod tests {
             "no message had two lengths",
             "GET / -->\n<-- 200 \"x\"",
             "GET / -->\n<-- \"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\nContent-Length: 6\\r\\n\\r\\nhello\"",
+        ),
+        (
+            "the RST has another TTL than the server's segments",
+            "GET / -->\n<-- 200 \"x\"\nACK -->\nGET / -->\n<-- 200 \"x\"\nACK -->\nGET / -->\n<-- 200 \"x\"\nACK -->\n+9s GET / -->\n<-- RST [noack ttl=63]",
+            "GET / -->\n<-- 200 \"x\"\nACK -->\nGET / -->\n<-- 200 \"x\"\nACK -->\nGET / -->\n<-- 200 \"x\"\nACK -->\n+9s GET / -->\n<-- RST [noack]",
+        ),
+        (
+            "the RST has no other TTL than the server's segments",
+            "GET / -->\n<-- 200 \"x\"\nACK -->\nGET / -->\n<-- 200 \"x\"\nACK -->\nGET / -->\n<-- 200 \"x\"\nACK -->\n+9s GET / -->\n<-- RST [noack]",
+            "GET / -->\n<-- 200 \"x\"\nACK -->\nGET / -->\n<-- 200 \"x\"\nACK -->\nGET / -->\n<-- 200 \"x\"\nACK -->\n+9s GET / -->\n<-- RST [noack ttl=63]",
+        ),
+        (
+            "a 504 came after the client had left",
+            "GET / -->\n<-- ACK\n+500ms FIN -->\n<-- ACK\n+1s <-- 504 \"x\"",
+            "GET / -->\n<-- ACK\n+500ms FIN -->\n<-- ACK\n+1s <-- 200 \"x\"",
+        ),
+        (
+            "no 504 came after the client had left",
+            "GET / -->\n<-- ACK\n+1s <-- 504 \"x\"\nFIN -->",
+            "GET / -->\n<-- ACK\n+500ms FIN -->\n<-- ACK\n+1s <-- 504 \"x\"",
         ),
         (
             "the status was 502",

@@ -3,6 +3,7 @@
 use super::classify_h2::{blames, lost, refused, told_goaway, told_reset};
 use super::log_errors::certificate_alert;
 use super::remedy::{Condition, when};
+use super::tcp::retransmissions_exhausted::lost_between_places;
 use crate::analysis::connection::tls_close::stage_at_close;
 use crate::analysis::connection::{By, Connection, Who};
 use crate::base::frame_ref::FrameRef;
@@ -80,6 +81,15 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the server had not answered the ClientHello", |it, _| {
         let stage = tls(it).map(|facts| stage_at_close(it, facts));
         stage.is_some_and(|stage| stage < HandshakeStage::ServerHello)
+    }),
+    when("the server's data was lost between two places", |it, _| {
+        lost_between_places(it) == Some(Who::Server)
+    }),
+    when("the client's data was lost between two places", |it, _| {
+        lost_between_places(it) == Some(Who::Client)
+    }),
+    when("no other place shows that data was lost", |it, _| {
+        lost_between_places(it).is_none()
     }),
     when("one place alone was captured", |it, _| {
         Who::BOTH.iter().all(|who| it.passages(*who).both == 0)
@@ -550,7 +560,13 @@ mod tests {
         for condition in CONDITIONS {
             let phrase = condition.phrase;
             // A ladder is one place; two are compared on recordings.
-            let elsewhere = ["the certificate is hidden", "one place alone was captured"];
+            let elsewhere = [
+                "the certificate is hidden",
+                "one place alone was captured",
+                "the server's data was lost between two places",
+                "the client's data was lost between two places",
+                "no other place shows that data was lost",
+            ];
             assert!(
                 tested(phrase) || elsewhere.contains(&phrase),
                 "{phrase} has no ladders"

@@ -5,7 +5,7 @@
 use super::Severity;
 use super::rule::Diagnosis;
 use super::statement::{Sentence, Value, sentence};
-use super::wording::{FailsAgain, repetition};
+use super::wording::repetition;
 use super::wording_tls::stays_broken;
 use crate::analysis::connection::{Connection, ConnectionOutcome, How, Opening, Phase, Who};
 use crate::protocol::http::Exchange;
@@ -52,9 +52,7 @@ const LOOKED_AT: usize = 64;
 fn of(connection: &Connection) -> Option<Sentence> {
     match connection.opening {
         Opening::Refused | Opening::Unanswered | Opening::Unreachable | Opening::Rejected => {
-            return Some(
-                "No request was sent: a retry is safe. It fails again if the cause remains.".into(),
-            );
+            return Some("No request was sent: a retry is safe.".into());
         }
         Opening::Handshake | Opening::Midstream => {}
     }
@@ -77,15 +75,13 @@ fn of(connection: &Connection) -> Option<Sentence> {
     let lost = |it: &&Exchange| it.request.is_some() && !(it.is_complete() && arrived(it));
     if !spoken.is_empty() && !connection.is_presumed() {
         return Some(match spoken.iter().find(lost) {
-            Some(exchange) => repetition(exchange, FailsAgain::Cause),
+            Some(exchange) => repetition(exchange),
             None => "No request was open: there is nothing to retry.".into(),
         });
     }
     let sent = connection.sent[Who::Client as usize];
     if sent.bytes == 0 && sent.missing == 0 && connection.opening == Opening::Handshake {
-        return Some(
-            "No request was sent: a retry is safe. It fails again if the cause remains.".into(),
-        );
+        return Some("No request was sent: a retry is safe.".into());
     }
     let unread = connection.in_flight(Who::Client).filter(|it| it.bytes > 0);
     match (connection.outcome, unread) {

@@ -245,10 +245,15 @@ impl<K> FailureGroup<'_, K> {
         if self.is_scan && story.severity > Severity::Note {
             story.severity = Severity::Note;
             story.certainty = Certainty::Likely;
-            story.message.mean(
-                "Hardly any of these addresses and ports was ever used. A scanner does this, or a program that tries what is \
-                 there. A single failure among them means little.",
-            );
+            story
+                .message
+                .say("Hardly any of these addresses and ports was ever used.");
+            story
+                .message
+                .presume("A scanner did this, or a program that tries what is there.");
+            story
+                .message
+                .mean("A single failure among so many attempts means little.");
             story.remedies = vec![SCANNER.into()];
         }
         let only = |all: &BTreeSet<IpAddr>| all.first().copied().filter(|_| all.len() == 1);

@@ -298,6 +298,8 @@ impl From<crate::base::net::Endpoint> for Value {
 pub struct Sentence {
     template: &'static str,
     values: Vec<Value>,
+    /// It is inferred: where the finding is not certain, this is what is not.
+    presumed: bool,
 }
 
 impl Sentence {
@@ -308,7 +310,20 @@ impl Sentence {
             values.len(),
             "places and values of {template:?}"
         );
-        Self { template, values }
+        Self {
+            template,
+            values,
+            presumed: false,
+        }
+    }
+
+    /// The same as an inference from what the other sentences say.
+    #[must_use]
+    pub(super) fn presumed(self) -> Self {
+        Self {
+            presumed: true,
+            ..self
+        }
     }
 
     /// The template: equal for cases that differ in values alone.
@@ -459,6 +474,12 @@ impl Statement {
         self.sentences.push((self.cases.clone(), sentence));
     }
 
+    /// Adds a sentence that is inferred from the others: the hedge of a finding that is not certain stands before the first of
+    /// these, and before the whole text if there is none.
+    pub(super) fn presume(&mut self, sentence: impl Into<Sentence>) {
+        self.say(sentence.into().presumed());
+    }
+
     /// Adds a sentence on what it means for the user.
     pub(super) fn mean(&mut self, sentence: impl Into<Sentence>) {
         self.meaning.push((self.cases.clone(), sentence.into()));
@@ -475,6 +496,13 @@ impl Statement {
     #[must_use]
     pub(super) fn and(mut self, sentence: impl Into<Sentence>) -> Self {
         self.say(sentence);
+        self
+    }
+
+    /// Adds a sentence that is inferred from the others.
+    #[must_use]
+    pub(super) fn presuming(mut self, sentence: impl Into<Sentence>) -> Self {
+        self.presume(sentence);
         self
     }
 
@@ -506,6 +534,12 @@ impl Statement {
         meaning.any(|(_, it)| ABOUT_RETRY.iter().any(|words| it.template.contains(words)))
     }
 
+    /// Leaves out what it says about a retry.
+    pub(super) fn leave_out_retry(&mut self) {
+        let is_about = |it: &Sentence| ABOUT_RETRY.iter().any(|words| it.template.contains(words));
+        self.meaning.retain(|(_, it)| !is_about(it));
+    }
+
     /// Whether it advises against a retry.
     pub(super) fn forbids_retry(&self) -> bool {
         let mut meaning = self.meaning.iter();
@@ -513,12 +547,12 @@ impl Statement {
     }
 
     /// What happened. A sentence that only some cases have begins with their numbers.
-    pub(super) fn happened(&self, frames: &FrameNames) -> String {
+    pub(super) fn happened(&self, frames: &FrameNames) -> StatementPart {
         self.part(&self.sentences, frames)
     }
 
     /// What it means for the user.
-    pub(super) fn meaning(&self, frames: &FrameNames) -> String {
+    pub(super) fn meaning(&self, frames: &FrameNames) -> StatementPart {
         self.part(&self.meaning, frames)
     }
 
@@ -528,18 +562,29 @@ impl Statement {
         Message::of(self.clone(), frames)
     }
 
-    fn part(&self, sentences: &[(Members, Sentence)], frames: &FrameNames) -> String {
+    fn part(&self, sentences: &[(Members, Sentence)], frames: &FrameNames) -> StatementPart {
         let all = self.cases.cases();
-        let mut text = String::new();
+        let mut part = StatementPart::default();
         for (own, sentence) in sentences {
-            if !text.is_empty() {
-                text.push(' ');
+            if !part.text.is_empty() {
+                part.text.push(' ');
             }
-            text += &own.lead(all);
-            text += &sentence.text(frames, self.proxy);
+            part.text += &own.lead(all);
+            if sentence.presumed && part.presumed.is_none() {
+                part.presumed = Some(part.text.len());
+            }
+            part.text += &sentence.text(frames, self.proxy);
         }
-        text
+        part
     }
+}
+
+/// What happened, or what it means, as text.
+#[derive(Debug, Default)]
+pub(super) struct StatementPart {
+    pub(super) text: String,
+    /// Where the first sentence begins that is inferred, if there is one.
+    pub(super) presumed: Option<usize>,
 }
 
 /// Joins the sentences of other cases: those with the same template become one, and those that only the others have come

@@ -162,85 +162,54 @@ const ERROR_TEXT: usize = 120;
 /// Characters of a path in a sentence.
 const PATH: usize = 60;
 
-/// When a retry fails again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FailsAgain {
-    /// Never on a new connection: the cause was in the old one.
-    No,
-    /// If the server takes as long.
-    Slow,
-    /// If the cause remains, where nothing that was measured says more.
-    Cause,
-}
-
 /// Whether the request is safe to retry: by its method alone (RFC 9110 §9.2.2).
-pub(super) fn repetition(exchange: &Exchange, again: FailsAgain) -> Sentence {
+pub(super) fn repetition(exchange: &Exchange) -> Sentence {
     let request = exchange.request.as_ref();
     let safe = match in_other_words(exchange) {
         Some(asked) => asked.safe,
         None => request.is_some_and(|it| it.method.is_idempotent()),
     };
     // FastCGI and its like pass on the method of HTTP.
-    let by_method = in_other_words(exchange).is_none_or(|asked| {
-        let words = asked.words.as_ref().map_or(&b""[..], |it| it.as_bytes());
-        let method = words.split(|byte| *byte == b' ').next().unwrap_or_default();
-        Method::from_bytes(method).is_idempotent()
-    });
+    let by_method = match in_other_words(exchange) {
+        None => request
+            .filter(|it| it.method.is_idempotent())
+            .map(|_| method(Some(exchange))),
+        Some(asked) => {
+            let words = asked.words.as_ref().map_or(&b""[..], |it| it.as_bytes());
+            let method = words.split(|byte| *byte == b' ').next().unwrap_or_default();
+            let method = Some(method).filter(|it| Method::from_bytes(it).is_idempotent());
+            method.map(|it| shortened(it, PATH).into_owned())
+        }
+    };
     // A message of another protocol is read whole before it has an effect.
     let begun = |it: &Request| {
         let progress = it.message.progress;
         matches!(progress, MessageProgress::Head | MessageProgress::Body)
     };
     let name = Value::named(named(exchange));
-    if request.is_some_and(begun) {
-        return match by_method {
-            false => sentence!(
-                "The server did not process {}: it did not receive all of [it|them]. [It is|They are] safe to retry. [It fails|They \
-                 fail] again if the cause remains.",
-                name
-            ),
-            // A program may act on the part of a body that it has.
-            true if safe => sentence!(
-                "{} [is|are] safe to retry: [its method is|their methods are] idempotent. [It fails|They fail] again if the cause \
-                 remains.",
-                name
-            ),
-            true => sentence!(
-                "The server did not receive all of {}, so it cannot have processed [it|them] whole. Retry [it|them] if a part alone \
-                 has no effect.",
-                name
-            ),
-        };
+    if request.is_some_and(begun) && in_other_words(exchange).is_some() && by_method.is_none() {
+        return sentence!(
+            "The server did not process {}: it did not receive all of [it|them]. [It is|They are] safe to retry.",
+            name
+        );
     }
-    match (safe, by_method, again) {
-        (true, true, FailsAgain::No) => sentence!(
-            "{} [is|are] safe to retry: [its method is|their methods are] idempotent.",
+    match by_method.filter(|_| safe) {
+        Some(method) => sentence!(
+            "{} [is|are] safe to retry ([{} is idempotent|their methods are idempotent]).",
+            name,
+            method
+        ),
+        None if safe => sentence!(
+            "{} [is|are] safe to retry ([it changes|they change] nothing).",
             name
         ),
-        (true, true, FailsAgain::Slow) => sentence!(
-            "{} [is|are] safe to retry: [its method is|their methods are] idempotent. [It fails|They fail] again if [it takes|they \
-             take] as long.",
+        // A program may act on the part of a body that it has.
+        None if request.is_some_and(begun) => sentence!(
+            "The server did not receive all of {}, so it cannot have processed [it|them] whole. Retry [it|them] if a part alone \
+             has no effect.",
             name
         ),
-        (true, true, FailsAgain::Cause) => sentence!(
-            "{} [is|are] safe to retry: [its method is|their methods are] idempotent. [It fails|They fail] again if the cause \
-             remains.",
-            name
-        ),
-        (true, false, FailsAgain::No) => sentence!(
-            "{} [is|are] safe to retry: [it changes|they change] nothing.",
-            name
-        ),
-        (true, false, FailsAgain::Slow) => sentence!(
-            "{} [is|are] safe to retry: [it changes|they change] nothing. [It fails|They fail] again if [it takes|they take] as \
-             long.",
-            name
-        ),
-        (true, false, FailsAgain::Cause) => sentence!(
-            "{} [is|are] safe to retry: [it changes|they change] nothing. [It fails|They fail] again if the cause remains.",
-            name
-        ),
-        (false, ..) => sentence!(
+        None => sentence!(
             "Do not retry {} blindly: the server may have processed [it|them].",
             name
         ),
@@ -248,9 +217,9 @@ pub(super) fn repetition(exchange: &Exchange, again: FailsAgain) -> Sentence {
 }
 
 /// The same of several: first those that are not safe.
-pub(super) fn repetitions(exchanges: &[&Exchange], again: FailsAgain) -> Vec<Sentence> {
+pub(super) fn repetitions(exchanges: &[&Exchange]) -> Vec<Sentence> {
     let mut all: Vec<Sentence> = Vec::new();
-    for told in exchanges.iter().map(|it| repetition(it, again)) {
+    for told in exchanges.iter().map(|it| repetition(it)) {
         match all.iter_mut().find(|it| it.template() == told.template()) {
             Some(same) => same.absorb(told),
             None => all.push(told),
@@ -342,6 +311,14 @@ impl DiagnosisBuilder {
     pub(super) fn adds<S: Into<Sentence>>(mut self, sentence: Option<S>) -> Self {
         if let Some(sentence) = sentence {
             self.story.message.say(sentence);
+        }
+        self
+    }
+
+    /// Adds a sentence that is inferred from the others: see [`Statement::presume`].
+    pub(super) fn presumes<S: Into<Sentence>>(mut self, sentence: Option<S>) -> Self {
+        if let Some(sentence) = sentence {
+            self.story.message.presume(sentence);
         }
         self
     }

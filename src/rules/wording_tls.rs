@@ -30,7 +30,8 @@ pub(super) fn stays_broken(facts: &TlsFacts) -> &'static str {
     match facts.flows[Who::Client as usize].records {
         0 => STAYS_BROKEN,
         _ => {
-            "The server processed no request: it ended the handshake. A retry fails in the same way until this is fixed."
+            "What the client had already sent was most likely dropped unprocessed. A retry fails in the same way until this is \
+             fixed."
         }
     }
 }
@@ -186,7 +187,7 @@ pub(super) fn hidden_request(
     let waited = close.time.since(asked.time);
     let notified = sent_close_notify(facts, facts.caller.other());
     let notify = match notified {
-        true => Some("It sent close_notify before."),
+        true => Some("The server had sent close_notify before."),
         false => no_notify(facts, facts.caller.other()),
     };
     let message = match closes {
@@ -213,6 +214,9 @@ pub(super) fn hidden_request(
     )
     .adds(asked_for(facts))
     .adds(notify)
+    .presumes(Some(
+        "The client's last data was a request, which got no response.",
+    ))
     .means(Some(WITH_KEYS))
     .shows(Some(asked), "last application data from the client")
     .shows(Some(close), format!("{closes} from the server"))
@@ -223,7 +227,7 @@ pub(super) fn hidden_request(
 fn no_notify(facts: &TlsFacts, end: FlowEnd) -> Option<&'static str> {
     let flow = facts.flows[end.index()];
     (flow.close_notify.frame_ref().is_none() && !flow.ends_short)
-        .then_some("It had not sent close_notify.")
+        .then_some("No close_notify came before.")
 }
 
 /// What would decide where records are not decrypted.
@@ -244,7 +248,7 @@ pub(super) fn hidden_response(rule: &'static Rule, connection: &Connection, word
     let last = flow.last.unwrap_or_default();
     let since = cut.at.time.since(last.time);
     let lacking = sentence!(
-        "Its last record lacked {} of the length that its header announces.",
+        "The server's last record lacked {} of the length that its header announces.",
         Value::exact_bytes(u64::from(flow.lacking))
     );
     let within = flow.lacking > 0;
@@ -262,12 +266,12 @@ pub(super) fn hidden_response(rule: &'static Rule, connection: &Connection, word
             since
         ),
         (_, false) => sentence!(
-            "The server reset the connection {} after its last data, likely in the middle of a response.",
+            "The server reset the connection {} after its last data.",
             since
         ),
     };
     let full = facts.turns_inside.full && !within;
-    let full = full.then_some("Its last record was full, as when more follows.");
+    let full = full.then_some("The server's last record was full, as when more follows.");
     let doubt = (!within).then_some(match cut.lost {
         true => "Whether the response was complete is not known: it is encrypted. A RST also discards data in transit.",
         false => {
@@ -277,8 +281,8 @@ pub(super) fn hidden_response(rule: &'static Rule, connection: &Connection, word
     });
     let notify = no_notify(facts, FlowEnd::B).filter(|_| cut.word != "FIN");
     let summary = match (cut.word, cut.lost) {
-        ("FIN", _) => "responses inside TLS were cut short by the server's FIN",
-        (_, true) => "responses inside TLS were cut short by the server's RST",
+        ("FIN", _) => "[A response|# responses] inside TLS cut short by the server's FIN",
+        (_, true) => "[A response|# responses] inside TLS cut short by the server's RST",
         (_, false) => "Server reset [a TLS connection|# TLS connections] soon after its data",
     };
     let severity = match cut.lost {
@@ -291,6 +295,7 @@ pub(super) fn hidden_response(rule: &'static Rule, connection: &Connection, word
         .adds((unread > 0).then_some(lost))
         .adds(full)
         .adds(notify)
+        .presumes(Some("A response was cut short."))
         .means(doubt)
         .shows(flow.last, "last application data")
         .shows(Some(cut.at), format!("{} from the server", cut.word))
@@ -309,11 +314,17 @@ pub(super) fn hidden_reset(rule: &'static Rule, connection: &Connection) -> Verd
         Certainty::Likely,
         "Server reset [an idle connection|# idle connections] inside TLS",
         sentence!(
-            "The server reset the connection {} after its last data. The turns of both sides show nothing under way.",
+            "The server reset the connection {} after its last data.",
             close.time.since(last.time)
         ),
     )
-    .adds(connection.tls.as_deref().and_then(|facts| no_notify(facts, FlowEnd::B)))
+    .presumes(Some("No request was open, as the order of the data shows."))
+    .adds(
+        connection
+            .tls
+            .as_deref()
+            .and_then(|facts| no_notify(facts, FlowEnd::B)),
+    )
     .shows(Some(last), "last application data")
     .shows(Some(close), "RST from the server")
     .about(connection)
@@ -354,6 +365,7 @@ pub(super) fn hidden_upload(rule: &'static Rule, connection: &Connection) -> Ver
     )
     .adds(asked_for(facts))
     .adds(Some(sign))
+    .presumes(Some("The client had not finished its request."))
     .means(Some(WITH_KEYS))
     .shows(cut.asked, "last whole record of the client")
     .shows(cut.answer, "data of the server")
@@ -373,8 +385,7 @@ pub(super) fn hidden_wait(
     let waited = left.waited();
     let notified = left.left != left.close;
     let message = sentence!(
-        "Inside TLS the client spoke last. It closed with a {} after it had waited {} for a response, without a record \
-         of one.",
+        "Inside TLS the client spoke last, and closed with a {} {} later. No record of a response came.",
         left.word,
         waited
     );
@@ -388,19 +399,15 @@ pub(super) fn hidden_wait(
     // A FIN counts as a byte, and a probe may have.
     let end = client.bytes.saturating_sub(1);
     let taken = match event.map(|event| connection.taken_at(&event, end, waited)) {
-        Some(Taken::BeforeClose) => "The server had acknowledged what was sent.",
-        Some(Taken::AfterClose) => {
-            "The server acknowledged what was sent only after that: look for what stopped it on the way."
-        }
-        Some(Taken::Never) | None => {
-            "The server had not acknowledged all that was sent: look for what stopped it on the way."
-        }
+        Some(Taken::BeforeClose) => "The server's operating system had received what was sent.",
+        Some(Taken::AfterClose) => "The server acknowledged what was sent only after that close.",
+        Some(Taken::Never) | None => "The server had not acknowledged all that was sent.",
     };
     let answer = facts.flows[Who::Server as usize].last;
     let late = answer.filter(|at| server.bytes > 0 && *at > left.left);
     let late = late.map(|at| {
         sentence!(
-            "Data of the server came {} later, too late for the client.",
+            "Data of the server came {} after that close, too late for the client.",
             at.time.since(left.left.time)
         )
     });
@@ -412,7 +419,8 @@ pub(super) fn hidden_wait(
         message,
     )
     .adds(asked_for(facts))
-    .adds(Some(taken));
+    .adds(Some(taken))
+    .presumes(Some("The client had waited for the response to a request."));
     for sentence in whose(waited) {
         telling = telling.adds(sentence);
     }

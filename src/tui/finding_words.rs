@@ -6,7 +6,6 @@ use super::export::Export;
 use super::help::HelpScreen;
 use super::view_model::FindingGroup;
 use super::{KeyOutcome, Tab, ViewContext};
-use crate::base::certainty::Certainty;
 use crate::base::format::count;
 use crate::report::rich_text::StyledLine;
 use crate::report::rich_text::Tone;
@@ -141,14 +140,5 @@ pub(super) fn rule(group: &FindingGroup, cx: &ViewContext<'_>) -> KeyOutcome {
     match finding.and_then(|it| rules::rule(it.rule)) {
         Some(rule) => KeyOutcome::Open(Box::new(HelpScreen::rule(rule, cx.look))),
         None => KeyOutcome::Ignored,
-    }
-}
-
-/// The finding's certainty as a prefix of its message.
-pub(super) const fn hedge(certainty: Certainty) -> &'static str {
-    match certainty {
-        Certainty::Certain => "",
-        Certainty::Likely => "Likely: ",
-        Certainty::Possible => "Possibly: ",
     }
 }

@@ -6,7 +6,6 @@
 
 use super::finding_ladder::{FindingLadder, Split};
 use super::finding_words::headline;
-use super::finding_words::hedge;
 use super::finding_words::{hosts, subject};
 use super::theme::tone;
 use crate::report::rich_text::Tone;
@@ -259,7 +258,7 @@ fn told(group: &FindingGroup, cx: &ViewContext<'_>, body: Rect) -> Vec<WrappedRo
         return Vec::new();
     };
     let glyphs = &cx.look.glyphs;
-    let message = format!("{}{}", hedge(finding.certainty), finding.message);
+    let message = finding.message.hedged(finding.certainty).to_string();
     let mut rows = Paragraph::new(4, StyledLine::default().faint(hosts(group, cx))).rows(columns);
     rows.truncate(1);
     let message = sentences(&message, columns, most);

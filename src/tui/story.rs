@@ -1,7 +1,6 @@
 //! The screen of one finding: what happened, what each side logged, what to change, its cause and consequences, the
 //! evidence frames, and the connections.
 
-use super::finding_words::hedge;
 use super::finding_words::pair;
 use super::finding_words::subject;
 use crate::report::rich_text::Tone;
@@ -254,7 +253,7 @@ impl StoryText<'_, '_> {
         ));
         let others = group.others.iter().filter_map(|nth| findings.get(*nth));
         let told = finding.message_of_all(others.clone(), &cx.snapshot().frames);
-        let message = format!("{}{}", hedge(finding.certainty), told);
+        let message = told.hedged(finding.certainty).to_string();
         self.page.push(Paragraph::new(2, message));
         let first = finding.example();
         let first = first.and_then(|id| cx.snapshot().connection(id));
@@ -358,7 +357,7 @@ impl StoryText<'_, '_> {
         if in_full {
             let others = group.others.iter().filter_map(|nth| findings.get(*nth));
             let told = finding.message_of_all(others.clone(), &self.cx.snapshot().frames);
-            let message = format!("{}{}", hedge(finding.certainty), told);
+            let message = told.hedged(finding.certainty).to_string();
             self.page.push(Paragraph::new(4, message));
             if let Some(remedy) = finding.remedies_of_all(others).into_iter().next() {
                 let line = StyledLine::of(Tone::Good, "Fix     ").plain(remedy);

@@ -39,6 +39,12 @@ impl Zone {
         self.show(at, "%H:%M:%S%.3f")
     }
 
+    /// `01:40:16.041 UTC`, where no date with its zone is near.
+    #[must_use]
+    pub(crate) fn time_in_zone(&self, at: Timestamp) -> String {
+        self.show(at, "%H:%M:%S%.3f %Z")
+    }
+
     /// `01:40:16.041000`, to be compared with the times of other segments.
     #[must_use]
     pub(crate) fn clock(&self, at: Timestamp) -> String {

@@ -4,7 +4,7 @@ use crate::analysis::connection::Opening;
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::statement::{Value, sentence};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 use crate::rules::{CaptureQuality, Severity};
 
@@ -68,12 +68,13 @@ fn check(_: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
         severity: Severity::Note,
         certainty: Certainty::Likely,
         summary: "Capture shows one direction only".into(),
-        message: sentence!(
-            "Only one direction of {} was captured; both directions of {}. Missing responses prove nothing here.",
+        message: Statement::from(sentence!(
+            "Of {} the capture has one direction only; of {} it has both.",
             Value::count(halves.half.into(), "connection", "connections"),
             halves.whole
-        )
-        .into(),
+        ))
+        .presuming("The capture was taken where one direction does not pass.")
+        .means("Missing responses prove nothing here."),
         evidence: first
             .map(|it| shows(it.first, "a connection with one side missing"))
             .into_iter()

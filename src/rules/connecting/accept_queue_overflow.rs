@@ -8,6 +8,7 @@ use crate::analysis::connection::{By, ConnectionSummary, How, Opening, Phase, Re
 use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
+use crate::rules::remedy::Remedy;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
@@ -30,9 +31,9 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Confirm it at the server: `nstat -az TcpExtListenOverflows TcpExtListenDrops`, and `ss -ltn`. There a Recv-Q near
-    ///   Send-Q is a full queue.
-    /// - Find out why the program does not accept: a blocked accept loop, all workers busy, a pause for garbage collection.
+    /// - Find out why the program does not accept: a blocked accept loop, busy workers, a pause for garbage collection.
+    /// - Confirm it at the server: in `ss -ltn` a full accept queue has a Recv-Q as large as its Send-Q. In `nstat -az` the
+    ///   counters TcpExtListenOverflows and TcpExtListenDrops grow.
     /// - When the counters confirm it, raise the backlog of `listen()`, and `net.core.somaxconn`, which caps it.
     ///
     /// # Tell it by
@@ -119,7 +120,7 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.9.2 (passive open), RFC 6298 §5.7; listen(2), tcp(7).
-    pub(super) RULE: "accept-queue-overflow", Severity::Error,
+    pub(in crate::rules) RULE: "accept-queue-overflow", Severity::Error,
     "a listener delays connection attempts, or accepts none of their data", Check::All(check)
 }
 
@@ -151,7 +152,7 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     for (server, suspects) in listeners {
         let (mut all, story) = match served_beside(hosts, server, &suspects) {
             Some((burst, served)) => {
-                let story = among_others(facts, &burst, served);
+                let story = among_others(facts, &burst, &served);
                 (burst, story)
             }
             None => {
@@ -165,6 +166,8 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
             }
         };
         all.sort_by_key(|it| it.first);
+        let mut story = story;
+        story.remedies = at_port(server.port);
         let mut it = HostDiagnosis::of(story, &all);
         it.client = it
             .client
@@ -174,13 +177,26 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     found
 }
 
-/// The suspects of one burst, and the number of attempts that the listener served at that time; `None` if it was not a
+/// The remedies, with the port in the command that shows its queue.
+fn at_port(port: u16) -> Vec<Remedy> {
+    let all = RULE.remedies().into_iter();
+    let all = all.map(|it| match it.text().contains("`ss -ltn`") {
+        true => it
+            .text()
+            .replace("`ss -ltn`", &format!("`ss -ltn 'sport = :{port}'`"))
+            .into(),
+        false => it,
+    });
+    all.collect()
+}
+
+/// The suspects of one burst, and the attempts that the listener served at that time; `None` if it was not a
 /// burst, or the path loses segments.
 fn served_beside<'a>(
     hosts: &Hosts<'a>,
     server: Endpoint,
     suspects: &[&'a ConnectionSummary],
-) -> Option<(Vec<&'a ConnectionSummary>, usize)> {
+) -> Option<(Vec<&'a ConnectionSummary>, Vec<&'a ConnectionSummary>)> {
     let burst = burst(suspects)?;
     let (from, to) = (burst.first()?.first.time, burst.last()?.first.time);
     let others = hosts.connections.iter().filter(|it| {
@@ -188,13 +204,10 @@ fn served_beside<'a>(
     });
     let near = others
         .filter(|it| it.first.time <= to.after(WINDOW) && it.first.time.after(AROUND) >= from);
-    let (mut served, mut lossy) = (0, 0);
-    for other in near {
-        served += 1;
-        lossy += usize::from(other.retransmitted > 0);
-    }
+    let served: Vec<&ConnectionSummary> = near.collect();
+    let lossy = served.iter().filter(|it| it.retransmitted > 0).count();
     // If established connections retransmit as well, the path loses segments.
-    (!is_outage(hosts, server, &burst) && served > 0 && lossy * 2 < burst.len())
+    (!is_outage(hosts, server, &burst) && !served.is_empty() && lossy * 2 < burst.len())
         .then_some((burst, served))
 }
 
@@ -301,7 +314,7 @@ fn ignored(
     }
     message.say(sentence!(
         "The client acknowledged the SYN-ACK and sent {}. The server's host acknowledged none of it, and sent its SYN-ACK {} in \
-         all.",
+         total.",
         Value::ExactBytes(few, many),
         Value::Count(least, most, "time", "times")
     ));
@@ -315,10 +328,10 @@ fn ignored(
             Value::Duration(least, most)
         ));
     }
+    message.presume("The accept queue is full, and the server's program never got the connection.");
     message.mean(match reset {
         0 => {
-            "Either the accept queue is full and the server's program never got the connection, or the client's packets are \
-             lost on the way. The server's own counters show which."
+            "If not, the client's packets are lost on the way: the server's own counters show which."
         }
         _ => "The server's program never got the connection or its data: what was sent is safe to retry.",
     });
@@ -354,7 +367,11 @@ fn ignored(
     }
 }
 
-fn among_others(facts: &RuleInput<'_>, burst: &[&ConnectionSummary], served: usize) -> Diagnosis {
+fn among_others(
+    facts: &RuleInput<'_>,
+    burst: &[&ConnectionSummary],
+    served: &[&ConnectionSummary],
+) -> Diagnosis {
     let count = |what: fn(&ConnectionSummary) -> bool| burst.iter().filter(|it| what(it)).count();
     let never = count(|it| it.opening == Opening::Unanswered);
     let reset = count(refused_late);
@@ -367,17 +384,31 @@ fn among_others(facts: &RuleInput<'_>, burst: &[&ConnectionSummary], served: usi
         slow.map(|it| Duration::from_micros(it.connected_after.into()))
             .collect(),
     );
-    let mut message = Statement::from(sentence!(
-        "Within {} {} had to wait. The same listener served {} at about that time.",
-        over,
-        Value::count(
-            burst.len() as u64,
-            "connection attempt",
-            "connection attempts"
-        ),
-        Value::count(served as u64, "other", "others")
+    let attempts = Value::count(
+        burst.len() as u64,
+        "connection attempt",
+        "connection attempts",
+    );
+    let mut message = Statement::from(match never == burst.len() {
+        true => sentence!("{} within {} got no answer.", attempts, over),
+        false => sentence!("{} within {} had to wait.", attempts, over),
+    });
+    message.say(sentence!(
+        "The server's host accepted {} at about that time.",
+        Value::count(served.len() as u64, "other", "others")
     ));
-    if never > 0 {
+    let unanswered = served.iter().filter(|it| it.spoke == [true, false]);
+    match unanswered.count() {
+        0 => {}
+        all if all == served.len() => {
+            message.say("Those got no byte of a response either: their requests waited as well.")
+        }
+        some => message.say(sentence!(
+            "{} of those got no byte of a response.",
+            Value::from(some)
+        )),
+    }
+    if never > 0 && never < burst.len() {
         message.say(sentence!("{} never got an answer.", never));
     }
     if let Some(slow) = slow {
@@ -399,19 +430,24 @@ fn among_others(facts: &RuleInput<'_>, burst: &[&ConnectionSummary], served: usi
             ignored
         ));
     }
-    message.mean(
-        "A full accept queue looks like this. The server's own counters show whether it is one.",
+    message.presume(
+        "The program does not accept connections fast enough, and its accept queue is full.",
     );
+    message.mean("The server's own counters would confirm it. On what was not accepted, no request was read: a retry is safe.");
     let first = burst[0];
     let mut evidence = vec![shows(first.first, "first SYN that had to wait")];
     let again = facts.record(first.id).and_then(|it| it.last_syn[0]);
-    evidence.extend(
-        again
-            .filter(|at| *at != first.first)
-            .map(|at| shows(at, format!("its retransmission {}", first.syn_retries))),
-    );
+    evidence.extend(again.filter(|at| *at != first.first).map(|at| {
+        shows(
+            at,
+            format!("retransmission {} of that SYN", first.syn_retries),
+        )
+    }));
     let last = burst[burst.len() - 1];
-    evidence.push(shows(last.first, "last SYN that had to wait"));
+    evidence.push(shows(
+        last.first,
+        format!("SYN of #{}, the last that had to wait", last.id),
+    ));
     evidence.sort_by_key(|it| it.frame_ref);
     Diagnosis {
         severity: Severity::Error,
@@ -420,7 +456,7 @@ fn among_others(facts: &RuleInput<'_>, burst: &[&ConnectionSummary], served: usi
         } else {
             Certainty::Possible
         },
-        summary: "[A connection attempt|# connection attempts] waited while others were served"
+        summary: "[A connection attempt|# connection attempts] waited while others were accepted"
             .into(),
         message,
         evidence,

@@ -165,13 +165,16 @@ fn story(questions: &[NeighbourQuestion], knows: bool, alone: bool) -> Diagnosis
         [] => sentence!("No reply to ARP came."),
     });
     let many = questions.len() >= A_SCAN;
-    message.mean(match many {
-        true => sentence!("So many addresses point to a scan, or to a router through which a host scans."),
-        false => sentence!(
+    message.presume(match many {
+        true => sentence!("This is a scan, or a router through which a host scans: nobody needs so many addresses."),
+        false => sentence!("No host with that address was up in this network."),
+    });
+    if !many {
+        message.mean(sentence!(
             "Without a reply {} can send nothing to that address: no SYN goes out, and its programs get \"No route to host\".",
             asker
-        ),
-    });
+        ));
+    }
     if !knows {
         message.mean(
             "A reply goes to the asking host alone, so this capture may have missed it. A capture at that host would settle it.",

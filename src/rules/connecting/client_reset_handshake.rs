@@ -110,7 +110,7 @@ fn check(connection: &Connection) -> Verdict {
         ),
     })
     .means(match late {
-        true => "The program that wanted the connection had timed out before. No request was sent: it is safe to retry.",
+        true => "The program that wanted the connection had timed out before. No request was sent: a retry is safe.",
         false => "Half-open health checks and port scans do this. Nothing was lost.",
     });
     Verdict::Found(Box::new(Diagnosis {
@@ -140,7 +140,7 @@ fn unanswered(connection: &Connection, reset: FrameRef, silent: Duration) -> Dia
             "The client's host did not acknowledge the SYN-ACK. It sent a RST {} after that.",
             silent
         ))
-        .means("The SYN-ACK did not reach it, or a filter there discarded it. No request was sent: it is safe to retry."),
+        .means("The SYN-ACK did not reach it, or a filter there discarded it. No request was sent: a retry is safe."),
         evidence: vec![
             shows(connection.first, "SYN"),
             shows(reset, "RST from the client, without an ACK before"),

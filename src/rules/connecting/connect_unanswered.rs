@@ -30,13 +30,14 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the server sent no SYN-ACK:* Capture at the server as well: SYNs that arrive there are dropped by its host,
-    ///   the others on the way. On the host, look at its firewall, the accept queue (`nstat TcpExtListenOverflows`) and
+    /// - *If the server sent no SYN-ACK:* Allow this port in the firewalls and security groups on the way. Check that the address
+    ///   is right, and that its host is up.
+    /// - *If the server sent no SYN-ACK:* Capture at the server as well: SYNs that this second capture shows are
+    ///   dropped by the server's own host, the others on the way. On the host, look at its firewall, the accept queue (`nstat TcpExtListenOverflows`) and
     ///   reverse path filtering; on the way at firewalls, security groups and routes.
     /// - *If the server sent a SYN-ACK:* Follow the path from the server back to the client: its route, a firewall that has
     ///   not seen the SYN, a security group, a NAT gateway. Capture at the client: the SYN-ACKs do not arrive, or its own
     ///   firewall drops them.
-    /// - *If the server sent no SYN-ACK:* Check that the address is right and its host is up.
     /// - Set a connect timeout of a few seconds, and let the program try another address.
     ///
     /// # Tell it by
@@ -227,10 +228,9 @@ fn unanswered(hosts: &Hosts<'_>, silent: &[&ConnectionSummary]) -> Diagnosis {
             until.since(from)
         ),
         more => sentence!(
-            "{} sent {} SYNs over {} and got no answer. The longest tried for {}.",
+            "{} got no answer to {} SYNs. None of the attempts lasted longer than {}.",
             Value::count(more as u64, "connection attempt", "connection attempts"),
             syns,
-            until.since(from),
             longest
         ),
     });
@@ -251,9 +251,6 @@ fn unanswered(hosts: &Hosts<'_>, silent: &[&ConnectionSummary]) -> Diagnosis {
                 "other connection attempts"
             )
         ));
-        message.mean(
-            "Possible causes are a full accept queue, a limit on connections, or a NAT gateway without free ports.",
-        );
     } else if before > 0 {
         message.say(sentence!(
             "{} between the same two hosts got an answer before, so something has changed after that.",
@@ -263,18 +260,34 @@ fn unanswered(hosts: &Hosts<'_>, silent: &[&ConnectionSummary]) -> Diagnosis {
     let whole = |is: fn(&ConnectionSummary) -> bool| silent.iter().all(|it| is(it));
     let lost = whole(ConnectionSummary::lost_on_the_way);
     if lost {
-        message.say("The capture nearer to the server has none of them, though it was running: they were lost between the two places.");
+        message.say("The capture nearer to the server has none of these SYNs: they were lost between the two places.");
     } else if whole(ConnectionSummary::passed_both) {
-        message.say("Both places of capture have the SYN: it is dropped at the server's place or behind it.");
+        message.say("Both places of capture have the SYN.");
+        message.presume("The SYN is dropped at the place nearer to the server, or behind it.");
+    } else {
+        message.presume(match (meanwhile, before) {
+            (1.., _) => {
+                "The server's accept queue was full, a limit on connections was reached, or a NAT gateway had no free port."
+            }
+            (0, 1..) => "A firewall or a route changed, or the server's host went down.",
+            (0, 0) => "A firewall drops the SYNs, or no host that is up has this address.",
+        });
     }
     message.mean(UNSENT);
+    let mut remedies = RULE.remedies();
+    if meanwhile > 0 {
+        remedies.retain(|it| !it.text().starts_with(CHECK_ADDRESS));
+    }
     let mut evidence = Vec::new();
     if let Some(first) = silent.first() {
         evidence.push(shows(first.first, "first SYN"));
         if first.close != first.first {
             evidence.push(shows(
                 first.close,
-                format!("its last retransmission, number {}", first.syn_retries),
+                format!(
+                    "last retransmission of that SYN, number {}",
+                    first.syn_retries
+                ),
             ));
         }
     }
@@ -287,7 +300,7 @@ fn unanswered(hosts: &Hosts<'_>, silent: &[&ConnectionSummary]) -> Diagnosis {
         summary: "[A connection attempt|# connection attempts] got no answer".into(),
         message,
         evidence,
-        remedies: RULE.remedies(),
+        remedies,
     }
 }
 
@@ -312,25 +325,24 @@ fn unheard(attempts: &[&ConnectionSummary]) -> Diagnosis {
     });
     if again {
         message.say("The SYN came again after the SYN-ACK, so its sender did not get the SYN-ACK.");
-        message.mean("The path from the server back to the client is broken.");
+        message.presume("The path from the server back to the client is broken.");
         message.mean(UNSENT);
     } else if before > 0 {
         message.say("The SYN came again before the first SYN-ACK, and not after it.");
-        message.mean(
-            "Either the client had timed out before, or the SYN-ACKs are lost on the way back.",
-        );
+        message
+            .presume("The client had timed out before, or the SYN-ACKs are lost on the way back.");
         message.mean(UNSENT);
     } else {
         message.say("The SYN did not come again.");
-        message.mean(
-            "Either the SYN-ACKs are lost on the way back, or the sender of the SYN is not there: a forged address, or a scanner.",
+        message.presume(
+            "The SYN-ACKs are lost on the way back, or the sender of the SYN is not there: a forged address, or a scanner.",
         );
     }
     let mut evidence = Vec::new();
     if let Some(first) = attempts.first() {
         evidence.push(shows(first.first, "first SYN"));
         evidence.push(match first.by {
-            By::Server => shows(first.close, "RST from the server, which gave up"),
+            By::Server => shows(first.close, "RST from the server, which timed out"),
             _ => shows(
                 first.close,
                 format!("last of {} SYN-ACKs, nothing follows", first.syn_acks),
@@ -353,8 +365,11 @@ fn unheard(attempts: &[&ConnectionSummary]) -> Diagnosis {
     }
 }
 
+/// How the advice begins that is of no use where the host has another open connection.
+pub(in crate::rules) const CHECK_ADDRESS: &str = "Allow this port in the firewalls";
+
 /// What an attempt means that was not opened.
-const UNSENT: &str = "No request was sent: the attempt is safe to retry.";
+const UNSENT: &str = "No request was sent: a retry is safe.";
 
 fn is_answered(it: &ConnectionSummary) -> bool {
     it.seen[1] && matches!(it.opening, Opening::Handshake | Opening::Midstream)
@@ -388,7 +403,7 @@ mod tests {
         assert!(
             three
                 .message
-                .starts_with("3 connection attempts sent 6 SYNs"),
+                .starts_with("3 connection attempts got no answer to 6 SYNs"),
             "{}",
             three.message
         );

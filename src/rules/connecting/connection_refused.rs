@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
+use crate::base::format::duration;
 use crate::protocol::tcp::hops;
 use crate::rules::Severity;
 use crate::rules::connecting::reset_then_refused;
@@ -31,7 +32,7 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Start the server, or correct address and port. On the server, `ss -ltn` (`netstat -an`) shows what listens, and on
+    /// - Start the server, or correct the address and the port. On the server, `ss -ltn` (`netstat -an`) shows what listens, and on
     ///   which address. A program that listens on 127.0.0.1 or ::1 refuses other hosts.
     /// - Or, if it happens during a start, send no traffic before the server is ready: use readiness checks, or change the
     ///   start order of a sidecar proxy.
@@ -113,7 +114,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         .map(|group| {
             group.diagnosis(match group.kind {
                 Kind::Lost => story(&group.connections),
-                Kind::Nearer => from_nearer(&group.connections, &distances),
+                Kind::Nearer => from_nearer(hosts, &group.connections, &distances),
                 Kind::Foreign => by_somebody_else(&group.connections, &distances),
                 Kind::Fallback => fallback(&group.connections),
                 Kind::OtherPort => other_port(&group.connections),
@@ -194,22 +195,42 @@ fn is_nearer(refused: &ConnectionSummary, distances: &Distances) -> bool {
         })
 }
 
-/// The server is there, and something before it refused: a firewall, or the machine that its container runs on.
-fn from_nearer(connections: &[&ConnectionSummary], distances: &Distances) -> Diagnosis {
+/// The server is there, and something in front of it refused: a firewall, or the machine that its container runs on.
+fn from_nearer(
+    hosts: &Hosts<'_>,
+    connections: &[&ConnectionSummary],
+    distances: &Distances,
+) -> Diagnosis {
     let mut told = story(connections);
-    if let Some(first) = connections.first() {
-        let (low, _) = distances.get(&first.server.ip).copied().unwrap_or_default();
-        told.message.say(sentence!(
-            "The RST passed fewer routers than the server's answers to other attempts: its TTL is {}, theirs {}. A firewall \
-             before the server sent it, or the machine that the server's container runs on.",
-            first.server_ttl,
-            low
-        ));
-    }
     told.certainty = Certainty::Likely;
+    let Some(first) = connections.first() else {
+        return told;
+    };
+    let (low, _) = distances.get(&first.server.ip).copied().unwrap_or_default();
+    told.message.say(sentence!(
+        "The RST passed fewer routers than the server's own segments: its TTL is {}, theirs {}.",
+        first.server_ttl,
+        low
+    ));
+    told.message.presume(
+        "A firewall in front of the server sent the RST, or the host on which the server's container runs.",
+    );
+    let port = first.server.port;
+    let accepted = |it: &&ConnectionSummary| {
+        it.server == first.server && it.opening == Opening::Handshake && it.first < first.first
+    };
+    let before = hosts.connections.iter().rfind(accepted);
     told.remedies = vec![
-        "Allow this port in the firewall before the server, or publish it from the container."
-            .into(),
+        match before {
+            Some(before) => format!(
+                "Find out what changed on the firewall or container host in front of the server: #{} was accepted at port {port} {} \
+                 before the refusal.",
+                before.id,
+                duration(first.first.time.since(before.first.time))
+            ),
+            None => format!("Allow port {port} in the firewall in front of the server, or publish it from the container."),
+        }
+        .into(),
         "Capture at the server: a SYN that does not arrive there was refused on the way.".into(),
     ];
     told
@@ -221,16 +242,16 @@ fn by_somebody_else(connections: &[&ConnectionSummary], distances: &Distances) -
     if let Some(first) = connections.first() {
         let (low, high) = distances.get(&first.server.ip).copied().unwrap_or_default();
         told.message.say(sentence!(
-            "The RST has a TTL of {}. The server's answers to other attempts have a TTL of {}, so a device on the way sent \
-             the RST.",
+            "The RST has a TTL of {}. The server's answers to other attempts have a TTL of {}.",
             first.server_ttl,
             Value::Number(low.into(), high.into())
         ));
+        told.message.presume("A device on the way sent the RST.");
     }
     told.certainty = Certainty::Likely;
     told.summary = "[A connection was|# connections were] refused by a device on the way".into();
     told.remedies = vec![
-        "Allow this port in the firewall between client and server, or remove the client from its block list.".into(),
+        "Allow the server's port in the firewall between client and server, or remove the client from the firewall's block list.".into(),
         "Capture at the server: a SYN that does not arrive there was refused on the way.".into(),
     ];
     told
@@ -245,8 +266,7 @@ fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
     let mut message = Statement::from(match connections {
         // The SYN was not captured.
         [only] if !only.client_syn() => sentence!(
-            "A RST with sequence number 0 answers a segment without ACK, which was not captured: a SYN, or the probe of a \
-             scanner."
+            "A RST with sequence number 0 answers a segment without ACK, which was not captured."
         ),
         [_] => sentence!(
             "The connection attempt was refused with a RST, {} after the SYN.",
@@ -254,19 +274,26 @@ fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
         ),
         all => sentence!(
             "{} were refused with a RST, {} after the SYN.",
-            Value::total(all.len() as u64, "connection attempt", "connection attempts"),
+            Value::total(
+                all.len() as u64,
+                "connection attempt",
+                "connection attempts"
+            ),
             Value::Duration(least, most)
         ),
     })
-    .means("No request was sent: the attempt is safe to retry.");
+    .means("No request was sent: a retry is safe.");
     let retried = connections.iter().filter(|it| it.syn_retries > 0).count();
     if retried > 0 {
         message.say(sentence!(
-            "{} tried again from the same port.",
+            "{} repeated the SYN from the same port.",
             Value::count(retried as u64, "attempt", "attempts")
         ));
     }
     let seen = connections.iter().all(|it| it.seen[0]);
+    if !seen {
+        message.presume("What the RST answers was a SYN, or the probe of a scanner.");
+    }
     Diagnosis {
         severity: Severity::Error,
         certainty: match seen {

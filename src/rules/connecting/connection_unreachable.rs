@@ -142,7 +142,7 @@ fn story(all: &[&ConnectionSummary], (benign, icmp): Kind) -> Diagnosis {
         true => {
             message.say("Within a second the client reached another address with the same port.")
         }
-        false => message.mean("No request was sent: the attempt is safe to retry."),
+        false => message.mean("No request was sent: a retry is safe."),
     }
     let mut evidence = Vec::new();
     if let Some(first) = all.first() {

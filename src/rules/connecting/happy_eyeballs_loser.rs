@@ -141,11 +141,12 @@ fn story(loser: &ConnectionSummary, winner: &ConnectionSummary) -> Diagnosis {
         certainty: Certainty::Likely,
         summary: "Client dropped [a connection|# connections] to a slower address".into(),
         message: Statement::from(sentence!(
-            "The client opened connections to {} and {} at nearly the same time. It used the second, and closed the first \
-             without sending data.",
+            "The client opened connections to {} and {} at nearly the same time. It used the second, and closed the first without \
+             data.",
             loser.server,
             winner.server
         ))
+        .presuming("The client tried both addresses at once, to keep the one that is faster.")
         .means("Nothing was lost."),
         evidence,
         remedies: RULE.remedies(),

@@ -198,7 +198,8 @@ fn story(probes: &[&ConnectionSummary], beat: Measured) -> Diagnosis {
     if asks {
         message.say("The request was the same each time.");
     }
-    message.mean("Health checks do this. Nothing was lost.");
+    message.presume("These are health checks.");
+    message.mean("Nothing was lost.");
     Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Likely,

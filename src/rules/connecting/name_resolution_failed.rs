@@ -478,11 +478,11 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -
             "The capture has no packet to this client, so it may lack that direction. A capture at the client would settle it.",
         );
     }
-    if scan {
-        message.mean(
-            "So many names point to a scanner, or to a server that looks up names for others.",
-        );
-    }
+    message.presume(match (scan, deaf) {
+        (true, _) => "A scanner looked up so many names, or a server that does so for others.",
+        (false, true) => "The queries or their replies were lost.",
+        (false, false) => "The program that asked could not connect for that reason.",
+    });
     let severity = match kind.failure {
         _ if scan || kind.is_expected => Severity::Note,
         LookupFailure::Silence if deaf => Severity::Warning,

@@ -185,20 +185,20 @@ fn check(connection: &Connection) -> Verdict {
         host(last)
     ))
     .and(match status {
-        403 => sentence!("It does not allow access to that host."),
+        403 => sentence!("The proxy does not allow access to that host."),
         407 if credentials => sentence!(
-            "It did not accept the credentials (schemes offered: {}).",
+            "The proxy did not accept the credentials (schemes offered: {}).",
             schemes(last)
         ),
         407 => sentence!(
-            "It asks for credentials, and the client sent none (schemes offered: {}).",
+            "The proxy asks for credentials, and the client sent none (schemes offered: {}).",
             schemes(last)
         ),
         504 => sentence!("The host behind it did not answer in time."),
-        _ => sentence!("It could not reach the host."),
+        _ => sentence!("The proxy could not reach the host."),
     });
     if matches!(status, 403 | 407) {
-        message.mean("The proxy did not forward the request: it is safe to retry.");
+        message.mean("The proxy did not forward the request, so a retry is safe.");
     }
     // Without credentials the client may return with them, on another connection.
     let severity = if status == 407 && !credentials {
@@ -260,7 +260,7 @@ fn tunnel_closed(connection: &Connection) -> Option<Verdict> {
             Value::exact_bytes(passed)
         ),
     })
-    .means("The proxy, or the host behind it, did not accept the connection after all.");
+    .presuming("The proxy, or the host behind it, did not accept the connection after all.");
     Some(
         tell(
             &RULE,

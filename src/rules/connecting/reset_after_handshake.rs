@@ -128,7 +128,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         .after(connection.connect_time.unwrap_or_default());
     let sent = connection.sent[Who::Client as usize].bytes;
     let mut message = Statement::from(sentence!(
-        "The server reset the connection {} after the handshake. It had sent no data.",
+        "The server reset the connection {} after the handshake, without any data.",
         close.time.since(opened)
     ));
     message.say(match sent {
@@ -140,7 +140,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     });
     if ending.close.kind == Some(ResetKind::NoSocket) {
         message.say(
-            "The RST means that there was no socket: the server's kernel had dropped the connection before.",
+            "The RST means that there was no socket: the server's operating system had dropped the connection before.",
         );
     }
     tell(
@@ -183,15 +183,13 @@ fn at_first_use(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         Certainty::Possible,
         "Server reset [a connection|# connections] at the first request",
         sentence!(
-            "The server reset the connection {} after the handshake and {} after the first request. It had sent no data.",
+            "The server reset the connection {} after the handshake and {} after the first request, without any data.",
             close.time.since(opened),
             close.time.since(asked.last.time)
         ),
     )
-    .means(Some(
-        "It may have closed the connection without reading the request. The server's log, or a trace of its system calls, would \
-         settle it.",
-    ))
+    .presumes(Some("The server closed the connection without reading the request."))
+    .means(Some("The server's log, or a trace of its system calls, would settle it."))
     .shows(Some(asked.last), "first request complete")
     .shows(Some(close), "RST from the server, no data sent before")
     .about(connection)

@@ -27,7 +27,7 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Look in the logs of the server's program and of its system at the moment of the first RST: a crash, an
+    /// - Look in the logs of the server's program and of its system at the time of the first RST: a crash, an
     ///   out-of-memory kill, a deployment, a restart by a supervisor.
     /// - Before a planned restart, let the program finish its requests and take it out of the load balancer. Or start the
     ///   new program before the old one ends (hand over the listening socket, `SO_REUSEPORT`).
@@ -253,31 +253,30 @@ fn story(outage: &Outage<'_>) -> Diagnosis {
     ));
     if !closed.is_empty() {
         message.say(sentence!(
-            "At that moment it closed {} more with a FIN.",
+            "At the same time the server closed {} more with a FIN.",
             closed.len()
         ));
     }
     message.say(sentence!(
-        "From {} after the first reset, it refused every connection attempt: {} within {}.",
+        "From {} after the first reset, the server refused every connection attempt: {} within {}.",
         since.since(from),
         refused.len(),
         until.since(since)
     ));
     message.say(match back {
         Some(back) => sentence!(
-            "It accepted again {} after the first RST.",
+            "The server accepted again {} after the first RST.",
             back.since(from)
         ),
-        None => sentence!("It did not accept again in this capture."),
+        None => sentence!("The server did not accept again in this capture."),
     });
     let gone = |it: &&ConnectionSummary| it.how == How::Reset(ResetKind::NoSocket);
-    message.mean(match reset.iter().all(gone) {
-        true => {
-            "The RSTs mean that these sockets no longer existed: the program had ended before, or the host was restarted."
-        }
-        false => {
-            "A program that is killed, crashes or restarts does this: its kernel closes what it had open."
-        }
+    if reset.iter().all(gone) {
+        message.say("The RSTs mean that these sockets no longer existed.");
+    }
+    message.presume(match reset.iter().all(gone) {
+        true => "The program had ended before, or the host was restarted.",
+        false => "The program was killed, crashed or was restarted.",
     });
     let mut evidence = Vec::new();
     evidence.extend(reset.first().map(|it| shows(it.close, "first RST")));

@@ -89,11 +89,13 @@ fn check(connection: &Connection) -> Verdict {
              that old connection.",
             connection.first.time.since(before.last.time)
         ),
-        None => sentence!(
-            "The server answered the SYN with an acknowledgement of other numbers. It seems to have a connection on these \
-             addresses and ports from before the capture."
-        ),
+        None => sentence!("The server answered the SYN with an acknowledgement of other numbers."),
     });
+    if connection.predecessor.is_none() {
+        message.presume(
+            "The server still had a connection on these addresses and ports from before the capture.",
+        );
+    }
     let reset = connection.reset[Who::Client as usize]
         .filter(|reset| reset.frame_ref > challenge && connection.predecessor.is_none());
     if let Some(reset) = reset {
@@ -103,15 +105,16 @@ fn check(connection: &Connection) -> Verdict {
         ));
     }
     message.say(match connection.connect_time {
-        Some(time) if opened => sentence!(
-            "The new connection was open {} after the first SYN.",
-            time
-        ),
-        _ => sentence!(
-            "The new connection was not opened. The acknowledgement, or the RST that should answer it, may have been \
-             dropped on the way."
-        ),
+        Some(time) if opened => {
+            sentence!("The new connection was open {} after the first SYN.", time)
+        }
+        _ => sentence!("The new connection was not opened."),
     });
+    if !opened {
+        message.presume(
+            "The acknowledgement, or the RST that should answer it, was dropped on the way.",
+        );
+    }
     if alone {
         message.mean("The capture may have missed what explains this.");
     }
@@ -126,7 +129,7 @@ fn check(connection: &Connection) -> Verdict {
             () if opened => Certainty::Certain,
             () => Certainty::Likely,
         },
-        "[A SYN|# SYNs] met an older connection on the same ports",
+        "[A SYN|# SYNs] hit an older connection on the same ports",
         message,
     );
     told.shows(

@@ -26,7 +26,7 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Look into the server's and the system's log at that moment: a crash, an out-of-memory kill, a deployment that kills
+    /// - Look in the server's log and the system log at the time of the close: a crash, an out-of-memory kill, a deployment that kills
     ///   instead of draining. Let the server shut down gracefully, and wait longer than its longest request.
     /// - Compare the time since the last frame with the timeouts of the server and of the proxies between. Raise the one that
     ///   fits, or let the client send PINGs more often.
@@ -189,8 +189,9 @@ fn check(connection: &Connection) -> Verdict {
             close.frame_ref.time.since(last.time)
         )
     });
+    let cut = unsure.then_some("These streams were not complete.");
     let hidden = unsure.then_some(
-        "Part of the frames was not captured: the end of the stream or a GOAWAY may have been among them.",
+        "Part of the frames was not captured: the end of a stream or a GOAWAY may have been among them.",
     );
     let first = lost.first().and_then(|it| it.request.as_ref());
     let summary = match unsure {
@@ -200,6 +201,7 @@ fn check(connection: &Connection) -> Verdict {
     adding(tell(&RULE, severity, certainty, summary, message), fates)
         .means(blind)
         .adds(silent)
+        .presumes(cut)
         .adds(hidden)
         .shows(
             first.map(|it| it.message.first),

@@ -10,7 +10,7 @@ use crate::rules::Severity;
 use crate::rules::classify_h2::{blames, code_word, lost, refused, told_goaway};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
-use crate::rules::wording::{FailsAgain, named, repetitions, side, tell};
+use crate::rules::wording::{named, repetitions, side, tell};
 
 rule! {
     /// # What happened
@@ -157,7 +157,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
         ),
     };
     let debug = goaway.debug.as_bytes();
-    let said = (!debug.is_empty()).then(|| sentence!("It says \"{}\".", escape(debug)));
+    let said = (!debug.is_empty()).then(|| sentence!("The GOAWAY says \"{}\".", escape(debug)));
     let pings = connection
         .h2
         .as_ref()
@@ -175,7 +175,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
         Who::Server => sentence!("As the server sees it, the client {}.", offence),
     });
     let last = match goaway.last_stream == Goaway::NOT_YET {
-        true => Sentence::from("It asks for no new streams and refuses none yet."),
+        true => Sentence::from("The GOAWAY asks for no new streams and refuses none yet."),
         false => sentence!(
             "Stream {} is the last that it may have processed.",
             goaway.last_stream
@@ -230,7 +230,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     .adds(ended)
     .adds(gone)
     .adds(closed_after(connection, goaway))
-    .means_all(repetitions(&retried, FailsAgain::Cause))
+    .means_all(repetitions(&retried))
     .adds(idle_for(connection, goaway))
     .shows(
         Some(goaway.at),

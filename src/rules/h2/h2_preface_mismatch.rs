@@ -98,7 +98,7 @@ fn check(connection: &Connection) -> Verdict {
             return Verdict::Clear;
         }
         let told = sentence!(
-            "The client sent {} in HTTP/1, and the server answered with frames of HTTP/2: it speaks nothing else on this port.",
+            "The client sent {} in HTTP/1, and the server answered with frames of HTTP/2: this port speaks nothing else.",
             named(exchange)
         );
         let response = exchange.response.as_ref().map(|it| it.message.first);
@@ -174,10 +174,13 @@ fn check(connection: &Connection) -> Verdict {
     let since = client.last.zip(close);
     let waited = since.map(|(last, close)| close.time.since(last.time));
     let told = sentence!(
-        "The client began with the preface of HTTP/2. The server closed {} after the client's last frame, without a frame of its own. It does not speak HTTP/2 on this port, or it failed.",
+        "The client began with the preface of HTTP/2. The server closed {} after the client's last frame, without a frame of its own.",
         waited.unwrap_or_default()
     );
     tell(&RULE, Severity::Error, Certainty::Likely, SUMMARY, told)
+        .presumes(Some(
+            "The server does not speak HTTP/2 on this port, or its program failed.",
+        ))
         .shows(client.last, "frames of the client")
         .shows(close, "the server closes")
         .about(connection)

@@ -28,7 +28,7 @@ rule! {
     ///
     /// - *If the stream was reset with REFUSED_STREAM:* Let the client heed SETTINGS_MAX_CONCURRENT_STREAMS, or raise it;
     ///   refused streams are safe to retry.
-    /// - *If the server reset the stream:* Look into the server's log at that moment: something ended many requests at once.
+    /// - *If the server reset the stream:* Look in the server's log at the time of the resets: something ended many requests at once.
     /// - *If the server did not reset the stream:* Compare the times that the streams had waited: equal and round ones
     ///   are a timeout of the client, which is too short, or the server too slow. Limit how much is asked at a time.
     /// - *If the server did not reset the stream:* Find out who the client is. Against strangers, see that the server

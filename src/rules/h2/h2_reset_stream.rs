@@ -8,7 +8,7 @@ use crate::rules::Severity;
 use crate::rules::classify_h2::{code_word, resets};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
-use crate::rules::wording::{FailsAgain, named, repetition, tell, waited};
+use crate::rules::wording::{named, repetition, tell, waited};
 
 rule! {
     /// # What happened
@@ -140,11 +140,11 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
     };
     let when = match &exchange.request {
         Some(_) => sentence!(
-            "That was {} after the last byte of {}.",
+            "The reset came {} after the last byte of {}.",
             waited(Some(exchange), reset.at),
             named(exchange)
         ),
-        None => "Its request was not captured.".into(),
+        None => "The request on that stream was not captured.".into(),
     };
     let how_far = match &exchange.response {
         None => "No byte of the response had come.".into(),
@@ -165,12 +165,12 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
             "The server did not process {}: it is safe to retry.",
             named(exchange)
         ),
-        false => repetition(exchange, FailsAgain::No),
+        false => repetition(exchange),
     };
     let stall = stalled(connection, id, &reset);
     let waiting = stall.map(|stall| {
         sentence!(
-            "Flow control had kept it from sending for {} by then: the other side gave it no more room, as one does that \
+            "Flow control had kept the sender of the body waiting for {} by then: its peer gave it no more room, as a program does that \
              does not read.",
             reset.at.time.since(stall.since.time)
         )

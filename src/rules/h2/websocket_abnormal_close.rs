@@ -25,11 +25,11 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the WebSocket had been silent for 2 s or more:* Send a Ping from either side more often than the shortest idle
-    ///   timeout on the way: at least twice within the silence that was measured.
+    /// - *If the WebSocket had been silent for 2 s or more:* Send a Ping from either side at shorter intervals than the
+    ///   shortest idle timeout between client and server: at least every half of the silence that was measured.
     /// - *If the WebSocket had been silent for 2 s or more:* Or raise that timeout (nginx `proxy_read_timeout`, HAProxy
     ///   `timeout tunnel`, the load balancer's idle timeout).
-    /// - *If the server closed first:* Look in the server's log at that moment. A program that ends a WebSocket sends a
+    /// - *If the server closed first:* Look in the server's log at the time of the close. A program that ends a WebSocket sends a
     ///   Close (1000, or 1001 when it goes away) and waits for the other's; a process that is killed cannot.
     /// - *If the client closed first:* Find out whether the client is a proxy: one closes like this when its idle timeout
     ///   expires. A program should send a Close, and wait for the server's, before it closes the connection.
@@ -86,6 +86,8 @@ const AT_LEAST: Duration = Duration::from_secs(2);
 
 /// What it means for the messages.
 const LAST_MESSAGES: &str = "Whether the last messages were processed is not known. After reconnecting, resend only what is safe to repeat.";
+/// The same after a silence.
+const NONE_IN_FLIGHT: &str = "No message was in flight. Whether a program has processed the last one, the capture does not show.";
 
 fn check(connection: &Connection) -> Verdict {
     let Some(websocket) = &connection.websocket else {
@@ -104,33 +106,33 @@ fn check(connection: &Connection) -> Verdict {
     let (summary, message) = match (who, word) {
         (By::Client, "FIN") => (
             "Client closed [a WebSocket|# WebSockets] without a Close frame",
-            "The client closed the WebSocket with a FIN, and neither side had sent a Close frame: both programs report 1006.",
+            "The client closed the WebSocket with a FIN, and neither side had sent a Close frame: client and server report the code 1006.",
         ),
         (By::Client, _) => (
             "Client reset [a WebSocket|# WebSockets] without a Close frame",
-            "The client ended the WebSocket with a RST, and neither side had sent a Close frame: both programs report 1006.",
+            "The client ended the WebSocket with a RST, and neither side had sent a Close frame: client and server report the code 1006.",
         ),
         (By::Server, "FIN") => (
             "Server closed [a WebSocket|# WebSockets] without a Close frame",
-            "The server closed the WebSocket with a FIN, and neither side had sent a Close frame: both programs report 1006.",
+            "The server closed the WebSocket with a FIN, and neither side had sent a Close frame: client and server report the code 1006.",
         ),
         (By::Server, _) => (
             "Server reset [a WebSocket|# WebSockets] without a Close frame",
-            "The server ended the WebSocket with a RST, and neither side had sent a Close frame: both programs report 1006.",
+            "The server ended the WebSocket with a RST, and neither side had sent a Close frame: client and server report the code 1006.",
         ),
         (By::Both, _) => (
             "Both sides closed [a WebSocket|# WebSockets] without a Close frame",
-            "Both sides closed the WebSocket at once, and neither had sent a Close frame: both programs report 1006.",
+            "Both sides closed the WebSocket at once, and neither had sent a Close frame: client and server report the code 1006.",
         ),
         (By::Middlebox | By::Nobody, _) => (
-            "A box on the path reset [a WebSocket|# WebSockets]",
-            "A box on the path ended the WebSocket with a RST in the name of one side: both programs report 1006.",
+            "A device on the way reset [a WebSocket|# WebSockets]",
+            "A device on the way ended the WebSocket with a RST in the name of one side: client and server report the code 1006.",
         ),
     };
     let closed = connection.teardown.at;
     let last = websocket.last();
     let idle = last.map(|last| closed.since(last.time));
-    let silent = idle.map(|idle| sentence!("The last frame came {} before.", idle));
+    let silent = idle.map(|idle| sentence!("The last WebSocket message had come {} before.", idle));
     let closer = match who {
         By::Client => Who::Client,
         By::Server | By::Both | By::Middlebox | By::Nobody => Who::Server,
@@ -173,13 +175,19 @@ fn check(connection: &Connection) -> Verdict {
         .last()
         .and_then(|it| it.response.as_ref());
     let hidden = unsure.then_some("A Close frame may be among the packets that the capture lacks.");
+    let arrived = Who::BOTH
+        .iter()
+        .all(|who| connection.in_flight(*who).is_none());
     tell(&RULE, severity, certainty, summary, message)
         .adds(silent)
         .adds(hidden)
         .adds(timer)
         .adds(cut)
         .adds(pings)
-        .means(Some(LAST_MESSAGES))
+        .means(Some(match silence.is_some() && arrived && cut.is_none() {
+            true => NONE_IN_FLIGHT,
+            false => LAST_MESSAGES,
+        }))
         .shows(
             switched.map(|it| it.message.first),
             "the 101 that begins the WebSocket",
@@ -210,7 +218,7 @@ fn on_streams(connection: &Connection) -> Verdict {
             frame_ref,
             "its stream ended",
             sentence!(
-                "The WebSocket on stream {} was over when its stream ended, and neither side had sent a Close frame: both programs report 1006.",
+                "The WebSocket on stream {} ended with its stream, and neither side had sent a Close frame: client and server report the code 1006.",
                 first.stream
             ),
         ),
@@ -218,14 +226,18 @@ fn on_streams(connection: &Connection) -> Verdict {
             close,
             "the connection ended",
             sentence!(
-                "The WebSocket on stream {} was over when the connection ended, and neither side had sent a Close frame: both programs report 1006.",
+                "The WebSocket on stream {} ended with the connection, and neither side had sent a Close frame: client and server report the code 1006.",
                 first.stream
             ),
         ),
     };
     let last = first.said.last();
-    let ago =
-        last.map(|last| sentence!("The last frame came {} before.", end.time.since(last.time)));
+    let ago = last.map(|last| {
+        sentence!(
+            "The last WebSocket message had come {} before.",
+            end.time.since(last.time)
+        )
+    });
     let more = (more > 0).then(|| {
         let count = Value::count(more, "more WebSocket", "more WebSockets");
         sentence!("{} on the connection ended like this.", count)

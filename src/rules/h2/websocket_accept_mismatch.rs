@@ -100,7 +100,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Warning,
         Certainty::Certain,
-        "[A WebSocket was|# WebSockets were] accepted with a wrong value",
+        "[A WebSocket was|# WebSockets were] accepted with a wrong key",
         sentence!(
             "The server agreed to the WebSocket, but its `Sec-WebSocket-Accept` does not fit the client's key: {} would.",
             fits.unwrap_or_default()

@@ -29,7 +29,7 @@ rule! {
     /// - *If the close code was 1002:* Compare the two libraries: one of them, or a proxy that does not know WebSockets, breaks
     ///   the framing.
     /// - *If the close code was 1007:* Look at what the other side sent as text: it is not UTF-8.
-    /// - Look into the log of the side that closed at that moment.
+    /// - Look in the log of the side that closed, at the time of the close.
     ///
     /// # Tell it by
     ///
@@ -97,7 +97,8 @@ fn check(connection: &Connection) -> Verdict {
         None => code.to_string(),
     };
     let reason = close.reason.as_bytes();
-    let reason = (!reason.is_empty()).then(|| sentence!("It says \"{}\".", escape(reason)));
+    let reason =
+        (!reason.is_empty()).then(|| sentence!("The Close frame says \"{}\".", escape(reason)));
     let summary = match (who, CloseFrame::meaning(code)) {
         (Who::Client, Some(meaning)) => sentence!(
             "Client closed [a WebSocket|# WebSockets] with {} ({})",

@@ -127,17 +127,19 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     }
     let end = match (closed(Who::Server), closed(Who::Client)) {
-        (Some(server), Some(client)) if client < server => "It closed only after the client did.",
-        (Some(_), _) => "Then it closed.",
+        (Some(server), Some(client)) if client < server => {
+            "The server closed only after the client did."
+        }
+        (Some(_), _) => "Then the server closed it.",
         (None, Some(_)) => "Then the client closed it.",
-        (None, None) => "It was still open when the capture ended.",
+        (None, None) => "The connection was still open when the capture ended.",
     };
-    let message = Statement::from(sentence!(
-        "{} said `Connection: close`. The server left the connection open for {} after the response.",
-        sign,
-        open.min(until_client)
-    ))
-    .and(end);
+    let message = Statement::from(sentence!("{} said `Connection: close`.", sign))
+        .presuming(sentence!(
+            "The server left the connection open for {} after the response.",
+            open.min(until_client)
+        ))
+        .and(end);
     tell(
         &RULE,
         Severity::Warning,

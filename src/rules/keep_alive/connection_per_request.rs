@@ -102,6 +102,7 @@ fn story(single: &[&ConnectionSummary], rate: f64) -> Diagnosis {
             Value::count(single.len() as u64, "connection", "connections"),
             rate.round() as u64
         ))
+        .presuming("The client does not reuse its connections.")
         .means("If many users share this address, each of them may have needed its own connection."),
         evidence: vec![
             shows(single[0].first, "first of these connections"),

@@ -153,10 +153,11 @@ fn check(connection: &Connection) -> Verdict {
         Value::count(it.same.into(), "time", "times"),
         it.until.time.since(it.since.time)
     ))
-    .means(
-        "A device on the way has forgotten the connection, or the other host is gone. If new connections work, it is the \
-         device.",
-    );
+    .presuming(sentence!(
+        "A device on the way had forgotten the connection, or the {}'s host was gone.",
+        side(who.other())
+    ))
+    .means("If new connections work, it was the device.");
     let missing = connection.sent[who.other() as usize].missing > 0;
     tell(
         &RULE,
@@ -169,7 +170,10 @@ fn check(connection: &Connection) -> Verdict {
         message,
     )
     .adds(measured_time::forgotten(it.idle))
-    .shows(Some(it.peer_last_sent), "last segment from the other side")
+    .shows(
+        Some(it.peer_last_sent),
+        format!("last segment from the {}", side(who.other())),
+    )
     .shows(
         Some(it.since),
         format!(

@@ -284,7 +284,7 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
     } else if let Some(default) = measured_time::idle(connection, pause.time, pause.who) {
         default
     } else if let Some(round) = round(&pause) {
-        sentence!("{}: probably a configured timeout.", round)
+        sentence!("{}.", round)
     } else if pause.unread
         && pause
             .time
@@ -292,7 +292,7 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
             <= LATE
     {
         sentence!(
-            "That is a little more than {}, which fits a timer that is checked from time to time.",
+            "The time is a little more than {}, which fits a timer that is checked from time to time.",
             Duration::from_secs(seconds)
         )
     } else {
@@ -370,6 +370,10 @@ fn check(connection: &Connection) -> Verdict {
         ),
         message,
     )
+    .presumes(Some(sentence!(
+        "An idle timeout of the {} had expired.",
+        who
+    )))
     .adds(idle.reason)
     .shows(Some(idle.since), since)
     .shows(

@@ -146,7 +146,7 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let message = sentence!(
-        "The server announced that it keeps an idle connection for {}. It closed {} after the last byte of its response.",
+        "The server announced that it keeps an idle connection for {}, and closed it {} after the last byte of the response.",
         Duration::from_secs(promised.into()),
         pause.time
     );
@@ -163,6 +163,9 @@ fn check(connection: &Connection) -> Verdict {
         "Server closed [a connection|# connections] sooner than announced",
         message,
     )
+    .presumes(Some(
+        "Another setting of the server, or a proxy, closes idle connections sooner than announced.",
+    ))
     .shows(
         Some(pause.since),
         format!("last response complete, with `Keep-Alive: timeout={promised}`"),

@@ -16,7 +16,7 @@ use crate::rules::lost_data::{Before, LostData, lost_data};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{FailsAgain, asked, close_word, named, not_yet, repetition, tell};
+use crate::rules::wording::{asked, close_word, named, not_yet, repetition, tell};
 use crate::rules::{RuleInput, Severity};
 
 rule! {
@@ -179,8 +179,7 @@ fn unread(connection: &Connection, close: &CloseEvent, lost: &LostData) -> Verdi
     let known = acknowledged_close(connection, sent.since);
     let message = match sent.since >= at {
         true if known.is_some() => sentence!(
-            "The server {} the idle connection ({}). The client sent {} {} after that: its host had acknowledged the {}, and \
-             its program had not noticed yet.",
+            "The server {} the idle connection ({}). The client sent {} {} after that, when its host had acknowledged the {}.",
             closed(word),
             word,
             bytes,
@@ -188,14 +187,14 @@ fn unread(connection: &Connection, close: &CloseEvent, lost: &LostData) -> Verdi
             word
         ),
         true => sentence!(
-            "The server {} the idle connection ({}). The client sent {} {} after that, and the two crossed.",
+            "The server {} the idle connection ({}). The client sent {} {} after that.",
             closed(word),
             word,
             bytes,
             sent.since.time.since(at.time)
         ),
         false => sentence!(
-            "The client sent {} on an idle connection. The server {} it ({}) {} later, and the two crossed.",
+            "The client sent {} on an idle connection. The server {} that connection ({}) {} later.",
             bytes,
             closed(word),
             word,
@@ -212,6 +211,10 @@ fn unread(connection: &Connection, close: &CloseEvent, lost: &LostData) -> Verdi
         },
         message,
     )
+    .presumes(Some(match known {
+        Some(_) => "The client's program had not noticed the close yet.",
+        None => "The data and the close crossed on the way.",
+    }))
     .means(Some(
         "The server did not process what the client sent last: it is safe to retry on a new connection.",
     ))
@@ -263,12 +266,16 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         ),
     });
     let known = acknowledged_close(connection, sent.first);
-    message.say(match known {
-        Some(_) => sentence!(
-            "Its host had acknowledged the {}, and its program had not noticed yet. No response came.",
+    if known.is_some() {
+        message.say(sentence!(
+            "The client's host had acknowledged the {} by then.",
             word
-        ),
-        None => Sentence::from("The two crossed, and no response came."),
+        ));
+    }
+    message.say("No response came.");
+    message.presume(match known {
+        Some(_) => Sentence::from("The client's program had not noticed the close yet."),
+        None => sentence!("The request and the {} crossed on the way.", word),
     });
     // Timeouts do not help against a close right behind a response.
     let at_once = idle.is_some_and(|idle| idle < PAUSE);
@@ -278,7 +285,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         (None, true) => "[A request|# requests] crossed the server's close",
     };
     let verdict = tell(&RULE, Severity::Error, ending.certainty, summary, message)
-        .means(Some(repetition(exchange, FailsAgain::No)))
+        .means(Some(repetition(exchange)))
         .shows(Some(close), format!("{word} from the server"))
         .shows(known, format!("{word} acknowledged by the client"))
         .shows(Some(sent.first), format!("{what}, no response"))
@@ -405,12 +412,12 @@ fn told_of(it: &Suspect<'_>, timer: Option<Measured>, same: Option<Measured>) ->
                 it.reset.time.since(sent.last.time)
             ),
         )
-        .adds(Some(why))
+        .presumes(Some(why))
         .adds(Some(
-            "The request was still unread in the server's socket, so its host sent a RST instead of a FIN.",
+            "The request was still unread in the server's socket, so the server's host sent a RST instead of a FIN.",
         ))
         .means(Some(sentence!(
-            "The server did not process {}: [it is|they are] safe to retry on a new connection.",
+            "Then the server did not process {}: [it is|they are] safe to retry on a new connection.",
             Value::named(named(it.exchange))
         )))
         .shows(Some(sent.first), what.to_string())

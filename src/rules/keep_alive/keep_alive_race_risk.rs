@@ -153,17 +153,17 @@ fn story(
             timer.median
         ),
         message: Statement::from(sentence!(
-            "The server closes connections after {} of idle time ({}, after {}).",
-            timer.median,
-            Value::count(timer.count as u64, "close", "closes"),
+            "The server closed {} after {} of idle time.",
+            Value::count(timer.count as u64, "connection", "connections"),
             Value::Duration(timer.range.0, timer.range.1)
         ))
+        .presuming(sentence!("The server's idle timeout is {}.", timer.median))
         .and(sentence!(
             "The client reused {} after up to {} of idle time.",
             Value::count(daring.len() as u64, "connection", "connections"),
             Duration::from_millis(longest.into())
         ))
-        .means("That is so close to the server's timeout that a request may cross the FIN and be lost."),
+        .means("So late a request may cross the server's FIN and be lost."),
         evidence: vec![
             shows(closed[0].close, "idle connection closed by the server"),
             shows(daring[0].first, "connection that is reused late"),

@@ -125,6 +125,7 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         ),
         message,
     )
+    .presumes(Some("The server limits the requests on a connection."))
     .adds(whose)
     .shows(
         first,

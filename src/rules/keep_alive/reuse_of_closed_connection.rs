@@ -8,7 +8,7 @@ use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::lost_data::{Before, LostData, lost_data};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::{FailsAgain, asked, not_yet, repetition, tell};
+use crate::rules::wording::{asked, not_yet, repetition, tell};
 
 rule! {
     /// # What happened
@@ -163,7 +163,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "[A request was sent on a closed connection|# requests were sent on closed connections]",
         message,
     )
-    .means(Some(repetition(exchange, FailsAgain::No)))
+    .means(Some(repetition(exchange)))
     .shows(Some(ending.close.frame_ref), "FIN from the server")
     .shows(known, "FIN acknowledged by the client")
     .shows(Some(sent.first), format!("{what} sent after that"))

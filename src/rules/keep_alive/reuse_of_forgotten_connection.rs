@@ -14,7 +14,7 @@ use crate::rules::lost_data::{Before, lost_data};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
-use crate::rules::wording::{FailsAgain, asked, named, not_yet, repetition, tell};
+use crate::rules::wording::{asked, named, not_yet, repetition, tell};
 
 rule! {
     /// # What happened
@@ -32,8 +32,11 @@ rule! {
     ///
     /// - *If the lost data came after an idle time of 30 s or more:* Make the client's idle timeout, or the interval of its
     ///   TCP keep-alive, shorter than the limit on the way.
-    /// - *If the lost data came after an idle time of under 30 s:* Look for a restart or a crash of the server at that time,
-    ///   and of any device on the way.
+    /// - *If the lost data came after an idle time of under 30 s and the RST has another TTL than the server's segments:* Look
+    ///   for what changed at the time of the RST on the firewall, load balancer or container host in front of the server: a
+    ///   rule, a restart, a container that stopped.
+    /// - *If the lost data came after an idle time of under 30 s and the RST has no other TTL than the server's segments:* Look
+    ///   for a restart or a crash of the server, or of a device on the way, before the time of the RST.
     /// - Capture at the server as well: if the RST is not in that capture, something on the way sent it.
     /// - *If the request may be repeated:* Also let the client retry it on a new connection (RFC 9112 §9.3.1).
     ///
@@ -105,8 +108,11 @@ rule! {
     ///
     /// RFC 9293 §3.5.1 (half-open connections), §3.10.7.1; RFC 5382 REQ-5 (how long a NAT should remember); RFC 9112 §9.3.1.
     pub(in crate::rules) RULE: "reuse-of-forgotten-connection", Severity::Error,
-    "a request after a pause met a host that did not know the connection", Check::Read(check)
+    "a request after a pause is reset by a host that does not know the connection", Check::Read(check)
 }
+
+/// That the connection was open, as far as the client could know.
+const NOT_CLOSED: &str = "The server had sent no FIN.";
 
 /// Pauses from which on an idle limit may be the reason.
 const IDLE: Duration = Duration::from_secs(1);
@@ -145,8 +151,8 @@ fn by_a_box(connection: &Connection) -> Option<Verdict> {
     (late && both).then(|| unread(connection, sent, &reset))
 }
 
-/// Where the RST came from, as far as it shows.
-fn origin(connection: &Connection, reset: &CloseEvent) -> Sentence {
+/// Where the RST came from, as far as it shows. That its TTL alone differs is said of all rules in one place.
+fn origin(connection: &Connection, reset: &CloseEvent) -> Option<Sentence> {
     let (low, high) = connection.sent[Who::Server as usize].ttls;
     let foreign = reset.kind == Some(ResetKind::Foreign);
     // A capture at the other place proves it; signs in one make it probable.
@@ -154,7 +160,7 @@ fn origin(connection: &Connection, reset: &CloseEvent) -> Sentence {
         true => "did not send",
         false => "probably did not send",
     };
-    match (foreign, low == high) {
+    Some(match (foreign, low == high) {
         (true, true) if reset.ttl != low => sentence!(
             "The server {} this RST: its TTL is {}, and all other segments from the server have {}.",
             sent,
@@ -162,17 +168,22 @@ fn origin(connection: &Connection, reset: &CloseEvent) -> Sentence {
             low
         ),
         (true, _) => sentence!("The server {} this RST: a device on the way did.", sent),
+        (false, _) if reset.signs.has(ResetSigns::HOP) => return None,
         (false, _) => {
-            "No FIN was seen before. Whether the server's host or a device on the way sent the RST, the capture does not show."
-                .into()
+            "The server's host had lost the connection, or a device on the way sent the RST in its name.".into()
         }
-    }
+    })
+}
+
+/// Whether the RST may be a device's that passed on the data all the same.
+fn is_a_devices(reset: &CloseEvent) -> bool {
+    reset.kind == Some(ResetKind::Foreign) || reset.signs.has(ResetSigns::HOP)
 }
 
 /// Data whose meaning is not read.
 fn unread(connection: &Connection, sent: InFlight, reset: &CloseEvent) -> Verdict {
     let message = sentence!(
-        "After {} of idle time the client sent {}. A RST came {} later that means: there is no such connection.",
+        "After {} of idle time the client sent {}. A RST came {} later: its sender had no such connection.",
         sent.idle,
         Value::bytes(sent.bytes),
         reset.frame_ref.time.since(sent.since.time)
@@ -185,14 +196,18 @@ fn unread(connection: &Connection, sent: InFlight, reset: &CloseEvent) -> Verdic
             true => Certainty::Possible,
             false => Certainty::Likely,
         },
-        "Data met [a connection|# connections] that had been forgotten",
+        "Data on [an idle connection|# idle connections] was reset",
         message,
     )
+    .adds(Some(NOT_CLOSED))
+    .presumes(origin(connection, reset))
     .adds(measured_time::forgotten(sent.idle))
-    .means(Some(
-        "No program received what the client sent last: it is safe to retry on a new connection.",
-    ))
-    .means(Some(origin(connection, reset)))
+    .means(Some(match is_a_devices(reset) {
+        true => {
+            "Most likely no program received what the client sent last: a retry on a new connection is safe then."
+        }
+        false => "No program received what the client sent last: it is safe to retry on a new connection.",
+    }))
     .shows(
         Some(sent.since),
         format!("data after {} of idle time", duration(sent.idle)),
@@ -220,13 +235,13 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let later = close.time.since(sent.first.time);
     let message = match idle >= IDLE {
         true => sentence!(
-            "After {} of idle time the client sent a {}. A RST came {} later that means: there is no such connection.",
+            "After {} of idle time the client sent a {}. A RST came {} later: its sender had no such connection.",
             idle,
             &what,
             later
         ),
         false => sentence!(
-            "The client sent a {} {} after the last data. A RST came {} later that means: there is no such connection.",
+            "The client sent a {} {} after the last data. A RST came {} later: its sender had no such connection.",
             &what,
             idle,
             later
@@ -240,18 +255,23 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             true => Certainty::Possible,
             false => ending.certainty,
         },
-        "[A request|# requests] met a connection that had been forgotten",
+        "[A request was|# requests were] reset: no such connection",
         message,
     )
+    .adds(Some(NOT_CLOSED))
+    .presumes(origin(connection, &ending.close))
     .adds(measured_time::forgotten(idle))
-    .means(Some(match missing {
-        true => repetition(exchange, FailsAgain::No),
-        false => sentence!(
+    .means(Some(match (missing, is_a_devices(&ending.close)) {
+        (true, _) => repetition(exchange),
+        (false, true) => sentence!(
+            "Most likely no program received {}: a retry on a new connection is safe then.",
+            Value::named(named(exchange))
+        ),
+        (false, false) => sentence!(
             "No program received {}: [it is|they are] safe to retry on a new connection.",
             Value::named(named(exchange))
         ),
     }))
-    .means(Some(origin(connection, &ending.close)))
     .shows(Some(sent.first), what.to_string())
     .shows(Some(close), "RST without ACK: no such connection")
     .about(connection)

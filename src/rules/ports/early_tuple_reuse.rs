@@ -6,7 +6,7 @@ use crate::analysis::connection::{Connection, Opening};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::statement::sentence;
+use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::shows;
 
 rule! {
@@ -100,11 +100,11 @@ fn check(connection: &Connection) -> Verdict {
         severity: Severity::Note,
         certainty: Certainty::Likely,
         summary: "[Client reused a port|Client reused # ports] in TIME-WAIT".into(),
-        message: sentence!(
+        message: Statement::from(sentence!(
             "The client reused the port {} after a connection that it had closed first.",
             gap
-        )
-        .into(),
+        ))
+        .presuming("The client still held that port in TIME-WAIT."),
         evidence: vec![
             shows(before.last, "last segment of the old connection"),
             shows(connection.first, "SYN on the same addresses and ports"),

@@ -122,13 +122,16 @@ fn story(sockets: &Sockets, connections: &[&ConnectionSummary], percent: f64) ->
         RangeBasis::Observed => "as seen",
     };
     let mut message = Statement::from(sentence!(
-        "The client had {} of {} ports ({}, {}) open or in TIME-WAIT at once: {} %. {} were in TIME-WAIT at the peak.",
+        "The client had {} ports open or in TIME-WAIT at once, {} of them in TIME-WAIT.",
         sockets.used_peak,
+        sockets.time_wait_peak
+    ))
+    .presuming(sentence!(
+        "That is {} % of its {} ports ({}, {}).",
+        percent.round() as u64,
         sockets.range_size(),
         format!("{low}-{high}"),
-        basis,
-        percent.round() as u64,
-        sockets.time_wait_peak
+        basis
     ));
     if let Some(port_exhaustion) = &sockets.port_exhaustion {
         message.say(sentence!(

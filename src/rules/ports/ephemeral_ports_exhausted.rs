@@ -147,14 +147,13 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
             sockets.time_wait_peak
         )),
     };
-    let message = message.and(sentence!(
-        "There were {} in all.",
-        Value::count(connections.len() as u64, "connection", "connections")
-    ))
-    .means(
-        "Further connection attempts fail without a packet (10048, EADDRNOTAVAIL). The capture cannot show that; the \
-         client's log can.",
-    );
+    let message = message
+        .and(sentence!(
+            "There were {} in total.",
+            Value::count(connections.len() as u64, "connection", "connections")
+        ))
+        .presuming("Further connection attempts failed without a packet (10048, EADDRNOTAVAIL).")
+        .means("The capture cannot show that; the client's log can.");
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Error,
         certainty: match sockets.basis {
@@ -178,12 +177,12 @@ fn collapsed(port_exhaustion: &PortExhaustion, ports: String) -> Statement {
         port_exhaustion.rate_before.round() as u64
     ))
     .and(sentence!(
-        "Then it opened nothing for {}, and {} connections a second after that.",
+        "Then the client opened nothing for {}, and {} connections a second after that.",
         port_exhaustion.silence,
         port_exhaustion.rate_after.round() as u64
     ))
     .and(sentence!(
-        "Each came from a port that had been unused for {} ({}, from {}): it goes on only as fast as TIME-WAITs end.",
+        "Each came from a port that had been unused for {} ({}, from {}): the client goes on only as fast as TIME-WAITs end.",
         wait.median,
         Value::count(wait.count as u64, "time", "times"),
         Value::Duration(wait.range.0, wait.range.1)

@@ -27,7 +27,7 @@ rule! {
     /// - Use each connection for many requests: it is cheaper than anything below.
     /// - Find out whether a NAT stands on the way, and give it more ports or addresses for this client. Or reach the server
     ///   without it (private endpoint, peering).
-    /// - Look at the NAT's metrics for failed translations at that time; they settle it.
+    /// - Look at the NAT's metrics for failed translations at the time of the SYNs; they settle it.
     ///
     /// # Tell it by
     ///
@@ -164,8 +164,7 @@ fn exhausted(hosts: &Hosts<'_>, host_pairs: &HostPair<'_>) -> Option<HostDiagnos
 
 fn story(silent: &[&ConnectionSummary], held: usize, server_fine: bool) -> Diagnosis {
     let mut message = Statement::from(sentence!(
-        "{} got no answer after {} to the same server, for which a NAT would still hold ports. The client's attempts to \
-         other servers were answered.",
+        "{} got no answer after {} to the same server. The client's attempts to other servers were answered.",
         Value::count(
             silent.len() as u64,
             "connection attempt",
@@ -176,13 +175,14 @@ fn story(silent: &[&ConnectionSummary], held: usize, server_fine: bool) -> Diagn
     if server_fine {
         message.say("The server answered other clients at that time.");
     }
+    message.presume("A NAT on the way still held ports for those connections, and had none left.");
     message.mean(
-        "An overloaded server would look the same, and nothing here shows that a NAT exists. Its metrics settle it.",
+        "An overloaded server would look the same, and nothing here shows that a NAT exists. The NAT's metrics settle it.",
     );
     Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Possible,
-        summary: "[Connection attempt|# connection attempts] unanswered after very many".into(),
+        summary: "[Connection attempt|# connection attempts] unanswered after many others".into(),
         message,
         evidence: vec![
             shows(silent[0].first, "first SYN without an answer"),

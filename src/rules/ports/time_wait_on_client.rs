@@ -103,7 +103,7 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         rate.round() as u64
     ))
     .and(sentence!(
-        "It held {} TIME-WAITs at once, {} % of {} ports.",
+        "The client held {} TIME-WAITs at once, {} % of {} ports.",
         sockets.time_wait_peak,
         (share * 100.0).round() as u64,
         sockets.range_size()
@@ -115,12 +115,12 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         ));
     }
     message.say(match () {
-        () if asked * 2 > all => "It closes first because it asks for the close itself.",
+        () if asked * 2 > all => "The client closes first because it asks for the close itself.",
         () if refused * 2 > all => {
-            "It closes first because the server sends `Connection: close` and does not close itself."
+            "The client closes first because the server sends `Connection: close` and does not close itself."
         }
         () if single * 2 > all => {
-            "It uses each connection for one request, though both sides would keep it."
+            "The client uses each connection for one request, though both sides would keep it."
         }
         () => "Nobody announces the close.",
     });

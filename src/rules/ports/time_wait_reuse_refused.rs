@@ -112,7 +112,7 @@ fn check(connection: &Connection) -> Verdict {
         {
             (
                 Certainty::Possible,
-                "The server did not answer the SYN and its retransmissions; other causes are possible.",
+                "The server did not answer the SYN and its retransmissions.",
             )
         }
         None => return Verdict::Clear,
@@ -123,6 +123,7 @@ fn check(connection: &Connection) -> Verdict {
         gap
     ))
     .and(how)
+    .presuming("The server still held the old connection in TIME-WAIT.")
     .and(match time {
         Some(time) => sentence!("The connection attempt took {}.", time),
         None => sentence!("The connection was not opened."),

@@ -7,7 +7,7 @@ use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
-use crate::rules::statement::{Value, sentence};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::shows;
 
 rule! {
@@ -90,11 +90,11 @@ fn gap(it: &ConnectionSummary) -> Option<Duration> {
 fn story(again: &[&ConnectionSummary], gaps: Measured) -> Diagnosis {
     let message = match gaps.count {
         1 => sentence!(
-            "The port was reused {} after its last connection. The server accepted it in TIME-WAIT.",
+            "The port was reused {} after its last connection, and the server accepted it.",
             gaps.median
         ),
         count => sentence!(
-            "Ports were reused {} times, {} after their last connections. The server accepted them in TIME-WAIT.",
+            "Ports were reused {} times, {} after their last connections, and the server accepted them.",
             count,
             Value::Duration(gaps.range.0, gaps.range.1)
         ),
@@ -107,7 +107,8 @@ fn story(again: &[&ConnectionSummary], gaps: Measured) -> Diagnosis {
             Certainty::Likely
         },
         summary: "[Port|# ports] reused while the server held the TIME-WAIT".into(),
-        message: message.into(),
+        message: Statement::from(message)
+            .presuming("The server held the last connection in TIME-WAIT."),
         evidence: vec![shows(again[0].first, "SYN on the same addresses and ports")],
         remedies: RULE.remedies(),
     }

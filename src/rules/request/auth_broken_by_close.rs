@@ -156,7 +156,10 @@ fn answered_elsewhere(connection: &Connection) -> Option<Verdict> {
     }
     let scheme = crate::base::escape::escape(answer.value.as_bytes()).into_owned();
     let outcome = first.status().map(|status| match status {
-        401 | 407 => sentence!("The server refused it with {}.", status.to_string()),
+        401 | 407 => sentence!(
+            "The server refused that message with {}.",
+            status.to_string()
+        ),
         _ => sentence!("The response was {} all the same.", status.to_string()),
     });
     let refused = matches!(first.status(), Some(401 | 407) | None);
@@ -172,11 +175,13 @@ fn answered_elsewhere(connection: &Connection) -> Option<Verdict> {
             certainty,
             "[Authentication step|# authentication steps] came on another connection",
             sentence!(
-                "The first request on this connection carries the {} message that answers a challenge. The server sent \
-                 that challenge on another connection, and it holds only there.",
+                "The first request on this connection carries the {} message that answers a challenge.",
                 scheme.clone()
             ),
         )
+        .presumes(Some(
+            "The server had sent that challenge on another connection, and it holds only there.",
+        ))
         .adds(outcome)
         .shows(
             first.request_head_end(),
@@ -236,6 +241,7 @@ fn check(connection: &Connection) -> Verdict {
         ),
     )
     .adds(said)
+    .presumes((certainty != Certainty::Certain).then_some("That close broke the authentication."))
     .shows(Some(answer.first), format!("{status} with a challenge of {scheme}"))
     .shows(Some(close), format!("close by the {who}"))
     .about(connection)

@@ -7,9 +7,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
-use crate::rules::wording::{
-    FailsAgain, asked, named, quoted_error, repetition, sent_in_parts, tell,
-};
+use crate::rules::wording::{asked, named, quoted_error, repetition, sent_in_parts, tell};
 use crate::rules::wording_tls::hidden_upload;
 
 rule! {
@@ -214,7 +212,7 @@ fn again(exchange: Option<&Exchange>) -> Option<Sentence> {
             named(exchange),
             status
         ),
-        _ => repetition(exchange, FailsAgain::Cause),
+        _ => repetition(exchange),
     })
 }
 

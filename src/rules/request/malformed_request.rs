@@ -163,7 +163,7 @@ fn check(connection: &Connection) -> Verdict {
         .flatten();
     let unannounced = body.map(|before| {
         sentence!(
-            "It is probably the body of {}, which announced none: it has neither `Content-Length` nor `Transfer-Encoding`.",
+            "These bytes are probably the body of {}, which announced none: it has neither `Content-Length` nor `Transfer-Encoding`.",
             named(before)
         )
     });

@@ -215,25 +215,25 @@ fn tell(pairs: &[RetryPair<'_>], lost: LostRequest, severity: Severity) -> Optio
     connections.dedup_by_key(|it| it.id);
     let what = match lost {
         LostRequest::Had => {
-            "The server had received all of it, and its method is not idempotent: it may have taken effect twice."
+            "The server had received the whole first request, and the method is not idempotent: the request may have taken effect twice."
         }
         LostRequest::Harmless => {
-            "That is safe: its method allows it, or the server had not received all of it."
+            "That is safe: the method is idempotent, or the server had not received the whole request."
         }
     };
     let later = second.first.time.since(first.close.time);
     let message = Statement::from(match pairs.len() {
         1 => sentence!(
-            "A request was lost when its connection ended. The client retried it on another connection {} later.",
+            "A request was lost when its connection ended. Another connection began with the same request {} later.",
             later
         ),
         more => sentence!(
-            "{} were lost when their connections ended. The client retried each on another connection, the first {} \
-             later.",
+            "{} were lost when their connections ended. Other connections began with the same requests, the first {} later.",
             Value::count(more as u64, "request", "requests"),
             later
         ),
     })
+    .presuming("The client retried what was lost.")
     .means(what)
     .means("That the bodies are the same is concluded from their lengths.");
     let evidence: Vec<Evidence> = vec![

@@ -139,7 +139,7 @@ fn check(connection: &Connection) -> Verdict {
     let chunks = chunks.filter(|_| fault.rule == FaultRule::EncodingInOldVersion);
     let chunks = chunks.map(|it| {
         sentence!(
-            "Its body cannot be read as chunks: {}. A client that goes by the header fails.",
+            "The body cannot be read as chunks: {}. A client that goes by the header fails.",
             quote(it, message)
         )
     });

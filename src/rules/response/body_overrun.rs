@@ -129,6 +129,7 @@ fn uncaptured(connection: &Connection) -> Option<Verdict> {
             excess
         ),
     )
+    .presumes(Some("These bytes belong to no message that the client expects."))
     .shows(Some(message.first), "response begins")
     .shows(Some(connection.last_data[Who::Server as usize]), "last bytes from the server")
     .about(connection);
@@ -182,7 +183,7 @@ fn check(connection: &Connection) -> Verdict {
     tell(&RULE, severity, Certainty::Certain, summary, told)
         .adds(more)
         .adds(last.then_some(
-            "The connection was to close after it: no later response is read from the wrong place.",
+            "The connection was to close after this response: no later one is read from the wrong place.",
         ))
         .shows(message.map(|message| message.first), "response begins")
         .about(connection)

@@ -134,7 +134,10 @@ fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> Senten
     if is_of_another_protocol(exchange) {
         // Of an answer in several messages it is not known how many are to come.
         let got = acknowledged.saturating_sub(message.start);
-        return sentence!("It had received {} of the reply.", Value::exact_bytes(got));
+        return sentence!(
+            "The client had received {} of the reply.",
+            Value::exact_bytes(got)
+        );
     }
     let got = acknowledged.saturating_sub(message.head_end());
     let expected = message.expected().unwrap_or(0);
@@ -143,31 +146,35 @@ fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> Senten
         // If the head was truncated, the start of the body is unknown.
         (MessageProgress::Unseen, Framing::Length) => {
             sentence!(
-                "It had received at most {} of {} body bytes.",
+                "The client had received at most {} of {} body bytes.",
                 got,
                 expected
             )
         }
-        (_, Framing::Length) => sentence!("It had received {} of {} body bytes.", got, expected),
+        (_, Framing::Length) => sentence!(
+            "The client had received {} of {} body bytes.",
+            got,
+            expected
+        ),
         // Without the chunk sizes between the data, where it had all that was sent.
         (MessageProgress::Body, Framing::Chunked) if acknowledged >= message.end() => sentence!(
-            "It had received {} of a body without an announced length.",
+            "The client had received {} of a body without an announced length.",
             Value::exact_bytes(message.received())
         ),
         (_, Framing::Chunked) => sentence!(
-            "It had received {} of a body without an announced length, chunk sizes included.",
+            "The client had received {} of a body without an announced length, chunk sizes included.",
             Value::exact_bytes(got)
         ),
         (MessageProgress::Unseen, _) => sentence!(
-            "It had received {}. The end of the response was not captured.",
+            "The client had received {}. The end of the response was not captured.",
             Value::exact_bytes(got)
         ),
         (_, Framing::Messages) => sentence!(
-            "It had received {} of it, without the message that ends it.",
+            "The client had received {} of the reply, without the message that ends it.",
             Value::exact_bytes(got)
         ),
         _ => sentence!(
-            "It had received {} of a body without an announced length.",
+            "The client had received {} of a body without an announced length.",
             Value::exact_bytes(got)
         ),
     }

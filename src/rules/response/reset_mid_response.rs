@@ -6,7 +6,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, sentence};
-use crate::rules::wording::{FailsAgain, half_closed_before, named, repetition, tell};
+use crate::rules::wording::{half_closed_before, named, repetition, tell};
 use crate::rules::wording_tls::hidden_response;
 
 rule! {
@@ -144,7 +144,7 @@ fn story(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .adds(slow)
     .adds(half_closed_before(connection))
     .means(lost)
-    .means(Some(repetition(exchange, FailsAgain::Cause)))
+    .means(Some(repetition(exchange)))
     .shows(Some(message.first), "response begins")
     .shows(Some(message.last), "last bytes of the response")
     .shows(Some(close), "RST from the server")

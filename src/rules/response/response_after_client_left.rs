@@ -6,7 +6,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
-use crate::rules::wording::{FailsAgain, named, not_yet, repetition, tell};
+use crate::rules::wording::{named, not_yet, repetition, tell};
 
 rule! {
     /// # What happened
@@ -134,7 +134,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         "Response came after the client closed[| # connections]",
         message,
     )
-    .means(Some(repetition(exchange, FailsAgain::No)))
+    .means(Some(repetition(exchange)))
     .shows(Some(closed.frame_ref), "close by the client")
     .shows(Some(answer.first), "response begins")
     .shows(

@@ -7,9 +7,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, last_word, may_have_more, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{
-    FailsAgain, half_closed_before, named, repetition, sent_in_parts, tell,
-};
+use crate::rules::wording::{half_closed_before, named, repetition, sent_in_parts, tell};
 use crate::rules::wording_tls::hidden_response;
 
 rule! {
@@ -223,7 +221,7 @@ fn stream(connection: &Connection, exchange: &Exchange, message: &Message) -> Ve
         connection.teardown.certainty,
         "Server ended [a stream|streams on # connections] too early",
         told.and(how_far(exchange, message))
-            .means(repetition(exchange, FailsAgain::Cause)),
+            .means(repetition(exchange)),
     )
     .shows(Some(message.first), "response begins")
     .shows(Some(message.last), "END_STREAM from the server")
@@ -321,7 +319,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         Statement::from(began)
             .and(how_far(exchange, message))
             .and(when)
-            .means(repetition(exchange, FailsAgain::Cause)),
+            .means(repetition(exchange)),
     )
     .adds(first)
     .adds(half_closed_before(connection))
@@ -346,17 +344,17 @@ fn after_shut_window(
         &RULE,
         Severity::Note,
         Certainty::Possible,
-        "[A response was|# responses were] possibly cut short",
+        "[A response|# responses] ended right after a shut window opened",
         sentence!(
-            "The server's response to {} was possibly cut short. The client's window was shut, and the server probed it {}. When \
-             it opened, the server sent the rest of {} and closed the connection.",
+            "During the response to {} the client's window was shut, and the server probed it {}. When the window opened, the server \
+             sent the rest of {} and closed the connection.",
             named(exchange),
             Value::count(probes.into(), "time", "times"),
             Value::exact_bytes(message.received())
         ),
     )
-    .adds(Some(
-        "Servers close like this when their timeout for sending expires.",
+    .presumes(Some(
+        "The server's timeout for sending had expired, and the response was cut short.",
     ))
     .adds(Some(
         "The snap length cut the head of the response, so its length is not known: the server's log shows whether a timeout \

@@ -5,7 +5,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
-use crate::rules::wording::{FailsAgain, half_closed_before, named, repetition, tell};
+use crate::rules::wording::{half_closed_before, named, repetition, tell};
 
 rule! {
     /// # What happened
@@ -98,7 +98,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     )
     .adds(half_closed_before(connection))
     .means(Some("Whether the body was complete is not known."))
-    .means(ending.exchange.map(|it| repetition(it, FailsAgain::No)))
+    .means(ending.exchange.map(repetition))
     .shows(Some(message.first), "response begins, without a length")
     .shows(Some(close), "RST from the server instead of a FIN")
     .about(connection)

@@ -170,7 +170,7 @@ fn check(connection: &Connection) -> Verdict {
         ),
         CodingFault::NotEnded => (
             Severity::Warning,
-            "[Response body's coding is|Codings of response bodies on # connections are] not ended",
+            "[Compressed response lacks|Compressed responses on # connections lack] the end",
         ),
         CodingFault::TrailerCut(_) => (
             Severity::Warning,

@@ -110,7 +110,8 @@ fn story(asked: &ConnectionSummary, answer: &ConnectionSummary) -> Diagnosis {
             asked.server,
             answer.server
         ))
-        .means("The client sent no request on this connection: the attempt is safe to retry."),
+        .presuming("A load balancer or a NAT did not translate the server's address back.")
+        .means("The client sent no request on this connection: a retry is safe."),
         evidence: vec![
             shows(asked.first, format!("SYN to {}", asked.server)),
             shows(answer.first, format!("SYN-ACK from {}", answer.server)),

@@ -211,14 +211,22 @@ fn check(connection: &Connection) -> Verdict {
         // notice the close only then.
         let pooled = who == Who::Server && !connection.outcome.is_failed();
         let message = Statement::from(sentence!(
-            "The {} closed the connection, and the {}'s operating system acknowledged that. Its program did not close for \
-             the rest of the capture, {}.",
+            "The {} closed the connection, and the {}'s operating system acknowledged that. The {} did not close for the rest of \
+             the capture, {}.",
             closer,
+            leaker,
             leaker,
             open
         ))
+        .presuming(match pooled {
+            true => sentence!(
+                "The {}'s browser or pool notices the close only when it wants a connection again.",
+                leaker
+            ),
+            false => sentence!("The {}'s program has forgotten to close the socket.", leaker),
+        })
         .means(match pooled {
-            true => "Nothing was lost. Browsers and pools leave such a socket in CLOSE-WAIT until they want a connection again; many of them are a leak.",
+            true => "Nothing was lost. The socket stays in CLOSE-WAIT; many of them are a leak.",
             false => "The socket stays in CLOSE-WAIT and holds a file descriptor until the program closes it or ends.",
         });
         return tell(

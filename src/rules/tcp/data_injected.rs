@@ -101,18 +101,10 @@ fn check(connection: &Connection) -> Verdict {
         true => (Severity::Error, Certainty::Likely),
         false => (Severity::Warning, Certainty::Possible),
     };
-    let mut message = Statement::from(match certainty {
-        Certainty::Possible => sentence!(
-            "A segment came with the {}'s address, but the {} may not have sent it.",
-            name,
-            name
-        ),
-        _ => sentence!(
-            "A segment came with the {}'s address, but the {} did not send it.",
-            name,
-            name
-        ),
-    });
+    let mut message = Statement::from(sentence!(
+        "A device on the way sent a segment with the {}'s address.",
+        name
+    ));
     if let Some(genuine) = found.genuine {
         message.say(sentence!(
             "The {}'s own segment with the same sequence numbers has other bytes ({}).",
@@ -122,7 +114,7 @@ fn check(connection: &Connection) -> Verdict {
     }
     if ttl != own {
         message.say(sentence!(
-            "Its TTL is {}; the {}'s own segment has {}.",
+            "The TTL of that segment is {}; the {}'s own segment has {}.",
             ttl,
             name,
             own
@@ -130,20 +122,21 @@ fn check(connection: &Connection) -> Verdict {
     }
     if early {
         message.say(sentence!(
-            "It came sooner than the {} had ever answered before.",
+            "That segment came sooner than the {} had ever answered before.",
             name
         ));
     }
     if found.unstamped {
         message.say(sentence!(
-            "It has no timestamp option; the {}'s own segment has one.",
+            "That segment has no timestamp option; the {}'s own has one.",
             name
         ));
     }
     if found.taken {
         message.say(sentence!(
-            "The {} acknowledged its bytes before the {}'s own came, and dropped those.",
+            "The {} acknowledged those bytes before the {}'s own came, and dropped the {}'s.",
             reader,
+            name,
             name
         ));
     }
@@ -186,7 +179,7 @@ mod tests {
             text.contains("TTL is 61; the server's own segment has 64"),
             "{text}"
         );
-        assert!(text.contains("client acknowledged its bytes"), "{text}");
+        assert!(text.contains("client acknowledged those bytes"), "{text}");
         assert_eq!(frames, [4]);
         let second = format!("<-- \"{OTHER}\"\n<-- \"{ONE}\" [seq=1 ttl=61]");
         let (text, frames) = told(&second).expect("found");

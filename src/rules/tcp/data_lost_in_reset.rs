@@ -24,7 +24,7 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Look in the server's log at the moment of the RST. Its program may have ended, timed out, or closed while data from
+    /// - Look in the server's log at the time of the RST. The program may have ended, timed out, or closed while data from
     ///   the client was unread.
     /// - Capture at the server as well: if the RST is not in that capture, something on the way sent it.
     ///
@@ -118,7 +118,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         ),
     )
     .adds(closed)
-    .means(Some("What the client sent was lost."))
+    .presumes(Some("The server's program read none of it: the data was lost."))
     .shows(fin, "FIN from the server")
     .shows(
         Some(lost.sent.since),

@@ -22,7 +22,7 @@ rule! {
     ///
     /// - *If the connection had been idle for 30 s or more:* Look for a firewall or NAT gateway whose idle timeout is
     ///   shorter than the pause before this FIN. Let the program close, or send TCP keep-alive probes, sooner than that.
-    /// - Find out whether the other host was switched off or disconnected at that time.
+    /// - Find out whether the host that did not answer was switched off or disconnected at the time of the FIN.
     ///
     /// # Example
     ///

@@ -20,7 +20,7 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Find out what happened to the other host at the time of its last segment.
+    /// - Find out what happened to the host that stopped answering, at the time of its last segment.
     /// - Set `TCP_KEEPIDLE` below the idle timeout of firewalls and load balancers on the way. Then a host that is still
     ///   there answers.
     ///
@@ -121,12 +121,14 @@ fn check(connection: &Connection) -> Verdict {
         ),
     )
     .adds(given_up)
-    .means(Some(
-        "The other host is gone, or a device on the way has forgotten the connection. Whether new connections work shows which.",
-    ))
+    .presumes(Some(sentence!(
+        "The {}'s host is gone, or a device on the way has forgotten the connection.",
+        side(who.other())
+    )))
+    .means(Some("Whether new connections work shows which."))
     .shows(
         Some(it.peer_last_sent),
-        "last segment from the other side",
+        format!("last segment from the {}", side(who.other())),
     )
     .shows(Some(it.since), "first probe")
     .shows(Some(it.until), "last probe")

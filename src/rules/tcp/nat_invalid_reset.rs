@@ -114,16 +114,17 @@ fn beside_its_own(connection: &Connection) -> Option<HostDiagnosis> {
         &RULE,
         Severity::Error,
         Certainty::Possible,
-        "Client's host reset [a running transfer|# running transfers]",
+        "Client's host reset [a transfer|# transfers] in progress",
         sentence!(
             "The server sent a response, with {} out of the expected range. The client's host reset the connection during that \
              response. The RST means that it had no such connection, but no FIN from the client was seen.",
             Value::count(odd.into(), "segment", "segments")
         ),
     )
-    .means(Some(
-        "The response was lost. A host that translates addresses may have passed on one of these segments without translating it.",
+    .presumes(Some(
+        "A host that translates addresses passed on one of these segments without translating it.",
     ))
+    .means(Some("The response was lost."))
     .shows(
         Some(response.message.last),
         "last of the response that was in sequence",
@@ -210,9 +211,11 @@ fn story(live: &ConnectionSummary, stray: &ConnectionSummary) -> Diagnosis {
         ),
     )
     .adds(end)
+    .presumes(Some(
+        "A device on the way translates one of the two addresses to the other, and did not translate this segment.",
+    ))
     .means(Some(
-        "The two addresses belong together: a device on the way translates one to the other, and did not translate this segment. \
-         So the client's RST went to the real server, where it ends the connection.",
+        "Then the client's RST went to the real server, where it ended the connection.",
     ))
     .shows(Some(stray.first), format!("segment from {}", stray.server))
     .shows(Some(stray.close), format!("the client's RST to {}", stray.server))

@@ -135,7 +135,7 @@ fn check(connection: &Connection) -> Verdict {
         .filter(|quote| quote.kind == QuoteKind::TooBig);
     let told = quote.map(|quote| {
         sentence!(
-            "{} reported that it is too big ({}). The {} did not get that message, or ignored it.",
+            "{} reported that the segment is too big ({}). The {} did not get that message, or ignored it.",
             quote.reporter,
             quote.frame,
             name
@@ -157,10 +157,14 @@ fn check(connection: &Connection) -> Verdict {
         "[A large segment|Large segments on # connections] did not get through",
         message,
     )
-    .adds(Some(
-        "The other side sent segments after the first retransmission, so it was still there.",
-    ))
+    .adds(Some(sentence!(
+        "The {} sent segments after the first retransmission, so it was still there.",
+        side(who.other())
+    )))
     .adds(told)
+    .presumes(Some(
+        "A link on the way carries only smaller packets, and the sender is not told (a path MTU black hole).",
+    ))
     .shows(
         Some(it.since),
         format!(
@@ -170,7 +174,7 @@ fn check(connection: &Connection) -> Verdict {
     )
     .shows(
         Some(it.peer_last_sent),
-        "segment from the other side that does not acknowledge it",
+        format!("segment from the {} that does not acknowledge it", side(who.other())),
     )
     .shows(Some(it.until), "last retransmission")
     .about(connection)

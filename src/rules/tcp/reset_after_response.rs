@@ -129,7 +129,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         (
             Severity::Error,
             sentence!(
-                "{} of it had not been acknowledged, so the client may lose the response.",
+                "{} of the response had not been acknowledged, so the client may lose it.",
                 Value::exact_bytes(unacknowledged)
             ),
         )
@@ -137,7 +137,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         (
             Severity::Note,
             Sentence::from(match unacknowledged {
-                0 => "The client had acknowledged all of it, so nothing was lost.",
+                0 => "The client had acknowledged the whole response, so nothing was lost.",
                 _ => {
                     "The RST came so late that the response had arrived, unless its packets were lost."
                 }
@@ -175,12 +175,13 @@ fn lost(
         ending.certainty.max(Certainty::Likely),
         "Server reset [a connection|# connections] before the response arrived",
         sentence!(
-            "The server reset the connection {} after it had sent the response. {} of it had not been acknowledged in that time: \
-             they were lost on the way.",
+            "The server reset the connection {} after it had sent the response. {} of the response had not been acknowledged in \
+             that time.",
             waited,
             Value::exact_bytes(unacknowledged)
         ),
     )
+    .presumes(Some("These bytes were lost on the way."))
     .shows(Some(message.last), "response complete")
     .shows(Some(ending.close.frame_ref), "RST from the server")
     .about(connection)

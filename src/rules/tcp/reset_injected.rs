@@ -8,7 +8,7 @@ use crate::rules::Severity;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{FailsAgain, named, repetition, side, tell};
+use crate::rules::wording::{named, repetition, side, tell};
 
 rule! {
     /// # What happened
@@ -203,22 +203,20 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
     let mut all = Vec::new();
     if signs.has(ResetSigns::NOT_SENT) {
         all.push(sentence!(
-            "The capture nearer to the {} does not have it, though it was running: it has what the {} sent before, and goes on after \
-             it.",
-            name,
+            "The capture nearer to the {} does not have this RST, though it has what came before and after.",
             name
         ));
     }
     if signs.has(ResetSigns::DISTANCE) || event.ttl < low || event.ttl > high {
         all.push(match low == high {
             true => sentence!(
-                "Its TTL is {}; all other segments from the {} have {}.",
+                "The RST's TTL is {}; all other segments from the {} have {}.",
                 event.ttl,
                 name,
                 low
             ),
             false => sentence!(
-                "Its TTL is {}; all other segments from the {} have {} to {}.",
+                "The RST's TTL is {}; all other segments from the {} have {} to {}.",
                 event.ttl,
                 name,
                 low,
@@ -228,13 +226,13 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
     }
     if signs.has(ResetSigns::NUMBERING) {
         all.push(sentence!(
-            "Its IP identification does not fit the {}'s numbering.",
+            "The RST's IP identification does not fit the {}'s numbering.",
             name
         ));
     }
     if signs.has(ResetSigns::OPTIONS) {
         all.push(sentence!(
-            "It has no timestamp option; all other segments from the {} have one.",
+            "The RST has no timestamp option; all other segments from the {} have one.",
             name
         ));
     }
@@ -242,20 +240,20 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
         && signs.has(ResetSigns::EARLY)
     {
         all.push(sentence!(
-            "It acknowledges data sooner than the {} has ever answered: its fastest answer took {}.",
+            "The RST acknowledges data sooner than the {} has ever answered: the fastest answer took {}.",
             name,
             least
         ));
     }
     if signs.has(ResetSigns::MIRRORED) {
         all.push(sentence!(
-            "It carries the bytes that the {} had sent: it was made from that segment.",
+            "The RST carries the bytes that the {} had sent: it was made from that segment.",
             side(who.other())
         ));
     }
     if signs.has(ResetSigns::UNSENT) {
         all.push(sentence!(
-            "It acknowledges bytes that the {} had not sent, as far as the capture shows.",
+            "The RST acknowledges bytes that the {} had not sent, as far as the capture shows.",
             side(who.other())
         ));
     }
@@ -267,13 +265,13 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
     }
     if signs.has(ResetSigns::BEHIND) {
         all.push(sentence!(
-            "Its number is behind what the {} had already sent.",
+            "The RST's sequence number is behind what the {} had already sent.",
             name
         ));
     }
     if signs.has(ResetSigns::GOES_ON) {
         all.push(sentence!(
-            "The {} went on after it, which a host that has reset a connection does not do.",
+            "The {} went on after the RST, which a host that has reset a connection does not do.",
             name
         ));
     }
@@ -297,18 +295,10 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
         0 | 1 => (Severity::Warning, Certainty::Possible),
         _ => (Severity::Error, Certainty::Likely),
     };
-    let mut message = Statement::from(match certainty {
-        Certainty::Possible => sentence!(
-            "A RST came with the {}'s address, but the {} may not have sent it.",
-            name,
-            name
-        ),
-        _ => sentence!(
-            "A RST came with the {}'s address, but the {} did not send it.",
-            name,
-            name
-        ),
-    });
+    let mut message = Statement::from(sentence!(
+        "A device on the way sent a RST with the {}'s address.",
+        name
+    ));
     for difference in differences(connection, who, &event) {
         message.say(difference);
     }
@@ -318,14 +308,14 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
         .and_then(|it| it.request.as_ref());
     if let Some(request) = last.filter(|it| it.message.last.time <= event.frame_ref.time) {
         message.say(sentence!(
-            "It came {} after the request.",
+            "The RST came {} after the request.",
             event.frame_ref.time.since(request.message.last.time)
         ));
     }
     let flight = connection.in_flight(who.other());
     if let Some(sent) = flight.filter(|it| it.idle >= LONG && it.since < event.frame_ref) {
         message.say(sentence!(
-            "It answered the first data after {} of idle time: the device that sent it may have forgotten the connection.",
+            "The RST answered the first data after {} of idle time: the device may have forgotten the connection.",
             sent.idle
         ));
         if let Some(limit) = measured_time::forgotten(sent.idle) {
@@ -335,7 +325,7 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
     let gone = connection.reset[who.other() as usize].filter(|it| it.frame_ref > event.frame_ref);
     if gone.is_some_and(|it| it.kind == Some(ResetKind::NoSocket)) {
         message.say(sentence!(
-            "It ended the connection at the {}, whose host reset what came later.",
+            "The RST ended the connection at the {}, whose host reset what came later.",
             side(who.other())
         ));
     }
@@ -388,7 +378,7 @@ fn retries(connection: &Connection, event: &CloseEvent) -> Vec<Sentence> {
             it.message.first.time.since(event.frame_ref.time)
         )
     });
-    let retry = match repetition(exchange, FailsAgain::Cause) {
+    let retry = match repetition(exchange) {
         told if told.forbids_retry() && processed.is_some() => sentence!(
             "Do not retry {}: [it was|they were] done.",
             Value::named(named(exchange))
@@ -441,7 +431,11 @@ mod tests {
             (own.severity, own.certainty),
             (Severity::Error, Certainty::Likely)
         );
-        assert!(own.message.contains("went on after it"), "{}", own.message);
+        assert!(
+            own.message.contains("went on after the RST"),
+            "{}",
+            own.message
+        );
         assert!(
             all.findings
                 .iter()
@@ -455,7 +449,7 @@ mod tests {
         let text = format!("{OPEN}<-- RST [ttl=47]\n<-- 200");
         let told = ladder_check::told_by(&RULE, &text).expect("found");
         assert!(
-            told.contains("Its TTL is 47; all other segments from the server have 64."),
+            told.contains("The RST's TTL is 47; all other segments from the server have 64."),
             "{told}"
         );
     }
@@ -486,7 +480,11 @@ mod tests {
             (own.rule, own.certainty),
             ("reset-before-response", Certainty::Likely)
         );
-        assert!(own.message.contains("may have sent it"), "{}", own.message);
+        assert!(
+            own.message.contains("may have sent the RST"),
+            "{}",
+            own.message
+        );
         assert_eq!(one.connections[0].teardown.certainty, Certainty::Likely);
         // As late as an answer, or near the server, where every answer is at once.
         for late in ["+25ms", "+20ms"] {

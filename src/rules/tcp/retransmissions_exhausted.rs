@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use super::path_mtu_blackhole;
 use crate::analysis::connection::{
-    Connection, ConnectionOutcome, FailedReason, How, UnansweredSegments, Who,
+    Connection, ConnectionOutcome, FailedReason, How, ResetKind, UnansweredSegments, Who,
 };
 use crate::base::certainty::Certainty;
+use crate::base::frame_ref::FrameRef;
 use crate::rules::Severity;
 use crate::rules::classify::ending;
 use crate::rules::keep_alive::idle_state_lost::{IDLE, silence};
 use crate::rules::lost_data::lost_data;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Value, sentence};
+use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
@@ -30,8 +31,14 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Find out what happened to the other host, and to the path to it, at the moment of its last segment.
-    /// - Also let the sender notice sooner: set a request timeout or `TCP_USER_TIMEOUT`.
+    /// - *If the server's data was lost between two places:* Find what drops packets on the path from the server to the client:
+    ///   a firewall, a NAT, a route, a link with a smaller MTU.
+    /// - *If the client's data was lost between two places:* Find what drops packets on the path from the client to the server:
+    ///   a firewall, a NAT, a route, a link with a smaller MTU.
+    /// - *If no other place shows that data was lost:* Check the path to the host that stopped answering (a firewall, a NAT, a
+    ///   route) and that host itself (a crash, a suspended machine). A second capture at that host shows which of them it is.
+    /// - *If no other place shows that data was lost:* Also let the sender notice sooner: set a request timeout or
+    ///   `TCP_USER_TIMEOUT`.
     ///
     /// # Tell it by
     ///
@@ -115,13 +122,14 @@ fn never_acknowledged(connection: &Connection) -> Verdict {
         Certainty::Likely,
         "Data on [a connection|# connections] was never acknowledged",
         sentence!(
-            "The {} sent {}, and the other side had not acknowledged them when the connection was reset, {} later: they were \
-             lost on the way.",
+            "The {} sent {}, and the {} had not acknowledged them when the connection was reset, {} later.",
             side(who),
             Value::exact_bytes(sent.bytes),
+            side(who.other()),
             waited
         ),
     )
+    .presumes(Some("These bytes were lost on the way."))
     .shows(Some(sent.since), "data that was not acknowledged")
     .shows(reset, "RST")
     .about(connection)
@@ -143,6 +151,68 @@ const GOODBYE: u32 = 128;
 
 /// A path that fails for less, as in a handover, comes back before most programs notice.
 const SHORT_OUTAGE: Duration = Duration::from_secs(5);
+
+/// The side all of whose repeated data was lost on the way, as another place shows that was captured nearer to the other side.
+pub(in crate::rules) fn lost_between_places(connection: &Connection) -> Option<Who> {
+    let (who, it) = silence(connection)?;
+    let passages = connection.passages(who);
+    let last = passages.last_lost.is_some_and(|last| last >= it.until);
+    (last && passages.lost > u32::from(it.same)).then_some(who)
+}
+
+/// What followed on the last retransmission.
+fn afterwards(connection: &Connection, who: Who, it: &UnansweredSegments) -> Option<Sentence> {
+    let (name, other) = (side(who), side(who.other()));
+    let later = |at: FrameRef| at.time.since(it.until.time);
+    let left = connection.fin[who.other() as usize].map(|fin| fin.frame_ref);
+    let left = left.filter(|fin| *fin > it.until);
+    let reset = Who::BOTH.into_iter().find_map(|by| {
+        let reset = connection.reset[by as usize]?;
+        (reset.frame_ref > it.until).then_some((by, reset))
+    });
+    if let Some(silent) = stopped(connection, it) {
+        return Some(sentence!(
+            "Then the {} sent nothing for {}, though the next retransmission was due: its operating system had probably timed out.",
+            name,
+            silent
+        ));
+    }
+    match (left, reset) {
+        (Some(fin), Some((by, reset))) if by == who && reset.frame_ref > fin => {
+            Some(match reset.kind {
+                Some(ResetKind::NoSocket) => sentence!(
+                    "The {} closed {} after the last retransmission. The {}'s host answered with a RST: it had no such connection any \
+                 more.",
+                    other,
+                    later(fin),
+                    name
+                ),
+                _ => sentence!(
+                    "The {} closed {} after the last retransmission, and the {} answered with a RST.",
+                    other,
+                    later(fin),
+                    name
+                ),
+            })
+        }
+        (Some(fin), _) => Some(sentence!(
+            "The {} closed {} after the last retransmission.",
+            other,
+            later(fin)
+        )),
+        (None, Some((by, reset))) => Some(sentence!(
+            "The {} reset the connection {} after the last retransmission.",
+            side(by),
+            later(reset.frame_ref)
+        )),
+        (None, None) => goes_on(connection, it).then(|| {
+            sentence!(
+                "The {} was still retransmitting when the capture ended.",
+                name
+            )
+        }),
+    }
+}
 
 /// Whether a side was still retransmitting when the capture ended: its system has not given up.
 pub(in crate::rules) fn goes_on(connection: &Connection, it: &UnansweredSegments) -> bool {
@@ -174,67 +244,116 @@ fn check(connection: &Connection) -> Verdict {
     let others = it.count.saturating_sub(it.same);
     let others = (others > 0).then(|| {
         sentence!(
-            "It also retransmitted {} that came after these bytes.",
+            "The {} also retransmitted {} with later bytes.",
+            side(who),
             Value::count(others.into(), "segment", "segments")
         )
     });
-    let passages = connection.passages(who);
-    let lost = passages.last_lost.is_some_and(|last| last >= it.until).then(|| {
-        sentence!(
-            "The capture nearer to the other side lacks {} of the {}'s segments, though it was running: they were lost between the \
-             two places.",
-            u64::from(passages.lost),
-            side(who)
-        )
-    });
+    let lost = lost_between_places(connection) == Some(who);
     // The next one was not due when the capture ended, and the path may have come back.
     let open = connection.teardown.how == How::Open;
     let goes_on = goes_on(connection, it);
-    let waits = goes_on.then_some("It was still retransmitting when the capture ended.");
-    let left_before = left.then_some("The other side had closed before.");
+    let left_before = left.then(|| sentence!("The {} had closed before.", side(who.other())));
     // A side that did not wait for `close_notify` does not need it.
     let goodbye = connection.tls.as_deref().is_some_and(|facts| {
         let mut flows = facts.flows.iter();
         it.length <= GOODBYE && flows.any(|flow| flow.close_notify.frame_ref().is_some())
     });
+    let again = sentence!(
+        "The {} retransmitted the same {} {} over {}.",
+        side(who),
+        Value::exact_bytes(it.length.into()),
+        Value::count(it.same.into(), "time", "times"),
+        it.until.time.since(it.again.time)
+    );
+    let (summary, message) = match (lost, who) {
+        (false, _) => (
+            "Retransmissions on [a connection|# connections] got no answer",
+            Statement::from(again).and(sentence!(
+                "Nothing came from the {} in that time: its last segment had come {} before the last retransmission.",
+                side(who.other()),
+                it.until.time.since(it.peer_last_sent.time)
+            )),
+        ),
+        (true, Who::Server) => (
+            "Server's data never reached the client[| on # connections]",
+            all_lost(connection, who, it).and(again),
+        ),
+        (true, Who::Client) => (
+            "Client's data never reached the server[| on # connections]",
+            all_lost(connection, who, it).and(again),
+        ),
+    };
     tell(
         &RULE,
         match left {
             true if goodbye => Severity::Note,
             true => Severity::Warning,
-            false if goes_on => Severity::Warning,
+            false if goes_on && !lost => Severity::Warning,
             false => Severity::Error,
         },
-        if open { Certainty::Possible } else { certainty },
-        "Retransmissions on [a connection|# connections] got no answer",
-        sentence!(
-            "The {} retransmitted the same {} {} over {}. The other side did not answer: its last segment had come {} before \
-             the last of these.",
-            side(who),
-            Value::exact_bytes(it.length.into()),
-            Value::count(it.same.into(), "time", "times"),
-            it.until.time.since(it.again.time),
-            it.until.time.since(it.peer_last_sent.time)
-        ),
+        match (open, lost) {
+            (false, true) => Certainty::Certain,
+            (false, false) => certainty,
+            (true, _) => Certainty::Possible,
+        },
+        summary,
+        message,
     )
     .adds(others)
-    .adds(stopped.map(|silent| {
-        sentence!(
-            "Then it sent nothing for {}, though the next retransmission was due: its system had probably closed the connection \
-             with a timeout.",
-            silent
-        )
-    }))
-    .adds(lost)
-    .adds(waits)
+    .adds(afterwards(connection, who, it))
     .adds(left_before)
+    .presumes((!lost).then(|| why(connection, who, it)))
     .shows(
         Some(it.peer_last_sent),
-        "last segment from the other side",
+        format!("last segment from the {}", side(who.other())),
     )
     .shows(Some(it.again), "first retransmission")
     .shows(Some(it.until), "last retransmission")
     .about(connection)
+}
+
+/// Why no answer came, as far as one place of capture shows.
+fn why(connection: &Connection, who: Who, it: &UnansweredSegments) -> Sentence {
+    let (name, other) = (side(who), side(who.other()));
+    let closed = connection.fin[who.other() as usize].map(|fin| fin.frame_ref);
+    match closed {
+        Some(fin) if fin <= it.again => sentence!(
+            "The {}'s host, or a device in front of it, dropped what came after that close.",
+            other
+        ),
+        Some(fin) if fin > it.until => {
+            sentence!("The path from the {} to the {} was broken.", name, other)
+        }
+        _ => sentence!(
+            "The {}'s host was gone, or the path between the two was broken.",
+            other
+        ),
+    }
+}
+
+/// That no copy of the data arrived at the place of capture that is nearer to the other side.
+fn all_lost(connection: &Connection, who: Who, it: &UnansweredSegments) -> Statement {
+    let copies = Value::count(u64::from(it.same) + 1, "copy", "copies");
+    // The response is what the client waited for; what else was lost has no name.
+    let mut spoken = connection.spoken().iter();
+    let waited = spoken.any(|it| it.request.is_some());
+    let answer =
+        who == Who::Server && waited && connection.sent[Who::Server as usize].acknowledged == 0;
+    Statement::from(match (answer, who) {
+        (true, _) => sentence!(
+            "The server's response never reached the client: all {} left the server, and none arrived.",
+            copies
+        ),
+        (false, Who::Server) => sentence!(
+            "Data from the server never reached the client: all {} left the server, and none arrived.",
+            copies
+        ),
+        (false, Who::Client) => sentence!(
+            "Data from the client never reached the server: all {} left the client, and none arrived.",
+            copies
+        ),
+    })
 }
 
 #[cfg(test)]

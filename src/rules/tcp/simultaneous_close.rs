@@ -17,7 +17,7 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Change nothing. Where it happens regularly, two timers have the same time: shorten one of them.
+    /// - Change nothing. Where it happens often, both sides have the same idle timeout: shorten one of them.
     ///
     /// # Example
     ///
@@ -70,16 +70,16 @@ fn check(connection: &Connection) -> Verdict {
         Severity::Note,
         connection.teardown.certainty,
         "Both sides closed [a connection|# connections] at the same time",
-        "Each side sent its FIN before it had the other's: the two crossed on the way.",
+        "Each side sent its FIN before the other side's FIN had arrived: the two crossed on the way.",
     )
-    .means(waits.then_some("Both sides hold a TIME-WAIT."))
+    .means(waits.then_some("Nothing was lost. Both sides keep the socket in TIME-WAIT for a while."))
     .shows(
         Some(client.frame_ref),
-        "FIN from the client, which does not acknowledge the server's",
+        "FIN from the client, sent before the server's FIN had arrived",
     )
     .shows(
         Some(server.frame_ref),
-        "FIN from the server, which does not acknowledge the client's",
+        "FIN from the server, sent before the client's FIN had arrived",
     )
     .about(connection)
 }

@@ -238,7 +238,7 @@ fn tell(facts: &RuleInput<'_>, cut: &[&ConnectionSummary], served: usize) -> Opt
             name.clone(),
             Value::count(served as u64, "connection", "connections")
         ))
-        .and("Something on the path, or the server's front end, decides by the name."),
+        .presuming("A device on the way, or the server's front end, decides by the name."),
         evidence: vec![
             shows(asked, format!("the name {name} goes by")),
             shows(first.close, "the connection ends"),

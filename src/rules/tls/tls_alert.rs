@@ -163,18 +163,22 @@ fn check(connection: &Connection) -> Verdict {
         nameless.then_some("Or the server needs the server name (SNI): the client had sent none.");
     let hint = match code {
         // Before the server has chosen anything it has wanted no certificate.
-        Some(40) if unasked => {
-            Some("No set of parameters suits both: cipher suites, curves or signature algorithms.")
-        }
-        Some(code) => about(code, alert.in_handshake),
-        None => Some(
-            "At this point of a TLS 1.3 handshake it is nearly always about the server's certificate, which is encrypted as \
-             well: with a key log both could be read.",
-        ),
+        Some(40) if unasked => Some(Sentence::from(
+            "No set of parameters suits both: cipher suites, curves or signature algorithms.",
+        )),
+        Some(code) => about_certificate(code, side(by.other()))
+            .or_else(|| about(code, alert.in_handshake).map(Sentence::from)),
+        None => Some(Sentence::from(
+            "At this point of a TLS 1.3 handshake such an alert is about the server's certificate. With a key log both could be read.",
+        )),
     };
-    tell(&RULE, Severity::Error, reading.certainty, summary, message)
-        .adds(asked_for(reading.facts))
-        .adds(hint)
+    let telling = tell(&RULE, Severity::Error, reading.certainty, summary, message)
+        .adds(asked_for(reading.facts));
+    let telling = match code {
+        None => telling.presumes(hint),
+        Some(_) => telling.adds(hint),
+    };
+    telling
         .adds(nameless)
         .shows(hello(&reading), "ClientHello")
         .shows(
@@ -184,7 +188,35 @@ fn check(connection: &Connection) -> Verdict {
         .about(connection)
 }
 
-/// What the code means (RFC 8446 §6.2, RFC 5246 §7.2.2). `in_handshake`: the handshake was not complete.
+/// What the code says of the certificate of the side that did not send the alert (RFC 8446 §6.2, RFC 5246 §7.2.2).
+fn about_certificate(code: u8, sender: &'static str) -> Option<Sentence> {
+    Some(match code {
+        42 => sentence!(
+            "The certificate that the {} sent cannot be read, or its signature does not verify.",
+            sender
+        ),
+        43 => sentence!(
+            "The certificate that the {} sent is of a kind that the sender of the alert does not support.",
+            sender
+        ),
+        44 => sentence!("The certificate that the {} sent was revoked.", sender),
+        45 => sentence!(
+            "The certificate that the {} sent has expired or is not valid yet.",
+            sender
+        ),
+        46 => sentence!(
+            "The certificate that the {} sent was not accepted, for a reason that the alert does not tell.",
+            sender
+        ),
+        48 => sentence!(
+            "The issuer of the certificate that the {} sent is not trusted by the sender of the alert.",
+            sender
+        ),
+        _ => return None,
+    })
+}
+
+/// What the code means otherwise. `in_handshake`: the handshake was not complete.
 const fn about(code: u8, in_handshake: bool) -> Option<&'static str> {
     Some(match code {
         10 => "A message came out of turn: the two sides see the handshake differently.",
@@ -198,21 +230,9 @@ const fn about(code: u8, in_handshake: bool) -> Option<&'static str> {
         40 => {
             "No set of parameters suits both: cipher suites, curves, signature algorithms, or a client certificate that was wanted."
         }
-        42 => {
-            "The certificate that the other side sent cannot be read, or its signature does not verify."
-        }
-        43 => {
-            "The certificate that the other side sent is of a kind that the sender of the alert does not support."
-        }
-        44 => "The certificate that the other side sent was revoked.",
-        45 => "The certificate that the other side sent has expired or is not valid yet.",
-        46 => {
-            "The certificate that the other side sent was not accepted, for a reason that the alert does not tell."
-        }
         47 => {
             "A field of a handshake message has a value that is not allowed, or that does not fit the others."
         }
-        48 => "The issuer of the certificate that the other side sent is not trusted there.",
         49 => "The certificate is valid, but the sender's access rules refuse it.",
         50 => {
             "A message could not be parsed: a length in it does not fit. OpenSSL says the same of a connection that ends early."

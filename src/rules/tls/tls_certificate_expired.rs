@@ -86,12 +86,13 @@ fn check(connection: &Connection) -> Verdict {
     if failed.is_none() && (outdated.is_none() || failure(connection).is_some()) {
         return not_yet(connection);
     }
-    let hidden = || "The capture does not show its dates: the client's alert says so.".into();
+    let hidden =
+        || "The capture does not show the certificate's dates: the client's alert says so.".into();
     let what = dates(facts).unwrap_or_else(hidden);
     let (severity, message) = match &failed {
         Some(_) => (
             Severity::Error,
-            "The client refused the server's certificate, which was not valid at that time.",
+            "The server's certificate was not valid at that time, and the client ended the handshake.",
         ),
         // What is after the end of the capture is not known.
         None if connection.last.frame
@@ -122,6 +123,11 @@ fn check(connection: &Connection) -> Verdict {
         message,
     )
     .adds(Some(what))
+    .presumes(
+        failed
+            .is_some()
+            .then_some("The client refused the certificate for that reason."),
+    )
     .adds(asked_for(facts))
     .adds(above(facts));
     telling =

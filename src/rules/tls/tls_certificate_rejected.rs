@@ -110,6 +110,12 @@ fn check(connection: &Connection) -> Verdict {
         message,
     )
     .adds(asked_for(reading.facts))
+    .presumes(
+        reading
+            .alert
+            .is_none()
+            .then_some("The client does not trust that certificate."),
+    )
     .adds(reading.alert.and_then(|alert| sent_for(connection, alert)))
     .means(Some(STAYS_BROKEN));
     adding(telling, describe(reading.facts))
@@ -126,14 +132,14 @@ const MOST_WORDS: usize = 3;
 fn sent_for(connection: &Connection, alert: &Alert) -> Option<Sentence> {
     let code = alert.code().filter(|code| matches!(code, 42 | 46))?;
     let Some((library, causes)) = certificate_alert(connection, code) else {
-        return Some("Some TLS libraries send that for any fault, others for a few.".into());
+        return Some("Some TLS libraries send that alert for any fault, others for a few.".into());
     };
     let mut words: Vec<&str> = causes.iter().filter_map(|it| fault(*it)).collect();
     words.dedup();
     let (last, others) = words.split_last()?;
     if words.len() > MOST_WORDS {
         return Some(sentence!(
-            "Its library, {}, sends that for any fault.",
+            "The client's TLS library, {}, sends that alert for any fault.",
             library
         ));
     }
@@ -142,7 +148,7 @@ fn sent_for(connection: &Connection, alert: &Alert) -> Option<Sentence> {
         others => format!("{} or {last}", others.join(", ")),
     };
     Some(sentence!(
-        "Its library, {}, sends that for {}.",
+        "The client's TLS library, {}, sends that alert for {}.",
         library,
         list
     ))

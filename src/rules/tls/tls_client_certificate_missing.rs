@@ -79,30 +79,41 @@ fn check(connection: &Connection) -> Verdict {
     let Some(reading) = failure_as(connection, TlsFailureKind::ClientCertificate) else {
         return not_yet(connection);
     };
-    let message = match reading.alert.and_then(|alert| alert.code()) {
+    let late = reading.facts.version() >= Some(TlsVersion::TLS_13);
+    let code = reading.alert.and_then(|alert| alert.code());
+    let message = match code {
         Some(code) => sentence!(
             "The server asked for a client certificate and got none. It refused the client with the alert {}.",
             called(code)
         ),
+        None if late => Sentence::from(
+            "The server ended the connection right after the client's part of the handshake, without a response.",
+        ),
         None => Sentence::from(
-            "The server asked the client for a certificate, the client sent none, and the server ended the connection without \
-             a byte of data.",
+            "The server asked for a client certificate and got none. Then it ended the connection without a byte of data.",
         ),
     };
-    let late = reading.facts.version() >= Some(TlsVersion::TLS_13);
+    let why = match (code, late) {
+        (Some(_), _) => None,
+        (None, true) => Some(
+            "The server had asked for a client certificate and got none. TLS 1.3 encrypts both, so this is inferred.",
+        ),
+        (None, false) => Some("The server ended it because the certificate was missing."),
+    };
     let when = match late {
         true => {
-            "In TLS 1.3 the client already considers the handshake complete: its first read fails."
+            "With TLS 1.3 the client has finished its handshake by then: the error shows only at the client's first read."
         }
-        false => "In TLS 1.2 and before, the client's handshake fails.",
+        false => "With TLS 1.2 and older versions the client's handshake fails.",
     };
     tell(
         &RULE,
         Severity::Error,
         reading.certainty,
-        "[Client sent no certificate, but the server wants one|# connections lack the client certificate that is wanted]",
+        "Server requires a client certificate, and got none[| on # connections]",
         message,
     )
+    .presumes(why)
     .adds(asked_for(reading.facts))
     .adds(reading.facts.version().map(|_| when))
     .means(Some(stays_broken(reading.facts)))

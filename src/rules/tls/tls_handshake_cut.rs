@@ -38,7 +38,7 @@ rule! {
     ///   timeout or its reason to leave. A capture at the server shows whether the ClientHello arrived.
     /// - *If the server had answered the ClientHello and the client closed first:* Look into the client's log. It did not
     ///   accept what the server sent without saying so on the wire (pinning, an old library), or left on its own.
-    /// - *If the server had answered the ClientHello and the server closed first:* Look into the server's log at that moment.
+    /// - *If the server had answered the ClientHello and the server closed first:* Look in the server's log at the time of the close.
     ///   It ended the handshake without an alert: a crash, a limit, a missing client certificate.
     /// - *If neither side closed first:* Capture on both sides of the path, to find where the connection was ended.
     ///
@@ -115,9 +115,9 @@ fn check(connection: &Connection) -> Verdict {
     let alert = hidden_alert(&reading);
     let why = match (alert, left) {
         (Some(_), true) => {
-            Some("It had sent an encrypted alert before: close_notify, or its objection.")
+            Some("The client had sent an encrypted alert before: close_notify, or its objection.")
         }
-        (Some(_), false) => Some("It had sent an alert before, which is encrypted."),
+        (Some(_), false) => Some("An encrypted alert came before the close."),
         _ if connection.teardown.by == By::Middlebox => None,
         (None, false) => Some("No alert says why."),
         (None, true) => None,
@@ -159,9 +159,9 @@ fn check(connection: &Connection) -> Verdict {
             ),
         ),
         (None, _, _) if connection.teardown.by == By::Middlebox => (
-            "[TLS handshake|# TLS handshakes] reset by a box on the path",
+            "[TLS handshake|# TLS handshakes] reset by a device on the way",
             sentence!(
-                "A forged RST from a box on the path ended the TLS handshake {} after the last message.",
+                "A forged RST from a device on the way ended the TLS handshake {} after the last message.",
                 waited
             ),
         ),
@@ -187,21 +187,22 @@ fn check(connection: &Connection) -> Verdict {
         let flaw = reading.facts.flaw(connection.server.ip);
         Some(match flaw == Some(CertificateFlaw::OtherAddress) {
             true => {
-                "It sent no name, as one does that calls an address, and the certificate is not for that address: a client \
-                 that checks it only then leaves so, and so does a probe."
+                "The client refused the certificate after the handshake, because it is not for the address that was called. Or it \
+                 was a probe."
             }
-            false => "A client that checks the certificate only then does so, and so does a probe.",
+            false => "The client refused the certificate after the handshake, or it was a probe.",
         })
     } else if early {
-        Some("It did not wait for an answer: it timed out, or no longer needed the connection.")
+        Some(
+            "The client did not wait for an answer: it timed out, or no longer needed the connection.",
+        )
     } else if probe.is_some() {
         Some(
-            "It had sent heartbeats instead of its part of the handshake: a scanner does so that looks for CVE-2014-0160 \
-             (Heartbleed).",
+            "The client had sent heartbeats instead of its part of the handshake, as a scanner for CVE-2014-0160 (Heartbleed) does.",
         )
     } else if content {
         Some(
-            "It had sent application data before the server had finished, so it accepted the server and left of its own accord.",
+            "The client had sent application data before the server had finished, so it had accepted the server.",
         )
     } else {
         None
@@ -209,8 +210,11 @@ fn check(connection: &Connection) -> Verdict {
     let mut telling = tell(&RULE, severity, reading.certainty, summary, message)
         .adds(why)
         .adds(place(connection, &reading).filter(|_| !left))
-        .adds(asked_for(reading.facts))
-        .adds(hint);
+        .adds(asked_for(reading.facts));
+    telling = match left {
+        true => telling.presumes(hint),
+        false => telling.adds(hint),
+    };
     // A client that does not say why it left may have objected to the certificate.
     if left || reading.by != Some(Who::Server) && !early && probe.is_none() {
         telling = telling.adds(dates(reading.facts));
@@ -296,9 +300,12 @@ pub(in crate::rules) fn temper(story: &mut Diagnosis, connection: &Connection, i
         story.severity = Severity::Note;
         story.certainty = Certainty::Likely;
         story.message.say(sentence!(
-            "Connection {} of the same two hosts was in use at that time: this one was not needed.",
+            "Connection {} of the same two hosts was in use at that time.",
             format!("#{}", other.id)
         ));
+        story
+            .message
+            .presume("The client did not need this connection.");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The certificate is for another name.
 
 use crate::analysis::connection::Connection;
+use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::protocol::tls::HandshakeStage;
 use crate::rules::Severity;
@@ -117,14 +118,13 @@ fn check(connection: &Connection) -> Verdict {
             shortened(name.as_bytes(), 80)
         ),
         None => sentence!(
-            "The client sent no name, as one does that calls an address, here {}, and the certificate is not for that address.",
+            "The client sent no server name, because it called the address {}, and the certificate is not for that address.",
             connection.server.ip
         ),
     };
     let left = match reading.stage {
         HandshakeStage::Complete => Some(
-            "The client closed right after the handshake and sent no request. Its last alert is encrypted: the reason is likely the \
-             name.",
+            "The client closed right after the handshake and sent no request. Its last alert is encrypted.",
         ),
         _ => None,
     };
@@ -137,6 +137,10 @@ fn check(connection: &Connection) -> Verdict {
     );
     adding(telling, describe(reading.facts))
         .adds(left)
+        .presumes(
+            (reading.certainty != Certainty::Certain)
+                .then_some("The client refused the certificate because of the name."),
+        )
         .means(Some(STAYS_BROKEN))
         .shows(hello(&reading), "ClientHello")
         .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")

@@ -30,7 +30,7 @@ rule! {
     /// - Let the server shut TLS down before it closes (`SSL_shutdown`, `SslStream.ShutdownAsync`, `tls.Conn.CloseWrite`): some
     ///   clients report an error otherwise.
     /// - Or announce the length of responses, or send them chunked.
-    /// - Look into the server's log at that time: a killed server leaves the same sign.
+    /// - Look in the server's log at the time of the close: a killed server leaves the same sign.
     ///
     /// # Tell it by
     ///
@@ -138,7 +138,8 @@ fn check(connection: &Connection) -> Verdict {
     let (certainty, told) = if facts.is_open {
         (Certainty::Certain, within(connection))
     } else {
-        let hidden = "Whether its data was complete is encrypted; a key log would show it.";
+        let hidden =
+            "Whether the server's data was complete is encrypted; a key log would show it.";
         (Certainty::Likely, hidden)
     };
     let waited = close.time.since(since.time);
@@ -146,19 +147,20 @@ fn check(connection: &Connection) -> Verdict {
         "FIN" => (
             "Server closed [a TLS connection|# TLS connections] without close_notify",
             sentence!(
-                "The server sent its FIN {} after its last application data, and no close_notify before it.",
+                "The server sent its FIN {} after its last application data.",
                 waited
             ),
         ),
         _ => (
             "Server reset [a TLS connection|# TLS connections] without close_notify",
             sentence!(
-                "The server sent a RST {} after its last application data, and no close_notify before it.",
+                "The server sent a RST {} after its last application data.",
                 waited
             ),
         ),
     };
     tell(&RULE, Severity::Note, certainty, summary, message)
+        .presumes(Some("The server had sent no close_notify before."))
         .adds(Some(told))
         .shows(facts.flows[server].last, "the last application data")
         .shows(Some(close), format!("{word} from the server"))
@@ -174,9 +176,9 @@ fn within(connection: &Connection) -> &'static str {
     };
     let complete = |it: &Exchange| it.outcome(ending) == Some(Outcome::Complete);
     match &*connection.exchanges {
-        [] => "Whether it had sent everything cannot be known.",
+        [] => "Whether the server had sent everything cannot be known.",
         all if all.iter().any(until_close) => {
-            "Its response ends with the close, so nobody can tell whether all of it arrived."
+            "The response ends with the close, so nobody can tell whether all of it arrived."
         }
         all if all.iter().all(complete) => "Every response was complete.",
         _ => "Not every response was complete by then.",

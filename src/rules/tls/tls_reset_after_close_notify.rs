@@ -107,16 +107,16 @@ fn check(connection: &Connection) -> Verdict {
     }
     let message = match (who, by) {
         (Who::Client, Who::Client) => {
-            "The client had sent close_notify and closed. Its RST after that lost nothing."
+            "The client had sent close_notify and closed. Then it sent a RST."
         }
         (Who::Client, Who::Server) => {
-            "The client had sent close_notify and closed. The server's RST after that lost nothing."
+            "The client had sent close_notify and closed. Then the server sent a RST."
         }
         (Who::Server, Who::Client) => {
-            "The server had sent close_notify and closed. The client's RST after that lost nothing."
+            "The server had sent close_notify and closed. Then the client sent a RST."
         }
         (Who::Server, Who::Server) => {
-            "The server had sent close_notify and closed. Its RST after that lost nothing."
+            "The server had sent close_notify and closed. Then it sent a RST."
         }
     };
     tell(
@@ -126,6 +126,7 @@ fn check(connection: &Connection) -> Verdict {
         "[Reset|# resets] after TLS was closed cleanly",
         message,
     )
+    .presumes(Some("That RST lost nothing."))
     .shows(Some(said), format!("close_notify from the {}", side(who)))
     .shows(Some(reset), format!("RST from the {}", side(by)))
     .about(connection)

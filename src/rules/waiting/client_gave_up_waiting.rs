@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Connection, Taken, Who};
+use crate::analysis::connection::{By, Connection, Taken, Who};
 use crate::base::certainty::Certainty;
 use crate::base::format::whole_seconds;
 use crate::knowledge::service_name;
@@ -13,9 +13,7 @@ use crate::rules::measured_time;
 use crate::rules::named_products::{is_browser, may_be_browser};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{
-    FailsAgain, asked, close_word, named, not_yet, repetition, tell, waited,
-};
+use crate::rules::wording::{asked, close_word, named, not_yet, repetition, tell, waited};
 use crate::rules::wording_tls::hidden_wait;
 
 rule! {
@@ -43,11 +41,17 @@ rule! {
     /// # Remedy
     ///
     /// - *If the request had not been acknowledged:* Find out what stopped the request on the way: capture at the server too.
-    /// - *If no request went unacknowledged:* Raise the client's timeout above the time that the server needs for this
-    ///   request.
-    /// - *If no request went unacknowledged:* Or make the request faster: look in the server's log for what took the time.
-    /// - *If no request went unacknowledged:* Where services call one another, let each time out sooner than its own caller.
-    /// - *If no request went unacknowledged:* Let the server stop working when the client has closed
+    /// - *If a 504 came after the client had left:* First find out how long this request takes on the server behind the proxy,
+    ///   and why.
+    /// - *If a 504 came after the client had left:* Then make the server's timeout the shortest and the client's the longest,
+    ///   with the proxy's between.
+    /// - *If no request went unacknowledged and no 504 came after the client had left:* Raise the client's timeout above the
+    ///   time that the server needs for this request.
+    /// - *If no request went unacknowledged and no 504 came after the client had left:* Or find out why the response took so
+    ///   long: look in the server's log for this request.
+    /// - *If no request went unacknowledged and no 504 came after the client had left:* Where services call one another, give
+    ///   each a shorter timeout than its caller has.
+    /// - *If no request went unacknowledged and no 504 came after the client had left:* Let the server stop working when the client has closed
     ///   (`Response.IsClientConnected`, `HttpContext.RequestAborted`, a request's context in Go).
     ///
     /// # Tell it by
@@ -150,17 +154,17 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let end = request(exchange).map_or(u64::MAX, |message| message.end());
     let taken = connection.taken_at(&ending.close, end, time);
     let server = match (taken, is_open_ended(exchange)) {
-        (Taken::BeforeClose, false) => "The server had acknowledged the request.",
-        (Taken::BeforeClose, true) => "The server had acknowledged what was sent of it.",
-        (Taken::AfterClose, _) => {
-            "The server acknowledged the request only after that: look for what stopped it on the way."
+        (Taken::BeforeClose, false) => {
+            "The server's operating system had received the request. Whether the program had read it, the capture does not show."
         }
-        (Taken::Never, _) => {
-            "The server had not acknowledged the request: look for what stopped it on the way."
+        (Taken::BeforeClose, true) => {
+            "The server's operating system had received what was sent of the request."
         }
+        (Taken::AfterClose, _) => "The server acknowledged the request only after that close.",
+        (Taken::Never, _) => "The server had not acknowledged the request.",
     };
     let message = Statement::from(sentence!(
-        "The client waited {} after the last byte of {}, then closed with a {}. It had received no byte of the response.",
+        "The client waited {} for the response to {}, then closed with a {}. No byte of the response had arrived.",
         time,
         named(exchange),
         word
@@ -171,8 +175,13 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let late = response(exchange).map(|answer| {
         let (time, status) = (answer.first.time.since(close.time), exchange.status());
         match status.filter(|it| *it >= 500) {
+            Some(504) => sentence!(
+                "{} after that close the server responded with 504: it had timed out as well, {} after the request.",
+                time,
+                exchange.waited().unwrap_or_default()
+            ),
             Some(status) => sentence!(
-                "{} after that close the server responded with {}: a longer wait alone gets that error.",
+                "{} after that close the server responded with {}: a client that waits longer gets that error.",
                 time,
                 status.to_string()
             ),
@@ -204,7 +213,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     .adds(measured_time::wait(connection, time, Who::Client))
     .adds(late)
     .adds(usual)
-    .means(Some(repetition(exchange, FailsAgain::Slow)))
+    .means(Some(repetition(exchange)))
     .shows(
         request(exchange).map(|message| message.last),
         format!("{what} complete"),
@@ -214,6 +223,16 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         format!("{word} from the client, no response byte received"),
     )
     .about(connection)
+}
+
+/// How long the client waited, and how long the proxy that responded with 504 after the client had left.
+pub(in crate::rules) fn timed_out_after(connection: &Connection) -> Option<(Duration, Duration)> {
+    let mut all = connection.spoken().iter();
+    let exchange = all.find(|it| it.status() == Some(504))?;
+    let close = connection.teardown.frame_ref();
+    let late = response(exchange)?.first.time > close.time;
+    let waited = waited(Some(exchange), close);
+    (late && connection.teardown.by == By::Client).then_some((waited, exchange.waited()?))
 }
 
 /// Whether all of these got an error after the client had left: a longer timeout would have shown nothing else.
@@ -239,9 +258,11 @@ fn ungreeted(connection: &Connection) -> Option<Verdict> {
         .after(connection.connect_time.unwrap_or_default());
     let time = connection.teardown.at.since(opened);
     let message = sentence!(
-        "The server's operating system accepted the connection, and the program sent nothing. The client waited {} and closed. \
-         {} servers, for which port {} is known, speak first.",
-        time,
+        "The server's operating system accepted the connection, and the program sent nothing. The client waited {} and closed.",
+        time
+    );
+    let first = sentence!(
+        "The client waited for a greeting: {} servers, for which port {} is known, speak first.",
         protocol,
         connection.server.port.to_string()
     );
@@ -253,6 +274,7 @@ fn ungreeted(connection: &Connection) -> Option<Verdict> {
         "Client closed [the connection|# connections] before the greeting",
         message,
     )
+    .presumes(Some(first))
     .adds(round(time, false))
     .shows(
         connection.last_syn[Who::Server as usize],
@@ -296,7 +318,7 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
     let more = all.len() - 1;
     let what = asked(Some(exchange));
     let told = sentence!(
-        "The client cancelled stream {}, {} after the last byte of {}. It had received no byte of the response.",
+        "The client cancelled stream {}, {} after the last byte of {}. No byte of the response had arrived.",
         exchange.stream_id().unwrap_or(0),
         time,
         named(exchange)
@@ -326,7 +348,7 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
         .adds(browser.then_some(CANCELS))
         .adds(measured_time::wait(connection, time, Who::Client))
         .adds(more)
-        .means(Some(repetition(exchange, FailsAgain::Slow)))
+        .means(Some(repetition(exchange)))
         .shows(
             request(exchange).map(|message| message.last),
             format!("{what} complete"),
@@ -443,7 +465,7 @@ mod tests {
         assert!(told.contains("only after that"), "{told}");
         // One that is on its way is not missing.
         let told = message("GET / -->\n+100ms FIN -->\n<-- ACK\n<-- FIN\nACK -->").expect("found");
-        assert!(told.contains("had acknowledged the request"), "{told}");
+        assert!(told.contains("had received the request"), "{told}");
     }
 
     #[test]

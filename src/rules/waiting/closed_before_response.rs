@@ -10,9 +10,7 @@ use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::waiting::client_gave_up_waiting::usual;
-use crate::rules::wording::{
-    FailsAgain, asked, half_closed_before, named, not_yet, repetition, tell, waited,
-};
+use crate::rules::wording::{asked, half_closed_before, named, not_yet, repetition, tell, waited};
 use crate::rules::wording_tls::hidden_request;
 
 rule! {
@@ -36,8 +34,8 @@ rule! {
     ///   session on purpose sends an error before it closes, and none came.
     /// - Look in the server's log at the time of the FIN for a crash or a killed process. Look in the system log for an
     ///   out-of-memory kill.
-    /// - *If the wait was under 50 ms:* Look for what refuses such a request: a rule of the server or of a proxy in front
-    ///   of it (nginx `return 444`), or a crash. So early an end is no timeout.
+    /// - *If the wait was under 50 ms:* Look for a crash of the server on this request, or for a rule of the server or
+    ///   of a proxy in front of it that refuses it (nginx `return 444`). So soon a close is no timeout.
     /// - *If HTTP was spoken:* Look for code that closes without responding: a handler that returns without writing.
     /// - *If HTTP was spoken and the wait was 1 s or more:* Compare the wait with the server's timeouts (ASP.NET
     ///   `executionTimeout`, gunicorn `--timeout`). Raise the timeout above the longest call, or make the call shorter.
@@ -211,13 +209,12 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     };
     let message = match is_open_ended(exchange) {
         false => sentence!(
-            "The server received the whole {} and closed the connection {} after it. It sent no byte of the response.",
+            "The server received the whole {} and closed the connection {} later, without a byte of the response.",
             &what,
             time
         ),
         true => sentence!(
-            "The server received what was sent of the {} and closed the connection {} after that. It sent no byte of the \
-             response.",
+            "The server received what was sent of the {} and closed the connection {} later, without a byte of the response.",
             &what,
             time
         ),
@@ -228,7 +225,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             "Whether the request was complete is not known: its head was not captured whole.",
         );
     }
-    message.mean(repetition(exchange, FailsAgain::Cause));
+    message.mean(repetition(exchange));
     let held = usual(connection).filter(|usual| *usual >= HELD);
     let severity = match held {
         Some(_) => Severity::Warning,

@@ -249,10 +249,11 @@ fn story(used: &[&ConnectionSummary], queue: &Queue) -> Diagnosis {
         Value::count(queue.limit as u64, "connection", "connections")
     ))
     .and(sentence!(
-        "{} of {} requests began within 10 ms of the response before, as if they had waited for it.",
+        "{} of {} requests began within 10 ms of the response before.",
         queue.prompt,
         queue.requests
     ))
+    .presuming("These requests had waited for a free connection.")
     .and(sentence!(
         "If all were due from the beginning, the queue was {} long. At {} for each, the last one waited {}.",
         Value::count(behind as u64, "request", "requests"),

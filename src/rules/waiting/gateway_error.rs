@@ -8,7 +8,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{DiagnosisBuilder, FailsAgain, named, not_yet, repetition, tell};
+use crate::rules::wording::{DiagnosisBuilder, named, not_yet, repetition, tell};
 
 rule! {
     /// # What happened
@@ -24,7 +24,7 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the server is not named:* Look in the gateway's log at this time: it names the server behind it and what that
+    /// - *If the server is not named:* Look in the gateway's log at the time of the response: it names the server behind it and what that
     ///   server did.
     /// - Capture between the gateway and the server behind it at the same time, on all interfaces of the gateway's host. A
     ///   refusal, a FIN or a RST before the response shows there.
@@ -113,24 +113,26 @@ fn check(connection: &Connection) -> Verdict {
     let author = author(exchange);
     let (certainty, who) = match author {
         Author::Gateway(product, _) => (Certainty::Certain, product.title),
-        Author::Presumed(Some(product)) => (Certainty::Likely, product.title),
-        Author::Presumed(None) | Author::Unknown => (Certainty::Likely, "A gateway"),
+        Author::Presumed(_) | Author::Unknown => (Certainty::Likely, "The server"),
     };
     let mut message = Statement::from(answered(exchange, who, status));
     match author {
         Author::Gateway(product, meaning) => {
             message.say(sentence!("This status from {} means: {}.", product.title, meaning));
         }
-        Author::Presumed(_) | Author::Unknown => message.say(
-            "A gateway sends this status when the server behind it gives no usable response. The text of the body \
-             names no gateway.",
+        Author::Presumed(Some(product)) => message.presume(sentence!(
+            "{} sent it as a gateway, because the server behind it gave no usable response.",
+            product.title
+        )),
+        Author::Presumed(None) | Author::Unknown => message.presume(
+            "A gateway sent it, because the server behind it gave no usable response. The text of the body names no gateway.",
         ),
     }
     if let Some(via) = exchange.response_fields(FieldName::Via).next() {
         let via = crate::base::escape::shortened(via.value.as_bytes(), 60).into_owned();
-        message.say(sentence!("Its `Via` field says {}.", via));
+        message.say(sentence!("The response's `Via` field says {}.", via));
     }
-    message.mean(repetition(exchange, FailsAgain::Cause));
+    message.mean(repetition(exchange));
     let more = all.count();
     let told = tell(
         &RULE,

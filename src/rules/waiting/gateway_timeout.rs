@@ -9,7 +9,7 @@ use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::waiting::gateway_error::answered;
-use crate::rules::wording::{FailsAgain, not_yet, repetition, tell};
+use crate::rules::wording::{not_yet, repetition, tell};
 
 rule! {
     /// # What happened
@@ -93,11 +93,11 @@ fn check(connection: &Connection) -> Verdict {
     let who = gateway.map_or("A gateway", |it| it.title);
     let mut message = Statement::from(answered(exchange, who, 504));
     match time.is_some_and(|time| time < AT_ONCE) {
-        false => message.say("It timed out waiting for the server behind it."),
-        true => message.mean("That is soon for a timeout: it may not have reached the server behind it, or it passed \
-                              on another gateway's response."),
+        false => message.say(sentence!("{} timed out waiting for the server behind it.", match gateway { Some(it) => it.title, None => "The gateway" })),
+        true => message.mean("That is soon for a timeout: the gateway may not have reached the server behind it, or it passed on another \
+                              gateway's response."),
     }
-    message.mean(repetition(exchange, FailsAgain::Cause));
+    message.mean(repetition(exchange));
     let more = late.count();
     tell(
         &RULE,

@@ -6,7 +6,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
-use crate::rules::wording::{FailsAgain, is_of_another_protocol, named, repetition, tell};
+use crate::rules::wording::{is_of_another_protocol, named, repetition, tell};
 
 rule! {
     /// # What happened
@@ -115,10 +115,13 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "Server closed [the connection|# connections] after a half-close",
         message,
     )
+    .presumes(Some(
+        "The server took the client's half-close for a close of the whole connection.",
+    ))
     .means(Some(
         "If the client was still reading, its request was lost.",
     ))
-    .means(ending.exchange.map(|it| repetition(it, FailsAgain::No)))
+    .means(ending.exchange.map(repetition))
     .shows(Some(close), "FIN from the client, right after the request")
     .shows(answer, "close by the server, no response byte sent")
     .about(connection)

@@ -150,6 +150,9 @@ fn story(cases: &[&ConnectionSummary], period: Period, waited: Measured) -> Diag
             Value::count(period.missed as u64, "request is", "requests are")
         ));
     }
+    message.presume(
+        "A program sends this request on a timer, such as a health check, and times out before the response.",
+    );
     if is_loopback(cases[0].client.ip) {
         message.say("The client is on the server's own host.");
     }

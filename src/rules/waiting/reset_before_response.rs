@@ -8,8 +8,8 @@ use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{
-    FailsAgain, PARTLY_MISSING, PRESUMED, UNSURE_SIDES, asked, half_closed_before, named, not_yet,
-    repetition, tell,
+    PARTLY_MISSING, PRESUMED, UNSURE_SIDES, asked, half_closed_before, named, not_yet, repetition,
+    tell,
 };
 use crate::rules::wording_tls::hidden_request;
 use crate::rules::{Evidence, Severity};
@@ -30,10 +30,11 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If HTTP was spoken and the wait was under 50 ms:* Look for what refuses such a request: a rule of the server or of a
-    ///   firewall (a deny list, nginx `return 444` with `reset_timedout_connection`), or a crash. So early an end is no timeout.
-    /// - *If HTTP was not spoken and the wait was under 50 ms:* Look for what refuses it: a rule of the server or of a firewall,
-    ///   or a crash. So early an end is no timeout.
+    /// - *If HTTP was spoken and the wait was under 50 ms:* Look for a crash of the server on this request, or for a rule
+    ///   of the server or of a firewall that refuses it (a deny list, nginx `return 444` with `reset_timedout_connection`).
+    ///   So soon a close is no timeout.
+    /// - *If HTTP was not spoken and the wait was under 50 ms:* Look for a crash of the server, or for a rule of the server or
+    ///   of a firewall that refuses it. So soon a close is no timeout.
     /// - *If HTTP was spoken and the wait was 1 s or more:* Compare the wait with the server's timeouts (gunicorn `--timeout`,
     ///   IIS `executionTimeout`). Raise the timeout above the longest call, or make the call shorter.
     /// - *If HTTP was not spoken and the wait was 1 s or more:* Compare the wait with the timeouts of the server, and of a
@@ -209,13 +210,12 @@ fn story(
     let open_ended = is_open_ended(exchange);
     let mut message = Statement::from(match open_ended {
         false => sentence!(
-            "The server received the whole {} and reset the connection {} after it. It sent no byte of the response.",
+            "The server received the whole {} and reset the connection {} later, without a byte of the response.",
             &asked,
             waited
         ),
         true => sentence!(
-            "The server received what was sent of the {} and reset the connection {} after that. It sent no byte of the \
-             response.",
+            "The server received what was sent of the {} and reset the connection {} later, without a byte of the response.",
             &asked,
             waited
         ),
@@ -249,7 +249,7 @@ fn story(
              follows (RFC 9112 §9.6).",
             named(exchange)
         ),
-        false => repetition(exchange, FailsAgain::Cause),
+        false => repetition(exchange),
     });
     if more > 0 {
         message.say(sentence!(

@@ -174,6 +174,7 @@ fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
             limit.range.1
         ),
     });
+    message.presume("A timeout of the server, or of a proxy in front of the server, ended them.");
     if let Some(whose) = measured_time::wait_of(None, limit.median, Who::Server) {
         message.say(whose);
     }

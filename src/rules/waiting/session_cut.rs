@@ -35,8 +35,11 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Look in the log of the side that closed, at the time of the close. A crash, a restart, a missed heartbeat or
-    ///   keep-alive shows there, and a connection that another one replaced.
+    /// - *If the server closed first:* Look in the server's log at the time of the close: for a crash, a restart, a missed
+    ///   heartbeat or keep-alive, or a connection that another one replaced.
+    /// - *If the client closed first:* Look in the client's log at the time of the close: for a crash, a restart, a missed
+    ///   heartbeat or keep-alive.
+    /// - *If neither side closed first:* Look in the logs of both sides at the time of the close.
     /// - *If MQTT was spoken:* Give each client an identifier of its own: of two with the same one, each connection ends the
     ///   other's session (MQTT 3.1.1 §3.1.4).
     /// - Let the client connect again by itself, after a pause that grows.
@@ -165,7 +168,7 @@ fn check(connection: &Connection) -> Verdict {
         && connection.reset[by as usize].is_some_and(|it| it.frame_ref > late))
     .then(|| {
         sentence!(
-            "What the client sent {} later was answered by a reset: the server did not read it.",
+            "The server answered what the client sent {} later with a reset: it did not read that.",
             late.time.since(close.time)
         )
     });
@@ -173,14 +176,36 @@ fn check(connection: &Connection) -> Verdict {
         How::Fin => "FIN",
         _ => "RST",
     };
-    let message = sentence!(
-        "The {} ended the {} session with a {}, {} after the last data. It sent no {} before.",
-        side(by),
-        protocol.name(),
-        word,
-        close.time.since(spoke.time),
-        goodbye
-    );
+    let overdue = by == Who::Server && connection.overdue(Who::Client).is_some();
+    // Beside the silence of the other side the last data says nothing.
+    let message = match (word, overdue) {
+        ("FIN", true) => sentence!(
+            "The {} closed the {} session with a FIN, without a {}.",
+            side(by),
+            protocol.name(),
+            goodbye
+        ),
+        (_, true) => sentence!(
+            "The {} reset the {} session, without a {}.",
+            side(by),
+            protocol.name(),
+            goodbye
+        ),
+        ("FIN", false) => sentence!(
+            "The {} closed the {} session with a FIN, {} after the last data and without a {}.",
+            side(by),
+            protocol.name(),
+            close.time.since(spoke.time),
+            goodbye
+        ),
+        (_, false) => sentence!(
+            "The {} reset the {} session {} after the last data, without a {}.",
+            side(by),
+            protocol.name(),
+            close.time.since(spoke.time),
+            goodbye
+        ),
+    };
     let mqtt = protocol == AppProtocol::Mqtt && by == Who::Server;
     let identifier = connection
         .spoken()
@@ -199,19 +224,23 @@ fn check(connection: &Connection) -> Verdict {
         .as_deref()
         .is_some_and(|it| it.alive.is_some());
     let silent = silent_client(connection, by, close).filter(|_| !agreed);
-    let overdue = by == Who::Server && connection.overdue(Who::Client).is_some();
     let is_silent = silent.is_some() || overdue;
     let verdict = tell(
         &RULE,
         Severity::Warning,
         connection.teardown.certainty,
-        "[Session|# sessions] closed without the protocol's end message",
+        sentence!(
+            "[{} session|# {} sessions] closed without {}",
+            protocol.name(),
+            protocol.name(),
+            goodbye
+        ),
         message,
     )
     .adds(silent)
     .adds(unread)
+    .adds(more)
     .means(named)
-    .means(more)
     .shows(Some(spoke), "last data")
     .shows(Some(close), format!("{word} from the {}", side(by)))
     .about(connection);
@@ -225,8 +254,8 @@ fn check(connection: &Connection) -> Verdict {
 }
 
 /// What to change about a client that misses its heartbeats.
-const HEARTBEATS: &str = "Let the client send its heartbeats in time: do not block the thread or event loop that its library sends \
-                          them from, or agree on a longer interval.";
+const HEARTBEATS: &str = "Do not block the thread or event loop that sends the client's heartbeats: move long work elsewhere. Or \
+                          agree on a longer interval.";
 
 /// Pauses of a client from which on the server may have missed a sign of life.
 const SILENT: Duration = Duration::from_secs(2);
@@ -238,8 +267,8 @@ fn silent_client(connection: &Connection, by: Who, close: FrameRef) -> Option<Se
     let missed = by == Who::Server && client.frame.0 > 0 && server > client && silence >= SILENT;
     missed.then(|| {
         sentence!(
-            "The client had sent no data for {} by then, while the server had: servers end a session like this when a heartbeat of \
-             the client is missing.",
+            "The client had sent no data for {} by then, while the server had. Likely the reason: a heartbeat of the client was \
+             missing.",
             silence
         )
     })
@@ -341,10 +370,22 @@ const IDENTIFIER: usize = 60;
 fn signs_of_life(connection: &Connection, protocol: AppProtocol, by: Who) -> Option<Sentence> {
     let due = connection.dialogue.as_deref().and_then(|it| it.alive);
     let due = due.map(|it| Duration::from_secs(it.into()));
-    let (name, times) = match protocol {
-        AppProtocol::Mqtt => ("Keep Alive", "1.5 times its"),
-        AppProtocol::Amqp => ("heartbeat", "two times the"),
-        AppProtocol::Bgp => ("hold time", "the"),
+    let (name, times, why) = match protocol {
+        AppProtocol::Mqtt => (
+            "Keep Alive",
+            "1.5 times its",
+            "Likely the reason: an MQTT server closes when nothing has come for 1.5 times the Keep Alive.",
+        ),
+        AppProtocol::Amqp => (
+            "heartbeat",
+            "two times the",
+            "Likely the reason: an AMQP peer closes when two heartbeats are missing.",
+        ),
+        AppProtocol::Bgp => (
+            "hold time",
+            "the",
+            "Likely the reason: a BGP peer closes when the hold time has passed.",
+        ),
         _ => return None,
     };
     let other = match by {
@@ -352,22 +393,25 @@ fn signs_of_life(connection: &Connection, protocol: AppProtocol, by: Who) -> Opt
         Who::Server => Who::Client,
     };
     if let (Some(silent), Some(due)) = (connection.overdue(other), due) {
+        let measured = silent.as_secs_f64() / due.as_secs_f64().max(f64::MIN_POSITIVE);
         return Some(sentence!(
-            "The {} had sent nothing for {}: that is {} {} ({}) or more.",
+            "The {} had sent nothing for {}, which is {} times the {} ({}). {}",
             side(other),
             silent,
-            times,
+            format!("{measured:.1}"),
             name,
-            due
+            due,
+            why
         ));
     }
     match (protocol, due) {
         (AppProtocol::Mqtt, Some(due)) => Some(sentence!(
-            "The client had not been silent for 1.5 times its Keep Alive ({}). MQTT servers close like this after an error too; before MQTT 5 they have no message for it.",
+            "The client had not been silent for 1.5 times its Keep Alive ({}). MQTT servers also close like this after an error: before \
+             MQTT 5 they have no message for it.",
             due
         )),
         (AppProtocol::Mqtt, None) => Some(sentence!(
-            "MQTT servers close like this after an error too. Before MQTT 5 they have no message for it."
+            "MQTT servers also close like this after an error: before MQTT 5 they have no message for it."
         )),
         (_, Some(due)) => Some(sentence!(
             "The {} had not been silent for {} {} ({}).",
@@ -408,9 +452,13 @@ fn encrypted(connection: &Connection, protocol: AppProtocol) -> Verdict {
         &RULE,
         Severity::Warning,
         connection.teardown.certainty.max(Certainty::Likely),
-        "Server cut [a session|# sessions]",
         sentence!(
-            "The server {} the {} connection in the middle of the session, {} after the last data.",
+            "Server ended [an {} session|# {} sessions] without notice",
+            protocol.name(),
+            protocol.name()
+        ),
+        sentence!(
+            "The server {} the {} connection {} after the last data.",
             verb,
             protocol.name(),
             close.time.since(spoke.time)
@@ -418,14 +466,14 @@ fn encrypted(connection: &Connection, protocol: AppProtocol) -> Verdict {
     )
     .adds(Some(match last.from {
         FlowEnd::A => {
-            "The client's last data was no goodbye: a client that ends the session closes the connection at once."
+            "The client's last data did not end the session: after that a client closes the connection at once."
         }
         FlowEnd::B => {
             "The client sent nothing that could have ended the session, and the server nothing that could have said why."
         }
     }))
-    .adds(Some(
-        "Servers close like this when they are stopped or killed, or when the client does not answer their keep-alive messages.",
+    .presumes(Some(
+        "The server was stopped or killed, or the client had not answered its keep-alive messages.",
     ))
     .shows(Some(spoke), "the last data before the close")
     .shows(Some(close), shown)
@@ -449,7 +497,7 @@ mod tests {
         let end = "+2s <-- FIN\nFIN -->\n<-- ACK";
         let said = told(end).expect("found");
         assert!(
-            said.starts_with("The server ended the MQTT session"),
+            said.starts_with("The server closed the MQTT session"),
             "{said}"
         );
         // What the client sends after the close came too late.

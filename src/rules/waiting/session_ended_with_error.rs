@@ -24,8 +24,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Read the text: it names the cause better than the close does.
-    /// - Look in the log of the side that reported it, at the time of the message.
+    /// - Act on the reported text: it names the cause.
+    /// - Look in the log of the side that reported the error, at the time of the message.
     ///
     /// # Tell it by
     ///
@@ -112,7 +112,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let summary = match failed {
         true => "[Session|# sessions] ended with a reported error",
-        false => "[Idle session|# idle sessions] ended with a stated reason",
+        false => "[Idle session|# idle sessions] ended, with the reason given",
     };
     tell(
         &RULE,

@@ -98,8 +98,7 @@ fn check(connection: &Connection) -> Verdict {
         connection.teardown.certainty,
         "[Session closed before it was open|# sessions closed before they were open]",
         sentence!(
-            "The {} ended the connection with a {}, {} after the last data. The {} session was not open yet: it had \
-             come as far as {}.",
+            "The {} ended the connection with a {}, {} after the last data. The {} session was not open yet: it had got as far as {}.",
             side(by),
             word,
             close.time.since(spoke.time),
@@ -140,7 +139,7 @@ fn without_tls(connection: &Connection, exchange: &Exchange) -> Verdict {
             close.time.since(answer.last.time)
         ),
     )
-    .means(Some("A client that requires TLS does this."))
+    .presumes(Some("The client requires TLS."))
     .shows(Some(answer.last), "the server refuses TLS")
     .shows(Some(close), "FIN from the client")
     .about(connection)
