@@ -160,7 +160,7 @@ fn a_forged_reset_is_certain_with_its_proof() {
         };
         assert_eq!(finding.certainty.name(), "certain", "{recording}");
         assert!(
-            finding.message.contains("does not have it"),
+            finding.message.contains("does not have this RST"),
             "{}",
             finding.message
         );

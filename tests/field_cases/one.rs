@@ -17,7 +17,7 @@ fn case_2_a_request_that_is_answered_by_an_end() {
         Severity::Error,
         &[
             "received the whole POST or GET request",
-            "sent no byte of the response",
+            "without a byte of the response",
         ],
         &["server's log"],
     );
@@ -174,11 +174,11 @@ fn case_6_a_client_that_gives_up_after_its_limit() {
         "client-gave-up-waiting",
         Severity::Error,
         &[
-            "2.00 s after the last byte",
+            "waited 2.00 s for the response",
             "2 s is a round number: probably a configured timeout",
             "The response came 1.00 s after that close, too late for the client",
         ],
-        &["above 3.00 s", "Or make the request faster"],
+        &["above 3.00 s", "Or find out why the response took so long"],
     );
     let first = story.first_line(1, Who::Client);
     assert_eq!(

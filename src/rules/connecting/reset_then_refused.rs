@@ -331,7 +331,7 @@ mod tests {
             client :42000 server 10.0.0.2:5432\n+4s SYN -->\n<-- SYN\nACK -->"
         );
         let told = ladder_check::told_by(&RULE, &text).expect("found");
-        assert!(told.contains("It accepted again 4."), "{told}");
+        assert!(told.contains("The server accepted again 4."), "{told}");
     }
 
     #[test]

@@ -261,7 +261,7 @@ mod tests {
             );
             found(&text).expect("found").message
         };
-        let stalled = "Flow control had kept it from sending for 30.0 s";
+        let stalled = "Flow control had kept the sender of the body waiting for 30.0 s";
         assert!(told("").contains(stalled), "{}", told(""));
         let read = told("h2 WINDOW_UPDATE 1 100 -->\n");
         assert!(!read.contains("Flow control"), "{read}");

@@ -456,7 +456,7 @@ mod tests {
             (
                 "+5s <-- FIN\n+1ms GET /2 [crossed] -->\n<-- RST [noack]",
                 "keep-alive-race",
-                "The two crossed",
+                "crossed on the way",
                 "acknowledged",
             ),
             (

@@ -176,7 +176,7 @@ mod tests {
         let (text, frames) = told(&first).expect("found");
         assert!(text.contains("(frame 6)"), "{text}");
         assert!(
-            text.contains("TTL is 61; the server's own segment has 64"),
+            text.contains("TTL of that segment is 61; the server's own segment has 64"),
             "{text}"
         );
         assert!(text.contains("client acknowledged those bytes"), "{text}");
