@@ -400,11 +400,9 @@ fn among_others(
     let unanswered = served.iter().filter(|it| it.spoke == [true, false]);
     match unanswered.count() {
         0 => {}
-        all if all == served.len() => {
-            message.say("Those got no byte of a response either: their requests waited as well.")
-        }
+        all if all == served.len() => message.say("None of these others got a byte of a response."),
         some => message.say(sentence!(
-            "{} of those got no byte of a response.",
+            "{} of these others got no byte of a response.",
             Value::from(some)
         )),
     }

@@ -257,12 +257,18 @@ fn story(outage: &Outage<'_>) -> Diagnosis {
             closed.len()
         ));
     }
-    message.say(sentence!(
-        "From {} after the first reset, the server refused every connection attempt: {} within {}.",
-        since.since(from),
-        refused.len(),
-        until.since(since)
-    ));
+    message.say(match refused.len() {
+        1 => sentence!(
+            "{} after the first reset, the server refused a connection attempt.",
+            since.since(from)
+        ),
+        more => sentence!(
+            "From {} after the first reset, the server refused every connection attempt: {} within {}.",
+            since.since(from),
+            more,
+            until.since(since)
+        ),
+    });
     message.say(match back {
         Some(back) => sentence!(
             "The server accepted again {} after the first RST.",

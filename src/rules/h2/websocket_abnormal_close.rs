@@ -87,7 +87,7 @@ const AT_LEAST: Duration = Duration::from_secs(2);
 /// What it means for the messages.
 const LAST_MESSAGES: &str = "Whether the last messages were processed is not known. After reconnecting, resend only what is safe to repeat.";
 /// The same after a silence.
-const NONE_IN_FLIGHT: &str = "No message was in flight. Whether a program has processed the last one, the capture does not show.";
+const NONE_IN_FLIGHT: &str = "No message was in flight. The capture does not show whether the last one was processed: resend only what is safe to repeat.";
 
 fn check(connection: &Connection) -> Verdict {
     let Some(websocket) = &connection.websocket else {

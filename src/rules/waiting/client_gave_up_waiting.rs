@@ -155,7 +155,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let taken = connection.taken_at(&ending.close, end, time);
     let server = match (taken, is_open_ended(exchange)) {
         (Taken::BeforeClose, false) => {
-            "The server's operating system had received the request. Whether the program had read it, the capture does not show."
+            "The server's operating system had received the request. The capture does not show whether the program had read it."
         }
         (Taken::BeforeClose, true) => {
             "The server's operating system had received what was sent of the request."
