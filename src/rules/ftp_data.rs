@@ -218,7 +218,7 @@ impl Transfer {
             return;
         }
         finding.message.leave_out_retry();
-        let told = "No file or list was transferred. A retry is safe, and fails in the same way while the port is closed.";
+        let told = "No file or list was transferred. A retry is safe, and fails in the same way while that port does not answer.";
         finding.message.mean(told.into(), frames);
         let port = finding.server.map(|it| it.port);
         if let Some(port) = port.filter(|_| self.passive) {

@@ -57,6 +57,7 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod unanswered;
 mod upstream;
 mod waiting;
 mod wording;

@@ -12,6 +12,7 @@ use super::keep_alive::{idle_state_lost, reuse_of_forgotten_connection};
 use super::remedy_conditions;
 use super::request::early_response_reset;
 use super::tcp::reset_injected;
+use super::unanswered::{silence, timed_out_after};
 use super::waiting::client_gave_up_waiting;
 use super::wording::announced_length;
 use crate::analysis::connection::{Connection, Who};
@@ -63,7 +64,7 @@ impl Needed {
         let ending = ending(connection)?;
         let exchange = ending.exchange?;
         if rule == client_gave_up_waiting::RULE.name {
-            if let Some((client, proxy)) = client_gave_up_waiting::timed_out_after(connection) {
+            if let Some((client, proxy)) = timed_out_after(connection) {
                 return Some(Self::Waits(client, proxy));
             }
             // A gateway's own answer says nothing of how long the server needs.
@@ -174,7 +175,7 @@ const FORGOTTEN: [&str; 3] = [
 /// How long the connection had been idle before what was lost was sent.
 fn forgotten_after(rule: &str, connection: &Connection) -> Option<Duration> {
     if rule == idle_state_lost::RULE.name {
-        return idle_state_lost::silence(connection).map(|(_, it)| it.idle);
+        return silence(connection).map(|(_, it)| it.idle);
     }
     let flight = connection.in_flight(Who::Client);
     flight.map(|it| it.idle)

@@ -12,7 +12,7 @@ use super::classify::{announced, unannounced_body};
 use super::members::Members;
 use super::named_products::{client, server};
 use super::remedy_conditions;
-use super::waiting::client_gave_up_waiting::timed_out_after;
+use super::unanswered::timed_out_after;
 use crate::analysis::connection::{Connection, Opening, Phase, ResetKind, ResetSigns, Who};
 use crate::base::format::capitalised;
 use crate::knowledge::Product;

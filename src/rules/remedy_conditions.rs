@@ -3,7 +3,7 @@
 use super::classify_h2::{blames, lost, refused, told_goaway, told_reset};
 use super::log_errors::certificate_alert;
 use super::remedy::{Condition, when};
-use super::tcp::retransmissions_exhausted::lost_between_places;
+use super::unanswered::lost_between_places;
 use crate::analysis::connection::tls_close::stage_at_close;
 use crate::analysis::connection::{By, Connection, Who};
 use crate::base::frame_ref::FrameRef;

@@ -431,7 +431,10 @@ fn among_others(
     message.presume(
         "The program does not accept connections fast enough, and its accept queue is full.",
     );
-    message.mean("The server's own counters would confirm it. On what was not accepted, no request was read: a retry is safe.");
+    message.mean("The server's own counters would confirm it.");
+    if never > 0 {
+        message.mean("The attempts without an answer sent no request: a retry of these is safe.");
+    }
     let first = burst[0];
     let mut evidence = vec![shows(first.first, "first SYN that had to wait")];
     let again = facts.record(first.id).and_then(|it| it.last_syn[0]);

@@ -1,5 +1,7 @@
 //! A SYN was sent repeatedly, and nothing answered.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::analysis::connection::{
@@ -156,14 +158,19 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         }
     }
     let groups = group(hosts, all);
+    if groups.is_empty() {
+        return Vec::new();
+    }
+    let answered = hosts.connections.iter().filter(|it| is_answered(it));
+    let up: BTreeSet<IpAddr> = answered.map(|it| it.server.ip).collect();
     groups
         .iter()
         .map(|group| {
             group.diagnosis(match group.kind {
-                Kind::Answer => unanswered(hosts, &group.connections),
+                Kind::Answer => unanswered(hosts, &group.connections, &up),
                 Kind::Fallback => Diagnosis {
                     severity: Severity::Benign,
-                    ..unanswered(hosts, &group.connections)
+                    ..unanswered(hosts, &group.connections, &up)
                 },
                 Kind::Acknowledgement => unheard(&group.connections),
             })
@@ -217,7 +224,12 @@ fn has_failed(it: &ConnectionSummary) -> bool {
     }
 }
 
-fn unanswered(hosts: &Hosts<'_>, silent: &[&ConnectionSummary]) -> Diagnosis {
+/// `up`: hosts that accepted other connections.
+fn unanswered(
+    hosts: &Hosts<'_>,
+    silent: &[&ConnectionSummary],
+    up: &BTreeSet<IpAddr>,
+) -> Diagnosis {
     let (from, until) = span(silent);
     let syns: u64 = silent.iter().map(|it| u64::from(it.syn_retries) + 1).sum();
     let longest = longest(silent);
@@ -270,6 +282,9 @@ fn unanswered(hosts: &Hosts<'_>, silent: &[&ConnectionSummary]) -> Diagnosis {
                 "The server's accept queue was full, a limit on connections was reached, or a NAT gateway had no free port."
             }
             (0, 1..) => "A firewall or a route changed, or the server's host went down.",
+            (0, 0) if silent.iter().all(|it| up.contains(&it.server.ip)) => {
+                "A firewall drops the SYNs to this port: the host is up and accepts other connections."
+            }
             (0, 0) => "A firewall drops the SYNs, or no host that is up has this address.",
         });
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Connection, Opening, Phase, UnansweredSegments, Who};
+use crate::analysis::connection::{Connection, Phase, UnansweredSegments, Who};
 use crate::base::certainty::Certainty;
 use crate::base::format::duration;
 use crate::base::frame_ref::FrameRef;
@@ -10,6 +10,7 @@ use crate::rules::Severity;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
+use crate::rules::unanswered::silence;
 use crate::rules::wording::{side, tell};
 
 rule! {
@@ -96,33 +97,6 @@ rule! {
 
 /// No middlebox drops its state after a shorter idle period.
 pub(in crate::rules) const IDLE: Duration = Duration::from_secs(30);
-/// Repetitions without an answer; packet loss does not take that many in a row.
-const REPETITIONS: u16 = 3;
-/// Over at least this time.
-const LONG_ENOUGH: Duration = Duration::from_secs(1);
-
-/// The side whose segments got no answer, and those segments.
-pub(in crate::rules) fn silence(connection: &Connection) -> Option<(Who, &UnansweredSegments)> {
-    let unanswered = connection.unanswered.as_deref()?;
-    if !matches!(connection.opening, Opening::Handshake | Opening::Midstream) {
-        return None;
-    }
-    // Both directions must be captured to conclude that there was no answer.
-    if connection.sent.iter().any(|sent| sent.packets == 0) {
-        return None;
-    }
-    Who::BOTH.into_iter().find_map(|who| {
-        let it = &unanswered[who as usize];
-        let data = it.count - it.probes.min(it.count);
-        let last = connection.last.time.max(it.until.time);
-        let reset = connection.reset[who.other() as usize];
-        // Anything the peer sends after the first transmission is an answer of a kind.
-        let silent = it.peer_last_sent.time <= it.again.time
-            && reset.is_none_or(|reset| reset.frame_ref.time < it.again.time);
-        let over = last.since(it.peer_last_sent.time);
-        (data >= REPETITIONS && it.length > 0 && silent && over >= LONG_ENOUGH).then_some((who, it))
-    })
-}
 
 /// No connection is idle for longer; a clock that was set is.
 const BELIEVABLE: Duration = Duration::from_secs(7 * 24 * 3600);

@@ -10,10 +10,11 @@ use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 use crate::rules::Severity;
 use crate::rules::classify::ending;
-use crate::rules::keep_alive::idle_state_lost::{IDLE, silence};
+use crate::rules::keep_alive::idle_state_lost::IDLE;
 use crate::rules::lost_data::lost_data;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
+use crate::rules::unanswered::{lost_between_places, silence};
 use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
@@ -151,14 +152,6 @@ const GOODBYE: u32 = 128;
 
 /// A path that fails for less, as in a handover, comes back before most programs notice.
 const SHORT_OUTAGE: Duration = Duration::from_secs(5);
-
-/// The side all of whose repeated data was lost on the way, as another place shows that was captured nearer to the other side.
-pub(in crate::rules) fn lost_between_places(connection: &Connection) -> Option<Who> {
-    let (who, it) = silence(connection)?;
-    let passages = connection.passages(who);
-    let last = passages.last_lost.is_some_and(|last| last >= it.until);
-    (last && passages.lost > u32::from(it.same)).then_some(who)
-}
 
 /// What followed on the last retransmission.
 fn afterwards(connection: &Connection, who: Who, it: &UnansweredSegments) -> Option<Sentence> {

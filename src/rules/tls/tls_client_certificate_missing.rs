@@ -23,8 +23,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Give the client its certificate and the key to it, and the rights to read both.
-    /// - Compare the authorities that the server names in its request with the issuer of the client's certificate.
+    /// - Configure the client with its certificate and private key, and make sure that it may read both files.
+    /// - Check that the certificate's issuer is among the authorities that the server accepts (`openssl s_client` lists them).
     /// - Or turn the demand off where no certificate was meant to be needed (`ssl_verify_client`, `SSLVerifyClient`,
     ///   `clientAuth`).
     ///
@@ -110,7 +110,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         reading.certainty,
-        "Server requires a client certificate, and got none[| on # connections]",
+        "[Client sent no certificate, and the server requires one|# connections lack a required client certificate]",
         message,
     )
     .presumes(why)

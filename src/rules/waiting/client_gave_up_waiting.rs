@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{By, Connection, Taken, Who};
+use crate::analysis::connection::{Connection, Taken, Who};
 use crate::base::certainty::Certainty;
 use crate::base::format::whole_seconds;
 use crate::knowledge::service_name;
@@ -223,16 +223,6 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         format!("{word} from the client, no response byte received"),
     )
     .about(connection)
-}
-
-/// How long the client waited, and how long the proxy that responded with 504 after the client had left.
-pub(in crate::rules) fn timed_out_after(connection: &Connection) -> Option<(Duration, Duration)> {
-    let mut all = connection.spoken().iter();
-    let exchange = all.find(|it| it.status() == Some(504))?;
-    let close = connection.teardown.frame_ref();
-    let late = response(exchange)?.first.time > close.time;
-    let waited = waited(Some(exchange), close);
-    (late && connection.teardown.by == By::Client).then_some((waited, exchange.waited()?))
 }
 
 /// Whether all of these got an error after the client had left: a longer timeout would have shown nothing else.

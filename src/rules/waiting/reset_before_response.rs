@@ -30,9 +30,9 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If HTTP was spoken and the wait was under 50 ms:* Look for a crash of the server on this request, or for a rule
-    ///   of the server or of a firewall that refuses it (a deny list, nginx `return 444` with `reset_timedout_connection`).
-    ///   So soon a close is no timeout.
+    /// - *If HTTP was spoken and the wait was under 50 ms:* Look for a crash, or for a rule of the server or a firewall
+    ///   that refuses the request (a deny list, nginx `return 444` with `reset_timedout_connection`). So soon a close is no
+    ///   timeout.
     /// - *If HTTP was not spoken and the wait was under 50 ms:* Look for a crash of the server, or for a rule of the server or
     ///   of a firewall that refuses it. So soon a close is no timeout.
     /// - *If HTTP was spoken and the wait was 1 s or more:* Compare the wait with the server's timeouts (gunicorn `--timeout`,
