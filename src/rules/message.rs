@@ -109,9 +109,9 @@ impl Message {
 }
 
 /// Words that may begin a sentence and are no names, so that they are written small after a colon.
-const SMALL: [&str; 22] = [
+const SMALL: [&str; 24] = [
     "A", "After", "All", "An", "Another", "As", "At", "Both", "Each", "Every", "In", "It", "Its",
-    "No", "Nobody", "Nothing", "On", "One", "So", "The", "This", "Within",
+    "No", "Nobody", "Nothing", "On", "One", "So", "The", "These", "They", "This", "Within",
 ];
 
 /// A sentence after a colon: its first word is written small if it is no name.

@@ -398,7 +398,7 @@ fn signs_of_life(connection: &Connection, protocol: AppProtocol, by: Who) -> Opt
             "The {} had sent nothing for {}, which is {} times the {} ({}). {}",
             side(other),
             silent,
-            format!("{measured:.1}"),
+            format!("{measured:.1}").trim_end_matches(".0").to_owned(),
             name,
             due,
             why
