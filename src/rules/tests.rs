@@ -151,6 +151,11 @@ const GUARDS: &[(&str, &str, &str)] = &[
     ("happy-eyeballs-loser", "no winner", "neither is used"),
     (
         "health-probe",
+        "a load test that repeats its list of requests",
+        "A load test goes through",
+    ),
+    (
+        "health-probe",
         "other requests fail",
         "requests get no answer",
     ),

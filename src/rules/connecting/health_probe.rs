@@ -77,6 +77,43 @@ rule! {
     ///  5.050                     <--  ACK
     /// ```
     ///
+    /// A load test goes through a list of requests, so each of them comes back at an interval:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=5 every=10s] server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /a [http=1.0]  -->
+    ///  0.030                     <--  200 "a" [close]
+    ///  0.031                     <--  FIN
+    ///  0.040  FIN                -->
+    ///  0.050                     <--  ACK
+    ///         client :41000 [times=5 every=10s] server
+    ///  2.000  SYN                -->
+    ///  2.010                     <--  SYN
+    ///  2.020  GET /b [http=1.0]  -->
+    ///  2.030                     <--  200 "b" [close]
+    ///  2.031                     <--  FIN
+    ///  2.040  FIN                -->
+    ///  2.050                     <--  ACK
+    ///         client :42000 [times=5 every=10s] server
+    ///  4.000  SYN                -->
+    ///  4.010                     <--  SYN
+    ///  4.020  GET /c [http=1.0]  -->
+    ///  4.030                     <--  200 "c" [close]
+    ///  4.031                     <--  FIN
+    ///  4.040  FIN                -->
+    ///  4.050                     <--  ACK
+    ///         client :43000 [times=5 every=10s] server
+    ///  6.000  SYN                -->
+    ///  6.010                     <--  SYN
+    ///  6.020  GET /d [http=1.0]  -->
+    ///  6.030                     <--  200 "d" [close]
+    ///  6.031                     <--  FIN
+    ///  6.040  FIN                -->
+    ///  6.050                     <--  ACK
+    /// ```
+    ///
     /// A single connection has no interval:
     ///
     /// ```ladder
@@ -121,6 +158,15 @@ const SHORTEST_ASKED: Duration = Duration::from_secs(1);
 /// A health check gets a short answer.
 const SHORT: u64 = 4096;
 
+/// More different requests that come back at an interval each are a program that goes through its list: a load test, a crawl.
+const MOST_ASKED: usize = 3;
+
+/// Connections of one kind, and their interval.
+struct Checks<'a> {
+    probes: Vec<&'a ConnectionSummary>,
+    beat: Measured,
+}
+
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     for host_pairs in hosts.busy(HALF_OPEN) {
@@ -128,29 +174,45 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         let own = host_pairs.connections.into_iter();
         let mut kinds: Vec<_> = own.filter_map(|it| Some((kind_of(it)?, it))).collect();
         kinds.sort_by_key(|(kind, _)| *kind);
-        for probes in kinds.chunk_by(|(one, _), (other, _)| one == other) {
-            let half_open =
-                probes.len() == all && probes.iter().all(|(_, it)| it.opening == Opening::Rejected);
-            if probes.len() < if half_open { HALF_OPEN } else { PROBES } {
-                continue;
-            }
-            let shortest = match probes[0].0 {
-                SILENT => SHORTEST,
-                _ => SHORTEST_ASKED,
-            };
-            let at: Vec<_> = probes.iter().map(|(_, it)| it.first.time).collect();
-            let beat = Period::of(&at, JITTER).map(|it| it.measured);
-            if let Some(beat) = beat.filter(|beat| beat.median >= shortest) {
-                let probes: Vec<&ConnectionSummary> = probes.iter().map(|(_, it)| *it).collect();
-                found.push(HostDiagnosis::of(story(&probes, beat), &probes));
-            }
+        let kinds = kinds.chunk_by(|(one, _), (other, _)| one == other);
+        let mut checks: Vec<Checks<'_>> = kinds.filter_map(|it| at_interval(it, all)).collect();
+        checks.sort_by_key(|it| it.probes[0].id);
+        let asking = checks.iter().filter(|it| it.probes[0].spoke[0]).count();
+        if asking > MOST_ASKED {
+            checks.retain(|it| !it.probes[0].spoke[0]);
         }
+        let diagnosis = match &checks[..] {
+            [] => continue,
+            [one] => story(&one.probes, one.beat),
+            several => story_of_several(several),
+        };
+        let mut probes: Vec<_> = checks.into_iter().flat_map(|it| it.probes).collect();
+        probes.sort_by_key(|it| it.id);
+        found.push(HostDiagnosis::of(diagnosis, &probes));
     }
     found
 }
 
 /// The kind of a probe that only connects.
 const SILENT: u32 = 0;
+
+/// The connections of one kind, if they come at an interval: of `all` between the two hosts.
+fn at_interval<'a>(kind: &[(u32, &'a ConnectionSummary)], all: usize) -> Option<Checks<'a>> {
+    let (first, _) = kind.first()?;
+    let half_open = kind.len() == all && kind.iter().all(|(_, it)| it.opening == Opening::Rejected);
+    if kind.len() < if half_open { HALF_OPEN } else { PROBES } {
+        return None;
+    }
+    let shortest = match first {
+        &SILENT => SHORTEST,
+        _ => SHORTEST_ASKED,
+    };
+    let at: Vec<_> = kind.iter().map(|(_, it)| it.first.time).collect();
+    let beat = Period::of(&at, JITTER).map(|it| it.measured);
+    let beat = beat.filter(|beat| beat.median >= shortest)?;
+    let probes = kind.iter().map(|(_, it)| *it).collect();
+    Some(Checks { probes, beat })
+}
 
 /// What a probe does: [`SILENT`], or the hash of its request, which is always the same. (A number, because very many may have
 /// to be sorted.)
@@ -173,6 +235,39 @@ fn kind_of(it: &ConnectionSummary) -> Option<u32> {
         _ => false,
     };
     (answered && ended && it.asked != SILENT).then_some(it.asked)
+}
+
+/// Checks of several kinds between the same two hosts: of the port and of a path, or of two paths.
+fn story_of_several(checks: &[Checks<'_>]) -> Diagnosis {
+    let mut message = Statement::default();
+    let mut evidence = Vec::new();
+    for Checks { probes, beat } in checks {
+        let (count, first) = (probes.len() as u64, probes[0]);
+        let template = match first.spoke[0] {
+            true => sentence!(
+                "{} with the same request came every {}.",
+                Value::count(count, "connection", "connections"),
+                beat.median
+            ),
+            false => sentence!(
+                "{} without data from the client came every {}.",
+                Value::count(count, "connection", "connections"),
+                beat.median
+            ),
+        };
+        message.say(template);
+        evidence.push(shows(first.first, "first connection of its kind"));
+        evidence.push(shows(probes[1].first, "next of its kind"));
+    }
+    message.mean("Health checks do this. Nothing was lost.");
+    Diagnosis {
+        severity: Severity::Benign,
+        certainty: Certainty::Likely,
+        summary: "[A health check connected|Health checks connected # times]".into(),
+        message,
+        evidence,
+        remedies: RULE.remedies(),
+    }
 }
 
 fn story(probes: &[&ConnectionSummary], beat: Measured) -> Diagnosis {
@@ -214,5 +309,34 @@ fn story(probes: &[&ConnectionSummary], beat: Measured) -> Diagnosis {
             shows(probes[1].first, "next connection"),
         ],
         remedies: RULE.remedies(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::ladder_check;
+
+    /// A balancer that checks the port, and two paths: one finding on the two hosts.
+    #[test]
+    fn checks_of_several_kinds_are_one_finding() {
+        let asks = |port: u32, path: &str, every: u32| {
+            format!(
+                "client :{port} [times=6 every={every}s] server\nSYN -->\n<-- SYN\nGET {path} [http=1.0] -->\n\
+                 <-- 200 \"up\" [close]\n<-- FIN\nFIN -->\n<-- ACK\n"
+            )
+        };
+        let text = format!(
+            "client :40000 [times=6 every=2s] server\nSYN -->\n<-- SYN\nACK -->\nRST -->\n{}{}",
+            asks(41000, "/live", 3),
+            asks(42000, "/ready", 7)
+        );
+        let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        let own: Vec<_> = findings.iter().filter(|it| it.rule == RULE.name).collect();
+        let [finding] = own[..] else {
+            panic!("one finding, not {own:#?}")
+        };
+        assert_eq!(finding.connections.len(), 18);
+        insta::assert_snapshot!(finding.message, @"6 connections without data from the client came every 2.00 s. 6 connections with the same request came every 3.00 s. 6 connections with the same request came every 7.00 s. Health checks do this. Nothing was lost.");
     }
 }
