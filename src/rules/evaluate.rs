@@ -406,14 +406,20 @@ const COLLECTIVE: [&str; 3] = [
 
 /// Findings that are about the same FIN or RST as another on the same connections, and that other: a second explanation of
 /// one fact is no second finding.
-const PARTS: [(&str, &str); 7] = [
-    ("gateway-timeout", "client-gave-up-waiting"),
+const PARTS: [(&str, &str); 13] = [
     ("reset-after-handshake", "reset-before-response"),
     ("reset-injected", "reuse-of-forgotten-connection"),
+    ("tls-handshake-cut", "reset-injected"),
     ("idle-timeout-close", "reuse-of-closed-connection"),
     ("request-refused", "early-response-reset"),
     ("keep-alive-race-risk", "keep-alive-race"),
     ("response-cut-short", "h2-goaway"),
+    ("response-cut-short", "h2-close-without-goaway"),
+    ("response-cut-short", "session-ended-with-error"),
+    ("data-lost-in-reset", "closed-before-request"),
+    ("fin-unanswered", "client-gave-up-waiting"),
+    ("fin-unanswered", "client-left-mid-response"),
+    ("gateway-timeout", "client-gave-up-waiting"),
 ];
 
 /// A finding of which others may tell a part.
@@ -572,6 +578,47 @@ mod tests {
         <-- SYN
         POST / -->
         +40ms <-- RST";
+
+    /// Two rules look at one segment: what the one says is a part of the other.
+    #[test]
+    fn two_findings_on_one_segment_are_one_story() {
+        let again = "+900ms again -->\n".repeat(5);
+        let many = format!("GET / -->\n<-- ACK\n+2s FIN -->\n{again}");
+        for (text, part, whole) in [
+            (
+                "ClientHello [sni=a] -->\n<-- RST [ttl=249 id=4660]\n+10ms <-- ACK\nRST [noack] -->",
+                "tls-handshake-cut",
+                "reset-injected",
+            ),
+            (
+                "ACK -->\n+90ms <-- FIN\nACK -->\n\"QUIT\\r\\n\" -->\n+80ms <-- RST [noack]",
+                "data-lost-in-reset",
+                "closed-before-request",
+            ),
+            (
+                "h2 preface h2 SETTINGS h2 HEADERS 1 GET / END -->\n<-- h2 SETTINGS h2 HEADERS 1 200 h2 DATA 1 9\n\
+                 +5ms <-- FIN\nFIN -->\n<-- ACK",
+                "response-cut-short",
+                "h2-close-without-goaway",
+            ),
+            (&many, "fin-unanswered", "client-gave-up-waiting"),
+            (
+                "GET / -->\n<-- ACK\n+500ms FIN -->\n<-- ACK\n+1s <-- 504 \"late\" [server=HAProxy]\nRST [noack] -->",
+                "gateway-timeout",
+                "client-gave-up-waiting",
+            ),
+        ] {
+            let text = format!("SYN -->\n+10ms <-- SYN\n{text}");
+            let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+            let own = |rule: &str| findings.iter().find(|it| it.rule == rule);
+            let (Some(part), Some(whole)) = (own(part), own(whole)) else {
+                let rules: Vec<_> = findings.iter().map(|it| it.rule).collect();
+                panic!("{text}: {rules:?}")
+            };
+            let causes = (whole.caused_by, part.caused_by);
+            assert_eq!(causes, (None, Some(whole.id)), "{text}");
+        }
+    }
 
     #[test]
     fn cases_with_the_same_story_are_one_finding_worst_first() {
