@@ -35,9 +35,24 @@ pub(super) fn recognise(opening: &Opening<'_>) -> bool {
     let calls = [&b"EHLO"[..], b"HELO", b"LHLO"]
         .iter()
         .any(|word| begins(opening.client, word));
-    let named = says(b"SMTP") || PORTS.contains(&opening.port);
+    let named = says(b"SMTP") || is_enhanced(opening.server) || PORTS.contains(&opening.port);
     greets && (calls || named && opening.client.is_empty())
         || calls && opening.server.is_empty() && named
+}
+
+/// Whether a reply has an enhanced status code of its own class, `421 4.3.2 text`: no other protocol has them (RFC 2034 §4,
+/// RFC 3463 §2).
+fn is_enhanced(reply: &[u8]) -> bool {
+    let class = reply.first().filter(|it| b"245".contains(it));
+    let mut words = reply.get(4..).unwrap_or_default().split(|it| *it == b' ');
+    let mut parts = words.next().unwrap_or_default().split(|it| *it == b'.');
+    let number = |it: Option<&[u8]>| {
+        it.is_some_and(|it| matches!(it.len(), 1..=3) && it.iter().all(u8::is_ascii_digit))
+    };
+    let own = parts
+        .next()
+        .is_some_and(|it| it.len() == 1 && it.first() == class);
+    own && number(parts.next()) && number(parts.next()) && parts.next().is_none()
 }
 
 /// Bytes of the chunk that follows `BDAT 120` or `BDAT 120 LAST` (RFC 3030 §2); `None` if it is neither, so that no chunk
@@ -165,7 +180,35 @@ impl Grammar {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::protocol::dialogue::tests::{Said, told};
+
+    /// An enhanced status code shows SMTP on any port, where a bare reply may be FTP's.
+    #[test]
+    fn a_refusal_in_place_of_a_greeting() {
+        let opening = |server: &'static [u8]| Opening {
+            server,
+            port: 8335,
+            client: b"",
+            midstream: false,
+        };
+        for (greeting, smtp) in [
+            (&b"421 4.3.2 Too many connections, try later\r\n"[..], true),
+            (b"554 5.7.1 no\r\n", true),
+            (b"421 4.3.2 ESMTP busy\r\n", true),
+            (b"421 Too many users\r\n", false),
+            (b"220 2.3.4.5 ready\r\n", false),
+            (b"220 4.3.2 ready\r\n", false),
+            (b"220 2.3 ready\r\n", false),
+        ] {
+            assert_eq!(
+                recognise(&opening(greeting)),
+                smtp,
+                "{}",
+                greeting.escape_ascii()
+            );
+        }
+    }
 
     #[test]
     fn whose_turn_it_is() {
