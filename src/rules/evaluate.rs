@@ -22,6 +22,7 @@ use super::recovered_legs;
 use super::retry;
 use super::rule::{Check, HostDiagnosis, Rule, Verdict};
 use super::statement::sentence;
+use super::translated::Translated;
 use super::upstream::{self, Failures};
 use super::{Finding, Severity};
 use crate::analysis::connection::{Connection, ConnectionSummary, Opening, ResetSigns, Who};
@@ -71,12 +72,26 @@ pub(crate) fn evaluate_with(
     let race = CATALOGUE
         .iter()
         .position(|rule| rule.name == keep_alive_race::RULE.name);
+    let translated = Translated::new(facts.connections);
     for connection in facts.connections {
+        // Its faults are those of the same connection before the translation.
+        let before = translated.before(connection.id);
+        let before = before.and_then(|id| facts.record(id));
+        let told: Vec<usize> = before.map_or_else(Vec::new, |it| {
+            found_alone(it).into_iter().map(|it| it.rule).collect()
+        });
+        let behind = translated.behind(connection.id);
         for FoundAlone { rule, mut story } in found_alone(connection) {
             let mut index = rule;
             let rule = CATALOGUE[rule];
-            if transfers.spares(rule, connection) {
+            if transfers.spares(rule, connection) || told.contains(&index) {
                 continue;
+            }
+            if let Some(behind) = behind {
+                story.message.say(sentence!(
+                    "{} is the same connection behind an address translation.",
+                    format!("#{behind}")
+                ));
             }
             if rule.name == tls_handshake_cut::RULE.name {
                 tls_handshake_cut::temper(&mut story, connection, &in_use);

@@ -58,6 +58,7 @@ mod tcp;
 mod tests;
 mod tls;
 mod unanswered;
+mod translated;
 mod upstream;
 mod waiting;
 mod wording;

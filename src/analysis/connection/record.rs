@@ -7,6 +7,7 @@ use super::{By, Certainty, ConnectionOutcome, How, Teardown};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint, Quote};
+use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
 use crate::knowledge::{LogSide, greeting_service};
 use crate::protocol::annotations::Annotations;
@@ -245,6 +246,8 @@ pub struct Connection {
     pub syn_again: bool,
     /// Whether the client's SYN was captured.
     pub client_syn: bool,
+    /// The number with which each side began, where its SYN was captured.
+    pub isn: [Option<Seq>; 2],
     /// Each side's last SYN: the first one, or its last repetition.
     pub last_syn: [Option<FrameRef>; 2],
     /// The server's first acknowledgement of anything but the SYN: from then on its program had the connection.

@@ -497,6 +497,7 @@ impl ConnectionTracker {
                 .zip(peers[1].syn())
                 .is_some_and(|(last, answer)| last > answer),
             client_syn: client_syn.is_some(),
+            isn: peers.map(|peer| peer.isn()),
             last_syn: peers.map(|peer| peer.last_syn()),
             taken: peers[1].first_ack(),
             challenge: self.challenge.or_else(|| peers[1].challenge()),

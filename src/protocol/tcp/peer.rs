@@ -218,6 +218,12 @@ impl Peer {
         self.syn
     }
 
+    /// The number with which it began, of its valid SYN.
+    #[must_use]
+    pub const fn isn(&self) -> Option<Seq> {
+        self.isn
+    }
+
     /// Its last SYN: the same as the first, or the last repetition.
     #[must_use]
     pub const fn last_syn(&self) -> Option<FrameRef> {

@@ -98,6 +98,7 @@ pub(crate) fn connection() -> Connection {
         syn_acks: 1,
         syn_again: false,
         client_syn: true,
+        isn: [None; 2],
         last_syn: [None; 2],
         taken: None,
         last_data: [frame_ref(6, 20), frame_ref(7, 30)],
