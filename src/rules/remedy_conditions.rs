@@ -8,12 +8,16 @@ use crate::analysis::connection::tls_close::stage_at_close;
 use crate::analysis::connection::{By, Connection, Who};
 use crate::base::frame_ref::FrameRef;
 use crate::knowledge::WireEvent;
-use crate::protocol::http::Party;
+use crate::protocol::http::{Message, MessageProgress, Party};
 use crate::protocol::layers::FirstWords;
 use crate::protocol::tls::{
     Alert, Certificate, ChainEnd, HandshakeStage, TlsFacts, TlsVersion, alert_name,
 };
-use crate::protocol::websocket::WebSocketFacts;
+use crate::protocol::websocket::{CloseFrame, WebSocketFacts};
+use crate::rules::response::request_refused::{
+    was_refused_with, was_upload_refused, was_websocket_refused,
+};
+use crate::rules::tcp::path_mtu_blackhole;
 
 /// The conditions. For each the tests have a ladder where it holds and one where it does not.
 pub(super) static CONDITIONS: &[Condition] = &[
@@ -165,9 +169,33 @@ pub(super) static CONDITIONS: &[Condition] = &[
             .as_ref()
             .is_none_or(|h2| h2.mismatch.as_ref().is_some_and(|it| it.by_client))
     }),
+    when("the request was refused with {}", was_refused_with),
+    when("a WebSocket was refused", |it, _| was_websocket_refused(it)),
+    when("an upload was refused", |it, _| was_upload_refused(it)),
+    when("the request's head was not complete", |it, _| {
+        last_request(it).is_some_and(|it| it.progress == MessageProgress::Head)
+    }),
+    when("the request's head was complete", |it, _| {
+        last_request(it).is_some_and(|it| it.progress != MessageProgress::Head)
+    }),
+    when("the reported code was {}", |it, codes| {
+        let facts = it.dialogue.as_deref();
+        let said = facts.and_then(|it| it.complaint.as_ref()?.code.as_ref());
+        let code = said.and_then(|it| it.as_bytes().split(|byte| b" (".contains(byte)).next());
+        code.is_some_and(|code| codes.split(", ").any(|it| it.as_bytes() == code))
+    }),
+    when("the close reason mentions {}", |it, words| {
+        mentions(it, words) == Some(true)
+    }),
+    when("the close reason does not mention {}", |it, words| {
+        mentions(it, words) == Some(false)
+    }),
+    when("only smaller segments had come through", |it, _| {
+        path_mtu_blackhole::largest_through(it).is_some()
+    }),
     when("the close code was {}", |it, code| {
         let close = it.websocket.as_deref().and_then(first_close);
-        close.is_some_and(|close| code.parse() == Ok(close))
+        close.is_some_and(|close| code.parse().ok() == close.code)
     }),
     when(
         "the WebSocket had been silent for {} or more",
@@ -233,13 +261,25 @@ fn chain_end(connection: &Connection) -> Option<ChainEnd> {
     tls(connection)?.chain_end()
 }
 
-/// The code of the Close that came first.
-fn first_close(websocket: &WebSocketFacts) -> Option<u16> {
+/// The Close that came first.
+fn first_close(websocket: &WebSocketFacts) -> Option<&CloseFrame> {
     let closes = websocket
         .halves
         .iter()
         .filter_map(|half| half.close.as_ref());
-    closes.min_by_key(|close| close.at)?.code
+    closes.min_by_key(|close| close.at)
+}
+
+/// Whether the reason of the first Close has these words in it.
+fn mentions(connection: &Connection, words: &str) -> Option<bool> {
+    let close = first_close(connection.websocket.as_deref()?)?;
+    Some(memchr::memmem::find(close.reason.as_bytes(), words.as_bytes()).is_some())
+}
+
+/// The request of the last exchange.
+fn last_request(connection: &Connection) -> Option<&Message> {
+    let last = connection.exchanges.last()?;
+    last.request.as_ref().map(|it| &it.message)
 }
 
 /// From the last frame of the WebSocket to the close of its connection.
@@ -468,6 +508,60 @@ mod tests {
             "",
             "GET / -->\n<-- h2 SETTINGS",
             "h2 preface h2 SETTINGS -->\n<-- 400 \"no\"",
+        ),
+        (
+            "the request was refused with 413",
+            "POST / \"a\" -->\n",
+            "<-- 413 \"no\"",
+            "<-- 431 \"no\"",
+        ),
+        (
+            "a WebSocket was refused",
+            "GET /ws [connection=Upgrade upgrade=websocket] -->\n",
+            "<-- 403 \"no\"",
+            "<-- 101 [connection=Upgrade upgrade=websocket]",
+        ),
+        (
+            "an upload was refused",
+            "POST / [length=9000] data 1000 -->\n",
+            "<-- 403 \"no\"\nACK -->",
+            "<-- 413 \"no\"\nACK -->",
+        ),
+        (
+            "the request's head was not complete",
+            "",
+            "\"GET / HTTP/1.1\\r\\nHost: a\\r\\n\" -->",
+            "POST / [length=9] data 1 -->",
+        ),
+        (
+            "the request's head was complete",
+            "",
+            "POST / [length=9] data 1 -->",
+            "\"GET / HTTP/1.1\\r\\nHost: a\\r\\n\" -->",
+        ),
+        (
+            "the reported code was 550, 421",
+            "<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n",
+            "<-- \"421 4.4.2 late\\r\\n\" FIN",
+            "<-- \"500 what\\r\\n\" FIN",
+        ),
+        (
+            "the close reason mentions ping timeout",
+            WS,
+            "<-- ws close 1011 \"keepalive ping timeout\"",
+            "<-- ws close 1011 \"failed\"",
+        ),
+        (
+            "the close reason does not mention ping timeout",
+            WS,
+            "<-- ws close 1011 \"failed\"",
+            "<-- ws close 1011 \"keepalive ping timeout\"",
+        ),
+        (
+            "only smaller segments had come through",
+            "",
+            "POST / [length=9000] -->\n<-- ACK\ndata 1400 [lost] -->\n+300ms again [lost] -->\n+600ms again [lost] -->\n+1200ms again [lost] -->",
+            "POST / [length=9000] -->\n<-- ACK\ndata 1400 -->\n<-- ACK\ndata 1400 [lost] -->\n+300ms again [lost] -->\n+600ms again [lost] -->\n+1200ms again [lost] -->",
         ),
         (
             "the close code was 1011",

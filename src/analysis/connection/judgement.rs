@@ -259,11 +259,26 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
             // Where it would have ended is not known.
             Outcome::ClientLeft if is_broken(response(exchange)) => Some(FailedReason::Malformed),
             Outcome::ClientLeft => Some(FailedReason::ClientLeft),
+            Outcome::CutShort if is_refused_early(connection, exchange) => None,
             outcome => Some(cut(connection, exchange, outcome)),
         }
     })
     .or_else(|| left_unread(connection))
     .or_else(|| authentication_cut(connection))
+}
+
+/// The server refused a request before all of it had come, and the client has the whole response: it need not send the rest.
+/// A status of 400 or 408 also stands for a request that did not come.
+pub(crate) fn is_refused_early(connection: &Connection, exchange: &Exchange) -> bool {
+    let refuses = |status: u16| matches!(status, 401..=407 | 409..=499);
+    let had = connection.sent[Who::Server as usize].acknowledged;
+    let arrived = |it: &Message| it.is_complete() && it.end() <= had;
+    exchange.status().is_some_and(refuses)
+        && exchange.stream.is_none()
+        && connection.tls.is_none()
+        && own_reset(connection, Who::Server).is_none()
+        && response(exchange).is_some_and(arrived)
+        && !exchange.is_complete()
 }
 
 /// The reason why an exchange was not completed that the server ended.

@@ -92,7 +92,7 @@ rule! {
     ///  0.070                                  <--  FIN
     ///  0.080  ACK                             -->
     ///  => outcome 1 complete
-    ///  => findings none
+    ///  => findings request-refused
     /// ```
     ///
     /// # References

@@ -63,7 +63,7 @@ rule! {
     ///  0.040  FIN                            -->
     ///  0.050                                 <--  FIN
     ///  0.060  ACK                            -->
-    ///  => findings none
+    ///  => findings request-refused
     /// ```
     ///
     /// The server closed first:

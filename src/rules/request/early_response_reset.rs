@@ -5,6 +5,7 @@ use crate::base::flow_end::FlowEnd;
 use crate::protocol::http::{Exchange, Framing, Message};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, owns_reset, request, response};
+use crate::rules::response::request_refused::refused_again;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{asked, named, quoted_error, repetition, sent_in_parts, tell};
@@ -72,6 +73,7 @@ rule! {
     ///  0.040                                 <--  ACK
     ///  0.050  FIN                            -->
     ///  0.060                                 <--  ACK
+    ///  => findings request-refused
     /// ```
     ///
     /// A client that has its response and stops by itself:
@@ -180,7 +182,8 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .about(connection)
 }
 
-fn far(exchange: &Exchange, message: &Message) -> Sentence {
+/// How much of the request had been sent.
+pub(in crate::rules) fn far(exchange: &Exchange, message: &Message) -> Sentence {
     if let Some(sent) = sent_in_parts(exchange, message) {
         return sent;
     }
@@ -207,11 +210,7 @@ fn again(exchange: Option<&Exchange>) -> Option<Sentence> {
     let exchange = exchange?;
     let status = exchange.response.as_ref().map_or(0, |it| it.status);
     Some(match status {
-        400..=499 => sentence!(
-            "The server rejected {} with {}: an unchanged retry gets the same response.",
-            named(exchange),
-            status
-        ),
+        400..=499 => refused_again(exchange, status),
         _ => repetition(exchange),
     })
 }

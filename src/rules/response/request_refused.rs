@@ -1,11 +1,14 @@
-//! The server replied to a request of another protocol with an error, and the session went on.
+//! The server refused a request: a reply of another protocol that is an error, or a status of HTTP for which clients fail.
 
-use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason};
+use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason, is_refused_early};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
+use crate::protocol::http::{Exchange, FieldName, MessageProgress};
 use crate::rules::Severity;
+use crate::rules::classify::{Ending, EndingKind, request, response};
+use crate::rules::request::early_response_reset::far;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Value, sentence};
+use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{named, not_yet, quoted_error, tell};
 
 rule! {
@@ -15,6 +18,9 @@ rule! {
     /// query with an SQLSTATE or a search with a result code. The session went on, or was closed cleanly. The application's
     /// log has the text of the error.
     ///
+    /// In HTTP, the server refused a request for its size (413, 414, 431), an upload before all of it had arrived, or the
+    /// WebSocket that the client asked for.
+    ///
     /// # Why it matters
     ///
     /// The connection did its part. If the application reports a failure, the reason is in this reply and not in how the
@@ -22,11 +28,22 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Read the text: it says what the server did not accept.
+    /// - *If HTTP was not spoken:* Read the text: it says what the server did not accept.
+    /// - *If the request was refused with 413:* Raise the server's limit on the body (nginx `client_max_body_size`, Apache
+    ///   `LimitRequestBody`, Kestrel `MaxRequestBodySize`, IIS `maxAllowedContentLength`), or let the client send less at once.
+    /// - *If the request was refused with 414:* Let the client send its parameters in the body of a POST, or raise the server's
+    ///   limit (nginx `large_client_header_buffers`, Apache `LimitRequestLine`).
+    /// - *If the request was refused with 431:* Let the client send a smaller head: mostly cookies or a token are large. Or
+    ///   raise the server's limit (Node.js `--max-http-header-size`, Tomcat `maxHttpHeaderSize`).
+    /// - *If a WebSocket was refused:* Check path, `Origin` and credentials of the request. Behind a proxy, check that it passes
+    ///   on `Upgrade` and `Connection`.
+    /// - *If an upload was refused:* Look in the server's log for the reason. Let the client ask first, with `Expect:
+    ///   100-continue`, before it sends a large body.
     ///
     /// # Tell it by
     ///
-    /// The server replies with an error of its protocol, and the connection stays open.
+    /// The server replies with an error of its protocol, and the connection stays open. In HTTP, the status is 413, 414 or 431,
+    /// or it comes before the end of the upload, or a request with `Upgrade: websocket` gets another status than 101.
     ///
     /// # Example
     ///
@@ -48,7 +65,40 @@ rule! {
     ///  => findings request-refused
     /// ```
     ///
+    /// An upload that is too large, refused before its end:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  POST /up [length=9000] data 1000 -->
+    ///  0.030                     <--  413 "too large" [close]
+    ///  0.031                     <--  FIN
+    ///  0.035  data 2000          -->
+    ///  0.040                     <--  ACK
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings request-refused
+    /// ```
+    ///
     /// # Not this
+    ///
+    /// The server wants credentials first, or does not know the path:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  POST /up [length=9000] data 1000 -->
+    ///  0.030                     <--  401 "who?"
+    ///  0.035  data 8000          -->
+    ///  0.040                     <--  ACK
+    ///  0.050  GET /nowhere       -->
+    ///  0.060                     <--  404 "no"
+    ///  0.070  FIN                -->
+    ///  0.080                     <--  FIN
+    ///  0.090  ACK                -->
+    /// ```
     ///
     /// The server ends the session with an error:
     ///
@@ -66,12 +116,135 @@ rule! {
     ///
     /// # References
     ///
-    /// RFC 5321 §4.2 (reply codes), RFC 4511 §4.1.9 (result codes).
+    /// RFC 5321 §4.2 (reply codes), RFC 4511 §4.1.9 (result codes), RFC 9110 §15.5.14 and §15.5.15, RFC 6585 §5 (limits of
+    /// size), RFC 6455 §4.2.2 (a server that does not open a WebSocket).
     pub(in crate::rules) RULE: "request-refused", Severity::Note,
-    "the server replies to a request with an error", Check::Connection(check)
+    "the server replies to a request with an error, or refuses it for its size", Check::Read(check)
 }
 
-fn check(connection: &Connection) -> Verdict {
+/// Why HTTP's status is the end of what the client wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// 413, 414 or 431: what is too large.
+    Size(&'static str),
+    /// The client asked for a WebSocket.
+    WebSocket,
+    /// Not all of the request had come.
+    Early,
+}
+
+/// The last request that was refused.
+fn refused(connection: &Connection) -> Option<(&Exchange, u16, Refusal)> {
+    connection.exchanges.iter().rev().find_map(|exchange| {
+        let status = exchange.status().filter(|_| !exchange.is_proxied())?;
+        let websocket = || {
+            let asked = exchange.request_fields(FieldName::Upgrade);
+            let mut asked = asked.map(|it| it.value.as_bytes());
+            asked.any(|it| it.eq_ignore_ascii_case(b"websocket"))
+        };
+        let refusal = match status {
+            // Credentials come with the next request; a gateway's errors have rules of their own.
+            401 | 407 | 101 | 500.. => return None,
+            413 => Refusal::Size("its body"),
+            414 => Refusal::Size("its target"),
+            431 => Refusal::Size("its head"),
+            _ if websocket() => Refusal::WebSocket,
+            _ if is_refused_early(connection, exchange) => Refusal::Early,
+            _ => return None,
+        };
+        Some((exchange, status, refusal))
+    })
+}
+
+/// Whether the server refused a request with this status.
+pub(in crate::rules) fn was_refused_with(connection: &Connection, status: &str) -> bool {
+    refused(connection).is_some_and(|(_, own, _)| status.parse() == Ok(own))
+}
+
+/// Whether the server refused to open a WebSocket.
+pub(in crate::rules) fn was_websocket_refused(connection: &Connection) -> bool {
+    refused(connection).is_some_and(|(.., it)| it == Refusal::WebSocket)
+}
+
+/// Whether the server refused a request before all of it had come, for another reason than its size.
+pub(in crate::rules) fn was_upload_refused(connection: &Connection) -> bool {
+    refused(connection).is_some_and(|(.., it)| it == Refusal::Early)
+}
+
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+    let reset = ending.is_some_and(|it| it.reading == EndingKind::EarlyReset);
+    match refused(connection).filter(|_| !reset) {
+        Some((exchange, status, refusal)) => status_of_http(connection, exchange, status, refusal),
+        None => reply(connection),
+    }
+}
+
+fn status_of_http(
+    connection: &Connection,
+    exchange: &Exchange,
+    status: u16,
+    refusal: Refusal,
+) -> Verdict {
+    let name = named(exchange);
+    let (summary, message) = match refusal {
+        Refusal::Size(what) => (
+            "Server refused [a request|# requests] as too large",
+            sentence!(
+                "The server responded with {} to {}: {} is larger than it accepts.",
+                status.to_string(),
+                name,
+                what
+            ),
+        ),
+        Refusal::WebSocket => (
+            "Server did not open [a WebSocket|# WebSockets]",
+            sentence!(
+                "The client asked for a WebSocket with {}, and the server responded with {}.",
+                name,
+                status.to_string()
+            ),
+        ),
+        Refusal::Early => (
+            "Server refused [an upload|# uploads] before its end",
+            sentence!(
+                "The server responded with {} to {} before all of it had arrived.",
+                status.to_string(),
+                name
+            ),
+        ),
+    };
+    let sent = request(exchange);
+    let size = sent.and_then(|message| match (refusal, message.expected()) {
+        (Refusal::Size("its head"), _) if message.progress != MessageProgress::Head => {
+            let head = u64::from(message.head_len);
+            Some(sentence!("The head has {}.", Value::exact_bytes(head)))
+        }
+        (Refusal::Size("its body") | Refusal::Early, _) if !exchange.is_complete() => {
+            Some(far(exchange, message))
+        }
+        (Refusal::Size("its body"), Some(body)) => {
+            Some(sentence!("The body has {}.", Value::exact_bytes(body)))
+        }
+        _ => None,
+    });
+    tell(&RULE, Severity::Note, Certainty::Certain, summary, message)
+        .adds(size)
+        .means(Some(refused_again(exchange, status)))
+        .shows(sent.map(|it| it.first), "request")
+        .shows(response(exchange).map(|it| it.first), "response")
+        .about(connection)
+}
+
+/// What a retry of a refused request is good for.
+pub(in crate::rules) fn refused_again(exchange: &Exchange, status: u16) -> Sentence {
+    sentence!(
+        "The server rejected {} with {}: an unchanged retry gets the same response.",
+        named(exchange),
+        status
+    )
+}
+
+fn reply(connection: &Connection) -> Verdict {
     let ended = connection.outcome == ConnectionOutcome::Failed(FailedReason::ReportedError);
     let facts = connection.dialogue.as_deref().filter(|_| !ended);
     let Some((facts, complaint)) = facts
@@ -108,4 +281,58 @@ fn check(connection: &Connection) -> Verdict {
     .adds(more)
     .shows(Some(complaint.at), "error message")
     .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::ladder_check;
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
+    const CLOSE: &str = "\n<-- FIN\nFIN -->\n<-- ACK";
+    const ASKED: &str = "GET /ws [connection=Upgrade upgrade=websocket] -->\n";
+
+    #[test]
+    fn a_refusal_is_told_where_a_client_fails_for_it() {
+        let upload = "POST / [length=9000] data 1000 -->\n";
+        for (text, told) in [
+            (
+                format!("{upload}<-- 413 \"no\" [close]{CLOSE}"),
+                Some("its body is larger than it accepts. 1,000 of 9,000 body bytes"),
+            ),
+            (
+                format!("{upload}<-- 403 \"no\" [close]{CLOSE}"),
+                Some("before all of it had arrived. 1,000 of 9,000"),
+            ),
+            (
+                format!("POST / \"all\" -->\n<-- 413 \"no\" [close]{CLOSE}"),
+                Some("The body has 3 bytes."),
+            ),
+            (
+                format!("GET / -->\n<-- 431 \"no\" [close]{CLOSE}"),
+                Some("its head is larger than it accepts. The head has "),
+            ),
+            (
+                format!("{ASKED}<-- 403 \"no\"{CLOSE}"),
+                Some("asked for a WebSocket with `GET /ws`, and the server responded with 403."),
+            ),
+            (format!("{ASKED}<-- 401 \"no\"{CLOSE}"), None),
+            (format!("{ASKED}<-- 502 \"no\"{CLOSE}"), None),
+            (format!("{upload}<-- 401 \"no\" [close]{CLOSE}"), None),
+            (format!("GET / -->\n<-- 403 \"no\"{CLOSE}"), None),
+            (
+                format!("{ASKED}<-- 101 [connection=Upgrade upgrade=websocket]{CLOSE}"),
+                None,
+            ),
+        ] {
+            let found = ladder_check::told_by(&RULE, &format!("{OPEN}{text}"));
+            match told {
+                Some(told) => assert!(
+                    found.as_ref().is_some_and(|it| it.contains(told)),
+                    "{text}: {found:?}"
+                ),
+                None => assert_eq!(found, None, "{text}"),
+            }
+        }
+    }
 }

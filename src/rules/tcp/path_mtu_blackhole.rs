@@ -118,10 +118,22 @@ fn find(connection: &Connection) -> Option<(Who, &UnansweredSegments)> {
         let it = &unanswered[who as usize];
         // A peer that sends after the first transmission is alive.
         let alive = it.peer_last_sent.time > it.again.time;
-        let stuck = it.count >= REPETITIONS && it.probes == 0;
-        (stuck && alive && it.length >= LARGE && it.through < LARGE.min(it.length))
-            .then_some((who, it))
+        (is_stuck(it) && alive).then_some((who, it))
     })
+}
+
+/// A large segment was repeated, and none as large had come through.
+fn is_stuck(it: &UnansweredSegments) -> bool {
+    let stuck = it.count >= REPETITIONS && it.probes == 0;
+    stuck && it.length >= LARGE && it.through < LARGE.min(it.length)
+}
+
+/// The largest payload that came through, if a larger one got stuck that may have been too large: its receiver, which shows no
+/// more whether it is alive, had acknowledged smaller ones.
+pub(in crate::rules) fn largest_through(connection: &Connection) -> Option<u32> {
+    let unanswered = connection.unanswered.as_deref()?;
+    let mut stuck = unanswered.iter().filter(|it| is_stuck(it));
+    stuck.find(|it| it.through > 0).map(|it| it.through)
 }
 
 fn check(connection: &Connection) -> Verdict {

@@ -291,3 +291,26 @@ fn a_body_that_cannot_be_decoded_is_lost() {
         (&packed(&whole), CLOSED, "fine complete"),
     ]);
 }
+
+#[test]
+fn a_refused_upload_is_none_that_was_cut() {
+    let upload = "POST / [length=9000] data 1000 -->\n";
+    check(&[
+        (
+            OPEN,
+            &format!("{upload}<-- 413 \"no\" [close] FIN\ndata 500 -->\n<-- ACK\nFIN -->\n<-- ACK"),
+            "fine complete",
+        ),
+        // Bytes that met no reader may have cost the response.
+        (
+            OPEN,
+            &format!("{upload}<-- 413 \"no\" [close]\ndata 1000 -->\n+5ms <-- RST"),
+            "failed request-cut",
+        ),
+        (
+            OPEN,
+            &format!("{upload}<-- ACK\n+9s <-- 408 \"no\" [close] FIN\nFIN -->\n<-- ACK"),
+            "failed request-cut",
+        ),
+    ]);
+}
