@@ -5,7 +5,7 @@
 use super::Severity;
 use super::rule::Diagnosis;
 use super::statement::{Sentence, Value, sentence};
-use super::wording::repetition;
+use super::wording::repetition_on;
 use super::wording_tls::stays_broken;
 use crate::analysis::connection::{Connection, ConnectionOutcome, How, Opening, Phase, Who};
 use crate::protocol::http::Exchange;
@@ -75,7 +75,7 @@ fn of(connection: &Connection) -> Option<Sentence> {
     let lost = |it: &&Exchange| it.request.is_some() && !(it.is_complete() && arrived(it));
     if !spoken.is_empty() && !connection.is_presumed() {
         return Some(match spoken.iter().find(lost) {
-            Some(exchange) => repetition(exchange),
+            Some(exchange) => repetition_on(connection, exchange),
             None => "No request was open: there is nothing to retry.".into(),
         });
     }

@@ -7,9 +7,10 @@ use super::classify::{Ending, request};
 use super::rule::{Diagnosis, Rule, Verdict};
 use super::statement::{Sentence, Statement, Value, sentence};
 use super::{Evidence, Severity};
-use crate::analysis::connection::{Connection, ConnectionSummary, Phase, Who};
+use crate::analysis::connection::{Connection, ConnectionSummary, Phase, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::{in_backticks, shortened};
+use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::dialogue::Complaint;
 use crate::protocol::http::{Asked, Exchange, Framing, Message, MessageProgress, Method, Request};
@@ -213,6 +214,33 @@ pub(super) fn repetition(exchange: &Exchange) -> Sentence {
             "Do not retry {} blindly: the server may have processed [it|them].",
             name
         ),
+    }
+}
+
+/// Whether the request cannot have been processed: it came after the server had closed, and met no socket, or after an error
+/// with which the server had ended the session.
+fn came_to_nobody(connection: &Connection, exchange: &Exchange) -> bool {
+    let Some(sent) = request(exchange).filter(|_| exchange.response.is_none()) else {
+        return false;
+    };
+    let server = Who::Server as usize;
+    let closed = connection.fin[server].is_some_and(|fin| fin.frame_ref < sent.first);
+    let no_socket = connection.reset[server]
+        .is_some_and(|it| it.kind == Some(ResetKind::NoSocket) && it.frame_ref > sent.first);
+    let facts = connection.dialogue.as_deref();
+    let said = facts.and_then(|it| it.complaint.as_ref());
+    let over = said.is_some_and(|it| it.fatal && it.by == FlowEnd::B && it.at < sent.first);
+    closed && no_socket || over
+}
+
+/// The same, where what the server did shows more than the method.
+pub(super) fn repetition_on(connection: &Connection, exchange: &Exchange) -> Sentence {
+    match came_to_nobody(connection, exchange) {
+        true => sentence!(
+            "The server did not process {}: [it is|they are] safe to retry on a new connection.",
+            Value::named(named(exchange))
+        ),
+        false => repetition(exchange),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::rules::lost_data::{Before, LostData, lost_data};
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{asked, close_word, named, not_yet, repetition, tell};
+use crate::rules::wording::{asked, close_word, named, not_yet, repetition_on, tell};
 use crate::rules::{RuleInput, Severity};
 
 rule! {
@@ -285,7 +285,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         (None, true) => "[A request|# requests] crossed the server's close",
     };
     let verdict = tell(&RULE, Severity::Error, ending.certainty, summary, message)
-        .means(Some(repetition(exchange)))
+        .means(Some(repetition_on(connection, exchange)))
         .shows(Some(close), format!("{word} from the server"))
         .shows(known, format!("{word} acknowledged by the client"))
         .shows(Some(sent.first), format!("{what}, no response"))

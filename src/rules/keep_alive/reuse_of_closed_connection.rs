@@ -8,7 +8,7 @@ use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::lost_data::{Before, LostData, lost_data};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::{asked, not_yet, repetition, tell};
+use crate::rules::wording::{asked, not_yet, repetition_on, tell};
 
 rule! {
     /// # What happened
@@ -163,7 +163,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "[A request was sent on a closed connection|# requests were sent on closed connections]",
         message,
     )
-    .means(Some(repetition(exchange)))
+    .means(Some(repetition_on(connection, exchange)))
     .shows(Some(ending.close.frame_ref), "FIN from the server")
     .shows(known, "FIN acknowledged by the client")
     .shows(Some(sent.first), format!("{what} sent after that"))
@@ -173,6 +173,22 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::rules::ladder_check::told_by;
+
+    /// A RST without a socket shows that nobody read the request.
+    #[test]
+    fn a_request_that_met_no_socket_was_not_processed() {
+        let used = "SYN -->\n<-- SYN\nGET /a -->\n<-- 200 \"a\"\nACK -->\n+5s <-- FIN\n+40ms ACK -->\n+157ms POST /b -->\n";
+        for (end, told) in [
+            (
+                "<-- RST [noack]",
+                "The server did not process `POST /b`: it is safe to retry",
+            ),
+            ("+9s FIN -->\n<-- ACK", "Do not retry `POST /b` blindly"),
+        ] {
+            let said = told_by(&super::RULE, &format!("{used}{end}")).expect("found");
+            assert!(said.contains(told), "{said}");
+        }
+    }
 
     #[test]
     fn data_of_any_protocol_meets_a_closed_socket() {
