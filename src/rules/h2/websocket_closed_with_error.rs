@@ -22,7 +22,10 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the close code was 1011:* Look into the log of the side that closed: its handler failed.
+    /// - *If the close reason mentions ping timeout:* Let the other side answer pings: its event loop or thread was busy. Or raise
+    ///   the ping timeout of the side that closed (`ping_timeout`).
+    /// - *If the close code was 1011 and the close reason does not mention ping timeout:* Look into the log of the side that
+    ///   closed: its handler failed.
     /// - *If the close code was 1009:* Send smaller messages, or raise the limit of the side that closed (`max_size`,
     ///   `maxPayload`, `MaxReceivedMessageSize`).
     /// - *If the close code was 1008:* Look at what the side that closed asks of its peers: tokens, origins, rates.

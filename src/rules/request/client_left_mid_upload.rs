@@ -22,12 +22,16 @@ rule! {
     ///
     /// # Remedy
     ///
+    /// - *If the status was 408 and the request's head was not complete:* Raise the server's timeout for the head, if its
+    ///   clients need longer (nginx `client_header_timeout`, Apache `RequestReadTimeout`, HAProxy `timeout http-request`,
+    ///   Node.js `headersTimeout`). Otherwise find out why the client stops.
+    /// - *If the status was 408 and the request's head was complete:* Raise the server's timeout for the body, if its clients
+    ///   need longer (nginx `client_body_timeout`, Apache `RequestReadTimeout`, HAProxy `timeout http-request`, Node.js
+    ///   `requestTimeout`). Otherwise find out why the client stops.
     /// - Look in the client's log at the time of the close for a timeout, a cancellation or an error while reading what it
     ///   uploads.
     /// - Compare several cases. Uploads that stop after the same time met a timeout of the client, for the whole request or
     ///   for writing: make it longer.
-    /// - *If the status was 408:* Or give the client more time: raise the server's timeout for the whole request (nginx
-    ///   `client_body_timeout`, Apache `RequestReadTimeout`, HAProxy `timeout http-request`, Node.js `requestTimeout`).
     /// - *If the request announced its length:* Compare `Content-Length` with what the client meant to send. One that is too
     ///   large makes the server wait for bytes that never come.
     ///
@@ -183,7 +187,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::ladder_check::told_by;
+    use crate::rules::ladder_check::{found_by, told_by};
 
     const HALF: &str =
         "SYN -->\n<-- SYN\nACK -->\n\"GET / HTTP/1.1\\r\\nHost: a\\r\\n\" -->\n<-- ACK\n";
@@ -201,6 +205,21 @@ mod tests {
         }
         let at_once = format!("{HALF}+20ms <-- 400 \"bad\" [close]\n+2s {CLOSE}");
         assert_eq!(told_by(&super::RULE, &at_once), None);
+    }
+
+    /// Head and body have timers of their own.
+    #[test]
+    fn the_timer_is_that_of_the_part_that_did_not_come() {
+        let body = "SYN -->\n<-- SYN\nACK -->\nPOST / [length=900] data 5 -->\n<-- ACK\n";
+        for (part, setting, other) in [
+            (HALF, "`headersTimeout`", "`requestTimeout`"),
+            (body, "`requestTimeout`", "`headersTimeout`"),
+        ] {
+            let text = format!("{part}+2s <-- 408 \"late\" [close]\n{CLOSE}");
+            let found = found_by(&super::RULE, &text).expect("found");
+            let first = found.remedies.first().expect("a remedy");
+            assert!(first.contains(setting) && !first.contains(other), "{first}");
+        }
     }
 
     #[test]

@@ -24,6 +24,16 @@ rule! {
     ///
     /// # Remedy
     ///
+    /// - *If the reported code was 53300, 1040:* Raise `max_connections` at the server, or let the clients hold fewer
+    ///   connections: smaller pools, or one pooler for all of them.
+    /// - *If the reported code was 25P03:* Let the program end its transaction before it waits for something else, or raise
+    ///   `idle_in_transaction_session_timeout` at the server.
+    /// - *If the reported code was 57P05:* Let the pool close idle connections sooner, or raise `idle_session_timeout` at the
+    ///   server.
+    /// - *If the reported code was 57P01:* Look in the server's log for who ended it: a shutdown, or `pg_terminate_backend`. Let
+    ///   the pool replace such connections.
+    /// - *If the reported code was 57P03:* Wait until the server has started: let the program retry, or start after it.
+    /// - *If the reported code was 1153:* Raise `max_allowed_packet` at the server, or let the client send less at once.
     /// - Act on the reported text: it names the cause.
     /// - Look in the log of the side that reported the error, at the time of the message.
     ///
@@ -165,6 +175,26 @@ mod tests {
         );
         let proof = ladder_check::run(&text.parse().expect("a ladder"));
         assert!(proof.connections[0].outcome.is_fine());
+    }
+
+    /// The advice for a code comes before the advice to read it.
+    #[test]
+    fn a_known_code_has_its_setting() {
+        let begin = "client server :5432\nSYN -->\n<-- SYN\nACK -->\n\"\\0\\0\\0\\x12\\0\\x03\\0\\0user\\0me\\0\\0\\0\" -->\n";
+        for (code, setting) in [("53300", "`max_connections`"), ("99999", "Act on the reported text")] {
+            let error = format!(
+                "{begin}<-- \"E\\0\\0\\0\\x24SFATAL\\0VFATAL\\0C{code}\\0Mtoo many\\0\\0\" FIN\nFIN -->\n<-- ACK"
+            );
+            let found = ladder_check::found_by(&super::RULE, &error).expect("found");
+            assert!(
+                found
+                    .remedies
+                    .first()
+                    .is_some_and(|it| it.contains(setting)),
+                "{:?}",
+                found.remedies
+            );
+        }
     }
 
     #[test]

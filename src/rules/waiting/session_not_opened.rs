@@ -24,8 +24,10 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Read what the client printed: whether it did not accept the host key, or found no algorithm in common.
-    /// - Compare the server's host key with the client's list of known hosts (`ssh-keygen -F`, `ssh-keyscan`).
+    /// - *If the server closed first:* Raise the server's timeout for the login (OpenSSH `LoginGraceTime`), if the client was only
+    ///   slow. The server's log shows whether it expired.
+    /// - *If the client closed first:* Read what the client printed: whether it did not accept the host key, or found no algorithm in common.
+    /// - *If the client closed first:* Compare the server's host key with the client's list of known hosts (`ssh-keygen -F`, `ssh-keyscan`).
     /// - Look in the server's log: it names the client's address and the step at which it left.
     /// - Turn TLS on at the server (`ssl = on` in `postgresql.conf`), or let the client do without (`sslmode=prefer`).
     ///
