@@ -32,6 +32,8 @@ rule! {
     ///
     /// # Remedy
     ///
+    /// - *If only smaller segments had come through:* Send a ping of full size that must not be fragmented (`ping -M do -s 1400`).
+    ///   Where it gets no reply and a small one does, clamp the maximum segment size (`--clamp-mss-to-pmtu`).
     /// - *If the server's data was lost between two places:* Find what drops packets on the path from the server to the client:
     ///   a firewall, a NAT, a route, a link with a smaller MTU.
     /// - *If the client's data was lost between two places:* Find what drops packets on the path from the client to the server:
@@ -294,6 +296,12 @@ fn check(connection: &Connection) -> Verdict {
         message,
     )
     .adds(others)
+    .adds(path_mtu_blackhole::largest_through(connection).map(|size| {
+        sentence!(
+            "Of what it had sent, no segment of more than {} had come through: larger packets may be lost on the way.",
+            Value::exact_bytes(size.into())
+        )
+    }))
     .adds(afterwards(connection, who, it))
     .adds(left_before)
     .presumes((!lost).then(|| why(connection, who, it)))
@@ -386,6 +394,31 @@ mod tests {
             told("+5s")
         );
         assert!(!told("+3s").contains("sent nothing"), "{}", told("+3s"));
+    }
+
+    /// An upload whose receiver has nothing to say: whether it is alive is not known.
+    #[test]
+    fn segments_that_are_too_large_are_a_possible_cause() {
+        let again = |times: usize| "+600ms again [lost] -->\n".repeat(times);
+        let open = "SYN -->\n<-- SYN\nPOST / [length=9000] -->\n<-- ACK\n";
+        let stuck = format!("{open}data 1400 [lost] -->\n{}", again(6));
+        let told = ladder_check::found_by(&RULE, &stuck).expect("found");
+        assert!(
+            told.message.contains("larger packets may be lost"),
+            "{}",
+            told.message
+        );
+        assert!(
+            told.remedies.iter().any(|it| it.contains("ping")),
+            "{:?}",
+            told.remedies
+        );
+        let before = format!(
+            "{open}data 1400 -->\n<-- ACK\ndata 1400 [lost] -->\n{}",
+            again(6)
+        );
+        let told = ladder_check::found_by(&RULE, &before).expect("found");
+        assert!(!told.message.contains("larger packets"), "{}", told.message);
     }
 
     #[test]
