@@ -8,11 +8,20 @@ use std::collections::HashSet;
 use super::Finding;
 use super::facts::RuleInput;
 use crate::analysis::connection::{Connection, Standpoint, Who, standpoint};
+use crate::protocol::tcp::hops;
+use crate::rules::connecting::connect_unanswered;
 
 /// Leaves out the advice that these findings do not need.
 pub(super) fn leave_out(findings: &mut [Finding], facts: &RuleInput<'_>) {
     for finding in findings {
         let place = |who| format!("apture at the {who}");
+        if finding.rule == connect_unanswered::RULE.name && is_taken_at(finding, Who::Server, facts)
+        {
+            finding.remedies = vec![AT_SERVER.into()];
+            let arrived =
+                "The capture was taken at the server or on its network: the SYNs arrived there.";
+            finding.message.say(arrived.into(), facts.frames);
+        }
         for (who, place) in [
             (Who::Client, place("client")),
             (Who::Server, place("server")),
@@ -25,6 +34,10 @@ pub(super) fn leave_out(findings: &mut [Finding], facts: &RuleInput<'_>) {
         }
     }
 }
+
+/// What to do where SYNs arrive at a server that does not answer them.
+const AT_SERVER: &str = "Look on the server why it drops them: a full accept queue (`nstat -az TcpExtListenDrops`) or a rule of its \
+                         firewall (`nft list ruleset`).";
 
 /// Whether all connections of the finding's host on this side that show it were captured there.
 fn is_taken_at(finding: &Finding, who: Who, facts: &RuleInput<'_>) -> bool {
@@ -40,8 +53,27 @@ fn is_taken_at(finding: &Finding, who: Who, facts: &RuleInput<'_>) -> bool {
     let near = facts.connections.iter().map(|it| &**it);
     let mut near = near.filter(|it| hosts.contains(&host(it))).peekable();
     let several = |it: &Connection| Who::BOTH.iter().any(|who| it.passages(*who).both > 0);
-    near.peek().is_some_and(|it| !several(it))
-        && standpoint(near).is_some_and(|(place, _)| place == Standpoint::Near(who))
+    if near.peek().is_none_or(|it| several(it)) {
+        return false;
+    }
+    let all: Vec<&Connection> = near.collect();
+    standpoint(all.iter().copied()).is_some_and(|(place, _)| place == Standpoint::Near(who))
+        || has_no_router_before(&all, who)
+}
+
+/// Whether each of these connections that has segments of both sides shows that routers lie before the other side, and none
+/// before this one: its TTLs are those with which systems begin.
+fn has_no_router_before(connections: &[&Connection], who: Who) -> bool {
+    let away = |it: &Connection, who: Who| {
+        let (low, high) = it.sent[who as usize].ttls;
+        [hops(low), hops(high)]
+    };
+    let both = connections
+        .iter()
+        .filter(|it| it.sent.iter().all(|sent| sent.packets > 0));
+    let mut both = both
+        .map(|it| away(it, who) == [0; 2] && away(it, who.other()).iter().all(|hops| *hops > 0));
+    both.next() == Some(true) && both.all(|here| here)
 }
 
 /// A remedy up to the sentence that advises a capture at this place; nothing if that is the first.
@@ -77,6 +109,28 @@ mod tests {
         ] {
             assert_eq!(without(remedy, "apture at the server").as_deref(), kept);
         }
+    }
+
+    /// The TTL of the server is one with which systems begin, and that of the client is not.
+    #[test]
+    fn syns_that_arrived_at_the_server_were_dropped_there() {
+        let told = |client: &str| {
+            let text = format!(
+                "client :40000 [ttl={client}] server [ttl=64]\nSYN -->\n<-- SYN\nGET / -->\n<-- 200\nACK -->\n\
+                 client :40001 [ttl={client}] server [ttl=64]\n+1s SYN -->\n+1s again -->\n+2s again -->\n+4s again -->\n+8s again -->"
+            );
+            let proof = ladder_check::run(&text.parse().expect("a ladder"));
+            let found = proof
+                .findings
+                .into_iter()
+                .find(|it| it.rule == "connect-unanswered");
+            let found = found.expect("found");
+            let here = found.message.contains("the SYNs arrived there");
+            assert_eq!(here, found.remedies[0].contains("ListenDrops"));
+            here
+        };
+        assert!(told("63"));
+        assert!(!told("64"), "one host or one network");
     }
 
     #[test]
