@@ -340,6 +340,11 @@ pub(crate) fn gave_up(connection: &Connection) -> Option<GaveUp> {
     if speaks_unasked(connection, facts) {
         return None;
     }
+    // Much less than all that was answered is a frame of a WebSocket, a push or a keep-alive, and no request like those.
+    let turns = facts.turns_inside;
+    if turns.taken > 1 && turns.asked.saturating_mul(2) < turns.shortest {
+        return None;
+    }
     let https = is_https(connection, facts);
     let least = match facts.is_http1() {
         true => SHORTEST_WAIT.max(connection.connect_time.unwrap_or_default() * 3),
