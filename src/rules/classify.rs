@@ -7,6 +7,11 @@
 
 use std::time::Duration;
 
+use super::classify_messages::{NO_WAIT, STALLED, is_cut_by_itself, is_unreadable, timed_out};
+pub(super) use super::classify_messages::{
+    announced, body_without_length, has_more, is_open_ended, may_have_more, request, response,
+    unannounced_body,
+};
 use super::classify_tls::failure;
 use super::named_products::may_be_browser;
 use crate::analysis::connection::{
@@ -15,9 +20,7 @@ use crate::analysis::connection::{
 };
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::{
-    Exchange, FaultRule, Framing, Message, MessageProgress, Method, Protocol,
-};
+use crate::protocol::http::{Exchange, Framing, Message, MessageProgress, Protocol};
 
 /// The classes of disorderly endings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +84,6 @@ pub struct Ending<'a> {
 const AT_ONCE: Duration = Duration::from_secs(1);
 /// Least round trip assumed: on a loopback or within one machine shorter times cannot be told apart.
 const FLOOR: Duration = Duration::from_millis(5);
-/// A client that closes within this time did not wait.
-const NO_WAIT: Duration = Duration::from_millis(10);
-/// A client that sends nothing for this long in the middle of a request has stalled.
-const STALLED: Duration = Duration::from_secs(1);
 /// Shorter pauses before a close that crosses the data are the ordinary rhythm of requests.
 pub(super) const PAUSE: Duration = Duration::from_millis(190);
 /// Time in which a server that takes the client's FIN for an abort closes: its application has to learn of the FIN
@@ -257,78 +256,6 @@ pub(super) fn owns_reset(connection: &Connection, who: Who) -> Option<CloseEvent
         .filter(|event| matches!(event.kind, Some(ResetKind::Abort | ResetKind::NoSocket)))
 }
 
-/// The response, if there is one.
-pub(super) fn response(exchange: &Exchange) -> Option<&Message> {
-    exchange.response.as_ref().map(|response| &response.message)
-}
-
-/// The preceding complete response, if it announced that the connection would close (RFC 9112 §9.6).
-pub(super) fn announced<'a>(
-    connection: &'a Connection,
-    exchange: &Exchange,
-) -> Option<&'a Message> {
-    let before = connection
-        .spoken()
-        .iter()
-        .take_while(|other| !std::ptr::eq(*other, exchange));
-    let last = before.last()?;
-    response(last).filter(|answer| {
-        answer.progress == MessageProgress::Complete
-            && answer.framing != Framing::UntilClose
-            && last.closes().is_some()
-    })
-}
-
-/// The request, if there is one.
-pub(super) fn request(exchange: &Exchange) -> Option<&Message> {
-    exchange.request.as_ref().map(|request| &request.message)
-}
-
-/// The request right before what is no request, if it was to have a body and announced none.
-pub(super) fn body_without_length<'a>(
-    connection: &'a Connection,
-    exchange: &Exchange,
-) -> Option<&'a Exchange> {
-    let stray = self::request(exchange)?;
-    let all = connection.exchanges.iter();
-    let before = all
-        .take_while(|other| !std::ptr::eq(*other, exchange))
-        .last()?;
-    let request = before.request.as_ref()?;
-    let wants = matches!(request.method, Method::Post | Method::Put | Method::Patch);
-    let follows = request.message.framing == Framing::NoBody
-        && request.message.is_complete()
-        && request.message.end() == stray.start;
-    (wants && follows).then_some(before)
-}
-
-/// The first request whose body was not announced, and was taken for another request.
-pub(super) fn unannounced_body(connection: &Connection) -> Option<&Exchange> {
-    let mut all = connection.exchanges.iter();
-    all.find_map(|exchange| {
-        let mut faults = exchange.request_faults().iter();
-        let headless = faults.any(|it| it.rule == FaultRule::StartLine);
-        headless.then(|| body_without_length(connection, exchange))?
-    })
-}
-
-/// Whether the outcome was not captured or the grammar is broken; the latter has a rule of its own.
-fn is_unreadable(exchange: &Exchange) -> bool {
-    let broken = |message: Option<&Message>| {
-        message.is_some_and(|message| match message.progress {
-            MessageProgress::Broken => true,
-            MessageProgress::Unseen => !message.is_surely_short(),
-            _ => false,
-        })
-    };
-    exchange
-        .rare
-        .as_ref()
-        .is_some_and(|rare| rare.response_lost)
-        || broken(response(exchange))
-        || request(exchange).is_some_and(|message| message.progress == MessageProgress::Broken)
-}
-
 /// Whether the end of the connection affects this exchange: not an HTTP/2 stream that had ended before.
 fn at_stake(exchange: &&Exchange) -> bool {
     exchange.stream.is_none() || !exchange.is_settled()
@@ -453,66 +380,6 @@ fn after_half_close<'a>(connection: &'a Connection, close: &CloseEvent) -> Endin
         (true, Some(_)) => EndingKind::ResetMidResponse,
     };
     Some((reading, Some(exchange)))
-}
-
-/// Whether the server probed the client's shut window until the end, in a response whose end was not captured: then it
-/// had more of it to send.
-pub(super) fn has_more(connection: &Connection, exchange: &Exchange) -> bool {
-    let [_, server] = connection.sent;
-    let last = connection.spoken().last();
-    last.is_some_and(|last| std::ptr::eq(last, exchange))
-        && server.window_probes > 0
-        && response(exchange).is_some_and(|answer| answer.progress == MessageProgress::Unseen)
-}
-
-/// Probes of a shut window that take longer than a second: the first comes after a fifth of one, and each waits twice as
-/// long as the last (RFC 9293 §3.8.6.1).
-const PATIENT_PROBES: u32 = 3;
-
-/// Whether the server may have cut a response short whose end was not captured: it had waited for the client's shut window,
-/// and closed at once after what it could still send.
-pub(super) fn may_have_more(
-    connection: &Connection,
-    exchange: &Exchange,
-    close: &CloseEvent,
-) -> bool {
-    let [_, server] = connection.sent;
-    let at_once = response(exchange)
-        .is_some_and(|answer| close.frame_ref.time.since(answer.last.time) <= NO_WAIT);
-    close.kind.is_none()
-        && server.window_probes >= PATIENT_PROBES
-        && at_once
-        && has_more(connection, exchange)
-        && exchange.closes().is_none()
-}
-
-/// Whether the server's side alone was captured, and shows that it ended within a response of its own: one with a body, so
-/// that it does not answer a HEAD.
-fn is_cut_by_itself(connection: &Connection) -> bool {
-    let [client, server] = connection.sent;
-    let last = connection.spoken().last().and_then(response);
-    client.packets == 0
-        && server.missing == 0
-        && connection.teardown.by == By::Server
-        && matches!(connection.teardown.phase, Phase::ResponseBody)
-        && last.is_some_and(|answer| {
-            answer.progress == MessageProgress::Body
-                && matches!(answer.framing, Framing::Length | Framing::Chunked)
-                && answer.body_wire > 0
-        })
-}
-
-/// Whether the server answered half a request because the rest did not come: the client had sent nothing for a while.
-fn timed_out(exchange: &Exchange) -> bool {
-    let slow = matches!(exchange.status(), Some(400 | 408));
-    slow && request(exchange)
-        .zip(response(exchange))
-        .is_some_and(|(asked, answer)| answer.first.time.since(asked.last.time) >= STALLED)
-}
-
-/// Whether the end of the request is unknown, as the capture does not hold all of its head.
-pub(super) fn is_open_ended(exchange: &Exchange) -> bool {
-    request(exchange).is_some_and(|message| message.progress == MessageProgress::Unseen)
 }
 
 /// Whether this side had let its window go to zero, and the other sent until it was full.

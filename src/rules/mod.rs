@@ -14,6 +14,7 @@ mod cases;
 mod catalogue;
 mod classify;
 mod classify_h2;
+mod classify_messages;
 mod classify_tls;
 mod connecting;
 mod evaluate;
