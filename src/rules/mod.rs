@@ -45,6 +45,7 @@ mod ports;
 mod product_remedies;
 mod proxy_role;
 mod recovered_legs;
+mod refusals;
 mod remedy;
 mod remedy_conditions;
 mod request;
@@ -54,6 +55,7 @@ mod rule;
 mod scans;
 mod spared_attempts;
 mod statement;
+mod stuck_segments;
 mod tcp;
 #[cfg(test)]
 mod tests;

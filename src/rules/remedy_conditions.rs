@@ -2,7 +2,9 @@
 
 use super::classify_h2::{blames, lost, refused, told_goaway, told_reset};
 use super::log_errors::certificate_alert;
+use super::refusals::{was_refused_with, was_upload_refused, was_websocket_refused};
 use super::remedy::{Condition, when};
+use super::stuck_segments::largest_through;
 use super::unanswered::lost_between_places;
 use crate::analysis::connection::tls_close::stage_at_close;
 use crate::analysis::connection::{By, Connection, Who};
@@ -14,10 +16,6 @@ use crate::protocol::tls::{
     Alert, Certificate, ChainEnd, HandshakeStage, TlsFacts, TlsVersion, alert_name,
 };
 use crate::protocol::websocket::{CloseFrame, WebSocketFacts};
-use crate::rules::response::request_refused::{
-    was_refused_with, was_upload_refused, was_websocket_refused,
-};
-use crate::rules::tcp::path_mtu_blackhole;
 
 /// The conditions. For each the tests have a ladder where it holds and one where it does not.
 pub(super) static CONDITIONS: &[Condition] = &[
@@ -191,7 +189,7 @@ pub(super) static CONDITIONS: &[Condition] = &[
         mentions(it, words) == Some(false)
     }),
     when("only smaller segments had come through", |it, _| {
-        path_mtu_blackhole::largest_through(it).is_some()
+        largest_through(it).is_some()
     }),
     when("the close code was {}", |it, code| {
         let close = it.websocket.as_deref().and_then(first_close);

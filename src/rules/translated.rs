@@ -80,9 +80,13 @@ mod tests {
         let before = "client :40000 server 10.0.0.2:80\n";
         let told = |text: &str| {
             let proof = ladder_check::run(&text.parse().expect("a ladder"));
-            let mut all = proof.findings.into_iter();
-            let lost = all.find(|it| it.rule == "reset-before-response");
-            lost.map(|it| (it.connections, it.message)).expect("found")
+            let lost = proof
+                .findings
+                .into_iter()
+                .filter(|it| it.rule == "reset-before-response");
+            let told = lost.map(|it| (it.connections, it.message.to_string()));
+            let (connections, messages): (Vec<_>, Vec<_>) = told.unzip();
+            (connections.concat(), messages.concat())
         };
         let inside = |port: &str, target: &str| {
             let behind = format!("client {port} server 10.0.9.2:8080\n");

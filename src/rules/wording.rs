@@ -74,6 +74,38 @@ pub(super) fn sent_in_parts(exchange: &Exchange, message: &Message) -> Option<Se
     })
 }
 
+/// How much of the request had been sent.
+pub(super) fn far(exchange: &Exchange, message: &Message) -> Sentence {
+    if let Some(sent) = sent_in_parts(exchange, message) {
+        return sent;
+    }
+    match message.framing {
+        Framing::Length => sentence!(
+            "{} of {} body bytes had been sent.",
+            message.received(),
+            message.expected().unwrap_or(0)
+        ),
+        Framing::Messages => sentence!(
+            "{} of it had been sent, without its end.",
+            Value::exact_bytes(message.received())
+        ),
+        Framing::Unknown => sentence!(
+            "{} of it had been sent. Its full length was not captured.",
+            Value::exact_bytes(message.end().saturating_sub(message.start))
+        ),
+        _ => sentence!("{} body bytes had been sent.", message.received()),
+    }
+}
+
+/// What a retry of a refused request is good for.
+pub(super) fn refused_again(exchange: &Exchange, status: u16) -> Sentence {
+    sentence!(
+        "The server rejected {} with {}: an unchanged retry gets the same response.",
+        named(exchange),
+        status
+    )
+}
+
 /// The bytes that the request of another protocol has, as far as its parts announce their lengths.
 pub(super) fn announced_length(exchange: &Exchange) -> Option<u64> {
     in_other_words(exchange)?;

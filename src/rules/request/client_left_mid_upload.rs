@@ -22,12 +22,12 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the status was 408 and the request's head was not complete:* Raise the server's timeout for the head, if its
-    ///   clients need longer (nginx `client_header_timeout`, Apache `RequestReadTimeout`, HAProxy `timeout http-request`,
-    ///   Node.js `headersTimeout`). Otherwise find out why the client stops.
-    /// - *If the status was 408 and the request's head was complete:* Raise the server's timeout for the body, if its clients
-    ///   need longer (nginx `client_body_timeout`, Apache `RequestReadTimeout`, HAProxy `timeout http-request`, Node.js
-    ///   `requestTimeout`). Otherwise find out why the client stops.
+    /// - *If the status was 408 and the request's head was not complete:* Raise the server's timeout for the head, if
+    ///   clients need longer (nginx `client_header_timeout`, Node.js `headersTimeout`, Apache `RequestReadTimeout`, HAProxy
+    ///   `timeout http-request`).
+    /// - *If the status was 408 and the request's head was complete:* Raise the server's timeout for the body, if
+    ///   clients need longer (nginx `client_body_timeout`, Node.js `requestTimeout`, Apache `RequestReadTimeout`, HAProxy
+    ///   `timeout http-request`).
     /// - Look in the client's log at the time of the close for a timeout, a cancellation or an error while reading what it
     ///   uploads.
     /// - Compare several cases. Uploads that stop after the same time met a timeout of the client, for the whole request or

@@ -2,13 +2,14 @@
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::flow_end::FlowEnd;
-use crate::protocol::http::{Exchange, Framing, Message};
+use crate::protocol::http::Exchange;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, owns_reset, request, response};
-use crate::rules::response::request_refused::refused_again;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Sentence, Value, sentence};
-use crate::rules::wording::{asked, named, quoted_error, repetition, sent_in_parts, tell};
+use crate::rules::statement::{Sentence, sentence};
+use crate::rules::wording::{
+    asked, far, named, quoted_error, refused_again, repetition, tell,
+};
 use crate::rules::wording_tls::hidden_upload;
 
 rule! {
@@ -180,29 +181,6 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .shows(answer.map(|message| message.first), "response begins")
     .shows(Some(reset.frame_ref), "RST from the server")
     .about(connection)
-}
-
-/// How much of the request had been sent.
-pub(in crate::rules) fn far(exchange: &Exchange, message: &Message) -> Sentence {
-    if let Some(sent) = sent_in_parts(exchange, message) {
-        return sent;
-    }
-    match message.framing {
-        Framing::Length => sentence!(
-            "{} of {} body bytes had been sent.",
-            message.received(),
-            message.expected().unwrap_or(0)
-        ),
-        Framing::Messages => sentence!(
-            "{} of it had been sent, without its end.",
-            Value::exact_bytes(message.received())
-        ),
-        Framing::Unknown => sentence!(
-            "{} of it had been sent. Its full length was not captured.",
-            Value::exact_bytes(message.end().saturating_sub(message.start))
-        ),
-        _ => sentence!("{} body bytes had been sent.", message.received()),
-    }
 }
 
 /// Whether a retry makes sense: a refusal stays one.

@@ -1,15 +1,15 @@
 //! The server refused a request: a reply of another protocol that is an error, or a status of HTTP for which clients fail.
 
-use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason, is_refused_early};
+use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
-use crate::protocol::http::{Exchange, FieldName, MessageProgress};
+use crate::protocol::http::{Exchange, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request, response};
-use crate::rules::request::early_response_reset::far;
+use crate::rules::refusals::{Refusal, refused};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Sentence, Value, sentence};
-use crate::rules::wording::{named, not_yet, quoted_error, tell};
+use crate::rules::statement::{Value, sentence};
+use crate::rules::wording::{far, named, not_yet, quoted_error, refused_again, tell};
 
 rule! {
     /// # What happened
@@ -18,8 +18,8 @@ rule! {
     /// query with an SQLSTATE or a search with a result code. The session went on, or was closed cleanly. The application's
     /// log has the text of the error.
     ///
-    /// In HTTP, the server refused a request for its size (413, 414, 431), an upload before all of it had arrived, or the
-    /// WebSocket that the client asked for.
+    /// In HTTP, the server refused a request for its size (413, 414, 431), or an upload before all of it had arrived. Or it did
+    /// not open the WebSocket that the client asked for.
     ///
     /// # Why it matters
     ///
@@ -33,8 +33,8 @@ rule! {
     ///   `LimitRequestBody`, Kestrel `MaxRequestBodySize`, IIS `maxAllowedContentLength`), or let the client send less at once.
     /// - *If the request was refused with 414:* Let the client send its parameters in the body of a POST, or raise the server's
     ///   limit (nginx `large_client_header_buffers`, Apache `LimitRequestLine`).
-    /// - *If the request was refused with 431:* Let the client send a smaller head: mostly cookies or a token are large. Or
-    ///   raise the server's limit (Node.js `--max-http-header-size`, Tomcat `maxHttpHeaderSize`).
+    /// - *If the request was refused with 431:* Let the client send a smaller head, mostly cookies, or raise the server's
+    ///   limit (Node.js `--max-http-header-size`, Tomcat `maxHttpHeaderSize`).
     /// - *If a WebSocket was refused:* Check path, `Origin` and credentials of the request. Behind a proxy, check that it passes
     ///   on `Upgrade` and `Connection`.
     /// - *If an upload was refused:* Look in the server's log for the reason. Let the client ask first, with `Expect:
@@ -43,7 +43,7 @@ rule! {
     /// # Tell it by
     ///
     /// The server replies with an error of its protocol, and the connection stays open. In HTTP, the status is 413, 414 or 431,
-    /// or it comes before the end of the upload, or a request with `Upgrade: websocket` gets another status than 101.
+    /// or it comes before the end of the upload. A request with `Upgrade: websocket` gets another status than 101.
     ///
     /// # Example
     ///
@@ -116,59 +116,10 @@ rule! {
     ///
     /// # References
     ///
-    /// RFC 5321 §4.2 (reply codes), RFC 4511 §4.1.9 (result codes), RFC 9110 §15.5.14 and §15.5.15, RFC 6585 §5 (limits of
-    /// size), RFC 6455 §4.2.2 (a server that does not open a WebSocket).
+    /// RFC 5321 §4.2 (reply codes); RFC 4511 §4.1.9 (result codes). RFC 9110 §15.5.14, §15.5.15 and RFC 6585 §5 (limits of size).
+    /// RFC 6455 §4.2.2 (a server that does not open a WebSocket).
     pub(in crate::rules) RULE: "request-refused", Severity::Note,
     "the server replies to a request with an error, or refuses it for its size", Check::Read(check)
-}
-
-/// Why HTTP's status is the end of what the client wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    /// 413, 414 or 431: what is too large.
-    Size(&'static str),
-    /// The client asked for a WebSocket.
-    WebSocket,
-    /// Not all of the request had come.
-    Early,
-}
-
-/// The last request that was refused.
-fn refused(connection: &Connection) -> Option<(&Exchange, u16, Refusal)> {
-    connection.exchanges.iter().rev().find_map(|exchange| {
-        let status = exchange.status().filter(|_| !exchange.is_proxied())?;
-        let websocket = || {
-            let asked = exchange.request_fields(FieldName::Upgrade);
-            let mut asked = asked.map(|it| it.value.as_bytes());
-            asked.any(|it| it.eq_ignore_ascii_case(b"websocket"))
-        };
-        let refusal = match status {
-            // Credentials come with the next request; a gateway's errors have rules of their own.
-            401 | 407 | 101 | 500.. => return None,
-            413 => Refusal::Size("its body"),
-            414 => Refusal::Size("its target"),
-            431 => Refusal::Size("its head"),
-            _ if websocket() => Refusal::WebSocket,
-            _ if is_refused_early(connection, exchange) => Refusal::Early,
-            _ => return None,
-        };
-        Some((exchange, status, refusal))
-    })
-}
-
-/// Whether the server refused a request with this status.
-pub(in crate::rules) fn was_refused_with(connection: &Connection, status: &str) -> bool {
-    refused(connection).is_some_and(|(_, own, _)| status.parse() == Ok(own))
-}
-
-/// Whether the server refused to open a WebSocket.
-pub(in crate::rules) fn was_websocket_refused(connection: &Connection) -> bool {
-    refused(connection).is_some_and(|(.., it)| it == Refusal::WebSocket)
-}
-
-/// Whether the server refused a request before all of it had come, for another reason than its size.
-pub(in crate::rules) fn was_upload_refused(connection: &Connection) -> bool {
-    refused(connection).is_some_and(|(.., it)| it == Refusal::Early)
 }
 
 fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
@@ -233,15 +184,6 @@ fn status_of_http(
         .shows(sent.map(|it| it.first), "request")
         .shows(response(exchange).map(|it| it.first), "response")
         .about(connection)
-}
-
-/// What a retry of a refused request is good for.
-pub(in crate::rules) fn refused_again(exchange: &Exchange, status: u16) -> Sentence {
-    sentence!(
-        "The server rejected {} with {}: an unchanged retry gets the same response.",
-        named(exchange),
-        status
-    )
 }
 
 fn reply(connection: &Connection) -> Verdict {

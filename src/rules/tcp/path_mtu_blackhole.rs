@@ -7,6 +7,7 @@ use crate::base::net::QuoteKind;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
+use crate::rules::stuck_segments::is_stuck;
 use crate::rules::wording::{side, tell};
 
 rule! {
@@ -97,11 +98,6 @@ rule! {
     "small segments get through and large ones do not", Check::Connection(check)
 }
 
-/// Smaller segments fit through every link that IPv6 may use, less the headers (RFC 8200 §5).
-const LARGE: u32 = 1200;
-/// Repetitions without an answer.
-const REPETITIONS: u16 = 3;
-
 /// Whether a connection stalls on the size of its segments.
 pub(in crate::rules) fn is_one(connection: &Connection) -> bool {
     find(connection).is_some()
@@ -120,20 +116,6 @@ fn find(connection: &Connection) -> Option<(Who, &UnansweredSegments)> {
         let alive = it.peer_last_sent.time > it.again.time;
         (is_stuck(it) && alive).then_some((who, it))
     })
-}
-
-/// A large segment was repeated, and none as large had come through.
-fn is_stuck(it: &UnansweredSegments) -> bool {
-    let stuck = it.count >= REPETITIONS && it.probes == 0;
-    stuck && it.length >= LARGE && it.through < LARGE.min(it.length)
-}
-
-/// The largest payload that came through, if a larger one got stuck that may have been too large: its receiver, which shows no
-/// more whether it is alive, had acknowledged smaller ones.
-pub(in crate::rules) fn largest_through(connection: &Connection) -> Option<u32> {
-    let unanswered = connection.unanswered.as_deref()?;
-    let mut stuck = unanswered.iter().filter(|it| is_stuck(it));
-    stuck.find(|it| it.through > 0).map(|it| it.through)
 }
 
 fn check(connection: &Connection) -> Verdict {

@@ -14,6 +14,7 @@ use crate::rules::keep_alive::idle_state_lost::IDLE;
 use crate::rules::lost_data::lost_data;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
+use crate::rules::stuck_segments::largest_through;
 use crate::rules::unanswered::{lost_between_places, silence};
 use crate::rules::wording::{not_yet, side, tell};
 
@@ -32,8 +33,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If only smaller segments had come through:* Send a ping of full size that must not be fragmented (`ping -M do -s 1400`).
-    ///   Where it gets no reply and a small one does, clamp the maximum segment size (`--clamp-mss-to-pmtu`).
+    /// - *If only smaller segments had come through:* Clamp the maximum segment size (`--clamp-mss-to-pmtu`), where a ping of full
+    ///   size (`ping -M do -s 1400`) gets no reply and a small one does.
     /// - *If the server's data was lost between two places:* Find what drops packets on the path from the server to the client:
     ///   a firewall, a NAT, a route, a link with a smaller MTU.
     /// - *If the client's data was lost between two places:* Find what drops packets on the path from the client to the server:
@@ -296,7 +297,7 @@ fn check(connection: &Connection) -> Verdict {
         message,
     )
     .adds(others)
-    .adds(path_mtu_blackhole::largest_through(connection).map(|size| {
+    .adds(largest_through(connection).map(|size| {
         sentence!(
             "Of what it had sent, no segment of more than {} had come through: larger packets may be lost on the way.",
             Value::exact_bytes(size.into())

@@ -1,0 +1,56 @@
+//! Requests that a server of HTTP refused by a status, where clients fail for it.
+//!
+//! In: the record of one connection. Out: the last such exchange, its status and why, for the rule and for its remedies. What a
+//! status says of the server's own fault is none of these.
+
+use crate::analysis::connection::{Connection, is_refused_early};
+use crate::protocol::http::{Exchange, FieldName};
+
+/// Why HTTP's status is the end of what the client wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// 413, 414 or 431: what is too large.
+    Size(&'static str),
+    /// The client asked for a WebSocket.
+    WebSocket,
+    /// Not all of the request had come.
+    Early,
+}
+
+/// The last request that was refused.
+pub(super) fn refused(connection: &Connection) -> Option<(&Exchange, u16, Refusal)> {
+    connection.exchanges.iter().rev().find_map(|exchange| {
+        let status = exchange.status().filter(|_| !exchange.is_proxied())?;
+        let websocket = || {
+            let asked = exchange.request_fields(FieldName::Upgrade);
+            let mut asked = asked.map(|it| it.value.as_bytes());
+            asked.any(|it| it.eq_ignore_ascii_case(b"websocket"))
+        };
+        let refusal = match status {
+            // Credentials come with the next request; a gateway's errors have rules of their own.
+            401 | 407 | 101 | 500.. => return None,
+            413 => Refusal::Size("its body"),
+            414 => Refusal::Size("its target"),
+            431 => Refusal::Size("its head"),
+            _ if websocket() => Refusal::WebSocket,
+            _ if is_refused_early(connection, exchange) => Refusal::Early,
+            _ => return None,
+        };
+        Some((exchange, status, refusal))
+    })
+}
+
+/// Whether the server refused a request with this status.
+pub(super) fn was_refused_with(connection: &Connection, status: &str) -> bool {
+    refused(connection).is_some_and(|(_, own, _)| status.parse() == Ok(own))
+}
+
+/// Whether the server refused to open a WebSocket.
+pub(super) fn was_websocket_refused(connection: &Connection) -> bool {
+    refused(connection).is_some_and(|(.., it)| it == Refusal::WebSocket)
+}
+
+/// Whether the server refused a request before all of it had come, for another reason than its size.
+pub(super) fn was_upload_refused(connection: &Connection) -> bool {
+    refused(connection).is_some_and(|(.., it)| it == Refusal::Early)
+}
