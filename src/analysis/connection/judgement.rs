@@ -698,7 +698,10 @@ fn is_opaque(connection: &Connection) -> bool {
 fn session_cut(connection: &Connection) -> Option<FailedReason> {
     let facts = connection.dialogue.as_deref()?;
     let protocol = facts.protocol.filter(|_| is_read(connection))?;
-    protocol.goodbye_of_server()?;
+    // A server of Redis says nothing when it ends a connection, but leaves subscribers alone.
+    if protocol.goodbye_of_server().is_none() && !facts.listens {
+        return None;
+    }
     let side = match connection.teardown.by {
         By::Server => Who::Server,
         By::Client if protocol == AppProtocol::Bgp => Who::Client,

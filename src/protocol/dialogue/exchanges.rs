@@ -53,6 +53,7 @@ pub(super) struct Exchanges {
     programs: [Option<Box<ProgramFacts>>; 2],
     /// Seconds in which a sign of life is due.
     alive: Option<u16>,
+    listens: bool,
     /// The side that called said something that asks for nothing.
     stated: bool,
     presumed: bool,
@@ -139,6 +140,7 @@ impl Default for Exchanges {
             turned_away: false,
             programs: [const { None }; 2],
             alive: None,
+            listens: false,
             stated: false,
             presumed: false,
             kept: KEPT,
@@ -294,6 +296,7 @@ impl Exchanges {
         };
         self.offers_tls = said.offers_tls.or(self.offers_tls);
         self.alive = said.alive.or(self.alive);
+        self.listens = said.listens.unwrap_or(self.listens);
         if [&said.name, &said.version, &said.shape]
             .iter()
             .all(|it| it.is_empty())
@@ -589,6 +592,7 @@ impl Exchanges {
             offers_tls: self.offers_tls,
             programs: self.programs,
             alive: self.alive.filter(|it| *it > 0),
+            listens: self.listens,
             goodbyes: self.goodbyes.map(|it| it.map(|(_, at)| at)),
             complaint,
             refused: self.refused,

@@ -26,6 +26,8 @@ pub struct DialogueFacts {
     pub offers_tls: Option<bool>,
     /// Seconds in which a sign of life is due, by what the sides agreed on: Keep Alive of MQTT, heartbeat of AMQP, hold time of BGP.
     pub alive: Option<u16>,
+    /// The client had asked for messages that come unasked, and had not taken that back: a subscriber of Redis.
+    pub listens: bool,
     /// What each side said of its program.
     pub programs: [Option<Box<ProgramFacts>>; 2],
     /// Where each side said goodbye in the words of the protocol.

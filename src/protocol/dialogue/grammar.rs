@@ -45,6 +45,8 @@ pub(super) struct ProgramSigns {
     pub(super) offers_tls: Option<bool>,
     /// Seconds in which a sign of life is due; 0 is none.
     pub(super) alive: Option<u16>,
+    /// Whether the client waits for messages from now on that come unasked.
+    pub(super) listens: Option<bool>,
 }
 
 /// A message, or as much of it as has a meaning of its own.
@@ -162,6 +164,12 @@ impl Unit {
         if seconds.is_some() {
             self.program.get_or_insert_default().alive = seconds;
         }
+        self
+    }
+
+    /// The client waits from now on for messages that come unasked, or no more.
+    pub(super) fn listening(mut self, listens: bool) -> Self {
+        self.program.get_or_insert_default().listens = Some(listens);
         self
     }
 

@@ -264,7 +264,7 @@ fn reading(mut grammar: Grammar, side: Side, bytes: &[u8], left_out: Rest) -> Me
             let said = unit.program.take().map(|it| *it).unwrap_or_default();
             let error = unit.error.as_deref_mut().map(std::mem::take);
             let (code, text) = error.unwrap_or_default();
-            let terms = (said.offers_tls, said.alive);
+            let terms = (said.offers_tls, said.alive, said.listens);
             // Addresses and ids are other ones afterwards.
             let names = (
                 unit.passed_on.take().is_some(),

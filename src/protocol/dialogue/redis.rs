@@ -269,10 +269,11 @@ impl Grammar {
             }
             (b"SUBSCRIBE" | b"PSUBSCRIBE" | b"SSUBSCRIBE", _) => {
                 self.subscribed = true;
-                return Step::Message(Unit::new(length, Role::Notice));
+                return Step::Message(Unit::new(length, Role::Notice).listening(true));
             }
+            // Whether other channels are left is not followed.
             (b"UNSUBSCRIBE" | b"PUNSUBSCRIBE" | b"SUNSUBSCRIBE", _) => {
-                return Step::Message(Unit::new(length, Role::Notice));
+                return Step::Message(Unit::new(length, Role::Notice).listening(false));
             }
             // `OFF`, `SKIP` or `ON` follows: which one is not waited for.
             (b"SYNC" | b"PSYNC", _) | (b"CLIENT", b"REPLY") => {

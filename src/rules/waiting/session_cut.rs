@@ -24,6 +24,9 @@ rule! {
     /// session: Connection.Close of AMQP, BYE of IMAP, DISCONNECT of MQTT 5. In BGP both sides send NOTIFICATION, so it may
     /// have been either. The client's log says that the connection was lost or closed unexpectedly.
     ///
+    /// A server of Redis says nothing when it ends a connection. There a client that has subscribed to messages, and waits for
+    /// them, is cut off: no idle timeout ends such a connection.
+    ///
     /// An SSH session is encrypted. There the times show it: the server closed the connection, and neither side had sent
     /// anything just before that could have ended the session.
     ///
@@ -42,6 +45,8 @@ rule! {
     /// - *If neither side closed first:* Look in the logs of both sides at the time of the close.
     /// - *If MQTT was spoken:* Give each client an identifier of its own: of two with the same one, each connection ends the
     ///   other's session (MQTT 3.1.1 §3.1.4).
+    /// - *If Redis was spoken:* Look on the server at `client-output-buffer-limit pubsub`, which ends slow subscribers, and for
+    ///   a `CLIENT KILL`.
     /// - Let the client connect again by itself, after a pause that grows.
     ///
     /// # Tell it by
@@ -147,9 +152,6 @@ fn check(connection: &Connection) -> Verdict {
     if protocol.encrypts_itself() {
         return encrypted(connection, protocol);
     }
-    let Some(goodbye) = protocol.goodbye_of_server() else {
-        return not_yet(connection);
-    };
     let by = match connection.teardown.by {
         By::Client => Who::Client,
         _ => Who::Server,
@@ -177,33 +179,53 @@ fn check(connection: &Connection) -> Verdict {
         _ => "RST",
     };
     let overdue = by == Who::Server && connection.overdue(Who::Client).is_some();
+    let silence = close.time.since(spoke.time);
+    let summary = match protocol.goodbye_of_server() {
+        Some(goodbye) => sentence!(
+            "[{} session|# {} sessions] closed without {}",
+            protocol.name(),
+            protocol.name(),
+            goodbye
+        ),
+        None => {
+            "Server closed [the connection of a subscriber|# subscribers' connections]".into()
+        }
+    };
     // Beside the silence of the other side the last data says nothing.
-    let message = match (word, overdue) {
-        ("FIN", true) => sentence!(
+    let message = match (protocol.goodbye_of_server(), word, overdue) {
+        (Some(goodbye), "FIN", true) => sentence!(
             "The {} closed the {} session with a FIN, without a {}.",
             side(by),
             protocol.name(),
             goodbye
         ),
-        (_, true) => sentence!(
+        (Some(goodbye), _, true) => sentence!(
             "The {} reset the {} session, without a {}.",
             side(by),
             protocol.name(),
             goodbye
         ),
-        ("FIN", false) => sentence!(
+        (Some(goodbye), "FIN", false) => sentence!(
             "The {} closed the {} session with a FIN, {} after the last data and without a {}.",
             side(by),
             protocol.name(),
-            close.time.since(spoke.time),
+            silence,
             goodbye
         ),
-        (_, false) => sentence!(
+        (Some(goodbye), _, false) => sentence!(
             "The {} reset the {} session {} after the last data, without a {}.",
             side(by),
             protocol.name(),
-            close.time.since(spoke.time),
+            silence,
             goodbye
+        ),
+        (None, ..) => sentence!(
+            "The {} ended the {} session with a {}, {} after the last data. The client had subscribed to messages and waited for \
+             them.",
+            side(by),
+            protocol.name(),
+            word,
+            silence
         ),
     };
     let mqtt = protocol == AppProtocol::Mqtt && by == Who::Server;
@@ -229,12 +251,7 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Warning,
         connection.teardown.certainty,
-        sentence!(
-            "[{} session|# {} sessions] closed without {}",
-            protocol.name(),
-            protocol.name(),
-            goodbye
-        ),
+        summary,
         message,
     )
     .adds(silent)
@@ -490,6 +507,20 @@ mod tests {
 
     fn told(text: &str) -> Option<String> {
         ladder_check::told_by(&super::RULE, &format!("{OPEN}{MQTT}{text}"))
+    }
+
+    /// Redis has no message that ends a session, and no idle timeout for subscribers.
+    #[test]
+    fn a_subscriber_is_cut_off() {
+        let begin = "client server :6379\nSYN -->\n<-- SYN\nACK -->\n\"*2\\r\\n$9\\r\\nSUBSCRIBE\\r\\n$1\\r\\na\\r\\n\" -->\n\
+                     <-- \"*3\\r\\n$9\\r\\nsubscribe\\r\\n$1\\r\\na\\r\\n:1\\r\\n\"\nACK -->\n";
+        let left = "\"*1\\r\\n$11\\r\\nUNSUBSCRIBE\\r\\n\" -->\n<-- \"*3\\r\\n$11\\r\\nunsubscribe\\r\\n$1\\r\\na\\r\\n:0\\r\\n\"\nACK -->\n";
+        let end = "+3s <-- FIN\nFIN -->\n<-- ACK";
+        let told = |text: &str| ladder_check::told_by(&super::RULE, text);
+        let said = told(&format!("{begin}{end}")).expect("found");
+        assert!(said.contains("had subscribed to messages"), "{said}");
+        assert_eq!(told(&format!("{begin}{left}{end}")), None);
+        assert_eq!(told(&format!("{begin}+3s FIN -->\n<-- FIN\nACK -->")), None);
     }
 
     #[test]
