@@ -176,11 +176,16 @@ fn was_acknowledged_nearer(
     fin: FrameRef,
     known: FrameRef,
 ) -> bool {
+    who == Who::Client
+        && answer_takes(connection)
+            .is_some_and(|far| far >= FAR && known.time.since(fin.time) * NEARER < far)
+}
+
+/// How long the server's host took to answer the SYN, if the capture shows both.
+fn answer_takes(connection: &Connection) -> Option<Duration> {
     let answered = connection.last_syn[Who::Server as usize].filter(|_| connection.syn_acks == 1);
     let opened = answered.filter(|_| connection.client_syn && connection.syn_retries == 0);
-    let far = opened.map(|at| at.time.since(connection.first.time));
-    who == Who::Client
-        && far.is_some_and(|far| far >= FAR && known.time.since(fin.time) * NEARER < far)
+    opened.map(|at| at.time.since(connection.first.time))
 }
 
 fn check(connection: &Connection) -> Verdict {
@@ -235,7 +240,10 @@ fn check(connection: &Connection) -> Verdict {
                 true => Severity::Note,
                 false => Severity::Error,
             },
-            Certainty::Likely,
+            match who == Who::Client && answer_takes(connection).is_none() {
+                true => Certainty::Possible,
+                false => Certainty::Likely,
+            },
             sentence!(
                 "{} never closed [a connection|# connections]",
                 capitalised(leaker)
@@ -259,6 +267,23 @@ mod tests {
 
     const OTHER: &str =
         "client :40002 server\nSYN -->\n<-- SYN\nACK -->\n+90s FIN -->\n<-- FIN\nACK -->";
+
+    /// Where the SYN is missing, nothing shows whether the server itself acknowledged the FIN.
+    #[test]
+    fn who_acknowledged_is_not_known_without_the_syn() {
+        let text = |syn: &str| format!("{syn}<-- SYN\nACK -->\n+5s FIN -->\n<-- ACK\n{OTHER}");
+        for (syn, severity, certainty) in [
+            ("SYN -->\n", Severity::Error, Certainty::Likely),
+            ("SYN ~~>\n", Severity::Note, Certainty::Possible),
+        ] {
+            let found = ladder_check::found_by(&RULE, &text(syn)).expect("found");
+            assert_eq!(
+                (found.severity, found.certainty),
+                (severity, certainty),
+                "{syn}"
+            );
+        }
+    }
 
     #[test]
     fn a_pool_that_keeps_a_closed_connection_loses_nothing() {
