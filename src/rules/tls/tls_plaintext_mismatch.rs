@@ -158,7 +158,7 @@ fn check(connection: &Connection) -> Verdict {
         return other_to_tls(connection, protocol);
     }
     let Some((exchange, frame_ref)) = answered_by_alert(connection) else {
-        return not_yet(connection);
+        return unlike_beginnings(connection);
     };
     let message = sentence!(
         "{} in plain text was answered by a TLS alert: this port speaks TLS.",
@@ -214,6 +214,38 @@ fn other_to_tls(connection: &Connection, protocol: AppProtocol) -> Verdict {
     .about(connection)
 }
 
+/// The first bytes alone show it: neither the ClientHello was whole, nor an answer that says what was wrong.
+fn unlike_beginnings(connection: &Connection) -> Verdict {
+    let (summary, message) = match connection.mismatch() {
+        Some((FirstWords::Tls, _)) => (
+            "TLS answered in plain text",
+            "The client began with TLS, and the server answered in plain text: this port of the server does not speak TLS.",
+        ),
+        Some((FirstWords::Http, FirstWords::Tls)) => (
+            "Plain text sent to a TLS port",
+            "The client sent an HTTP request in plain text, and the server answered in TLS: this port speaks TLS.",
+        ),
+        _ => return not_yet(connection),
+    };
+    tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Certain.max(connection.teardown.certainty),
+        summary,
+        Sentence::from(message),
+    )
+    .adds(other(connection))
+    .shows(
+        Some(connection.last_data[Who::Client as usize]),
+        "the client's last data",
+    )
+    .shows(
+        Some(connection.last_data[Who::Server as usize]),
+        "the server's last data",
+    )
+    .about(connection)
+}
+
 /// The request that was answered by a page which says that TLS is wanted.
 fn answered_by_page(connection: &Connection) -> Option<&Exchange> {
     let plain = connection.tls.is_none();
@@ -232,4 +264,30 @@ pub(in crate::rules) fn answered_by_alert(
         .iter()
         .any(|fault| matches!(fault.bytes.as_bytes(), [21, 3, 0..=4, 0, ..]));
     is_record.then_some((exchange, response.first))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    /// What makes an outcome "wrong protocol" has a finding.
+    #[test]
+    fn half_a_hello_shows_it_too() {
+        for (text, told) in [
+            (
+                r#""\x16\x03\x01\x00\xf1\x01\x00\x00" -->
+<-- 200 "OK""#,
+                "began with TLS",
+            ),
+            (
+                r#""\x16\x03\x01\x00\xf1\x01\x00\x00" -->
+<-- "220 mail.example ESMTP\r\n""#,
+                "speaks SMTP in plain text",
+            ),
+        ] {
+            let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}\nFIN -->\n<-- FIN\nACK -->");
+            let said = ladder_check::told_by(&super::RULE, &text).expect("found");
+            assert!(said.contains(told), "{said}");
+        }
+    }
 }
