@@ -246,6 +246,7 @@ pub(super) fn judge(
     });
     spare(&spared, &mut analysis.summaries, &mut connections);
     left_out.silence(&mut found, &mut ignored);
+    let left_out_by_rule = left_out_by_rule(&found, options);
     let (findings, worst) = select(found, options);
     let unnarrowed = unnarrowed.map(|mut all| {
         spare(&spared, &mut [], &mut all.connections);
@@ -279,6 +280,7 @@ pub(super) fn judge(
             requests: std::mem::take(&mut analysis.requests),
             lookups: Arc::new(std::mem::take(&mut analysis.stats.lookups)),
             findings,
+            left_out: left_out_by_rule,
             sockets,
             frames: Arc::new(frames),
             contexts: analysis.stats.contexts,
@@ -319,13 +321,24 @@ pub(super) fn check_rules(options: &AnalysisOptions) -> Result<(), AnalysisError
 }
 
 /// Selects the wanted findings and renumbers them. Also returns the worst severity before the least severity was applied.
+/// The findings that would explain something, if their rules had been chosen: the connection that each shows, and its rule.
+fn left_out_by_rule(found: &[Finding], options: &AnalysisOptions) -> Vec<(u32, &'static str)> {
+    let unwanted = found.iter().filter(|it| !is_wanted(it, options));
+    let harmful = unwanted.filter(|it| it.severity >= Severity::Warning);
+    harmful
+        .filter_map(|it| Some((it.example()?, it.rule)))
+        .collect()
+}
+
+/// Whether the user wants to see findings of this rule.
+fn is_wanted(finding: &Finding, options: &AnalysisOptions) -> bool {
+    let named = |names: &[String]| names.iter().any(|name| name == finding.rule);
+    (options.only_rules.is_empty() || named(&options.only_rules)) && !named(&options.without_rules)
+}
+
 fn select(found: Vec<Finding>, options: &AnalysisOptions) -> (Vec<Finding>, Option<Severity>) {
-    let named = |names: &[String], finding: &Finding| names.iter().any(|name| name == finding.rule);
     let mut findings = found;
-    findings.retain(|finding| {
-        (options.only_rules.is_empty() || named(&options.only_rules, finding))
-            && !named(&options.without_rules, finding)
-    });
+    findings.retain(|finding| is_wanted(finding, options));
     let worst = findings.iter().map(|finding| finding.severity).max();
     let least = options.min_severity;
     findings.retain(|finding| Some(finding.severity) >= least);

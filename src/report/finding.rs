@@ -270,7 +270,10 @@ impl FindingWriter<'_, '_> {
         let rules: Vec<&str> = events.flat_map(|it| it.rules()).copied().collect();
         let explains = |it: &FindingSection<'_>| it.parts.iter().any(|it| rules.contains(&it.rule));
         let first = |it: &FindingSection<'_>| it.shown().example() == Some(connection.id);
-        !explains(section) && self.harmful.iter().any(|it| first(it) && explains(it))
+        let left_out =
+            |(id, rule): &(u32, &'static str)| *id == connection.id && rules.contains(rule);
+        let unseen = self.view.snapshot.left_out.iter().any(left_out);
+        !explains(section) && (unseen || self.harmful.iter().any(|it| first(it) && explains(it)))
     }
 
     /// What the programs and the systems at both ends report.

@@ -126,6 +126,9 @@ pub struct Snapshot {
     pub lookups: Arc<Lookups>,
     /// Findings, worst first.
     pub findings: Vec<Finding>,
+    /// What the user's choice of rules left out: the connection that a finding shows, and its rule. What these explain, no other
+    /// finding does.
+    pub left_out: Vec<(u32, &'static str)>,
     /// Sockets by client and server, most used first.
     pub sockets: Vec<Sockets>,
     /// Which frame of which file each frame is.
