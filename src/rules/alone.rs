@@ -239,4 +239,48 @@ mod tests {
                 .all(|it| concern(it).0 == Concern::Nothing)
         );
     }
+
+    fn messages(text: &str) -> String {
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        let told = proof.findings.iter().map(|it| it.message.to_string());
+        told.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The only answer of a client may have waited for its processor.
+    #[test]
+    fn one_slow_answer_is_no_measure_of_a_reset() {
+        let open = "SYN -->\n+10ms <-- SYN\n+22ms ACK -->\n";
+        let slow = "GET /a -->\n+10ms <-- 200 \"a\"\n+22ms ACK -->\n";
+        let end = "GET / [close] -->\n+10ms <-- 200 \"x\" [close]\n+1ms RST -->";
+        for (between, doubted) in [("", false), (slow, true)] {
+            let told = messages(&format!("{open}{between}{end}"));
+            let said = told.contains("sooner than the client has ever answered");
+            assert_eq!(said, doubted, "{told}");
+        }
+    }
+
+    /// A device beside the server's host answers what no socket there had closed.
+    #[test]
+    fn a_reset_from_another_hop_is_doubted_where_nothing_was_closed() {
+        let used = "SYN -->\n<-- SYN\nACK -->\nGET /a -->\n<-- 200 \"a\"\nACK -->\nGET /b -->\n<-- 200 \"b\"\nACK -->\n\
+                    GET /c -->\n<-- 200 \"c\"\nACK -->\nGET /d -->\n<-- 200 \"d\"\nACK -->\n";
+        let varied = used.replace("<-- 200 \"b\"", "<-- 200 \"b\" [ttl=63]");
+        let ask = "+1s GET /e -->\n";
+        for (text, doubted) in [
+            (format!("{used}{ask}<-- RST [noack ttl=63]"), true),
+            (format!("{used}{ask}<-- RST [noack]"), false),
+            (format!("{varied}{ask}<-- RST [noack ttl=63]"), false),
+            (
+                format!("{used}<-- FIN\nACK -->\n{ask}<-- RST [noack ttl=63]"),
+                false,
+            ),
+        ] {
+            let told = messages(&text);
+            assert_eq!(
+                told.contains("The RST has a TTL of 63"),
+                doubted,
+                "{text}: {told}"
+            );
+        }
+    }
 }
