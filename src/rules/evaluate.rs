@@ -421,11 +421,12 @@ const COLLECTIVE: [&str; 3] = [
 
 /// Findings that are about the same FIN or RST as another on the same connections, and that other: a second explanation of
 /// one fact is no second finding.
-const PARTS: [(&str, &str); 13] = [
+const PARTS: [(&str, &str); 14] = [
     ("reset-after-handshake", "reset-before-response"),
     ("reset-injected", "reuse-of-forgotten-connection"),
     ("tls-handshake-cut", "reset-injected"),
     ("idle-timeout-close", "reuse-of-closed-connection"),
+    ("idle-timeout-close", "session-not-opened"),
     ("request-refused", "early-response-reset"),
     ("keep-alive-race-risk", "keep-alive-race"),
     ("response-cut-short", "h2-goaway"),
