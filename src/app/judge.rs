@@ -201,8 +201,13 @@ pub(super) fn judge(
     let mut gone = joined(std::mem::take(&mut analysis.tallies));
     gone.not_listed(given_up.connections());
     let end = analysis.stats.end();
+    let counted_once = hosts::without_copies(&analysis.summaries);
+    let copies = (analysis.summaries.len() - counted_once.len()) as u64;
+    let mut all = analysis.summaries.iter().filter(|_| copies > 0);
+    let first_copy = all.find(|it| ConnectionSummary::place_of(it.id, &counted_once).is_none());
+    let first_copy = first_copy.map(|it| it.first);
     let sockets = hosts::sockets(
-        &analysis.summaries,
+        &counted_once,
         &hosts::HostSettings {
             time_wait: options.time_wait,
             range: options.ephemeral_ports,
@@ -218,7 +223,11 @@ pub(super) fn judge(
             sockets: &sockets,
             lookups: &analysis.stats.lookups,
             neighbours: &analysis.stats.neighbours,
-            capture_quality: rules::CaptureQuality::new(&analysis.stats, lost),
+            capture_quality: rules::CaptureQuality {
+                copied_connections: copies,
+                first_copy,
+                ..rules::CaptureQuality::new(&analysis.stats, lost)
+            },
             frames: &frames,
             legs: &legs,
             end,
@@ -258,7 +267,7 @@ pub(super) fn judge(
     let limits = limits::hits(&Beyond {
         stats: &analysis.stats,
         given_up: &given_up,
-        without_sockets: (analysis.summaries.len() as u64).saturating_sub(counted),
+        without_sockets: (analysis.summaries.len() as u64).saturating_sub(counted + copies),
         cases: gone.without_hosts(),
         keys: keys.key_store().counts(),
         files,
@@ -411,6 +420,30 @@ mod tests {
         report::write(&analysis.snapshot, Format::Text, &options, &mut out).expect("a vector");
         let text = String::from_utf8(out).expect("a report is text");
         text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Log lines stand with the finding that explains them, whether it was chosen or not.
+    #[test]
+    fn a_chosen_rule_says_what_it_says_among_all() {
+        let name = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/captures/client-left-mid-download.pcap"
+        );
+        let told = |rules: &[&str]| {
+            let options = AnalysisOptions {
+                only_rules: rules.iter().map(ToString::to_string).collect(),
+                ..AnalysisOptions::default()
+            };
+            let selection = ReportSelection::of(&options, Presence::Required).expect("no files");
+            let mut source = open(&[name], &OpenOptions::default()).expect("it is there");
+            let output = engine::analyse(&mut *source, &selection.settings(), 1, &mut |_| ());
+            let output = output.expect("it is a capture");
+            text(&judge(output, source.files(), source.lost(), &selection, 0))
+        };
+        assert!(told(&[]).contains("Expected"));
+        let alone = told(&["request-retried"]);
+        assert!(alone.contains("[request-retried]"), "{alone}");
+        assert!(!alone.contains("Expected"), "{alone}");
     }
 
     #[test]

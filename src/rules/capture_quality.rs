@@ -19,6 +19,10 @@ pub struct CaptureQuality {
     pub duplicates: u64,
     /// The first of them.
     pub first_duplicate: Option<FrameRef>,
+    /// Connections that the capture holds a second time, long after the first.
+    pub copied_connections: u64,
+    /// The first segment of the first of them.
+    pub first_copy: Option<FrameRef>,
     /// Frames that the capture reports as dropped.
     pub dropped: u64,
 }
@@ -34,6 +38,8 @@ impl CaptureQuality {
             first_cut: stats.first_cut,
             duplicates: stats.skipped[crate::base::net::Skip::Duplicate as usize],
             first_duplicate: stats.first_duplicate,
+            copied_connections: 0,
+            first_copy: None,
             dropped: lost
                 .kernel
                 .unwrap_or(0)

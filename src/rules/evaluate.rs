@@ -26,7 +26,7 @@ use super::translated::Translated;
 use super::upstream::{self, Failures};
 use super::{Finding, Severity};
 use crate::analysis::connection::{Connection, ConnectionSummary, Opening, ResetSigns, Who};
-use crate::analysis::hosts::Hosts;
+use crate::analysis::hosts::{Hosts, without_copies};
 
 use crate::base::escape::shortened;
 use crate::base::format::ranges;
@@ -118,7 +118,13 @@ pub(crate) fn evaluate_with(
     }
     let mut all = gathered.into_cases();
     let reservation = given_up.and_then(GivenUpCases::reservation);
-    for (key, mut cases) in evaluate_summaries(facts) {
+    // What a file holds twice happened once.
+    let once = without_copies(facts.summaries);
+    let across = RuleInput {
+        summaries: &once,
+        ..*facts
+    };
+    for (key, mut cases) in evaluate_summaries(&across) {
         if let Some(reservation) = reservation
             .clone()
             .filter(|_| !cases.connections.is_empty())
@@ -725,6 +731,37 @@ mod tests {
             panic!("one finding, not {}", own.len())
         };
         assert_eq!((finding.server, finding.connections.len()), (None, 25));
+    }
+
+    /// A file that was appended to itself.
+    #[test]
+    fn connections_that_a_file_holds_again_count_once() {
+        let text = "client [times=2 every=1s] server\nSYN -->\n<-- RST";
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        let own: Vec<_> = proof
+            .connections
+            .iter()
+            .map(ConnectionSummary::from)
+            .collect();
+        let mut again = own.clone();
+        for it in &mut again {
+            it.id += 2;
+        }
+        let summaries: Vec<_> = own.into_iter().chain(again).collect();
+        let input = RuleInput {
+            connections: &[],
+            summaries: &summaries,
+            sockets: &[],
+            lookups: &Default::default(),
+            neighbours: &Default::default(),
+            capture_quality: Default::default(),
+            frames: &Default::default(),
+            legs: &Default::default(),
+            end: proof.connections[0].until,
+        };
+        let findings = evaluate(&input);
+        let refused = findings.iter().find(|it| it.rule == "connection-refused");
+        assert_eq!(refused.expect("they were refused").connections, [1, 2]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! One connection that was captured before and behind an address translation, as on all interfaces of a router: the record
-//! has it twice.
+//! One connection that was captured before and behind an address translation, as on all interfaces of a router, or that a
+//! file holds again after its end: the record has it twice.
 //!
 //! In: the records that are kept. Out: for the second of such a pair the first, and the other way round. Nothing on the way
 //! changes the numbers of TCP in a translation of addresses, so both sides began with the same ones, at the same time, from the
@@ -34,12 +34,15 @@ impl Translated {
                 continue;
             };
             let key = (connection.client.port, client, server);
-            if let Some(one) = latest.insert(key, connection)
-                && is_same(one, connection)
-                && !pairs.first.contains_key(&one.id)
-            {
-                pairs.first.insert(connection.id, one.id);
+            let Some(one) = latest.insert(key, connection) else {
+                continue;
+            };
+            let translated = is_translated(one, connection) && !pairs.first.contains_key(&one.id);
+            if translated {
                 pairs.second.insert(one.id, connection.id);
+            }
+            if translated || is_copy(one, connection) {
+                pairs.first.insert(connection.id, one.id);
             }
         }
         pairs
@@ -56,8 +59,13 @@ impl Translated {
     }
 }
 
+/// Whether a file that holds its traffic twice has it again.
+fn is_copy(one: &Connection, other: &Connection) -> bool {
+    (one.client, one.server, one.first.time) == (other.client, other.server, other.first.time)
+}
+
 /// Whether one began while the other was opened, at other addresses, and both sides sent as much.
-fn is_same(one: &Connection, other: &Connection) -> bool {
+fn is_translated(one: &Connection, other: &Connection) -> bool {
     let opened = one.connect_time.map(|time| one.first.time.after(time));
     let opened = opened.unwrap_or(one.last.time);
     let bytes = |it: &Connection| Who::BOTH.map(|who| it.sent[who as usize].bytes);

@@ -5,6 +5,7 @@
 
 mod alternatives;
 mod concurrency;
+mod copies;
 mod host_pairs;
 mod legs;
 mod measured;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 pub(crate) use alternatives::Alternatives;
 pub use concurrency::Concurrency;
+pub use copies::without_copies;
 pub(crate) use host_pairs::Fallbacks;
 pub use host_pairs::{HostPair, Hosts, OneSided};
 pub use legs::{ExchangeId, Leg, LegBasis, Legs};

@@ -3,7 +3,7 @@
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::statement::sentence;
+use crate::rules::statement::{Value, sentence};
 use crate::rules::wording::shows;
 use crate::rules::{CaptureQuality, Severity};
 
@@ -74,6 +74,22 @@ rule! {
 }
 
 fn check(capture_quality: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
+    let copies = capture_quality.copied_connections;
+    if let Some(first) = capture_quality.first_copy {
+        return Verdict::Found(Box::new(Diagnosis {
+            severity: Severity::Note,
+            certainty: Certainty::Certain,
+            summary: "Capture holds connections twice".into(),
+            message: sentence!(
+                "{} came twice, at the same time and from the same port: the file holds its traffic again. Findings across \
+                 connections count each once.",
+                Value::count(copies, "connection", "connections")
+            )
+            .into(),
+            evidence: vec![shows(first, "the first that comes again")],
+            remedies: RULE.remedies(),
+        }));
+    }
     let Some(first) = capture_quality.first_duplicate else {
         return Verdict::Clear;
     };
