@@ -105,18 +105,14 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("neither side closed first", |it, _| {
         matches!(it.teardown.by, By::Both | By::Middlebox)
     }),
-    when("the client sent a ClientHello", |it, _| {
-        tls(it).is_some_and(|facts| facts.hello.is_some())
-    }),
+    when("the client sent a ClientHello", |it, _| began_tls(it)),
     when("the server spoke another protocol than HTTP", |it, _| {
         speaks_other(it)
     }),
     when("the server spoke no other protocol than HTTP", |it, _| {
         !speaks_other(it)
     }),
-    when("the client sent no ClientHello", |it, _| {
-        tls(it).is_none_or(|facts| facts.hello.is_none())
-    }),
+    when("the client sent no ClientHello", |it, _| !began_tls(it)),
     when("the GOAWAY said {}", |it, code| {
         told_goaway(it).is_some_and(|(_, goaway)| goaway.code.to_string() == code)
     }),
@@ -214,6 +210,12 @@ pub(super) static CONDITIONS: &[Condition] = &[
 fn speaks_other(connection: &Connection) -> bool {
     let first = connection.first_words[Who::Server as usize];
     matches!(first, Some(FirstWords::Other(_)))
+}
+
+/// Whether the client began with a ClientHello, whole or not.
+fn began_tls(connection: &Connection) -> bool {
+    let first = connection.first_words[Who::Client as usize];
+    tls(connection).is_some_and(|facts| facts.hello.is_some()) || first == Some(FirstWords::Tls)
 }
 
 fn tls(connection: &Connection) -> Option<&TlsFacts> {

@@ -286,8 +286,13 @@ mod tests {
             ),
         ] {
             let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}\nFIN -->\n<-- FIN\nACK -->");
-            let said = ladder_check::told_by(&super::RULE, &text).expect("found");
-            assert!(said.contains(told), "{said}");
+            let found = ladder_check::found_by(&super::RULE, &text).expect("found");
+            assert!(found.message.contains(told), "{}", found.message);
+            assert!(
+                !found.remedies.iter().any(|it| it.contains("use `https`")),
+                "{:?}",
+                found.remedies
+            );
         }
     }
 }
