@@ -91,8 +91,10 @@ fn connections(ladder: &str) -> Vec<Connection> {
 /// What the rule says of these connections together, if it is one finding.
 fn told(rule: &Rule, connections: &[Connection]) -> Option<Finding> {
     let numbered = (1..).zip(connections).map(|(id, connection)| {
+        // All ladders begin with the same numbers; what has the same is one connection, captured twice.
         Arc::new(Connection {
             id,
+            isn: [None; 2],
             ..connection.clone()
         })
     });
