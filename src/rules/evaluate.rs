@@ -74,6 +74,9 @@ pub(crate) fn evaluate_with(
         .position(|rule| rule.name == keep_alive_race::RULE.name);
     let translated = Translated::new(facts.connections);
     for connection in facts.connections {
+        if translated.is_copy(connection.id) {
+            continue;
+        }
         // Its faults are those of the same connection before the translation.
         let before = translated.before(connection.id);
         let before = before.and_then(|id| facts.record(id));

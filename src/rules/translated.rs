@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::seq::Seq;
@@ -19,6 +19,8 @@ pub(super) struct Translated {
     first: HashMap<u32, u32, foldhash::fast::FixedState>,
     /// By the number of the first.
     second: HashMap<u32, u32, foldhash::fast::FixedState>,
+    /// What a file holds again.
+    copies: HashSet<u32, foldhash::fast::FixedState>,
 }
 
 /// What both have in common.
@@ -40,12 +42,18 @@ impl Translated {
             let translated = is_translated(one, connection) && !pairs.first.contains_key(&one.id);
             if translated {
                 pairs.second.insert(one.id, connection.id);
-            }
-            if translated || is_copy(one, connection) {
                 pairs.first.insert(connection.id, one.id);
+            }
+            if is_copy(one, connection) {
+                pairs.copies.insert(connection.id);
             }
         }
         pairs
+    }
+
+    /// Whether the capture holds this connection a second time, as the first of the two shows it.
+    pub(super) fn is_copy(&self, id: u32) -> bool {
+        self.copies.contains(&id)
     }
 
     /// The connection that was captured before the translation, if this is the same behind it.
