@@ -60,8 +60,8 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 mod tls;
-mod unanswered;
 mod translated;
+mod unanswered;
 mod upstream;
 mod waiting;
 mod wording;

@@ -7,9 +7,7 @@ use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, sentence};
-use crate::rules::wording::{
-    asked, far, named, quoted_error, refused_again, repetition, tell,
-};
+use crate::rules::wording::{asked, far, named, quoted_error, refused_again, repetition, tell};
 use crate::rules::wording_tls::hidden_upload;
 
 rule! {

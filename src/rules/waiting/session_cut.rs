@@ -187,9 +187,7 @@ fn check(connection: &Connection) -> Verdict {
             protocol.name(),
             goodbye
         ),
-        None => {
-            "Server closed [the connection of a subscriber|# subscribers' connections]".into()
-        }
+        None => "Server closed [the connection of a subscriber|# subscribers' connections]".into(),
     };
     // Beside the silence of the other side the last data says nothing.
     let message = match (protocol.goodbye_of_server(), word, overdue) {

@@ -181,7 +181,10 @@ mod tests {
     #[test]
     fn a_known_code_has_its_setting() {
         let begin = "client server :5432\nSYN -->\n<-- SYN\nACK -->\n\"\\0\\0\\0\\x12\\0\\x03\\0\\0user\\0me\\0\\0\\0\" -->\n";
-        for (code, setting) in [("53300", "`max_connections`"), ("99999", "Act on the reported text")] {
+        for (code, setting) in [
+            ("53300", "`max_connections`"),
+            ("99999", "Act on the reported text"),
+        ] {
             let error = format!(
                 "{begin}<-- \"E\\0\\0\\0\\x24SFATAL\\0VFATAL\\0C{code}\\0Mtoo many\\0\\0\" FIN\nFIN -->\n<-- ACK"
             );
