@@ -73,6 +73,7 @@ impl ReportSelection {
             budget,
             keys: self.keys.key_store().clone(),
             tracking: self.options.tracking,
+            witness: self.options.witness.clone(),
             ..EngineSettings::default()
         }
     }

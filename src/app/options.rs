@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::analysis::engine::Tracking;
+use crate::analysis::engine::{Tracking, Witness};
 use crate::packet::capture::CaptureError;
 use crate::rules::Severity;
 use crate::rules::ignore::IgnoreLineError;
@@ -71,6 +71,8 @@ pub struct AnalysisOptions {
     pub threads: Option<usize>,
     /// The number of processors, where the system will not be asked any more.
     pub(super) processors: Option<usize>,
+    /// Who knows which RSTs this host sent.
+    pub(super) witness: Witness,
     /// When connections are tracked: tests compare the ways.
     #[doc(hidden)]
     pub tracking: Tracking,
@@ -93,6 +95,7 @@ impl Default for AnalysisOptions {
             time_wait: TIME_WAIT,
             threads: None,
             processors: None,
+            witness: Witness::default(),
             tracking: Tracking::default(),
         }
     }

@@ -222,7 +222,11 @@ impl Session {
         local: Option<LocalFacts>,
         options: &AnalysisOptions,
     ) -> Result<Self, AnalysisError> {
-        let wanted = ReportSelection::of(options, Presence::Awaited)?;
+        let mut options = options.clone();
+        if let Some(local) = &local {
+            options.witness = local.witness();
+        }
+        let wanted = ReportSelection::of(&options, Presence::Awaited)?;
         let mut settings = wanted.settings();
         settings.stay = Stay::Latest;
         let plan = SessionPlan {

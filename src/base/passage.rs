@@ -14,6 +14,8 @@ pub enum Passage {
     Lost,
     /// The place nearer to its receiver shows it, and the other does not, though it was capturing: its sender never sent it.
     Forged,
+    /// There is one place, and the operating system of its sender says that it sent it.
+    Sent,
     /// It belongs to a connection that the first place shows with other numbers: which of its segments are which is not known.
     Apart,
 }

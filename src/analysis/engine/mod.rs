@@ -55,6 +55,7 @@ pub(crate) use retention::{
 };
 pub use retention::{Concern, Judge, Judgement, SharedJudge, Stay, StoreBudget};
 pub use settings::{EngineSettings, Tracking};
+pub(crate) use settings::{SentResets, Witness};
 pub use stats::{EngineStats, LimitCount};
 
 /// The engine, fed one frame at a time.
@@ -135,7 +136,7 @@ fn alone(
     let mut decoder = Decoder::new();
     let mut stats = EngineStats::default();
     let mut shares: Vec<(Partition, SettledStore)> = (0..PARTITIONS)
-        .map(|_| (Partition::new(&settings.keys), SettledStore::new(settings)))
+        .map(|_| (Partition::of(settings), SettledStore::new(settings)))
         .collect();
     let mut batch = crate::packet::capture::Batch::default();
     while source.fill(&mut batch)? != Fill::End {

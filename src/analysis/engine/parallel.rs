@@ -319,7 +319,7 @@ fn run_worker(
     // Partition p belongs to the worker if p % threads == worker; its index here is p / threads.
     let mut shares: Vec<(Partition, SettledStore)> = (worker..PARTITIONS)
         .step_by(threads)
-        .map(|_| (Partition::new(&settings.keys), SettledStore::new(settings)))
+        .map(|_| (Partition::of(settings), SettledStore::new(settings)))
         .collect();
     // A division for each frame would take longer than its hash.
     let share_of: [usize; PARTITIONS] = std::array::from_fn(|partition| partition / threads);

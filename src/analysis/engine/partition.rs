@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashSet;
 
+use super::settings::{EngineSettings, Witness};
 use super::stats::EngineStats;
 use super::tuple::{HalfOpen, PlainOdds, TrackedFlow, TupleState};
 use super::{Event, Sink};
@@ -17,7 +18,8 @@ use crate::analysis::connection::{
     SegmentMatch, SettledBecause,
 };
 use crate::base::frame_ref::FrameRef;
-use crate::base::net::{Flags, Quote, Skip};
+use crate::base::net::{Context, Flags, Quote, Skip};
+use crate::base::passage::Passage;
 use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
 use crate::packet::flow::{FlowKey, FlowSlot, FlowTable};
@@ -104,6 +106,7 @@ pub(super) struct Partition {
     room: Vec<PlainNotes>,
     odds: PlainOdds,
     stats: EngineStats,
+    witness: Witness,
 }
 
 impl Partition {
@@ -114,6 +117,14 @@ impl Partition {
                 with_annotations: false,
             },
             ..Self::default()
+        }
+    }
+
+    /// One with the secrets and the witness of these settings.
+    pub(super) fn of(settings: &EngineSettings) -> Self {
+        Self {
+            witness: settings.witness.clone(),
+            ..Self::new(&settings.keys)
         }
     }
 
@@ -155,6 +166,14 @@ impl Partition {
     }
 
     fn segment<S: Sink + ?Sized>(&mut self, key: &FlowKey, segment: &Segment<'_>, sink: &mut S) {
+        if segment.flags.has(Flags::RST) && self.is_known(segment) {
+            let passage = Passage::Sent;
+            let known = Segment {
+                passage,
+                ..*segment
+            };
+            return self.segment(key, &known, sink);
+        }
         if let Some((slot, is_first)) = self.place(key, segment, sink)
             && !self.take_plainly(slot, segment, sink)
         {
@@ -615,6 +634,16 @@ impl Partition {
     }
 }
 
+impl Partition {
+    /// Whether a RST, of which no place says more, is known to be its sender's own.
+    #[cold]
+    fn is_known(&self, segment: &Segment<'_>) -> bool {
+        let outside = segment.passage == Passage::Unknown && segment.context == Context(0);
+        let (from, to) = (segment.source, segment.destination);
+        outside && self.witness.knows(from, to, segment.time)
+    }
+}
+
 /// Whether a segment can begin a connection on addresses and ports whose last connection is over.
 fn opens(segment: &Segment<'_>) -> bool {
     segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::RST)
@@ -629,11 +658,14 @@ const fn closed_tuple_slot(share: u64) -> usize {
 mod tests {
     use super::*;
     use crate::analysis::connection::{Connection, Opening};
+    use crate::analysis::engine::SentResets;
     use crate::base::frame_ref::FrameNumber;
-    use crate::base::net::{Context, Endpoint};
+    use crate::base::net::Endpoint;
     use crate::base::seq::Seq;
     use crate::packet::decode::TcpOptions;
     use crate::protocol::http::Exchange;
+    use crate::protocol::tcp::ResetKind;
+    use std::sync::Arc;
 
     const CLIENT: Endpoint = Endpoint {
         ip: std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)),
@@ -710,6 +742,50 @@ mod tests {
         ]);
         let openings: Vec<_> = connections.iter().map(|it| it.opening).collect();
         assert_eq!(openings, [Opening::Handshake; 2]);
+    }
+
+    /// Says that every RST was sent.
+    struct All;
+
+    impl SentResets for All {
+        fn sent(&self, _: Endpoint, _: Endpoint, _: Timestamp) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_reset_that_a_host_is_known_to_have_sent_is_its_own() {
+        let rst = Segment {
+            ttl: 200,
+            ..segment(4, false, 0, Flags::RST.with(ACK), 201, 101)
+        };
+        let segments = [
+            segment(1, true, 0, SYN, 100, 0),
+            segment(2, false, 0, SYN_ACK, 200, 101),
+            segment(3, true, 0, ACK, 101, 201),
+            rst,
+        ];
+        for (witness, kind) in [
+            (Witness::default(), ResetKind::Foreign),
+            (Witness(Some(Arc::new(All))), ResetKind::Abort),
+        ] {
+            let settings = EngineSettings {
+                witness,
+                ..EngineSettings::default()
+            };
+            let mut partition = Partition::of(&settings);
+            let mut connections = Vec::new();
+            for segment in &segments {
+                let key = FlowKey::new(segment.source, segment.destination, segment.context);
+                partition.segment(&key, segment, &mut connections);
+            }
+            partition.finish(Timestamp::new(100, 0), &mut connections);
+            let kinds: Vec<_> = connections
+                .iter()
+                .map(|it: &Connection| it.reset[1].and_then(|it| it.kind))
+                .collect();
+            assert_eq!(kinds, [Some(kind)]);
+        }
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! The settings of the engine.
 
+use std::fmt;
+use std::sync::Arc;
+
 use super::retention::{SharedJudge, Stay, StoreBudget};
+use crate::base::net::Endpoint;
+use crate::base::time::Timestamp;
 use crate::protocol::tls::secrets::KeyStore;
 
 /// What to keep of an analysis, and the secrets to decrypt TLS with.
@@ -15,9 +20,34 @@ pub struct EngineSettings {
     pub budget: StoreBudget,
     /// Secrets to decrypt TLS records with.
     pub keys: KeyStore,
+    /// Who knows which RSTs a host sent.
+    pub(crate) witness: Witness,
     /// When a connection is tracked.
     #[doc(hidden)]
     pub tracking: Tracking,
+}
+
+/// Knows RSTs that a host sent from elsewhere than the packets.
+pub(crate) trait SentResets: Send + Sync {
+    /// Whether the operating system says that it sent a RST from the one end to the other at this time.
+    fn sent(&self, from: Endpoint, to: Endpoint, at: Timestamp) -> bool;
+}
+
+/// Who knows which RSTs a host sent: nobody, where there are only packets.
+#[derive(Clone, Default)]
+pub(crate) struct Witness(pub(crate) Option<Arc<dyn SentResets>>);
+
+impl Witness {
+    /// Whether a RST is known to be its sender's own.
+    pub(super) fn knows(&self, from: Endpoint, to: Endpoint, at: Timestamp) -> bool {
+        self.0.as_ref().is_some_and(|it| it.sent(from, to, at))
+    }
+}
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Witness").field(&self.0.is_some()).finish()
+    }
 }
 
 /// When a connection is tracked. The output does not depend on it.

@@ -30,6 +30,8 @@ pub(super) use helper::serve;
 pub(super) use store::MAX_SOCKETS;
 
 use super::limits;
+use crate::analysis::engine::{SentResets, Witness};
+use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 use crate::report::snapshot::{LocalEnds, Snapshot};
 use fact::Line;
@@ -138,6 +140,12 @@ impl SharedStore {
     }
 }
 
+impl SentResets for SharedStore {
+    fn sent(&self, from: Endpoint, to: Endpoint, at: Timestamp) -> bool {
+        self.lock().sent(from, to, at)
+    }
+}
+
 /// What the helper has said.
 pub(super) struct LocalFacts {
     input: Option<ChildStdin>,
@@ -160,11 +168,22 @@ impl LocalFacts {
         Self::add(&store, &self.ends, snapshot);
     }
 
+    /// For the analysis: a RST that this host sent is its own, whatever it looks like.
+    pub(super) fn witness(&self) -> Witness {
+        Witness(Some(Arc::clone(&self.store) as Arc<dyn SentResets>))
+    }
+
+    /// Ends the helper, once it has said all that it knows.
+    pub(super) fn end(&mut self) {
+        if self.input.take().is_some() {
+            // Nothing is ever sent: it ends with the thread that listens, or takes too long.
+            let _ = self.over.recv_timeout(LAST_WORDS);
+        }
+    }
+
     /// Ends the helper, and adds all that it said to a snapshot.
     pub(super) fn finish(&mut self, snapshot: &mut Snapshot) {
-        self.input = None;
-        // Nothing is ever sent: it ends with the thread that listens, or takes too long.
-        let _ = self.over.recv_timeout(LAST_WORDS);
+        self.end();
         let mut store = self.store.lock();
         store.join(snapshot, &mut self.ends);
         Self::add(&store, &self.ends, snapshot);

@@ -109,6 +109,12 @@ impl Store {
         self.said_until < time
     }
 
+    /// Whether a RST from one end to the other was sent at this time.
+    pub(super) fn sent(&self, from: Endpoint, to: Endpoint, at: Timestamp) -> bool {
+        let said = self.sockets.get(&(from, to));
+        said.is_some_and(|it| it.resets.iter().any(|it| distance(it.0, at) <= SAME))
+    }
+
     /// Notes that events were lost.
     pub(super) fn lose(&mut self, events: u64) {
         self.lost = self.lost.saturating_add(events);

@@ -234,6 +234,10 @@ struct RunReport<'a> {
 impl RunReport<'_> {
     fn on(mut self, end: Option<&CommandEnd>, mut options: AnalysisOptions) -> Result<ExitCode> {
         options.key_logs = self.key_logs();
+        if let Some(local) = &mut self.local {
+            local.end();
+            options.witness = local.witness();
+        }
         let files = [self.path.to_owned()];
         let from = OpenOptions::default();
         let mut analysis = Analysis::read(&files, &from, &options, &mut |_| {})?;

@@ -9,6 +9,7 @@ use super::peer::{CloseEvent, Peer};
 use super::reset::{self, ResetKind, ResetSigns};
 use super::state::{Standing, State, StateInput};
 use crate::base::net::Flags;
+use crate::base::passage::Passage;
 use crate::packet::decode::Segment;
 
 /// Two RSTs within this time were sent at once. Two hosts would have to abort within it by chance.
@@ -30,7 +31,11 @@ pub(super) fn both(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>
         );
     let apart = this.frame_ref.time.since(other.frame_ref.time);
     let latest = this.frame_ref.frame == segment.frame;
-    if !latest || !second || !aborts(other) || apart > AT_ONCE || reset::is_within_host(segment) {
+    let known = [&*this, &*other]
+        .map(|it| it.passage)
+        .contains(&Passage::Sent);
+    let device = !known && !reset::is_within_host(segment);
+    if !latest || !second || !aborts(other) || apart > AT_ONCE || !device {
         return;
     }
     this.signs.add(ResetSigns::PAIRED, true);
@@ -49,8 +54,10 @@ pub(super) fn both(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>
 /// beyond those of the RST, so that a segment overtaken by the RST proves nothing.
 pub(super) fn resets(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>) {
     let start = sender.stream.offset(segment.payload_seq());
-    // Within one host no device sends RSTs: one after which its sender goes on was another socket's.
-    let not_own = match reset::is_within_host(segment) {
+    // Within one host no device sends RSTs, and an operating system knows its own: one after which its sender goes on was
+    // another socket's.
+    let sent = |it: &CloseEvent| it.passage == Passage::Sent;
+    let not_own = match reset::is_within_host(segment) || sender.reset.as_ref().is_some_and(sent) {
         true => ResetKind::Stale,
         false => ResetKind::Foreign,
     };

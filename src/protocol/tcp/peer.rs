@@ -382,7 +382,7 @@ impl PassageCounts {
     #[inline]
     pub(super) fn count(&mut self, passage: Passage, at: FrameRef) {
         match passage {
-            Passage::Unknown | Passage::Apart => {}
+            Passage::Unknown | Passage::Sent | Passage::Apart => {}
             Passage::Both => self.both = self.both.saturating_add(1),
             Passage::Lost => {
                 self.lost = self.lost.saturating_add(1);

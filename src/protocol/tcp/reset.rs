@@ -118,6 +118,9 @@ impl ResetSigns {
 /// The signs that the RST segment itself shows. `from` has not learned from it yet; `to` receives it.
 pub(super) fn signs(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetSigns {
     let mut signs = ResetSigns::default();
+    if segment.passage == Passage::Sent {
+        return signs;
+    }
     let print = &from.fingerprint;
     signs.add(ResetSigns::DISTANCE, print.is_distant(segment));
     signs.add(ResetSigns::NUMBERING, print.is_misnumbered(segment));
@@ -221,7 +224,8 @@ pub fn classify(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetKind {
     if segment.passage == Passage::Forged && !both_over(from, to) {
         return ResetKind::Foreign;
     }
-    if from.fingerprint.is_distant(segment) && !is_kernels_answer(segment, from, to) {
+    let known = segment.passage == Passage::Sent || is_kernels_answer(segment, from, to);
+    if from.fingerprint.is_distant(segment) && !known {
         return ResetKind::Foreign;
     }
     if both_over(from, to) {

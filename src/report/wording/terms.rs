@@ -40,7 +40,7 @@ pub const fn reset(how: How) -> Option<&'static str> {
 #[must_use]
 pub const fn passage(passage: Passage) -> Option<&'static str> {
     match passage {
-        Passage::Unknown | Passage::Apart => None,
+        Passage::Unknown | Passage::Sent | Passage::Apart => None,
         Passage::Both => Some("both"),
         Passage::Lost => Some("lost"),
         Passage::Forged => Some("forged"),
