@@ -1,15 +1,22 @@
 //! The end of the command and the findings as JUnit XML, for what shows the results of tests.
 //!
-//! One suite: a case for the command, and one for each finding. A finding that is bad enough is a failure; the others
-//! passed, with their text as output.
+//! One suite: a case for the command, one for each finding, and one for each reason for which connections were not judged. A
+//! finding that is bad enough is a failure; the others passed, with their text as output. What was not judged is skipped.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::command_end::CommandEnd;
+use crate::analysis::connection::{ConnectionOutcome, UnknownReason};
+use crate::base::format::{count, ranges};
 use crate::report::snapshot::Snapshot;
+use crate::report::wording::local;
 use crate::rules::{Finding, Severity};
+
+/// Ranges of connections that are named.
+const RANGES: usize = 16;
 
 /// The document. `bar`: from which severity on a finding is a failure.
 pub(super) fn document(
@@ -22,8 +29,9 @@ pub(super) fn document(
     let words = words.collect::<Vec<_>>().join(" ");
     let mut suite = TestSuite::new("hangup");
     suite.add_test_case(of_command(&words, end));
-    let cases = snapshot.findings.iter().map(|it| of_finding(it, bar));
-    suite.add_test_cases(cases);
+    let cases = snapshot.findings.iter();
+    suite.add_test_cases(cases.map(|it| of_finding(it, snapshot, bar)));
+    suite.add_test_cases(not_judged(snapshot));
     let mut report = Report::new("hangup run");
     if let Some(end) = end {
         report.set_time(end.took);
@@ -58,12 +66,49 @@ fn of_command(words: &str, end: Option<&CommandEnd>) -> TestCase {
     case
 }
 
-fn of_finding(finding: &Finding, bar: Severity) -> TestCase {
+/// A skipped case for each reason for which connections were not judged. One that is open, with nothing outstanding, is as it
+/// should be.
+fn not_judged(snapshot: &Snapshot) -> Vec<TestCase> {
+    let mut all: BTreeMap<&str, (UnknownReason, Vec<u32>)> = BTreeMap::new();
+    for summary in &snapshot.summaries {
+        if let ConnectionOutcome::Unknown(reason) = summary.outcome
+            && reason != UnknownReason::StillOpen
+        {
+            let name = summary.outcome.reason();
+            let (_, ids) = all.entry(name).or_insert((reason, Vec::new()));
+            ids.push(summary.id);
+        }
+    }
+    let cases = all.into_iter().map(|(name, (reason, ids))| {
+        let connections = ids.len() as u64;
+        let message = format!(
+            "{} {}: {}",
+            count(connections, "connection", "connections"),
+            reason.phrase_of(connections),
+            ranges(&ids, RANGES, 0)
+        );
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(message);
+        let mut case = TestCase::new(name, status);
+        case.set_classname("hangup.not-judged");
+        case
+    });
+    let silence = (snapshot.summaries.is_empty() && snapshot.summary.let_go == 0).then(|| {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message("no connection was captured");
+        let mut case = TestCase::new("connections", status);
+        case.set_classname("hangup.not-judged");
+        case
+    });
+    cases.chain(silence).collect()
+}
+
+fn of_finding(finding: &Finding, snapshot: &Snapshot, bar: Severity) -> TestCase {
     let mut name = finding.rule.to_owned();
     if let Some((client, server)) = finding.client.zip(finding.server) {
         name += &format!(" {client} → {server}");
     }
-    let text = text(finding);
+    let text = text(finding, snapshot);
     let is_failure = finding.severity >= bar;
     let mut status = TestCaseStatus::success();
     if is_failure {
@@ -82,10 +127,15 @@ fn of_finding(finding: &Finding, bar: Severity) -> TestCase {
 }
 
 /// What happened, the frames that prove it, and what to change.
-fn text(finding: &Finding) -> String {
+fn text(finding: &Finding, snapshot: &Snapshot) -> String {
     let mut text = format!("{}\n{}\n", finding.headline(), finding.message);
     for evidence in &finding.evidence {
         text += &format!("frame {}: {}\n", evidence.frame_ref.frame.0, evidence.note);
+    }
+    let shown = finding.example().into_iter();
+    for (who, reset) in shown.flat_map(|id| local::resets(snapshot, id)) {
+        let reason = local::reset(reset, finding.proxy.name_of(who));
+        text += &format!("frame {}: {reason}\n", reset.frame.frame.0);
     }
     for remedy in &finding.remedies {
         text += &format!("- {remedy}\n");
