@@ -277,14 +277,16 @@ fn unanswered(
         message.say("Both places of capture have the SYN.");
         message.presume("The SYN is dropped at the place nearer to the server, or behind it.");
     } else {
+        let host_is_up = silent.iter().all(|it| up.contains(&it.server.ip));
+        if (meanwhile, before) == (0, 0) && host_is_up {
+            message.say("The server's host accepted other connections.");
+        }
         message.presume(match (meanwhile, before) {
             (1.., _) => {
                 "The server's accept queue was full, a limit on connections was reached, or a NAT gateway had no free port."
             }
             (0, 1..) => "A firewall or a route changed, or the server's host went down.",
-            (0, 0) if silent.iter().all(|it| up.contains(&it.server.ip)) => {
-                "A firewall drops the SYNs to this port: the host is up and accepts other connections."
-            }
+            (0, 0) if host_is_up => "A firewall drops the SYNs to this port.",
             (0, 0) => "A firewall drops the SYNs, or no host that is up has this address.",
         });
     }

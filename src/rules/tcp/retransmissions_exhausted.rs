@@ -271,14 +271,10 @@ fn check(connection: &Connection) -> Verdict {
                 it.until.time.since(it.peer_last_sent.time)
             )),
         ),
-        (true, Who::Server) => (
-            "Server's data never reached the client[| on # connections]",
-            all_lost(connection, who, it).and(again),
-        ),
-        (true, Who::Client) => (
-            "Client's data never reached the server[| on # connections]",
-            all_lost(connection, who, it).and(again),
-        ),
+        (true, _) => {
+            let (summary, message) = all_lost(connection, who, it);
+            (summary, message.and(again))
+        }
     };
     tell(
         &RULE,
@@ -335,27 +331,41 @@ fn why(connection: &Connection, who: Who, it: &UnansweredSegments) -> Sentence {
 }
 
 /// That no copy of the data arrived at the place of capture that is nearer to the other side.
-fn all_lost(connection: &Connection, who: Who, it: &UnansweredSegments) -> Statement {
+fn all_lost(
+    connection: &Connection,
+    who: Who,
+    it: &UnansweredSegments,
+) -> (&'static str, Statement) {
     let copies = Value::count(u64::from(it.same) + 1, "copy", "copies");
     // The response is what the client waited for; what else was lost has no name.
     let mut spoken = connection.spoken().iter();
     let waited = spoken.any(|it| it.request.is_some());
     let answer =
         who == Who::Server && waited && connection.sent[Who::Server as usize].acknowledged == 0;
-    Statement::from(match (answer, who) {
-        (true, _) => sentence!(
-            "The server's response never reached the client: all {} left the server, and none arrived.",
-            copies
+    let (summary, message) = match (answer, who) {
+        (true, _) => (
+            "[Server's response|Responses on # connections] never reached the client",
+            sentence!(
+                "The server's response never reached the client: all {} left the server, and none arrived.",
+                copies
+            ),
         ),
-        (false, Who::Server) => sentence!(
-            "Data from the server never reached the client: all {} left the server, and none arrived.",
-            copies
+        (false, Who::Server) => (
+            "[Server's data|Data on # connections] never reached the client",
+            sentence!(
+                "Data from the server never reached the client: all {} left the server, and none arrived.",
+                copies
+            ),
         ),
-        (false, Who::Client) => sentence!(
-            "Data from the client never reached the server: all {} left the client, and none arrived.",
-            copies
+        (false, Who::Client) => (
+            "[Client's data|Data on # connections] never reached the server",
+            sentence!(
+                "Data from the client never reached the server: all {} left the client, and none arrived.",
+                copies
+            ),
         ),
-    })
+    };
+    (summary, message.into())
 }
 
 #[cfg(test)]

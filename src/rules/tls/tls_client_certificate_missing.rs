@@ -83,7 +83,7 @@ fn check(connection: &Connection) -> Verdict {
     let code = reading.alert.and_then(|alert| alert.code());
     let message = match code {
         Some(code) => sentence!(
-            "The server asked for a client certificate and got none. It refused the client with the alert {}.",
+            "The server asked for a client certificate and got none. The server refused the client with the alert {}.",
             called(code)
         ),
         None if late => Sentence::from(
@@ -100,11 +100,11 @@ fn check(connection: &Connection) -> Verdict {
         ),
         (None, false) => Some("The server ended it because the certificate was missing."),
     };
-    let when = match late {
-        true => {
+    let when = |version: TlsVersion| match late {
+        true => sentence!(
             "With TLS 1.3 the client has finished its handshake by then: the error shows only at the client's first read."
-        }
-        false => "With TLS 1.2 and older versions the client's handshake fails.",
+        ),
+        false => sentence!("With {} the client's handshake fails.", version.to_string()),
     };
     tell(
         &RULE,
@@ -115,7 +115,7 @@ fn check(connection: &Connection) -> Verdict {
     )
     .presumes(why)
     .adds(asked_for(reading.facts))
-    .adds(reading.facts.version().map(|_| when))
+    .adds(reading.facts.version().map(when))
     .means(Some(stays_broken(reading.facts)))
     .shows(hello(&reading), "ClientHello")
     .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
