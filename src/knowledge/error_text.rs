@@ -14,7 +14,7 @@ use super::met::Met;
 use super::parsers::Readings;
 use super::product::{NamedProduct, PRODUCTS, Product, Role, product};
 use super::table::{self, field};
-use super::tls_alert::may_send;
+use super::tls_alert::{Refusal, is_of_certificate};
 use super::tls_client::TlsClient;
 use super::wire_event::{LogSide, WireEvent};
 
@@ -289,23 +289,29 @@ pub fn texts<'a>(
 /// The same for a connection that met several events, in their order: a program that does not report the first reports
 /// the next. (Some clients do not notice a response with a bad length and run into their time limit instead.) `readings`:
 /// what the parsers of clients make of a malformed response, if its bytes are known. A program whose library would have
-/// sent another alert than `refused_by` about a certificate has not met the event.
+/// refused a certificate in another way than `refusal` has not met the event.
 #[must_use]
 pub(crate) fn texts_of<'a>(
     events: &[WireEvent],
     readings: Option<&Readings>,
     side: LogSide,
     program: impl Into<KnownProgram<'a>>,
-    refused_by: Option<u8>,
+    refusal: Option<Refusal>,
 ) -> Vec<Prediction> {
+    let program = program.into();
     let sent = |it: &Product| {
-        refused_by.is_none_or(|code| events.iter().all(|event| may_send(it.name, code, *event)))
+        refusal.is_none_or(|how| events.iter().all(|event| how.fits(it.name, *event)))
     };
+    let guessed = !matches!(program, KnownProgram::Known(_) | KnownProgram::Tls(_));
+    let of_certificate = || events.iter().any(|it| is_of_certificate(*it));
+    if guessed && refusal.is_some_and(Refusal::is_rare) && of_certificate() {
+        return Vec::new();
+    }
     let suspects = |events, side, fits: &dyn Fn(&Product) -> bool, order| {
         suspects(events, side, |it| fits(it) && sent(it), order)
     };
     let events = Met { events, readings };
-    match program.into() {
+    match program {
         KnownProgram::Known(stack) if !sent(stack.product) => Vec::new(),
         KnownProgram::Known(stack) => known(events, side, stack),
         KnownProgram::Nameless(shape) => {

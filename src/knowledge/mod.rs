@@ -78,6 +78,6 @@ pub(crate) use socket_error::{
 };
 pub use timer::{DefaultTime, TIMERS, Timer, TimerPhase};
 pub(crate) use timer::{default_time, network_limit, timer_candidates};
-pub(crate) use tls_alert::sent_for;
+pub(crate) use tls_alert::{Refusal, sent_for};
 pub use tls_client::{TlsClient, tls_client};
 pub use wire_event::{EventTrace, LogSide, WireEvent};

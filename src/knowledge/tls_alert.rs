@@ -1,8 +1,8 @@
 //! For which faults of a certificate a TLS library sends which alert.
 //!
 //! The RFCs leave that open: one library sends `bad_certificate` for every fault, another one for a name alone. `tls_alerts.tsv`
-//! has a row for each alert that a library sends, with the programs whose faults were seen or read; `-` is one that sends none.
-//! What is not in the table may mean anything.
+//! has a row for each alert that a library sends, with the programs whose faults were seen or read. Of those that send none, `-` leaves
+//! the handshake where it is, and `after` finishes it and leaves then. What is not in the table may mean anything.
 
 use std::sync::LazyLock;
 
@@ -19,6 +19,8 @@ struct CertificateAlert {
     products: Vec<&'static str>,
     /// Its number; `None` if these products send none.
     code: Option<u8>,
+    /// They finish the handshake before they look at the certificate.
+    finishes: bool,
     /// The faults for which it is sent.
     causes: Vec<WireEvent>,
 }
@@ -32,6 +34,7 @@ static ALERTS: LazyLock<Vec<CertificateAlert>> = LazyLock::new(|| {
                 library,
                 products: products.split(' ').collect(),
                 code: code.parse().ok(),
+                finishes: code == "after",
                 causes: causes.split(' ').filter_map(WireEvent::named).collect(),
             }
         })
@@ -49,13 +52,44 @@ const FAULTS: [WireEvent; 7] = [
     WireEvent::TlsCertWrongPurpose,
 ];
 
-/// Whether a product may have sent this alert for this fault, as far as its alerts are known.
-pub(super) fn may_send(product: &str, code: u8, fault: WireEvent) -> bool {
-    let mut own = ALERTS.iter().filter(|it| it.products.contains(&product));
-    let mut known = own.clone();
-    !FAULTS.contains(&fault)
-        || known.next().is_none()
-        || own.any(|it| it.code == Some(code) && it.causes.contains(&fault))
+/// How a client ended a handshake, where the capture shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Refusal {
+    /// By this alert.
+    Alert(u8),
+    /// Without one. Whether it had finished its part of the handshake before.
+    Silent { finished: bool },
+}
+
+impl Refusal {
+    /// Whether a product may have ended the handshake so for this fault of a certificate, as far as its alerts are known.
+    /// What is no such fault may always be.
+    pub(super) fn fits(self, product: &str, fault: WireEvent) -> bool {
+        let mut own = ALERTS.iter().filter(|it| it.products.contains(&product));
+        let mut known = own.clone();
+        if !FAULTS.contains(&fault) || known.next().is_none() {
+            return true;
+        }
+        match self {
+            Self::Alert(code) => own.any(|it| it.code == Some(code) && it.causes.contains(&fault)),
+            // A fault for which a library that sends alerts has none is looked for after the handshake.
+            Self::Silent { finished } => {
+                let mute = own.clone().find(|it| it.code.is_none());
+                finished == mute.is_none_or(|it| it.finishes)
+                    && !own.any(|it| it.causes.contains(&fault))
+            }
+        }
+    }
+
+    /// Whether this ending fits a refused certificate only if the program is known: most libraries would have sent an alert.
+    pub(super) const fn is_rare(self) -> bool {
+        matches!(self, Self::Silent { finished: false })
+    }
+}
+
+/// Whether the event is a fault of a certificate.
+pub(super) fn is_of_certificate(event: WireEvent) -> bool {
+    FAULTS.contains(&event)
 }
 
 /// The library of one of these products that sends this alert, and the faults for which it does. `None` if the alerts of one
@@ -114,15 +148,40 @@ mod tests {
             ("java-urlconnection", 46, E::TlsCertExpired, false),
             ("reqwest", 45, E::TlsCertNotYetValid, true),
             ("node-http", 48, E::TlsCertUntrusted, false),
+            ("aiohttp", 48, E::TlsCertUntrusted, false),
             // Not in the table.
             ("safari", 42, E::TlsCertUntrusted, true),
             // No fault of a certificate.
             ("node-http", 48, E::TlsAlertOther, true),
         ] {
             assert_eq!(
-                may_send(product, code, fault),
+                Refusal::Alert(code).fits(product, fault),
                 may,
                 "{product} {code} {fault}"
+            );
+        }
+    }
+
+    #[test]
+    fn few_clients_refuse_a_certificate_without_an_alert() {
+        for (product, fault, within, after) in [
+            ("curl", E::TlsCertUntrusted, false, false),
+            ("curl", E::TlsCertNameMismatch, false, true),
+            ("python-requests", E::TlsCertNameMismatch, false, false),
+            ("okhttp", E::TlsCertNameMismatch, false, true),
+            ("node-http", E::TlsCertExpired, false, true),
+            ("wget", E::TlsCertUntrusted, false, true),
+            ("aiohttp", E::TlsCertUntrusted, true, false),
+            ("mono-wcf", E::TlsCertExpired, true, false),
+            ("chrome", E::TlsCertNameMismatch, false, false),
+            ("safari", E::TlsCertExpired, true, true),
+            ("curl", E::TlsAlertOther, true, true),
+        ] {
+            let fits = |finished| Refusal::Silent { finished }.fits(product, fault);
+            assert_eq!(
+                [fits(false), fits(true)],
+                [within, after],
+                "{product} {fault}"
             );
         }
     }

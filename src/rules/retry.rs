@@ -7,8 +7,11 @@ use super::rule::Diagnosis;
 use super::statement::{Sentence, Value, sentence};
 use super::wording::repetition_on;
 use super::wording_tls::stays_broken;
-use crate::analysis::connection::{Connection, ConnectionOutcome, How, Opening, Phase, Who};
+use crate::analysis::connection::{
+    By, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, Who,
+};
 use crate::protocol::http::Exchange;
+use crate::protocol::tls::TlsFacts;
 
 /// Adds whether a retry is safe, if the case loses something and does not say so yet.
 pub(super) fn complete(story: &mut Diagnosis, connection: &Connection) {
@@ -48,11 +51,31 @@ pub(super) fn complete_all(story: &mut Diagnosis, connections: &[&Connection]) {
 /// Connections examined of a case across many.
 const LOOKED_AT: usize = 64;
 
+const UNSENT: &str = "No request was sent: a retry is safe.";
+
+/// Whether the server ended the session because of what was asked.
+fn was_refused(connection: &Connection) -> bool {
+    let dialogue = connection.dialogue.as_deref();
+    connection.outcome == ConnectionOutcome::Failed(FailedReason::ReportedError)
+        && dialogue.is_some_and(|it| it.refused_request().is_some())
+}
+
+/// Whether the handshake failed for a reason that the next one meets too: one side said so, or the certificate shows it.
+/// One that was only cut may have been cancelled, or met a server that was restarted.
+fn stays(connection: &Connection, facts: &TlsFacts) -> bool {
+    let sent = facts.flows[facts.caller.index()].records > 0;
+    let own = connection.teardown.by == By::Client;
+    facts.fatal().is_some()
+        || facts.plain.is_some()
+        || facts.flaw(connection.server.ip).is_some() && own
+        || sent
+}
+
 /// What is known of a retry after the end of this connection; `None` while it is open.
 fn of(connection: &Connection) -> Option<Sentence> {
     match connection.opening {
         Opening::Refused | Opening::Unanswered | Opening::Unreachable | Opening::Rejected => {
-            return Some("No request was sent: a retry is safe.".into());
+            return Some(UNSENT.into());
         }
         Opening::Handshake | Opening::Midstream => {}
     }
@@ -62,7 +85,10 @@ fn of(connection: &Connection) -> Option<Sentence> {
     if let Some(facts) = connection.tls.as_deref()
         && connection.teardown.phase == Phase::TlsHandshake
     {
-        return Some(stays_broken(facts).into());
+        return Some(match stays(connection, facts) {
+            true => stays_broken(facts).into(),
+            false => UNSENT.into(),
+        });
     }
     let spoken = connection.spoken();
     // A response that the client never acknowledged may not have arrived.
@@ -76,12 +102,15 @@ fn of(connection: &Connection) -> Option<Sentence> {
     if !spoken.is_empty() && !connection.is_presumed() {
         return Some(match spoken.iter().find(lost) {
             Some(exchange) => repetition_on(connection, exchange),
+            None if was_refused(connection) => {
+                "A retry fails in the same way until this is fixed.".into()
+            }
             None => "No request was open: there is nothing to retry.".into(),
         });
     }
     let sent = connection.sent[Who::Client as usize];
     if sent.bytes == 0 && sent.missing == 0 && connection.opening == Opening::Handshake {
-        return Some("No request was sent: a retry is safe.".into());
+        return Some(UNSENT.into());
     }
     let unread = connection.in_flight(Who::Client).filter(|it| it.bytes > 0);
     match (connection.outcome, unread) {
@@ -113,6 +142,11 @@ mod tests {
                 "No request was sent. A retry fails in the same way",
             ),
             (
+                "SYN -->\n<-- SYN\nACK -->\nClientHello [sni=a version=1.2] -->\n\
+                 <-- ServerHello Certificate [name=a] ServerHelloDone\nFIN -->\n<-- FIN",
+                "No request was sent: a retry is safe",
+            ),
+            (
                 "SYN -->\n<-- SYN\nACK -->\nGET /a -->\n<-- ACK\n+40ms <-- RST",
                 "`GET /a` is safe to retry",
             ),
@@ -123,6 +157,17 @@ mod tests {
             (
                 "SYN -->\n<-- SYN\nACK -->\nPOST /a [length=9000] data 1000 -->\n<-- ACK\n+40ms <-- RST",
                 "cannot have processed it whole",
+            ),
+            (
+                "client server :25\nSYN -->\n<-- SYN\nACK -->\n<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n\
+                 <-- \"250 mx\\r\\n\"\n\"BDAT X\\r\\n\" -->\n<-- \"521 5.5.4 Syntax\\r\\n\"\n<-- FIN\n\
+                 \"NOOP\\r\\n\" -->\n<-- RST [noack]",
+                "The server did not process",
+            ),
+            (
+                "client server :25\nSYN -->\n<-- SYN\nACK -->\n<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n\
+                 <-- \"250 mx\\r\\n\"\n\"BDAT X\\r\\n\" -->\n<-- \"521 5.5.4 Syntax\\r\\n\"\n<-- FIN\nFIN -->\n<-- ACK",
+                "A retry fails in the same way until this is fixed",
             ),
             (
                 "SYN -->\n<-- SYN\nACK -->\n\"\\x01\\x02\" -->\n<-- ACK\n+40ms <-- RST",

@@ -485,6 +485,12 @@ impl Statement {
         self.meaning.push((self.cases.clone(), sentence.into()));
     }
 
+    /// What it means for the user is this alone.
+    pub(super) fn mean_only(&mut self, sentence: impl Into<Sentence>) {
+        self.meaning.clear();
+        self.mean(sentence);
+    }
+
     /// Adds a sentence on what it means for the user.
     #[must_use]
     pub(super) fn means(mut self, sentence: impl Into<Sentence>) -> Self {

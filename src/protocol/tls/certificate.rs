@@ -29,6 +29,8 @@ pub struct Certificate {
     pub self_issued: bool,
     /// It may sign other certificates (`cA` of its basic constraints).
     pub is_authority: bool,
+    /// It may be a server's: it has no extended key usage, or one that servers have (RFC 5280 §4.2.1.12).
+    pub is_for_servers: bool,
     /// Valid from.
     pub from: CertificateDate,
     /// Valid until.

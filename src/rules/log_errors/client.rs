@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::certificate::{dated, mismatch, own_and_other_address, refused, untrusted};
 use super::ending::{
     ClientEvent, SHORTEST_LIMIT, USUAL_ROUND_TRIP, last_byte, met, silence, waited,
 };
@@ -11,7 +12,7 @@ use crate::analysis::connection::tls_close::{
     gave_up, is_unanswered, refused_without_certificate, response_cut,
 };
 use crate::analysis::connection::{
-    By, Connection, ConnectionOutcome, FailedReason, How, Oddity, Opening, Phase, Who,
+    By, Connection, ConnectionOutcome, FailedReason, How, Oddity, Opening, Phase, ResetKind, Who,
 };
 use crate::base::flow_end::FlowEnd;
 use crate::base::net::Quote;
@@ -20,9 +21,7 @@ use crate::protocol::http::{
     CodingFault, Exchange, FaultRule, FieldName, Framing, Message, MessageProgress, Method,
     Protocol,
 };
-use crate::protocol::tls::{
-    Alert, CertificateFlaw, ChainEnd, ClientCertificate, HandshakeStage, TlsFacts, TlsVersion,
-};
+use crate::protocol::tls::{Alert, ClientCertificate, HandshakeStage, TlsFacts, TlsVersion};
 use crate::rules::{self, classify};
 
 /// A server that closes an unused connection later than this closes it for idleness and refuses nobody.
@@ -138,7 +137,10 @@ fn not_connected(connection: &Connection) -> Option<WireEvent> {
         Opening::Unanswered | Opening::Rejected if connection.syn_retries >= ALL_SYN_RETRIES => {
             Some(WireEvent::ConnectUnansweredToTheEnd)
         }
-        Opening::Unanswered if connection.teardown.how != How::Open => {
+        Opening::Unanswered
+            if connection.teardown.how != How::Open
+                && connection.until.since(connection.first.time) >= SHORTEST_LIMIT =>
+        {
             Some(WireEvent::ConnectUnanswered)
         }
         // A SYN-ACK that came after the client had given up.
@@ -266,6 +268,13 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             }
             ClientEvent::Reset => vec![E::TlsRstAfterHello],
             ClientEvent::Left if answer == 0 => vec![E::TlsHandshakeSilent],
+            // Up to TLS 1.2 a client's alert would be seen: it had none to send.
+            ClientEvent::Fin
+                if facts.version() < Some(TlsVersion::TLS_13)
+                    && facts.flows[FlowEnd::A.index()].hidden_alert.is_none() =>
+            {
+                vec![E::TlsFinAfterHello]
+            }
             // The client had the server's messages and rejected them. A server that has sent its messages and then
             // closes was told so by the client.
             _ => refused(connection, facts),
@@ -308,92 +317,6 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
     }
 }
 
-/// Why the client does not trust the issuer: the certificate is its own issuer, or the chain that was sent leads to none
-/// that the client has.
-fn untrusted(facts: &TlsFacts) -> WireEvent {
-    match facts.chain_end() {
-        Some(ChainEnd::IssuerNotSent) => WireEvent::TlsIssuerUnknown,
-        _ => WireEvent::TlsCertUntrusted,
-    }
-}
-
-/// Why the client rejects a certificate, as far as the capture shows; likeliest first. What the certificate refutes is left
-/// out, and without a certificate there is nothing to reject.
-fn refused(connection: &Connection, facts: &TlsFacts) -> Vec<WireEvent> {
-    use WireEvent as E;
-    let whole = connection.sent[Who::Server as usize].missing == 0;
-    if facts.has_broken_certificate() || whole && !facts.may_have_shown_certificate() {
-        return Vec::new();
-    }
-    let mut faults = Vec::new();
-    // What the wire shows leads. A library may look at the issuer first.
-    match facts.flaw(connection.server.ip) {
-        Some(CertificateFlaw::Outdated) => {
-            faults.extend(dated(facts));
-            let alone = facts.chain_end() == Some(ChainEnd::SelfSigned);
-            faults.extend(alone.then_some(E::TlsCertUntrusted));
-        }
-        Some(CertificateFlaw::OtherName) => faults.push(E::TlsCertNameMismatch),
-        // Hardly any certificate is for an address.
-        Some(CertificateFlaw::OtherAddress) => {
-            faults.extend([
-                E::TlsCertOtherAddress,
-                untrusted(facts),
-                E::TlsCertWrongPurpose,
-            ]);
-        }
-        Some(CertificateFlaw::SelfIssued) => {
-            faults.push(E::TlsCertUntrusted);
-            // A client may have been told to trust it.
-            let other = own_and_other_address(connection, facts);
-            faults.extend(other.then_some(E::TlsCertOtherAddress));
-        }
-        None => match facts.leaf() {
-            Some((_, leaf)) => {
-                let fits = facts.sni().and_then(|name| leaf.is_for(name));
-                faults.push(untrusted(facts));
-                faults.extend((fits != Some(true)).then_some(E::TlsCertNameMismatch));
-                faults.push(E::TlsCertWrongPurpose);
-            }
-            None => faults.extend([
-                untrusted(facts),
-                mismatch(facts),
-                E::TlsCertExpired,
-                E::TlsIssuerUnknown,
-                E::TlsCertNotYetValid,
-                E::TlsCertWrongPurpose,
-            ]),
-        },
-    }
-    faults
-}
-
-/// A certificate outside its dates: it has expired or is not valid yet, or both may be if it was not captured.
-fn dated(facts: &TlsFacts) -> Vec<WireEvent> {
-    match facts.outdated() {
-        Some((at, leaf)) if leaf.until.time() < at.time => vec![WireEvent::TlsCertExpired],
-        Some(_) => vec![WireEvent::TlsCertNotYetValid],
-        // The clock of the client may differ from that of the capture.
-        None => vec![WireEvent::TlsCertExpired, WireEvent::TlsCertNotYetValid],
-    }
-}
-
-/// Whether the certificate is its own issuer, and for another address than the one that the client connects to.
-fn own_and_other_address(connection: &Connection, facts: &TlsFacts) -> bool {
-    let leaf = facts.leaf().map(|(_, leaf)| leaf);
-    let other = leaf.and_then(|it| it.is_for_address(connection.server.ip)) == Some(false);
-    let own = facts.flaw(connection.server.ip) == Some(CertificateFlaw::SelfIssued);
-    own && other && facts.names_no_server()
-}
-
-/// A certificate that is not captured, and is not for this server: a client that connects by address sends no name.
-fn mismatch(facts: &TlsFacts) -> WireEvent {
-    match facts.names_no_server() {
-        true => WireEvent::TlsCertOtherAddress,
-        false => WireEvent::TlsCertNameMismatch,
-    }
-}
-
 /// Whether the client closed right after the handshake, without sending data.
 fn left_unused(connection: &Connection, facts: &TlsFacts) -> bool {
     let own = &facts.flows[FlowEnd::A.index()];
@@ -412,6 +335,9 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
         let next = exchanges.get(at + 1);
         let taken = next.is_some_and(|next| next.response.is_some() && next.request.is_some());
         let clean = owed != Some(at) && exchange.response_faults().is_empty();
+        if is_too_late(connection, exchange) {
+            continue;
+        }
         if !taken && !clean {
             http_faults::response(exchange, events);
         }
@@ -465,7 +391,8 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     // Of a response that the client did not read to its end, the status is not told.
     let read = exchanges.iter().enumerate();
     let read = read.filter(|(at, _)| owed != Some(*at)).map(|it| it.1);
-    events.extend(read.filter_map(refusing).next());
+    let mut read = read.filter(|it| !is_too_late(connection, it));
+    events.extend(read.find_map(refusing));
     events.extend(redirects(exchanges));
     if met == ClientEvent::Silence {
         events.extend(silence(connection, exchanges, owed));
@@ -486,6 +413,16 @@ fn has_ended(connection: &Connection) -> bool {
     let last = connection.exchanges.last();
     last.is_some_and(|it| it.is_complete() && it.status() != Some(408))
         && connection.teardown.phase == Phase::Between
+}
+
+/// Whether the response began after the client had closed, and its host reset the connection for it: no program read it.
+fn is_too_late(connection: &Connection, exchange: &Exchange) -> bool {
+    let client = Who::Client as usize;
+    let closed = connection.fin[client].zip(connection.reset[client]);
+    let began = exchange.response.as_ref().map(|it| it.message.first);
+    closed.zip(began).is_some_and(|((fin, reset), began)| {
+        reset.kind == Some(ResetKind::NoSocket) && fin.frame_ref < began
+    })
 }
 
 /// What comes to a program that waits for the end of a line or of a head that does not come.
@@ -627,6 +564,12 @@ fn cut_off(connection: &Connection, at: usize, met: ClientEvent) -> Vec<WireEven
     let sent = !partial && (!under_way || withholds(exchange, &request.message));
     let event = match (&exchange.response, met) {
         (_, ClientEvent::Open | ClientEvent::Silence) => return Vec::new(),
+        // Both closed at once, and nothing was lost by it.
+        (Some(_), ClientEvent::Left)
+            if connection.teardown.by == By::Both && connection.outcome.is_fine() =>
+        {
+            return Vec::new();
+        }
         (response, ClientEvent::Left) => {
             let headless = exchange.status().is_none();
             let response = response.as_ref().map(|it| &it.message);

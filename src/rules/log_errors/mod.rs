@@ -2,7 +2,7 @@
 //!
 //! In: one settled [`Connection`]. Out: for each side, the texts that its program prints, or those of the usual
 //! suspects if no header names the program. `client` and `server` derive the wire events that each side's application
-//! met, in order; `h2` does so for HTTP/2 streams, `http_faults` for malformed messages, `dialogue` for protocols other than
+//! met, in order; `certificate` does so for a refused certificate, `h2` for HTTP/2 streams, `http_faults` for malformed messages, `dialogue` for protocols other than
 //! HTTP, whose programs' texts are never mixed with those of HTTP's. `specimen` has the bytes of a malformed response read
 //! as the parsers of clients read them. `program` identifies the
 //! program, `socket` gives the errors of its system calls, `placeholders` fills in the variable parts, and `search` and
@@ -13,6 +13,7 @@
 //! for a client that was just writing. A connection on which nothing was outstanding has no events. Left out, because
 //! the record does not hold them: the contents of bodies, except whether they are in their content coding.
 
+mod certificate;
 mod client;
 mod dialogue;
 mod ending;
@@ -44,7 +45,7 @@ use hashbrown::HashMap;
 use crate::analysis::connection::{Connection, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::knowledge::{
-    HeadShape, KnownProgram, LogSide, NamedBy, Prediction, Readings, WireEvent, texts_of,
+    HeadShape, KnownProgram, LogSide, NamedBy, Prediction, Readings, Refusal, WireEvent, texts_of,
 };
 use crate::protocol::tls::TlsFacts;
 use program::Program;
@@ -87,8 +88,8 @@ struct TextQuery {
     side: LogSide,
     program: Program,
     handed_on: bool,
-    /// The alert that the client sent about the server's certificate, if it can be read.
-    refused_by: Option<u8>,
+    /// How the client ended the TLS handshake, if that can be read.
+    refusal: Option<Refusal>,
 }
 
 /// Predicts log lines, and caches the results.
@@ -169,8 +170,11 @@ impl Predictor {
                 }
             },
             handed_on,
-            refused_by: match who {
-                Who::Client => connection.tls.as_deref().and_then(refusal),
+            refusal: match who {
+                Who::Client => connection
+                    .tls
+                    .as_deref()
+                    .and_then(|it| refusal(connection, it)),
                 Who::Server => None,
             },
         };
@@ -269,7 +273,7 @@ impl TextQuery {
             self.readings.as_ref(),
             self.side,
             program,
-            self.refused_by,
+            self.refusal,
         )
     }
 
@@ -294,12 +298,22 @@ impl TextQuery {
     }
 }
 
-/// The alert with which the TLS client ended the handshake, if it is the client of the connection.
-fn refusal(facts: &TlsFacts) -> Option<u8> {
-    let alert = facts.fatal()?;
-    (alert.from == FlowEnd::A && facts.caller == FlowEnd::A)
-        .then(|| alert.code())
-        .flatten()
+/// How the TLS client ended the handshake, if it is the client of the connection: by an alert that can be read, or surely by
+/// none.
+fn refusal(connection: &Connection, facts: &TlsFacts) -> Option<Refusal> {
+    if facts.caller != FlowEnd::A {
+        return None;
+    }
+    let own = facts.flows[FlowEnd::A.index()];
+    match facts.fatal() {
+        Some(alert) if alert.from == FlowEnd::A => alert.code().map(Refusal::Alert),
+        _ if own.hidden_alert.is_some() || connection.sent[Who::Client as usize].missing > 0 => {
+            None
+        }
+        _ => Some(Refusal::Silent {
+            finished: own.finished.is_some(),
+        }),
+    }
 }
 
 impl PredictedText {

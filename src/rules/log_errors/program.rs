@@ -136,7 +136,11 @@ impl Program {
         let hidden = who == Who::Client && exchanges.all(|it| it.request.is_none());
         match made_by_hand {
             true => Self::Stranger,
-            false if hidden => by_hello(connection).map_or(program, Self::Tls),
+            false if hidden => match by_hello(connection) {
+                Some(client) => Self::Tls(client),
+                None if greases(connection) => Self::Among(&["chrome"]),
+                None => program,
+            },
             false => program,
         }
     }
@@ -223,6 +227,13 @@ pub(in crate::rules) fn certificate_alert(
 fn by_hello(connection: &Connection) -> Option<&'static TlsClient> {
     let (_, hello) = connection.tls.as_deref()?.hello.as_ref()?;
     tls_client(&hello.ciphers, &hello.alpn)
+}
+
+/// Whether the ClientHello offers a cipher suite that is none (RFC 8701), as browsers and no library of a program do.
+fn greases(connection: &Connection) -> bool {
+    let hello = connection.tls.as_deref().and_then(|it| it.hello.as_ref());
+    let none = |suite: &u16| suite & 0x0f0f == 0x0a0a && suite >> 8 == suite & 0xff;
+    hello.is_some_and(|(_, hello)| hello.ciphers.iter().any(none))
 }
 
 fn client(exchange: &Exchange) -> Program {

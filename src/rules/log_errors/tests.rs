@@ -325,7 +325,7 @@ fn several_stories_share_the_suspects() {
         side: LogSide::Client,
         program: Program::Unknown,
         handed_on: false,
-        refused_by: None,
+        refusal: None,
     };
     let told = question.answer();
     assert_eq!(told.len(), SUSPECTS);

@@ -205,7 +205,9 @@ fn check(connection: &Connection) -> Verdict {
             "The client had sent application data before the server had finished, so it had accepted the server.",
         )
     } else {
-        None
+        mute(&reading).then_some(
+            "Most TLS libraries send an alert when they refuse a certificate. This client sent none.",
+        )
     };
     let mut telling = tell(&RULE, severity, reading.certainty, summary, message)
         .adds(why)
@@ -232,6 +234,15 @@ fn check(connection: &Connection) -> Verdict {
         story.remedies = vec![SCANNER.into()];
     }
     verdict
+}
+
+/// Whether the client left with the server's certificate in hand, and its alert would be seen.
+fn mute(reading: &TlsFailure<'_>) -> bool {
+    let facts = reading.facts;
+    let flow = facts.flows[facts.caller.index()];
+    reading.by == Some(who(facts.caller))
+        && reading.stage == HandshakeStage::ServerFlight
+        && flow.hidden_alert.is_none()
 }
 
 /// The last payload before the close.
@@ -306,6 +317,8 @@ pub(in crate::rules) fn temper(story: &mut Diagnosis, connection: &Connection, i
         story
             .message
             .presume("The client did not need this connection.");
+        story.message.mean_only("Nothing was lost.");
+        story.remedies = vec!["Change nothing.".into()];
     }
 }
 

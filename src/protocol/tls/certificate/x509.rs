@@ -15,6 +15,7 @@ pub(super) fn read(der: &[u8]) -> Option<Certificate> {
     let mut addresses = Vec::new();
     let mut more_names = 0_u32;
     let mut is_authority = false;
+    let mut is_for_servers = true;
     for extension in certificate.extensions() {
         match extension.parsed_extension() {
             ParsedExtension::SubjectAlternativeName(list) => {
@@ -31,6 +32,9 @@ pub(super) fn read(der: &[u8]) -> Option<Certificate> {
                 }
             }
             ParsedExtension::BasicConstraints(constraints) => is_authority = constraints.ca,
+            ParsedExtension::ExtendedKeyUsage(usage) => {
+                is_for_servers = usage.server_auth || usage.any;
+            }
             _ => {}
         }
     }
@@ -52,6 +56,7 @@ pub(super) fn read(der: &[u8]) -> Option<Certificate> {
         issuer: certificate.issuer().to_string(),
         self_issued: certificate.subject().as_raw() == certificate.issuer().as_raw(),
         is_authority,
+        is_for_servers,
         from: CertificateDate(validity.not_before.timestamp()),
         until: CertificateDate(validity.not_after.timestamp()),
         names,

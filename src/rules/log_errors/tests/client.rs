@@ -69,3 +69,51 @@ fn odd_sizes_of_chunks_have_words_of_their_own() {
         check(&answered(agent, &answer, "FIN -->\n<-- FIN"), told);
     }
 }
+
+/// Most libraries send an alert when they refuse a certificate; a server that leaves first was refused by nobody.
+#[test]
+fn a_handshake_that_is_left_without_an_alert_refused_no_certificate() {
+    let told = |end: &str| {
+        suspected(&format!(
+            "{OPEN}ClientHello [sni=a version=1.2] -->\n<-- ServerHello Certificate [name=a] ServerHelloDone\n{end}"
+        ))
+    };
+    let refuses = |told: &[String]| {
+        let words = ["certificate", "issuer", "altnames"];
+        told.iter()
+            .any(|it| words.iter().any(|word| it.contains(word)))
+    };
+    for (end, wanted) in [
+        ("FIN -->\n<-- FIN\nACK -->", false),
+        ("<-- FIN\nFIN -->\n<-- ACK", false),
+        ("alert 48 -->\nFIN -->\n<-- FIN\nACK -->", true),
+        (
+            "KeyExchange Finished -->\n<-- Finished\nFIN -->\n<-- FIN\nACK -->",
+            true,
+        ),
+    ] {
+        let told = told(end);
+        assert_eq!(refuses(&told), wanted, "{end}: {told:?}");
+    }
+}
+
+/// What came to a client that had closed was read by nobody.
+#[test]
+fn a_response_that_came_too_late_is_no_error_of_the_client() {
+    let get = "GET / [user-agent=Go-http-client/1.1] -->\n";
+    for (end, told) in [
+        (
+            "+50ms FIN [crossed] -->\n+1ms <-- 404 \"no\"\n<-- FIN\nRST [noack] -->",
+            "go: http: persistConn.readLoop exiting",
+        ),
+        ("<-- 404 \"no\"\nACK -->\nFIN -->\n<-- FIN", "-"),
+    ] {
+        check(&format!("{get}{end}"), told);
+    }
+}
+
+/// A SYN at the end of a capture had no time for an answer.
+#[test]
+fn a_syn_that_was_just_sent_timed_out_for_nobody() {
+    assert!(suspected("SYN -->\n+2ms SYN [isn=9000000] -->\n<-- SYN\nACK -->").is_empty());
+}
