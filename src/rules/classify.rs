@@ -101,6 +101,10 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     let who = match teardown.by {
         By::Client => Who::Client,
         By::Server => Who::Server,
+        // The server's FIN came behind a response that nobody read.
+        By::Both if connection.outcome == ConnectionOutcome::Failed(FailedReason::ClientLeft) => {
+            Who::Client
+        }
         By::Both | By::Middlebox | By::Nobody => return None,
     };
     let close = match teardown.how {
@@ -525,8 +529,12 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
             } else if response(exchange).is_some_and(Message::is_complete) && reset.is_none() {
                 // Its kernel accepted the response: the other direction was open.
                 EndingKind::HalfClose
-            } else if waited > NO_WAIT.max(round_trip(connection)) || may_be_browser(connection) {
-                // Browsers close a connection to cancel its request, and never close one direction alone.
+            } else if waited > NO_WAIT.max(round_trip(connection))
+                || may_be_browser(connection)
+                || is_rejected(connection, exchange, close)
+            {
+                // Browsers close a connection to cancel its request, and never close one direction alone. Nor did a client
+                // whose host has no connection any more for the response.
                 EndingKind::GaveUp
             } else if response(exchange).is_some() {
                 return None;
@@ -568,6 +576,20 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
         }
         _ => None,
     }
+}
+
+/// Whether the response was on its way when the client closed, and its host had no connection for it any more. A later one
+/// is the server's to notice.
+fn is_rejected(connection: &Connection, exchange: &Exchange, close: &CloseEvent) -> bool {
+    let reset = connection.reset[Who::Client as usize];
+    let reset = reset.filter(|it| it.kind == Some(ResetKind::NoSocket));
+    response(exchange)
+        .zip(reset)
+        .is_some_and(|(answer, reset)| {
+            answer.first < reset.frame_ref
+                && answer.end() > reset.received
+                && answer.first.time.since(close.frame_ref.time) < round_trip(connection)
+        })
 }
 
 /// The time at which one side closed.

@@ -362,14 +362,17 @@ fn did_not_wait(connection: &Connection, exchange: &Exchange) -> bool {
     closed && answered && request(exchange).is_some_and(at_once)
 }
 
-/// The client closed while it waited, and the response came to nobody.
+/// The client closed while it waited, and the response came to nobody. The server may have closed as well before it had the
+/// client's FIN.
 fn left_unread(connection: &Connection) -> Option<FailedReason> {
     let teardown = &connection.teardown;
     let waited = matches!(
         teardown.phase,
         Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody
     );
-    let left = teardown.by == By::Client && waited && teardown.close_notify_seen.is_none();
+    let crossed = teardown.by == By::Both && teardown.how == How::Fin;
+    let left =
+        (teardown.by == By::Client || crossed) && waited && teardown.close_notify_seen.is_none();
     let reset = own_reset(connection, Who::Client)?;
     let server = &connection.sent[Who::Server as usize];
     let had = server.acknowledged.max(reset.received);
@@ -681,7 +684,8 @@ fn probes_failed(connection: &Connection) -> bool {
 fn rejected(connection: &Connection) -> Option<FailedReason> {
     let teardown = &connection.teardown;
     let gone = teardown.by == By::Server && teardown.how == How::Reset(ResetKind::NoSocket);
-    let unused = connection.sent[Who::Server as usize].bytes == 0;
+    let server = connection.sent[Who::Server as usize];
+    let unused = server.bytes == 0 && server.missing == 0;
     let opened = connection.opening == Opening::Handshake;
     (gone && unused && opened).then_some(FailedReason::Rejected)
 }

@@ -8,7 +8,8 @@ use crate::base::format::whole_seconds;
 use crate::knowledge::service_name;
 use crate::protocol::http::{ErrorCode, Exchange, Party};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, is_open_ended, request, response};
+use crate::rules::classify::{Ending, EndingKind, is_open_ended, request, response, round_trip};
+use crate::rules::classify_messages::NO_WAIT;
 use crate::rules::measured_time;
 use crate::rules::named_products::{is_browser, may_be_browser};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -35,6 +36,8 @@ rule! {
     /// The response comes too late for a client that has stopped waiting, and the server works on for nobody. The client does
     /// not know whether the request took effect. A round number of seconds is a timeout that somebody set; any other time may
     /// be a user who left.
+    ///
+    /// A client that closes sooner than a response can come does not want one. That is a note.
     ///
     /// A browser closes the connection when its user leaves the page. That is a note, after 3 s of waiting a warning.
     ///
@@ -191,17 +194,22 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             ),
         }
     });
-    let usual = usual(connection).map(|usual| {
+    let others = usual(connection).map(|usual| {
         sentence!(
             "The other requests on this connection got a response within {}.",
             usual
         )
     });
+    let hasty = time <= NO_WAIT.max(round_trip(connection)) && ending.close.kind.is_none();
+    let sooner = hasty
+        && connection.connect_time.is_some_and(|it| time < it)
+        && usual(connection).is_none_or(|it| time < it);
     let severity = match may_be_browser(connection) {
+        _ if hasty => Severity::Note,
         false => Severity::Error,
         true => browsers_severity(time, round.is_some()),
     };
-    tell(
+    let mut verdict = tell(
         &RULE,
         severity,
         ending.certainty,
@@ -212,7 +220,10 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     .adds(browser.then_some(CANCELS))
     .adds(measured_time::wait(connection, time, Who::Client))
     .adds(late)
-    .adds(usual)
+    .adds(others)
+    .adds(sooner.then_some(
+        "That is sooner than a round trip took in the handshake: the client did not wait for a response.",
+    ))
     .means(Some(repetition(exchange)))
     .shows(
         request(exchange).map(|message| message.last),
@@ -222,8 +233,17 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         Some(close),
         format!("{word} from the client, no response byte received"),
     )
-    .about(connection)
+    .about(connection);
+    if let Verdict::Found(story) = &mut verdict
+        && hasty
+    {
+        story.remedies = vec![HASTY.into()];
+    }
+    verdict
 }
+
+/// What to change where a client does not wait.
+const HASTY: &str = "Change nothing if the client only notifies. Otherwise let it read the response before it closes.";
 
 /// Whether all of these got an error after the client had left: a longer timeout would have shown nothing else.
 pub(in crate::rules) fn got_an_error_later(rule: &str, own: &[&Connection]) -> bool {
