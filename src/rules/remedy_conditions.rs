@@ -10,7 +10,7 @@ use crate::analysis::connection::tls_close::stage_at_close;
 use crate::analysis::connection::{By, Connection, Who};
 use crate::base::frame_ref::FrameRef;
 use crate::knowledge::WireEvent;
-use crate::protocol::http::{Message, MessageProgress, Party};
+use crate::protocol::http::{Exchange, Fault, FaultRule, Message, MessageProgress, Party};
 use crate::protocol::layers::FirstWords;
 use crate::protocol::tls::{
     Alert, Certificate, ChainEnd, HandshakeStage, TlsFacts, TlsVersion, alert_name,
@@ -113,6 +113,18 @@ pub(super) static CONDITIONS: &[Condition] = &[
         !speaks_other(it)
     }),
     when("the client sent no ClientHello", |it, _| !began_tls(it)),
+    when("the response had no status line", |it, _| {
+        let start = |it: &&Fault| it.rule == FaultRule::StartLine;
+        let http = |it: &Fault| {
+            let begins = it.bytes.as_bytes().get(..5);
+            begins.is_some_and(|begins| begins.eq_ignore_ascii_case(b"HTTP/"))
+        };
+        response_faults(it).filter(start).any(|it| !http(it))
+    }),
+    when("a lenient parser accepts it", |it, _| {
+        let mut faults = response_faults(it).peekable();
+        faults.peek().is_some() && faults.all(|it| is_lenient(it.rule))
+    }),
     when("the GOAWAY said {}", |it, code| {
         told_goaway(it).is_some_and(|(_, goaway)| goaway.code.to_string() == code)
     }),
@@ -205,6 +217,22 @@ pub(super) static CONDITIONS: &[Condition] = &[
             .is_some_and(|(silent, limit)| silent < limit)
     }),
 ];
+
+fn response_faults(connection: &Connection) -> impl Iterator<Item = &Fault> {
+    connection
+        .exchanges
+        .iter()
+        .flat_map(Exchange::response_faults)
+}
+
+/// Whether llhttp, the parser of Node.js, accepts a response with this fault if it is lenient. What it refuses all the same is
+/// not named here, nor what it takes for another message.
+const fn is_lenient(rule: FaultRule) -> bool {
+    matches!(
+        rule,
+        FaultRule::ObsFold | FaultRule::FieldValue | FaultRule::BareLf
+    )
+}
 
 /// Whether the server's first words are those of a protocol other than HTTP.
 fn speaks_other(connection: &Connection) -> bool {
@@ -496,6 +524,18 @@ mod tests {
             r#""\0\0\0\x12\0\x03\0\0user\0me\0\0\0" -->
 <-- "R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I""#,
             "GET / -->",
+        ),
+        (
+            "the response had no status line",
+            "GET / -->\n",
+            "<-- \"hello\\r\\n\\r\\n\"\n<-- FIN",
+            "<-- \"http/1.1 200 OK\\r\\n\\r\\n\"\n<-- FIN",
+        ),
+        (
+            "a lenient parser accepts it",
+            "GET / -->\n",
+            r#"<-- "HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 0\r\n\r\n""#,
+            r#"<-- "HTTP/1.1 200 OK\r\nA b\r\n c\r\nContent-Length: 0\r\n\r\n""#,
         ),
         (
             "the client spoke HTTP/2",

@@ -198,6 +198,12 @@ fn phase(connection: &Connection) -> String {
         Phase::Between | Phase::After if connection.exchanges.is_empty() => {
             "with every request answered"
         }
+        Phase::Between
+            if connection.h2.is_some()
+                && !connection.exchanges.iter().all(Exchange::is_complete) =>
+        {
+            "with every stream over"
+        }
         Phase::Between => "with every exchange complete and no close announced",
         Phase::After if goodbye(connection).is_some() => {
             return format!(

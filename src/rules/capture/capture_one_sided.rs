@@ -1,6 +1,6 @@
 //! The capture sees one direction only.
 
-use crate::analysis::connection::Opening;
+use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
@@ -49,6 +49,13 @@ rule! {
     ///  1.000  again              -->
     /// ```
     ///
+    /// A single segment shows no direction that went on:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  data 100           -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9293 §3.8 (what acknowledgements prove).
@@ -56,14 +63,22 @@ rule! {
     "the capture shows one direction only", Check::Capture(check)
 }
 
-fn check(_: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
+/// Fewer segments are a sample, and no conversation of which one side is missing.
+const CONVERSATION: u64 = 3;
+
+fn check(quality: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
     let halves = hosts.halves();
-    if !halves.misses_a_direction() {
+    if !halves.misses_a_direction() || quality.segments < CONVERSATION {
         return Verdict::Clear;
     }
-    let first = hosts.connections.iter().find(|it| {
+    // One segment alone has no answer yet.
+    let more = |it: &&ConnectionSummary| it.last > it.first.time || it.close.frame > it.first.frame;
+    let mut sides = hosts.connections.iter().filter(|it| {
         it.seen != [true; 2] && matches!(it.opening, Opening::Handshake | Opening::Midstream)
     });
+    let Some(first) = sides.find(more) else {
+        return Verdict::Clear;
+    };
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Likely,
@@ -75,10 +90,7 @@ fn check(_: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
         ))
         .presuming("The capture was taken where one direction does not pass.")
         .means("Missing responses prove nothing here."),
-        evidence: first
-            .map(|it| shows(it.first, "a connection with one side missing"))
-            .into_iter()
-            .collect(),
+        evidence: vec![shows(first.first, "a connection with one side missing")],
         remedies: RULE.remedies(),
     }))
 }

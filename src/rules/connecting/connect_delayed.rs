@@ -133,7 +133,7 @@ fn check(connection: &Connection) -> Verdict {
     let times = |count| Value::count(count, "time", "times");
     let mut message = Statement::from(match late {
         Some(late) => sentence!(
-            "The client acknowledged the SYN-ACK after {}. The server's host acknowledged none of its data until {} after the \
+            "The client acknowledged the SYN-ACK {} after its SYN. The server's host acknowledged none of its data until {} after the \
              first SYN.",
             connected,
             late
@@ -156,7 +156,7 @@ fn check(connection: &Connection) -> Verdict {
         (Some(_), ..) => {
             "The SYNs arrived, and the end of the handshake was lost or ignored. A full accept queue does that."
         }
-        (None, _, 0) => "The earlier SYNs, or the answers to them, were lost or ignored.",
+        (None, _, 0) => "The earlier SYNs, or the answers to them, were lost, ignored or late.",
         (None, 0, _) => {
             "The SYN arrived. The earlier SYN-ACKs, or the client's acknowledgements of them, did not."
         }

@@ -329,12 +329,12 @@ fn unheard(attempts: &[&ConnectionSummary]) -> Diagnosis {
     let before: u64 = attempts.iter().map(|it| u64::from(it.syn_retries)).sum();
     let mut message = Statement::from(match attempts.len() {
         1 => sentence!(
-            "The server answered the SYN and sent its SYN-ACK {} over {}. Nothing acknowledged it.",
+            "The server answered the SYN and sent its SYN-ACK {} within {}. Nothing acknowledged it.",
             Value::count(answers, "time", "times"),
             until.since(from)
         ),
         more => sentence!(
-            "The server answered {} and sent {} SYN-ACKs over {}. Nothing acknowledged them.",
+            "The server answered {} and sent {} SYN-ACKs within {}. Nothing acknowledged them.",
             Value::count(more as u64, "connection attempt", "connection attempts"),
             answers,
             until.since(from)

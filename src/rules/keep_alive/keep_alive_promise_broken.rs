@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::idle_timeout_close::pause;
-use crate::analysis::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, How, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
@@ -145,11 +145,19 @@ fn check(connection: &Connection) -> Verdict {
     let (Some(promised), Some(pause)) = (broken(connection), pause(connection)) else {
         return not_yet(connection);
     };
-    let message = sentence!(
-        "The server announced that it keeps an idle connection for {}, and closed it {} after the last byte of the response.",
-        Duration::from_secs(promised.into()),
-        pause.time
-    );
+    let announced = Duration::from_secs(promised.into());
+    let message = match connection.teardown.how {
+        How::Reset(_) => sentence!(
+            "The server announced that it keeps an idle connection for {}, and reset it {} after the last byte of the response.",
+            announced,
+            pause.time
+        ),
+        _ => sentence!(
+            "The server announced that it keeps an idle connection for {}, and closed it {} after the last byte of the response.",
+            announced,
+            pause.time
+        ),
+    };
     let close = connection.fin[Who::Server as usize].or(connection.reset[Who::Server as usize]);
     // A close right after a response is a decision of the server, as without the announcement, and no idle limit.
     let severity = match pause.time < Duration::from_secs(1) {

@@ -99,7 +99,7 @@ fn check(connection: &Connection) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Likely,
-        summary: "[Client reused a port|Client reused # ports] in TIME-WAIT".into(),
+        summary: "Client reused a port in TIME-WAIT[| # times]".into(),
         message: Statement::from(sentence!(
             "The client reused the port {} after a connection that it had closed first.",
             gap

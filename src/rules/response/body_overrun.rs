@@ -77,6 +77,20 @@ rule! {
     ///  => findings none
     /// ```
     ///
+    /// A response to what is no request has a body like any other:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "HEAD/ HTTP/1.1\r\nHost: a\r\n\r\n" -->
+    ///  0.040                     <--  "HTTP/1.0 400 Bad Request\r\nContent-Length: 5\r\n\r\nsorry"
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings malformed-request
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9112 §6.3 (message body length), §9.2 (a response that matches no request); RFC 9110 §6.4.1, §15.3.5, §15.4.5.
@@ -143,6 +157,14 @@ fn check(connection: &Connection) -> Verdict {
     };
     // Packets that the capture lost may have held the beginning of a message.
     if connection.sent[Who::Server as usize].missing > 0 {
+        return Verdict::Clear;
+    }
+    // What was asked is not known: a server that could not read it either responds with a body.
+    if exchange
+        .request_faults()
+        .iter()
+        .any(|it| it.rule == FaultRule::StartLine)
+    {
         return Verdict::Clear;
     }
     let message = message_of(exchange, Who::Server);

@@ -30,8 +30,8 @@ rule! {
     ///
     /// - Correct the program that writes the response: the finding quotes the faulty bytes. Write header fields with the
     ///   server's own functions, and let no value with line ends into them.
-    /// - Check that the port speaks HTTP, and that the client uses the right address and scheme.
-    /// - Until then, let the client tolerate it where that is safe (.NET Framework `useUnsafeHeaderParsing`, Node.js
+    /// - *If the response had no status line:* Check that the port speaks HTTP, and that the client uses the right address and scheme.
+    /// - *If a lenient parser accepts it:* Until then, let the client tolerate it where that is safe (.NET Framework `useUnsafeHeaderParsing`, Node.js
     ///   `insecureHTTPParser`).
     ///
     /// # Tell it by

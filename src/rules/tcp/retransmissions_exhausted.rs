@@ -168,7 +168,7 @@ fn afterwards(connection: &Connection, who: Who, it: &UnansweredSegments) -> Opt
     });
     if let Some(silent) = stopped(connection, it) {
         return Some(sentence!(
-            "Then the {} sent nothing for {}, though the next retransmission was due: its operating system had probably timed out.",
+            "Then the {} sent nothing for {}, though the next retransmission was due: its operating system had timed out, or the host was gone.",
             name,
             silent
         ));

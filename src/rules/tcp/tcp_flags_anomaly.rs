@@ -1,6 +1,6 @@
 //! A segment violates TCP: its control bits or its sequence numbers cannot be right.
 
-use crate::analysis::connection::{Connection, OddSegments, Oddity, Opening, Who};
+use crate::analysis::connection::{Connection, OddSegments, Oddity, Opening, Roles, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
 use crate::rules::Severity;
@@ -262,6 +262,8 @@ fn check(connection: &Connection) -> Verdict {
     let mut telling = tell(&RULE, severity, *certainty, summary, message).means(probe.then_some(
         "The client sent nothing else to this port: it is a port scan, which looks at the answer.",
     ));
+    let ports = connection.roles == Roles::Ports;
+    telling = telling.adds(ports.then_some("Which side is the client is judged by the ports."));
     for ((_, _, what, _), first) in &all {
         telling = telling.shows(Some(*first), *what);
     }

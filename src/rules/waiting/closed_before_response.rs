@@ -43,7 +43,7 @@ rule! {
     ///   proxy or pool in front of it.
     /// - *If a response before had announced the close:* Let the client retry the pipelined requests on a new connection. Let
     ///   it not pipeline past the server's limit of requests (Apache `MaxKeepAliveRequests`, nginx `keepalive_requests`).
-    /// - *If the wait was under 50 ms:* Let a server that refuses on purpose say so with a status, such as 403.
+    /// - *If HTTP was spoken and the wait was under 50 ms:* Let a server that refuses on purpose say so with a status, such as 403.
     ///
     /// # Tell it by
     ///

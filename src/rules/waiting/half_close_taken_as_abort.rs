@@ -2,6 +2,7 @@
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
+use crate::protocol::dialogue::AppProtocol;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -86,9 +87,13 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let broken = ending
         .exchange
         .is_some_and(|it| !it.request_faults().is_empty());
-    if broken {
+    // Offers of keys have no response.
+    let dialogue = connection.dialogue.as_deref();
+    if broken || dialogue.is_some_and(|it| it.protocol == Some(AppProtocol::Ssh)) {
         return Verdict::Clear;
     }
+    // Of other protocols clients leave without a goodbye as often as they half-close.
+    let other = ending.exchange.is_some_and(is_of_another_protocol);
     let close = ending.close.frame_ref;
     let sent = ending.exchange.and_then(request);
     let answer = connection.fin[Who::Server as usize]
@@ -106,9 +111,11 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     );
     tell(
         &RULE,
-        Severity::Error,
-        // Of other protocols clients leave without a goodbye as often as they half-close.
-        match ending.exchange.is_some_and(is_of_another_protocol) {
+        match other {
+            true => Severity::Warning,
+            false => Severity::Error,
+        },
+        match other {
             true => Certainty::Possible,
             false => ending.certainty.max(Certainty::Likely),
         },
@@ -125,4 +132,31 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .shows(Some(close), "FIN from the client, right after the request")
     .shows(answer, "close by the server, no response byte sent")
     .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::{Severity, ladder_check};
+
+    /// An offer of keys has no response, and clients of other protocols leave without a word.
+    #[test]
+    fn what_is_no_half_close_outside_of_http() {
+        let offer = format!("\\x00\\x00\\x00\\x44\\x05\\x14{}", "\\x00".repeat(66));
+        let ssh = format!(
+            "client server :22\nSYN -->\n<-- SYN\nACK -->\n\"SSH-2.0-a\\r\\n\" -->\n<-- \"SSH-2.0-b\\r\\n\"\n\
+             \"{offer}\" -->\n"
+        );
+        let mail = "client server :25\nSYN -->\n<-- SYN\nACK -->\n<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n\
+                    <-- \"250 mx\\r\\n\"\n\"NOOP\\r\\n\" -->\n";
+        let http = "SYN -->\n<-- SYN\nACK -->\nGET / -->\n";
+        for (open, severity) in [
+            (ssh.as_str(), None),
+            (mail, Some(Severity::Note)),
+            (http, Some(Severity::Error)),
+        ] {
+            let text = format!("{open}FIN -->\n<-- ACK\n<-- FIN\nACK -->");
+            let found = ladder_check::found_by(&super::RULE, &text);
+            assert_eq!(found.map(|it| it.severity), severity, "{open}");
+        }
+    }
 }

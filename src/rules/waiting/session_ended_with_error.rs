@@ -122,7 +122,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let summary = match failed {
         true => "[Session|# sessions] ended with a reported error",
-        false => "[Idle session|# idle sessions] ended, with the reason given",
+        false => "[Session|# sessions] ended, with the reason given",
     };
     tell(
         &RULE,

@@ -111,7 +111,11 @@ fn check(connection: &Connection) -> Verdict {
     .shows(Some(spoke), "last data")
     .shows(Some(close), format!("{word} from the {}", side(by)))
     .about(connection)
-    .keeps(|remedy| !remedy.contains("sslmode"))
+    .keeps(if connection.sent[Who::Client as usize].bytes == 0 {
+        |remedy| !remedy.contains("sslmode") && !remedy.contains("host key")
+    } else {
+        |remedy| !remedy.contains("sslmode")
+    })
 }
 
 /// The request for TLS that the server refused, if it is the only one and the client left after it.
