@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::bytes::Bytes;
 use super::walk::ethernet_digest;
-use super::{Segment, TcpOptions, tcp};
+use super::{Decoded, Decoder, Segment, TcpOptions, tcp};
 use crate::base::net::{Context, Endpoint, Skip};
 use crate::base::passage::Passage;
 use crate::packet::capture::Frame;
@@ -88,6 +88,24 @@ pub(crate) fn with_usual_segment<'a, R>(
     Ok(take(&segment))
 }
 
+impl Decoder {
+    /// What `take` makes of the segment in a frame, if there is one. The most usual frame takes the short way.
+    #[inline]
+    pub(crate) fn with_segment<R>(
+        &mut self,
+        frame: &Frame<'_>,
+        take: impl FnOnce(&Segment<'_>) -> R,
+    ) -> Option<R> {
+        match usual_endpoints(frame) {
+            Some(endpoints) => with_usual_segment(frame, endpoints, take).ok(),
+            None => match &self.decode(frame) {
+                Ok(Decoded::Segment(segment)) => Some(take(segment)),
+                _ => None,
+            },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -96,7 +114,6 @@ mod tests {
     use crate::base::frame_ref::FrameNumber;
     use crate::base::time::Timestamp;
     use crate::packet::capture::LinkType;
-    use crate::packet::decode::{Decoded, Decoder};
 
     /// A segment with timestamps and ten bytes of payload.
     const FRAME: [u8; 76] = {

@@ -7,7 +7,7 @@ use super::identity::{self, Numbers};
 use super::renumbered;
 use crate::base::net::Endpoint;
 use crate::packet::capture::{Batch, CaptureError, Fill, Frame, Source};
-use crate::packet::decode::{Decoded, Decoder, Segment, usual_endpoints, with_usual_segment};
+use crate::packet::decode::{Decoder, Segment};
 use crate::packet::flow::FlowKey;
 
 /// One of two places: that of the base stream, or the other.
@@ -180,17 +180,7 @@ impl Feed {
             }
             item.tcp = Some(tcp);
         };
-        let is_segment = match usual_endpoints(&frame) {
-            Some(endpoints) => with_usual_segment(&frame, endpoints, read).is_ok(),
-            None => match &self.decoder.decode(&frame) {
-                Ok(Decoded::Segment(segment)) => {
-                    read(segment);
-                    true
-                }
-                _ => false,
-            },
-        };
-        if !is_segment {
+        if self.decoder.with_segment(&frame, read).is_none() {
             item.identity = identity::of_other(&frame).unwrap_or(0);
         }
         Some(item)

@@ -1,6 +1,8 @@
 //! Looks at the beginning of each file: which of them show the same segments, or the same connections with other numbers,
 //! and how their clocks differ.
 
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use hashbrown::{HashMap, HashSet};
@@ -10,7 +12,7 @@ use super::identity::{self, Numbers};
 use super::renumbered::{self, Shift, Sighting, may_be_same};
 use crate::base::net::{Endpoint, Flags};
 use crate::packet::capture::{self, Batch, Fill, OpenOptions};
-use crate::packet::decode::{Decoded, Decoder};
+use crate::packet::decode::{Decoder, Segment};
 use crate::packet::flow::FlowKey;
 
 /// Bytes that are looked at of all files together, and of one. The connections that two files share show up early in both.
@@ -86,12 +88,17 @@ const PASSED_ON: i64 = 1_000_000;
 /// A connection that began in two files at times no further apart than this is one, or two at the same time.
 const SAME_BEGIN: i64 = 1_000_000_000;
 
+/// The prints that are the only ones with their key.
+type ByKey<'a> = HashMap<u64, Option<&'a Print>>;
+
 /// The prints of one file by what they are sought by.
-struct Index {
-    by_identity: HashMap<u64, Option<Print>>,
-    by_likeness: HashMap<u64, Option<Print>>,
+struct Index<'a> {
+    prints: &'a [Print],
+    by_identity: ByKey<'a>,
+    /// Only made where the numbers are not the same.
+    by_likeness: OnceCell<ByKey<'a>>,
     /// The SYNs by flow.
-    opens: HashMap<u64, Print>,
+    opens: HashMap<u64, &'a Print>,
 }
 
 /// The places, if there are at least two. Files that share nothing belong to the first.
@@ -129,10 +136,10 @@ pub(super) fn interfaces(path: &Path) -> Option<Vec<Place>> {
 
 /// Inputs with these segments as places. Whether two are places, `apart` says of what they share.
 fn divided(prints: &[Vec<Print>], apart: fn(&Shared) -> bool) -> Option<Vec<Place>> {
-    let indexes: Vec<Index> = prints.iter().map(|it| Index::of(it)).collect();
+    let indexes: Vec<Index<'_>> = prints.iter().map(|it| Index::of(it)).collect();
     // Each file goes to the first place with which it shares nothing, as long as it shares something with another.
     let mut places: Vec<Vec<usize>> = vec![vec![0]];
-    let mut shares: HashMap<(usize, usize), Shared> = HashMap::new();
+    let mut shares: BTreeMap<(usize, usize), Shared> = BTreeMap::new();
     for later in 1..prints.len() {
         for earlier in 0..later {
             let shared = indexes[earlier].shared(&indexes[later]);
@@ -195,44 +202,47 @@ fn prints(path: &Path, budget: usize) -> Vec<Print> {
     while bytes < budget && matches!(source.fill(&mut batch), Ok(Fill::Frames)) {
         for frame in batch.frames() {
             bytes += frame.data.len() + 16;
-            let Ok(Decoded::Segment(segment)) = decoder.decode(&frame) else {
-                continue;
-            };
-            if !identity::is_telling(&segment) {
-                continue;
-            }
-            let numbers = Numbers::of(&segment);
-            found.push(Print {
-                identity: numbers.identity(),
-                time: frame.time.as_nanos(),
-                flow: FlowKey::new(segment.source, segment.destination, segment.context).share(),
-                low: segment.source <= segment.destination,
-                ip_id: segment.ip_id.unwrap_or(0),
-                weighty: segment.length > 0 || segment.flags.has(Flags::SYN),
-                numbers,
-                likeness: renumbered::likeness(&segment),
-                ends: [segment.source, segment.destination],
-                ttl: segment.ttl,
-                interface: frame.interface,
+            let print = decoder.with_segment(&frame, |segment| {
+                let at = (frame.time.as_nanos(), frame.interface);
+                identity::is_telling(segment).then(|| Print::of(segment, at))
             });
+            found.extend(print.flatten());
         }
     }
     found
 }
 
 /// Segments by a key; those that occur more than once are left out.
-fn index(prints: &[Print], key: impl Fn(&Print) -> u64) -> HashMap<u64, Option<Print>> {
+fn index(prints: &[Print], key: impl Fn(&Print) -> u64) -> ByKey<'_> {
     let mut index = HashMap::with_capacity(prints.len());
     for print in prints.iter().filter(|it| key(it) != 0) {
         index
             .entry(key(print))
             .and_modify(|it| *it = None)
-            .or_insert(Some(*print));
+            .or_insert(Some(print));
     }
     index
 }
 
 impl Print {
+    /// The print of a segment that was captured at this time on this interface.
+    fn of(segment: &Segment<'_>, (time, interface): (i64, u32)) -> Self {
+        let numbers = Numbers::of(segment);
+        Self {
+            identity: numbers.identity(),
+            time,
+            flow: FlowKey::new(segment.source, segment.destination, segment.context).share(),
+            low: segment.source <= segment.destination,
+            ip_id: segment.ip_id.unwrap_or(0),
+            weighty: segment.length > 0 || segment.flags.has(Flags::SYN),
+            numbers,
+            likeness: renumbered::likeness(segment),
+            ends: [segment.source, segment.destination],
+            ttl: segment.ttl,
+            interface,
+        }
+    }
+
     fn sample(&self, other: &Self) -> Sample {
         Sample {
             time: self.time,
@@ -251,17 +261,23 @@ impl Print {
     }
 }
 
-impl Index {
-    fn of(prints: &[Print]) -> Self {
+impl<'a> Index<'a> {
+    fn of(prints: &'a [Print]) -> Self {
         let opens = prints.iter().filter(|it| {
             let flags = it.numbers.flags;
             flags.has(Flags::SYN) && !flags.has(Flags::ACK)
         });
         Self {
+            prints,
             by_identity: index(prints, |it| it.identity),
-            by_likeness: index(prints, |it| it.likeness),
-            opens: opens.map(|it| (it.flow, *it)).collect(),
+            by_likeness: OnceCell::new(),
+            opens: opens.map(|it| (it.flow, it)).collect(),
         }
+    }
+
+    fn by_likeness(&self) -> &ByKey<'a> {
+        self.by_likeness
+            .get_or_init(|| index(self.prints, |it| it.likeness))
     }
 
     /// What two files share.
@@ -309,8 +325,11 @@ impl Index {
     fn with_other_numbers(&self, other: &Self) -> Shared {
         type Flows = (u64, u64, bool);
         let mut alike: HashMap<Flows, Vec<(Shift, Sample)>> = HashMap::new();
-        for (likeness, first) in &self.by_likeness {
-            let (Some(first), Some(Some(second))) = (first, other.by_likeness.get(likeness)) else {
+        let (own, theirs) = (self.by_likeness(), other.by_likeness());
+        // Which of them vote below must not depend on the order in a hash map.
+        for first in self.prints {
+            let only = |index: &ByKey<'a>| index.get(&first.likeness).copied().flatten();
+            let (Some(_), Some(second)) = (only(own), only(theirs)) else {
                 continue;
             };
             if !may_be_same(first.sighting(), second.sighting()) {
@@ -343,4 +362,24 @@ impl Index {
 fn is_one_clock(shared: &Shared) -> bool {
     let same = shared.samples.iter().filter(|it| it.later == 0).count();
     same * 4 >= shared.samples.len() * 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_are_the_same_in_each_run() {
+        let name = "captures/places/sequence-rewritten";
+        let files = [format!("{name}.pcap"), format!("{name}@server.pcap")];
+        let paths: Vec<&Path> = files.iter().map(Path::new).collect();
+        let clocks = || {
+            let found = places(&paths).expect("two places");
+            found.iter().map(|it| it.clock).collect::<Vec<_>>()
+        };
+        let first = clocks();
+        for _ in 0..8 {
+            assert_eq!(clocks(), first);
+        }
+    }
 }
