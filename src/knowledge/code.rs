@@ -330,7 +330,8 @@ fn is(code: &Code, word: &str, before: WordBefore<'_>, alone: bool) -> bool {
                 "upstream_status",
             ])
                 || before.last == "1" && before.last_but_one == "HTTP" // `HTTP/1.1" 499`, split at the dot
-                || before.last == "1" && before.last_but_one == "1";
+                || before.last == "1" && before.last_but_one == "1"
+                || before.last == "error" && before.last_but_one == "returned";
             (alone || cued) && code.code == word
         }
         Family::Curl => {

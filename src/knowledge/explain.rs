@@ -5,6 +5,7 @@
 //! program's cause. Matches are grouped by wire event; events with the same first rule form one group.
 
 use super::code::{Code, Family};
+use super::error_text::FACTS;
 use super::fuzzy_match::{FuzzyMatch, MatchQuality};
 use super::log_line::{LogLineHints, head, hints_in};
 use super::message::{Message, protocols_of};
@@ -86,6 +87,33 @@ const COMMON: &[WireEvent] = &[
 #[must_use]
 pub fn match_error(text: &str) -> Vec<EventMatch> {
     sharpened(&pasted(head(text, BYTES))).1
+}
+
+/// The events for which programs print an error of this type, where the text is of no other kind: the words are then the
+/// server's, and in no table.
+#[must_use]
+pub(crate) fn match_type(text: &str) -> Vec<EventMatch> {
+    let mut found: Vec<EventMatch> = Vec::new();
+    for fact in FACTS.iter() {
+        let qualified = |it: &&'static str| it.contains('.') && !it.contains(' ');
+        let Some(kind) = fact.kind.filter(qualified).filter(|it| text.contains(*it)) else {
+            continue;
+        };
+        for event in &fact.events {
+            match found.iter_mut().find(|it| it.what == *event) {
+                Some(known) => extend(&mut known.products, vec![fact.product]),
+                None => found.push(EventMatch {
+                    what: *event,
+                    rules: event.rules().to_vec(),
+                    products: vec![fact.product],
+                    programs: Vec::new(),
+                    score: BESIDE,
+                    why: MatchReason::Text(kind, MatchQuality::Part),
+                }),
+            }
+        }
+    }
+    found
 }
 
 /// What is read in a pasted text. Where it is a chain of causes, the events that the innermost cause stands for come

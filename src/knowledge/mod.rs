@@ -41,6 +41,7 @@ pub(crate) use code::{CODES, codes_in};
 pub use code::{Code, Family, code_of};
 pub use error_text::{ErrorText, HeadShape, KnownProgram, Prediction, texts};
 pub(crate) use error_text::{FACTS, texts_of};
+pub(crate) use explain::match_type;
 pub(crate) use explain::status_in;
 pub use explain::{EventGroup, EventMatch, Explanation, MatchReason, explain, match_error};
 pub use fuzzy_match::MatchQuality;

@@ -163,7 +163,6 @@ use TokenPosition::{Anywhere, First};
 /// precedes those it wraps.
 const USER_AGENTS: &[(&str, TokenPosition, &str)] = &[
     ("python-requests", First, "python-requests"),
-    ("python-urllib3", First, "python-requests"),
     ("python-urllib", First, "python-urllib"),
     ("python-httpx", First, "httpx"),
     ("aiohttp", Anywhere, "aiohttp"),
@@ -214,6 +213,8 @@ const STRANGERS: &[&str] = &[
     "dalvik",
     "apachebench",
     "wrk",
+    "got",
+    "python-urllib3",
     "googlebot",
     "bingbot",
 ];
@@ -520,7 +521,11 @@ mod tests {
     fn user_agents() {
         client("curl/7.88.1", "curl/7.88.1");
         client("python-requests/2.34.2", "python-requests/2.34.2");
-        client("python-urllib3/2.8.0", "python-requests/2.8.0");
+        assert!(is_stranger("python-urllib3/2.8.0", LogSide::Client));
+        assert!(is_stranger(
+            "got (https://github.com/sindresorhus/got)",
+            LogSide::Client
+        ));
         client("Python-urllib/3.11", "python-urllib/3.11");
         client("python-httpx/0.28.1", "httpx/0.28.1");
         client("Python/3.11 aiohttp/3.14.5", "aiohttp/3.14.5");

@@ -42,6 +42,12 @@ impl Reading {
             let whole = |it: &FuzzyMatch| it.fit == MatchQuality::Whole;
             reading.texts.retain(|it| whole(it) || few(it.text));
         }
+        if is_prose(text) {
+            // Nor is one word of a sentence a reason of HTTP.sys, which stands in a log of fields.
+            let of_fields = |it: &FuzzyMatch| it.fact.product.name == "http.sys";
+            let one_word = |it: &FuzzyMatch| !it.text.contains(' ');
+            reading.texts.retain(|it| !(of_fields(it) && one_word(it)));
+        }
         let own = messages.iter().any(|it| it.program.is_some());
         if let Some(program) = reading.program {
             // What programs print that speak something else is not meant, nor what only resembles the text.
@@ -123,6 +129,16 @@ fn codes_tell(codes: &[&'static Code]) -> bool {
 
 /// Words of a text that one of them may stand for.
 const FEW: usize = 5;
+
+/// Words of a language from which on a text is a sentence.
+const SENTENCE: usize = 4;
+
+/// Whether a text has words of a language as a sentence has them, and a log of fields has not.
+fn is_prose(text: &str) -> bool {
+    let words = text.split(|it: char| !it.is_alphanumeric());
+    let plain = |it: &&str| it.len() > 2 && it.bytes().all(|byte| byte.is_ascii_lowercase());
+    words.filter(plain).count() >= SENTENCE
+}
 
 /// Whether a text is one word of a language, no identifier.
 fn is_plain_word(text: &str) -> bool {

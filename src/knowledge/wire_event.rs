@@ -269,6 +269,7 @@ events! {
     Client Packets H2NoSettings "h2-no-settings" "the server does not answer the HTTP/2 preface" ["h2-preface-mismatch"]
     Client Packets H2ProtocolError "h2-protocol-error" "HTTP/2 frames break the protocol" ["h2-goaway" "h2-preface-mismatch"]
     Client Packets H2ResetStream "h2-reset-stream" "the server resets one stream" ["h2-reset-stream" "h2-reset-burst"]
+    Client Packets WebsocketError "websocket-error" "the server closes a WebSocket with a code that blames one side" ["websocket-closed-with-error"]
     Client Packets WebsocketCut "websocket-cut" "a WebSocket ends without a Close frame" ["websocket-abnormal-close"]
 
     // A proxy answers by itself.

@@ -18,6 +18,13 @@ impl WebSocketFacts {
         self.halves.iter().all(|half| half.close.is_none())
     }
 
+    /// The code with which the server closed first, if it blames one side.
+    pub(crate) fn server_blames(&self) -> Option<u16> {
+        let [client, server] = self.halves.each_ref().map(|half| half.close.as_ref());
+        let first = server.filter(|own| client.is_none_or(|other| own.at < other.at));
+        first?.code.filter(CloseFrame::blames)
+    }
+
     /// The last frame of either side.
     #[must_use]
     pub fn last(&self) -> Option<FrameRef> {
@@ -62,6 +69,11 @@ pub struct CloseFrame {
 }
 
 impl CloseFrame {
+    /// Whether a code blames one side (RFC 6455 §7.4.1).
+    pub(crate) const fn blames(code: &u16) -> bool {
+        matches!(code, 1002 | 1003 | 1007..=1011 | 1014)
+    }
+
     /// What the code means (§7.4.1 and the registry).
     #[must_use]
     pub(crate) const fn meaning(code: u16) -> Option<&'static str> {

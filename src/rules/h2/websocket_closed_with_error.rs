@@ -91,7 +91,7 @@ fn check(connection: &Connection) -> Verdict {
         .filter_map(|who| Some((who, websocket.halves[who as usize].close.as_ref()?)));
     let Some((who, close, code)) = closes
         .min_by_key(|(_, close)| close.at)
-        .and_then(|(who, close)| Some((who, close, close.code.filter(blames)?)))
+        .and_then(|(who, close)| Some((who, close, close.code.filter(CloseFrame::blames)?)))
     else {
         return Verdict::Clear;
     };
@@ -137,11 +137,6 @@ fn check(connection: &Connection) -> Verdict {
         format!("Close {code} from the {}", side(who)),
     )
     .about(connection)
-}
-
-/// Whether the code blames one side (RFC 6455 §7.4.1).
-const fn blames(code: &u16) -> bool {
-    matches!(code, 1002 | 1003 | 1007..=1011 | 1014)
 }
 
 #[cfg(test)]

@@ -85,6 +85,11 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
             if no_close && matches!(met(connection), ClientEvent::Fin | ClientEvent::Reset) {
                 events.push(WireEvent::WebsocketCut);
             }
+            let blamed = connection
+                .websocket
+                .as_ref()
+                .and_then(|it| it.server_blames());
+            events.extend(blamed.map(|_| WireEvent::WebsocketError));
         }
         Protocol::Http1 | Protocol::Unknown => http(connection, &mut events),
         // After the CONNECT: the exchanges inside the tunnel.

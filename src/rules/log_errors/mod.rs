@@ -17,6 +17,7 @@ mod certificate;
 mod client;
 mod dialogue;
 mod ending;
+mod foretold;
 mod h2;
 mod http_faults;
 mod locate;

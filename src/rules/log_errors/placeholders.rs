@@ -224,8 +224,8 @@ const BLANKS: &[(&str, &str, Placeholder)] = &[
     ("with message \"", "\"", Placeholder::Words),
     ("ConnectionClosedByBroker: (", ") '", Placeholder::Code),
     ("ConnectionClosedByBroker: (…) '", "'", Placeholder::Words),
-    ("ChannelClosedByBroker: (", ", ", Placeholder::Code),
-    ("ChannelClosedByBroker: (…, ", ")", Placeholder::Words),
+    ("ChannelClosedByBroker: (", ") \"", Placeholder::Code),
+    ("ChannelClosedByBroker: (…) \"", "\"", Placeholder::Words),
 ];
 
 /// The text with its variable parts filled in from the connection; `who` is the side that writes it.

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::foretold::is_foretold;
 use super::locate::{LocatedConnections, locate};
 use super::program::{self, Program};
 use super::stories;
@@ -15,7 +16,7 @@ use crate::base::frame_ref::FrameRef;
 use crate::base::time::Timestamp;
 use crate::knowledge::{
     Code, EventMatch, EventTrace, LogLineHints, LogSide, MatchReason, Product, Role, WireEvent,
-    codes_in, explain, hints_in, match_error, status_in,
+    codes_in, explain, hints_in, match_error, match_type, status_in,
 };
 use crate::protocol::tcp::CloseEvent;
 use crate::rules::{Finding, Severity};
@@ -149,6 +150,9 @@ impl ErrorSearch {
         }
         let best = wanted.iter().map(|it| it.score).max().unwrap_or(0);
         wanted.retain(|it| it.score.saturating_add(NEAR) >= best);
+        if wanted.is_empty() && codes.is_empty() {
+            wanted = match_type(text);
+        }
         if wanted.is_empty() && codes.is_empty() && hints.is_empty() {
             return None;
         }
@@ -172,6 +176,12 @@ impl ErrorSearch {
             port || ends.iter().any(|it| self.hints.addresses.contains(&it.ip))
         };
         self.fit(connection).is_some() || named()
+    }
+
+    /// Whether a side of the connection met the error, as far as can be seen.
+    #[must_use]
+    pub fn fits(&self, connection: &Connection) -> bool {
+        self.fit(connection) >= Some(StoryFit::OtherProgram)
     }
 
     /// Whether the status was the answer on this connection.
@@ -212,6 +222,9 @@ impl ErrorSearch {
                     best = best.max(Some(fit));
                 }
             }
+        }
+        if best != Some(StoryFit::Story) && is_foretold(&self.text, connection) {
+            return Some(StoryFit::Story);
         }
         best.or_else(|| {
             let failure = self.failure.filter(|it| it.may_be_met_on(connection));

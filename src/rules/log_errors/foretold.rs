@@ -1,0 +1,44 @@
+//! Whether a line is one that is predicted for a connection.
+//!
+//! What a report itself expects in a log leads back to its connection, also where the words are the server's own, and are in
+//! no table.
+
+use std::cell::RefCell;
+
+use super::Predictor;
+use super::placeholders::filled;
+use crate::analysis::connection::{Connection, Who};
+
+/// Letters and digits from which on a predicted text may be a part of a line; a shorter one must be the line.
+const LEAST: usize = 8;
+
+thread_local! {
+    static PREDICTOR: RefCell<Predictor> = RefCell::default();
+}
+
+/// Whether the line has a text that is predicted for a program of this connection.
+pub(super) fn is_foretold(line: &str, connection: &Connection) -> bool {
+    PREDICTOR.with_borrow_mut(|predictor| {
+        Who::BOTH.into_iter().any(|who| {
+            let told = predictor.told(connection, who);
+            let mut texts = told.iter().filter_map(|it| it.text);
+            texts.any(|it| has(line, &filled(it, connection, who)))
+        })
+    })
+}
+
+/// Whether a line has a text; anything may stand for `…`.
+fn has(line: &str, text: &str) -> bool {
+    let known = text.chars().filter(|it| it.is_alphanumeric()).count();
+    if known < LEAST {
+        return line.trim() == text;
+    }
+    let mut rest = line;
+    text.split('…').all(|part| match rest.find(part) {
+        Some(at) => {
+            rest = rest.get(at + part.len()..).unwrap_or_default();
+            true
+        }
+        None => false,
+    })
+}
