@@ -393,9 +393,10 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     if let Some(at) = owed {
         events.extend(stray_end(events, exchanges.get(at), met));
     }
-    // Of a response that the client did not read to its end, the status is not told.
+    // Of a response at which the client left, the status is not told.
     let read = exchanges.iter().enumerate();
-    let read = read.filter(|(at, _)| owed != Some(*at)).map(|it| it.1);
+    let left = |at: usize| owed == Some(at) && met == ClientEvent::Left;
+    let read = read.filter(|(at, _)| !left(*at)).map(|it| it.1);
     let mut read = read.filter(|it| !is_too_late(connection, it));
     events.extend(read.find_map(refusing));
     events.extend(redirects(exchanges));
