@@ -14,7 +14,7 @@ use super::met::Met;
 use super::parsers::Readings;
 use super::product::{NamedProduct, PRODUCTS, Product, Role, product};
 use super::table::{self, field};
-use super::tls_alert::{Refusal, is_of_certificate};
+use super::tls_alert::Refusal;
 use super::tls_client::TlsClient;
 use super::wire_event::{LogSide, WireEvent};
 
@@ -302,11 +302,6 @@ pub(crate) fn texts_of<'a>(
     let sent = |it: &Product| {
         refusal.is_none_or(|how| events.iter().all(|event| how.fits(it.name, *event)))
     };
-    let guessed = !matches!(program, KnownProgram::Known(_) | KnownProgram::Tls(_));
-    let of_certificate = || events.iter().any(|it| is_of_certificate(*it));
-    if guessed && refusal.is_some_and(Refusal::is_rare) && of_certificate() {
-        return Vec::new();
-    }
     let suspects = |events, side, fits: &dyn Fn(&Product) -> bool, order| {
         suspects(events, side, |it| fits(it) && sent(it), order)
     };
