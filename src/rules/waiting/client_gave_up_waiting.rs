@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::analysis::connection::{Connection, Taken, Who};
 use crate::base::certainty::Certainty;
 use crate::base::format::whole_seconds;
+use crate::base::frame_ref::FrameRef;
 use crate::knowledge::service_name;
 use crate::protocol::http::{ErrorCode, Exchange, Party};
 use crate::rules::Severity;
@@ -154,9 +155,16 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let word = close_word(ending);
     let what = asked(Some(exchange));
     let time = waited(Some(exchange), close);
+    if let Some(heard) = unread(connection, exchange, close) {
+        return left_after(connection, exchange, [heard, close], word);
+    }
     let end = request(exchange).map_or(u64::MAX, |message| message.end());
     let taken = connection.taken_at(&ending.close, end, time);
     let server = match (taken, is_open_ended(exchange)) {
+        // The response, told below, shows that it was read.
+        (Taken::BeforeClose, _) if response(exchange).is_some() => {
+            "The server had received the request."
+        }
         (Taken::BeforeClose, false) => {
             "The server's operating system had received the request. The capture does not show whether the program had read it."
         }
@@ -244,6 +252,41 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
 
 /// What to change where a client does not wait.
 const HASTY: &str = "Change nothing if the client only notifies. Otherwise let it read the response before it closes.";
+
+/// What the server sent last between a request and the close, if it is of no response that was read.
+fn unread(connection: &Connection, exchange: &Exchange, close: FrameRef) -> Option<FrameRef> {
+    let heard = connection.last_data[Who::Server as usize];
+    let asked = request(exchange)?.last;
+    let mut read = connection.spoken().iter().filter_map(response);
+    let is_read = read.any(|it| it.first <= heard && heard <= it.last);
+    (asked < heard && heard < close && !is_read).then_some(heard)
+}
+
+/// The client left, and what the server had sent is not read: it may have been the response.
+fn left_after(
+    connection: &Connection,
+    exchange: &Exchange,
+    [heard, close]: [FrameRef; 2],
+    word: &'static str,
+) -> Verdict {
+    let message = sentence!(
+        "The client closed with a {} {} after the last byte of {}. In between the server sent data that is not read as a response.",
+        word,
+        waited(Some(exchange), close),
+        named(exchange)
+    );
+    tell(
+        &RULE,
+        Severity::Note,
+        Certainty::Possible,
+        "Client closed [the connection|# connections] before the response",
+        message,
+    )
+    .means(Some(repetition(exchange)))
+    .shows(Some(heard), "last data from the server")
+    .shows(Some(close), format!("{word} from the client"))
+    .about(connection)
+}
 
 /// Whether all of these got an error after the client had left: a longer timeout would have shown nothing else.
 pub(in crate::rules) fn got_an_error_later(rule: &str, own: &[&Connection]) -> bool {
@@ -413,6 +456,23 @@ mod tests {
             told.contains("waited 3.40 s") && told.contains("a RST") && !told.contains("round"),
             "{told}"
         );
+    }
+
+    /// A server of another protocol answers in its own: a client that leaves after that had an answer.
+    #[test]
+    fn what_is_not_read_may_have_been_the_response() {
+        let ask =
+            r#""\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x03\x00\x00\x00" -->"#;
+        for (answer, told) in [
+            ("<-- ACK", "No byte of the response"),
+            ("<-- data 9\nACK -->", "not read as a response"),
+        ] {
+            let found = message(&format!("{ask}\n{answer}\n+30s FIN -->\n<-- ACK"));
+            assert!(
+                found.as_ref().is_some_and(|it| it.contains(told)),
+                "{found:?}"
+            );
+        }
     }
 
     /// Users leave pages after any time. Scripts have timeouts of some seconds.
