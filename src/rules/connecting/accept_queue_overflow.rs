@@ -398,11 +398,14 @@ fn among_others(
         Value::count(served.len() as u64, "other", "others")
     ));
     let unanswered = served.iter().filter(|it| it.spoke == [true, false]);
-    match unanswered.count() {
+    let unanswered = unanswered.count();
+    match unanswered {
         0 => {}
-        all if all == served.len() => message.say("None of these others got a byte of a response."),
+        all if all == served.len() => {
+            message.say("No byte of a response came on these connections either.");
+        }
         some => message.say(sentence!(
-            "{} of these others got no byte of a response.",
+            "On {} of these no byte of a response came.",
             Value::from(some)
         )),
     }
@@ -431,9 +434,13 @@ fn among_others(
     message.presume(
         "The program does not accept connections fast enough, and its accept queue is full.",
     );
-    message.mean("The server's own counters would confirm it.");
     if never > 0 {
         message.mean("The attempts without an answer sent no request: a retry of these is safe.");
+    }
+    if unanswered > 0 {
+        message.mean(
+            "What the others asked may still be processed: retry only what is safe to repeat.",
+        );
     }
     let first = burst[0];
     let mut evidence = vec![shows(first.first, "first SYN that had to wait")];

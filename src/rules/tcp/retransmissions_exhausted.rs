@@ -36,9 +36,9 @@ rule! {
     /// - *If only smaller segments had come through:* Clamp the maximum segment size (`--clamp-mss-to-pmtu`), where a ping of full
     ///   size (`ping -M do -s 1400`) gets no reply and a small one does.
     /// - *If the server's data was lost between two places:* Find what drops packets on the path from the server to the client:
-    ///   a firewall, a NAT, a route, a link with a smaller MTU.
+    ///   a firewall, a NAT or a route.
     /// - *If the client's data was lost between two places:* Find what drops packets on the path from the client to the server:
-    ///   a firewall, a NAT, a route, a link with a smaller MTU.
+    ///   a firewall, a NAT or a route.
     /// - *If no other place shows that data was lost:* Check the path to the host that stopped answering (a firewall, a NAT, a
     ///   route) and that host itself (a crash, a suspended machine). A second capture at that host shows which of them it is.
     /// - *If no other place shows that data was lost:* Also let the sender notice sooner: set a request timeout or
