@@ -39,7 +39,7 @@ const REMEDIES: usize = 2;
 /// Sections from which on a table lists them.
 const TABLE: usize = 3;
 /// The label of what the programs at both ends are expected to log: a prediction, however certain.
-const EXPECTED: &str = "Expected";
+const EXPECTED: &str = "Look for";
 /// Programs listed for a side that no header names.
 const SUSPECTS: usize = 2;
 /// Paths and servers listed.
