@@ -49,13 +49,13 @@ fn the_log_line_is_the_socket_owners() {
     check(&[
         Row {
             files: &["field/r40-haproxy-sh-any"],
-            says: &["HAProxy (named by its response to its client): termination state “SH--”"],
+            says: &["HAProxy (by its response to its client): termination state “SH--”"],
             never: &["curl: (52)"],
             ..ROW
         },
         Row {
             files: &["field/r40-haproxy-rst-any"],
-            says: &["HAProxy (named by its response to its client): termination state “SH--”"],
+            says: &["HAProxy (by its response to its client): termination state “SH--”"],
             never: &["curl: (56)"],
             ..ROW
         },

@@ -194,6 +194,14 @@ fn moved_back(connections: &[Connection], nanos: i64) -> String {
     moved
 }
 
+/// Connections as text, without the numbers that their hosts chose.
+fn without_numbers(mut connections: Vec<Connection>) -> String {
+    for connection in &mut connections {
+        connection.isn = [None; 2];
+    }
+    format!("{connections:#?}")
+}
+
 fn moved(shots: &[Shot], nanos: i64) -> Vec<Shot> {
     let moved = |shot: &Shot| Shot {
         time: Timestamp::from_nanos(shot.time.as_nanos() + nanos),
@@ -210,7 +218,7 @@ proptest! {
         let packets = seen_at(&play(&script), point);
         let usual = run_packets(&packets);
         let shifted = run_packets(&renumbered(&packets, shift));
-        prop_assert_eq!(format!("{usual:#?}"), format!("{shifted:#?}"));
+        prop_assert_eq!(without_numbers(usual), without_numbers(shifted));
     }
 
     #[test]
@@ -472,7 +480,7 @@ fn real_captures_with_other_numbers_and_times_tell_the_same() {
             );
             let (other, _) = run(&renumbered);
             assert!(
-                format!("{usual:#?}") == format!("{other:#?}"),
+                without_numbers(usual.clone()) == without_numbers(other),
                 "{}",
                 path.display()
             );

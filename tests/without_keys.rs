@@ -420,7 +420,7 @@ fn nothing_is_said_of_a_wait_where_streams_share_a_connection() {
         let text = format!(
             "SYN -->\n<-- SYN\nACK -->\nClientHello [sni=a alpn=h2,http/1.1] -->\n\
              <-- ServerHello [version=1.3] app {length} app 800 Finished [version=1.3]\nFinished [version=1.3] -->\n\
-             <-- app 250 app 250 app 60\napp 300 -->\n<-- app 900\napp 100 -->\n<-- ACK\n+2s FIN -->\n<-- FIN\nACK -->"
+             <-- app 250 app 250 app 60\napp 300 -->\n<-- app 900\napp 200 -->\n<-- ACK\n+2s FIN -->\n<-- FIN\nACK -->"
         );
         let rules = ladder_check::run(&text.parse().unwrap()).rules();
         assert_eq!(
