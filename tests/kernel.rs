@@ -16,8 +16,10 @@ use serde_json::Value;
 
 /// Where the instances of tracefs are.
 const INSTANCES: &str = "/sys/kernel/tracing/instances";
-/// What a busy machine may miss: a connection that is told before its last RST, a program that ended before it was known.
+/// What a busy machine may miss: a connection that is told before its last RST.
 const MISSED: usize = 2;
+/// Cases in which the program or its thread ends with the reset, so that a look at it may come too late.
+const FLEETING: [&str; 4] = ["killed", "destroyed", "client_unread", "thread"];
 
 /// Starts `program` in a network namespace whose loopback is up.
 fn in_namespace(script: &str) -> Command {
@@ -90,7 +92,8 @@ fn resets_have_the_reason_and_the_program_that_caused_them() {
         let reason = told.iter().find(right);
         let of_program = told.iter().filter(right).any(|it| it.starts_with(&by));
         reasons += usize::from(reason.is_some());
-        programs += usize::from(of_program);
+        let is_fleeting = FLEETING.contains(&case["case"].as_str().unwrap_or_default());
+        programs += usize::from(of_program && !is_fleeting);
         if !of_program {
             eprintln!(
                 "{}: wanted {by} {}, got {told:?}",
@@ -104,10 +107,12 @@ fn resets_have_the_reason_and_the_program_that_caused_them() {
         });
         assert!(named, "{}: {told:?}", case["case"]);
     }
-    eprintln!("reasons: {reasons} of 20; programs: {programs} of 20");
+    eprintln!("reasons: {reasons} of 20; programs that went on: {programs} of 16");
     assert!(reasons + MISSED >= 20, "{reasons} reasons");
-    // One of them is closed by a thread that ends at once.
-    assert!(programs + MISSED + 1 >= 20, "{programs} programs");
+    assert!(
+        programs + MISSED + FLEETING.len() >= 20,
+        "{programs} programs"
+    );
     // The helper ends after the capture.
     let until = Instant::now() + Duration::from_secs(5);
     let left = || {
