@@ -5,9 +5,9 @@
 //! capabilities, and nothing but texts reaches it.
 
 use std::io::{self, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, ExitCode};
 
-use super::{clipboard, sandbox};
+use super::{clipboard, sandbox, system};
 
 /// What tells the program to be the helper.
 pub(super) const ARGUMENT: &str = "--clipboard-helper";
@@ -25,20 +25,7 @@ pub(super) struct Helper {
 impl Helper {
     /// Starts it.
     pub(super) fn begin() -> Option<Self> {
-        let mut command = Command::new(std::env::current_exe().ok()?);
-        command
-            .arg(ARGUMENT)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        #[cfg(unix)]
-        {
-            use std::os::unix::process::CommandExt as _;
-            // Out of reach of the terminal's signals.
-            command.process_group(0);
-        }
-        let mut process = command.spawn().ok()?;
-        let (to, from) = (process.stdin.take()?, process.stdout.take()?);
+        let (process, to, from) = system::start_helper(ARGUMENT)?;
         Some(Self {
             to,
             from,

@@ -59,20 +59,10 @@ impl LocalHelper {
     /// Starts it. Before the sandbox, in which no program can be started; `None` where there is nothing to ask.
     #[cfg(all(feature = "cli", feature = "live", target_os = "linux"))]
     pub(super) fn begin() -> Option<Self> {
-        use std::process::{Command, Stdio};
-
-        let mut command = Command::new(std::env::current_exe().ok()?);
-        command
-            .arg(ARGUMENT)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        // It ends when it is not asked any more, not with a signal of the terminal.
-        super::system::out_of_reach(&mut command);
-        let mut process = command.spawn().ok()?;
+        let (process, input, output) = super::system::start_helper(ARGUMENT)?;
         Some(Self {
-            input: process.stdin.take()?,
-            output: process.stdout.take()?,
+            input,
+            output,
             process,
         })
     }

@@ -162,7 +162,7 @@ pub(in crate::app) fn signal_of(status: ExitStatus) -> Option<i32> {
 }
 
 /// Keeps the terminal's signals from a command.
-#[cfg(feature = "live")]
+#[cfg(any(feature = "live", feature = "ui"))]
 pub(in crate::app) fn out_of_reach(command: &mut Command) {
     std::os::unix::process::CommandExt::process_group(command, 0);
 }

@@ -83,7 +83,7 @@ pub(in crate::app) fn signal_of(_: ExitStatus) -> Option<i32> {
 }
 
 /// Keeps Ctrl-C from a command.
-#[cfg(feature = "live")]
+#[cfg(any(feature = "live", feature = "ui"))]
 pub(in crate::app) fn out_of_reach(command: &mut Command) {
     use std::os::windows::process::CommandExt as _;
 
