@@ -63,16 +63,13 @@ fn refusing(
         Some("terminated") => in_body,
         _ => true,
     };
-    let mut own: Vec<_> = facts
+    let own = facts
         .filter(|it| [it.text, it.cause, it.kind].into_iter().any(says) && in_time(it))
-        .filter(|it| !begins_after(it.versions, version))
-        .collect();
+        .filter(|it| !begins_after(it.versions, version));
     let length = |it: &&ErrorText| {
         let mut each = [it.text, it.cause, it.kind].into_iter();
         let text = each.find(|it| says(*it)).flatten();
         (!covers(it.versions, version), text.map_or(0, str::len))
     };
-    own.sort_by_key(length);
-    own.truncate(1);
-    own
+    own.min_by_key(length).into_iter().collect()
 }

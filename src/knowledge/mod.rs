@@ -68,7 +68,7 @@ pub(crate) use product::{
 };
 pub use product::{NamedBy, NamedProduct, PRODUCTS, Product, Role, inside, product};
 pub use question::Question;
-pub use reset_reason::{RESET_REASONS, ResetReason, SocketThen, reset_reason};
+pub use reset_reason::{ResetReason, SocketThen, reset_reason};
 #[cfg(test)]
 pub(crate) use service::is_service;
 pub(crate) use service::{greeting_service, service, service_name, usual_ports};

@@ -71,7 +71,7 @@ pub struct ResetReason {
 }
 
 /// All reasons.
-pub static RESET_REASONS: LazyLock<Vec<ResetReason>> = LazyLock::new(|| {
+static RESET_REASONS: LazyLock<Vec<ResetReason>> = LazyLock::new(|| {
     table::rows(include_str!("reset_reasons.tsv"))
         .map(
             |[name, when, words, meaning, basis, version, source]| ResetReason {

@@ -2,7 +2,9 @@
 //!
 //! The status line is read by `sscanf`, and so is this one.
 
-use super::reading::{Cursor, Reading, ReadingEnd as End};
+use super::reading::{
+    Cursor, Reading, ReadingEnd as End, is_blank, is_c_space, refuse, trim_end, trim_start,
+};
 
 /// Digits of a chunk size that are kept (`CHUNK_MAXNUM_LEN`).
 const MAX_DIGITS: usize = 16;
@@ -33,7 +35,6 @@ pub(super) fn read(mut input: Cursor<'_>) -> Reading {
 
 fn read_head(input: &mut Cursor<'_>) -> Result<Head, Reading> {
     let mut head = Head::default();
-    let refuse = |text| Err(Reading::Refuses(text, false));
     let mut lines = 0;
     loop {
         let line = input.line();
@@ -102,9 +103,7 @@ struct Scan<'a>(&'a [u8]);
 
 impl Scan<'_> {
     fn spaces(&mut self) {
-        let is = |it: &u8| it.is_ascii_whitespace() || *it == 0x0b;
-        let at = self.0.iter().position(|it| !is(it)).unwrap_or(self.0.len());
-        self.0 = self.0.get(at..).unwrap_or_default();
+        self.0 = trim_start(self.0, is_c_space);
     }
 
     fn word(&mut self, word: &[u8]) -> Option<()> {
@@ -143,7 +142,6 @@ impl Scan<'_> {
 }
 
 fn status_line(line: &[u8], head: &mut Head) -> Result<(), Reading> {
-    let refuse = |text| Err(Reading::Refuses(text, false));
     let mut scan = Scan(line);
     scan.spaces();
     let major = scan.word(b"HTTP/").and_then(|()| scan.number(1));
@@ -195,22 +193,12 @@ fn field(line: &[u8], head: &mut Head) -> Result<(), Reading> {
     if let Some(value) = begins(b"Content-Length:").filter(|_| !bodiless) {
         match number(value) {
             Ok(length) => head.length = length,
-            Err(()) => return Err(Reading::Refuses("Invalid Content-Length: value", false)),
+            Err(()) => return refuse("Invalid Content-Length: value"),
         }
     } else if let Some(value) = begins(b"Transfer-Encoding:") {
         for coding in value.split(|it| *it == b',') {
-            let is = |it: &u8| it.is_ascii_whitespace() || *it == 0x0b;
-            let from = coding.iter().position(|it| !matches!(it, b' ' | b'\t'));
-            let coding = coding
-                .get(from.unwrap_or(coding.len())..)
-                .unwrap_or_default();
-            let end = coding.iter().rposition(|it| !is(it)).map_or(0, |it| it + 1);
-            match coding
-                .get(..end)
-                .unwrap_or_default()
-                .to_ascii_lowercase()
-                .as_slice()
-            {
+            let coding = trim_end(trim_start(coding, is_blank), is_c_space);
+            match coding.to_ascii_lowercase().as_slice() {
                 b"" | b"identity" | b"none" => {}
                 b"chunked" => head.chunked = true,
                 b"gzip" | b"x-gzip" | b"deflate" | b"br" | b"zstd" => head.coded = true,
@@ -223,8 +211,7 @@ fn field(line: &[u8], head: &mut Head) -> Result<(), Reading> {
 
 /// `curlx_strtoofft`: `None` for a number that is too large.
 fn number(value: &[u8]) -> Result<Option<i64>, ()> {
-    let from = value.iter().position(|it| !matches!(it, b' ' | b'\t'));
-    let value = value.get(from.unwrap_or(value.len())..).unwrap_or_default();
+    let value = trim_start(value, is_blank);
     let value = value.strip_prefix(b"+").unwrap_or(value);
     let digits = value.iter().take_while(|it| it.is_ascii_digit()).count();
     let text = std::str::from_utf8(value.get(..digits).unwrap_or_default()).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! What Go's `net/http` makes of a response (1.19.8): `response.go`, `transfer.go`, `internal/chunked.go`,
 //! `net/textproto/reader.go`.
 
-use super::reading::{Cursor, Reading, ReadingEnd as End};
+use super::reading::{Cursor, Reading, ReadingEnd as End, is_blank, refuse, trim_end, trim_start};
 
 /// Digits of a chunk size that are counted.
 const MAX_DIGITS: usize = 16;
@@ -9,10 +9,6 @@ const MAX_DIGITS: usize = 16;
 /// Reads one stream of responses to one GET.
 pub(super) fn read(mut input: Cursor<'_>) -> Reading {
     stream(&mut input).unwrap_or_else(|it| it)
-}
-
-fn refuse<T>(text: &'static str) -> Result<T, Reading> {
-    Err(Reading::Refuses(text, false))
 }
 
 fn stream(input: &mut Cursor<'_>) -> Result<Reading, Reading> {
@@ -100,10 +96,7 @@ fn line<'a>(input: &mut Cursor<'a>, end: End) -> Result<&'a [u8], Reading> {
 }
 
 fn trim(text: &[u8]) -> &[u8] {
-    let is = |it: &u8| matches!(it, b' ' | b'\t');
-    let from = text.iter().position(|it| !is(it)).unwrap_or(text.len());
-    let end = text.iter().rposition(|it| !is(it)).map_or(0, |it| it + 1);
-    text.get(from..end).unwrap_or_default()
+    trim_end(trim_start(text, is_blank), is_blank)
 }
 
 fn status_line(input: &mut Cursor<'_>) -> Result<(u16, (u8, u8)), Reading> {
@@ -161,9 +154,7 @@ fn fields<'a>(input: &mut Cursor<'a>) -> Result<Vec<Field<'a>>, Reading> {
         let (name, value) = own.split_at_checked(colon).unwrap_or_default();
         let mut value = trim(value.get(1..).unwrap_or_default()).to_vec();
         value.extend(folded);
-        let from = value.iter().position(|it| !matches!(it, b' ' | b'\t'));
-        let value = value.split_off(from.unwrap_or(value.len()));
-        found.push((name, value));
+        found.push((name, trim_start(&value, is_blank).to_vec()));
     }
 }
 
@@ -177,9 +168,7 @@ fn chunks(input: &mut Cursor<'_>) -> Reading {
         if line.len() >= 4096 {
             return Reading::Unknown;
         }
-        let is = |it: &u8| matches!(it, b' ' | b'\t' | b'\r' | b'\n');
-        let size = line.iter().rposition(|it| !is(it)).map_or(0, |it| it + 1);
-        let size = line.get(..size).unwrap_or_default();
+        let size = trim_end(line, |it| matches!(it, b' ' | b'\t' | b'\r' | b'\n'));
         let size = size.split(|it| *it == b';').next().unwrap_or_default();
         let mut number: u64 = 0;
         for (at, byte) in size.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! What Python's `http.client` makes of a response (CPython 3.11), alone and below urllib3 2 and requests:
 //! `Lib/http/client.py`, `Lib/email/feedparser.py`, urllib3's `response.py`.
 
-use super::reading::{Cursor, Reading, ReadingEnd as End};
+use super::reading::{Cursor, Reading, ReadingEnd as End, is_blank, refuse, trim_end, trim_start};
 
 /// Who reads the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,20 +29,17 @@ fn head(input: &mut Cursor<'_>, reader: Reader) -> Result<Reading, Reading> {
             }
             break status;
         }
-        while !matches!(input.whole_line(End::Headers)?, b"\r\n" | b"\n" | b"") {}
+        input.skip_lines(End::Headers)?;
     };
     let from = input.rest();
-    while !matches!(input.whole_line(End::Headers)?, b"\r\n" | b"\n" | b"") {}
+    input.skip_lines(End::Headers)?;
     let head = from
         .get(..from.len() - input.rest().len())
         .unwrap_or_default();
     let fields = fields(head);
-    let all = |name: &[u8]| {
-        let mut values = Vec::new();
-        for (_, value) in fields.iter().filter(|it| it.0.eq_ignore_ascii_case(name)) {
-            values.push(value.clone());
-        }
-        values
+    let all = |name: &[u8]| -> Vec<&[u8]> {
+        let own = fields.iter().filter(|it| it.0.eq_ignore_ascii_case(name));
+        own.map(|it| &it.1[..]).collect()
     };
     let (encodings, lengths) = (all(b"transfer-encoding"), all(b"content-length"));
     let coding = encodings.first();
@@ -55,11 +52,10 @@ fn head(input: &mut Cursor<'_>, reader: Reader) -> Result<Reading, Reading> {
     let own = own.filter(|it| *it >= 0);
     let length = if bodiless { Some(0) } else { own };
     if reader == Reader::Urllib3 {
-        let listed = |it: &Vec<u8>| {
+        let listed = |it: &&[u8]| {
             let mut names = it.split(|byte| *byte == b',');
             names.any(|it| strip(it).eq_ignore_ascii_case(b"chunked"))
         };
-        let _ = own;
         let stated = stated_length(&lengths)?;
         chunked |= encodings.iter().any(listed);
         if chunked {
@@ -89,12 +85,8 @@ fn head(input: &mut Cursor<'_>, reader: Reader) -> Result<Reading, Reading> {
     })
 }
 
-fn refuse<T>(text: &'static str) -> Result<T, Reading> {
-    Err(Reading::Refuses(text, false))
-}
-
 /// The length that urllib3 expects.
-fn stated_length(lengths: &[Vec<u8>]) -> Result<Option<i128>, Reading> {
+fn stated_length(lengths: &[&[u8]]) -> Result<Option<i128>, Reading> {
     let listed = lengths.join(&b", "[..]);
     if lengths.is_empty() {
         return Ok(None);
@@ -138,15 +130,7 @@ fn is_space(byte: u8) -> bool {
 }
 
 fn strip(text: &[u8]) -> &[u8] {
-    let from = text
-        .iter()
-        .position(|it| !is_space(*it))
-        .unwrap_or(text.len());
-    let end = text
-        .iter()
-        .rposition(|it| !is_space(*it))
-        .map_or(0, |it| it + 1);
-    text.get(from..end).unwrap_or_default()
+    trim_end(trim_start(text, is_space), is_space)
 }
 
 /// `int(text, base)`.
@@ -213,15 +197,13 @@ fn fields(head: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         nameless = name == 0;
         if !nameless {
             let value = line.get(name + 1..).unwrap_or_default();
-            let from = value.iter().position(|it| !matches!(it, b' ' | b'\t'));
-            let value = value.get(from.unwrap_or(value.len())..).unwrap_or_default();
+            let value = trim_start(value, is_blank);
             let name = line.get(..name).unwrap_or_default();
             found.push((name.to_vec(), value.to_vec()));
         }
     }
     for (_, value) in &mut found {
-        let end = value.iter().rposition(|it| !matches!(it, b'\r' | b'\n'));
-        value.truncate(end.map_or(0, |it| it + 1));
+        value.truncate(trim_end(value, |it| matches!(it, b'\r' | b'\n')).len());
     }
     found
 }
@@ -234,8 +216,8 @@ fn chunks(input: &mut Cursor<'_>, reader: Reader) -> Result<Reading, Reading> {
         }
         let size = line.split(|it| *it == b';').next().unwrap_or_default();
         // Bytes are stripped of the white space of ASCII.
-        let latin = |it: &&u8| matches!(**it, 28..=31 | 0x85 | 0xa0);
-        let size = match size.iter().any(|it| latin(&it)) {
+        let latin = |it: &u8| matches!(it, 28..=31 | 0x85 | 0xa0);
+        let size = match size.iter().any(latin) {
             true => None,
             false => int(size, 16),
         };
@@ -264,6 +246,6 @@ fn chunks(input: &mut Cursor<'_>, reader: Reader) -> Result<Reading, Reading> {
         }
         input.skip(2);
     }
-    while !matches!(input.whole_line(End::BetweenChunks)?, b"\r\n" | b"\n" | b"") {}
+    input.skip_lines(End::BetweenChunks)?;
     Ok(Reading::Accepts)
 }

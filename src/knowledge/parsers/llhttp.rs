@@ -3,7 +3,7 @@
 //!
 //! States and texts are those of `src/llhttp/http.ts`. Nothing is lenient, as it is by default.
 
-use super::reading::{Cursor, Reading, ReadingEnd as End};
+use super::reading::{Cursor, Reading, ReadingEnd as End, trim_end};
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,9 +13,6 @@ pub(super) enum Edition {
     /// Of undici.
     Undici,
 }
-
-/// The largest number of a counter of 64 bits, before its last digit.
-const MAX: u64 = u64::MAX;
 
 /// The field names with a meaning.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -464,7 +461,7 @@ impl Parser<'_> {
             let mut size: u64 = 0;
             let mut digits = 0;
             while let Some(digit) = hex(self.peek()?) {
-                if size > MAX >> 4 {
+                if size > u64::MAX >> 4 {
                     return self.refuse("Chunk size overflow");
                 }
                 size = size << 4 | digit;
@@ -570,10 +567,5 @@ fn is_token(byte: u8) -> bool {
 fn ends_in_chunked(value: &[u8]) -> bool {
     let last = value.rsplit(|it| *it == b',').next().unwrap_or_default();
     let last = last.strip_prefix(b" ").unwrap_or(last);
-    let end = last
-        .iter()
-        .rposition(|it| *it != b' ')
-        .map_or(0, |it| it + 1);
-    last.get(..end)
-        .is_some_and(|it| it.eq_ignore_ascii_case(b"chunked"))
+    trim_end(last, |it| it == b' ').eq_ignore_ascii_case(b"chunked")
 }

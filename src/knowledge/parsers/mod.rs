@@ -33,43 +33,31 @@ pub(crate) enum StreamEnd {
     Open,
 }
 
+/// What a client's parser makes of the bytes of one response.
+type Parser = fn(Cursor<'_>) -> Reading;
+
 /// The parsers, each with the products that use it.
 const PARSERS: [(Parser, &[&str]); 7] = [
-    (Parser::Node, &["node-http", "axios", "node-fetch-2"]),
-    (Parser::Undici, &["node-fetch"]),
-    (Parser::Curl, &["curl", "php-curl"]),
-    (Parser::HttpClient, &["python-http.client", "python-urllib"]),
-    (Parser::Urllib3, &["python-requests"]),
-    (Parser::Php, &["php-stream"]),
-    (Parser::Go, &["go"]),
+    (
+        |it| llhttp::read(it, llhttp::Edition::Node),
+        &["node-http", "axios", "node-fetch-2"],
+    ),
+    (
+        |it| llhttp::read(it, llhttp::Edition::Undici),
+        &["node-fetch"],
+    ),
+    (curl::read, &["curl", "php-curl"]),
+    (
+        |it| http_client::read(it, http_client::Reader::Alone),
+        &["python-http.client", "python-urllib"],
+    ),
+    (
+        |it| http_client::read(it, http_client::Reader::Urllib3),
+        &["python-requests"],
+    ),
+    (php::read, &["php-stream"]),
+    (go::read, &["go"]),
 ];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Parser {
-    Node,
-    Undici,
-    Curl,
-    HttpClient,
-    Urllib3,
-    Php,
-    Go,
-}
-
-impl Parser {
-    /// `closed`: the server's FIN follows these bytes.
-    fn read(self, bytes: &[u8], closed: bool) -> Reading {
-        let input = Cursor::new(bytes, closed);
-        match self {
-            Self::Node => llhttp::read(input, llhttp::Edition::Node),
-            Self::Undici => llhttp::read(input, llhttp::Edition::Undici),
-            Self::Curl => curl::read(input),
-            Self::HttpClient => http_client::read(input, http_client::Reader::Alone),
-            Self::Urllib3 => http_client::read(input, http_client::Reader::Urllib3),
-            Self::Php => php::read(input),
-            Self::Go => go::read(input),
-        }
-    }
-}
 
 /// What all parsers make of one response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,7 +71,7 @@ impl Readings {
     #[must_use]
     pub(crate) fn of(bytes: &[u8], is_whole: bool, end: StreamEnd) -> Self {
         let closed = is_whole && end == StreamEnd::Fin;
-        let readings = PARSERS.map(|(parser, _)| match parser.read(bytes, closed) {
+        let readings = PARSERS.map(|(read, _)| match read(Cursor::new(bytes, closed)) {
             Reading::Ends(_) if !is_whole => Reading::Unknown,
             reading => reading,
         });

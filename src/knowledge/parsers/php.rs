@@ -1,7 +1,7 @@
 //! What PHP's stream wrapper makes of a response (8.2): `ext/standard/http_fopen_wrapper.c`. It looks at the status line
 //! alone; what it does not understand of the rest, it passes over.
 
-use super::reading::{Cursor, Reading, ReadingEnd as End};
+use super::reading::{Cursor, Reading, ReadingEnd as End, is_c_space, trim_start};
 
 /// Bytes of the status line that are looked at.
 const MAX_LINE: usize = 127;
@@ -48,10 +48,7 @@ fn response(input: &mut Cursor<'_>) -> Result<Reading, Reading> {
 fn status_of(line: &[u8]) -> i64 {
     let line = line.get(..line.len().min(MAX_LINE)).unwrap_or_default();
     let text = line.get(STATUS..).unwrap_or_default();
-    let from = text
-        .iter()
-        .position(|it| !(it.is_ascii_whitespace() || *it == 0x0b));
-    let text = text.get(from.unwrap_or(text.len())..).unwrap_or_default();
+    let text = trim_start(text, is_c_space);
     let (sign, text) = match text.split_first() {
         Some((b'-', rest)) => (-1, rest),
         Some((b'+', rest)) => (1, rest),

@@ -32,6 +32,33 @@ pub(in crate::knowledge) enum Reading {
     Unknown,
 }
 
+/// A refusal before the program has the head.
+pub(super) const fn refuse<T>(text: &'static str) -> Result<T, Reading> {
+    Err(Reading::Refuses(text, false))
+}
+
+/// A blank or a tab.
+pub(super) const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// What `isspace` of C takes for white space.
+pub(super) const fn is_c_space(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == 0x0b
+}
+
+/// A text without these bytes before it.
+pub(super) fn trim_start(text: &[u8], is: impl Fn(u8) -> bool) -> &[u8] {
+    let from = text.iter().position(|it| !is(*it)).unwrap_or(text.len());
+    text.get(from..).unwrap_or_default()
+}
+
+/// A text without these bytes behind it.
+pub(super) fn trim_end(text: &[u8], is: impl Fn(u8) -> bool) -> &[u8] {
+    let end = text.iter().rposition(|it| !is(*it)).map_or(0, |it| it + 1);
+    text.get(..end).unwrap_or_default()
+}
+
 /// Bytes that are read from the first to the last.
 pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
@@ -87,5 +114,11 @@ impl<'a> Cursor<'a> {
             true => Ok(line),
             false => Err(Reading::Ends(at)),
         }
+    }
+
+    /// Skips lines up to an empty one, which is skipped as well.
+    pub(super) fn skip_lines(&mut self, at: ReadingEnd) -> Result<(), Reading> {
+        while !matches!(self.whole_line(at)?, b"\r\n" | b"\n" | b"") {}
+        Ok(())
     }
 }
