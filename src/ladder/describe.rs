@@ -8,6 +8,7 @@ use super::fill::HOST;
 use super::fill::METHODS;
 use super::message::{BodyPiece, FieldPiece, Piece};
 use super::recorder::Redaction;
+use crate::protocol::http::HttpVersion;
 
 /// Longest body or payload shown as text; longer ones are shown as a byte count.
 const MAX_QUOTED: usize = 120;
@@ -211,19 +212,7 @@ fn begins_message(bytes: &[u8]) -> bool {
 }
 
 fn start_line(line: &[u8]) -> Option<(StartLine<'_>, (u8, u8))> {
-    let version = |text: &[u8]| match text {
-        [
-            b'H',
-            b'T',
-            b'T',
-            b'P',
-            b'/',
-            major @ b'0'..=b'9',
-            b'.',
-            minor @ b'0'..=b'9',
-        ] => Some((major - b'0', minor - b'0')),
-        _ => None,
-    };
+    let version = |text: &[u8]| HttpVersion::of(text).map(|it| (it.major(), it.minor()));
     let mut words = line.splitn(3, |byte| *byte == b' ');
     let (first, second) = (words.next()?, words.next()?);
     if let Some(version) = version(first) {

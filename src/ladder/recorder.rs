@@ -396,10 +396,7 @@ const fn microseconds(time: Duration) -> Duration {
 
 /// `A` is drawn on the left until the record is known.
 const fn place(end: FlowEnd) -> Who {
-    match end {
-        FlowEnd::A => Who::Client,
-        FlowEnd::B => Who::Server,
-    }
+    Who::of(end)
 }
 
 /// Groups digits by three: `1 175 776`.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::classify::round_trip;
 use crate::analysis::connection::tls_close::refused_without_certificate;
 pub(super) use crate::analysis::connection::tls_close::{
-    cut_while_sending, gave_up, is_unanswered, reset_while_idle, response_cut, stage_at_close, who,
+    cut_while_sending, gave_up, is_unanswered, reset_while_idle, response_cut, stage_at_close,
 };
 use crate::analysis::connection::{By, Connection, How, Opening, Who};
 use crate::base::certainty::Certainty;
@@ -65,7 +65,7 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
         return None;
     }
     // A client that never spoke has not begun a handshake; an alert can be what the server says to its FIN.
-    let own = connection.sent[who(facts.caller) as usize];
+    let own = connection.sent[Who::of(facts.caller) as usize];
     if facts.hello.is_none() && own.bytes == 0 && own.missing == 0 {
         return None;
     }
@@ -104,20 +104,20 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
         let at = connection.last_data[plain.index()];
         return reading(
             TlsFailureKind::Plaintext,
-            Some(who(plain)),
+            Some(Who::of(plain)),
             at,
             None,
             Certainty::Certain,
         );
     }
     // An alert in response to a close is not its cause.
-    let too_late = |alert: &Alert| closer == Some(who(alert.from.other())) && close < alert.at;
+    let too_late = |alert: &Alert| closer == Some(Who::of(alert.from.other())) && close < alert.at;
     if let Some(alert) = facts
         .fatal()
         .filter(|alert| (alert.in_handshake || alert.code().is_some()) && !too_late(alert))
     {
         let (failure, certainty) = by_alert(connection, facts, alert);
-        let by = Some(who(alert.from));
+        let by = Some(Who::of(alert.from));
         return reading(failure, by, alert.at, Some(alert), certainty);
     }
     if !closed {
@@ -145,7 +145,7 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
             let finished = own.finished?;
             let at_once =
                 close.time.since(finished.time) <= AT_ONCE.max(round_trip(connection) * 5);
-            let unused = own.records == 0 && closer == Some(who(facts.caller)) && at_once;
+            let unused = own.records == 0 && closer == Some(Who::of(facts.caller)) && at_once;
             let spoke = !facts.only_greets();
             // What passed unseen may have been data.
             if !unused || spoke || own.unsure || flow.unsure {
@@ -175,13 +175,13 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
                 stage,
                 HandshakeStage::ServerHello | HandshakeStage::ServerFlight
             );
-            let fault = (judging && closer == Some(who(facts.caller)))
+            let fault = (judging && closer == Some(Who::of(facts.caller)))
                 .then(|| facts.flaw(connection.server.ip))
                 .flatten()
                 .filter(|flaw| *flaw != CertificateFlaw::OtherAddress)
                 .map(failing);
             // A server that has not answered has sent no alert either, if it has sent nothing at all.
-            let silent = connection.sent[who(called) as usize];
+            let silent = connection.sent[Who::of(called) as usize];
             let silent = silent.bytes == 0 && silent.missing == 0;
             let certainty = match facts.flows.iter().any(|flow| flow.unsure) && !silent {
                 true => Certainty::Likely,

@@ -13,7 +13,7 @@ use super::members::Members;
 use super::named_products::{client, server};
 use super::remedy_conditions;
 use super::unanswered::timed_out_after;
-use crate::analysis::connection::{Connection, Opening, Phase, ResetKind, ResetSigns, Who};
+use crate::analysis::connection::{Connection, Opening, Phase, Who};
 use crate::base::format::capitalised;
 use crate::knowledge::Product;
 use crate::protocol::http::{Exchange, FaultRule, FieldName, Framing, Message};
@@ -270,7 +270,7 @@ fn waited(connection: &Connection) -> Option<Duration> {
 /// Whether a RST with the server's address has a TTL that none of its other segments has.
 fn has_other_ttl(connection: &Connection) -> bool {
     let reset = connection.reset[Who::Server as usize];
-    reset.is_some_and(|it| it.signs.has(ResetSigns::HOP) || it.kind == Some(ResetKind::Foreign))
+    reset.is_some_and(|it| it.is_from_elsewhere())
 }
 
 /// Whether the server is known not to have received the whole request that it did not answer.

@@ -15,7 +15,7 @@ use crate::protocol::layers::FirstWords;
 use crate::protocol::tls::{
     Alert, Certificate, ChainEnd, HandshakeStage, TlsFacts, TlsVersion, alert_name,
 };
-use crate::protocol::websocket::{CloseFrame, WebSocketFacts};
+use crate::protocol::websocket::WebSocketFacts;
 
 /// The conditions. For each the tests have a ladder where it holds and one where it does not.
 pub(super) static CONDITIONS: &[Condition] = &[
@@ -200,7 +200,11 @@ pub(super) static CONDITIONS: &[Condition] = &[
         largest_through(it).is_some()
     }),
     when("the close code was {}", |it, code| {
-        let close = it.websocket.as_deref().and_then(first_close);
+        let close = it
+            .websocket
+            .as_deref()
+            .and_then(WebSocketFacts::first_close)
+            .map(|it| it.1);
         close.is_some_and(|close| code.parse().ok() == close.code)
     }),
     when(
@@ -289,18 +293,9 @@ fn chain_end(connection: &Connection) -> Option<ChainEnd> {
     tls(connection)?.chain_end()
 }
 
-/// The Close that came first.
-fn first_close(websocket: &WebSocketFacts) -> Option<&CloseFrame> {
-    let closes = websocket
-        .halves
-        .iter()
-        .filter_map(|half| half.close.as_ref());
-    closes.min_by_key(|close| close.at)
-}
-
 /// Whether the reason of the first Close has these words in it.
 fn mentions(connection: &Connection, words: &str) -> Option<bool> {
-    let close = first_close(connection.websocket.as_deref()?)?;
+    let (_, close) = connection.websocket.as_deref()?.first_close()?;
     Some(memchr::memmem::find(close.reason.as_bytes(), words.as_bytes()).is_some())
 }
 

@@ -86,11 +86,11 @@ impl Connection {
         }
         if let Some(facts) = &self.tls {
             for (nth, alert) in facts.alerts.iter().enumerate() {
-                add(alert.at, who(alert.from), FrameNote::Alert(nth));
+                add(alert.at, Who::of(alert.from), FrameNote::Alert(nth));
             }
             for (end, flow) in FlowEnd::BOTH.into_iter().zip(&facts.flows) {
                 if let CloseNotify::Notify(at, certainty) = flow.close_notify {
-                    add(at, who(end), FrameNote::CloseNotify(certainty));
+                    add(at, Who::of(end), FrameNote::CloseNotify(certainty));
                 }
             }
         }
@@ -99,7 +99,7 @@ impl Connection {
 }
 
 fn handshake(facts: &TlsFacts, add: &mut impl FnMut(FrameRef, Who, FrameNote)) {
-    let (caller, called) = (who(facts.caller), who(facts.caller.other()));
+    let (caller, called) = (Who::of(facts.caller), Who::of(facts.caller.other()));
     if let Some((at, _)) = &facts.hello {
         add(*at, caller, FrameNote::ClientHello);
     }
@@ -157,12 +157,4 @@ fn goes_on(message: &Message) -> bool {
 
 fn interim(exchange: &Exchange) -> &[Interim] {
     exchange.rare.as_ref().map_or(&[], |rare| &rare.interim)
-}
-
-/// The side of a flow end in a settled record, where `A` is the client.
-const fn who(end: FlowEnd) -> Who {
-    match end {
-        FlowEnd::A => Who::Client,
-        FlowEnd::B => Who::Server,
-    }
 }

@@ -184,7 +184,7 @@ fn is_open_ended(exchange: &Exchange) -> bool {
 fn reported(connection: &Connection) -> Option<FailedReason> {
     let facts = connection.dialogue.as_deref()?;
     let complaint = facts.complaint.as_ref()?;
-    let by = who(complaint.by);
+    let by = Who::of(complaint.by);
     let at = connection.teardown.frame_ref();
     let soon = at.time.since(complaint.at.time) < AT_ONCE;
     let parted = facts.goodbyes[by.other() as usize].is_some_and(|goodbye| goodbye < at);
@@ -405,14 +405,6 @@ fn authentication_cut(connection: &Connection) -> Option<FailedReason> {
     (cut || elsewhere).then_some(FailedReason::AuthenticationCut)
 }
 
-/// The side of a flow end in a record.
-const fn who(end: FlowEnd) -> Who {
-    match end {
-        FlowEnd::A => Who::Client,
-        FlowEnd::B => Who::Server,
-    }
-}
-
 /// The side that closed first, if it was one of the two.
 const fn closer(connection: &Connection) -> Option<Who> {
     match connection.teardown.by {
@@ -432,7 +424,7 @@ fn tls(connection: &Connection, facts: &TlsFacts) -> Option<FailedReason> {
     // An alert that answers a close is not its cause.
     let alert = facts.fatal().filter(|alert| {
         (alert.in_handshake || alert.code().is_some())
-            && !(closer == Some(who(alert.from.other())) && close < alert.at)
+            && !(closer == Some(Who::of(alert.from.other())) && close < alert.at)
     });
     if let Some(alert) = alert {
         let agreed = facts.stage == HandshakeStage::Complete && !alert.in_handshake;
@@ -446,7 +438,7 @@ fn tls(connection: &Connection, facts: &TlsFacts) -> Option<FailedReason> {
     }
     let [asked, answered] =
         [facts.caller, facts.caller.other()].map(|end| facts.flows[end.index()]);
-    let by_caller = closer == Some(who(facts.caller));
+    let by_caller = closer == Some(Who::of(facts.caller));
     if refused_without_certificate(connection, facts).is_some() {
         return Some(FailedReason::TlsHandshake);
     }
@@ -483,7 +475,7 @@ fn cut_in_handshake(connection: &Connection, facts: &TlsFacts) -> bool {
     let partly = !facts.is_stage_proven();
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     // A server that answers a client's FIN by an alert has not begun a handshake.
-    let begun = connection.sent[who(facts.caller) as usize].bytes > 0 && facts.hello.is_some()
+    let begun = connection.sent[Who::of(facts.caller) as usize].bytes > 0 && facts.hello.is_some()
         || connection.sent.iter().all(|sent| sent.bytes > 0);
     begun && !began_before && !partly && !missing && !left_before_answer(connection, facts)
 }
@@ -525,10 +517,8 @@ fn websocket(connection: &Connection) -> Option<FailedReason> {
         if is_closed(connection) && !stale && said.has_no_close() && !is_lossy(said) {
             return Some(FailedReason::WebSocketAbnormal);
         }
-        let closes = said.halves.iter().filter_map(|half| half.close.as_ref());
-        let first = closes.min_by_key(|close| close.at)?;
-        let blames = matches!(first.code, Some(1002 | 1003 | 1007..=1011 | 1014));
-        return blames.then_some(FailedReason::WebSocketError);
+        let (_, first) = said.first_close()?;
+        return first.blames().map(|_| FailedReason::WebSocketError);
     }
     let h2 = connection.h2.as_ref()?;
     let over = teardown.how != How::Open;
@@ -743,14 +733,14 @@ fn encrypted_session_cut(connection: &Connection) -> Option<FailedReason> {
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     let [client, server] = connection.turns.taken;
     let begun = client.min(server) >= AGREED && connection.roles == Roles::Handshake;
-    let quiet = match who(turn.from) {
+    let quiet = match Who::of(turn.from) {
         Who::Client => AT_ONCE,
         Who::Server => PARTS_WITHIN,
     };
     // What the client still sent did not end the silence before the close.
     let own = [connection.fin, connection.reset].map(|it| it[Who::Server as usize]);
     let heard = own.into_iter().flatten().find(|it| it.frame_ref == at);
-    let last = match (heard, who(turn.from)) {
+    let last = match (heard, Who::of(turn.from)) {
         (Some(close), Who::Client) if turn.last >= at => close.heard,
         _ => turn.last,
     };

@@ -49,6 +49,15 @@ impl Who {
     /// Both, in the order of every pair in the record.
     pub const BOTH: [Self; 2] = [Self::Client, Self::Server];
 
+    /// The side of a flow end in a settled record, where [`FlowEnd::A`] is the client.
+    #[must_use]
+    pub const fn of(end: FlowEnd) -> Self {
+        match end {
+            FlowEnd::A => Self::Client,
+            FlowEnd::B => Self::Server,
+        }
+    }
+
     /// The other side.
     #[must_use]
     pub const fn other(self) -> Self {

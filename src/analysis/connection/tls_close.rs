@@ -18,14 +18,6 @@ use crate::protocol::tls::{
 /// Time within which a server that refuses the client's part of the handshake says so or closes, besides the round trip.
 const REFUSES_WITHIN: Duration = Duration::from_secs(2);
 
-/// The side of a flow end in a record.
-pub(crate) const fn who(end: FlowEnd) -> Who {
-    match end {
-        FlowEnd::A => Who::Client,
-        FlowEnd::B => Who::Server,
-    }
-}
-
 /// How far the handshake had come at the first close, as far as the closer knew.
 pub(crate) fn stage_at_close(connection: &Connection, facts: &TlsFacts) -> HandshakeStage {
     let close = connection.teardown.frame_ref();
@@ -34,13 +26,13 @@ pub(crate) fn stage_at_close(connection: &Connection, facts: &TlsFacts) -> Hands
         return stage;
     }
     let by_caller = connection.teardown.by
-        == match who(facts.caller) {
+        == match Who::of(facts.caller) {
             Who::Client => By::Client,
             Who::Server => By::Server,
         };
-    let event = connection.fin[who(facts.caller) as usize]
+    let event = connection.fin[Who::of(facts.caller) as usize]
         .into_iter()
-        .chain(connection.reset[who(facts.caller) as usize])
+        .chain(connection.reset[Who::of(facts.caller) as usize])
         .find(|event| event.frame_ref.frame == close.frame);
     // What the other side had sent by then may have crossed the close.
     match event.filter(|_| by_caller) {
@@ -75,9 +67,10 @@ pub(crate) fn refused_without_certificate(
         let closes = fin.into_iter().chain(reset).map(|event| event.frame_ref);
         closes.chain(notify).min()
     };
-    let by = who(called);
+    let by = Who::of(called);
     let sign = ends(by, flow.close_notify.frame_ref())?;
-    let first = ends(who(facts.caller), own.close_notify.frame_ref()).is_none_or(|it| sign < it);
+    let first =
+        ends(Who::of(facts.caller), own.close_notify.frame_ref()).is_none_or(|it| sign < it);
     let soon =
         sign.time.since(asked.time) <= REFUSES_WITHIN + connection.connect_time.unwrap_or_default();
     (first && soon).then_some((by, sign))

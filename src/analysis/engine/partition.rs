@@ -181,6 +181,14 @@ impl Partition {
         }
     }
 
+    /// Whether a RST, of which no place says more, is known to be its sender's own.
+    #[cold]
+    fn is_known(&self, segment: &Segment<'_>) -> bool {
+        let outside = segment.passage == Passage::Unknown && segment.context == Context(0);
+        let (from, to) = (segment.source, segment.destination);
+        outside && self.witness.knows(from, to, segment.time)
+    }
+
     /// Passes the segment to the connection that is tracked there. (In a function of its own: what it needs in registers
     /// would be prepared for every plain segment as well.)
     #[inline(never)]
@@ -631,16 +639,6 @@ impl Partition {
             self.settle_place(place, SettledBecause::Capture(end), sink);
         }
         self.stats
-    }
-}
-
-impl Partition {
-    /// Whether a RST, of which no place says more, is known to be its sender's own.
-    #[cold]
-    fn is_known(&self, segment: &Segment<'_>) -> bool {
-        let outside = segment.passage == Passage::Unknown && segment.context == Context(0);
-        let (from, to) = (segment.source, segment.destination);
-        outside && self.witness.knows(from, to, segment.time)
     }
 }
 

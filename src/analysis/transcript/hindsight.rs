@@ -16,9 +16,7 @@ pub(super) fn correct_states(steps: &mut [TranscriptStep]) {
         let at = who as usize;
         let acts = |it: &TranscriptStep| it.from == who && !it.flags.has(Flags::RST);
         let last_act = steps.iter().rposition(acts);
-        let answers = steps
-            .iter()
-            .position(|it| acts(it) && it.flags.has(Flags::SYN));
+        let answers = steps.iter().any(|it| acts(it) && it.flags.has(Flags::SYN));
         let accepts = is_accepted(steps, at);
         let mut shown = Standing::Unseen;
         for (nth, step) in steps.iter_mut().enumerate() {
@@ -27,7 +25,7 @@ pub(super) fn correct_states(steps: &mut [TranscriptStep]) {
             let is_false = match presumed {
                 Standing::In(State::Closed) => goes_on,
                 // It sent a SYN of its own, or is known to have gone on.
-                Standing::In(State::SynReceived) => answers.is_none() && !accepts,
+                Standing::In(State::SynReceived) => !answers && !accepts,
                 // A RST ends it for good.
                 _ => shown == Standing::In(State::Closed) && !goes_on && step.from != who,
             };

@@ -25,7 +25,6 @@ use crate::analysis::connection::{
     Connection, ConnectionSummary, FrameNote, FrameNotes, Standing, Who,
 };
 use crate::analysis::engine::{self, RereadConnection};
-use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::{FrameNames, FrameNumber};
 use crate::packet::capture::{Source, frame_names};
 use crate::packet::decode::Segment;
@@ -117,10 +116,7 @@ fn notes(connection: &Connection) -> HashMap<FrameNumber, Vec<(Who, RecordKind)>
     let mut notes: HashMap<FrameNumber, Vec<_>> = HashMap::new();
     let annotations = connection.annotations.as_ref();
     for note in annotations.iter().flat_map(|it| &it.notes) {
-        let from = match note.from {
-            FlowEnd::A => Who::Client,
-            FlowEnd::B => Who::Server,
-        };
+        let from = Who::of(note.from);
         notes
             .entry(note.at.frame)
             .or_default()
@@ -200,6 +196,7 @@ impl ConnectionTranscript {
 pub(crate) mod tests {
     use super::*;
     use crate::analysis::engine::{Engine, Event, Sink};
+    use crate::base::flow_end::FlowEnd;
     use crate::ladder;
     use crate::packet::capture::Frame;
 

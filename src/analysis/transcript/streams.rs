@@ -136,7 +136,7 @@ pub(super) fn inside(outside: Vec<StreamChunk>, annotations: &Annotations) -> Ve
         .peekable();
     let mut offsets = [0_u64; 2];
     let mut all = vec![StreamChunk {
-        from: who(first.from),
+        from: Who::of(first.from),
         at: first.at,
         offset: 0,
         said: ChunkContent::Opened,
@@ -156,7 +156,7 @@ pub(super) fn inside(outside: Vec<StreamChunk>, annotations: &Annotations) -> Ve
         while let Some(end) = ends.next_if(|it| it.at < part.at) {
             push(end.from, end.at, end.said, 0);
         }
-        let from = who(part.from);
+        let from = Who::of(part.from);
         if part.after_gap {
             push(from, part.at, ChunkContent::LeftOut, 0);
         }
@@ -194,7 +194,7 @@ impl ChunkContent {
 
 impl StreamSink for StreamChunks {
     fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32) {
-        let who = who(from);
+        let who = Who::of(from);
         for part in bytes.chunks(MAX_PART) {
             match self.open_part(who) {
                 Some(open) => {
@@ -214,21 +214,14 @@ impl StreamSink for StreamChunks {
     }
 
     fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
-        let who = who(from);
+        let who = Who::of(from);
         self.push(who, at, ChunkContent::Missing(length));
         self.said[who as usize] = self.said[who as usize].saturating_add(length);
         self.missing[who as usize] = self.missing[who as usize].saturating_add(length);
     }
 
     fn end(&mut self, from: FlowEnd, at: FrameRef) {
-        self.push(who(from), at, ChunkContent::End);
-    }
-}
-
-const fn who(end: FlowEnd) -> Who {
-    match end {
-        FlowEnd::A => Who::Client,
-        FlowEnd::B => Who::Server,
+        self.push(Who::of(from), at, ChunkContent::End);
     }
 }
 

@@ -485,7 +485,7 @@ impl HttpConversation {
         let used = self.head(from, HeadKind::Response, at, bytes, stray, texts);
         let quote = bytes.get(..stray).unwrap_or_default();
         self.fault(from, FaultRule::BeforeStartLine, start, quote);
-        self.sample(from, bytes.get(..used).unwrap_or_default(), start, used);
+        self.sample(from, bytes.get(..used).unwrap_or_default(), start);
         used
     }
 

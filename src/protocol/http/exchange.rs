@@ -292,6 +292,14 @@ impl Exchange {
             .filter(move |field| field.name == name)
     }
 
+    /// Whether the whole head of the request was seen, and asks for no other protocol.
+    pub(super) fn is_known_without_upgrade(&self) -> bool {
+        let request = self.request.as_ref();
+        let seen = request.is_some_and(|it| it.message.progress != MessageProgress::Unseen);
+        let cut = self.rare.as_ref().is_some_and(|it| it.request.head_cut);
+        seen && !cut && self.request_fields(FieldName::Upgrade).next().is_none()
+    }
+
     /// The kept lines of one field of the response, in order.
     pub fn response_fields(&self, name: FieldName) -> impl Iterator<Item = &Field> {
         let rare = self.rare.as_deref();

@@ -149,7 +149,7 @@ pub(super) fn read_part<'a>(
             read.target = target;
         }
         HeadKind::Response => {
-            read.version = version(first);
+            read.version = HttpVersion::of(first);
             let status = words.next().unwrap_or_default();
             if status.len() == 3 {
                 read.status = status_code(status).unwrap_or(0);
@@ -276,7 +276,7 @@ impl<'a> Head<'a> {
             ),
             _ => (rest.get(1..).unwrap_or_default(), None),
         };
-        self.version = last.and_then(version);
+        self.version = last.and_then(HttpVersion::of);
         match (rest.first(), self.version) {
             (Some(b' '), Some(known)) => {
                 if !matches!(known, HttpVersion::HTTP_10 | HttpVersion::HTTP_11) {
@@ -322,7 +322,7 @@ impl<'a> Head<'a> {
                 .map_or(line.len(), |at| from + at)
         };
         let end = word_end(0);
-        self.version = line.get(..end).and_then(version);
+        self.version = line.get(..end).and_then(HttpVersion::of);
         match self.version {
             Some(HttpVersion::HTTP_10 | HttpVersion::HTTP_11) => {}
             Some(_) => self.fault(FaultRule::OtherVersion, offset, line),
@@ -487,22 +487,6 @@ fn starts_message(line: &[u8]) -> bool {
         ]
     ) && line.iter().find(|byte| !is_token(**byte)) == Some(&b' ');
     is_status || is_request
-}
-
-fn version(word: &[u8]) -> Option<HttpVersion> {
-    match word {
-        [
-            b'H',
-            b'T',
-            b'T',
-            b'P',
-            b'/',
-            major @ b'0'..=b'9',
-            b'.',
-            minor @ b'0'..=b'9',
-        ] => Some(HttpVersion::new(major - b'0', minor - b'0')),
-        _ => None,
-    }
 }
 
 fn status_code(word: &[u8]) -> Option<u16> {

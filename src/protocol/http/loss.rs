@@ -172,7 +172,7 @@ impl HttpConversation {
             Some(HeadKind::Response) if clean && awaited && peer_clean => {
                 self.begin(from, HeadKind::Response, first, start);
                 self.fault(from, FaultRule::StartLine, start, bytes);
-                self.sample(from, bytes, start, bytes.len());
+                self.sample(from, bytes, start);
                 if !bytes.contains(&b'\n')
                     && let Some(rare) = self.rare_head(from)
                 {

@@ -30,6 +30,24 @@ impl HttpVersion {
         Self((major & 15) << 4 | minor & 15)
     }
 
+    /// The version that a word of a start line names: `HTTP/1.1` (RFC 9112 §2.3).
+    #[must_use]
+    pub(crate) const fn of(word: &[u8]) -> Option<Self> {
+        match word {
+            [
+                b'H',
+                b'T',
+                b'T',
+                b'P',
+                b'/',
+                major @ b'0'..=b'9',
+                b'.',
+                minor @ b'0'..=b'9',
+            ] => Some(Self::new(*major - b'0', *minor - b'0')),
+            _ => None,
+        }
+    }
+
     /// The digit before the dot.
     #[must_use]
     pub const fn major(self) -> u8 {

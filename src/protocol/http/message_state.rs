@@ -115,7 +115,7 @@ impl HttpConversation {
             HeadKind::Response => {
                 self.response_head(from, at, read, split, whole, texts);
                 if whole && self.is_odd(from) {
-                    self.sample(from, head, start, head.len());
+                    self.sample(from, head, start);
                 }
             }
         }
@@ -189,14 +189,7 @@ impl HttpConversation {
         exchange.pass_on(&read.facts.passed_on);
         let method = exchange.request.as_ref().map(|request| request.method);
         let status = read.status;
-        let asked = exchange.request.as_ref().is_some_and(|it| {
-            let upgrades = exchange.rare.as_ref().is_some_and(|rare| {
-                let mut names = rare.request.fields.iter().map(|field| field.name);
-                rare.request.head_cut || names.any(|name| name == FieldName::Upgrade)
-            });
-            upgrades || it.message.progress == MessageProgress::Unseen
-        });
-        let unasked = status == 101 && exchange.request.is_some() && !asked;
+        let unasked = status == 101 && exchange.is_known_without_upgrade();
         let Some(response) = exchange.response.as_mut() else {
             return;
         };

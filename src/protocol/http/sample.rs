@@ -7,9 +7,8 @@
 use super::chunked::{ChunkStep, Chunks};
 use super::conversation::HttpConversation;
 use super::direction::Sampling;
-use super::exchange::{RareHead, ResponseSample};
+use super::exchange::ResponseSample;
 use super::fields::FieldName;
-use super::head::HeadKind;
 use crate::base::flow_end::FlowEnd;
 
 /// Bytes kept of a response that breaks the grammar: hardly any head is longer, and most parsers stop soon after the fault.
@@ -22,17 +21,15 @@ impl HttpConversation {
     /// just `chunked`.
     pub(super) fn is_odd(&self, from: FlowEnd) -> bool {
         let index = self.direction(from).exchange as usize;
-        let rare = self.exchanges.get(index).and_then(|it| it.rare.as_ref());
-        let odd = |head: &RareHead| {
-            let mut names = head.fields.iter().map(|it| it.name);
-            !head.faults.is_empty() || names.any(|it| it == FieldName::TransferEncoding)
-        };
-        self.role(from) == Some(HeadKind::Response) && rare.is_some_and(|it| odd(&it.response))
+        self.exchanges.get(index).is_some_and(|it| {
+            let mut codings = it.response_fields(FieldName::TransferEncoding);
+            !it.response_faults().is_empty() || codings.next().is_some()
+        })
     }
 
-    /// Begins a sample with these bytes of a response; the next byte that belongs to it is `length` behind `start`.
-    pub(super) fn sample(&mut self, from: FlowEnd, bytes: &[u8], start: u64, length: usize) {
-        self.begin_sample(from, bytes, true, start.saturating_add(length as u64));
+    /// Begins a sample with these bytes of a response, the first of which is at `start`.
+    pub(super) fn sample(&mut self, from: FlowEnd, bytes: &[u8], start: u64) {
+        self.begin_sample(from, bytes, true, start.saturating_add(bytes.len() as u64));
     }
 
     fn begin_sample(&mut self, from: FlowEnd, bytes: &[u8], has_head: bool, next: u64) {

@@ -39,6 +39,13 @@ pub struct CloseEvent {
     pub heard: FrameRef,
 }
 
+impl CloseEvent {
+    /// Whether signs show that a RST is not of the host in whose name it came: a device on the way may have sent it.
+    pub(crate) fn is_from_elsewhere(&self) -> bool {
+        self.kind == Some(ResetKind::Foreign) || self.signs.has(ResetSigns::HOP)
+    }
+}
+
 /// Data in flight that is not acknowledged, and how much got through before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unacknowledged {

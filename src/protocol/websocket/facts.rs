@@ -1,5 +1,6 @@
 //! What the frames of a WebSocket show about its end.
 
+use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::SharedText;
 
@@ -18,11 +19,11 @@ impl WebSocketFacts {
         self.halves.iter().all(|half| half.close.is_none())
     }
 
-    /// The code with which the server closed first, if it blames one side.
-    pub(crate) fn server_blames(&self) -> Option<u16> {
-        let [client, server] = self.halves.each_ref().map(|half| half.close.as_ref());
-        let first = server.filter(|own| client.is_none_or(|other| own.at < other.at));
-        first?.code.filter(CloseFrame::blames)
+    /// The Close that came first, and who sent it; the other side usually echoes its code.
+    pub(crate) fn first_close(&self) -> Option<(FlowEnd, &CloseFrame)> {
+        let ends = [FlowEnd::A, FlowEnd::B].into_iter().zip(&self.halves);
+        let closes = ends.filter_map(|(end, half)| Some((end, half.close.as_ref()?)));
+        closes.min_by_key(|(_, close)| close.at)
     }
 
     /// The last frame of either side.
@@ -69,9 +70,10 @@ pub struct CloseFrame {
 }
 
 impl CloseFrame {
-    /// Whether a code blames one side (RFC 6455 §7.4.1).
-    pub(crate) const fn blames(code: &u16) -> bool {
-        matches!(code, 1002 | 1003 | 1007..=1011 | 1014)
+    /// Its code, if that blames one side (RFC 6455 §7.4.1).
+    pub(crate) fn blames(&self) -> Option<u16> {
+        let blames = |code: &u16| matches!(code, 1002 | 1003 | 1007..=1011 | 1014);
+        self.code.filter(blames)
     }
 
     /// What the code means (§7.4.1 and the registry).

@@ -85,16 +85,11 @@ fn check(connection: &Connection) -> Verdict {
     let Some(websocket) = &connection.websocket else {
         return Verdict::Clear;
     };
-    // The other side usually echoes the code.
-    let closes = Who::BOTH
-        .into_iter()
-        .filter_map(|who| Some((who, websocket.halves[who as usize].close.as_ref()?)));
-    let Some((who, close, code)) = closes
-        .min_by_key(|(_, close)| close.at)
-        .and_then(|(who, close)| Some((who, close, close.code.filter(CloseFrame::blames)?)))
-    else {
+    let first = websocket.first_close();
+    let Some((end, close, code)) = first.and_then(|(end, it)| Some((end, it, it.blames()?))) else {
         return Verdict::Clear;
     };
+    let who = Who::of(end);
     let named = match CloseFrame::meaning(code) {
         Some(meaning) => format!("{code} ({meaning})"),
         None => code.to_string(),

@@ -175,11 +175,6 @@ fn origin(connection: &Connection, reset: &CloseEvent) -> Option<Sentence> {
     })
 }
 
-/// Whether the RST may be a device's that passed on the data all the same.
-fn is_a_devices(reset: &CloseEvent) -> bool {
-    reset.kind == Some(ResetKind::Foreign) || reset.signs.has(ResetSigns::HOP)
-}
-
 /// Data whose meaning is not read.
 fn unread(connection: &Connection, sent: InFlight, reset: &CloseEvent) -> Verdict {
     let message = sentence!(
@@ -202,7 +197,7 @@ fn unread(connection: &Connection, sent: InFlight, reset: &CloseEvent) -> Verdic
     .adds(Some(NOT_CLOSED))
     .presumes(origin(connection, reset))
     .adds(measured_time::forgotten(sent.idle))
-    .means(Some(match is_a_devices(reset) {
+    .means(Some(match reset.is_from_elsewhere() {
         true => {
             "Most likely no program received what the client sent last: a retry on a new connection is safe then."
         }
@@ -261,7 +256,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .adds(Some(NOT_CLOSED))
     .presumes(origin(connection, &ending.close))
     .adds(measured_time::forgotten(idle))
-    .means(Some(match (missing, is_a_devices(&ending.close)) {
+    .means(Some(match (missing, ending.close.is_from_elsewhere()) {
         (true, _) => repetition(exchange),
         (false, true) => sentence!(
             "Most likely no program received {}: a retry on a new connection is safe then.",

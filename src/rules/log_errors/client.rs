@@ -85,11 +85,12 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
             if no_close && matches!(met(connection), ClientEvent::Fin | ClientEvent::Reset) {
                 events.push(WireEvent::WebsocketCut);
             }
-            let blamed = connection
+            let first = connection
                 .websocket
                 .as_ref()
-                .and_then(|it| it.server_blames());
-            events.extend(blamed.map(|_| WireEvent::WebsocketError));
+                .and_then(|it| it.first_close());
+            let blamed = first.is_some_and(|(end, it)| end == FlowEnd::B && it.blames().is_some());
+            events.extend(blamed.then_some(WireEvent::WebsocketError));
         }
         Protocol::Http1 | Protocol::Unknown => http(connection, &mut events),
         // After the CONNECT: the exchanges inside the tunnel.

@@ -11,7 +11,7 @@ use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::tls::{CertificateFlaw, HandshakeStage};
 use crate::rules::Severity;
-use crate::rules::classify_tls::{TlsFailure, TlsFailureKind, failure, who};
+use crate::rules::classify_tls::{TlsFailure, TlsFailureKind, failure};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::scans::SCANNER;
 use crate::rules::statement::{Sentence, Value, sentence};
@@ -240,7 +240,7 @@ fn check(connection: &Connection) -> Verdict {
 fn mute(reading: &TlsFailure<'_>) -> bool {
     let facts = reading.facts;
     let flow = facts.flows[facts.caller.index()];
-    reading.by == Some(who(facts.caller))
+    reading.by == Some(Who::of(facts.caller))
         && reading.stage == HandshakeStage::ServerFlight
         && flow.hidden_alert.is_none()
 }
@@ -266,8 +266,8 @@ fn last_message(connection: &Connection, reading: &TlsFailure<'_>) -> FrameRef {
 /// How far the handshake had come.
 fn place(connection: &Connection, reading: &TlsFailure<'_>) -> Option<Sentence> {
     let [asked, answered] = [reading.facts.caller, reading.facts.caller.other()]
-        .map(|end| connection.sent[who(end) as usize].bytes);
-    let answered = match connection.last_data[who(reading.facts.caller.other()) as usize] {
+        .map(|end| connection.sent[Who::of(end) as usize].bytes);
+    let answered = match connection.last_data[Who::of(reading.facts.caller.other()) as usize] {
         last if last <= reading.at => answered,
         _ => 0,
     };
@@ -377,7 +377,7 @@ fn went_on(connection: &Connection, reading: &TlsFailure<'_>) -> bool {
     let caller = reading.facts.caller;
     let own = reading.facts.flows[caller.index()];
     connection.teardown.how == How::Fin
-        && reading.by == Some(who(caller))
+        && reading.by == Some(Who::of(caller))
         && own.records > 0
         && own.finished.is_some()
 }

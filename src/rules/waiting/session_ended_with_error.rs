@@ -1,8 +1,6 @@
 //! One side reported an error in its protocol, and the session ended.
 
-use crate::analysis::connection::{
-    Connection, ConnectionOutcome, FailedReason, How, tls_close::who,
-};
+use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason, How, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
@@ -89,7 +87,7 @@ fn check(connection: &Connection) -> Verdict {
     let Some((facts, complaint)) = facts.and_then(|it| Some((it, it.complaint.as_ref()?))) else {
         return not_yet(connection);
     };
-    let by = who(complaint.by);
+    let by = Who::of(complaint.by);
     let verdict = connection.teardown.frame_ref();
     // Where both sides close at once, the first of the two closes follows the report.
     let events = connection.fin.iter().chain(&connection.reset).flatten();
