@@ -221,6 +221,7 @@ pub(super) fn judge(
         let input = rules::RuleInput {
             connections,
             summaries: &analysis.summaries,
+            counted_once: &counted_once,
             sockets: &sockets,
             lookups: &analysis.stats.lookups,
             neighbours: &analysis.stats.neighbours,
@@ -330,7 +331,6 @@ pub(super) fn check_rules(options: &AnalysisOptions) -> Result<(), AnalysisError
     }
 }
 
-/// Selects the wanted findings and renumbers them. Also returns the worst severity before the least severity was applied.
 /// The findings that would explain something, if their rules had been chosen: the connection that each shows, and its rule.
 fn left_out_by_rule(found: &[Finding], options: &AnalysisOptions) -> Vec<(u32, &'static str)> {
     let unwanted = found.iter().filter(|it| !is_wanted(it, options));
@@ -346,6 +346,7 @@ fn is_wanted(finding: &Finding, options: &AnalysisOptions) -> bool {
     (options.only_rules.is_empty() || named(&options.only_rules)) && !named(&options.without_rules)
 }
 
+/// Selects the wanted findings and renumbers them. Also returns the worst severity before the least severity was applied.
 fn select(found: Vec<Finding>, options: &AnalysisOptions) -> (Vec<Finding>, Option<Severity>) {
     let mut findings = found;
     findings.retain(|finding| is_wanted(finding, options));

@@ -3,7 +3,8 @@
 //! In: findings, and where round trips show that their hosts were captured. The advice is known by its words, so that every
 //! rule's is: "Capture at the server", "a capture at the client".
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 
 use super::Finding;
 use super::facts::RuleInput;
@@ -13,10 +14,18 @@ use crate::rules::connecting::connect_unanswered;
 
 /// Leaves out the advice that these findings do not need.
 pub(super) fn leave_out(findings: &mut [Finding], facts: &RuleInput<'_>) {
+    // Many findings are about the same hosts.
+    let mut known: HashMap<(Who, BTreeSet<IpAddr>), bool> = HashMap::new();
+    let mut is_taken_at = |finding: &Finding, who: Who| {
+        let own = finding.connections.iter();
+        let own = own.filter_map(|id| facts.record(*id));
+        let hosts: BTreeSet<IpAddr> = own.map(|it| host(it, who)).collect();
+        let answer = known.entry((who, hosts));
+        *answer.or_insert_with_key(|(who, hosts)| is_taken_at(hosts, *who, facts))
+    };
     for finding in findings {
         let place = |who| format!("apture at the {who}");
-        if finding.rule == connect_unanswered::RULE.name && is_taken_at(finding, Who::Server, facts)
-        {
+        if finding.rule == connect_unanswered::RULE.name && is_taken_at(finding, Who::Server) {
             finding.remedies = vec![AT_SERVER.into()];
             let arrived =
                 "The capture was taken at the server or on its network: the SYNs arrived there.";
@@ -27,7 +36,7 @@ pub(super) fn leave_out(findings: &mut [Finding], facts: &RuleInput<'_>) {
             (Who::Server, place("server")),
         ] {
             let advises = finding.remedies.iter().any(|it| it.contains(&place));
-            if advises && is_taken_at(finding, who, facts) {
+            if advises && is_taken_at(finding, who) {
                 let remedies = std::mem::take(&mut finding.remedies).into_iter();
                 finding.remedies = remedies.filter_map(|it| without(&it, &place)).collect();
             }
@@ -39,19 +48,18 @@ pub(super) fn leave_out(findings: &mut [Finding], facts: &RuleInput<'_>) {
 const AT_SERVER: &str = "Look on the server why it drops them: a full accept queue (`nstat -az TcpExtListenDrops`) or a rule of its \
                          firewall (`nft list ruleset`).";
 
-/// Whether all connections of the finding's host on this side that show it were captured there.
-fn is_taken_at(finding: &Finding, who: Who, facts: &RuleInput<'_>) -> bool {
-    let host = |connection: &Connection| match who {
+/// The host on one side.
+const fn host(connection: &Connection, who: Who) -> IpAddr {
+    match who {
         Who::Client => connection.client.ip,
         Who::Server => connection.server.ip,
-    };
-    let own = finding
-        .connections
-        .iter()
-        .filter_map(|id| facts.record(*id));
-    let hosts: HashSet<_> = own.map(host).collect();
+    }
+}
+
+/// Whether all connections of these hosts on this side that show it were captured there.
+fn is_taken_at(hosts: &BTreeSet<IpAddr>, who: Who, facts: &RuleInput<'_>) -> bool {
     let near = facts.connections.iter().map(|it| &**it);
-    let mut near = near.filter(|it| hosts.contains(&host(it))).peekable();
+    let mut near = near.filter(|it| hosts.contains(&host(it, who))).peekable();
     let several = |it: &Connection| Who::BOTH.iter().any(|who| it.passages(*who).both > 0);
     if near.peek().is_none_or(|it| several(it)) {
         return false;

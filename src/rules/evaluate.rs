@@ -26,7 +26,7 @@ use super::translated::Translated;
 use super::upstream::{self, Failures};
 use super::{Finding, Severity};
 use crate::analysis::connection::{Connection, ConnectionSummary, Opening, ResetSigns, Who};
-use crate::analysis::hosts::{Hosts, without_copies};
+use crate::analysis::hosts::Hosts;
 
 use crate::base::escape::shortened;
 use crate::base::format::ranges;
@@ -77,14 +77,15 @@ pub(crate) fn evaluate_with(
         if translated.is_copy(connection.id) {
             continue;
         }
+        let own = found_alone(connection);
         // Its faults are those of the same connection before the translation.
-        let before = translated.before(connection.id);
+        let before = translated.before(connection.id).filter(|_| !own.is_empty());
         let before = before.and_then(|id| facts.record(id));
         let told: Vec<usize> = before.map_or_else(Vec::new, |it| {
             found_alone(it).into_iter().map(|it| it.rule).collect()
         });
         let behind = translated.behind(connection.id);
-        for FoundAlone { rule, mut story } in found_alone(connection) {
+        for FoundAlone { rule, mut story } in own {
             let mut index = rule;
             let rule = CATALOGUE[rule];
             if transfers.spares(rule, connection) || told.contains(&index) {
@@ -122,9 +123,8 @@ pub(crate) fn evaluate_with(
     let mut all = gathered.into_cases();
     let reservation = given_up.and_then(GivenUpCases::reservation);
     // What a file holds twice happened once.
-    let once = without_copies(facts.summaries);
     let across = RuleInput {
-        summaries: &once,
+        summaries: facts.counted_once,
         ..*facts
     };
     for (key, mut cases) in evaluate_summaries(&across) {
@@ -241,6 +241,14 @@ fn drop_told(cases: &mut Vec<(CaseKey, Cases)>) {
     });
 }
 
+/// The places of the findings of these rules.
+fn of_rules(findings: &[Finding], rules: &[&str]) -> Vec<usize> {
+    let all = findings.iter().enumerate();
+    all.filter(|(_, it)| rules.contains(&it.rule))
+        .map(|(nth, _)| nth)
+        .collect()
+}
+
 /// Rules on a flaw that the server's certificate shows.
 const FLAWS: [&str; 2] = ["tls-name-mismatch", "tls-certificate-expired"];
 
@@ -257,24 +265,24 @@ fn join_certificates(findings: &mut [Finding], facts: &RuleInput<'_>) {
         let mut tls = records.iter().map(|it| it.tls.as_ref());
         tls.all(|it| it.is_some_and(|tls| tls.leaf().is_none() && !tls.has_broken_certificate()))
     };
-    for effect in 0..findings.len() {
+    let flaws = of_rules(findings, &FLAWS);
+    if flaws.is_empty() {
+        return;
+    }
+    for effect in of_rules(findings, &["tls-certificate-rejected"]) {
         let finding = &findings[effect];
-        if finding.rule != "tls-certificate-rejected"
-            || finding.caused_by.is_some()
-            || !is_hidden(finding)
-        {
+        if finding.caused_by.is_some() || !is_hidden(finding) {
             continue;
         }
         let Some(asked) = names(finding).filter(|it| !it.is_empty()) else {
             continue;
         };
         let shows = |it: &Finding| {
-            FLAWS.contains(&it.rule)
-                && it.server == finding.server
+            it.server == finding.server
                 && it.caused_by.is_none()
                 && names(it).is_some_and(|shown| asked.iter().all(|name| shown.contains(name)))
         };
-        let Some(cause) = findings.iter().position(shows) else {
+        let Some(cause) = flaws.iter().copied().find(|at| shows(&findings[*at])) else {
             continue;
         };
         let place = ranges(&finding.connections, NAMED, finding.gone);
@@ -295,9 +303,13 @@ const TRIES_AGAIN: Duration = Duration::from_secs(1);
 
 /// A RST with a TTL of its own ended a connection, and one with the same TTL refused the next: both have one cause.
 fn join_refusals(findings: &mut [Finding], facts: &RuleInput<'_>) {
-    for effect in 0..findings.len() {
+    let ends = of_rules(findings, &[reuse_of_forgotten_connection::RULE.name]);
+    if ends.is_empty() {
+        return;
+    }
+    for effect in of_rules(findings, &[connection_refused::RULE.name]) {
         let finding = &findings[effect];
-        if finding.rule != connection_refused::RULE.name || finding.caused_by.is_some() {
+        if finding.caused_by.is_some() {
             continue;
         }
         let own = facts.records(&finding.connections);
@@ -307,11 +319,11 @@ fn join_refusals(findings: &mut [Finding], facts: &RuleInput<'_>) {
         else {
             continue;
         };
-        let ended = |it: &&Finding| {
-            it.rule == reuse_of_forgotten_connection::RULE.name && it.caused_by.is_none()
-        };
         let refused = first.reset[Who::Server as usize];
         let fits = |it: &Finding| {
+            if it.caused_by.is_some() {
+                return None;
+            }
             let before = it.connections.first().and_then(|id| facts.record(*id))?;
             let reset = before.reset[Who::Server as usize]?;
             let since = first.first.time.since(reset.frame_ref.time);
@@ -321,8 +333,8 @@ fn join_refusals(findings: &mut [Finding], facts: &RuleInput<'_>) {
                 && reset.signs.has(ResetSigns::HOP);
             (same && reset.frame_ref < first.first && since <= TRIES_AGAIN).then_some(since)
         };
-        let mut causes = findings.iter().enumerate().filter(|(_, it)| ended(it));
-        let Some((cause, since)) = causes.find_map(|(nth, it)| Some((nth, fits(it)?))) else {
+        let mut causes = ends.iter().copied();
+        let Some((cause, since)) = causes.find_map(|at| Some((at, fits(&findings[at])?))) else {
             continue;
         };
         let place = ranges(&finding.connections, NAMED, finding.gone);
@@ -338,9 +350,13 @@ fn join_refusals(findings: &mut [Finding], facts: &RuleInput<'_>) {
 
 /// Clients that left connections which the program had not accepted either tell of the same full queue.
 fn join_unaccepted(findings: &mut [Finding], facts: &RuleInput<'_>) {
-    for effect in 0..findings.len() {
+    let queues = of_rules(findings, &[accept_queue_overflow::RULE.name]);
+    if queues.is_empty() {
+        return;
+    }
+    for effect in of_rules(findings, &[client_gave_up_waiting::RULE.name]) {
         let finding = &findings[effect];
-        if finding.rule != client_gave_up_waiting::RULE.name || finding.caused_by.is_some() {
+        if finding.caused_by.is_some() {
             continue;
         }
         let own = facts.records(&finding.connections);
@@ -351,16 +367,15 @@ fn join_unaccepted(findings: &mut [Finding], facts: &RuleInput<'_>) {
             continue;
         }
         let full = |it: &Finding| {
-            let waits = it.rule == accept_queue_overflow::RULE.name && it.server == finding.server;
             let first = it.connections.first().and_then(|id| facts.record(*id));
-            waits
+            it.server == finding.server
                 && first.is_some_and(|first| {
                     let at = first.first.time;
                     own.iter()
                         .all(|it| it.first.time.since(at).max(at.since(it.first.time)) <= ONE_BURST)
                 })
         };
-        if let Some(cause) = findings.iter().position(full) {
+        if let Some(cause) = queues.iter().copied().find(|at| full(&findings[*at])) {
             findings[effect].caused_by = Some(findings[cause].id);
         }
     }
@@ -588,6 +603,7 @@ fn evaluate_sockets(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
 mod tests {
     use super::super::ladder_check;
     use super::*;
+    use crate::analysis::hosts::without_copies;
 
     /// Three connections of one client whose responses carry the option twice, one of another client, and two that are
     /// reset.
@@ -754,6 +770,7 @@ mod tests {
         let input = RuleInput {
             connections: &[],
             summaries: &summaries,
+            counted_once: &without_copies(&summaries),
             sockets: &[],
             lookups: &Default::default(),
             neighbours: &Default::default(),
@@ -779,6 +796,7 @@ mod tests {
             let input = RuleInput {
                 connections: &connections,
                 summaries: &summaries,
+                counted_once: &summaries,
                 sockets: &[],
                 lookups: &Default::default(),
                 neighbours: &Default::default(),

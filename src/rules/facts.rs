@@ -16,6 +16,8 @@ pub struct RuleInput<'a> {
     pub connections: &'a [Arc<Connection>],
     /// The summary of every connection that is listed.
     pub summaries: &'a [ConnectionSummary],
+    /// The same, without the connections that a file holds a second time.
+    pub counted_once: &'a [ConnectionSummary],
     /// Sockets by client and server.
     pub sockets: &'a [Sockets],
     /// The DNS lookups captured.

@@ -56,6 +56,17 @@ struct Candidate {
     context: Context,
 }
 
+impl Candidate {
+    const fn new(client: Endpoint, server: Endpoint, began: Timestamp, context: Context) -> Self {
+        Self {
+            client,
+            server,
+            began,
+            context,
+        }
+    }
+}
+
 /// The connections that were accepted, or asked for, at the announced endpoints, in order.
 type Accepted<'a, T> = HashMap<Endpoint, Vec<(Candidate, &'a T)>>;
 
@@ -105,12 +116,7 @@ fn pair<'a, T: 'a>(
 pub(super) fn data_connections(records: &[Arc<Connection>]) -> impl Iterator<Item = (u32, bool)> {
     let mut all = Vec::new();
     let candidates = records.iter().map(|it| {
-        let candidate = Candidate {
-            client: it.client,
-            server: it.server,
-            began: it.first.time,
-            context: it.context,
-        };
+        let candidate = Candidate::new(it.client, it.server, it.first.time, it.context);
         (candidate, it.as_ref())
     });
     pair(records, candidates, |_, announced, data: &Connection| {
@@ -124,12 +130,7 @@ impl Transfers {
     pub(super) fn new(facts: &RuleInput<'_>) -> Self {
         let mut found = Self::default();
         let candidates = facts.summaries.iter().map(|it| {
-            let candidate = Candidate {
-                client: it.client,
-                server: it.server,
-                began: it.first.time,
-                context: it.context,
-            };
+            let candidate = Candidate::new(it.client, it.server, it.first.time, it.context);
             (candidate, it)
         });
         pair(facts.connections, candidates, |control, announced, data| {

@@ -106,6 +106,7 @@ fn told(rule: &Rule, connections: &[Connection]) -> Option<Finding> {
     let findings = evaluate(&RuleInput {
         connections: &records,
         summaries: &summaries,
+        counted_once: &summaries,
         sockets: &[],
         lookups: &Default::default(),
         neighbours: &Default::default(),

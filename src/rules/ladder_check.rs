@@ -185,6 +185,7 @@ impl CheckSink<'_> {
             legs: &hosts::Legs::new(&records, &summaries),
             connections: &records,
             summaries: &summaries,
+            counted_once: &hosts::without_copies(&summaries),
             sockets: &sockets,
             lookups: &stats.lookups,
             neighbours: &stats.neighbours,

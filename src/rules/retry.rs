@@ -5,7 +5,7 @@
 use super::Severity;
 use super::rule::Diagnosis;
 use super::statement::{Sentence, Value, sentence};
-use super::wording::repetition_on;
+use super::wording::{UNSENT, repetition_on};
 use super::wording_tls::stays_broken;
 use crate::analysis::connection::{
     By, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, Who,
@@ -50,8 +50,6 @@ pub(super) fn complete_all(story: &mut Diagnosis, connections: &[&Connection]) {
 
 /// Connections examined of a case across many.
 const LOOKED_AT: usize = 64;
-
-const UNSENT: &str = "No request was sent: a retry is safe.";
 
 /// Whether the server ended the session because of what was asked.
 fn was_refused(connection: &Connection) -> bool {

@@ -23,6 +23,9 @@ pub(super) const PARTLY_MISSING: &str =
 pub(super) const PRESUMED: &str = "hangup does not read this protocol: that a reply was due follows from how both \
                                    sides took turns before.";
 
+/// What an attempt means that was not opened.
+pub(super) const UNSENT: &str = "No request was sent: a retry is safe.";
+
 /// The remedy where the capture does not show which side is the server.
 pub(super) const UNSURE_SIDES: &str =
     "Capture from the beginning of the connection to be sure which side is the server.";

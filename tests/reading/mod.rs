@@ -78,6 +78,7 @@ pub fn analyse_with(
         frames: &hangup::base::frame_ref::FrameNames::default(),
         connections: &analysis.connections,
         summaries: &analysis.summaries,
+        counted_once: &hosts::without_copies(&analysis.summaries),
         sockets: &sockets,
         lookups: &stats.lookups,
         neighbours: &stats.neighbours,

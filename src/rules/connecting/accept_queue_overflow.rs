@@ -150,7 +150,7 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     }
     let mut found = Vec::new();
     for (server, suspects) in listeners {
-        let (mut all, story) = match served_beside(hosts, server, &suspects) {
+        let (mut all, mut story) = match served_beside(hosts, server, &suspects) {
             Some((burst, served)) => {
                 let story = among_others(facts, &burst, &served);
                 (burst, story)
@@ -166,7 +166,6 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
             }
         };
         all.sort_by_key(|it| it.first);
-        let mut story = story;
         story.remedies = at_port(server.port);
         let mut it = HostDiagnosis::of(story, &all);
         it.client = it

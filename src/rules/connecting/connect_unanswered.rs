@@ -14,7 +14,7 @@ use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 use crate::rules::scans::{Failures, group};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::shows;
+use crate::rules::wording::{UNSENT, shows};
 
 rule! {
     /// # What happened
@@ -384,9 +384,6 @@ fn unheard(attempts: &[&ConnectionSummary]) -> Diagnosis {
 
 /// How the advice begins that is of no use where the host has another open connection.
 pub(in crate::rules) const CHECK_ADDRESS: &str = "Allow this port in the firewalls";
-
-/// What an attempt means that was not opened.
-const UNSENT: &str = "No request was sent: a retry is safe.";
 
 fn is_answered(it: &ConnectionSummary) -> bool {
     it.seen[1] && matches!(it.opening, Opening::Handshake | Opening::Midstream)

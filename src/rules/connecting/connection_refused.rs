@@ -13,7 +13,7 @@ use crate::rules::connecting::reset_then_refused;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 use crate::rules::scans::{failures, group};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::shows;
+use crate::rules::wording::{UNSENT, shows};
 
 rule! {
     /// # What happened
@@ -282,7 +282,7 @@ fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
             Value::Duration(least, most)
         ),
     })
-    .means("No request was sent: a retry is safe.");
+    .means(UNSENT);
     let retried = connections.iter().filter(|it| it.syn_retries > 0).count();
     if retried > 0 {
         message.say(sentence!(

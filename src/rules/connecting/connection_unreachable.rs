@@ -9,7 +9,7 @@ use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 use crate::rules::scans::{failures, group};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::shows;
+use crate::rules::wording::{UNSENT, shows};
 
 rule! {
     /// # What happened
@@ -142,7 +142,7 @@ fn story(all: &[&ConnectionSummary], (benign, icmp): Kind) -> Diagnosis {
         true => {
             message.say("Within a second the client reached another address with the same port.")
         }
-        false => message.mean("No request was sent: a retry is safe."),
+        false => message.mean(UNSENT),
     }
     let mut evidence = Vec::new();
     if let Some(first) = all.first() {

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use super::Predictor;
 use super::placeholders::filled;
 use crate::analysis::connection::{Connection, Who};
+use crate::knowledge::WireEvent;
 
 /// Letters and digits from which on a predicted text may be a part of a line; a shorter one must be the line.
 const LEAST: usize = 8;
@@ -16,13 +17,19 @@ thread_local! {
     static PREDICTOR: RefCell<Predictor> = RefCell::default();
 }
 
-/// Whether the line has a text that is predicted for a program of this connection.
-pub(super) fn is_foretold(line: &str, connection: &Connection) -> bool {
+/// Whether the line has a text that is predicted for a program of this connection; `met`: what both sides met.
+pub(super) fn is_foretold(
+    line: &str,
+    connection: &Connection,
+    met: [Vec<Vec<WireEvent>>; 2],
+) -> bool {
     PREDICTOR.with_borrow_mut(|predictor| {
-        Who::BOTH.into_iter().any(|who| {
-            let told = predictor.told(connection, who);
-            let mut texts = told.iter().filter_map(|it| it.text);
-            texts.any(|it| has(line, &filled(it, connection, who)))
+        Who::BOTH.into_iter().zip(met).any(|(who, met)| {
+            let told = predictor.told_of(met, connection, who);
+            let texts = told.iter().filter_map(|it| it.text);
+            // What is filled in stands between the parts.
+            let mut near = texts.filter(|it| has_parts(line, it));
+            near.any(|it| has(line, &filled(it, connection, who)))
         })
     })
 }
@@ -33,6 +40,11 @@ fn has(line: &str, text: &str) -> bool {
     if known < LEAST {
         return line.trim() == text;
     }
+    has_parts(line, text)
+}
+
+/// Whether a line has the parts of a text between `…`, in their order.
+fn has_parts(line: &str, text: &str) -> bool {
     let mut rest = line;
     text.split('…').all(|part| match rest.find(part) {
         Some(at) => {

@@ -112,7 +112,16 @@ impl Predictor {
 
     /// The log lines expected from the program on this side, likeliest first; empty if it met no event.
     pub fn told(&mut self, connection: &Connection, who: Who) -> Rc<[PredictedText]> {
-        let mut stories = stories(connection, who);
+        self.told_of(stories(connection, who), connection, who)
+    }
+
+    /// The same, where what this side met is known already.
+    fn told_of(
+        &mut self,
+        mut stories: Vec<Vec<WireEvent>>,
+        connection: &Connection,
+        who: Who,
+    ) -> Rc<[PredictedText]> {
         let opener = match who {
             Who::Client => self.relays.opener(connection),
             Who::Server => Opener::Client,

@@ -200,8 +200,8 @@ impl ErrorSearch {
             let all = self.wanted.iter();
             all.filter(|it| shown.is_none_or(|protocol| it.may_be_on(protocol)))
         };
-        for who in Who::BOTH {
-            let met = stories(connection, who);
+        let all_met = Who::BOTH.map(|who| stories(connection, who));
+        for (who, met) in Who::BOTH.into_iter().zip(&all_met) {
             if met.is_empty() {
                 continue;
             }
@@ -223,7 +223,7 @@ impl ErrorSearch {
                 }
             }
         }
-        if best != Some(StoryFit::Story) && is_foretold(&self.text, connection) {
+        if best != Some(StoryFit::Story) && is_foretold(&self.text, connection, all_met) {
             return Some(StoryFit::Story);
         }
         best.or_else(|| {
