@@ -94,7 +94,13 @@ impl Messages for Grammar {
         match self.sides[place].stage {
             // What it means cannot be told any more, once both have taken their keys into use.
             Stage::Encrypted if self.sides[1 - place].stage == Stage::Encrypted => Step::Broken,
-            Stage::Encrypted => Step::Message(Unit::new(bytes.len() as u64, Role::Notice)),
+            Stage::Encrypted => {
+                let unit = Unit::new(bytes.len() as u64, Role::Notice);
+                Step::Message(match from {
+                    Side::Client => unit.at(""),
+                    Side::Server => unit,
+                })
+            }
             Stage::Lines => self.text(place, bytes, rest),
             Stage::Packets => self.packet(place, bytes, rest),
         }
@@ -186,12 +192,10 @@ impl Grammar {
                     .safe(true)
                     .at(step.unwrap_or("the offers of algorithms"))
             }
+            // Some clients look at the host key only after it: the session is open with the first encrypted byte.
             NEWKEYS => {
                 self.sides[place].stage = Stage::Encrypted;
-                match server {
-                    true => unit(Role::Notice),
-                    false => unit(Role::Notice).at(""),
-                }
+                unit(Role::Notice)
             }
             // The key exchange: the client begins, and asks once or twice.
             30 | 32 | 34 if !server => {

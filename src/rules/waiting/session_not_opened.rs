@@ -13,13 +13,13 @@ rule! {
     /// # What happened
     ///
     /// Client and server had begun to open a session. One of them closed the connection before it was open, without a
-    /// message. In SSH, that is before both sides use their keys. In PostgreSQL, a client that requires TLS closes when the
+    /// message. In SSH, that is before the client has sent anything encrypted. In PostgreSQL, a client that requires TLS closes when the
     /// server refuses it.
     ///
     /// # Why it matters
     ///
-    /// After the server's key exchange the client knows the server's host key, and a client that does not accept it closes. A
-    /// side that finds no algorithm in common closes after the offers. Scanners that only read a server's version or key do
+    /// After the server's key exchange the client knows the server's host key, and a client that does not accept it closes,
+    /// before or after it takes the keys into use. A side that finds no algorithm in common closes after the offers. Scanners that only read a server's version or key do
     /// the same on purpose, and so do health checks.
     ///
     /// # Remedy
