@@ -252,7 +252,13 @@ pub(super) fn judge(
         connections.retain(|it| shown(it.id));
         // Evaluate again, so that the examples in findings come from the connections that are shown.
         found = evaluate(&connections, None);
-        found.retain(|it| it.connections.iter().any(|id| shown(*id)));
+        // What is no connection, such as a lookup, is shown where no connection fits.
+        let beside = |it: &rules::Finding| {
+            narrowed.fits.is_empty()
+                && it.connections.is_empty()
+                && narrowed.rules.contains(&it.rule)
+        };
+        found.retain(|it| it.connections.iter().any(|id| shown(*id)) || beside(it));
         narrowed
     });
     spare(&spared, &mut analysis.summaries, &mut connections);

@@ -135,6 +135,7 @@ events! {
     Client Packets GreetingRefused "greeting-refused" "the server's first words say that it will not serve the client, and why" ["session-ended-with-error"]
     Client Packets SessionEnded "session-ended" "the server ends the session, and says why in the words of the protocol" ["session-ended-with-error"]
     Client Packets ErrorAnswered "error-answered" "the server answers a request by an error of the protocol, and the session goes on" ["request-refused"]
+    Client Packets StatementCancelled "statement-cancelled" "the server ends a statement because its client asked for it" ["request-refused"]
     Client Packets ClientEndsSession "client-ends-session" "the client ends the session, and says why in the words of the protocol" ["session-ended-with-error"]
     Client Packets RecipientRefused "recipient-refused" "the server refuses the recipient of a mail" ["request-refused"]
     Client Packets HostKeyRefused "host-key-refused" "the client leaves when it has seen the server's host key" ["session-not-opened"]
@@ -268,6 +269,7 @@ events! {
     Client Packets H2Goaway "h2-goaway" "the server sends GOAWAY" ["h2-goaway"]
     Client Packets H2NoSettings "h2-no-settings" "the server does not answer the HTTP/2 preface" ["h2-preface-mismatch"]
     Client Packets H2ProtocolError "h2-protocol-error" "HTTP/2 frames break the protocol" ["h2-goaway" "h2-preface-mismatch"]
+    Client Packets H2RefusedStream "h2-refused-stream" "the server refuses one stream" ["h2-reset-stream" "h2-reset-burst"]
     Client Packets H2ResetStream "h2-reset-stream" "the server resets one stream" ["h2-reset-stream" "h2-reset-burst"]
     Client Packets WebsocketError "websocket-error" "the server closes a WebSocket with a code that blames one side" ["websocket-closed-with-error"]
     Client Packets WebsocketCut "websocket-cut" "a WebSocket ends without a Close frame" ["websocket-abnormal-close"]
@@ -411,7 +413,7 @@ impl WireEvent {
             Self::RaceRst | Self::RstAfterAccept | Self::RaceWriteFails => Self::RstBeforeResponse,
             Self::LoginRefused => Self::SessionEnded,
             Self::GreetingRefused => Self::LoginRefused,
-            Self::RecipientRefused => Self::ErrorAnswered,
+            Self::RecipientRefused | Self::StatementCancelled => Self::ErrorAnswered,
             Self::GreetingSilent => Self::ServerSilent,
             Self::FinInAnswer => Self::FinBeforeResponse,
             Self::RstInAnswer => Self::RstBeforeResponse,
@@ -428,6 +430,7 @@ impl WireEvent {
             | Self::LongStatusCode
             | Self::NoStatusCode => Self::BadStatusCode,
             Self::H2GoawayKept => Self::H2Goaway,
+            Self::H2RefusedStream => Self::H2ResetStream,
             Self::HttpVersion2 => Self::BadHttpVersion,
             Self::StrayLine => Self::BadStatusLine,
             Self::StrayBytes => Self::Http09Response,

@@ -85,6 +85,17 @@ pub(crate) fn of_one(
         }));
         return lines;
     }
+    if told.is_empty()
+        && who == Who::Client
+        && let Some(name) = log_errors::client_without_texts(connection)
+    {
+        return vec![LogLine {
+            key: ("", Some("User-Agent"), false),
+            of: String::new(),
+            lead: format!("{name} (by its User-Agent): "),
+            text: "its texts are not known here.".to_owned(),
+        }];
+    }
     let likely = told.iter().filter_map(|it| Some((it, it.text?)));
     let runs_here = |stack: &str| {
         !(ONLY_ON_WINDOWS.contains(&stack) && log_errors::is_not_windows(connection, who))

@@ -49,10 +49,17 @@ fn verdict(view: &View<'_>, narrowed: &SearchResult) -> StyledLine {
     };
     let fits = narrowed.fits.len() as u64;
     if fits == 0 {
+        let beside = !view.snapshot.findings.is_empty() && narrowed.pointed.is_none();
         return StyledLine::default().strong(match (narrowed.knows_the_error(), all) {
+            _ if beside => "No connection fits that error; what was found without one can lead to it.",
             (_, 0) => "There is no TCP connection in this capture.",
             (true, _) => "Nothing in this capture fits that error.",
-            (false, _) => "The error is not known, and what the line names is not in this capture.",
+            (false, _) if narrowed.names_a_place() => {
+                "The error is not known, and what the line names is not in this capture."
+            }
+            (false, _) => {
+                "The error is not known, and no side of a connection says it in this capture. Give more of the log line."
+            }
         });
     }
     let shifted = matches!(narrowed.located.time, Some((_, ClockReading::Shifted(_))));
@@ -79,6 +86,7 @@ fn verdict(view: &View<'_>, narrowed: &SearchResult) -> StyledLine {
     let told = format!("{told}{}", if told.ends_with('.') { "" } else { "." });
     let why = match narrowed.grounds {
         SearchBasis::Story => "",
+        SearchBasis::Words => " These words were sent there.",
         SearchBasis::OtherProgram => {
             " What happened there fits; the headers name programs that are not known to say it so."
         }

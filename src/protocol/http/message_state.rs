@@ -219,8 +219,8 @@ impl HttpConversation {
             return;
         }
         response.status = status;
-        // Whether a gateway wrote it, or TLS was wanted.
-        let is_quoted = matches!(status, 400 | 502..=504);
+        // Whether a gateway wrote it, TLS was wanted, and what else it says of the error.
+        let is_quoted = matches!(status, 400..=599);
         response.server = read.facts.server.map(|server| texts.beginning(server));
         let body = framing::of_response(&read.facts, response.message.version, status, method);
         let upgrade = read.facts.upgrade;

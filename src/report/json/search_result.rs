@@ -24,7 +24,7 @@ pub(super) struct SearchRow<'a> {
     certainty: &'static str,
     /// What the match is based on.
     /// What the match rests on.
-    #[cfg_attr(test, schemars(extend("enum" = ["story", "other-program", "ending", "close", "finding", "line"])))]
+    #[cfg_attr(test, schemars(extend("enum" = ["words", "story", "other-program", "ending", "close", "finding", "line"])))]
     grounds: &'static str,
     /// Wire events that would be this error, likeliest first.
     events: Vec<&'static str>,
@@ -49,8 +49,10 @@ impl<'a> SearchRow<'a> {
         let narrowed = snapshot.narrowed.as_ref()?;
         let clock = narrowed.located.time.map(|(_, clock)| clock);
         let shifted = matches!(clock, Some(ClockReading::Shifted(_)));
-        let surely =
-            narrowed.grounds == SearchBasis::Story || narrowed.grounds == SearchBasis::Line;
+        let surely = matches!(
+            narrowed.grounds,
+            SearchBasis::Words | SearchBasis::Story | SearchBasis::Line
+        );
         Some(Self {
             error: escape(narrowed.text.as_bytes()),
             fits: &narrowed.fits,
@@ -60,6 +62,7 @@ impl<'a> SearchRow<'a> {
                 (_, false) => "likely",
             },
             grounds: match narrowed.grounds {
+                SearchBasis::Words => "words",
                 SearchBasis::Story => "story",
                 SearchBasis::OtherProgram => "other-program",
                 SearchBasis::Ending => "ending",

@@ -57,7 +57,11 @@ pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
     if events.is_empty() {
         return Vec::new();
     }
-    vec![events]
+    let mut stories = vec![events];
+    if dialogue::is_spoken(connection) && dialogue::resets_while_sending(connection) {
+        stories.push(vec![WireEvent::RaceWriteFails]);
+    }
+    stories
 }
 
 fn events(connection: &Connection) -> Vec<WireEvent> {

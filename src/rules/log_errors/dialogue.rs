@@ -13,7 +13,7 @@ use crate::knowledge::WireEvent;
 use crate::protocol::dialogue::{
     AppProtocol, Complaint, DialogueFacts, HOST_KEY, UNMATCHED, begins_with, is_login,
 };
-use crate::protocol::http::{Exchange, Message};
+use crate::protocol::http::{Exchange, Message, SharedText};
 use crate::protocol::layers::FirstWords;
 
 /// The commands by which a client asks for TLS: SMTP, IMAP and others; FTP.
@@ -192,8 +192,13 @@ fn said(facts: &DialogueFacts, complaint: &Complaint, over: bool) -> WireEvent {
     let exchange = place.and_then(|it| facts.exchanges.get(it));
     let rare = exchange.and_then(|it| it.rare.as_ref());
     let greeting = complaint.answers.is_none() && facts.before == 0 && facts.exchanges.is_empty();
+    // A line in place of the server's version (RFC 4253 §4.2) comes before all that a client asks.
+    if facts.protocol == Some(AppProtocol::Ssh) && complaint.code.is_none() {
+        return WireEvent::GreetingRefused;
+    }
     let other = match over {
         true => WireEvent::SessionEnded,
+        false if is_cancelled(complaint) => WireEvent::StatementCancelled,
         false => WireEvent::ErrorAnswered,
     };
     let Some(asked) = rare.and_then(|it| it.asked.as_ref()) else {
@@ -215,6 +220,29 @@ fn said(facts: &DialogueFacts, complaint: &Complaint, over: bool) -> WireEvent {
     } else {
         other
     }
+}
+
+/// Whether PostgreSQL ended a statement because of a CancelRequest: some drivers send one when their own timeout expires.
+fn is_cancelled(complaint: &Complaint) -> bool {
+    let code = complaint
+        .code
+        .as_ref()
+        .map_or(&[][..], SharedText::as_bytes);
+    code == b"57014" && memchr::memmem::find(complaint.text.as_bytes(), b"user request").is_some()
+}
+
+/// Whether the server reported an error and reset the connection before the request that it is about was complete: a client
+/// that is still writing meets the RST first.
+pub(super) fn resets_while_sending(connection: &Connection) -> bool {
+    let reset = connection.reset[Who::Server as usize].is_some();
+    let complained = connection.dialogue.as_deref().and_then(complaint);
+    reset
+        && complained.is_some_and(|(facts, complaint)| {
+            let place = complaint.answers.and_then(|it| usize::try_from(it).ok());
+            let exchange = place.and_then(|it| facts.exchanges.get(it));
+            let asked = exchange.and_then(request);
+            asked.is_some_and(|it| !it.is_complete() || it.last > complaint.at)
+        })
 }
 
 /// Whether no request was answered after the error, apart from a goodbye.

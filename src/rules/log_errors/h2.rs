@@ -29,9 +29,15 @@ pub(super) fn events(connection: &Connection, met: ClientEvent, events: &mut Vec
         });
         return;
     }
-    if connection.exchanges.iter().any(was_reset) {
-        events.push(WireEvent::H2ResetStream);
-    }
+    let resets = connection.exchanges.iter().filter_map(Exchange::cut_by);
+    let resets = resets.filter(|it| it.by == Party::Responder);
+    let refused_only = resets
+        .clone()
+        .all(|it| it.code == ErrorCode::REFUSED_STREAM);
+    events.extend(resets.clone().next().map(|_| match refused_only {
+        true => WireEvent::H2RefusedStream,
+        false => WireEvent::H2ResetStream,
+    }));
     if connection.exchanges.iter().any(was_given_up) {
         events.push(WireEvent::ServerSilent);
     }
@@ -71,12 +77,6 @@ fn waits(connection: &Connection, exchange: &Exchange) -> bool {
     let answered = exchange.response.as_ref().map(|it| it.message.last);
     let last = answered.max(asked).unwrap_or(connection.first);
     connection.teardown.at.since(last.time) >= WAITED
-}
-
-fn was_reset(exchange: &Exchange) -> bool {
-    exchange
-        .cut_by()
-        .is_some_and(|reset| reset.by == Party::Responder)
 }
 
 fn was_given_up(exchange: &Exchange) -> bool {

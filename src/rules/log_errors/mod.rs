@@ -5,8 +5,8 @@
 //! met, in order; `certificate` does so for a refused certificate, `h2` for HTTP/2 streams, `http_faults` for malformed messages, `dialogue` for protocols other than
 //! HTTP, whose programs' texts are never mixed with those of HTTP's. `specimen` has the bytes of a malformed response read
 //! as the parsers of clients read them. `program` identifies the
-//! program, `socket` gives the errors of its system calls, `placeholders` fills in the variable parts, and `search` and
-//! `locate` go the other way, from a log line to its connection. The texts themselves are
+//! program, `socket` gives the errors of its system calls, `placeholders` fills in the variable parts, and `search`,
+//! `own_words` and `locate` go the other way, from a log line to its connection. The texts themselves are
 //! [`knowledge`](crate::knowledge).
 //!
 //! Only what one side *met* counts, which may differ from what happened: a server that closes in order causes an error
@@ -21,6 +21,7 @@ mod foretold;
 mod h2;
 mod http_faults;
 mod locate;
+mod own_words;
 mod placeholders;
 mod program;
 mod relay;
@@ -35,6 +36,7 @@ mod tests;
 pub use locate::{ClockReading, LocatedConnections};
 pub use placeholders::filled;
 pub(in crate::rules) use program::certificate_alert;
+pub use program::client_without_texts;
 pub use relay::Relays;
 pub use search::{ErrorSearch, SearchBasis, SearchResult};
 

@@ -4,6 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use super::dialogue;
 use crate::analysis::connection::{Connection, Oddity, Who};
+use crate::base::escape::shortened;
 use crate::knowledge::{
     HeadShape, Introduced, Introduction, KnownProgram, LogSide, NamedBy, NamedProduct, Product,
     TlsClient, WireEvent, identify, inside, introduced, is_stranger, sent_for, tls_client,
@@ -261,6 +262,25 @@ fn client(exchange: &Exchange) -> Program {
         },
     }
 }
+
+/// The name by which a client calls itself whose texts are not known, if it met an error; none if a proxy forwarded its request.
+#[must_use]
+pub fn client_without_texts(connection: &Connection) -> Option<String> {
+    let stranger = Program::of(connection, Who::Client) == Program::Stranger;
+    if !stranger || super::stories(connection, Who::Client).is_empty() {
+        return None;
+    }
+    let mut agents = connection.exchanges.iter().filter_map(|it| {
+        let own = it.request_fields(FieldName::Via).next().is_none();
+        text(&it.request.as_ref().filter(|_| own)?.user_agent)
+    });
+    let agent = agents.find(|it| is_stranger(it, LogSide::Client))?;
+    let name = agent.split(['/', ' ']).find(|it| !it.is_empty())?;
+    Some(shortened(name.as_bytes(), MAX_NAME).into_owned())
+}
+
+/// Characters of a client's name that are told.
+const MAX_NAME: usize = 40;
 
 /// The shape of a request's head, told by its length; `None` if it has other fields.
 fn shape(request: &Request) -> Option<HeadShape> {

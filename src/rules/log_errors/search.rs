@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::foretold::is_foretold;
 use super::locate::{LocatedConnections, locate};
+use super::own_words::{OwnWords, Quotation};
 use super::program::{self, Program};
 use super::stories;
 use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Opening, Phase, Who};
@@ -40,6 +41,8 @@ pub struct ErrorSearch {
     failure: Option<CallFailure>,
     /// The protocols of the programs that print it.
     protocols: Vec<&'static str>,
+    /// Its words, which one side may have said on the wire.
+    words: Option<OwnWords>,
 }
 
 /// The error that a read or a write returns once the peer has closed, whatever was under way.
@@ -95,6 +98,8 @@ enum StoryFit {
 /// What the selection of connections is based on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SearchBasis {
+    /// The words of the line, which one side said on the wire.
+    Words,
     /// The events one side met, and its program, named by a header or left open.
     Story,
     /// The events one side met; headers name other programs than those known to print the text.
@@ -137,7 +142,8 @@ pub struct SearchResult {
 }
 
 impl ErrorSearch {
-    /// The search for a text; `None` if it matches nothing known and has no time, address or port.
+    /// The search for a text; `None` if it matches nothing known, has no time, address or port, and is too short for what one
+    /// side may have said.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let hints = hints_in(text);
@@ -153,7 +159,8 @@ impl ErrorSearch {
         if wanted.is_empty() && codes.is_empty() {
             wanted = match_type(text);
         }
-        if wanted.is_empty() && codes.is_empty() && hints.is_empty() {
+        let words = OwnWords::of(text);
+        if wanted.is_empty() && codes.is_empty() && hints.is_empty() && words.is_none() {
             return None;
         }
         Some(Self {
@@ -164,7 +171,16 @@ impl ErrorSearch {
             codes,
             hints,
             status: status_in(text).filter(|it| *it >= 400),
+            words,
         })
+    }
+
+    /// Whether one side of the connection said this in its own words. A few words may stand in what anybody says: of an error
+    /// that is known they find nothing.
+    fn was_said_on(&self, connection: &Connection) -> bool {
+        let quoted = self.words.as_ref().and_then(|it| it.quoted_on(connection));
+        let known = !self.wanted.is_empty() || !self.codes.is_empty();
+        quoted.is_some_and(|it| it == Quotation::Long || !known)
     }
 
     /// Whether the full record of a connection must be kept for this search.
@@ -191,7 +207,7 @@ impl ErrorSearch {
     }
 
     fn fit(&self, connection: &Connection) -> Option<StoryFit> {
-        if self.was_answered_so(connection) {
+        if self.was_said_on(connection) || self.was_answered_so(connection) {
             return Some(StoryFit::Story);
         }
         let mut best = None;
@@ -263,7 +279,7 @@ impl ErrorSearch {
         span: Option<(Timestamp, Timestamp)>,
     ) -> SearchResult {
         let (mut fits, grounds) = self.by_error(whole, findings);
-        if self.wanted.is_empty() && self.codes.is_empty() {
+        if self.wanted.is_empty() && self.codes.is_empty() && grounds == SearchBasis::Line {
             fits = summaries.iter().map(|it| it.id).collect();
         }
         let before = fits.len();
@@ -305,6 +321,11 @@ impl ErrorSearch {
     }
 
     fn by_error(&self, whole: &[Arc<Connection>], findings: &[Finding]) -> (Vec<u32>, SearchBasis) {
+        let said = whole.iter().filter(|it| self.was_said_on(it));
+        let said: Vec<u32> = said.map(|it| it.id).collect();
+        if !said.is_empty() {
+            return (said, SearchBasis::Words);
+        }
         let answered = whole.iter().filter(|it| self.was_answered_so(it));
         let answered: Vec<u32> = answered.map(|it| it.id).collect();
         if !answered.is_empty() {
@@ -399,6 +420,16 @@ impl SearchResult {
     #[must_use]
     pub(crate) fn knows_the_error(&self) -> bool {
         !self.wanted.is_empty() || !self.codes.is_empty()
+    }
+
+    /// Whether the line has a time, an address or a port.
+    #[must_use]
+    pub(crate) fn names_a_place(&self) -> bool {
+        let located = &self.located;
+        located.says_which()
+            || located.unmatched_time
+            || !located.unmatched_addresses.is_empty()
+            || !located.unmatched_ports.is_empty()
     }
 
     /// Whether none of the events searched for leaves a packet of its own.
