@@ -176,6 +176,7 @@ fn deviation(item: &BracketItem, cell: &mut Cell) -> Result<(), TokenFault> {
         isn,
         cut,
         lost,
+        damaged,
         crossed,
         unreachable,
     } = &mut cell.deviations;
@@ -189,6 +190,7 @@ fn deviation(item: &BracketItem, cell: &mut Cell) -> Result<(), TokenFault> {
         ("isn", _) => *isn = Some(number(item)?),
         ("cut", _) => *cut = Some(number(item)?),
         ("lost", None) => *lost = true,
+        ("damaged", None) => *damaged = true,
         ("crossed", None) => *crossed = true,
         ("unreachable", _) => *unreachable = Some(number(item)?),
         _ => return http_field(item, cell),
@@ -224,7 +226,7 @@ fn http_field(item: &BracketItem, cell: &mut Cell) -> Result<(), TokenFault> {
             return Err((
                 item.at,
                 format!(
-                    "{name:?}: known are seq= ack= noack ttl= win= id= isn= cut= lost crossed unreachable=, and of a message close, keep-alive, \
+                    "{name:?}: known are seq= ack= noack ttl= win= id= isn= cut= lost damaged crossed unreachable=, and of a message close, keep-alive, \
                  chunked, length=, no-length, head=, http=, name=value"
                 ),
             ));

@@ -195,14 +195,23 @@ impl Wire {
         let header = self.numbers.send(who, cell, payload.len() as u32);
         let id = self.identify(who, cell, header);
         let mut bytes = Vec::with_capacity(80 + payload.len());
+        let tcp = self.tcp_header(who, cell, header, &payload);
+        // From the checksum to the end of the header.
+        let below = tcp.header_len() - 16;
         let builder = PacketBuilder::ethernet2(mac(who), mac(who.other()))
             .ip(self.ip_header(who, cell, id, IpNumber::TCP))
-            .tcp_header(self.tcp_header(who, cell, header, &payload));
+            .tcp_header(tcp);
         builder
             .write(&mut bytes, &payload)
             .expect("a vector takes everything, and the payload is short enough for a segment");
         let length = bytes.len() as u32;
         self.packets[me] = bytes[ETHERNET_HEADER..].to_vec();
+        if cell.deviations.damaged
+            && let Some(sum) = bytes.len().checked_sub(payload.len() + below)
+            && let Some(sum) = bytes.get_mut(sum)
+        {
+            *sum ^= 0x40;
+        }
         if let Some(cut) = cell.deviations.cut {
             let lost = payload.len().saturating_sub(cut as usize);
             bytes.truncate(bytes.len() - lost);

@@ -64,7 +64,8 @@
 //!
 //! **Deviations** of the segment: `seq=N` and `ack=N`, relative as in Wireshark (the SYN is 0, the first byte 1, may be
 //! negative); `noack`; `ttl=N`; `win=N`; `id=N` (IPv4 identification); `isn=N` (the initial sequence number, of a SYN);
-//! `cut=N` (only N bytes of the payload were captured); `lost` (it was captured but never arrived); `crossed` (it
+//! `cut=N` (only N bytes of the payload were captured); `lost` (it was captured but never arrived); `damaged`
+//! (it was captured with a wrong TCP checksum, and dropped); `crossed` (it
 //! crossed the last segment from the other side, and does not acknowledge that yet); `unreachable=N` (instead of the
 //! segment, an ICMP error with this code about the other side's last one: 3 from the host itself, others from a
 //! router).

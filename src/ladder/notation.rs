@@ -162,6 +162,8 @@ pub struct Deviations {
     pub cut: Option<u32>,
     /// It was captured but never arrived.
     pub lost: bool,
+    /// Its TCP checksum is wrong: it was captured, and its receiver dropped it.
+    pub damaged: bool,
     /// It crossed the line above from the other side, and does not acknowledge that yet.
     pub crossed: bool,
     /// An ICMP error to the other side instead of a segment: the other side's last segment cannot be delivered, with

@@ -102,6 +102,7 @@ impl Cell {
         let is_first = self.syn && !self.ack;
         remarks.extend((own.no_ack && !is_first).then(|| "without ACK".to_owned()));
         remarks.extend(own.lost.then(|| "lost on the way".to_owned()));
+        remarks.extend(own.damaged.then(|| "wrong checksum".to_owned()));
         remarks.extend(own.crossed.then(|| "crosses the segment above".to_owned()));
         remarks
     }

@@ -219,6 +219,7 @@ impl fmt::Display for Deviations {
         words.extend(self.isn.map(|isn| format!("isn={isn}")));
         words.extend(self.cut.map(|cut| format!("cut={cut}")));
         words.extend(self.lost.then(|| "lost".to_owned()));
+        words.extend(self.damaged.then(|| "damaged".to_owned()));
         words.extend(self.crossed.then(|| "crossed".to_owned()));
         f.write_str(&words.join(" "))
     }
@@ -390,11 +391,15 @@ mod tests {
     fn cell() -> impl Strategy<Value = Cell> {
         let deviations = (
             any::<(Option<i64>, Option<i64>, bool, Option<u8>, Option<u16>)>(),
-            any::<(Option<u16>, Option<u32>, Option<u32>, bool, bool)>(),
+            any::<(Option<u16>, Option<u32>, Option<u32>, [bool; 3])>(),
             any::<Option<u8>>(),
         )
             .prop_map(
-                |((seq, ack, no_ack, ttl, window), (id, isn, cut, lost, crossed), unreachable)| {
+                |(
+                    (seq, ack, no_ack, ttl, window),
+                    (id, isn, cut, [lost, damaged, crossed]),
+                    unreachable,
+                )| {
                     Deviations {
                         seq,
                         ack,
@@ -405,6 +410,7 @@ mod tests {
                         isn,
                         cut,
                         lost,
+                        damaged,
                         crossed,
                         unreachable,
                     }

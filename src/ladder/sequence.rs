@@ -123,7 +123,12 @@ impl SequenceNumbers {
             Sends::Again => self.repeated(who).map_or(0, |(_, length, ..)| length),
             Sends::Probe => 0,
         };
-        self.commit(who, header, length, !cell.deviations.lost);
+        self.commit(
+            who,
+            header,
+            length,
+            !cell.deviations.lost && !cell.deviations.damaged,
+        );
         header
     }
 

@@ -445,7 +445,7 @@ const COLLECTIVE: [&str; 3] = [
 
 /// Findings that are about the same FIN or RST as another on the same connections, and that other: a second explanation of
 /// one fact is no second finding.
-const PARTS: [(&str, &str); 14] = [
+const PARTS: [(&str, &str); 21] = [
     ("reset-after-handshake", "reset-before-response"),
     ("reset-injected", "reuse-of-forgotten-connection"),
     ("tls-handshake-cut", "reset-injected"),
@@ -460,6 +460,13 @@ const PARTS: [(&str, &str); 14] = [
     ("fin-unanswered", "client-gave-up-waiting"),
     ("fin-unanswered", "client-left-mid-response"),
     ("gateway-timeout", "client-gave-up-waiting"),
+    ("retransmissions-exhausted", "checksum-wrong"),
+    ("idle-state-lost", "checksum-wrong"),
+    ("connect-unanswered", "checksum-wrong"),
+    ("connect-delayed", "checksum-wrong"),
+    ("client-gave-up-waiting", "checksum-wrong"),
+    ("tls-handshake-cut", "checksum-wrong"),
+    ("reset-after-response", "retransmissions-exhausted"),
 ];
 
 /// A finding of which others may tell a part.

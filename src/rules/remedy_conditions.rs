@@ -5,7 +5,7 @@ use super::log_errors::certificate_alert;
 use super::refusals::{was_refused_with, was_upload_refused, was_websocket_refused};
 use super::remedy::{Condition, when};
 use super::stuck_segments::largest_through;
-use super::unanswered::lost_between_places;
+use super::unanswered::{self, lost_between_places};
 use crate::analysis::connection::tls_close::stage_at_close;
 use crate::analysis::connection::{By, Connection, Who};
 use crate::base::frame_ref::FrameRef;
@@ -92,6 +92,12 @@ pub(super) static CONDITIONS: &[Condition] = &[
     }),
     when("no other place shows that data was lost", |it, _| {
         lost_between_places(it).is_none()
+    }),
+    when("the data had been acknowledged", |it, _| {
+        repeats_acknowledged(it)
+    }),
+    when("the data was not acknowledged", |it, _| {
+        lost_between_places(it).is_none() && !repeats_acknowledged(it)
     }),
     when("one place alone was captured", |it, _| {
         Who::BOTH.iter().all(|who| it.passages(*who).both == 0)
@@ -310,6 +316,11 @@ pub(super) fn silence(connection: &Connection) -> Option<std::time::Duration> {
     let websocket = connection.websocket.as_ref()?;
     let last = websocket.last()?;
     Some(connection.teardown.frame_ref().time.since(last.time))
+}
+
+/// What got no answer in the end had been acknowledged before.
+fn repeats_acknowledged(connection: &Connection) -> bool {
+    unanswered::silence(connection).is_some_and(|(_, it)| it.acknowledged.is_some())
 }
 
 #[cfg(test)]
@@ -597,6 +608,18 @@ mod tests {
             "",
             "POST / [length=9000] -->\n<-- ACK\ndata 1400 [lost] -->\n+300ms again [lost] -->\n+600ms again [lost] -->\n+1200ms again [lost] -->",
             "POST / [length=9000] -->\n<-- ACK\ndata 1400 -->\n<-- ACK\ndata 1400 [lost] -->\n+300ms again [lost] -->\n+600ms again [lost] -->\n+1200ms again [lost] -->",
+        ),
+        (
+            "the data had been acknowledged",
+            "GET / -->\n<-- ACK [lost]\n",
+            "+300ms again -->\n+600ms again -->\n+900ms again -->",
+            "\"x\" -->\n+300ms again -->\n+600ms again -->\n+900ms again -->",
+        ),
+        (
+            "the data was not acknowledged",
+            "GET / -->\n",
+            "+300ms again -->\n+600ms again -->\n+900ms again -->",
+            "<-- ACK [lost]\n+300ms again -->\n+600ms again -->\n+900ms again -->",
         ),
         (
             "the close code was 1011",

@@ -18,6 +18,7 @@ impl Connection {
         let oddities: usize = oddities.map(|it| size_of_val(it) + it.text.len()).sum();
         let boxed = size_of_val(&self.icmp) + size_of_val(&self.unanswered);
         let sent = self.passages.as_deref().map_or(0, size_of_val)
+            + self.checksums.as_deref().map_or(0, size_of_val)
             + self.in_flight.as_deref().map_or(0, size_of_val);
         size_of::<Self>()
             + 2 * ALLOCATION

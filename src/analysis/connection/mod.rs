@@ -23,7 +23,7 @@ mod verdict;
 pub use crate::base::certainty::Certainty;
 pub use crate::protocol::http::Phase;
 pub use crate::protocol::tcp::{
-    CloseEvent, ForgedBytes, OddSegments, Oddity, ResetKind, ResetSigns, Standing, State,
+    Checksums, CloseEvent, ForgedBytes, OddSegments, Oddity, ResetKind, ResetSigns, Standing, State,
 };
 pub use author::{Author, author};
 pub use frame_notes::{FrameNote, FrameNotes};

@@ -588,6 +588,7 @@ impl PlainConnection {
             length: noted.length.into(),
             passage: own.passage,
             payload,
+            bytes: &[],
         }
     }
 

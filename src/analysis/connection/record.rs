@@ -15,7 +15,9 @@ use crate::protocol::dialogue;
 use crate::protocol::h2;
 use crate::protocol::http::{Exchange, Message, Method, Protocol};
 use crate::protocol::layers::FirstWords;
-use crate::protocol::tcp::{CloseEvent, OddSegments, PassageCounts, ResetKind, Standing};
+use crate::protocol::tcp::{
+    Checksums, CloseEvent, OddSegments, PassageCounts, ResetKind, Standing,
+};
 use crate::protocol::tls;
 use crate::protocol::websocket;
 
@@ -159,6 +161,8 @@ pub struct UnansweredSegments {
     pub same: u16,
     /// The largest payload of a segment that had arrived before.
     pub through: u32,
+    /// The segment by which the peer had acknowledged that oldest one before it was repeated, if it had.
+    pub acknowledged: Option<FrameRef>,
 }
 
 /// Payload that its receiver never acknowledged.
@@ -166,8 +170,10 @@ pub struct UnansweredSegments {
 pub struct InFlight {
     /// How much.
     pub bytes: u64,
-    /// When the first of it was sent.
+    /// When the first of it was sent, or what came before it and was acknowledged since.
     pub since: FrameRef,
+    /// The last acknowledgement of what came before it, if that was later.
+    pub acknowledged: Option<FrameRef>,
     /// How long neither side had sent anything before.
     pub idle: Duration,
 }
@@ -313,6 +319,9 @@ pub struct Connection {
     /// What became of each side's segments between two places that captured the connection, if two did
     /// ([`Connection::passages`]).
     pub passages: Option<Box<[PassageCounts; 2]>>,
+    /// The checksums of each side's retransmissions and of its answers to the other's, if there are any
+    /// ([`Connection::checksums`]).
+    pub checksums: Option<Box<[Checksums; 2]>>,
     /// The connection that used the same addresses and ports before.
     pub predecessor: Option<Predecessor>,
     /// What was read in each segment; only when this connection is reread for display.
@@ -334,9 +343,17 @@ impl Connection {
         };
         let resets = self.reset.iter().flatten().filter(|it| own(it));
         let reset = resets.map(|it| it.frame_ref).min()?;
-        let waited = reset.time.since(sent.since.time);
+        let since = sent.acknowledged.unwrap_or(sent.since);
+        let waited = reset.time.since(since.time);
         let seen = self.sent.iter().all(|it| it.packets > 0);
         (seen && waited >= ACKNOWLEDGED_WITHIN).then_some(waited)
+    }
+
+    /// The checksums of a side's retransmissions, and of its answers to the other's.
+    #[must_use]
+    pub fn checksums(&self, who: Who) -> Checksums {
+        let both = self.checksums.as_ref();
+        both.map_or_else(Checksums::default, |both| both[who as usize])
     }
 
     /// What a side sent at the end that was never acknowledged.

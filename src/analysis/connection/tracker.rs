@@ -553,6 +553,7 @@ impl ConnectionTracker {
             unanswered: unanswered(peers),
             in_flight: boxed(peers.map(in_flight)),
             passages: boxed(peers.map(|peer| peer.counts().passages)),
+            checksums: boxed(peers.map(|peer| peer.checksums())),
             predecessor: self.predecessor,
             annotations: self
                 .parsed
@@ -591,6 +592,8 @@ fn unanswered(peers: [&crate::protocol::tcp::Peer; 2]) -> Option<Box<[Unanswered
                 length: flight.repeated,
                 same: flight.repeats,
                 through: flight.through,
+                acknowledged: (flight.repeated_acknowledged >= flight.repeats.max(1))
+                    .then_some(flight.acknowledged),
             }
         },
     )))
@@ -610,6 +613,7 @@ fn in_flight(peer: &crate::protocol::tcp::Peer) -> Option<InFlight> {
     (bytes > 0 && flight.since.frame.0 > 0).then(|| InFlight {
         bytes,
         since: flight.since,
+        acknowledged: Some(flight.acknowledged).filter(|at| *at > flight.since),
         idle: Duration::from_millis(flight.idle.into()),
     })
 }

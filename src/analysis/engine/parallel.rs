@@ -26,7 +26,7 @@ use crate::packet::decode::{Decoder, Segment};
 /// Batches in flight: enough that no thread waits for long, few enough that they stay in the cache.
 const IN_FLIGHT: usize = 6;
 
-/// The buffer that holds a payload.
+/// The buffer that holds a segment's bytes, its payload at their end.
 #[derive(Clone, Copy)]
 enum PayloadRef {
     Batch,
@@ -37,6 +37,7 @@ struct SegmentRef {
     segment: Segment<'static>,
     start: u32,
     length: u32,
+    payload: u32,
     place: PayloadRef,
 }
 
@@ -272,21 +273,23 @@ impl ReadingThread<'_> {
 }
 
 fn pack(segment: &Segment<'_>, batch: &Batch, extra: &mut Vec<u8>) -> SegmentRef {
-    let (place, start) = match batch.place_of(segment.payload) {
+    let (place, start) = match batch.place_of(segment.bytes) {
         Some(start) => (PayloadRef::Batch, start),
         None => {
             let start = extra.len() as u32;
-            extra.extend_from_slice(segment.payload);
+            extra.extend_from_slice(segment.bytes);
             (PayloadRef::Extra, start)
         }
     };
     SegmentRef {
         segment: Segment {
             payload: &[],
+            bytes: &[],
             ..*segment
         },
         start,
-        length: segment.payload.len() as u32,
+        length: segment.bytes.len() as u32,
+        payload: segment.payload.len() as u32,
         place,
     }
 }
@@ -297,12 +300,14 @@ impl SegmentRef {
             PayloadRef::Batch => work_batch.batch.bytes(),
             PayloadRef::Extra => &work_batch.extra,
         };
-        let payload = bytes
+        let bytes = bytes
             .get(self.start as usize..)
             .and_then(|rest| rest.get(..self.length as usize))
             .unwrap_or(&[]);
+        let header = bytes.len().saturating_sub(self.payload as usize);
         Segment {
-            payload,
+            payload: bytes.get(header..).unwrap_or(&[]),
+            bytes,
             ..self.segment
         }
     }

@@ -414,6 +414,7 @@ impl Partition {
             self.stats.segments += 1;
             let syn = Segment {
                 payload: &[],
+                bytes: &[],
                 ..*segment
             };
             let half_open = HalfOpen {
@@ -708,6 +709,7 @@ mod tests {
             length: 0,
             passage: crate::base::passage::Passage::Unknown,
             payload: &[],
+            bytes: &[],
         }
     }
 

@@ -299,6 +299,7 @@ impl RereadSoFar {
             standings,
             segment: Segment {
                 payload: &[],
+                bytes: &[],
                 ..*segment
             },
             link: frame.link,

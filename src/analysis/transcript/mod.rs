@@ -225,6 +225,7 @@ pub(crate) mod tests {
                     } => {
                         let bare = Segment {
                             payload: &[],
+                            bytes: &[],
                             ..*segment
                         };
                         self.1
@@ -258,6 +259,7 @@ pub(crate) mod tests {
                 from,
                 Segment {
                     payload,
+                    bytes: &[],
                     ..*segment
                 },
                 standings,

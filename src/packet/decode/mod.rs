@@ -10,9 +10,10 @@
 //! ```
 //!
 //! The lengths in IP headers are authoritative: padding is not payload, and bytes cut by the snap length still count.
-//! Checksums are ignored, because with checksum offload captures are full of wrong ones.
+//! Checksums are ignored, because with checksum offload captures are full of wrong ones; a segment can be asked for its own.
 
 mod bytes;
+mod checksum;
 mod context;
 mod envelope;
 mod ether;

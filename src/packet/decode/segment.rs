@@ -90,6 +90,8 @@ pub struct Segment<'a> {
     pub passage: Passage,
     /// The captured part of the payload, from its start.
     pub payload: &'a [u8],
+    /// The captured bytes from the TCP header on; empty if they are not at hand any more.
+    pub bytes: &'a [u8],
 }
 
 impl Segment<'_> {

@@ -1,7 +1,7 @@
 //! The TCP header and its options (RFC 9293 §3.1, RFC 7323, RFC 2018, RFC 7413).
 //!
 //! The fixed part must be captured up to the window; if options are cut, those before the cut are kept. Checksums are
-//! not verified: network cards fill them in after the capture has seen the packet.
+//! not verified here: network cards fill them in after the capture has seen the packet (`checksum.rs`).
 
 use crate::base::net::Flags;
 use crate::base::net::Skip;
@@ -28,6 +28,7 @@ pub(super) struct TcpHeader<'a> {
     pub(super) options: OptionList<'a>,
     pub(super) length: u32,
     pub(super) payload: &'a [u8],
+    pub(super) bytes: &'a [u8],
 }
 
 /// The options of a header, not parsed yet.
@@ -85,6 +86,7 @@ pub(super) fn header(packet: Bytes<'_>) -> Result<TcpHeader<'_>, Skip> {
         options,
         length: u32::try_from(packet.wire - header).unwrap_or(u32::MAX),
         payload: packet.data.get(header..).unwrap_or(&[]),
+        bytes: packet.data,
     })
 }
 

@@ -83,6 +83,7 @@ pub(crate) fn with_usual_segment<'a, R>(
         length: header.length,
         passage: frame.passage,
         payload: header.payload,
+        bytes: header.bytes,
     };
     header.options.read(&mut segment.options);
     Ok(take(&segment))

@@ -312,6 +312,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                 passage => passage,
             },
             payload: header.payload,
+            bytes: header.bytes,
         }))
     }
 }

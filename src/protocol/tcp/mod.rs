@@ -18,7 +18,7 @@ pub(crate) use fingerprint::hops;
 pub use inbox::Inbox;
 pub use oddity::{ForgedBytes, OddSegments, Oddities, Oddity};
 pub use pair::{EndpointPair, SegmentResult};
-pub use peer::{CloseEvent, PassageCounts, Peer, SegmentCounts, Unacknowledged};
+pub use peer::{Checksums, CloseEvent, PassageCounts, Peer, SegmentCounts, Unacknowledged};
 pub use reset::{ResetKind, ResetSigns};
 pub use state::{Standing, State, StateInput, next};
 pub use stream::{Arrival, ByteStream, StreamSink};

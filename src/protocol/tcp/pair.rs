@@ -97,6 +97,7 @@ impl EndpointPair {
             return SegmentResult::Taken;
         }
         sender.packets += 1;
+        let (retransmitted, answers) = (sender.retransmitted, receiver.unanswered > 0);
         if segment.length > 0 && reset::is_of_another(segment, sender, receiver) {
             let own = sender.fingerprint.ttl();
             sender.oddities.note_foreign_bytes(at, segment.ttl, own);
@@ -132,6 +133,10 @@ impl EndpointPair {
             sender.before_fin = sender.last_sent;
         }
         sender.last_sent = at;
+        if (answers || sender.retransmitted > retransmitted) && segment.passage == Passage::Unknown
+        {
+            sender.checksums.note(segment, at);
+        }
         // A SYN with a FIN is dropped by its receiver, or its bits are damaged: what follows is as after a SYN.
         if segment.flags.has(Flags::FIN) && !segment.flags.has(Flags::SYN) {
             Self::take_fin(from, sender, receiver, segment, at, reader);
@@ -402,7 +407,7 @@ impl EndpointPair {
         if ack > receiver.stream.acknowledged() || ack >= receiver.stream.send_next() {
             receiver.unanswered = 0;
             let advance = ack - receiver.stream.acknowledged();
-            receiver.flight.acknowledged(advance);
+            receiver.flight.acknowledged(advance, at);
         }
         if !segment.flags.has(Flags::RST) {
             if receiver.fin_unreached && receiver.stream.fin().is_some_and(|fin| ack > fin) {
@@ -530,6 +535,10 @@ impl EndpointPair {
                 }
             }
             Arrival::Again => {
+                if start + i64::from(segment.length) <= sender.stream.acknowledged() {
+                    let again = &mut sender.flight.repeated_acknowledged;
+                    *again = again.saturating_add(1);
+                }
                 if start <= sender.stream.acknowledged() {
                     sender.flight.repeated = segment.length;
                     sender.flight.repeats = sender.flight.repeats.saturating_add(1);

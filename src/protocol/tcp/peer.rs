@@ -13,6 +13,7 @@ use crate::base::frame_ref::FrameRef;
 use crate::base::passage::Passage;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
+use crate::packet::decode::Segment;
 
 /// The first FIN or RST of one endpoint, and what its sender knew at that point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +66,10 @@ pub struct Unacknowledged {
     pub largest: u32,
     /// Largest payload known to have got through, in bytes.
     pub through: u32,
+    /// The segment that last acknowledged more.
+    pub acknowledged: FrameRef,
+    /// How often bytes were retransmitted that had been acknowledged, since then.
+    pub repeated_acknowledged: u16,
 }
 
 impl Unacknowledged {
@@ -81,7 +86,10 @@ impl Unacknowledged {
     }
 
     /// The peer acknowledges `advance` more bytes.
-    pub(super) fn acknowledged(&mut self, advance: i64) {
+    pub(super) fn acknowledged(&mut self, advance: i64, at: FrameRef) {
+        if advance > 0 {
+            (self.acknowledged, self.repeated_acknowledged) = (at, 0);
+        }
         let advance = u32::try_from(advance).unwrap_or(u32::MAX);
         self.through = self.through.max(self.largest.min(advance));
         self.probes = 0;
@@ -172,6 +180,8 @@ pub struct Peer {
     pub(super) out_of_range: u32,
     /// Its segments that contradict the protocol.
     pub(super) oddities: Oddities,
+    /// The checksums of what it sent while something was retransmitted.
+    pub(super) checksums: Checksums,
 }
 
 impl Peer {
@@ -327,6 +337,12 @@ impl Peer {
         self.oddities.all()
     }
 
+    /// The checksums of what it sent while something was retransmitted.
+    #[must_use]
+    pub const fn checksums(&self) -> Checksums {
+        self.checksums
+    }
+
     /// Counters of its segments by kind.
     #[must_use]
     pub const fn counts(&self) -> SegmentCounts {
@@ -368,6 +384,35 @@ pub struct SegmentCounts {
     pub ttls: (u8, u8),
     /// What became of them between two places.
     pub passages: PassageCounts,
+}
+
+/// The checksums of one endpoint's retransmissions, and of its answers to the other's: of no others, as each costs time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checksums {
+    /// So many were right.
+    pub right: u32,
+    /// So many were wrong: the receiver drops such a segment (RFC 9293 §3.1).
+    pub wrong: u32,
+    /// The first that was wrong.
+    pub first_wrong: Option<FrameRef>,
+    /// The last that was wrong.
+    pub last_wrong: Option<FrameRef>,
+}
+
+impl Checksums {
+    /// Takes note of the checksum of a segment, if the capture shows what it should be.
+    #[cold]
+    pub(super) fn note(&mut self, segment: &Segment<'_>, at: FrameRef) {
+        match segment.has_right_checksum() {
+            Some(true) => self.right = self.right.saturating_add(1),
+            Some(false) => {
+                self.wrong = self.wrong.saturating_add(1);
+                self.first_wrong.get_or_insert(at);
+                self.last_wrong = Some(at);
+            }
+            None => {}
+        }
+    }
 }
 
 /// Segments of one endpoint by what two places show of them.

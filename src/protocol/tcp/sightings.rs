@@ -158,6 +158,7 @@ mod tests {
             length: 0,
             passage: Passage::Unknown,
             payload: &[],
+            bytes: &[],
         }
     }
 

@@ -108,6 +108,7 @@ pub(crate) fn connection() -> Connection {
         tls: None,
         icmp: None,
         in_flight: None,
+        checksums: None,
         passages: None,
         round_trip: [None; 2],
         predecessor: None,

@@ -5,6 +5,7 @@ use super::rule::rules;
 rules! {
     "tcp", "TCP", "FINs, RSTs and retransmissions, in any protocol":
     answer_from_elsewhere,
+    checksum_wrong,
     client_reset_after_response,
     close_wait_leak,
     data_injected,

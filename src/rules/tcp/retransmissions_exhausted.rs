@@ -39,7 +39,10 @@ rule! {
     ///   a firewall, a NAT or a route.
     /// - *If the client's data was lost between two places:* Find what drops packets on the path from the client to the server:
     ///   a firewall, a NAT or a route.
-    /// - *If no other place shows that data was lost:* Check the path to the host that stopped answering (a firewall, a NAT, a
+    /// - *If the data had been acknowledged:* Look at the host that retransmits, and what stands before it, for what drops packets
+    ///   that arrive: a wrong checksum (`nstat -az TcpInCsumErrors`), a local firewall, a policy of a virtual network. A second
+    ///   capture on the other side of a suspected device shows which of them it is.
+    /// - *If the data was not acknowledged:* Check the path to the host that stopped answering (a firewall, a NAT, a
     ///   route) and that host itself (a crash, a suspended machine). A second capture at that host shows which of them it is.
     /// - *If no other place shows that data was lost:* Also let the sender notice sooner: set a request timeout or
     ///   `TCP_USER_TIMEOUT`.
@@ -125,16 +128,32 @@ fn never_acknowledged(connection: &Connection) -> Verdict {
         Severity::Error,
         Certainty::Likely,
         "Data on [a connection|# connections] was never acknowledged",
-        sentence!(
-            "The {} sent {}, and the {} had not acknowledged them when the connection was reset, {} later.",
-            side(who),
-            Value::exact_bytes(sent.bytes),
-            side(who.other()),
-            waited
-        ),
+        match sent.acknowledged {
+            None => sentence!(
+                "The {} sent {}, and the {} had not acknowledged them when the connection was reset, {} later.",
+                side(who),
+                Value::exact_bytes(sent.bytes),
+                side(who.other()),
+                waited
+            ),
+            Some(_) => sentence!(
+                "The {} had sent {} that were not acknowledged when the connection was reset, {} after the {}'s last acknowledgement.",
+                side(who),
+                Value::exact_bytes(sent.bytes),
+                waited,
+                side(who.other())
+            ),
+        },
     )
     .presumes(Some("These bytes were lost on the way."))
-    .shows(Some(sent.since), "data that was not acknowledged")
+    .shows(
+        Some(sent.since).filter(|_| sent.acknowledged.is_none()),
+        "data that was not acknowledged",
+    )
+    .shows(
+        sent.acknowledged,
+        format!("last acknowledgement from the {}", side(who.other())),
+    )
     .shows(reset, "RST")
     .about(connection)
 }
@@ -262,8 +281,16 @@ fn check(connection: &Connection) -> Verdict {
         Value::count(it.same.into(), "time", "times"),
         it.until.time.since(it.again.time)
     );
-    let (summary, message) = match (lost, who) {
-        (false, _) => (
+    let (summary, message) = match (lost, it.acknowledged) {
+        (false, Some(at)) => (
+            "Acknowledged data on [a connection|# connections] was retransmitted",
+            Statement::from(again).and(sentence!(
+                "The {} had acknowledged them before the first retransmission ({}).",
+                side(who.other()),
+                at
+            )),
+        ),
+        (false, None) => (
             "Retransmissions on [a connection|# connections] got no answer",
             Statement::from(again).and(sentence!(
                 "Nothing came from the {} in that time: its last segment had come {} before the last retransmission.",
@@ -303,7 +330,11 @@ fn check(connection: &Connection) -> Verdict {
     .adds(left_before)
     .presumes((!lost).then(|| why(connection, who, it)))
     .shows(
-        Some(it.peer_last_sent),
+        it.acknowledged,
+        format!("the {} acknowledges the data", side(who.other())),
+    )
+    .shows(
+        Some(it.peer_last_sent).filter(|last| it.acknowledged.is_none_or(|at| *last > at)),
         format!("last segment from the {}", side(who.other())),
     )
     .shows(Some(it.again), "first retransmission")
@@ -315,6 +346,12 @@ fn check(connection: &Connection) -> Verdict {
 fn why(connection: &Connection, who: Who, it: &UnansweredSegments) -> Sentence {
     let (name, other) = (side(who), side(who.other()));
     let closed = connection.fin[who.other() as usize].map(|fin| fin.frame_ref);
+    if it.acknowledged.is_some() {
+        return sentence!(
+            "That acknowledgement, and what came with it, did not reach the {}'s operating system, or was dropped there.",
+            name
+        );
+    }
     match closed {
         Some(fin) if fin <= it.again => sentence!(
             "The {}'s host, or a device in front of it, dropped what came after that close.",

@@ -1,0 +1,131 @@
+//! One side's segments have a wrong checksum, so that the other side drops them.
+
+use crate::analysis::connection::{Checksums, Connection, Who};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::statement::{Statement, Value, sentence};
+use crate::rules::wording::{side, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// One side retransmitted, or answered retransmissions, and each of these segments had a wrong TCP checksum. The other
+    /// side's checksums are right. An operating system drops a segment with a wrong checksum, without an answer.
+    ///
+    /// # Why it matters
+    ///
+    /// Both hosts are up and the path between them works, but one direction carries nothing. Each side retransmits until its
+    /// own timeout. Usually a device on the way, a tunnel or a virtual network card changes a packet, or leaves the checksum to
+    /// hardware that does not write it: then small and large packets, or TCP and ping, differ.
+    ///
+    /// # Remedy
+    ///
+    /// - Find where the checksum becomes wrong: capture at the sender, and after each device on the way. On the sender, turn off
+    ///   checksum offload for a trial (`ethtool -K eth0 tx off`, on the tunnel's interface as well).
+    /// - Confirm it at the receiver: `nstat -az TcpInCsumErrors` grows with each retransmission.
+    ///
+    /// # Tell it by
+    ///
+    /// Packets arrive and are ignored, and the counter of checksum errors of the receiver grows.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.030                     <--  200 "hello" [damaged]
+    ///  0.220  again              -->
+    ///  0.230                     <--  again [damaged]
+    ///  0.620  again              -->
+    ///  0.630                     <--  again [damaged]
+    ///  1.420  again              -->
+    ///  1.430                     <--  again [damaged]
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A single segment that was damaged on the way, and arrives when it is retransmitted:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.030                     <--  200 "hello" [damaged]
+    ///  0.230                     <--  again
+    ///  0.240  ACK                -->
+    /// ```
+    ///
+    /// Checksums of both sides are wrong, because a program has changed the capture, such as its addresses:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [damaged]    -->
+    ///  0.220  again [damaged]    -->
+    ///  0.230                     <--  ACK [damaged]
+    ///  0.620  again [damaged]    -->
+    ///  0.630                     <--  ACK [damaged]
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.1 (checksum); RFC 1122 §4.2.2.7 (a segment with a wrong one is discarded).
+    pub(super) RULE: "checksum-wrong", Severity::Error,
+    "one side's segments have a wrong checksum, and the other drops them", Check::Connection(check)
+}
+
+/// One may be damaged by chance.
+const SEVERAL: u32 = 2;
+
+/// The side whose checksums are wrong, and none of what it sent so was accepted in the end.
+pub(in crate::rules) fn dropped(connection: &Connection) -> Option<(Who, Checksums)> {
+    Who::BOTH.into_iter().find_map(|who| {
+        let (own, other) = (connection.checksums(who), connection.checksums(who.other()));
+        let systematic = own.wrong >= SEVERAL && own.right == 0 && other.wrong == 0;
+        let ignored = connection.in_flight(who).is_some()
+            || who == Who::Server && connection.taken.is_none()
+            || connection
+                .unanswered
+                .as_deref()
+                .is_some_and(|both| both[who.other() as usize].acknowledged.is_some());
+        // Addresses that were changed in the capture would make the other side's wrong as well.
+        (systematic && ignored && other.right > 0).then_some((who, own))
+    })
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let Some((who, found)) = dropped(connection) else {
+        return Verdict::Clear;
+    };
+    let (name, other) = (side(who), side(who.other()));
+    tell(
+        &RULE,
+        match connection.outcome.is_failed() {
+            true => Severity::Error,
+            false => Severity::Warning,
+        },
+        Certainty::Likely,
+        "Segments with a wrong checksum were dropped[| on # connections]",
+        Statement::from(sentence!(
+            "{} that the {} sent while data was retransmitted had a wrong TCP checksum, and none had a right one.",
+            Value::count(found.wrong.into(), "segment", "segments"),
+            name
+        ))
+        .and(sentence!("The {}'s checksums are right.", other)),
+    )
+    .presumes(Some(sentence!(
+        "The {}'s operating system dropped these segments without an answer.",
+        other
+    )))
+    .shows(found.first_wrong, "wrong checksum")
+    .shows(
+        found.last_wrong.filter(|last| Some(*last) != found.first_wrong),
+        "the last wrong checksum",
+    )
+    .about(connection)
+}
