@@ -21,6 +21,7 @@ use super::proxy_role::ProxySockets;
 use super::recovered_legs;
 use super::retry;
 use super::rule::{Check, HostDiagnosis, Rule, Verdict};
+use super::silent_host;
 use super::statement::sentence;
 use super::translated::Translated;
 use super::upstream::{self, Failures};
@@ -101,6 +102,7 @@ pub(crate) fn evaluate_with(
                 tls_handshake_cut::temper(&mut story, connection, &in_use);
             }
             upstream::explain(rule.name, &mut story, connection, facts, &failures);
+            silent_host::explain(rule.name, &mut story, connection, facts);
             if rule.name == reset_before_response::RULE.name
                 && let Some((at, raced)) = race.zip(raced.remove(&connection.id))
             {
@@ -639,7 +641,7 @@ mod tests {
                 "reset-injected",
             ),
             (
-                "ACK -->\n+90ms <-- FIN\nACK -->\n\"QUIT\\r\\n\" -->\n+80ms <-- RST [noack]",
+                "ACK -->\n+90ms <-- FIN\nACK -->\n\"NOOP\\r\\n\" -->\n+80ms <-- RST [noack]",
                 "data-lost-in-reset",
                 "closed-before-request",
             ),

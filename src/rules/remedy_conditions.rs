@@ -7,7 +7,7 @@ use super::remedy::{Condition, when};
 use super::stuck_segments::largest_through;
 use super::unanswered::{self, lost_between_places};
 use crate::analysis::connection::tls_close::stage_at_close;
-use crate::analysis::connection::{By, Connection, Who};
+use crate::analysis::connection::{By, Connection, Who, beside};
 use crate::base::frame_ref::FrameRef;
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{Exchange, Fault, FaultRule, Message, MessageProgress, Party};
@@ -93,6 +93,13 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("no other place shows that data was lost", |it, _| {
         lost_between_places(it).is_none()
     }),
+    when("the capture was taken beside the silent host", |it, _| {
+        is_beside_silent(it)
+    }),
+    when(
+        "the capture was not taken beside the silent host",
+        |it, _| !is_beside_silent(it),
+    ),
     when("the data had been acknowledged", |it, _| {
         repeats_acknowledged(it)
     }),
@@ -316,6 +323,12 @@ pub(super) fn silence(connection: &Connection) -> Option<std::time::Duration> {
     let websocket = connection.websocket.as_ref()?;
     let last = websocket.last()?;
     Some(connection.teardown.frame_ref().time.since(last.time))
+}
+
+/// No router stands between the place of capture and the host that does not answer.
+fn is_beside_silent(connection: &Connection) -> bool {
+    let silent = unanswered::silence(connection).map(|(who, _)| who.other());
+    silent.is_some() && beside(connection) == silent
 }
 
 /// What got no answer in the end had been acknowledged before.
@@ -714,6 +727,9 @@ mod tests {
             // A ladder is one place; two are compared on recordings.
             let elsewhere = [
                 "the certificate is hidden",
+                // Hop limits are those of whole connections; `silent_host.rs` has them.
+                "the capture was taken beside the silent host",
+                "the capture was not taken beside the silent host",
                 "one place alone was captured",
                 "the server's data was lost between two places",
                 "the client's data was lost between two places",

@@ -110,7 +110,21 @@ fn of(connection: &Connection) -> Option<Sentence> {
     if sent.bytes == 0 && sent.missing == 0 && connection.opening == Opening::Handshake {
         return Some(UNSENT.into());
     }
-    let unread = connection.in_flight(Who::Client).filter(|it| it.bytes > 0);
+    if connection.only_said_goodbye() {
+        return Some(UNSENT.into());
+    }
+    let alerts = connection.closing_alerts(Who::Client);
+    let unread = connection
+        .in_flight(Who::Client)
+        .filter(|it| it.bytes > alerts);
+    let facts = connection
+        .tls
+        .as_deref()
+        .map(|it| it.flows[it.caller.index()]);
+    let whole = sent.missing == 0 && connection.opening == Opening::Handshake;
+    if whole && alerts > 0 && facts.is_some_and(|it| it.records == 0 && !it.unsure) {
+        return Some(UNSENT.into());
+    }
     match (connection.outcome, unread) {
         (ConnectionOutcome::Failed(_) | ConnectionOutcome::Unknown(_), Some(it)) => {
             Some(sentence!(
@@ -166,6 +180,10 @@ mod tests {
                 "client server :25\nSYN -->\n<-- SYN\nACK -->\n<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n\
                  <-- \"250 mx\\r\\n\"\n\"BDAT X\\r\\n\" -->\n<-- \"521 5.5.4 Syntax\\r\\n\"\n<-- FIN\nFIN -->\n<-- ACK",
                 "A retry fails in the same way until this is fixed",
+            ),
+            (
+                "SYN -->\n<-- SYN\nACK -->\n<-- FIN\nACK -->\n\"QUIT\\r\\n\" -->\n<-- RST [noack]",
+                "No request was sent: a retry is safe",
             ),
             (
                 "SYN -->\n<-- SYN\nACK -->\n\"\\x01\\x02\" -->\n<-- ACK\n+40ms <-- RST",

@@ -485,6 +485,11 @@ impl Statement {
         self.meaning.push((self.cases.clone(), sentence.into()));
     }
 
+    /// Leaves out what it means with this template: something else shows it.
+    pub(super) fn mean_no_more(&mut self, template: &str) {
+        self.meaning.retain(|(_, it)| it.template() != template);
+    }
+
     /// What it means for the user is this alone.
     pub(super) fn mean_only(&mut self, sentence: impl Into<Sentence>) {
         self.meaning.clear();

@@ -636,12 +636,16 @@ fn farewell(connection: &Connection, who: Who) -> u64 {
     });
     // Where the capture cut the payload, a goodbye of TLS in answer to a close is not seen as one.
     let unread = connection.turns.cut && connection.fin[who.other() as usize].is_some();
+    let known = match who == Who::Client && connection.only_said_goodbye() {
+        true => GOODBYE,
+        false => connection.closing_alerts(who),
+    };
     if said || unread || connection.fin[who as usize].is_some() {
-        FAREWELL
+        FAREWELL.max(known)
     } else if answers_close(connection, who) {
-        LONGEST_FAREWELL
+        LONGEST_FAREWELL.max(known)
     } else {
-        0
+        known
     }
 }
 

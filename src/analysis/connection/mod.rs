@@ -36,6 +36,7 @@ pub use record::{
     UnansweredSegments, Who,
 };
 pub use requests::{BriefRequest, BriefRequests, RequestList};
+pub(crate) use standpoint::beside;
 pub use standpoint::{Standpoint, standpoint};
 pub use summary::{ConnectionSummary, LostRequest, OutcomeSet};
 pub use teardown::{By, How, Teardown};

@@ -328,6 +328,9 @@ pub struct Connection {
     pub annotations: Option<Arc<Annotations>>,
 }
 
+/// A line that says goodbye.
+const LONGEST_GOODBYE: u64 = 6;
+
 /// Twice the longest time for which an acknowledgement may be delayed.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(1);
 
@@ -438,12 +441,27 @@ impl Connection {
             .flatten()
     }
 
+    /// Whether the client said goodbye, and nothing else.
+    #[must_use]
+    pub(crate) fn only_said_goodbye(&self) -> bool {
+        let sent = self.sent[Who::Client as usize];
+        self.first_words[Who::Client as usize] == Some(FirstWords::Goodbye)
+            && sent.bytes <= LONGEST_GOODBYE
+            && sent.missing == 0
+    }
+
+    /// Bytes at the end of what this side sent that are alerts of TLS, which ask for nothing.
+    pub(crate) fn closing_alerts(&self, who: Who) -> u64 {
+        let facts = self.tls.as_deref();
+        facts.map_or(0, |it| it.flows[who as usize].closing_alerts)
+    }
+
     /// The protocols with which client and server began, if they are two that do not fit together.
     #[must_use]
     pub fn mismatch(&self) -> Option<(FirstWords, FirstWords)> {
         let [client, server] = self.first_words;
         let pair = client.zip(server);
-        pair.filter(|(client, server)| client != server)
+        pair.filter(|(client, server)| client != server && *client != FirstWords::Goodbye)
     }
 
     /// How long this side had sent nothing when the connection was closed, if that is longer than the sides had agreed on.

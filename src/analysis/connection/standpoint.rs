@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::{Connection, Opening, Who};
+use crate::protocol::tcp::hops;
 
 /// A round trip up to which a side is near: its own host, or one beside it.
 const NEAR: Duration = Duration::from_millis(1);
@@ -34,6 +35,25 @@ impl Standpoint {
             (_, true) => Some(Self::Near(Who::Server)),
             _ => (client >= FAR && server >= FAR).then_some(Self::Between),
         }
+    }
+}
+
+/// The side beside which a connection was captured, as hop limits show: its packets had passed no router, and those of the other
+/// side had. What the other side sent had passed every router on the way when it was captured.
+#[must_use]
+pub(crate) fn beside(connection: &Connection) -> Option<Who> {
+    let sent = connection.sent;
+    if sent
+        .iter()
+        .any(|it| it.packets == 0 || it.ttls.0 != it.ttls.1)
+    {
+        return None;
+    }
+    let [client, server] = sent.map(|it| hops(it.ttl));
+    match (client, server) {
+        (0, 1..) => Some(Who::Client),
+        (1.., 0) => Some(Who::Server),
+        _ => None,
     }
 }
 

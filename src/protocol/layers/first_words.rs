@@ -14,6 +14,8 @@ pub enum FirstWords {
     Tls,
     /// Another protocol.
     Other(AppProtocol),
+    /// The client's goodbye, alike in several protocols of lines. It asks for nothing.
+    Goodbye,
 }
 
 impl FirstWords {
@@ -25,6 +27,9 @@ impl FirstWords {
         }
         if is_record(bytes, 22) {
             return Some(Self::Tls);
+        }
+        if GOODBYES.iter().any(|it| bytes.eq_ignore_ascii_case(it)) {
+            return Some(Self::Goodbye);
         }
         AppProtocol::of_client(bytes).map(Self::Other)
     }
@@ -48,9 +53,13 @@ impl FirstWords {
             Self::Http => "HTTP",
             Self::Tls => "TLS",
             Self::Other(protocol) => protocol.name(),
+            Self::Goodbye => "a goodbye",
         }
     }
 }
+
+/// What clients of SMTP, FTP, POP3 and their like say last (RFC 5321 §4.1.1.10, RFC 959 §4.1.1).
+const GOODBYES: [&[u8]; 4] = [b"QUIT\r\n", b"QUIT\n", b"EXIT\r\n", b"BYE\r\n"];
 
 /// A whole request line of HTTP/1, or the preface of HTTP/2.
 fn is_request(bytes: &[u8]) -> bool {
@@ -112,6 +121,8 @@ mod tests {
             (b"EHLO a\r\n", "-"),
             (b"\x01\x02\x03\x04anything", "-"),
             (b"hello\r\n", "-"),
+            (b"quit\r\n", "a goodbye"),
+            (b"QUIT\r\nNOOP\r\n", "-"),
             (b"", "-"),
         ];
         for (bytes, expected) in clients {

@@ -143,6 +143,8 @@ pub struct ApplicationData {
     pub hidden_alert: Option<FrameRef>,
     /// Its last record may be an alert with padding, or data: it is too short to tell.
     pub ends_short: bool,
+    /// Bytes of the records with which it ends that are alerts by their type.
+    pub closing_alerts: u64,
     /// Bytes that its last record still lacked when the connection ended; 0 if it was sent to its end, or nobody knows.
     pub lacking: u32,
     /// The capture lacks so much that records of this side may have passed unseen.

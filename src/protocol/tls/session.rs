@@ -22,6 +22,8 @@ use crate::protocol::tls::secrets::NegotiatedParameters;
 
 /// Alerts kept of one connection. Two end it; a hostile peer can send thousands.
 pub(crate) const MAX_ALERTS: usize = 8;
+/// Type, version and length before each record (RFC 8446 §5.1).
+const RECORD_HEADER: u64 = 5;
 /// Session tickets that servers send at once: OpenSSL two, others up to four.
 const MAX_TICKETS: u64 = 4;
 /// Turns after which the handshake is over: both hellos, both Finished and one more, whatever the version (RFC 8446 §2,
@@ -76,6 +78,8 @@ pub struct TlsSession {
     trailing: [Option<TrailingAlerts>; 2],
     /// Which directions do not pad: their Finished is as long as it must be.
     unpadded: [bool; 2],
+    /// Bytes of the alerts that came last in each direction.
+    closing_alerts: [u64; 2],
     /// Which directions have ended by a FIN.
     fins: [bool; 2],
     /// What decrypted records show, by direction.
@@ -312,6 +316,7 @@ impl TlsSession {
                 hidden_alert: self.hidden_alert(end).map(|last| last.at),
                 ends_short: self.ends_short(end),
                 finished: inside.finished.or(settled),
+                closing_alerts: self.closing_alerts[end.index()],
                 lacking: self.directions[end.index()].lacking(),
                 unsure: self.directions[end.index()].unsure,
                 ..flow
@@ -399,6 +404,11 @@ impl TlsSession {
                 _ => {}
             }
         }
+        let alerts = &mut self.closing_alerts[from.index()];
+        *alerts = match record.kind {
+            ALERT => alerts.saturating_add(RECORD_HEADER + u64::from(record.length)),
+            _ => 0,
+        };
         if hidden {
             let inside = &mut self.inside[from.index()];
             inside.hidden = inside.hidden.saturating_add(1);

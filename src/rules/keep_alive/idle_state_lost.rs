@@ -9,6 +9,7 @@ use crate::base::frame_ref::FrameRef;
 use crate::rules::Severity;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::silent_host::{WHICH, why};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::unanswered::silence;
 use crate::rules::wording::{side, tell};
@@ -28,11 +29,13 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Set a TCP keep-alive time shorter than the limit on the way (Linux waits 7200 s by default), or send pings in the
+    /// - *If the capture was taken beside the silent host:* Find out why that host lost its connections: its network went down and
+    ///   came up, it slept, or its firewall was loaded anew.
+    /// - *If the capture was not taken beside the silent host:* Set a TCP keep-alive time shorter than the limit on the way (Linux waits 7200 s by default), or send pings in the
     ///   application. Devices on the way keep a connection that is in use.
-    /// - Or let pools drop connections that were idle for longer than that.
+    /// - *If the capture was not taken beside the silent host:* Or let pools drop connections that were idle for longer than that.
     /// - Also let the sender notice sooner: set `TCP_USER_TIMEOUT` or a request timeout.
-    /// - Compare the idle time with the limits of the devices on the way. Load balancers, NAT gateways and firewalls forget
+    /// - *If the capture was not taken beside the silent host:* Compare the idle time with the limits of the devices on the way. Load balancers, NAT gateways and firewalls forget
     ///   a connection after 4 minutes to an hour.
     ///
     /// # Tell it by
@@ -127,11 +130,8 @@ fn check(connection: &Connection) -> Verdict {
         Value::count(it.same.into(), "time", "times"),
         it.until.time.since(it.since.time)
     ))
-    .presuming(sentence!(
-        "A device on the way had forgotten the connection, or the {}'s host was gone.",
-        side(who.other())
-    ))
-    .means("If new connections work, it was the device.");
+    .presuming(why(connection, who.other()))
+    .means(WHICH);
     let missing = connection.sent[who.other() as usize].missing > 0;
     tell(
         &RULE,

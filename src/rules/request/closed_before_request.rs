@@ -188,6 +188,11 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                          come.",
                     ),
                 ),
+                _ if connection.only_said_goodbye() => (
+                    Severity::Warning,
+                    "Server closed [the connection|# connections] without a greeting",
+                    message.and("Then the client said goodbye, and had asked for nothing."),
+                ),
                 _ if opaque && (connection.spoken().is_empty() || connection.is_presumed()) => (
                     Severity::Warning,
                     "Server closed [the connection|# connections] before client data came",

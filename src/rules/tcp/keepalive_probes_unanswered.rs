@@ -1,9 +1,10 @@
 //! Keep-alive probes got no answer.
 
-use crate::analysis::connection::{Connection, Opening, Who};
+use crate::analysis::connection::{Connection, Opening, UnansweredSegments, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::silent_host::{WHICH, why};
 use crate::rules::statement::{Value, sentence};
 use crate::rules::wording::{side, tell};
 
@@ -79,29 +80,31 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.8.4; tcp(7).
-    pub(super) RULE: "keepalive-probes-unanswered", Severity::Error,
+    pub(in crate::rules) RULE: "keepalive-probes-unanswered", Severity::Error,
     "keep-alive probes got no answer", Check::Connection(check)
 }
 
 /// Probes in a row; one or two may be lost.
 const PROBES: u16 = 3;
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(unanswered) = connection.unanswered.as_deref() else {
-        return Verdict::Clear;
-    };
+/// The side whose probes got no answer, and those probes.
+pub(in crate::rules) fn probed(connection: &Connection) -> Option<(Who, UnansweredSegments)> {
+    let unanswered = connection.unanswered.as_deref()?;
     let both = connection.sent.iter().all(|sent| sent.packets > 0);
     if !both || !matches!(connection.opening, Opening::Handshake | Opening::Midstream) {
-        return Verdict::Clear;
+        return None;
     }
-    let found = Who::BOTH.into_iter().find_map(|who| {
+    Who::BOTH.into_iter().find_map(|who| {
         let it = unanswered[who as usize];
         let other = connection.reset[who.other() as usize];
         let silent = it.peer_last_sent.time <= it.since.time
             && other.is_none_or(|reset| reset.frame_ref < it.since);
         (it.probes >= PROBES && it.probes == it.count && silent).then_some((who, it))
-    });
-    let Some((who, it)) = found else {
+    })
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let Some((who, it)) = probed(connection) else {
         return Verdict::Clear;
     };
     let between = it.until.time.since(it.since.time) / u32::from(it.probes - 1).max(1);
@@ -121,11 +124,8 @@ fn check(connection: &Connection) -> Verdict {
         ),
     )
     .adds(given_up)
-    .presumes(Some(sentence!(
-        "The {}'s host is gone, or a device on the way has forgotten the connection.",
-        side(who.other())
-    )))
-    .means(Some("Whether new connections work shows which."))
+    .presumes(Some(why(connection, who.other())))
+    .means(Some(WHICH))
     .shows(
         Some(it.peer_last_sent),
         format!("last segment from the {}", side(who.other())),

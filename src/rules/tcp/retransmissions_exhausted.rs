@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::path_mtu_blackhole;
 use crate::analysis::connection::{
-    Connection, ConnectionOutcome, FailedReason, How, ResetKind, UnansweredSegments, Who,
+    Connection, ConnectionOutcome, FailedReason, How, ResetKind, UnansweredSegments, Who, beside,
 };
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
@@ -360,6 +360,10 @@ fn why(connection: &Connection, who: Who, it: &UnansweredSegments) -> Sentence {
         Some(fin) if fin > it.until => {
             sentence!("The path from the {} to the {} was broken.", name, other)
         }
+        _ if beside(connection) == Some(who.other()) => sentence!(
+            "The {}'s host was gone, or its network was down: the capture was taken beside it, after every router on the way.",
+            other
+        ),
         _ => sentence!(
             "The {}'s host was gone, or the path between the two was broken.",
             other
