@@ -255,6 +255,7 @@ const fn is_lenient(rule: FaultRule) -> bool {
 fn speaks_other(connection: &Connection) -> bool {
     let first = connection.first_words[Who::Server as usize];
     matches!(first, Some(FirstWords::Other(_)))
+        || tls(connection).is_some_and(|facts| !facts.plain_is_text)
 }
 
 /// Whether the client began with a ClientHello, whole or not.

@@ -4,11 +4,9 @@
 //! connection that opens meanwhile shows that the host is up; a capture beside the host shows that no device stood between.
 
 use super::facts::RuleInput;
-use super::keep_alive::idle_state_lost;
 use super::rule::Diagnosis;
 use super::statement::{Sentence, sentence};
-use super::tcp::keepalive_probes_unanswered;
-use super::unanswered::silence;
+use super::unanswered::{probed, silence};
 use super::wording::side;
 use crate::analysis::connection::{Connection, Opening, Who, beside};
 use crate::base::frame_ref::FrameRef;
@@ -39,12 +37,8 @@ pub(super) fn explain(
     facts: &RuleInput<'_>,
 ) {
     let found = match rule {
-        own if own == idle_state_lost::RULE.name => {
-            silence(connection).map(|(who, it)| (who, it.since))
-        }
-        own if own == keepalive_probes_unanswered::RULE.name => {
-            keepalive_probes_unanswered::probed(connection).map(|(who, it)| (who, it.since))
-        }
+        "idle-state-lost" => silence(connection).map(|(who, it)| (who, it.since)),
+        "keepalive-probes-unanswered" => probed(connection).map(|(who, it)| (who, it.since)),
         _ => None,
     };
     let Some((who, since)) = found else {
@@ -96,6 +90,7 @@ fn opened(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::keep_alive::idle_state_lost;
     use crate::rules::ladder_check::told_by;
 
     /// The lines end in the time at which a new connection opens, if any.

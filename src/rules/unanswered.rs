@@ -34,6 +34,25 @@ pub(in crate::rules) fn silence(connection: &Connection) -> Option<(Who, &Unansw
     })
 }
 
+/// Keep-alive probes in a row; one or two may be lost.
+const PROBES: u16 = 3;
+
+/// The side whose probes got no answer, and those probes.
+pub(in crate::rules) fn probed(connection: &Connection) -> Option<(Who, UnansweredSegments)> {
+    let unanswered = connection.unanswered.as_deref()?;
+    let both = connection.sent.iter().all(|sent| sent.packets > 0);
+    if !both || !matches!(connection.opening, Opening::Handshake | Opening::Midstream) {
+        return None;
+    }
+    Who::BOTH.into_iter().find_map(|who| {
+        let it = unanswered[who as usize];
+        let other = connection.reset[who.other() as usize];
+        let silent = it.peer_last_sent.time <= it.since.time
+            && other.is_none_or(|reset| reset.frame_ref < it.since);
+        (it.probes >= PROBES && it.probes == it.count && silent).then_some((who, it))
+    })
+}
+
 /// The side all of whose repeated data was lost on the way, as another place shows that was captured nearer to the other side.
 pub(in crate::rules) fn lost_between_places(connection: &Connection) -> Option<Who> {
     let (who, it) = silence(connection)?;

@@ -68,6 +68,11 @@ impl Chunks {
         self.trailers
     }
 
+    /// Whether the last chunk has come, and what is missing is the end of the trailers.
+    pub(super) fn is_after_last(&self) -> bool {
+        self.part == ChunkPart::Trailer
+    }
+
     /// Number of size lines so far; counting stops at 255.
     pub(super) const fn sizes(&self) -> u8 {
         self.sizes

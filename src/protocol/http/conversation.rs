@@ -187,6 +187,7 @@ impl HttpConversation {
                 && let Some(rare) = self.rare_head(end)
             {
                 rare.within_chunk = true;
+                rare.last_chunk = chunks.is_after_last();
             }
         }
         self.exchanges.shrink_to_fit();

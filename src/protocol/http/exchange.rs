@@ -143,6 +143,8 @@ pub struct RareHead {
     pub more_faults: u32,
     /// Number of trailer fields after the last chunk.
     pub trailers: u32,
+    /// The last chunk of its body came, and not the empty line that ends it.
+    pub last_chunk: bool,
     /// Bytes of the message that the capture lost. They were sent.
     pub missing: u64,
     /// Line ends after it, where the next message was due.

@@ -94,6 +94,8 @@ enum NextBytes {
     Dissector,
     /// The plain text parser: the server does not use the dissector's protocol and answers in plain text.
     Plain,
+    /// The same, and what it answers is no text.
+    Binary,
 }
 
 /// What all layers found, once the connection is over. Halves are in the order of the flow ends.
@@ -701,6 +703,13 @@ impl ProtocolStack {
     }
 }
 
+/// Whether these bytes can be read, as the answer of a protocol of lines can.
+fn is_text(bytes: &[u8]) -> bool {
+    let begins = &bytes[..bytes.len().min(64)];
+    let text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace() || *byte >= 0x80;
+    begins.iter().all(text)
+}
+
 impl UpperLayer {
     /// The facts of all layers, and the exchanges in plain HTTP/1 before.
     fn into_layer_facts(self, plain: HttpConversation) -> LayerFacts {
@@ -711,14 +720,19 @@ impl UpperLayer {
         };
         match self.dissector {
             Dissector::Tls(decrypted_layer) => {
-                let plain = FlowEnd::BOTH
-                    .into_iter()
-                    .find(|end| self.owner[end.index()] == NextBytes::Plain);
+                let plain = FlowEnd::BOTH.into_iter().find(|end| {
+                    matches!(
+                        self.owner[end.index()],
+                        NextBytes::Plain | NextBytes::Binary
+                    )
+                });
+                let is_text = !self.owner.contains(&NextBytes::Binary);
                 let DecryptedLayer {
                     session, opening, ..
                 } = *decrypted_layer;
                 let mut facts = Box::new(session.into_facts());
                 facts.plain = plain;
+                facts.plain_is_text = is_text;
                 facts.closed = opening.closed();
                 facts.is_open = opening.is_open();
                 if let Some(inner) = opening.into_layer_facts() {
@@ -756,10 +770,10 @@ impl UpperLayer {
                 | Dissector::Tunnel(_)
                 | Dissector::Unread => true,
             };
-            *owner = if claims {
-                NextBytes::Dissector
-            } else {
-                NextBytes::Plain
+            *owner = match claims {
+                true => NextBytes::Dissector,
+                false if is_text(bytes) => NextBytes::Plain,
+                false => NextBytes::Binary,
             };
         }
         *owner == NextBytes::Dissector

@@ -44,6 +44,8 @@ pub struct TlsFacts {
     pub flows: [ApplicationData; 2],
     /// The side that answered in plain text.
     pub plain: Option<FlowEnd>,
+    /// Whether that answer began with text.
+    pub plain_is_text: bool,
     /// Secrets decrypted some of its records.
     pub is_open: bool,
     /// Why nothing was decrypted although there were secrets.

@@ -348,6 +348,7 @@ impl TlsSession {
             alerts: self.alerts,
             flows,
             plain: None,
+            plain_is_text: true,
             is_open: false,
             closed: None,
             without_h2: self

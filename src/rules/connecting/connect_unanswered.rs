@@ -10,6 +10,7 @@ use crate::analysis::connection::{
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::time::Timestamp;
+use crate::protocol::tcp::hops;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 use crate::rules::scans::{Failures, group};
@@ -340,7 +341,16 @@ fn unheard(attempts: &[&ConnectionSummary]) -> Diagnosis {
             until.since(from)
         ),
     });
-    if again {
+    let beside = |it: &&ConnectionSummary| hops(it.client_ttl) == 0 && hops(it.server_ttl) > 0;
+    let near = attempts.iter().all(beside);
+    if near {
+        message.say("The capture was taken beside the client: the SYN-ACKs had passed every router on the way.");
+        message.presume(match again || before > 0 {
+            true => "A firewall on the client's host drops the SYN-ACKs.",
+            false => "The client's host did not wait for them: a firewall on it, a scanner, or a forged address.",
+        });
+        message.mean(UNSENT);
+    } else if again {
         message.say("The SYN came again after the SYN-ACK, so its sender did not get the SYN-ACK.");
         message.presume("The path from the server back to the client is broken.");
         message.mean(UNSENT);

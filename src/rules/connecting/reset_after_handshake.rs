@@ -100,6 +100,16 @@ rule! {
     ///  0.021                     <--  RST [ttl=249]
     /// ```
     ///
+    /// A client that had closed already, and had sent nothing:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  FIN                -->
+    ///  0.030                     <--  RST
+    /// ```
+    ///
     /// An unused connection that is reset much later:
     ///
     /// ```ladder
@@ -127,6 +137,11 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         .time
         .after(connection.connect_time.unwrap_or_default());
     let sent = connection.sent[Who::Client as usize].bytes;
+    // A client that had closed without a word has lost nothing.
+    let left = connection.fin[Who::Client as usize].is_some_and(|fin| fin.frame_ref < close);
+    if left && sent == 0 {
+        return Verdict::Clear;
+    }
     let mut message = Statement::from(sentence!(
         "The server reset the connection {} after the handshake, without any data.",
         close.time.since(opened)

@@ -97,7 +97,12 @@ fn check(connection: &Connection) -> Verdict {
         );
     }
     let reset = connection.reset[Who::Client as usize]
-        .filter(|reset| reset.frame_ref > challenge && connection.predecessor.is_none());
+        .filter(|reset| reset.frame_ref > challenge && connection.predecessor.is_none())
+        // One that came later ended the new connection.
+        .filter(|reset| {
+            let open = connection.connect_time.filter(|_| opened);
+            open.is_none_or(|open| reset.frame_ref.time < connection.first.time.after(open))
+        });
     if let Some(reset) = reset {
         message.say(sentence!(
             "The client's RST ({}) ended that old connection.",
@@ -165,6 +170,9 @@ mod tests {
             (Severity::Note, Certainty::Possible)
         );
         assert!(!told.message.contains("RST ("), "{}", told.message);
+        let later = "SYN -->\n<-- ACK [seq=4000000 ack=-4000000]\n+3s again -->\n<-- SYN\nACK -->\nGET / -->\n<-- 200\nRST -->";
+        let told = ladder_check::told_by(&RULE, later).expect("found");
+        assert!(!told.contains("RST ("), "{told}");
     }
 
     #[test]

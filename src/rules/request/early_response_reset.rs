@@ -2,11 +2,11 @@
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::flow_end::FlowEnd;
-use crate::protocol::http::Exchange;
+use crate::protocol::http::{Exchange, Framing, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Sentence, sentence};
+use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{asked, far, named, quoted_error, refused_again, repetition, tell};
 use crate::rules::wording_tls::hidden_upload;
 
@@ -135,6 +135,12 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         .or_else(|| quoted(connection))
         .unwrap_or_else(|| "with bytes that name no status".to_owned());
     let fin = connection.fin[Who::Server as usize].filter(|fin| fin.frame_ref < reset.frame_ref);
+    // What was sent whole, and not acknowledged whole, was cut all the same.
+    let own = connection.sent[Who::Client as usize];
+    let whole = answer.is_none()
+        && sent.is_some_and(|it| {
+            it.progress == MessageProgress::Complete && it.framing != Framing::Unknown
+        });
     let message = match (answer, fin) {
         (Some(answer), None) => sentence!(
             "The server responded {} before {} was complete. It reset the connection {} later.",
@@ -148,6 +154,17 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             status,
             name,
             fin.frame_ref.time.since(answer.first.time)
+        ),
+        (None, _) if whole => sentence!(
+            "The server reset the connection {} after the client had sent {}. It had acknowledged {} of the client's {}, and sent no \
+             response.",
+            sent.map_or_else(Default::default, |it| reset
+                .frame_ref
+                .time
+                .since(it.last.time)),
+            name,
+            own.acknowledged,
+            Value::exact_bytes(own.bytes)
         ),
         (None, _) => sentence!(
             "The server reset the connection while the client was still sending {}. It sent no response.",
@@ -168,10 +185,18 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         &RULE,
         Severity::Error,
         ending.certainty,
-        "Server reset [the connection|# connections] mid-request",
+        match whole {
+            true => "Server reset [the connection|# connections] before the whole request arrived",
+            false => "Server reset [the connection|# connections] mid-request",
+        },
         message,
     )
-    .adds(ending.exchange.and_then(|it| Some(far(it, request(it)?))))
+    .adds(
+        ending
+            .exchange
+            .filter(|_| !whole)
+            .and_then(|it| Some(far(it, request(it)?))),
+    )
     .adds(shut)
     .means(delivered)
     .means(again(ending.exchange))

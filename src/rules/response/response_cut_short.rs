@@ -179,6 +179,18 @@ pub(in crate::rules) fn how_far(exchange: &Exchange, message: &Message) -> Sente
                 ),
             }
         }
+        (_, Framing::Chunked)
+            if exchange
+                .rare
+                .as_ref()
+                .is_some_and(|it| it.response.last_chunk) =>
+        {
+            sentence!(
+                "{} of chunked data had been sent, and the last chunk. The empty line after it is missing: many clients take the response as \
+                 complete.",
+                Value::exact_bytes(received)
+            )
+        }
         (_, Framing::Chunked) if cut => sentence!(
             "At least {} of chunked data had been sent, and no last chunk.",
             Value::exact_bytes(received)
@@ -387,6 +399,14 @@ mod tests {
             message(r#"<-- "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n""#);
         let chunked = chunked.expect("found");
         assert!(chunked.contains("5 bytes of chunked data"), "{chunked}");
+        let last = message(
+            r#"<-- "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n""#,
+        );
+        let last = last.expect("found");
+        assert!(
+            last.contains("The empty line after it is missing"),
+            "{last}"
+        );
         let head = message(r#"<-- "HTTP/1.1 200 OK\r\nServer: x\r\n""#).expect("found");
         assert!(head.contains("head was not complete"), "{head}");
     }

@@ -2,9 +2,9 @@
 
 use crate::analysis::connection::{Connection, Opening, Who};
 use crate::rules::Severity;
-use crate::rules::classify::response;
+use crate::rules::classify::{request, response};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::sentence;
+use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::{not_yet, tell};
 
 rule! {
@@ -43,6 +43,21 @@ rule! {
     ///  => findings unsolicited-response
     /// ```
     ///
+    /// A response that was there before the request, which is a mistake or an attack:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.011                     <--  200 "you are welcome" [close]
+    ///  0.012                     <--  FIN
+    ///  0.020  ACK                -->
+    ///  0.200  GET /              -->
+    ///  0.210  FIN                -->
+    ///  0.220                     <--  RST [noack]
+    ///  => findings unsolicited-response
+    /// ```
+    ///
     /// # Not this
     ///
     /// The request was not captured:
@@ -72,7 +87,7 @@ rule! {
     /// # References
     ///
     /// RFC 9110 §15.5.9 (408); RFC 9112 §9.2 (associating responses with requests).
-    pub(super) RULE: "unsolicited-response", Severity::Note,
+    pub(super) RULE: "unsolicited-response", Severity::Warning,
     "a response comes while no request is open", Check::Connection(check)
 }
 
@@ -100,19 +115,35 @@ fn check(connection: &Connection) -> Verdict {
         .iter()
         .position(|it| std::ptr::eq(it, exchange));
     let spoke = connection.sent[Who::Client as usize].bytes > 0;
-    if first == Some(0) && spoke {
+    // A request that begins with the client's first byte, after the response, is the first thing that the client said.
+    let later = connection.exchanges.iter().find_map(|it| {
+        let asked = request(it).filter(|asked| asked.start == 0)?;
+        (asked.first > answer?.first).then_some(asked.first)
+    });
+    if first == Some(0) && spoke && later.is_none() {
         return Verdict::Clear;
     }
     let status = exchange
         .status()
         .map_or_else(|| "a response".to_owned(), |status| status.to_string());
-    let message = sentence!(
-        "The server sent {} while no request was open.",
-        status.clone()
-    );
+    let message = match later {
+        Some(later) => Statement::from(sentence!(
+            "The server sent {} before the client had sent anything. The request came only after it ({}).",
+            status.clone(),
+            later
+        ))
+        .means("A client may take it for the response to that request, which nobody had read."),
+        None => Statement::from(sentence!(
+            "The server sent {} while no request was open.",
+            status.clone()
+        )),
+    };
     tell(
         &RULE,
-        Severity::Note,
+        match later {
+            Some(_) => Severity::Warning,
+            None => Severity::Note,
+        },
         connection.teardown.certainty,
         "Server responded without a request[| on # connections]",
         message,

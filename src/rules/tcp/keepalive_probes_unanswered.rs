@@ -1,11 +1,12 @@
 //! Keep-alive probes got no answer.
 
-use crate::analysis::connection::{Connection, Opening, UnansweredSegments, Who};
+use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::silent_host::{WHICH, why};
 use crate::rules::statement::{Value, sentence};
+use crate::rules::unanswered::probed;
 use crate::rules::wording::{side, tell};
 
 rule! {
@@ -80,27 +81,8 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.8.4; tcp(7).
-    pub(in crate::rules) RULE: "keepalive-probes-unanswered", Severity::Error,
+    pub(super) RULE: "keepalive-probes-unanswered", Severity::Error,
     "keep-alive probes got no answer", Check::Connection(check)
-}
-
-/// Probes in a row; one or two may be lost.
-const PROBES: u16 = 3;
-
-/// The side whose probes got no answer, and those probes.
-pub(in crate::rules) fn probed(connection: &Connection) -> Option<(Who, UnansweredSegments)> {
-    let unanswered = connection.unanswered.as_deref()?;
-    let both = connection.sent.iter().all(|sent| sent.packets > 0);
-    if !both || !matches!(connection.opening, Opening::Handshake | Opening::Midstream) {
-        return None;
-    }
-    Who::BOTH.into_iter().find_map(|who| {
-        let it = unanswered[who as usize];
-        let other = connection.reset[who.other() as usize];
-        let silent = it.peer_last_sent.time <= it.since.time
-            && other.is_none_or(|reset| reset.frame_ref < it.since);
-        (it.probes >= PROBES && it.probes == it.count && silent).then_some((who, it))
-    })
 }
 
 fn check(connection: &Connection) -> Verdict {

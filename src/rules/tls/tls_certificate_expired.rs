@@ -1,5 +1,7 @@
 //! A certificate outside its validity period.
 
+use std::time::Duration;
+
 use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
@@ -25,7 +27,8 @@ rule! {
     /// # Remedy
     ///
     /// - *If the certificate had expired:* Renew the certificate and reload the server: many use the old one until then.
-    /// - *If the certificate was not valid yet:* Compare the clocks of the client and of the authority that issued it.
+    /// - *If the certificate was not valid yet:* Compare the clocks of the client, of the host that captured, and of the authority
+    ///   that issued it.
     /// - *If the certificate is hidden:* Look at the dates that the server sends (`openssl s_client -connect
     ///   HOST:PORT`), and compare the client's clock.
     /// - Also watch the date of what the server sends, not of the file.
@@ -112,6 +115,12 @@ fn check(connection: &Connection) -> Verdict {
             "The server sent a certificate that was not valid at that time. The client did not object with an alert.",
         ),
     };
+    // A server has no certificate of the future, and this client did not mind.
+    let clock = failed.is_none() && not_yet_valid(facts);
+    let severity = match clock {
+        true => Severity::Note,
+        false => severity,
+    };
     let certainty = failed
         .as_ref()
         .map_or(Certainty::Certain, |reading| reading.certainty);
@@ -119,10 +128,16 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         certainty,
-        "Server's certificate was not valid at that time",
+        match clock {
+            true => "Server's certificate is newer than the capture's clock",
+            false => "Server's certificate was not valid at that time",
+        },
         message,
     )
     .adds(Some(what))
+    .presumes(clock.then_some(
+        "The clock of the host that captured was wrong, or the times of the capture were changed.",
+    ))
     .presumes(
         failed
             .is_some()
@@ -138,6 +153,15 @@ fn check(connection: &Connection) -> Verdict {
             .shows(Some(reading.at), sign(reading, connection));
     }
     telling.about(connection)
+}
+
+/// Nobody is this far from the clock of the authority that issued a certificate.
+const CLOCK: Duration = Duration::from_secs(24 * 3600);
+
+/// Whether the certificate begins to be valid so late that a clock is wrong.
+fn not_yet_valid(facts: &TlsFacts) -> bool {
+    let leaf = facts.leaf();
+    leaf.is_some_and(|(at, leaf)| leaf.from.time().since(at.time) > CLOCK)
 }
 
 /// The certificates above the server's own that were outside of their dates, which a new one of the server leaves as they
@@ -160,7 +184,7 @@ mod tests {
     use crate::rules::{Severity, ladder_check};
 
     #[test]
-    fn a_client_that_does_not_check_is_worth_a_warning() {
+    fn a_certificate_of_the_future_shows_a_wrong_clock() {
         let text = "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n\
             <-- ServerHello Certificate [name=a early] ServerHelloDone\n\
             KeyExchange Finished -->\n<-- Finished\napp 300 -->\n<-- app 900\n\
@@ -171,7 +195,7 @@ mod tests {
         };
         assert_eq!(
             (finding.rule, finding.severity),
-            (super::RULE.name, Severity::Warning)
+            (super::RULE.name, Severity::Note)
         );
         assert!(
             finding.message.contains("valid 173 days later"),

@@ -114,6 +114,9 @@ fn check(connection: &Connection) -> Verdict {
                 "The ClientHello was answered with {} in plain text: this port of the server does not speak TLS.",
                 status
             ),
+            (_, None) if !reading.facts.plain_is_text => {
+                "The ClientHello was answered with bytes that are neither TLS nor text: this port of the server speaks another protocol.".into()
+            }
             (_, None) => {
                 "The ClientHello was answered in plain text: this port of the server does not speak TLS.".into()
             }
@@ -122,7 +125,10 @@ fn check(connection: &Connection) -> Verdict {
             &RULE,
             Severity::Error,
             reading.certainty,
-            "TLS answered in plain text",
+            match reading.facts.plain_is_text {
+                true => "TLS answered in plain text",
+                false => "TLS answered in another protocol",
+            },
             message,
         )
         .adds(asked_for(reading.facts))
@@ -283,6 +289,10 @@ mod tests {
                 r#""\x16\x03\x01\x00\xf1\x01\x00\x00" -->
 <-- "220 mail.example ESMTP\r\n""#,
                 "speaks SMTP in plain text",
+            ),
+            (
+                "ClientHello [sni=a] -->\n<-- \"\\x00\\x03\\x00\\x00\\x00\\x03\\x01\\x83\\x01\"",
+                "neither TLS nor text",
             ),
         ] {
             let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}\nFIN -->\n<-- FIN\nACK -->");
