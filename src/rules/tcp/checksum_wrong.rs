@@ -16,8 +16,8 @@ rule! {
     /// # Why it matters
     ///
     /// Both hosts are up and the path between them works, but one direction carries nothing. Each side retransmits until its
-    /// own timeout. Usually a device on the way, a tunnel or a virtual network card changes a packet, or leaves the checksum to
-    /// hardware that does not write it: then small and large packets, or TCP and ping, differ.
+    /// own timeout. Usually a device on the way changes a packet, or a tunnel or a virtual network card leaves the checksum to
+    /// hardware that does not write it. Then ping may work where TCP does not.
     ///
     /// # Remedy
     ///
