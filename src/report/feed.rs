@@ -107,7 +107,7 @@ pub struct OpenedRow<'a> {
     #[serde(skip)]
     time: Timestamp,
     #[serde(skip)]
-    happened: &'a str,
+    happened: String,
 }
 
 /// Further cases of a finding.
@@ -307,7 +307,10 @@ impl<'a> FeedLine<'a> {
                 .collect(),
             remedies: finding.remedies.iter().map(|it| harmless(it)).collect(),
             time: time.unwrap_or_default(),
-            happened: finding.message.happened(),
+            happened: {
+                let hedged = finding.message.hedged(finding.certainty);
+                harmless(hedged.happened()).into_owned()
+            },
         })
     }
 
@@ -377,7 +380,7 @@ impl<'a> FeedLine<'a> {
                 let server = end(&it.server, &it.server_process);
                 let hosts = between(client.as_deref(), server.as_deref());
                 let request = it.request.clone().unwrap_or_default();
-                let happened = harmless(it.happened).into_owned();
+                let happened = it.happened.clone();
                 let reasons = it.reset_reasons.join("; ");
                 for part in [own.unwrap_or_default(), hosts, request, happened, reasons] {
                     if !part.is_empty() {

@@ -285,10 +285,12 @@ impl FindingWriter<'_, '_> {
         sheet: &mut dyn Sheet,
     ) -> io::Result<()> {
         let mut piped = [false; 2];
+        let mut is_told = [false; 2];
         for (who, side) in Who::BOTH.map(|who| (who, proxy.name_of(who))) {
             let told = |it: &Connection| self.view.told(it, who);
             for line in log_lines::of_all(self.view.snapshot, told, connection, ids, who, SUSPECTS)
             {
+                is_told[who as usize] = true;
                 piped[who as usize] |= names_pipe(&line.text);
                 let lead = format!("{side} log{}, {}", line.of, line.lead);
                 let text = StyledLine::from(lead).strong(line.text);
@@ -298,7 +300,27 @@ impl FindingWriter<'_, '_> {
         for line in systems(connection, proxy, piped) {
             sheet.detail(EXPECTED, &line.into())?;
         }
-        Ok(())
+        match is_told[Who::Server as usize] || !self.were_never_opened(ids) {
+            true => Ok(()),
+            false => {
+                let side = proxy.name_of(Who::Server);
+                let told =
+                    format!("{side} log: nothing, because no connection reached the program");
+                sheet.detail(EXPECTED, &told.into())
+            }
+        }
+    }
+
+    /// Whether none of these connections was opened, so that the server's program knows of none.
+    fn were_never_opened(&self, ids: &[u32]) -> bool {
+        let unopened = |id: &u32| {
+            let summary = self.view.snapshot.connection_summary(*id);
+            summary.is_some_and(|it| match it.opening {
+                Opening::Refused | Opening::Unanswered | Opening::Unreachable => true,
+                Opening::Handshake | Opening::Rejected | Opening::Midstream => false,
+            })
+        };
+        !ids.is_empty() && ids.iter().all(unopened)
     }
 
     /// Which connections, hosts and requests, and when it was first seen.
@@ -331,8 +353,7 @@ impl FindingWriter<'_, '_> {
             _ => connections(ids),
         };
         if !section.elsewhere.is_empty() {
-            let between: Vec<String> = section.causes().map(counted_between).collect();
-            told += &format!(", {}", listed(&between));
+            told += &format!(", {}", listed(&all_between(section)));
         }
         let requests = self.requests(ids);
         if !requests.is_empty() {
@@ -540,9 +561,9 @@ fn listed(all: &[String]) -> String {
 fn table(sections: &[FindingSection<'_>]) -> RichTable {
     let rows = (1_u32..).zip(sections).map(|(nth, section)| {
         let severity = section.severity();
-        let place = match section.elsewhere.len() as u64 {
-            0 => between(section.cause()),
-            more => format!("{} pairs of hosts", number(more + 1)),
+        let place = match all_between(section).len() as u64 {
+            0 | 1 => between(section.cause()),
+            more => format!("{} pairs of hosts", number(more)),
         };
         vec![
             nth.to_string().into(),
@@ -654,12 +675,22 @@ fn between(finding: &Finding) -> String {
     }
 }
 
-/// `10.0.0.2 → 10.0.0.9:80 (33,750)`.
-fn counted_between(finding: &Finding) -> String {
-    match finding.in_all() {
-        0 | 1 => between(finding),
-        many => format!("{} ({})", between(finding), number(many)),
+/// `10.0.0.2 → 10.0.0.9:80 (33,750)`, for each two hosts between which the section's cause happened.
+fn all_between(section: &FindingSection<'_>) -> Vec<String> {
+    let mut all: Vec<(String, u64)> = Vec::new();
+    for cause in section.causes() {
+        let between = between(cause);
+        match all.iter_mut().find(|(known, _)| *known == between) {
+            Some((_, count)) => *count = count.saturating_add(cause.in_all()),
+            None => all.push((between, cause.in_all())),
+        }
     }
+    let alone = all.len() == 1;
+    let told = all.into_iter().map(|(between, count)| match count {
+        many @ 2.. if !alone => format!("{between} ({})", number(many)),
+        _ => between,
+    });
+    told.collect()
 }
 
 /// The affected request: the first that is not complete, otherwise the last.

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use hashbrown::HashMap;
 
-use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameNames;
 use crate::rules::{Finding, Headline, Message, ProxyRole, Severity};
 
@@ -18,7 +17,7 @@ pub(super) struct FindingSection<'a> {
 }
 
 /// What makes two sections equal.
-type SectionKey<'a> = Vec<(&'a str, Severity, Certainty, ProxyRole, &'a Headline)>;
+type SectionKey<'a> = Vec<(&'a str, Severity, ProxyRole, &'a Headline)>;
 
 /// The sections, in the order of their worst findings. `findings` are numbered from 1, worst first.
 pub(super) fn sections(findings: &[Finding]) -> Vec<FindingSection<'_>> {
@@ -46,7 +45,7 @@ pub(super) fn sections(findings: &[Finding]) -> Vec<FindingSection<'_>> {
             .iter()
             .enumerate()
             .filter(|(nth, it)| *nth == 0 || Some(it.rule) != own)
-            .map(|(_, it)| (it.rule, it.severity, it.certainty, it.proxy, &it.summary));
+            .map(|(_, it)| (it.rule, it.severity, it.proxy, &it.summary));
         match known.entry(key.collect()) {
             hashbrown::hash_map::Entry::Occupied(at) => {
                 if let Some(section) = told.get_mut(*at.get()) {
@@ -135,7 +134,11 @@ impl<'a> FindingSection<'a> {
         let parts = parts.filter(move |(nth, it)| {
             it.rule != cause.rule && !is_guess(it, self.parts.get(..*nth).unwrap_or_default())
         });
-        parts.map(|(_, it)| *it)
+        // "6 attempts got no answer" beside "6 attempts got no answer while others did".
+        let headline = cause.headline();
+        parts
+            .map(|(_, it)| *it)
+            .filter(move |it| !headline.starts_with(&it.headline()))
     }
 
     /// The severity of the cause.
@@ -183,6 +186,7 @@ impl<'a> FindingSection<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::certainty::Certainty;
 
     fn finding(id: u32, rule: &'static str, caused_by: Option<u32>) -> Finding {
         Finding {

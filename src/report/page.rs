@@ -18,7 +18,7 @@ use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
 use super::{Shown, finding, log_section, places, search_result, standpoint};
 use crate::analysis::connection::{
-    Connection, ConnectionOutcome, ConnectionSummary, UnknownReason,
+    By, Connection, ConnectionOutcome, ConnectionSummary, UnknownReason,
 };
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::escape::escape;
@@ -30,7 +30,7 @@ use crate::report::snapshot::{InputSummary, Snapshot};
 use crate::report::wording::connection::{self, story};
 use crate::report::wording::local;
 use crate::report::wording::other_packets::{no_tcp, other_protocols, quic};
-use crate::report::wording::outcomes::{OutcomeTally, remark};
+use crate::report::wording::outcomes::{OutcomeTally, remark, why_it_failed};
 use crate::rules::{Finding, Severity};
 
 /// Input files listed one by one.
@@ -77,6 +77,7 @@ pub(super) fn outcomes(snapshot: &Snapshot) -> OutcomeTally {
     for connection_summary in &snapshot.summaries {
         if !ignored.leaves_out(connection_summary.id) {
             outcomes.add(connection_summary.outcome);
+            outcomes.note(connection_summary.id, connection_summary.outcome);
         }
     }
     for ((.., outcome), connections) in &snapshot.summary.given_up.endings {
@@ -164,7 +165,8 @@ impl<'v, 'a> Page<'v, 'a> {
             of(Severity::Note),
         );
         let blamed = errors + warnings + notes > 0;
-        let clause = self.outcomes.clause(blamed);
+        let why = why_it_failed(snapshot);
+        let clause = self.outcomes.clause(blamed, why.as_deref());
         if !blamed && self.outcomes.failed == 0 {
             // Exchanges that were let go are not judged.
             let limits = &snapshot.summary.limits;
@@ -193,14 +195,7 @@ impl<'v, 'a> Page<'v, 'a> {
                 line = line.plain(between).with(tone, count(found, one, many));
             }
         }
-        // What follows from a cause is listed with it.
-        match sections.iter().flat_map(FindingSection::effects).count() as u64 {
-            0 => line.plain("."),
-            more => line.plain(format!(
-                ", with {}.",
-                count(more, "consequence", "consequences")
-            )),
-        }
+        line.plain(".")
     }
 
     /// What the capture lacks, which bounds all that is said of it.
@@ -383,6 +378,16 @@ impl<'v, 'a> Page<'v, 'a> {
         Ok(())
     }
 
+    /// Whether the side that closed is a proxy, which has another connection for the same request.
+    fn is_by_proxy(&self, connection: &ConnectionSummary) -> bool {
+        let legs = &self.view.snapshot.legs;
+        match connection.by {
+            By::Client => !legs.before_all(connection.id).is_empty(),
+            By::Server => !legs.behind_all(connection.id).is_empty(),
+            By::Both | By::Middlebox | By::Nobody => false,
+        }
+    }
+
     fn endings(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
         let connections = &self.view.snapshot.summaries;
         if connections.is_empty() {
@@ -401,12 +406,13 @@ impl<'v, 'a> Page<'v, 'a> {
                 connection.phase,
                 connection.outcome,
             );
-            let (count, _) = kinds.entry(kind).or_insert((0, Some(connection.id)));
+            let who = (kind, self.is_by_proxy(connection));
+            let (count, _) = kinds.entry(who).or_insert((0, Some(connection.id)));
             *count += 1;
         }
         let given_up = &self.view.snapshot.summary.given_up;
         for (kind, connections) in &given_up.endings {
-            let (count, _) = kinds.entry(*kind).or_insert((0, None));
+            let (count, _) = kinds.entry((*kind, false)).or_insert((0, None));
             *count += connections;
         }
         let mut kinds: Vec<_> = kinds.into_iter().collect();
@@ -427,10 +433,14 @@ impl<'v, 'a> Page<'v, 'a> {
             spares_last: false,
             rows: Vec::new(),
         };
-        for ((by, how, phase, outcome), (count, first)) in kinds {
+        for (((by, how, phase, outcome), by_proxy), (count, first)) in kinds {
+            let who = match by_proxy {
+                true => "proxy",
+                false => connection::who(by),
+            };
             table.rows.push(vec![
                 number(count).into(),
-                connection::who(by).into(),
+                who.into(),
                 connection::how(how).into(),
                 connection::when(phase).into(),
                 judged(outcome),

@@ -138,21 +138,16 @@ fn other_hop(story: &mut Diagnosis, connection: &Connection) {
     if let Some((who, ttl)) = found {
         let usual = connection.sent[who as usize].ttl;
         story.certainty = story.certainty.max(Certainty::Possible);
-        story.message.presume(match hops(ttl) < hops(usual) {
-            true => sentence!(
-                "A device in front of the {} sent the RST: its TTL is {}, and the {}'s other segments have {}.",
-                side(who),
-                ttl.to_string(),
-                side(who),
-                usual.to_string()
-            ),
-            false => sentence!(
-                "Another host than the {} sent the RST: its TTL is {}, and the {}'s other segments have {}.",
-                side(who),
-                ttl.to_string(),
-                side(who),
-                usual.to_string()
-            ),
+        let nearer = hops(ttl) < hops(usual);
+        story.message.say(sentence!(
+            "The RST arrived with TTL {}, the {}'s other segments with TTL {} (each router takes 1 off).",
+            ttl.to_string(),
+            side(who),
+            usual.to_string()
+        ));
+        story.message.presume(match nearer {
+            true => sentence!("A device in front of the {} sent the RST.", side(who)),
+            false => sentence!("Another host than the {} sent the RST.", side(who)),
         });
     }
 }
@@ -276,7 +271,7 @@ mod tests {
             ),
         ] {
             let told = messages(&text);
-            assert_eq!(told.contains("its TTL is 63"), doubted, "{text}: {told}");
+            assert_eq!(told.contains("with TTL 63"), doubted, "{text}: {told}");
         }
     }
 }

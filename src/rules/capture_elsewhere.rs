@@ -45,7 +45,7 @@ pub(super) fn leave_out(findings: &mut [Finding], facts: &RuleInput<'_>) {
 }
 
 /// What to do where SYNs arrive at a server that does not answer them.
-const AT_SERVER: &str = "Look on the server why it drops them: a full accept queue (`nstat -az TcpExtListenDrops`) or a rule of its \
+const AT_SERVER: &str = "Find out on the server what drops the SYNs: a full accept queue (`nstat -az TcpExtListenDrops`) or a rule of its \
                          firewall (`nft list ruleset`).";
 
 /// The host on one side.

@@ -52,7 +52,8 @@ const STORY: [&str; 6] = [
     "ephemeral-ports-exhausted",
 ];
 
-/// The findings, worst first, then by number of connections, then by first frame; numbered from 1.
+/// The findings, worst first, then by number of connections, then by first frame; numbered from 1. Notes on connections that
+/// failed come before other notes.
 #[must_use]
 pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
     evaluate_with(facts, None)
@@ -146,6 +147,7 @@ pub(crate) fn evaluate_with(
     cases.sort_by_key(|(key, cases)| {
         (
             Reverse(key.severity),
+            key.severity == Severity::Note && !any_failed(&cases.connections, facts),
             Reverse(cases.in_all()),
             cases.first,
             key.rule,
@@ -168,6 +170,12 @@ pub(crate) fn evaluate_with(
     }
     capture_elsewhere::leave_out(&mut findings, facts);
     findings
+}
+
+/// Whether one of these connections failed: a note on it is told before other notes.
+fn any_failed(ids: &[u32], facts: &RuleInput<'_>) -> bool {
+    let mut ids = ids.iter();
+    ids.any(|id| facts.record(*id).is_some_and(|it| it.outcome.is_failed()))
 }
 
 /// The finding of these cases.
@@ -341,7 +349,7 @@ fn join_refusals(findings: &mut [Finding], facts: &RuleInput<'_>) {
         };
         let place = ranges(&finding.connections, NAMED, finding.gone);
         let told = sentence!(
-            "{} later the client tried a new connection ({}), and a RST with the same TTL refused it: a retry does not help yet.",
+            "But {} later a RST with the same TTL refused a new connection ({}): a retry fails until the port accepts connections.",
             since,
             place
         );

@@ -108,7 +108,10 @@ impl Finding {
         let mut others = others.into_iter().peekable();
         match others.peek() {
             None => Cow::Borrowed(&self.message),
-            Some(_) => Cow::Owned(self.message.joined(others.map(|it| &it.message), frames)),
+            Some(_) => {
+                let others = others.map(|it| (&it.message, it.certainty));
+                Cow::Owned(self.message.joined(self.certainty, others, frames))
+            }
         }
     }
 

@@ -184,8 +184,14 @@ impl Transfers {
             let own = ids.filter_map(|id| self.by_data.get(id));
             let own: Vec<&Transfer> = own.map(|at| &self.all[*at]).collect();
             if let Some(first) = own.first() {
-                for transfer in own.iter().take(NAMED) {
-                    finding.message.say(transfer.belongs(), frames);
+                let plain = own.len() > 1 && own.iter().all(|it| it.command.is_empty());
+                match plain {
+                    true => finding.message.say(belong(&own), frames),
+                    false => {
+                        for transfer in own.iter().take(NAMED) {
+                            finding.message.say(transfer.belongs(), frames);
+                        }
+                    }
                 }
                 let more = own.len().saturating_sub(NAMED);
                 if more > 0 {
@@ -208,6 +214,16 @@ impl Transfers {
     }
 }
 
+/// A sentence for a finding on several data connections, each of which is named with its session.
+fn belong(own: &[&Transfer]) -> Sentence {
+    let named = own.iter().take(NAMED);
+    let named = named.map(|it| format!("#{} of #{}", it.data, it.control));
+    sentence!(
+        "They are data connections of FTP sessions ({}).",
+        named.collect::<Vec<_>>().join(", ")
+    )
+}
+
 /// Data connections that a finding names one by one.
 const NAMED: usize = 3;
 
@@ -219,12 +235,12 @@ impl Transfer {
             return;
         }
         finding.message.leave_out_retry();
-        let told = "No file or list was transferred. A retry is safe, and fails in the same way while that port does not answer.";
+        let told = "No file or list was transferred. A retry is safe, but fails in the same way until that port answers.";
         finding.message.mean(told.into(), frames);
         let port = finding.server.map(|it| it.port);
         if let Some(port) = port.filter(|_| self.passive) {
             let remedy = format!(
-                "Open the FTP server's passive port range (here {port}) in the firewall in front of the server and on its host."
+                "Open the FTP server's passive ports ({port} was used here) in the firewall in front of the server and on its host."
             );
             finding.remedies.insert(0, remedy);
             finding.remedies.retain(|it| !it.starts_with(CHECK_ADDRESS));

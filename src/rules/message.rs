@@ -94,28 +94,101 @@ impl Message {
         self.statement = statement;
     }
 
-    /// The text that holds for the cases of this one and of the others.
+    /// The text that holds for the cases of this one and of the others, each with its certainty.
     pub(super) fn joined<'a>(
         &self,
-        others: impl IntoIterator<Item = &'a Self>,
+        certainty: Certainty,
+        others: impl IntoIterator<Item = (&'a Self, Certainty)>,
         frames: &FrameNames,
     ) -> Self {
         let mut statement = self.statement.clone();
-        for other in others {
-            statement.absorb(other.statement.clone());
+        for (other, own) in others {
+            let mut other = other.statement.clone();
+            if own != certainty {
+                other.hedge_each(own);
+            }
+            statement.absorb(other);
         }
         Self::of(statement, frames)
     }
 }
 
 /// Words that may begin a sentence and are no names, so that they are written small after a colon.
-const SMALL: [&str; 24] = [
-    "A", "After", "All", "An", "Another", "As", "At", "Both", "Each", "Every", "In", "It", "Its",
-    "No", "Nobody", "Nothing", "On", "One", "So", "The", "These", "They", "This", "Within",
+const SMALL: [&str; 70] = [
+    "A",
+    "After",
+    "All",
+    "An",
+    "Another",
+    "Any",
+    "As",
+    "At",
+    "Authentication",
+    "Both",
+    "Certificate",
+    "Client",
+    "Client's",
+    "Compressed",
+    "Connection",
+    "Copies",
+    "Data",
+    "Each",
+    "Every",
+    "Gateway",
+    "Health",
+    "Idle",
+    "In",
+    "It",
+    "Its",
+    "Keep-alive",
+    "Large",
+    "Later",
+    "Lost",
+    "Message",
+    "Most",
+    "Name",
+    "No",
+    "Nobody",
+    "None",
+    "Nothing",
+    "On",
+    "One",
+    "Pipelined",
+    "Plain",
+    "Port",
+    "Ports",
+    "Proxy",
+    "Request",
+    "Requests",
+    "Reset",
+    "Response",
+    "Retransmissions",
+    "Segment",
+    "Server",
+    "Server's",
+    "Session",
+    "So",
+    "Some",
+    "Somebody",
+    "Such",
+    "That",
+    "The",
+    "Their",
+    "Then",
+    "There",
+    "These",
+    "They",
+    "This",
+    "Those",
+    "Unsolicited",
+    "What",
+    "Which",
+    "With",
+    "Within",
 ];
 
 /// A sentence after a colon: its first word is written small if it is no name.
-fn within_a_sentence(text: &str) -> Cow<'_, str> {
+pub(crate) fn within_a_sentence(text: &str) -> Cow<'_, str> {
     let word = text.split(' ').next().unwrap_or_default();
     match SMALL.contains(&word) {
         true => Cow::Owned(format!(

@@ -81,6 +81,7 @@ pub use gathered::GivenUpCases;
 pub(crate) use gathered::MAX_GIVEN_UP_CASES;
 pub use headline::Headline;
 pub use message::Message;
+pub(crate) use message::within_a_sentence;
 pub use page::{Section, ladders};
 pub use proxy_role::ProxyRole;
 pub use remedy::Remedy;

@@ -126,7 +126,7 @@ impl Needed {
                     .or_else(|| raised(format!("above {}", duration(time))))
             }
             Self::Waits(client, proxy) => after(
-                "with the proxy's between",
+                "with the proxy's in between",
                 format!(
                     ": now the proxy waits {}, and the client {}",
                     duration(proxy),

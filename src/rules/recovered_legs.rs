@@ -12,7 +12,9 @@ use super::keep_alive::{
 use super::request::closed_before_request;
 use super::rule::Diagnosis;
 use super::statement::{Sentence, sentence};
-use super::waiting::{client_gave_up_waiting, closed_before_response, reset_before_response};
+use super::waiting::{
+    client_gave_up_waiting, closed_before_response, reset_before_response, server_error_status,
+};
 use crate::analysis::hosts::SLACK;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
@@ -25,7 +27,9 @@ pub(super) fn temper(
     connections: &[u32],
     facts: &RuleInput<'_>,
 ) {
-    if story.severity <= Severity::Note || !is_recoverable(rule) {
+    // An error status is a note in any case, and its connection may have lost nothing.
+    let is_status = rule == server_error_status::RULE.name;
+    if !is_status && (story.severity <= Severity::Note || !is_recoverable(rule)) {
         return;
     }
     let all = connections.iter().map(|id| recovered(*id, facts));
@@ -77,7 +81,7 @@ fn recovered(id: u32, facts: &RuleInput<'_>) -> Option<Sentence> {
     });
     let next = next.filter(|_| complete(served))?;
     Some(sentence!(
-        "No client noticed: the proxy then asked {} (#{}), and its client got {} (#{}).",
+        "The client did not notice: the proxy then asked {} (#{}) and returned {} (#{}).",
         next.server.to_string(),
         next.id,
         status.to_string(),
@@ -109,7 +113,7 @@ mod tests {
         let (severity, message) = told("200").expect("found");
         assert_eq!(severity, Severity::Note, "{message}");
         assert!(
-            message.contains("10.0.0.4:8080 (#3)") && message.contains("got 200"),
+            message.contains("10.0.0.4:8080 (#3)") && message.contains("returned 200"),
             "{message}"
         );
         let (severity, message) = told("500").expect("found");

@@ -5,6 +5,7 @@
 use super::Severity;
 use super::rule::Diagnosis;
 use super::statement::{Sentence, Value, sentence};
+use super::unanswered::lost_between_places;
 use super::wording::{UNSENT, repetition_on};
 use super::wording_tls::stays_broken;
 use crate::analysis::connection::{
@@ -21,6 +22,11 @@ pub(super) fn complete(story: &mut Diagnosis, connection: &Connection) {
     }
     if let Some(told) = of(connection) {
         story.message.mean(told);
+    }
+    if lost_between_places(connection).is_some() {
+        story
+            .message
+            .mean("While the path drops these packets, a retry fails in the same way.");
     }
 }
 

@@ -10,8 +10,9 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::time::Duration;
 
 use super::members::Members;
-use super::message::Message;
+use super::message::{Message, within_a_sentence};
 use super::proxy_role::ProxyRole;
+use crate::base::certainty::Certainty;
 use crate::base::format::{bytes, count, duration, exact_bytes, number};
 use crate::base::frame_ref::{FrameNames, FrameNumber, FrameRef};
 
@@ -300,6 +301,8 @@ pub struct Sentence {
     values: Vec<Value>,
     /// It is inferred: where the finding is not certain, this is what is not.
     presumed: bool,
+    /// How far the capture proves this sentence, whatever is said of the finding.
+    certainty: Certainty,
 }
 
 impl Sentence {
@@ -314,6 +317,16 @@ impl Sentence {
             template,
             values,
             presumed: false,
+            certainty: Certainty::Certain,
+        }
+    }
+
+    /// The same as an inference that is likely in a finding that is certain.
+    #[must_use]
+    pub(super) fn likely(self) -> Self {
+        Self {
+            certainty: Certainty::Likely,
+            ..self
         }
     }
 
@@ -534,6 +547,21 @@ impl Statement {
         }
     }
 
+    /// Hedges each inference by itself, to stand beside cases that the capture proves to another degree.
+    pub(super) fn hedge_each(&mut self, certainty: Certainty) {
+        let all = self.sentences.iter_mut().chain(&mut self.meaning);
+        let mut all: Vec<&mut Sentence> = all.map(|(_, it)| it).collect();
+        if all.iter().all(|it| !it.presumed)
+            && let Some(first) = all.first_mut()
+        {
+            first.presumed = true;
+        }
+        for it in all.into_iter().filter(|it| it.presumed) {
+            it.presumed = false;
+            it.certainty = it.certainty.max(certainty);
+        }
+    }
+
     /// Says which side is a proxy.
     pub(super) const fn set_proxy(&mut self, proxy: ProxyRole) {
         self.proxy = proxy;
@@ -584,7 +612,14 @@ impl Statement {
             if sentence.presumed && part.presumed.is_none() {
                 part.presumed = Some(part.text.len());
             }
-            part.text += &sentence.text(frames, self.proxy);
+            let text = sentence.text(frames, self.proxy);
+            match sentence.certainty.hedge() {
+                "" => part.text += &text,
+                hedge => {
+                    part.text += hedge;
+                    part.text += &within_a_sentence(&text);
+                }
+            }
         }
         part
     }
@@ -604,7 +639,9 @@ fn absorb(sentences: &mut Vec<(Members, Sentence)>, others: Vec<(Members, Senten
     let mut end = sentences.len();
     for (members, sentence) in others.into_iter().rev() {
         let before = sentences.get_mut(..end).unwrap_or_default();
-        let same = |(_, own): &(Members, Sentence)| own.template == sentence.template;
+        let same = |(_, own): &(Members, Sentence)| {
+            own.template == sentence.template && own.certainty == sentence.certainty
+        };
         match before.iter().rposition(same) {
             Some(nth) => {
                 if let Some((own, ours)) = before.get_mut(nth) {

@@ -154,12 +154,15 @@ macro_rules! reason {
                 vec![server.into(), $($more.into(),)* at.into(), id.into()],
             ),
             false => Sentence::new(
-                concat!("Likely the reason: just before, ", $what, " ({}, #{})."),
+                concat!("Just before, ", $what, " ({}, #{})."),
                 vec![server.into(), $($more.into(),)* at.into(), id.into()],
             ),
         }
     }};
 }
+
+/// What is inferred of a leg that fits in time alone.
+const THE_REASON: &str = "That was the reason.";
 
 impl Reason<'_> {
     fn told(&self) -> Sentence {
@@ -267,6 +270,9 @@ pub(super) fn explain(
     };
     if let Some(reason) = reason(facts, connection, index) {
         story.message.say(reason.told());
+        if !reason.tied {
+            story.message.say(Sentence::from(THE_REASON).likely());
+        }
         let next = |it: &Remedy| it.text().starts_with(CAPTURE_NEXT);
         story.remedies.retain(|it| !next(it));
         return;
@@ -598,7 +604,11 @@ mod tests {
                 assert!(told.contains(words) && told.contains(", #2)"), "{told}");
                 assert_eq!(cause, Some(rule));
                 let sure = from == "10.0.0.2" || leg.contains("GET");
-                assert_eq!(told.contains("Likely the reason"), !sure, "{told}");
+                assert_eq!(
+                    told.contains("Likely: that was the reason"),
+                    !sure,
+                    "{told}"
+                );
             }
         }
     }
@@ -607,7 +617,7 @@ mod tests {
     fn a_leg_of_another_request_or_another_time_is_none() {
         let none = |between: &str| {
             let (told, cause) = told(between);
-            let named = told.contains("Behind it") || told.contains("Likely the reason");
+            let named = told.contains("Behind it") || told.contains("Likely: that was the reason");
             assert!(!named && cause.is_none(), "{told}");
             told
         };

@@ -380,7 +380,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Findings, &[char('e')], A::Export, "export", "write its connections to a capture, with comments on what happened"),
         row(S::Findings, &[char('d')], A::Times, "", "show times in the ladder since the beginning, since the segment before, or of day"),
 
-        row(S::Story, &[key(K::Enter)], A::Open, "open", "open what is marked: the frame of a piece of evidence, a connection, the cause, a consequence"),
+        row(S::Story, &[key(K::Enter)], A::Open, "open", "open what is marked: the frame of a piece of evidence, a connection, a finding that belongs to it"),
         row(S::Story, &[key(K::Tab)], A::Next, "next link", "mark the next link"),
         row(S::Story, &[key(K::BackTab)], A::Previous, "", "mark the link before"),
         row(S::Story, &[char('c')], A::Connections, "connections", "list the connections that it names"),

@@ -10,6 +10,7 @@ use super::finding_words::{hosts, subject};
 use super::theme::tone;
 use crate::report::rich_text::Tone;
 use crate::report::wording::other_packets::{no_tcp, quic};
+use crate::report::wording::outcomes::why_it_failed;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -331,7 +332,8 @@ fn verdict(cx: &ViewContext<'_>) -> StyledLine {
         return line;
     }
     let blamed = !line.0.is_empty();
-    line.plain(model.outcomes.brief(blamed))
+    let why = why_it_failed(cx.snapshot());
+    line.plain(model.outcomes.brief(blamed, why.as_deref()))
 }
 
 /// Text for an empty list of findings.

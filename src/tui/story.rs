@@ -321,19 +321,19 @@ impl StoryText<'_, '_> {
         }
     }
 
-    /// The cause and the consequences of the finding.
+    /// The cause of the finding, and what has the same cause.
     fn chain(&mut self, group: &FindingGroup) {
         let groups = &self.cx.model.groups;
         let own = groups.iter().position(|it| it.first == group.first);
         if let Some(cause) = group.cause {
-            self.heading("It follows from");
+            self.heading("It belongs to");
             self.other(cause, true);
         }
         let follow: Vec<usize> = (0..groups.len())
             .filter(|nth| groups[*nth].cause.is_some() && groups[*nth].cause == own)
             .collect();
         if !follow.is_empty() {
-            self.heading("What follows from it");
+            self.heading("What belongs to it");
             for nth in follow {
                 self.other(nth, false);
             }

@@ -119,6 +119,7 @@ impl ViewModel {
             .filter(|it| fits(&snapshot, it.id))
         {
             outcomes.add(connection_summary.outcome);
+            outcomes.note(connection_summary.id, connection_summary.outcome);
         }
         if snapshot.narrowed.is_none() {
             for ((.., outcome), connections) in &snapshot.summary.given_up.endings {

@@ -81,8 +81,8 @@ pub const fn when(phase: Phase) -> &'static str {
         Phase::Waiting => "awaiting response",
         Phase::ResponseHead => "in the response head",
         Phase::ResponseBody => "in the response body",
-        Phase::Between => "between exchanges",
-        Phase::After => "after the last exchange",
+        Phase::Between => "while idle",
+        Phase::After => "after announced close",
         Phase::Tunnel => "in a tunnel",
         Phase::Opaque => "in unread data",
     }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use crate::analysis::connection::{ConnectionOutcome, UnknownReason};
 use crate::analysis::hosts::Legs;
 use crate::base::format::{capitalised, number, ranges};
+use crate::report::snapshot::Snapshot;
+use crate::rules::{Finding, Severity, within_a_sentence};
 
 /// `unknown: it began before the capture`.
 #[must_use]
@@ -24,6 +26,40 @@ pub fn remark(outcome: ConnectionOutcome) -> String {
     }
 }
 
+/// The headline that explains why the only connection of a capture failed: that of the error, or warning, whose evidence has
+/// the end of the connection, else of the worst error.
+#[must_use]
+pub fn why_it_failed(snapshot: &Snapshot) -> Option<String> {
+    let [only] = &snapshot.summaries[..] else {
+        return None;
+    };
+    let is_cause = |it: &&Finding| {
+        it.severity >= Severity::Warning
+            && it.caused_by.is_none()
+            && it.connections.contains(&only.id)
+    };
+    let causes = || snapshot.findings.iter().filter(is_cause);
+    let ends = |it: &&Finding| {
+        let mut evidence = it.evidence.iter();
+        evidence.any(|it| it.frame_ref.frame == only.close.frame)
+    };
+    let worst = causes().find(|it| it.severity == Severity::Error);
+    let explains = causes().find(ends).or(worst);
+    explains
+        .filter(|_| only.outcome.is_failed())
+        .map(Finding::headline)
+}
+
+/// A headline as a clause: "the server closed an idle connection".
+fn as_clause(headline: &str) -> Cow<'_, str> {
+    let clause = within_a_sentence(headline);
+    let actor = clause.split([' ', '\'']).next().unwrap_or_default();
+    match actor {
+        "client" | "server" | "proxy" | "gateway" => format!("the {clause}").into(),
+        _ => clause,
+    }
+}
+
 /// How many connections have each outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutcomeTally {
@@ -37,7 +73,12 @@ pub struct OutcomeTally {
     first: Option<ConnectionOutcome>,
     /// Of those that failed: the connections to a proxy, and the proxy's own for the same requests.
     proxied: [Vec<u32>; 2],
+    /// The first that failed, by number.
+    failures: Vec<u32>,
 }
+
+/// Connections that failed which are named one by one.
+const NAMED: usize = 3;
 
 /// Reasons named one by one; the others are put together.
 const REASONS: usize = 4;
@@ -63,6 +104,13 @@ impl OutcomeTally {
         }
     }
 
+    /// Notes the number of a connection that was counted.
+    pub fn note(&mut self, id: u32, outcome: ConnectionOutcome) {
+        if outcome.is_failed() && self.failures.len() <= NAMED {
+            self.failures.push(id);
+        }
+    }
+
     /// Notes which connections failed on both sides of a proxy: what looks like several failures is one.
     pub fn note_proxies(&mut self, legs: &Legs, failed: impl Fn(u32) -> bool) {
         let both = legs
@@ -80,11 +128,20 @@ impl OutcomeTally {
         }
     }
 
+    /// ` (#7)`, after the number of those that failed: which they are, if they are few among others.
+    fn named(&self) -> String {
+        let all = self.failures.len() as u64;
+        match all == self.failed && all < self.all() && self.failures.len() <= NAMED {
+            true => format!(" ({})", ranges(&self.failures, NAMED, 0)),
+            false => String::new(),
+        }
+    }
+
     /// ` (#1 to a proxy, #2 from it to its server)`, after the number of those that failed.
     fn through_proxies(&self) -> String {
         let [to, from] = self.proxied.each_ref().map(|it| it.len() as u64);
         match (&self.proxied, to + from == self.failed) {
-            (_, _) if from == 0 => String::new(),
+            (_, _) if from == 0 => self.named(),
             ([to, from], true) if to.len() == 1 && from.len() == 1 => {
                 let named = |ids: &[u32]| ranges(ids, 1, 0);
                 format!(
@@ -124,16 +181,17 @@ impl OutcomeTally {
     }
 
     /// `2 of 12 connections failed, 1 began before the capture`. `blamed`: findings say that something is wrong, so that
-    /// connections on which nothing was lost are not called fine.
+    /// connections on which nothing was lost are not called fine. `why`: the headline that explains the only failure.
     #[must_use]
-    pub fn clause(&self, blamed: bool) -> String {
+    pub fn clause(&self, blamed: bool, why: Option<&str>) -> String {
         let (all, unknown) = (self.all(), self.reasons());
         if all == 1
             && let Some(only) = self.first
         {
             return match only {
                 ConnectionOutcome::Failed(reason) => {
-                    format!("the connection failed: {}", reason.phrase())
+                    let why = why.map_or(Cow::Borrowed(reason.phrase()), as_clause);
+                    format!("the connection failed: {why}")
                 }
                 ConnectionOutcome::Fine(_) if blamed => "the connection did not fail".to_owned(),
                 ConnectionOutcome::Fine(_) => "the connection is fine".to_owned(),
@@ -189,11 +247,11 @@ impl OutcomeTally {
 
     /// The same where the reasons stand elsewhere: `2 of 12 connections failed`.
     #[must_use]
-    pub fn brief(&self, blamed: bool) -> String {
+    pub fn brief(&self, blamed: bool, why: Option<&str>) -> String {
         let all = number(self.all());
         match (self.failed, self.fine) {
-            _ if self.all() == 1 || self.unknown() == 0 => self.clause(blamed),
-            (0, 0) if self.unknown() == self.still_open() => self.clause(blamed),
+            _ if self.all() == 1 || self.unknown() == 0 => self.clause(blamed, why),
+            (0, 0) if self.unknown() == self.still_open() => self.clause(blamed, why),
             (0, 0) => format!("none of {all} connections can be judged"),
             (0, _) if blamed => format!("none of {all} connections is known to have failed"),
             (0, fine) => format!(
@@ -201,7 +259,13 @@ impl OutcomeTally {
                 number(fine),
                 if fine == 1 { "is" } else { "are" }
             ),
-            (failed, _) => format!("{} of {all} connections failed", number(failed)),
+            (failed, _) => {
+                format!(
+                    "{} of {all} connections failed{}",
+                    number(failed),
+                    self.named()
+                )
+            }
         }
     }
 
@@ -312,7 +376,7 @@ mod tests {
             for outcome in outcomes {
                 tally.add(*outcome);
             }
-            assert_eq!(tally.clause(blamed), told);
+            assert_eq!(tally.clause(blamed, None), told);
         }
     }
 
@@ -325,7 +389,7 @@ mod tests {
                 ..OutcomeTally::default()
             };
             tally.add_many(failed, count);
-            tally.clause(true)
+            tally.clause(true, None)
         };
         for (count, to, from, told) in [
             (2, &[][..], &[][..], "both connections failed"),
@@ -358,7 +422,7 @@ mod tests {
         for reason in UnknownReason::ALL {
             tally.add(ConnectionOutcome::Unknown(*reason));
         }
-        let told = tally.clause(false);
+        let told = tally.clause(false, None);
         assert!(
             told.ends_with(", 12 cannot be judged for other reasons"),
             "{told}"

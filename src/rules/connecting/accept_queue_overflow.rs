@@ -24,16 +24,17 @@ rule! {
     ///
     /// # Why it matters
     ///
-    /// The kernel completes handshakes by itself, up to the number that the program gave to `listen()`. Beyond that it drops
+    /// The operating system completes handshakes by itself, up to the number that the program gave to `listen()`. Beyond that it drops
     /// the end of the handshake. Clients see connection attempts that take 1, 3 or 7 s, time out, or end in "connection
     /// reset by peer" on the first read. The server's log shows nothing, because its program never got those connections or
     /// their data.
     ///
     /// # Remedy
     ///
-    /// - Find out why the program does not accept: a blocked accept loop, busy workers, a pause for garbage collection.
-    /// - Confirm it at the server: in `ss -ltn` a full accept queue has a Recv-Q as large as its Send-Q. In `nstat -az` the
-    ///   counters TcpExtListenOverflows and TcpExtListenDrops grow.
+    /// - Find out why the server's program does not accept connections: a blocked accept loop, busy workers, a pause for
+    ///   garbage collection.
+    /// - Confirm it at the server while it happens: in `ss -ltn` the accept queue is full if its Recv-Q is as large as its
+    ///   Send-Q. In `nstat -az` the counters TcpExtListenOverflows and TcpExtListenDrops grow.
     /// - When the counters confirm it, raise the backlog of `listen()`, and `net.core.somaxconn`, which caps it.
     ///
     /// # Tell it by
@@ -323,7 +324,8 @@ fn ignored(
         let lasted = Measured::of(lasted.collect());
         let (least, most) = lasted.map_or_else(Default::default, |it| it.range);
         message.say(sentence!(
-            "The server reset the connection {} after the SYN. That RST has no ACK: the kernel had dropped the connection.",
+            "The server reset the connection {} after the SYN. That RST has no ACK: the server's operating system had dropped \
+             the connection.",
             Value::Duration(least, most)
         ));
     }
@@ -393,15 +395,15 @@ fn among_others(
         false => sentence!("{} within {} had to wait.", attempts, over),
     });
     message.say(sentence!(
-        "The server's host accepted {} at about that time.",
-        Value::count(served.len() as u64, "other", "others")
+        "The server's operating system opened {} at about that time.",
+        Value::count(served.len() as u64, "other connection", "other connections")
     ));
     let unanswered = served.iter().filter(|it| it.spoke == [true, false]);
     let unanswered = unanswered.count();
     match unanswered {
         0 => {}
         all if all == served.len() => {
-            message.say("No byte of a response came on these connections either.");
+            message.say("No byte of a response came on these either.");
         }
         some => message.say(sentence!(
             "On {} of these no byte of a response came.",
@@ -431,14 +433,14 @@ fn among_others(
         ));
     }
     message.presume(
-        "The program does not accept connections fast enough, and its accept queue is full.",
+        "The program does not take connections from its accept queue fast enough, and the queue is full.",
     );
     if never > 0 {
         message.mean("The attempts without an answer sent no request: a retry of these is safe.");
     }
     if unanswered > 0 {
         message.mean(
-            "What the others asked may still be processed: retry only what is safe to repeat.",
+            "What the other connections asked may still be processed: retry only what is safe to repeat.",
         );
     }
     let first = burst[0];
@@ -450,11 +452,6 @@ fn among_others(
             format!("retransmission {} of that SYN", first.syn_retries),
         )
     }));
-    let last = burst[burst.len() - 1];
-    evidence.push(shows(
-        last.first,
-        format!("SYN of #{}, the last that had to wait", last.id),
-    ));
     evidence.sort_by_key(|it| it.frame_ref);
     Diagnosis {
         severity: Severity::Error,
@@ -463,8 +460,11 @@ fn among_others(
         } else {
             Certainty::Possible
         },
-        summary: "[A connection attempt|# connection attempts] waited while others were accepted"
-            .into(),
+        summary: match never == burst.len() {
+            true => "[A connection attempt|# connection attempts] got no answer while others did",
+            false => "[A connection attempt|# connection attempts] waited while others did not",
+        }
+        .into(),
         message,
         evidence,
         remedies: RULE.remedies(),

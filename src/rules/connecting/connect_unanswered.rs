@@ -35,8 +35,8 @@ rule! {
     ///
     /// - *If the server sent no SYN-ACK:* Allow this port in the firewalls and security groups on the way. Check that the address
     ///   is right, and that its host is up.
-    /// - *If the server sent no SYN-ACK:* Capture at the server as well: SYNs that this second capture shows are
-    ///   dropped by the server's own host, the others on the way. On the host, look at its firewall, the accept queue (`nstat TcpExtListenOverflows`) and
+    /// - *If the server sent no SYN-ACK:* Capture at the server as well: if the SYNs arrive there, the server's own host drops
+    ///   them; if not, something on the way does. On the host, look at its firewall, the accept queue (`nstat TcpExtListenOverflows`) and
     ///   reverse path filtering; on the way at firewalls, security groups and routes.
     /// - *If the server sent a SYN-ACK:* Follow the path from the server back to the client: its route, a firewall that has
     ///   not seen the SYN, a security group, a NAT gateway. Capture at the client: the SYN-ACKs do not arrive, or its own
@@ -241,7 +241,7 @@ fn unanswered(
             until.since(from)
         ),
         more => sentence!(
-            "{} got no answer to {} SYNs. None of the attempts lasted longer than {}.",
+            "{} got no answer to {} SYNs. Each attempt sent its SYNs within {}.",
             Value::count(more as u64, "connection attempt", "connection attempts"),
             syns,
             longest

@@ -259,7 +259,8 @@ fn story_of_several(checks: &[Checks<'_>]) -> Diagnosis {
         evidence.push(shows(first.first, "first connection of its kind"));
         evidence.push(shows(probes[1].first, "next of its kind"));
     }
-    message.mean("Health checks do this. Nothing was lost.");
+    message.presume("These are health checks.");
+    message.mean("Nothing was lost.");
     Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Likely,
@@ -337,6 +338,6 @@ mod tests {
             panic!("one finding, not {own:#?}")
         };
         assert_eq!(finding.connections.len(), 18);
-        insta::assert_snapshot!(finding.message, @"6 connections without data from the client came every 2.00 s. 6 connections with the same request came every 3.00 s. 6 connections with the same request came every 7.00 s. Health checks do this. Nothing was lost.");
+        insta::assert_snapshot!(finding.message, @"6 connections without data from the client came every 2.00 s. 6 connections with the same request came every 3.00 s. 6 connections with the same request came every 7.00 s. These are health checks. Nothing was lost.");
     }
 }

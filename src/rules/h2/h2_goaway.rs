@@ -37,7 +37,7 @@ rule! {
     /// - *If the GOAWAY said INTERNAL_ERROR and the GOAWAY did not name connection idle:* Look into the log of the side that sent
     ///   it: it failed by itself, or ended the connection for a reason of its own.
     /// - *If the GOAWAY named connection idle:* None is needed: the connection had been idle. To keep it longer, raise the idle
-    ///   limit of the side that sent it (gRPC `MAX_CONNECTION_IDLE`).
+    ///   timeout of the side that sent it (gRPC `MAX_CONNECTION_IDLE`).
     /// - *If the GOAWAY blames the other side:* Look in the log of the side that sent the GOAWAY for what it objected to.
     /// - *If streams were lost with the connection:* Give the server more time to drain before it closes (gRPC
     ///   `MAX_CONNECTION_AGE_GRACE`, a longer termination grace period).

@@ -25,8 +25,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the WebSocket had been silent for 2 s or more:* Send a Ping from either side at shorter intervals than the
-    ///   shortest idle timeout between client and server: at least every half of the silence that was measured.
+    /// - *If the WebSocket had been silent for 2 s or more:* Send a Ping from either end more often than the shortest
+    ///   idle timeout on the way: after half of the silence that was measured, or sooner.
     /// - *If the WebSocket had been silent for 2 s or more:* Or raise that timeout (nginx `proxy_read_timeout`, HAProxy
     ///   `timeout tunnel`, the load balancer's idle timeout).
     /// - *If the server closed first:* Look in the server's log at the time of the close. A program that ends a WebSocket sends a
@@ -87,7 +87,7 @@ const AT_LEAST: Duration = Duration::from_secs(2);
 /// What it means for the messages.
 const LAST_MESSAGES: &str = "Whether the last messages were processed is not known. After reconnecting, resend only what is safe to repeat.";
 /// The same after a silence.
-const NONE_IN_FLIGHT: &str = "No message was in flight. The capture does not show whether the last one was processed: resend only what is safe to repeat.";
+const NONE_IN_FLIGHT: &str = "No message was lost on the way. Whether the last one was processed is not shown: resend only what is safe to repeat.";
 
 fn check(connection: &Connection) -> Verdict {
     let Some(websocket) = &connection.websocket else {
@@ -132,7 +132,8 @@ fn check(connection: &Connection) -> Verdict {
     let closed = connection.teardown.at;
     let last = websocket.last();
     let idle = last.map(|last| closed.since(last.time));
-    let silent = idle.map(|idle| sentence!("The last WebSocket message had come {} before.", idle));
+    let silent =
+        idle.map(|idle| sentence!("The last WebSocket message was sent {} before that.", idle));
     let closer = match who {
         By::Client => Who::Client,
         By::Server | By::Both | By::Middlebox | By::Nobody => Who::Server,
@@ -234,7 +235,7 @@ fn on_streams(connection: &Connection) -> Verdict {
     let last = first.said.last();
     let ago = last.map(|last| {
         sentence!(
-            "The last WebSocket message had come {} before.",
+            "The last WebSocket message was sent {} before that.",
             end.time.since(last.time)
         )
     });

@@ -22,8 +22,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the close reason mentions ping timeout:* Let the other side answer pings: its event loop or thread was busy. Or raise
-    ///   the ping timeout of the side that closed (`ping_timeout`).
+    /// - *If the close reason mentions ping timeout:* Let the side that did not close answer pings: its event loop or thread was
+    ///   busy. Or raise the ping timeout of the side that closed (`ping_timeout`).
     /// - *If the close code was 1011 and the close reason does not mention ping timeout:* Look into the log of the side that
     ///   closed: its handler failed.
     /// - *If the close code was 1009:* Send smaller messages, or raise the limit of the side that closed (`max_size`,
@@ -31,7 +31,7 @@ rule! {
     /// - *If the close code was 1008:* Look at what the side that closed asks of its peers: tokens, origins, rates.
     /// - *If the close code was 1002:* Compare the two libraries: one of them, or a proxy that does not know WebSockets, breaks
     ///   the framing.
-    /// - *If the close code was 1007:* Look at what the other side sent as text: it is not UTF-8.
+    /// - *If the close code was 1007:* Look at the text that the side which did not close sent: it is not UTF-8.
     /// - Look in the log of the side that closed, at the time of the close.
     ///
     /// # Tell it by

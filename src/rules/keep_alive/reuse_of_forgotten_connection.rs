@@ -191,7 +191,7 @@ fn unread(connection: &Connection, sent: InFlight, reset: &CloseEvent) -> Verdic
             true => Certainty::Possible,
             false => Certainty::Likely,
         },
-        "Data on [an idle connection|# idle connections] was reset",
+        "[An idle connection was|# idle connections were] reset at the next data",
         message,
     )
     .adds(Some(NOT_CLOSED))
@@ -199,7 +199,7 @@ fn unread(connection: &Connection, sent: InFlight, reset: &CloseEvent) -> Verdic
     .adds(measured_time::forgotten(sent.idle))
     .means(Some(match reset.is_from_elsewhere() {
         true => {
-            "Most likely no program received what the client sent last: a retry on a new connection is safe then."
+            "Most likely no program received what the client sent last. If so, a retry on a new connection is safe."
         }
         false => "No program received what the client sent last: it is safe to retry on a new connection.",
     }))
@@ -259,7 +259,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .means(Some(match (missing, ending.close.is_from_elsewhere()) {
         (true, _) => repetition(exchange),
         (false, true) => sentence!(
-            "Most likely no program received {}: a retry on a new connection is safe then.",
+            "Most likely no program received {}. If so, a retry on a new connection is safe.",
             Value::named(named(exchange))
         ),
         (false, false) => sentence!(

@@ -196,8 +196,8 @@ fn afterwards(connection: &Connection, who: Who, it: &UnansweredSegments) -> Opt
         (Some(fin), Some((by, reset))) if by == who && reset.frame_ref > fin => {
             Some(match reset.kind {
                 Some(ResetKind::NoSocket) => sentence!(
-                    "The {} closed {} after the last retransmission. The {}'s host answered with a RST: it had no such connection any \
-                 more.",
+                    "The {} closed {} after the last retransmission. The {}'s host answered with a RST: by then that host had dropped \
+                 the connection.",
                     other,
                     later(fin),
                     name
@@ -328,7 +328,12 @@ fn check(connection: &Connection) -> Verdict {
     }))
     .adds(afterwards(connection, who, it))
     .adds(left_before)
-    .presumes((!lost).then(|| why(connection, who, it)))
+    .presumes(match (lost, open) {
+        (false, _) => Some(why(connection, who, it)),
+        // A copy that arrives after the end of the capture is not seen.
+        (true, true) => Some("Later copies are lost in the same way.".into()),
+        (true, false) => None,
+    })
     .shows(
         it.acknowledged,
         format!("the {} acknowledges the data", side(who.other())),

@@ -18,13 +18,13 @@ rule! {
     ///
     /// # Why it matters
     ///
-    /// No request was answered. Clients report `certificate required` or `handshake failure`. A client that may not read its
+    /// No request was answered. Clients report `certificate required` or `handshake failure`. A client that cannot read its
     /// certificate, or whose issuer the server did not name, looks the same.
     ///
     /// # Remedy
     ///
-    /// - Configure the client with its certificate and private key, and make sure that it may read both files.
-    /// - Check that the certificate's issuer is among the authorities that the server accepts (`openssl s_client` lists them).
+    /// - Configure the client with its certificate and private key, and make sure that it can read both files.
+    /// - Check that the certificate's issuer is among the authorities that the server accepts (`openssl s_client -connect` lists them).
     /// - Or turn the demand off where no certificate was meant to be needed (`ssl_verify_client`, `SSLVerifyClient`,
     ///   `clientAuth`).
     ///
@@ -96,16 +96,13 @@ fn check(connection: &Connection) -> Verdict {
     let why = match (code, late) {
         (Some(_), _) => None,
         (None, true) => Some(
-            "The server had asked for a client certificate and got none. TLS 1.3 encrypts both, so this is inferred.",
+            "The server had asked for a client certificate and got none. TLS 1.3 encrypts the demand and the answer.",
         ),
         (None, false) => Some("The server ended it because the certificate was missing."),
     };
-    let when = |version: TlsVersion| match late {
-        true => sentence!(
-            "With TLS 1.3 the client has finished its handshake by then: the error shows only at the client's first read."
-        ),
-        false => sentence!("With {} the client's handshake fails.", version.to_string()),
-    };
+    let when = late.then_some(
+        "With TLS 1.3 the client's handshake succeeds all the same: the error shows at the client's first read.",
+    );
     tell(
         &RULE,
         Severity::Error,
@@ -115,7 +112,7 @@ fn check(connection: &Connection) -> Verdict {
     )
     .presumes(why)
     .adds(asked_for(reading.facts))
-    .adds(reading.facts.version().map(when))
+    .adds(when)
     .means(Some(stays_broken(reading.facts)))
     .shows(hello(&reading), "ClientHello")
     .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")

@@ -48,7 +48,7 @@ rule! {
     /// - *If a 504 came after the client had left:* First find out how long this request takes on the server behind the proxy,
     ///   and why.
     /// - *If a 504 came after the client had left:* Then make the server's timeout the shortest and the client's the longest,
-    ///   with the proxy's between.
+    ///   with the proxy's in between.
     /// - *If no request went unacknowledged and no 504 came after the client had left:* Raise the client's timeout above the
     ///   time that the server needs for this request.
     /// - *If no request went unacknowledged and no 504 came after the client had left:* Or find out why the response took so
@@ -184,24 +184,26 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let browser = is_browser(connection);
     let round = round(time, browser);
     let late = response(exchange).map(|answer| {
-        let (time, status) = (answer.first.time.since(close.time), exchange.status());
-        match status.filter(|it| *it >= 500) {
+        let took = waited(Some(exchange), answer.first);
+        match exchange.status().filter(|it| *it >= 500) {
             Some(504) => sentence!(
-                "{} after that close the server responded with 504: it had timed out as well, {} after the request.",
-                time,
-                exchange.waited().unwrap_or_default()
+                "The server responded with 504 (a timeout of its own) {} after the request, too late for the client.",
+                took
             ),
             Some(status) => sentence!(
-                "{} after that close the server responded with {}: a client that waits longer gets that error.",
-                time,
-                status.to_string()
+                "The server responded with {} {} after the request: a client that waits longer gets that error.",
+                status.to_string(),
+                took
             ),
             None => sentence!(
-                "The response came {} after that close, too late for the client.",
-                time
+                "The response came {} after the request, too late for the client.",
+                took
             ),
         }
     });
+    let again = late
+        .is_some()
+        .then_some("With the same timeout a retry fails again, unless the server responds sooner.");
     let others = usual(connection).map(|usual| {
         sentence!(
             "The other requests on this connection got a response within {}.",
@@ -233,6 +235,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         "That is sooner than a round trip took in the handshake: the client did not wait for a response.",
     ))
     .means(Some(repetition(exchange)))
+    .means(again.filter(|_| !hasty))
     .shows(
         request(exchange).map(|message| message.last),
         format!("{what} complete"),
@@ -270,23 +273,32 @@ fn left_after(
     word: &'static str,
 ) -> Verdict {
     let message = sentence!(
-        "The client closed with a {} {} after the last byte of {}. In between the server sent data that is not read as a response.",
+        "The client closed with a {} {} after the last byte of {}. Before that the server had sent data that hangup does not read as a response.",
         word,
         waited(Some(exchange), close),
         named(exchange)
     );
-    tell(
+    let mut verdict = tell(
         &RULE,
         Severity::Note,
         Certainty::Possible,
         "Client closed [the connection|# connections] before the response",
         message,
     )
+    .presumes(Some("That data was not the whole response."))
     .means(Some(repetition(exchange)))
     .shows(Some(heard), "last data from the server")
     .shows(Some(close), format!("{word} from the client"))
-    .about(connection)
+    .about(connection);
+    if let Verdict::Found(story) = &mut verdict {
+        story.remedies = vec![UNREAD.into()];
+    }
+    verdict
 }
+
+/// What to look at where the response may have come.
+const UNREAD: &str =
+    "Look at what the server sent before the close: if it is the whole response, change nothing.";
 
 /// Whether all of these got an error after the client had left: a longer timeout would have shown nothing else.
 pub(in crate::rules) fn got_an_error_later(rule: &str, own: &[&Connection]) -> bool {

@@ -38,10 +38,10 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the server closed first:* Look in the server's log at the time of the close: for a crash, a restart, a missed
-    ///   heartbeat or keep-alive, or a connection that another one replaced.
-    /// - *If the client closed first:* Look in the client's log at the time of the close: for a crash, a restart, a missed
-    ///   heartbeat or keep-alive.
+    /// - *If the server closed first:* Look in the server's log at the time of the close for a crash, a restart, a missed
+    ///   heartbeat, or a newer connection of the same client.
+    /// - *If the client closed first:* Look in the client's log at the time of the close for a crash, a restart or a missed
+    ///   heartbeat.
     /// - *If neither side closed first:* Look in the logs of both sides at the time of the close.
     /// - *If MQTT was spoken:* Give each client an identifier of its own: of two with the same one, each connection ends the
     ///   other's session (MQTT 3.1.1 §3.1.4).
@@ -261,7 +261,10 @@ fn check(connection: &Connection) -> Verdict {
     .about(connection);
     match verdict {
         Verdict::Found(mut story) if is_silent => {
-            story.remedies.insert(0, HEARTBEATS.into());
+            story.remedies.retain(|it| !it.text().starts_with(LOOK));
+            story
+                .remedies
+                .splice(0..0, [HEARTBEATS.into(), MISSED.into()]);
             Verdict::Found(story)
         }
         other => other,
@@ -269,8 +272,15 @@ fn check(connection: &Connection) -> Verdict {
 }
 
 /// What to change about a client that misses its heartbeats.
-const HEARTBEATS: &str = "Do not block the thread or event loop that sends the client's heartbeats: move long work elsewhere. Or \
-                          agree on a longer interval.";
+const HEARTBEATS: &str = "In the client, move long work off the thread or event loop that sends heartbeats. Or agree on a longer \
+                          heartbeat.";
+
+/// Where to look for a missed heartbeat.
+const MISSED: &str = "Look in the server's log at the time of the close for a missed heartbeat of the client. If there is none, look \
+                      for a crash or a restart.";
+
+/// How the remedy begins which that one replaces.
+const LOOK: &str = "Look in the server's log at the time of the close";
 
 /// Pauses of a client from which on the server may have missed a sign of life.
 const SILENT: Duration = Duration::from_secs(2);
@@ -282,8 +292,7 @@ fn silent_client(connection: &Connection, by: Who, close: FrameRef) -> Option<Se
     let missed = by == Who::Server && client.frame.0 > 0 && server > client && silence >= SILENT;
     missed.then(|| {
         sentence!(
-            "The client had sent no data for {} by then, while the server had. Likely the reason: a heartbeat of the client was \
-             missing.",
+            "The client had sent no data for {} by then, while the server had: the client may have missed its heartbeats.",
             silence
         )
     })
@@ -389,18 +398,14 @@ fn signs_of_life(connection: &Connection, protocol: AppProtocol, by: Who) -> Opt
         AppProtocol::Mqtt => (
             "Keep Alive",
             "1.5 times its",
-            "Likely the reason: an MQTT server closes when nothing has come for 1.5 times the Keep Alive.",
+            "an MQTT server closes after 1.5 times that",
         ),
         AppProtocol::Amqp => (
             "heartbeat",
             "two times the",
-            "Likely the reason: an AMQP peer closes when two heartbeats are missing.",
+            "an AMQP peer closes after twice that",
         ),
-        AppProtocol::Bgp => (
-            "hold time",
-            "the",
-            "Likely the reason: a BGP peer closes when the hold time has passed.",
-        ),
+        AppProtocol::Bgp => ("hold time", "the", "a BGP peer closes after that time"),
         _ => return None,
     };
     let other = match by {
@@ -408,12 +413,10 @@ fn signs_of_life(connection: &Connection, protocol: AppProtocol, by: Who) -> Opt
         Who::Server => Who::Client,
     };
     if let (Some(silent), Some(due)) = (connection.overdue(other), due) {
-        let measured = silent.as_secs_f64() / due.as_secs_f64().max(f64::MIN_POSITIVE);
         return Some(sentence!(
-            "The {} had sent nothing for {}, which is {} times the {} ({}). {}",
+            "The {} had sent nothing for {}. The agreed {} is {}, and {}.",
             side(other),
             silent,
-            format!("{measured:.1}").trim_end_matches(".0").to_owned(),
             name,
             due,
             why
