@@ -91,6 +91,21 @@ fn follow<'a>(cause: &'a Finding, effects: &Effects<'a>, parts: &mut Vec<&'a Fin
     }
 }
 
+/// Rules on the status with which a proxy reports what happened behind it: the cause says that the proxy responded with it.
+const GATEWAYS: [&str; 2] = ["gateway-error", "gateway-timeout"];
+
+/// Whether a cause is about these connections, or names each of them.
+fn names_all(cause: &Finding, connections: &[u32]) -> bool {
+    let told = cause.message.happened();
+    let named = |id: &u32| {
+        let name = format!("#{id}");
+        let mut after = told.split(&name).skip(1);
+        after.any(|rest| !rest.starts_with(|it: char| it.is_ascii_digit()))
+    };
+    told.contains(" responded with 50")
+        && (cause.connections == connections || connections.iter().all(named))
+}
+
 impl<'a> FindingSection<'a> {
     /// The cause, or the only finding.
     pub(super) fn cause(&self) -> &'a Finding {
@@ -134,11 +149,13 @@ impl<'a> FindingSection<'a> {
         let parts = parts.filter(move |(nth, it)| {
             it.rule != cause.rule && !is_guess(it, self.parts.get(..*nth).unwrap_or_default())
         });
-        // "6 attempts got no answer" beside "6 attempts got no answer while others did".
+        // "6 attempts got no answer" beside "6 attempts got no answer while others did"; the status that a proxy passed on.
         let headline = cause.headline();
-        parts
-            .map(|(_, it)| *it)
-            .filter(move |it| !headline.starts_with(&it.headline()))
+        let is_told = move |effect: &Finding| {
+            headline.starts_with(&effect.headline())
+                || GATEWAYS.contains(&effect.rule) && names_all(cause, &effect.connections)
+        };
+        parts.map(|(_, it)| *it).filter(move |it| !is_told(it))
     }
 
     /// The severity of the cause.

@@ -91,7 +91,7 @@ fn default(
 pub(super) fn forgotten(idle: Duration) -> Option<Sentence> {
     let limit = network_limit(idle)?;
     Some(sentence!(
-        "Of the idle timeouts that are known, the longest below that is {} s ({}).",
+        "The longest idle timeout known on networks that is shorter is {} s ({}).",
         limit.seconds.to_string(),
         limit.to_string()
     ))

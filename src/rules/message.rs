@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::proxy_role::ProxyRole;
 use super::statement::{Sentence, Statement};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameNames;
@@ -84,6 +85,13 @@ impl Message {
     pub(super) fn mean(&mut self, sentence: Sentence, frames: &FrameNames) {
         let mut statement = std::mem::take(&mut self.statement);
         statement.mean(sentence);
+        *self = Self::of(statement, frames);
+    }
+
+    /// Says which side is a proxy.
+    pub(super) fn set_proxy(&mut self, proxy: ProxyRole, frames: &FrameNames) {
+        let mut statement = std::mem::take(&mut self.statement);
+        statement.set_proxy(proxy);
         *self = Self::of(statement, frames);
     }
 

@@ -333,9 +333,17 @@ pub(super) fn join(findings: &mut [Finding], facts: &RuleInput<'_>) {
                 findings[*cause].message.say(told, facts.frames);
             }
         }
-        let cause = &mut findings[tie.cause];
+        let cause = &findings[tie.cause];
         // Other connections of the finding may have no proxy.
         let all = tie.times == cause.connections.len();
+        // What is said of the proxy's response says who made these connections.
+        let made = cause.connections.contains(&tie.leg.upstream.connection);
+        if made && all && cause.proxy == ProxyRole::None && is_gateways(findings[effect].rule) {
+            let cause = &mut findings[tie.cause];
+            cause.proxy = ProxyRole::Client;
+            cause.message.set_proxy(ProxyRole::Client, facts.frames);
+        }
+        let cause = &mut findings[tie.cause];
         if is_websocket(cause.rule) && all && is_by_proxy(&tie.leg, facts) {
             cause.summary = Headline::of(&PROXY_CLOSED.into(), facts.frames, ProxyRole::None);
         }

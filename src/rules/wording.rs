@@ -200,6 +200,10 @@ const PATH: usize = 60;
 
 /// Whether the request is safe to retry: by its method alone (RFC 9110 §9.2.2).
 pub(super) fn repetition(exchange: &Exchange) -> Sentence {
+    // The version opens a session of SSH, and asks for nothing.
+    if in_other_words(exchange).is_some_and(|it| it.noun == "version") {
+        return UNSENT.into();
+    }
     let request = exchange.request.as_ref();
     let safe = match in_other_words(exchange) {
         Some(asked) => asked.safe,
@@ -271,6 +275,7 @@ fn came_to_nobody(connection: &Connection, exchange: &Exchange) -> bool {
 /// The same, where what the server did shows more than the method.
 pub(super) fn repetition_on(connection: &Connection, exchange: &Exchange) -> Sentence {
     match came_to_nobody(connection, exchange) {
+        true if in_other_words(exchange).is_some_and(|it| it.noun == "version") => UNSENT.into(),
         true => sentence!(
             "The server did not process {}: [it is|they are] safe to retry on a new connection.",
             Value::named(named(exchange))

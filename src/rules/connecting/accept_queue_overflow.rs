@@ -390,9 +390,14 @@ fn among_others(
         "connection attempt",
         "connection attempts",
     );
-    let mut message = Statement::from(match never == burst.len() {
-        true => sentence!("{} within {} got no answer.", attempts, over),
-        false => sentence!("{} within {} had to wait.", attempts, over),
+    let mut message = Statement::from(match burst.len() {
+        all if all == never => sentence!("{} within {} got no answer.", attempts, over),
+        all if all == reset => sentence!(
+            "{} within {} got a RST right after the handshake, because the server's host had no socket.",
+            attempts,
+            over
+        ),
+        _ => sentence!("{} within {} had to wait.", attempts, over),
     });
     message.say(sentence!(
         "The server's operating system opened {} at about that time.",
@@ -420,7 +425,7 @@ fn among_others(
             Value::Duration(slow.range.0, slow.range.1)
         ));
     }
-    if reset > 0 {
+    if reset > 0 && reset < burst.len() {
         message.say(sentence!(
             "{} got a RST right after the handshake, because the server's host had no socket.",
             reset
@@ -437,6 +442,9 @@ fn among_others(
     );
     if never > 0 {
         message.mean("The attempts without an answer sent no request: a retry of these is safe.");
+    }
+    if reset > 0 {
+        message.mean("If so, the program got nothing from the connections with a RST: what they asked is safe to retry.");
     }
     if unanswered > 0 {
         message.mean(
@@ -460,9 +468,14 @@ fn among_others(
         } else {
             Certainty::Possible
         },
-        summary: match never == burst.len() {
-            true => "[A connection attempt|# connection attempts] got no answer while others did",
-            false => "[A connection attempt|# connection attempts] waited while others did not",
+        summary: match burst.len() {
+            all if all == never => {
+                "[A connection attempt|# connection attempts] got no answer while others did"
+            }
+            all if all == reset => {
+                "[A connection was|# connections were] reset on opening while others were not"
+            }
+            _ => "[A connection attempt|# connection attempts] waited while others did not",
         }
         .into(),
         message,

@@ -417,7 +417,7 @@ fn told_of(it: &Suspect<'_>, timer: Option<Measured>, same: Option<Measured>) ->
             "The request was still unread in the server's socket, so the server's host sent a RST instead of a FIN.",
         ))
         .means(Some(sentence!(
-            "Then the server did not process {}: [it is|they are] safe to retry on a new connection.",
+            "If so, the server did not process {}: [it is|they are] safe to retry on a new connection.",
             Value::named(named(it.exchange))
         )))
         .shows(Some(sent.first), what.to_string())

@@ -156,18 +156,15 @@ fn origin(connection: &Connection, reset: &CloseEvent) -> Option<Sentence> {
     let (low, high) = connection.sent[Who::Server as usize].ttls;
     let foreign = reset.kind == Some(ResetKind::Foreign);
     // A capture at the other place proves it; signs in one make it probable.
-    let sent = match reset.signs.has(ResetSigns::NOT_SENT) {
-        true => "did not send",
-        false => "probably did not send",
-    };
+    let sure = reset.signs.has(ResetSigns::NOT_SENT);
     Some(match (foreign, low == high) {
         (true, true) if reset.ttl != low => sentence!(
-            "The server {} this RST: its TTL is {}, and all other segments from the server have {}.",
-            sent,
+            "The server did not send this RST: the RST arrived with TTL {}, all other segments from the server with TTL {}.",
             reset.ttl,
             low
         ),
-        (true, _) => sentence!("The server {} this RST: a device on the way did.", sent),
+        (true, _) if sure => "The server did not send this RST: a device on the way did.".into(),
+        (true, _) => "A device on the way sent this RST, not the server.".into(),
         (false, _) if reset.signs.has(ResetSigns::HOP) => return None,
         (false, _) => {
             "The server's host had lost the connection, or a device on the way sent the RST in its name.".into()
@@ -250,7 +247,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             true => Certainty::Possible,
             false => ending.certainty,
         },
-        "[A request was|# requests were] reset: no such connection",
+        "[A request was|# requests were] reset on an unknown connection",
         message,
     )
     .adds(Some(NOT_CLOSED))

@@ -143,14 +143,14 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         });
     let message = match (answer, fin) {
         (Some(answer), None) => sentence!(
-            "The server responded {} before {} was complete. It reset the connection {} later.",
+            "The server responded {} before {} was complete, and reset the connection {} later.",
             status,
             name,
             reset.frame_ref.time.since(answer.first.time)
         ),
         (Some(answer), Some(fin)) => sentence!(
-            "The server responded {} before {} was complete, and closed the connection {} later. It did not read on, \
-             and reset the connection when more data came.",
+            "The server responded {} before {} was complete, and closed the connection {} later. The server did not \
+             read on, and reset the connection when more data came.",
             status,
             name,
             fin.frame_ref.time.since(answer.first.time)
@@ -167,7 +167,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             Value::exact_bytes(own.bytes)
         ),
         (None, _) => sentence!(
-            "The server reset the connection while the client was still sending {}. It sent no response.",
+            "The server reset the connection while the client was still sending {}, without a response.",
             name
         ),
     };

@@ -274,8 +274,8 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let unseen = server.fins == 0 && connection.teardown.close_notify_seen.is_none();
     let when = match unseen {
         true => sentence!(
-            "The FIN is presumed: {} acknowledges exactly one number more than was captured, and \
-             the client closed then.",
+            "That the server closed is known from {}: it acknowledges one number more than was captured, and the client \
+             closed then.",
             close
         ),
         false => sentence!(

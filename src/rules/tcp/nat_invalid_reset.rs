@@ -215,7 +215,7 @@ fn story(live: &ConnectionSummary, stray: &ConnectionSummary) -> Diagnosis {
         "A device on the way translates one of the two addresses to the other, and did not translate this segment.",
     ))
     .means(Some(
-        "Then the client's RST went to the real server, where it ended the connection.",
+        "If so, the client's RST went to the real server and ended the connection there.",
     ))
     .shows(Some(stray.first), format!("segment from {}", stray.server))
     .shows(Some(stray.close), format!("the client's RST to {}", stray.server))

@@ -30,17 +30,17 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If HTTP was spoken and the wait was under 50 ms:* Look in the server's log for a crash, or for a rule of the server
-    ///   or a firewall that refuses the request (a deny list, nginx `return 444` with `reset_timedout_connection`). This is
-    ///   too soon for a timeout.
-    /// - *If HTTP was not spoken and the wait was under 50 ms:* Look in the server's log for a crash, or for a rule of the
-    ///   server or of a firewall that refuses it. This is too soon for a timeout.
+    /// - *If HTTP was spoken and the wait was under 50 ms:* Look in the server's log for a crash. Or look for a rule of the
+    ///   server or a firewall that refuses the request (a deny list, nginx `return 444` with `reset_timedout_connection`).
+    ///   This is too soon for a timeout.
+    /// - *If HTTP was not spoken and the wait was under 50 ms:* Look in the server's log for a crash. Or look for a rule of
+    ///   the server or of a firewall that refuses it. This is too soon for a timeout.
     /// - *If HTTP was spoken and the wait was 1 s or more:* Compare the wait with the server's timeouts (gunicorn `--timeout`,
     ///   IIS `executionTimeout`). Raise the timeout above the longest call, or make the call shorter.
     /// - *If HTTP was not spoken and the wait was 1 s or more:* Compare the wait with the timeouts of the server, and of a
     ///   proxy or pool in front of it.
-    /// - Look in the server's log and the system log at the time of the RST for a crash, an out-of-memory kill, a restart,
-    ///   or a limit on run time that ended the worker.
+    /// - Look in the server's log and the system log at the time of the RST for a crash, an out-of-memory kill or a restart.
+    ///   Or look for a limit on run time that ended the worker.
     /// - *If HTTP was spoken:* Find out whether the server resets on purpose (`SO_LINGER` 0, nginx
     ///   `reset_timedout_connection`). Let it respond with a status, or close with a FIN, instead.
     ///

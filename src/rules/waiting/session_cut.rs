@@ -38,7 +38,7 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the server closed first:* Look in the server's log at the time of the close for a crash, a restart, a missed
+    /// - *If the server closed first:* Look in the server's log at the time of the close: for a crash, a restart, a missed
     ///   heartbeat, or a newer connection of the same client.
     /// - *If the client closed first:* Look in the client's log at the time of the close for a crash, a restart or a missed
     ///   heartbeat.
