@@ -297,7 +297,7 @@ mod tests {
             "{OPEN}\n\"a\" -->\n<-- \"b\"\nACK -->\n+412s \"c\" -->\n<-- RST [noack ttl=250]"
         );
         let found = found_by(&RULE, &text).expect("found");
-        assert!(found.message.contains("TTL is 250"), "{}", found.message);
+        assert!(found.message.contains("with TTL 250"), "{}", found.message);
         assert!(found.message.contains("350 s"), "{}", found.message);
     }
 

@@ -229,7 +229,7 @@ mod tests {
     fn without_a_response_too() {
         let told = message("POST / [length=9000] data 1000 -->\n<-- ACK\n<-- RST").expect("found");
         assert!(
-            told.contains("1,000 of 9,000") && told.contains("sent no response"),
+            told.contains("1,000 of 9,000") && told.contains("without a response"),
             "{told}"
         );
     }

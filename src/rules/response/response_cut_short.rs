@@ -272,18 +272,19 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     };
     let server = &connection.sent[Who::Server as usize];
     let unseen = server.fins == 0 && connection.teardown.close_notify_seen.is_none();
-    let when = match unseen {
-        true => sentence!(
-            "That the server closed is known from {}: it acknowledges one number more than was captured, and the client \
-             closed then.",
+    // The acknowledgement of a FIN that was not captured is told with every finding on such a connection.
+    let when = match (unseen, connection.unseen_fin(Who::Server)) {
+        (true, Some(_)) => None,
+        (true, None) => Some(sentence!(
+            "The server's FIN was not captured: {} acknowledges one number more than was captured.",
             close
-        ),
-        false => sentence!(
+        )),
+        (false, _) => Some(sentence!(
             "The {} came {} after the last bytes and {} after the response began.",
             word,
             close.time.since(message.last.time),
             close.time.since(message.first.time)
-        ),
+        )),
     };
     let too = connection.teardown.server_too;
     // What is wrong with the message has a rule of its own, and is why no end was found.
@@ -330,9 +331,9 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         summary,
         Statement::from(began)
             .and(how_far(exchange, message))
-            .and(when)
             .means(repetition(exchange)),
     )
+    .adds(when)
     .adds(first)
     .adds(half_closed_before(connection))
     .means(why)
@@ -455,7 +456,11 @@ mod tests {
             "{}",
             found.message
         );
-        assert!(found.message.contains("presumed"), "{}", found.message);
+        assert!(
+            found.message.contains("FIN was not captured"),
+            "{}",
+            found.message
+        );
         assert_eq!(found.certainty, crate::base::certainty::Certainty::Possible);
         assert!(!proof.rules().contains(&"client-left-mid-response"));
     }

@@ -18,7 +18,7 @@ rule! {
     ///
     /// # Why it matters
     ///
-    /// After the server's key exchange the client knows the server's host key, and a client that does not accept it closes,
+    /// After the server's key exchange the client knows the server's host key. A client that does not accept the key closes,
     /// before or after it takes the keys into use. A side that finds no algorithm in common closes after the offers. Scanners that only read a server's version or key do
     /// the same on purpose, and so do health checks.
     ///
