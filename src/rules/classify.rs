@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use super::classify_messages::{NO_WAIT, STALLED, is_cut_by_itself, is_unreadable, timed_out};
+use super::classify_messages::{
+    NO_WAIT, STALLED, is_cut_by_itself, is_unreadable, last_seen, timed_out,
+};
 pub(super) use super::classify_messages::{
     announced, body_without_length, has_more, is_open_ended, may_have_more, request, response,
     unannounced_body,
@@ -288,7 +290,8 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                 })
             })?;
             let quiet = request(exchange)
-                .map(|message| close.frame_ref.time.since(message.last.time))
+                .map(|message| last_seen(connection, Who::Client, message).time)
+                .map(|last| close.frame_ref.time.since(last))
                 .unwrap_or_default();
             // What the server does not take, the client cannot send.
             let shut = is_shut(connection, Who::Server);

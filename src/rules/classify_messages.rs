@@ -4,8 +4,11 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{By, CloseEvent, Connection, Phase};
-use crate::protocol::http::{Exchange, FaultRule, Framing, Message, MessageProgress, Method};
+use crate::analysis::connection::{By, CloseEvent, Connection, Phase, Who};
+use crate::base::frame_ref::FrameRef;
+use crate::protocol::http::{
+    Exchange, FaultRule, FieldName, Framing, Message, MessageProgress, Method,
+};
 
 /// A client that sends nothing for this long in the middle of a request has stalled.
 pub(super) const STALLED: Duration = Duration::from_secs(1);
@@ -134,10 +137,21 @@ pub(super) fn is_cut_by_itself(connection: &Connection) -> bool {
 
 /// Whether the server answered half a request because the rest did not come: the client had sent nothing for a while.
 pub(super) fn timed_out(exchange: &Exchange) -> bool {
-    let slow = matches!(exchange.status(), Some(400 | 408));
-    slow && request(exchange)
-        .zip(response(exchange))
-        .is_some_and(|(asked, answer)| answer.first.time.since(asked.last.time) >= STALLED)
+    // A client that waits for leave to send its body is not slow.
+    let waits = exchange.request_fields(FieldName::Expect).next().is_some();
+    let slow = matches!(exchange.status(), Some(400 | 408 | 500));
+    slow && !waits
+        && request(exchange)
+            .zip(response(exchange))
+            .is_some_and(|(asked, answer)| answer.first.time.since(asked.last.time) >= STALLED)
+}
+
+/// The last frame with bytes of a message: what the capture lacks at its end may have come at any time until the close.
+pub(super) fn last_seen(connection: &Connection, who: Who, message: &Message) -> FrameRef {
+    match connection.sent[who as usize].missing {
+        0 => message.last,
+        _ => message.last.min(connection.last_data[who as usize]),
+    }
 }
 
 /// Whether the end of the request is unknown, as the capture does not hold all of its head.

@@ -161,7 +161,8 @@ impl Transfers {
         });
     }
 
-    /// Whether this rule would take an empty transfer, which the server confirmed, for a fault.
+    /// Whether this rule would take the end of an empty transfer for a fault, though the server confirmed it, or said on the
+    /// control connection that there is none.
     pub(super) fn spares(&self, rule: &Rule, connection: &Connection) -> bool {
         const ON_EMPTY: [&str; 3] = [
             "closed-before-request",
@@ -170,8 +171,9 @@ impl Transfers {
         ];
         let empty = connection.sent.iter().all(|it| it.bytes + it.missing == 0);
         let place = self.by_data.get(&connection.id);
-        let confirmed = place.is_some_and(|at| self.all[*at].succeeded == Some(true));
-        empty && confirmed && ON_EMPTY.contains(&rule.name)
+        let replied = place.and_then(|at| self.all[*at].succeeded);
+        let refused = replied == Some(false) && rule.name == "reset-after-handshake";
+        empty && replied.is_some() && (refused || ON_EMPTY.contains(&rule.name))
     }
 
     /// Adds to each finding which command its connections belong to, or what became of the data connection of its own.

@@ -13,7 +13,7 @@ use super::remedy_conditions;
 use super::request::early_response_reset;
 use super::tcp::reset_injected;
 use super::unanswered::{silence, timed_out_after};
-use super::waiting::client_gave_up_waiting;
+use super::waiting::client_gave_up_waiting::{self, is_reaction};
 use super::wording::announced_length;
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{duration, exact_bytes, whole_seconds};
@@ -69,6 +69,9 @@ impl Needed {
             }
             // A gateway's own answer says nothing of how long the server needs.
             let status = exchange.status().unwrap_or(0);
+            if is_reaction(exchange, ending.close.frame_ref) {
+                return None;
+            }
             let late = response(exchange).filter(|_| status < 500)?.first.time;
             let since = request(exchange)?.last.time;
             return Some(Self::Above(late.since(since)));

@@ -401,6 +401,10 @@ pub(super) fn hidden_wait(
     let taken = match event.map(|event| connection.taken_at(&event, end, waited)) {
         Some(Taken::BeforeClose) => "The server's operating system had received what was sent.",
         Some(Taken::AfterClose) => "The server acknowledged what was sent only after that close.",
+        Some(Taken::Unseen) => {
+            "The capture shows no acknowledgement of it before that close. The client repeated nothing: the capture probably \
+             lacks one."
+        }
         Some(Taken::Never) | None => "The server had not acknowledged all that was sent.",
     };
     let answer = facts.flows[Who::Server as usize].last;

@@ -334,6 +334,9 @@ const LONGEST_GOODBYE: u64 = 6;
 /// Twice the longest time for which an acknowledgement may be delayed.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(1);
 
+/// What is not acknowledged is repeated after a second, or three round trips if that is longer (RFC 6298 §2); with a margin.
+const REPEATED_WITHIN: Duration = Duration::from_millis(1_500);
+
 impl Connection {
     /// How long what a side sent last had not been acknowledged when a RST ended the connection: longer than any host waits with
     /// an acknowledgement (RFC 9293 §3.8.6.3). It never arrived.
@@ -401,9 +404,17 @@ impl Connection {
         let soon = waited < ACKNOWLEDGED_WITHIN;
         match (finally, close.acknowledged >= end || soon) {
             (true, true) => Taken::BeforeClose,
+            _ if self.did_not_repeat(waited) => Taken::Unseen,
             (true, false) => Taken::AfterClose,
             (false, _) => Taken::Never,
         }
+    }
+
+    /// Whether the client waited for longer than it would have waited for an acknowledgement, and repeated nothing.
+    fn did_not_repeat(&self, waited: Duration) -> bool {
+        let trip = self.connect_time.unwrap_or_default();
+        let client = &self.sent[Who::Client as usize];
+        client.retransmitted == 0 && waited >= REPEATED_WITHIN.max(trip * 4)
     }
 
     /// The exchanges of HTTP; without any, those of another protocol in which the client asks, some of which are presumed.
@@ -565,6 +576,8 @@ pub(crate) enum Taken {
     AfterClose,
     /// Not at all.
     Never,
+    /// The capture shows no acknowledgement before the close, but the client repeated nothing: it had one.
+    Unseen,
 }
 
 /// A name without the port after it; `None` if nothing is left.

@@ -4,6 +4,7 @@ use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::{Framing, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request, response};
+use crate::rules::classify_messages::last_seen;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{close_word, named, sent_in_parts, tell};
@@ -22,16 +23,18 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the status was 408 and the request's head was not complete:* Raise the server's timeout for the head, if
+    /// - *If the server closed first and the request's head was not complete:* Raise the server's timeout for the head, if
     ///   clients need longer (nginx `client_header_timeout`, Node.js `headersTimeout`, Apache `RequestReadTimeout`, HAProxy
-    ///   `timeout http-request`).
-    /// - *If the status was 408 and the request's head was complete:* Raise the server's timeout for the body, if
+    ///   `timeout http-request`, Tomcat `connectionTimeout`, Go `ReadHeaderTimeout`).
+    /// - *If the server closed first and the request's head was complete:* Raise the server's timeout for the body, if
     ///   clients need longer (nginx `client_body_timeout`, Node.js `requestTimeout`, Apache `RequestReadTimeout`, HAProxy
-    ///   `timeout http-request`).
-    /// - Look in the client's log at the time of the close for a timeout, a cancellation or an error while reading what it
-    ///   uploads.
-    /// - Compare several cases. Uploads that stop after the same time met a timeout of the client, for the whole request or
-    ///   for writing: make it longer.
+    ///   `timeout http-request`, Tomcat `connectionUploadTimeout`, Go `ReadTimeout`).
+    /// - *If the server closed first:* Find out why the client stopped sending: look in its log for an error while reading
+    ///   what it uploads, or for a program that was stopped.
+    /// - *If the client closed first:* Look in the client's log at the time of the close for a timeout, a cancellation or an
+    ///   error while reading what it uploads.
+    /// - *If the client closed first:* Compare several cases. Uploads that stop after the same time met a timeout of the
+    ///   client, for the whole request or for writing: make it longer.
     /// - *If the request announced its length:* Compare `Content-Length` with what the client meant to send. One that is too
     ///   large makes the server wait for bytes that never come.
     ///
@@ -132,7 +135,8 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let answer = response(exchange).filter(|_| stalled);
     // What ended the silence: the server's answer, or its close.
     let until = answer.map_or(close, |answer| answer.first);
-    let quiet = until.time.since(message.last.time);
+    let last = last_seen(connection, Who::Client, message);
+    let quiet = until.time.since(last.time);
     let told = match stalled {
         true => sentence!(
             "The client stopped in the middle of {} and sent nothing for {}. Then the server closed with a {}.",
@@ -195,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_status_after_a_silence_is_the_servers_timeout_on_half_a_request() {
-        for status in [400, 408] {
+        for status in [400, 408, 500] {
             let told = told_by(
                 &super::RULE,
                 &format!("{HALF}+1100ms <-- {status} \"bad\" [close]\n{CLOSE}"),
@@ -205,6 +209,50 @@ mod tests {
         }
         let at_once = format!("{HALF}+20ms <-- 400 \"bad\" [close]\n+2s {CLOSE}");
         assert_eq!(told_by(&super::RULE, &at_once), None);
+    }
+
+    /// The time at which bytes came that the capture lacks is not known.
+    #[test]
+    fn bytes_that_were_not_captured_do_not_shorten_the_silence() {
+        let text = format!(
+            "SYN -->\n<-- SYN\nACK -->\nPOST / [length=9000] data 1000 -->\n<-- ACK\ndata 100 ~~>\n+2s <-- FIN\n\
+             FIN -->\n<-- ACK"
+        );
+        let told = told_by(&super::RULE, &text).expect("found");
+        assert!(told.contains("sent nothing for 2.0"), "{told}");
+    }
+
+    /// Who waits for leave to send is not slow.
+    #[test]
+    fn a_client_that_expects_100_continue_has_not_stalled() {
+        let text = format!(
+            "SYN -->\n<-- SYN\nACK -->\nPOST / [length=9000 expect=100-continue] -->\n<-- ACK\n+2s <-- 500 \"late\" [close]\n{CLOSE}"
+        );
+        assert_eq!(told_by(&super::RULE, &text), None);
+    }
+
+    /// Whose timer it was shows in who closed.
+    #[test]
+    fn a_server_that_closed_is_not_mended_at_the_clients_timeout() {
+        for (end, server) in [
+            ("+2s <-- FIN\nFIN -->", true),
+            ("+2s FIN -->\n<-- FIN", false),
+        ] {
+            let found = found_by(&super::RULE, &format!("{HALF}{end}")).expect("found");
+            let has = |word: &str| found.remedies.iter().any(|it| it.contains(word));
+            assert_eq!(
+                has("`client_header_timeout`"),
+                server,
+                "{:?}",
+                found.remedies
+            );
+            assert_eq!(
+                has("a timeout of the client"),
+                !server,
+                "{:?}",
+                found.remedies
+            );
+        }
     }
 
     /// Head and body have timers of their own.

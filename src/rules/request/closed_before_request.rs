@@ -7,6 +7,7 @@ use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{Framing, Protocol};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request, round_trip};
+use crate::rules::classify_messages::last_seen;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
@@ -132,7 +133,8 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                     Value::exact_bytes(ending.close.received)
                 ),
             };
-            let idle = begun.map(|message| close.time.since(message.last.time));
+            let last = begun.map(|message| last_seen(connection, Who::Client, message));
+            let idle = last.map(|last| close.time.since(last.time));
             let message = Statement::from(sentence!(
                 "The server closed while the client was still sending {}, {} after the last bytes. It sent no byte of \
                  a response.",

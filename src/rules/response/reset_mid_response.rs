@@ -4,6 +4,7 @@ use super::response_cut_short::how_far;
 use crate::analysis::connection::{Connection, Who};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, response};
+use crate::rules::classify_messages::last_seen;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::{half_closed_before, named, repetition, tell};
@@ -121,7 +122,9 @@ fn story(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .and(how_far(exchange, message))
     .and(sentence!(
         "The RST came {} after the last bytes.",
-        close.time.since(message.last.time)
+        close
+            .time
+            .since(last_seen(connection, Who::Server, message).time)
     ));
     let unacknowledged = message
         .end()

@@ -173,6 +173,10 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         }
         (Taken::AfterClose, _) => "The server acknowledged the request only after that close.",
         (Taken::Never, _) => "The server had not acknowledged the request.",
+        (Taken::Unseen, _) => {
+            "The capture shows no acknowledgement of the request before that close. The client did not repeat it: the capture \
+             probably lacks one."
+        }
     };
     let message = Statement::from(sentence!(
         "The client waited {} for the response to {}, then closed with a {}. No byte of the response had arrived.",
@@ -186,6 +190,12 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let late = response(exchange).map(|answer| {
         let took = waited(Some(exchange), answer.first);
         match exchange.status().filter(|it| *it >= 500) {
+            _ if is_reaction(exchange, close) => sentence!(
+                "{} after that close the server responded with {}, probably because of it: how long the request takes is not \
+                 known.",
+                answer.first.time.since(close.time),
+                exchange.status().unwrap_or_default().to_string()
+            ),
             Some(504) => sentence!(
                 "The server responded with 504 (a timeout of its own) {} after the request, too late for the client.",
                 took
@@ -253,6 +263,17 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     verdict
 }
 
+/// Whether a response came so soon after the client's close, of which it had shown nothing for long, that the close probably
+/// caused it: many programs end their work on a request whose client has left.
+pub(in crate::rules) fn is_reaction(exchange: &Exchange, close: FrameRef) -> bool {
+    const SOON: Duration = Duration::from_millis(50);
+    let Some((asked, answer)) = request(exchange).zip(response(exchange)) else {
+        return false;
+    };
+    let after = answer.first.time.since(close.time);
+    answer.first > close && after <= SOON && close.time.since(asked.last.time) >= after * 10
+}
+
 /// What to change where a client does not wait.
 const HASTY: &str = "Change nothing if the client only notifies. Otherwise let it read the response before it closes.";
 
@@ -304,10 +325,13 @@ const UNREAD: &str =
 pub(in crate::rules) fn got_an_error_later(rule: &str, own: &[&Connection]) -> bool {
     let is_error = |it: &&Connection| {
         let mut all = it.spoken().iter();
+        let close = it.teardown.frame_ref();
         let late = |exchange: &Exchange| {
             let began = response(exchange).map(|answer| answer.first.time);
             let failed = exchange.status().is_some_and(|status| status >= 500);
-            failed && began.is_some_and(|began| began > it.teardown.at)
+            failed
+                && began.is_some_and(|began| began > it.teardown.at)
+                && !is_reaction(exchange, close)
         };
         all.any(late)
     };
@@ -552,7 +576,38 @@ mod tests {
 
     #[test]
     fn whether_the_server_had_the_request_is_said() {
-        let told = message("GET / [lost] -->\n+2s FIN -->").expect("found");
+        let told = message("GET / [lost] -->\n+1s FIN -->").expect("found");
         assert!(told.contains("had not acknowledged"), "{told}");
+    }
+
+    /// A client whose request is not acknowledged repeats it. One that does not has had the acknowledgement.
+    #[test]
+    fn an_acknowledgement_that_the_capture_lacks_is_not_missing() {
+        for end in ["FIN -->\n<-- ACK\n<-- FIN\nACK -->", "RST -->"] {
+            let told = message(&format!("GET / -->\n+3s {end}")).expect("found");
+            assert!(told.contains("the capture probably lacks one"), "{told}");
+        }
+    }
+
+    /// A server that learns of the close ends its work, often with a response: what the request needs is not known.
+    #[test]
+    fn a_response_that_the_close_caused_says_nothing_of_the_time() {
+        use crate::rules::ladder_check::found_by;
+        for (after, status, caused) in [
+            ("3ms", 200, true),
+            ("3ms", 502, true),
+            ("300ms", 200, false),
+            ("300ms", 502, false),
+        ] {
+            let text = format!(
+                "SYN -->\n<-- SYN\nACK -->\nGET / [user-agent=Go-http-client/1.1] -->\n<-- ACK\n+1500ms FIN -->\n<-- ACK\n\
+                 +{after} <-- {status} \"x\"\nRST -->"
+            );
+            let found = found_by(&super::RULE, &text).expect("found");
+            let told = found.message.contains("because of it");
+            assert_eq!(told, caused, "{after} {status}: {}", found.message);
+            let numbered = found.remedies.iter().any(|it| it.contains("above 1."));
+            assert_eq!(numbered, !caused && status == 200, "{:?}", found.remedies);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::analysis::connection::{Author, Connection, author};
 use crate::base::certainty::Certainty;
 
-use crate::protocol::http::{Exchange, FieldName};
+use crate::protocol::http::{Exchange, FieldName, Message};
 use crate::rules::Severity;
 use crate::rules::classify::{request, response};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -163,7 +163,10 @@ pub(in crate::rules) fn shown(
     }))
     .shows(
         request(exchange).map(|message| message.last),
-        "request complete",
+        match request(exchange).is_some_and(Message::is_complete) {
+            true => "request complete",
+            false => "last of the request that was captured",
+        },
     )
     .shows(
         response(exchange).map(|message| message.first),

@@ -1,9 +1,11 @@
 //! The server responded to a request with an error of its own.
 
-use crate::analysis::connection::Connection;
+use crate::analysis::connection::{Connection, How};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
+use crate::rules::classify::request;
+use crate::rules::classify_messages::timed_out;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::Statement;
 use crate::rules::waiting::gateway_error::{answered, is_told, shown};
@@ -74,8 +76,15 @@ fn failed(exchange: &&Exchange) -> bool {
         && !exchange.is_proxied()
 }
 
+/// Whether the server answered half a request whose rest did not come, and closed: the rule on that tells it.
+fn is_too_slow(connection: &Connection, exchange: &Exchange) -> bool {
+    let half = request(exchange).is_some_and(|message| !message.is_complete());
+    half && connection.teardown.how != How::Open && timed_out(exchange)
+}
+
 fn check(connection: &Connection) -> Verdict {
-    let mut all = connection.exchanges.iter().filter(failed);
+    let all = connection.exchanges.iter().filter(failed);
+    let mut all = all.filter(|it| !is_too_slow(connection, it));
     let Some(exchange) = all.next() else {
         return not_yet(connection);
     };
