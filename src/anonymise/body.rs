@@ -10,10 +10,9 @@ use std::sync::Arc;
 
 use flate2::Crc;
 
+use super::filler::FILLER;
 use crate::protocol::http::{CodingCheck, CodingFault, ContentCoding};
 
-/// What replaces a byte of a body.
-pub(super) const FILLER: u8 = b'x';
 const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
 const ZLIB_HEAD: [u8; 2] = [0x78, 0x9c];
 /// Block header and the first half of the code of `x`; then the halves of two codes each.
@@ -91,7 +90,11 @@ impl Recoder {
                 },
             };
             write(place, byte);
-            if self.found.is_none() || self.found == Some(CodingFault::Checksum) {
+            let is_whole = matches!(
+                self.found,
+                None | Some(CodingFault::Checksum | CodingFault::Length)
+            );
+            if is_whole {
                 self.held.push_back(place);
                 if self.held.len() > self.tail {
                     self.held.pop_front();
@@ -136,8 +139,10 @@ impl Recoder {
         };
         let letters = self.taken.saturating_add(cut).checked_sub(overhead);
         let held = std::mem::take(&mut self.held);
-        let (Some(letters), None | Some(CodingFault::Checksum | CodingFault::TrailerCut(_))) =
-            (letters, fault)
+        let (
+            Some(letters),
+            None | Some(CodingFault::Checksum | CodingFault::Length | CodingFault::TrailerCut(_)),
+        ) = (letters, fault)
         else {
             return;
         };
@@ -157,7 +162,8 @@ impl Recoder {
                 }
                 let wrong = u32::from(fault == Some(CodingFault::Checksum));
                 tail.extend((sum.sum() ^ wrong).to_le_bytes());
-                tail.extend(sum.amount().to_le_bytes());
+                let longer = u32::from(fault == Some(CodingFault::Length));
+                tail.extend((sum.amount() ^ longer).to_le_bytes());
             }
             (ContentCoding::Deflate, false) => tail.extend(adler(letters).to_be_bytes()),
             (ContentCoding::Deflate, true) => {}
@@ -225,10 +231,14 @@ mod tests {
             let mut wrong = gzip.clone();
             let sum = wrong.len() - 6;
             wrong[sum] ^= 1;
+            let mut long = gzip.clone();
+            let amount = long.len() - 2;
+            long[amount] ^= 1;
             let cut = gzip[..gzip.len() - 3].to_vec();
             for (coding, body) in [
                 (ContentCoding::Gzip, gzip.clone()),
                 (ContentCoding::Gzip, wrong),
+                (ContentCoding::Gzip, long),
                 (ContentCoding::Gzip, cut),
                 (ContentCoding::Gzip, b"<html>plain</html>".to_vec()),
                 (ContentCoding::Deflate, zlib),

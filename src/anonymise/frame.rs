@@ -3,7 +3,8 @@
 //! In: the frame, and where its layers begin, as the decoder has found them. Everything behind the last layer that is
 //! understood is filler, and so is what follows the packet in the frame.
 
-use super::stream::{Shared, unknown};
+use super::filler::unknown;
+use super::stream::Shared;
 use super::{dns, words::Words};
 use crate::packet::decode::{LayerKind, LayerPlace};
 

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::body::{FILLER, Recoder};
+use super::body::Recoder;
+use super::filler::FILLER;
 use super::head;
 use super::words::Words;
 use crate::protocol::h2::{
@@ -251,7 +252,7 @@ impl H2Side {
                 put(block, place, &value, own);
             }
         }
-        if let Some(coding) = codings.only()
+        if let Some(coding) = codings.outer()
             && status != b"206"
             && !status.is_empty()
             && self.coded.len() < MAX_CODED

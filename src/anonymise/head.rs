@@ -79,6 +79,10 @@ const CREDENTIALS: [&str; 4] = [
 ];
 /// Fields that name a host: what follows a colon is a port.
 const HOSTS: [&str; 3] = [":authority", "host", "x-forwarded-host"];
+/// Methods (RFC 9110 §9.3).
+const METHODS: [&str; 8] = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE",
+];
 /// A message of NTLM in base64: its signature, and which of the three messages it is.
 const NTLM: &[u8] = b"TlRMTVNTUAA";
 
@@ -87,27 +91,34 @@ const NTLM: &[u8] = b"TlRMTVNTUAA";
 pub(super) struct HeadFacts {
     /// The status of a response.
     pub(super) status: u16,
-    /// The only coding of the body, if it is one that can be checked.
+    /// The outer coding of the body, if it is one that can be checked.
     pub(super) coding: Option<ContentCoding>,
 }
 
-/// Counts the fields that name a coding.
+/// Which coding the body begins with: of several the last one was applied last (RFC 9110 §8.4).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Codings {
-    count: u32,
     last: Option<ContentCoding>,
+    /// A transfer coding other than `chunked` comes between.
+    transferred: bool,
+    is_chunked: bool,
 }
 
 impl Codings {
     pub(super) fn field(&mut self, name: &[u8], value: &[u8]) {
+        let value = value.trim_ascii();
         if name.eq_ignore_ascii_case(b"content-encoding") {
-            self.count += 1;
-            self.last = ContentCoding::named(value.trim_ascii());
+            let outer = value.rsplit(|it| *it == b',').next().unwrap_or_default();
+            self.last = ContentCoding::named(outer.trim_ascii());
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            let is_chunked = value.eq_ignore_ascii_case(b"chunked");
+            self.transferred |= self.is_chunked || !is_chunked;
+            self.is_chunked = true;
         }
     }
 
-    pub(super) fn only(self) -> Option<ContentCoding> {
-        self.last.filter(|_| self.count == 1)
+    pub(super) fn outer(self) -> Option<ContentCoding> {
+        self.last.filter(|_| !self.transferred)
     }
 }
 
@@ -235,11 +246,14 @@ fn replace(words: &mut Words, head: &mut [u8], is_request: bool) -> HeadFacts {
                 status_line(words, line);
             }
             // The value of the line before goes on.
-            (_, Some(b' ' | b'\t')) => value(words, &name, line),
+            (_, Some(b' ' | b'\t')) => {
+                codings.field(&name, line);
+                value(words, &name, line);
+            }
             _ => field(words, line, &mut name, &mut codings),
         }
     }
-    facts.coding = codings.only();
+    facts.coding = codings.outer();
     facts
 }
 
@@ -289,12 +303,21 @@ pub(super) fn value(words: &mut Words, name: &[u8], value: &mut [u8]) {
 
 fn request_line(words: &mut Words, line: &mut [u8]) {
     let Some(first) = line.iter().position(|it| *it == b' ') else {
-        return words.text(line);
+        // A method that runs into what follows it is one still.
+        let method = METHODS.iter().find(|it| line.starts_with(it.as_bytes()));
+        let rest = line.get_mut(method.map_or(0, |it| it.len())..);
+        return words.text(rest.unwrap_or_default());
     };
     let is_connect = line.starts_with(b"CONNECT ");
     let (method, rest) = line.split_at_mut(first);
     words.text(method);
     let version = rest.windows(6).rposition(|it| it == b" HTTP/");
+    // A version that a path runs into ends the line.
+    let version = version.or_else(|| {
+        rest.len()
+            .checked_sub(8)
+            .filter(|at| rest.get(*at..*at + 5) == Some(b"HTTP/"))
+    });
     let (middle, version) = rest.split_at_mut(version.unwrap_or(rest.len()));
     match is_connect {
         true => authority(words, middle),
@@ -303,8 +326,17 @@ fn request_line(words: &mut Words, line: &mut [u8]) {
     words.text(version);
 }
 
+/// What follows the version may run into it.
 fn status_line(words: &mut Words, line: &mut [u8]) {
-    words.text(line);
+    let version = match line {
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor, ..]
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
+            8
+        }
+        _ => 0,
+    };
+    words.text(line.get_mut(version..).unwrap_or_default());
 }
 
 /// A path with its query, or a whole URL.

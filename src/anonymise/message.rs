@@ -7,7 +7,7 @@
 
 use memchr::memmem;
 
-use super::stream::unknown;
+use super::filler::unknown;
 use super::words::{self, Words};
 use crate::protocol::parts::MessageReading;
 
@@ -160,6 +160,13 @@ fn place(
             if is_same(out) {
                 break;
             }
+        }
+        // Without this word the grammar finds another error, or none: the protocol defines it.
+        let now = read(out);
+        if lengths(&now) != lengths(wanted) || code(&now) != code(wanted) {
+            out.get_mut(at + start..at + start + length)
+                .unwrap_or_default()
+                .copy_from_slice(word);
         }
     }
 }

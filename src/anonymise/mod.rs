@@ -13,6 +13,8 @@ mod body;
 mod copy;
 mod der;
 mod dns;
+mod faulty;
+mod filler;
 mod frame;
 mod h2;
 mod head;

@@ -9,10 +9,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::body::{FILLER, Recoder};
+use super::body::Recoder;
+use super::filler::{FILLER, unknown};
 use super::h2::H2Side;
 use super::words::Words;
-use super::{dns, head, message, tls, websocket};
+use super::{dns, faulty, head, message, tls, websocket};
 use crate::base::flow_end::FlowEnd;
 use crate::protocol::parts::{StreamObserver, StreamPart};
 
@@ -87,6 +88,8 @@ struct Side {
     handshake_places: Vec<(u64, usize)>,
     body: Body,
     h2: Option<Box<H2Side>>,
+    /// The bytes that break the grammar are a head that goes on.
+    in_faulty_head: bool,
     /// The first bytes, which show a protocol, and what replaces them.
     first: Option<(u64, Vec<u8>, Vec<u8>)>,
 }
@@ -121,6 +124,12 @@ impl Side {
     fn original(&self, start: u64, end: u64) -> &[u8] {
         self.range(start, end)
             .and_then(|it| self.original.get(it))
+            .unwrap_or_default()
+    }
+
+    fn written(&self, start: u64, end: u64) -> &[u8] {
+        self.range(start, end)
+            .and_then(|it| self.out.get(it))
             .unwrap_or_default()
     }
 
@@ -453,6 +462,19 @@ impl StreamObserver for ConnectionBytes {
                 side.write(start, &bytes);
                 side.cover_to(end);
             }
+            StreamPart::Faulty {
+                in_head,
+                is_request,
+            } => {
+                let mut shared = lock(&self.shared);
+                let mut bytes = side.original(start, end).to_vec();
+                let in_head = in_head || side.in_faulty_head;
+                side.in_faulty_head =
+                    faulty::rewrite(&mut shared.words, &mut bytes, in_head, is_request);
+                side.keep_first(start, &mut bytes);
+                side.write(start, &bytes);
+                side.cover_to(end);
+            }
             StreamPart::TlsRecord { kind, is_clear } => {
                 // The header shows the type, the version and the length, which stay.
                 let header = side.original(start, start + 5).to_vec();
@@ -497,8 +519,19 @@ impl StreamObserver for ConnectionBytes {
                 let mut shared = lock(&self.shared);
                 let bytes = bytes.get(..FIRST.min(bytes.len())).unwrap_or_default();
                 let out = message::rewrite(&mut shared.words, bytes, read);
-                // For now: what they are may still be found.
-                side.write(start, &out);
+                // For now: what they are may still be found. What is replaced for good stays but for them.
+                let known = match side.base <= start {
+                    true => side.covered.saturating_sub(start).min(out.len() as u64) as usize,
+                    false => 0,
+                };
+                let mut now = side.written(start, start + known as u64).to_vec();
+                for ((now, out), own) in now.iter_mut().zip(&out).zip(bytes) {
+                    if out == own {
+                        *now = *own;
+                    }
+                }
+                side.write(start, &now);
+                side.write(start + known as u64, out.get(known..).unwrap_or_default());
                 let first = (start, bytes.to_vec(), out);
                 side.first.get_or_insert(first);
             }
@@ -574,17 +607,6 @@ fn framing(words: &mut Words, bytes: &mut [u8]) {
         } else {
             words.names(line);
         }
-    }
-}
-
-/// What replaces a byte that nobody understands.
-pub(super) const fn unknown(byte: u8) -> u8 {
-    match byte {
-        b'\r' | b'\n' => byte,
-        b' '..=b'~' | b'\t' => FILLER,
-        // No text, and no number that a length could be.
-        0x80.. => 0xfe,
-        _ => 1,
     }
 }
 

@@ -1,6 +1,6 @@
 //! WebSocket frames: payloads are replaced under their mask, the code of a Close stays, and known words of its reason.
 
-use super::body::FILLER;
+use super::filler::FILLER;
 use super::words::Words;
 
 const CLOSE: u8 = 8;

@@ -23,6 +23,16 @@ const MOST_TURNS: usize = 128;
 /// Digits of a number that stays in a text: codes and versions are short.
 const SHORT_NUMBER: usize = 5;
 
+/// Encodings of characters, which no one is named after: drivers are known by how they write them.
+const ENCODINGS: [&[u8]; 6] = [
+    b"utf-8",
+    b"utf8",
+    b"utf8mb4",
+    b"latin1",
+    b"unicode",
+    b"sql_ascii",
+];
+
 /// Words that stay in texts, in lower case.
 static VOCABULARY: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     let mut words = HashSet::new();
@@ -218,7 +228,10 @@ impl Words {
         }) else {
             return 1;
         };
-        self.names(bytes.get_mut(1..=end).unwrap_or_default());
+        let inside = bytes.get_mut(1..=end).unwrap_or_default();
+        if !ENCODINGS.iter().any(|it| inside.eq_ignore_ascii_case(it)) {
+            self.names(inside);
+        }
         end + 2
     }
 

@@ -1,9 +1,9 @@
 //! `hangup anonymise`: a capture on which the same is found, without names and contents.
 //!
-//! The capture is read once, so that a pipe will do. The output appears under its name only when it is whole.
+//! The capture is read once, so that a pipe will do. Several are one timeline, and become one capture. The output appears under its name only when it is whole.
 
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -15,19 +15,16 @@ use super::sandbox::Needs;
 use super::{cli, interrupt};
 use crate::anonymise::{CopyError, Key, Totals, copy};
 use crate::base::format::{bytes, count};
+use crate::base::shell::shell_word;
 use crate::packet::capture::{self, OpenOptions};
 
 /// The longest key file that is read: what is longer is no key, but the wrong file.
 const MAX_KEY: u64 = 4096;
 
 pub(super) fn anonymise(asked: &cli::AnonymiseArgs) -> Result<ExitCode> {
-    let file = &asked.file;
-    let target = capture_target(
-        &asked.output,
-        asked.force,
-        std::slice::from_ref(&asked.file),
-        "hangup report -",
-    )?;
+    let files = asked.input.paths();
+    refuse_secrets(asked, &files)?;
+    let target = capture_target(&asked.output, asked.force, &files, "hangup report -")?;
     let key = match &asked.key {
         Some(path) => key(path)?,
         None => Key::random()?,
@@ -38,11 +35,11 @@ pub(super) fn anonymise(asked: &cli::AnonymiseArgs) -> Result<ExitCode> {
         .transpose()
         .with_context(unwritable)?;
     Needs::default()
-        .reading([file])
+        .reading(&files)
         .naming(new.as_ref())
         .confine();
     interrupt::say_on_interrupt("nothing was written");
-    let mut source = capture::open(std::slice::from_ref(file), &OpenOptions::default())?;
+    let mut source = capture::open(&files, &OpenOptions::default())?;
     let mut progress = ProgressLine::new();
     let mut at = |frames| progress.at(frames);
     let copied = match new {
@@ -62,13 +59,14 @@ pub(super) fn anonymise(asked: &cli::AnonymiseArgs) -> Result<ExitCode> {
         }
     };
     drop(progress);
+    let has_secrets = source.files().iter().any(|it| !it.secrets.is_empty());
     let totals = match copied {
         Ok(totals) => totals,
         Err(CopyError::Write(error)) => return Err(closed(error)).with_context(unwritable),
         Err(CopyError::Read(error)) => return Err(error.into()),
     };
     // If standard error is closed, the exit status is the only answer.
-    let _ = io::stderr().write_all(summary(&totals, asked, target).as_bytes());
+    let _ = io::stderr().write_all(summary(&totals, asked, target, has_secrets).as_bytes());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -87,8 +85,27 @@ fn key(path: &Path) -> Result<Key> {
     Key::of_bytes(&bytes).with_context(|| path.display().to_string())
 }
 
+/// A copy holds other bytes where TLS has encrypted something, and no secret opens them.
+fn refuse_secrets(asked: &cli::AnonymiseArgs, files: &[PathBuf]) -> Result<()> {
+    let Some(secrets) = asked.keylog.first() else {
+        return Ok(());
+    };
+    let file = files.first().map_or(Path::new("FILE"), PathBuf::as_path);
+    bail!(
+        "--keylog: what TLS encrypts is replaced as a whole, so no secret opens the copy: leave it out. \
+         To show what is found inside TLS: hangup report {} --keylog {} -o found.md",
+        shell_word(file),
+        shell_word(secrets)
+    );
+}
+
 /// What was replaced, what stayed, and what was left out.
-fn summary(totals: &Totals, asked: &cli::AnonymiseArgs, target: Option<&Path>) -> String {
+fn summary(
+    totals: &Totals,
+    asked: &cli::AnonymiseArgs,
+    target: Option<&Path>,
+    has_secrets: bool,
+) -> String {
     let streams = &totals.streams;
     let mut text = format!(
         "hangup: {} of {}{}\n",
@@ -133,6 +150,9 @@ fn summary(totals: &Totals, asked: &cli::AnonymiseArgs, target: Option<&Path>) -
         text += &format!("  filler     {}\n", blank.join(", "));
     }
     text += "  left out   comments, names of interfaces and hosts, TLS secrets\n";
+    if has_secrets {
+        text += "             The secrets of the capture open the original alone: the copy shows what it shows without them.\n";
+    }
     text += match asked.key {
         Some(_) => "  key        from the file: the same names become the same again\n",
         None => "  key        random, and not kept\n",

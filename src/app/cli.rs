@@ -570,7 +570,8 @@ pub struct ExtractArgs {
 const ANONYMISED: &str = "Addresses keep their common prefixes; hosts, paths, cookies, credentials, bodies and all\n\
     that no parser understands are replaced at their lengths. Times, ports, methods, statuses,\n\
     sizes and names of products stay. What is inside TLS is replaced as a whole; secrets are left\n\
-    out. docs/anonymise.md says more.";
+    out: the copy shows what the capture shows without them. Several files are one timeline, and\n\
+    become one capture. docs/anonymise.md says more.";
 
 /// `hangup anonymise`.
 #[derive(Args, Debug)]
@@ -581,9 +582,9 @@ const ANONYMISED: &str = "Addresses keep their common prefixes; hosts, paths, co
     visible_alias = "anonymize",
 )]
 pub struct AnonymiseArgs {
-    /// The capture; `-` is standard input
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    /// What to read, and write as one capture.
+    #[command(flatten)]
+    pub input: FileArgs,
     /// Write to this pcapng file; `-` is standard output
     #[arg(short, long, value_name = "OUT", short_alias = 'w', alias = "write", help_heading = OUTPUT)]
     pub output: PathBuf,
@@ -593,6 +594,9 @@ pub struct AnonymiseArgs {
     /// Use the key in this file: captures then share names (else random)
     #[arg(long, value_name = "KEY", help_heading = OUTPUT)]
     pub key: Option<PathBuf>,
+    /// No secret opens the copy: this is refused, with the way out.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub keylog: Vec<PathBuf>,
 }
 
 /// How `hangup ladder` draws.

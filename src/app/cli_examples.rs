@@ -67,6 +67,7 @@ pub(super) const ANONYMISE: &str = "\
 Examples:
   hangup anonymise x.pcapng -o y.pcapng
   hangup anonymise x.pcapng -o y.pcapng --key team.key
+  hangup anonymise trace_*.pcap -o y.pcapng
   hangup extract x.pcapng -o - | hangup anonymise - -o y.pcapng";
 
 /// `hangup mcp --help`.

@@ -27,6 +27,13 @@ pub enum StreamPart<'a> {
     Framing,
     /// A line that may be a request, and is not well-formed.
     Malformed,
+    /// Bytes where a message of HTTP/1 breaks the grammar: they are quoted, and read as the parsers of clients read them.
+    Faulty {
+        /// They stand where a head begins; else where a chunk or its size is, or behind such bytes.
+        in_head: bool,
+        /// They are the client's.
+        is_request: bool,
+    },
     /// A TLS record: the length includes its header.
     TlsRecord {
         /// Its content type.

@@ -485,6 +485,7 @@ impl HttpConversation {
         let start = self.direction(from).offset;
         let used = self.head(from, HeadKind::Response, at, bytes, stray, texts);
         let quote = bytes.get(..stray).unwrap_or_default();
+        self.tell(from, 0, stray, self.faulty(from, false));
         self.fault(from, FaultRule::BeforeStartLine, start, quote);
         self.sample(from, bytes.get(..used).unwrap_or_default(), start);
         used

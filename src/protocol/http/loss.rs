@@ -8,6 +8,7 @@ use super::head::HeadKind;
 use super::message::{Framing, HttpVersion, MessageProgress};
 use super::pairing::is_simple_request;
 use super::recognition::{begins_request, may_be_request};
+use super::sample::MAX_SAMPLE;
 use super::text::{SharedText, TextInterner};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
@@ -164,12 +165,14 @@ impl HttpConversation {
         let length = bytes.len() as u64;
         match self.role(from) {
             Some(HeadKind::Request) if clean && !self.exchanges.is_empty() => {
+                self.tell_faulty(from, start, bytes);
                 self.begin(from, HeadKind::Request, first, start);
                 self.fault(from, FaultRule::StartLine, start, bytes);
                 self.break_off(from);
                 self.extend(from, at, length, 0);
             }
             Some(HeadKind::Response) if clean && awaited && peer_clean => {
+                self.tell_faulty(from, start, bytes);
                 self.begin(from, HeadKind::Response, first, start);
                 self.fault(from, FaultRule::StartLine, start, bytes);
                 self.sample(from, bytes, start);
@@ -184,6 +187,7 @@ impl HttpConversation {
             Some(HeadKind::Response)
                 if clean && !awaited && self.direction(from).exchange != NONE =>
             {
+                self.tell_faulty(from, start, bytes);
                 self.fault(from, FaultRule::ExcessBytes, start, bytes);
                 self.direction_mut(from).lose();
             }
@@ -191,6 +195,23 @@ impl HttpConversation {
                 self.direction_mut(from).lose();
                 self.judge();
             }
+        }
+    }
+
+    /// Tells of bytes that are no message, as many as are read of them.
+    fn tell_faulty(&self, from: FlowEnd, start: u64, bytes: &[u8]) {
+        if let Some(teller) = &self.teller {
+            let length = bytes.len().min(MAX_SAMPLE) as u64;
+            teller.part(from, start, length, self.faulty(from, true));
+        }
+    }
+
+    /// Bytes that are no message of this side.
+    pub(super) fn faulty(&self, from: FlowEnd, in_head: bool) -> StreamPart<'static> {
+        let is_request = self.role(from) == Some(HeadKind::Request);
+        StreamPart::Faulty {
+            in_head,
+            is_request,
         }
     }
 

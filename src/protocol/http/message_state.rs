@@ -10,6 +10,7 @@ use super::fields::{FieldFacts, FieldName, Upgrade};
 use super::framing::{self, BodyFraming};
 use super::head::{self, Head, HeadKind};
 use super::message::{Framing, HttpVersion, Message, MessageProgress, Method};
+use super::sample::MAX_SAMPLE;
 use super::text::TextInterner;
 use super::unfold::unfold;
 use crate::base::flow_end::FlowEnd;
@@ -452,6 +453,8 @@ impl HttpConversation {
                     _ => 0,
                 };
                 let quote = bytes.get(used - digits..).unwrap_or_default();
+                let faulty = quote.len().min(MAX_SAMPLE);
+                self.tell(from, used - digits, faulty, self.faulty(from, false));
                 self.fault(from, rule, offset.saturating_sub(digits as u64), quote);
                 self.break_off(from);
                 // The rest of this slice belongs to the same broken message.

@@ -6,7 +6,7 @@
 
 use super::chunked::{ChunkStep, Chunks};
 use super::conversation::HttpConversation;
-use super::direction::Sampling;
+use super::direction::{HttpReadState, Sampling};
 use super::exchange::ResponseSample;
 use super::fields::FieldName;
 use crate::base::flow_end::FlowEnd;
@@ -76,6 +76,11 @@ impl HttpConversation {
         let taken = new.get(..new.len().min(room)).unwrap_or_default();
         sample.bytes.extend_from_slice(taken);
         self.text_bytes += taken.len();
+        if self.direction(from).state == HttpReadState::Lost {
+            let behind = bytes.len() - new.len();
+            let taken = taken.len();
+            self.tell(from, behind, taken, self.faulty(from, false));
+        }
         let next = sampling.next.saturating_add(taken.len() as u64);
         let goes_on = taken.len() == new.len();
         self.direction_mut(from).sampling = goes_on.then_some(Sampling { exchange, next });
