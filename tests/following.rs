@@ -596,6 +596,7 @@ fn metrics_are_served_from_the_sandbox() {
         ("hangup_connections_total{outcome=\"failed\"}", 2.0),
         ("hangup_connections_total{outcome=\"fine\"}", 0.0),
         ("hangup_connections_open", 0.0),
+        ("hangup_connections_waiting", 0.0),
         (
             "hangup_findings_total{rule=\"reset-before-response\",worst_severity=\"error\"}",
             2.0,

@@ -92,10 +92,12 @@ impl Feed {
         std::mem::take(&mut self.forgotten)
     }
 
-    /// The cases of each finding so far.
+    /// The cases so far of each finding that was opened: one that a single look shows may be withdrawn, and a counter
+    /// cannot fall.
     pub(super) fn cases(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.findings
             .iter()
+            .filter(|(_, known)| known.told > 0)
             .map(|(name, known)| (name.0, known.times))
     }
 

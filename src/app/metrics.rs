@@ -40,6 +40,7 @@ pub(super) struct Metrics {
     lost: Counters<1>,
     connections: Counters<1>,
     open: Gauge,
+    waiting: Gauge,
     findings: Counters<2>,
     limits: Counters<1>,
     memory: Gauge,
@@ -70,6 +71,7 @@ impl Metrics {
             lost: Family::default(),
             connections: Family::default(),
             open: Gauge::default(),
+            waiting: Gauge::default(),
             findings: Family::default(),
             limits: Family::default(),
             memory: Gauge::default(),
@@ -82,7 +84,7 @@ impl Metrics {
         );
         registry.register(
             "connections",
-            "Connections by outcome, without those that are open with nothing outstanding",
+            "Connections by outcome, without those that are open or waiting",
             it.connections.clone(),
         );
         registry.register(
@@ -90,7 +92,16 @@ impl Metrics {
             "Connections that are open, with nothing outstanding",
             it.open.clone(),
         );
-        registry.register("findings", "Cases by rule", it.findings.clone());
+        registry.register(
+            "connections_waiting",
+            "Connections that are not over, with something outstanding",
+            it.waiting.clone(),
+        );
+        registry.register(
+            "findings",
+            "Cases by rule, of findings that were opened",
+            it.findings.clone(),
+        );
         registry.register(
             "limits",
             "How often a limit of memory took effect",
@@ -134,7 +145,7 @@ impl Metrics {
         for (outcome, count) in [
             ("failed", totals.failed),
             ("fine", totals.fine),
-            ("unknown", totals.unknown),
+            ("unknown", totals.unknown.saturating_sub(totals.waiting)),
         ] {
             raise(
                 &self.connections.get_or_create(&[("outcome", outcome)]),
@@ -143,6 +154,8 @@ impl Metrics {
         }
         self.open
             .set(i64::try_from(totals.open).unwrap_or(i64::MAX));
+        self.waiting
+            .set(i64::try_from(totals.waiting).unwrap_or(i64::MAX));
         let mut cases = std::collections::BTreeMap::<&str, u64>::new();
         for (rule, times) in feed.cases() {
             *cases.entry(rule).or_default() += times;

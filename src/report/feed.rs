@@ -12,7 +12,7 @@ use super::finding::touched;
 use super::page::outcomes;
 use super::wording::moment::{self, Zone};
 use super::wording::{local, terms};
-use crate::analysis::connection::{ConnectionSummary, Who};
+use crate::analysis::connection::{ConnectionOutcome, ConnectionSummary, How, UnknownReason, Who};
 use crate::base::escape::{escape, harmless};
 use crate::base::format::{count, number};
 use crate::base::net::Endpoint;
@@ -214,6 +214,8 @@ pub struct SummaryRow {
     pub open: u64,
     /// Those that cannot be judged, or not yet.
     pub unknown: u64,
+    /// Of these, those that are not over: something is outstanding.
+    pub waiting: u64,
     /// Findings that stand and are errors.
     pub errors: u64,
     /// Findings that stand and are warnings.
@@ -421,6 +423,19 @@ impl<'a> FeedLine<'a> {
     }
 }
 
+/// Connections that cannot be judged because they are not over: later packets decide what becomes of them.
+fn waiting(snapshot: &Snapshot) -> u64 {
+    let all = snapshot.summaries.iter();
+    let all = all.filter(|it| !snapshot.ignored.leaves_out(it.id));
+    let waiting = all.filter(|it| match it.outcome {
+        ConnectionOutcome::Unknown(UnknownReason::StillOpen) => false,
+        ConnectionOutcome::Unknown(UnknownReason::CutOff | UnknownReason::HalfClosed) => true,
+        ConnectionOutcome::Unknown(_) => it.how == How::Open,
+        _ => false,
+    });
+    waiting.count() as u64
+}
+
 impl SummaryRow {
     /// The totals of a snapshot.
     #[must_use]
@@ -442,6 +457,7 @@ impl SummaryRow {
             fine: outcomes.fine,
             open: outcomes.still_open(),
             unknown: outcomes.unknown().saturating_sub(outcomes.still_open()),
+            waiting: waiting(snapshot),
             errors: of(Severity::Error),
             warnings: of(Severity::Warning),
             notes: of(Severity::Note),
