@@ -56,7 +56,15 @@ pub fn frame_comments(snapshot: &Snapshot, ids: &[u32]) -> BTreeMap<FrameNumber,
         remarks.add(one.frame_ref.frame, format!("{} [{rule}]", one.note));
     }
     let all = remarks.0.into_iter();
-    let all = all.map(|(frame, remarks)| (frame, format!("{MARK} {}", remarks.join("; "))));
+    let all = all.map(|(frame, mut remarks)| {
+        // What a remark follows is no sentence's end.
+        if let Some((_, before)) = remarks.split_last_mut() {
+            for remark in before {
+                remark.truncate(remark.trim_end_matches('.').len());
+            }
+        }
+        (frame, format!("{MARK} {}", remarks.join("; ")))
+    });
     all.collect()
 }
 
