@@ -15,8 +15,10 @@ const PREFIX: &str = "hangup-";
 const BUFFER: &str = "512";
 const RESETS: &str = "events/tcp/tcp_send_reset";
 const STATES: &str = "events/sock/inet_sock_set_state";
-/// States that a program brings about: no interrupts (`TRACE_FLAG_HARDIRQ | TRACE_FLAG_SOFTIRQ`), and both ports known.
-const OWN: &str = "protocol == 6 && sport != 0 && dport != 0 && !(common_flags & 0x18)";
+/// States that a program brings about: no interrupts (`TRACE_FLAG_HARDIRQ | TRACE_FLAG_SOFTIRQ`), and both ports known. What
+/// follows LAST-ACK (9) is no act of a program.
+const OWN: &str =
+    "protocol == 6 && sport != 0 && dport != 0 && oldstate != 9 && !(common_flags & 0x18)";
 /// The same for kernels that do not know that filter.
 const TCP: &str = "protocol == 6";
 /// Bytes that are read at once.
