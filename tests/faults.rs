@@ -56,17 +56,17 @@ const CLIENTS: [(&str, &str, usize); 17] = [
     (
         "java-httpclient",
         "User-Agent: Java-http-client/17.0.15\r\n",
-        750,
+        975,
     ),
     (
         "httpx",
         "User-Agent: python-httpx/0.28.1\r\nAccept-Encoding: gzip, deflate\r\n",
-        715,
+        935,
     ),
     (
         "aiohttp",
         "User-Agent: Python/3.11 aiohttp/3.14.5\r\nAccept-Encoding: gzip, deflate\r\n",
-        730,
+        915,
     ),
     (
         "wget",
@@ -76,7 +76,7 @@ const CLIENTS: [(&str, &str, usize); 17] = [
     (
         "ruby",
         "User-Agent: Ruby\r\nAccept-Encoding: gzip;q=1.0,deflate;q=0.6,identity;q=0.3\r\n",
-        765,
+        940,
     ),
 ];
 

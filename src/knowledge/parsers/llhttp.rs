@@ -1,17 +1,20 @@
 //! What llhttp, the parser of Node.js, makes of a response: `http`, and what is built on it, run it as Node.js 20 ships it
-//! (llhttp 8.1.2 and later); `fetch` and undici bring an older one of their own, which differs in a few texts.
+//! (llhttp 8.1.2 and later); `fetch` and undici bring an older one of their own, which differs in a few texts. aiohttp (3.14)
+//! has one of its own as well, and takes more: `aiohttp/_http_parser.pyx`.
 //!
-//! States and texts are those of `src/llhttp/http.ts`. Nothing is lenient, as it is by default.
+//! States and texts are those of `src/llhttp/http.ts`. Nothing is lenient in Node.js, as it is by default.
 
 use super::reading::{Cursor, Reading, ReadingEnd as End, trim_end};
 
-/// Which of the two.
+/// Which of the three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Edition {
     /// Of `http`.
     Node,
     /// Of undici.
     Undici,
+    /// Of aiohttp: lenient about values of fields, about the CR before a LF, and about blanks behind the size of a chunk.
+    Aiohttp,
 }
 
 /// The field names with a meaning.
@@ -103,10 +106,12 @@ impl Parser<'_> {
             self.in_body = true;
             // `http` says that these have no body.
             let bodiless = interim || matches!(self.status, 204 | 304);
-            let eof = match (
-                self.body(bodiless && self.edition == Edition::Node),
-                self.edition,
-            ) {
+            let skips = match self.edition {
+                Edition::Node => bodiless,
+                Edition::Undici => false,
+                Edition::Aiohttp => matches!(self.status, 100 | 102 | 103 | 204 | 304),
+            };
+            let eof = match (self.body(skips), self.edition) {
                 (_, Edition::Undici) if bodiless && self.flags.chunked => {
                     return Ok(Reading::Unknown);
                 }
@@ -129,7 +134,9 @@ impl Parser<'_> {
                     self.input.next();
                 }
                 return match (self.input.peek(), self.edition) {
-                    (Some(_), Edition::Node) => self.refuse("Data after `Connection: close`"),
+                    (Some(_), Edition::Node | Edition::Aiohttp) => {
+                        self.refuse("Data after `Connection: close`")
+                    }
                     _ => Ok(last.unwrap_or(Reading::Ends(End::StatusLine))),
                 };
             }
@@ -172,7 +179,7 @@ impl Parser<'_> {
         }
         let mut status = 0;
         match self.edition {
-            Edition::Node => {
+            Edition::Node | Edition::Aiohttp => {
                 for _ in 0..3 {
                     status = status * 10 + u16::from(self.digit("Invalid status code")?);
                 }
@@ -189,7 +196,7 @@ impl Parser<'_> {
         match self.next()? {
             b' ' => {}
             b'\r' => self.input.back(),
-            b'\n' if self.edition == Edition::Undici => self.input.back(),
+            b'\n' if self.edition != Edition::Node => self.input.back(),
             _ => return self.refuse("Invalid response status"),
         }
         loop {
@@ -217,6 +224,12 @@ impl Parser<'_> {
 
     fn after_start_line(&mut self) -> Step<()> {
         match self.peek()? {
+            b' ' if self.edition == Edition::Aiohttp => {
+                while self.peek()? == b' ' {
+                    self.next()?;
+                }
+                Ok(())
+            }
             b' ' => self.refuse("Unexpected space after start line"),
             _ => Ok(()),
         }
@@ -224,7 +237,7 @@ impl Parser<'_> {
 
     fn protocol(&mut self) -> Step<()> {
         let names: &[&[u8]] = match self.edition {
-            Edition::Node => &[b"HTTP/", b"RTSP/", b"ICE/"],
+            Edition::Node | Edition::Aiohttp => &[b"HTTP/", b"RTSP/", b"ICE/"],
             Edition::Undici => &[b"HTTP/"],
         };
         let rest = self.input.rest();
@@ -236,7 +249,7 @@ impl Parser<'_> {
             return Err(Reading::Ends(End::StatusLine));
         }
         match self.edition {
-            Edition::Node => self.refuse("Expected HTTP/, RTSP/ or ICE/"),
+            Edition::Node | Edition::Aiohttp => self.refuse("Expected HTTP/, RTSP/ or ICE/"),
             Edition::Undici => self.refuse("Expected HTTP/"),
         }
     }
@@ -259,7 +272,7 @@ impl Parser<'_> {
                         _ => self.refuse("Expected LF after headers"),
                     };
                 }
-                b'\n' if self.edition == Edition::Undici => {
+                b'\n' if self.edition != Edition::Node => {
                     self.next()?;
                     return Ok(());
                 }
@@ -283,7 +296,7 @@ impl Parser<'_> {
             b"transfer-encoding ",
             b"upgrade ",
         ];
-        if special.iter().any(|it| name.starts_with(it)) {
+        if loose && special.iter().any(|it| name.starts_with(it)) {
             return self.refuse("Invalid header field char");
         }
         let known = match &name[..] {
@@ -293,6 +306,11 @@ impl Parser<'_> {
             b"upgrade" => Known::Upgrade,
             _ => Known::Other,
         };
+        if self.edition == Edition::Aiohttp && known != Known::Other {
+            while self.peek()? == b' ' {
+                self.next()?;
+            }
+        }
         match self.next()? {
             b':' if length > 0 || loose => {}
             b' ' if known != Known::Other => return self.refuse("Invalid header field char"),
@@ -302,22 +320,27 @@ impl Parser<'_> {
     }
 
     fn value(&mut self, known: Known) -> Step<()> {
-        let node = self.edition == Edition::Node;
+        let node = self.edition != Edition::Undici;
         if known == Known::Encoding && self.flags.length.is_some() && node {
             return self.refuse("Transfer-Encoding can't be present with Content-Length");
         }
         while matches!(self.peek()?, b' ' | b'\t') {
             self.next()?;
         }
-        if self.peek()? == b'\r' {
+        let ends = self.peek()?;
+        if ends == b'\r' || ends == b'\n' && self.edition == Edition::Aiohttp {
             self.next()?;
-            if self.next()? != b'\n' && self.edition == Edition::Node {
-                return self.refuse("Expected LF after CR");
+            if ends == b'\r' && self.next()? != b'\n' && node {
+                return self.refuse(match self.edition {
+                    Edition::Aiohttp => "Invalid header token",
+                    _ => "Expected LF after CR",
+                });
             }
             if matches!(self.peek()?, b' ' | b'\t') {
                 return match self.edition {
                     Edition::Node => self.refuse("Invalid header value char"),
                     Edition::Undici => Err(Reading::Unknown),
+                    Edition::Aiohttp => self.value(known),
                 };
             }
             if known == Known::Length {
@@ -340,12 +363,21 @@ impl Parser<'_> {
                 b'\n' if self.edition == Edition::Node && !value.is_empty() => {
                     return self.refuse("Missing expected CR after header value");
                 }
+                b'\n' if self.edition == Edition::Aiohttp => {
+                    self.input.back();
+                    break;
+                }
+                0 if self.edition == Edition::Aiohttp => return self.refuse("Invalid HTTP header"),
+                byte if self.edition == Edition::Aiohttp => value.push(byte),
                 byte @ (b'\t' | 32..=126 | 128..) => value.push(byte),
                 _ => return self.refuse("Invalid header value char"),
             }
         }
+        let at = self.input.rest().len();
         self.value_end(known)?;
-        if !self.trailing {
+        // What is folded ends in something else.
+        let folded = self.edition == Edition::Aiohttp && at - self.input.rest().len() > 1;
+        if !self.trailing && !folded {
             match known {
                 Known::Connection => self.connection(&value),
                 Known::Encoding => self.flags.chunked = ends_in_chunked(&value),
@@ -364,6 +396,13 @@ impl Parser<'_> {
             b' ' | b'\t' if self.edition == Edition::Node => {
                 self.refuse("Unexpected whitespace after header value")
             }
+            b' ' | b'\t' if self.edition == Edition::Aiohttp => match known {
+                Known::Length => self.value(known),
+                _ => {
+                    self.flags.chunked &= known != Known::Encoding;
+                    self.value(Known::Other)
+                }
+            },
             // It goes on with the value in whichever state it was.
             b' ' | b'\t' if known != Known::Other => Err(Reading::Unknown),
             b' ' | b'\t' => self.value(Known::Other),
@@ -375,7 +414,7 @@ impl Parser<'_> {
         if self.flags.length.is_some() {
             return self.refuse("Duplicate Content-Length");
         }
-        if self.flags.encoding && self.edition == Edition::Node {
+        if self.flags.encoding && self.edition != Edition::Undici {
             return self.refuse("Content-Length can't be present with Transfer-Encoding");
         }
         let mut length: u64 = 0;
@@ -401,6 +440,10 @@ impl Parser<'_> {
                 b'\r' => break,
                 b'\n' if self.edition == Edition::Node => {
                     return self.refuse("Missing expected CR after header value");
+                }
+                b'\n' if self.edition == Edition::Aiohttp => {
+                    self.input.back();
+                    break;
                 }
                 b'\n' => return self.refuse("Invalid header value char"),
                 _ => return self.refuse("Invalid character in Content-Length"),
@@ -471,15 +514,19 @@ impl Parser<'_> {
             if digits == 0 {
                 return self.refuse("Invalid character in chunk size");
             }
+            while self.edition == Edition::Aiohttp && self.peek()? == b' ' {
+                self.next()?;
+            }
             match self.next()? {
                 b'\r' => {}
                 b';' => self.extensions()?,
                 b'\n' if self.edition == Edition::Node => {
                     return self.refuse("Missing expected CR after chunk size");
                 }
+                b'\n' if self.edition == Edition::Aiohttp => {}
                 _ => return self.refuse("Invalid character in chunk size"),
             }
-            if self.next()? != b'\n' && self.edition == Edition::Node {
+            if self.next()? != b'\n' && self.edition != Edition::Undici {
                 return self.refuse("Expected LF after chunk size");
             }
             if size > 1 << 31 && self.edition == Edition::Undici {
@@ -496,10 +543,13 @@ impl Parser<'_> {
             match self.next()? {
                 b'\r' => {}
                 _ if self.edition == Edition::Undici => {}
-                b'\n' => return self.refuse("Missing expected CR after chunk data"),
+                b'\n' if self.edition == Edition::Node => {
+                    return self.refuse("Missing expected CR after chunk data");
+                }
+                b'\n' => self.input.back(),
                 _ => return self.refuse("Expected LF after chunk data"),
             }
-            if self.next()? != b'\n' && self.edition == Edition::Node {
+            if self.next()? != b'\n' && self.edition != Edition::Undici {
                 return self.refuse("Expected LF after chunk data");
             }
         }

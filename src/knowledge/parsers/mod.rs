@@ -11,10 +11,13 @@
 
 mod curl;
 mod go;
+mod h11;
 mod http_client;
+mod java_http;
 mod llhttp;
 mod php;
 mod reading;
+mod ruby;
 
 use super::wire_event::WireEvent;
 use reading::Cursor;
@@ -37,7 +40,7 @@ pub(crate) enum StreamEnd {
 type Parser = fn(Cursor<'_>) -> Reading;
 
 /// The parsers, each with the products that use it.
-const PARSERS: [(Parser, &[&str]); 7] = [
+const PARSERS: [(Parser, &[&str]); 11] = [
     (
         |it| llhttp::read(it, llhttp::Edition::Node),
         &["node-http", "axios", "node-fetch-2"],
@@ -57,6 +60,13 @@ const PARSERS: [(Parser, &[&str]); 7] = [
     ),
     (php::read, &["php-stream"]),
     (go::read, &["go"]),
+    (ruby::read, &["ruby"]),
+    (h11::read, &["httpx"]),
+    (java_http::read, &["java-httpclient"]),
+    (
+        |it| llhttp::read(it, llhttp::Edition::Aiohttp),
+        &["aiohttp"],
+    ),
 ];
 
 /// What all parsers make of one response.

@@ -13,14 +13,14 @@ rule! {
     /// # What happened
     ///
     /// Client and server had begun to open a session. One of them closed the connection before it was open, without a
-    /// message. In SSH, that is before the client has sent anything encrypted. In PostgreSQL, a client that requires TLS closes when the
-    /// server refuses it.
+    /// message. In SSH, that is before the client has sent anything encrypted. In PostgreSQL, a client that requires TLS closes
+    /// when the server refuses it.
     ///
     /// # Why it matters
     ///
-    /// After the server's key exchange the client knows the server's host key. A client that does not accept the key closes,
-    /// before or after it takes the keys into use. A side that finds no algorithm in common closes after the offers. Scanners that only read a server's version or key do
-    /// the same on purpose, and so do health checks.
+    /// A client learns the server's host key in the key exchange. One that does not accept it closes, some of them only when
+    /// the new keys are in use. A side that finds no algorithm in common closes after the offers. Scanners that only read a
+    /// server's version or key do the same on purpose, and so do health checks.
     ///
     /// # Remedy
     ///
