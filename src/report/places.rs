@@ -87,10 +87,14 @@ fn shared(base: &Vantage, other: &Vantage) -> String {
     text + "."
 }
 
-/// ` is 20.0 ms ahead of `
+/// ` is 20.0 ms ahead of `; ` agrees with ` where the difference may be none.
 fn clock(vantage: &Vantage) -> String {
     let offset = vantage.clock_offset.unwrap_or(0);
-    let apart = duration(Duration::from_nanos(offset.unsigned_abs()));
+    let apart = Duration::from_nanos(offset.unsigned_abs());
+    if vantage.round_trip.is_some_and(|trip| apart <= trip) {
+        return " agrees with ".to_owned();
+    }
+    let apart = duration(apart);
     let way = if offset < 0 { "behind" } else { "ahead of" };
     format!(" is {apart} {way} ")
 }
@@ -98,7 +102,13 @@ fn clock(vantage: &Vantage) -> String {
 /// `, give or take 4.4 ms, and gains 100 ppm.`
 fn within(vantage: &Vantage) -> String {
     let mut text = match vantage.round_trip {
-        Some(trip) => format!(", give or take {}", duration(trip)),
+        Some(trip) => {
+            let offset = vantage.clock_offset.unwrap_or(0).unsigned_abs();
+            match Duration::from_nanos(offset) <= trip {
+                true => format!(" within {}", duration(trip)),
+                false => format!(", give or take {}", duration(trip)),
+            }
+        }
         None => ", less or more by the time on the way".to_owned(),
     };
     match vantage.drift_ppb.unwrap_or(0) {

@@ -299,8 +299,8 @@ fn join_certificates(findings: &mut [Finding], facts: &RuleInput<'_>) {
         findings[effect].caused_by = Some(findings[cause].id);
         findings[cause].message.say(
             sentence!(
-                "The client refused a certificate that is encrypted on {}: it had asked this server for the same name, so it is \
-                 probably the same one.",
+                "On {} the client refused a certificate that is encrypted. The client had asked for the same name, so it is \
+                 probably the same certificate.",
                 place
             ),
             facts.frames,

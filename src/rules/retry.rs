@@ -134,13 +134,13 @@ fn of(connection: &Connection) -> Option<Sentence> {
     match (connection.outcome, unread) {
         (ConnectionOutcome::Failed(_) | ConnectionOutcome::Unknown(_), Some(it)) => {
             Some(sentence!(
-                "The server did not acknowledge the last {} from the client. What they ask is not read here: do not retry them \
+                "The server did not acknowledge the last {} from the client. hangup does not read what they ask: do not retry them \
                  blindly, because the server may have processed them.",
                 Value::bytes(it.bytes)
             ))
         }
         (ConnectionOutcome::Failed(_) | ConnectionOutcome::Unknown(_), None) => Some(
-            "What the client asked is not read here: do not retry it blindly, because the server may have processed it.".into(),
+            "hangup does not read what the client asked: do not retry it blindly, because the server may have processed it.".into(),
         ),
         (ConnectionOutcome::Fine(_), _) => None,
     }

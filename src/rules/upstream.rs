@@ -338,7 +338,11 @@ pub(super) fn join(findings: &mut [Finding], facts: &RuleInput<'_>) {
         let all = tie.times == cause.connections.len();
         // What is said of the proxy's response says who made these connections.
         let made = cause.connections.contains(&tie.leg.upstream.connection);
-        if made && all && cause.proxy == ProxyRole::None && is_gateways(findings[effect].rule) {
+        if made
+            && cause.client.is_some()
+            && cause.proxy == ProxyRole::None
+            && is_gateways(findings[effect].rule)
+        {
             let cause = &mut findings[tie.cause];
             cause.proxy = ProxyRole::Client;
             cause.message.set_proxy(ProxyRole::Client, facts.frames);

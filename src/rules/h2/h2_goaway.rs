@@ -36,13 +36,13 @@ rule! {
     ///   (RFC 9113 §9.2.2).
     /// - *If the GOAWAY said INTERNAL_ERROR and the GOAWAY did not name connection idle:* Look into the log of the side that sent
     ///   it: it failed by itself, or ended the connection for a reason of its own.
-    /// - *If the GOAWAY named connection idle:* None is needed: the connection had been idle. To keep it longer, raise the idle
+    /// - *If the GOAWAY named connection idle:* Change nothing: the connection had been idle. To keep it longer, raise the idle
     ///   timeout of the side that sent it (gRPC `MAX_CONNECTION_IDLE`).
     /// - *If the GOAWAY blames the other side:* Look in the log of the side that sent the GOAWAY for what it objected to.
     /// - *If streams were lost with the connection:* Give the server more time to drain before it closes (gRPC
     ///   `MAX_CONNECTION_AGE_GRACE`, a longer termination grace period).
     /// - *If streams lay above the last one:* Let the client retry what lies above the last stream; most libraries do.
-    /// - *If the GOAWAY said NO_ERROR and no stream was lost:* None is needed: nothing was lost.
+    /// - *If the GOAWAY said NO_ERROR and no stream was lost:* Change nothing: nothing was lost.
     /// - *If the GOAWAY said NO_ERROR and the server sent the GOAWAY:* To have fewer of them, raise what limits the
     ///   connection (nginx `keepalive_requests`, `keepalive_time`, `keepalive_timeout`; gRPC `MAX_CONNECTION_AGE`).
     ///

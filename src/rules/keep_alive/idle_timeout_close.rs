@@ -35,7 +35,7 @@ rule! {
     ///
     /// - *If the server closed first:* Compare this timeout with the idle timeout of the client's connection pool, which has to
     ///   be the shorter one, by more than a round trip.
-    /// - *If the client closed first:* Nothing needs to change: a client that closes idle connections before the server does
+    /// - *If the client closed first:* Change nothing: a client that closes idle connections before the server does
     ///   loses no request.
     ///
     /// # Tell it by

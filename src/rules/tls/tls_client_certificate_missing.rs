@@ -24,7 +24,7 @@ rule! {
     /// # Remedy
     ///
     /// - Configure the client with its certificate and private key, and make sure that it can read both files.
-    /// - Check that the certificate's issuer is among the authorities that the server accepts (`openssl s_client -connect` lists them).
+    /// - Check that the certificate's issuer is among the authorities that the server accepts (`openssl s_client -connect HOST:PORT` lists them).
     /// - Or turn the demand off where no certificate was meant to be needed (`ssl_verify_client`, `SSLVerifyClient`,
     ///   `clientAuth`).
     ///

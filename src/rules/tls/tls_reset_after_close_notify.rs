@@ -21,7 +21,7 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - None is needed. Exclude these from counters of resets.
+    /// - Change nothing. Exclude these from counters of resets.
     ///
     /// # Example
     ///

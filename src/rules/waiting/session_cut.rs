@@ -402,7 +402,7 @@ fn signs_of_life(connection: &Connection, protocol: AppProtocol, by: Who) -> Opt
         ),
         AppProtocol::Amqp => (
             "heartbeat",
-            "two times the",
+            "twice the",
             "an AMQP peer closes after twice that",
         ),
         AppProtocol::Bgp => ("hold time", "the", "a BGP peer closes after that time"),
