@@ -16,7 +16,7 @@ rule! {
     /// # Why it matters
     ///
     /// Both hosts are up and the path between them works, but one direction carries nothing. Each side retransmits until its
-    /// own timeout. Usually a device on the way changes a packet, or a tunnel or a virtual network card leaves the checksum to
+    /// own timeout. Usually a device on the way changes a packet. Or a tunnel or a virtual network card leaves the checksum to
     /// hardware that does not write it. Then ping may work where TCP does not.
     ///
     /// # Remedy
