@@ -213,7 +213,8 @@ pub fn classify(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetKind {
         return ResetKind::Refusal;
     }
     // Until its SYN is answered, a host accepts no RST but one that acknowledges it (RFC 9293 §3.10.7.3, second).
-    let unanswered = to.isn.is_some() && to.proven == Standing::In(State::SynSent);
+    let unanswered =
+        to.isn.is_some() && to.first_ack.is_none() && to.proven == Standing::In(State::SynSent);
     if unanswered && from.syn.is_none() && !from.stream.is_anchored() {
         return ResetKind::Stale;
     }
@@ -285,7 +286,9 @@ fn is_refusal(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
     let Some(isn) = to.isn.filter(|_| from.syn.is_none()) else {
         return false;
     };
-    let unanswered = matches!(to.proven, Standing::In(State::SynSent | State::Closed));
+    // Who acknowledged something, or got data, had a SYN-ACK, whether or not it was captured.
+    let opened = to.first_ack.is_some() || from.stream.bytes() > 0;
+    let unanswered = !opened && matches!(to.proven, Standing::In(State::SynSent | State::Closed));
     let acknowledged = segment.ack.from(isn.add(1));
     unanswered
         && segment.flags.has(Flags::ACK)

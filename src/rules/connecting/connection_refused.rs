@@ -402,6 +402,21 @@ mod tests {
         assert_eq!(severity(&format!("{refused}{other_port}")), Severity::Error);
     }
 
+    /// A client that acknowledges, or a server that sends data, shows a SYN-ACK that the capture lacks.
+    #[test]
+    fn a_reset_of_an_open_connection_is_no_refusal() {
+        for after in [
+            "ACK -->\nPOST / \"x\" -->\n<-- ACK\n+400ms <-- RST",
+            "ACK -->\nPOST / \"x\" -->\n+400ms <-- RST",
+            "ACK -->\n+400ms <-- RST",
+            "ACK ~~>\nPOST / \"x\" -->\n<-- 200 data 5 [length=900]\n+400ms <-- RST",
+        ] {
+            let text = format!("SYN -->\n<~~ SYN\n{after}");
+            let told = ladder_check::told_by(&super::RULE, &text);
+            assert_eq!(told, None, "{after}");
+        }
+    }
+
     #[test]
     fn a_refusal_is_known_without_its_syn() {
         let told = findings("SYN ~~>\n<-- RST").remove(0);
