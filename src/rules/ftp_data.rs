@@ -32,6 +32,8 @@ struct Transfer {
     /// As it is quoted; empty if there was none.
     command: String,
     succeeded: Option<bool>,
+    /// The server refused the command itself.
+    refused: bool,
     /// The FTP client opened it.
     passive: bool,
     end: String,
@@ -156,6 +158,7 @@ impl Transfers {
                 shortened(it.as_bytes(), QUOTED).into_owned()
             }),
             succeeded: announced.succeeded,
+            refused: announced.refused,
             passive: announced.passive,
             end: end(data, announced.passive),
         });
@@ -171,9 +174,13 @@ impl Transfers {
         ];
         let empty = connection.sent.iter().all(|it| it.bytes + it.missing == 0);
         let place = self.by_data.get(&connection.id);
-        let replied = place.and_then(|at| self.all[*at].succeeded);
-        let refused = replied == Some(false) && rule.name == "reset-after-handshake";
-        empty && replied.is_some() && (refused || ON_EMPTY.contains(&rule.name))
+        let replied = place.map(|at| &self.all[*at]);
+        let on_empty = ON_EMPTY.contains(&rule.name);
+        empty
+            && replied.is_some_and(|it| match it.refused {
+                true => on_empty || rule.name == "reset-after-handshake",
+                false => on_empty && it.succeeded == Some(true),
+            })
     }
 
     /// Adds to each finding which command its connections belong to, or what became of the data connection of its own.
@@ -393,6 +400,17 @@ mod tests {
             );
             assert!(all.is_empty(), "{data}: {all:?}");
         }
+    }
+
+    /// A server that refuses the command has no use for the data connection.
+    #[test]
+    fn a_refused_command_explains_an_unused_data_connection() {
+        let rules = |reply: &str| {
+            let all = told("SYN -->\n<-- SYN\nACK -->\n<-- RST\n", reply);
+            all.iter().any(|it| it.0 == "reset-after-handshake")
+        };
+        assert!(!rules("550 none: No such file or directory"));
+        assert!(rules("425 Failed to establish connection."));
     }
 
     #[test]

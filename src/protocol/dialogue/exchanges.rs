@@ -95,6 +95,7 @@ impl Announcements {
                 at,
                 command: None,
                 succeeded: None,
+                refused: false,
             });
         }
         let (Some(last), Some(current)) = (self.list.back_mut(), current) else {
@@ -105,7 +106,9 @@ impl Announcements {
             self.exchange = Some(current.exchange);
         }
         if current.answer && current.ends && self.exchange == Some(current.exchange) {
-            last.succeeded = Some(unit.error.is_none());
+            let error = unit.error.as_deref();
+            last.succeeded = Some(error.is_none());
+            last.refused = error.is_some_and(|(code, _)| !matches!(&code[..], b"425" | b"426"));
             self.exchange = None;
         }
         dropped

@@ -70,6 +70,8 @@ pub struct DataConnection {
     pub command: Option<SharedText>,
     /// Whether that request was answered by success; `None` without a last answer.
     pub succeeded: Option<bool>,
+    /// The server refused that request, and not because of the data connection (425 and 426, RFC 959 §4.2.1).
+    pub refused: bool,
 }
 
 /// A run of encrypted bytes from one side.
