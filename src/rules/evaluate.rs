@@ -21,6 +21,7 @@ use super::proxy_role::ProxySockets;
 use super::recovered_legs;
 use super::retry;
 use super::rule::{Check, HostDiagnosis, Rule, Verdict};
+use super::server_stopped::{self, ServerStops};
 use super::silent_host;
 use super::statement::sentence;
 use super::translated::Translated;
@@ -68,6 +69,7 @@ pub(crate) fn evaluate_with(
     let mut gathered = Gathered::default();
     let failures = LazyCell::new(|| Failures::new(facts));
     let in_use = LazyCell::new(|| tls_handshake_cut::InUse::new(facts.summaries));
+    let stops = LazyCell::new(|| ServerStops::new(facts.summaries));
     let transfers = Transfers::new(facts);
     let mut raced = keep_alive_race::lay_unread(facts);
     let mut taken_over = session_cut::taken_over(facts);
@@ -101,6 +103,10 @@ pub(crate) fn evaluate_with(
             }
             if rule.name == tls_handshake_cut::RULE.name {
                 tls_handshake_cut::temper(&mut story, connection, &in_use);
+            }
+            let is_idle_close = server_stopped::concerns(rule.name);
+            if is_idle_close && !stops.temper(rule.name, &mut story, connection) {
+                continue;
             }
             upstream::explain(rule.name, &mut story, connection, facts, &failures);
             silent_host::explain(rule.name, &mut story, connection, facts);

@@ -53,6 +53,7 @@ mod response;
 mod retry;
 mod rule;
 mod scans;
+mod server_stopped;
 mod silent_host;
 mod spared_attempts;
 mod statement;

@@ -503,6 +503,11 @@ impl Statement {
         self.meaning.retain(|(_, it)| it.template() != template);
     }
 
+    /// Leaves out what is inferred: something else explains it.
+    pub(super) fn presume_no_more(&mut self) {
+        self.sentences.retain(|(_, it)| !it.presumed);
+    }
+
     /// What it means for the user is this alone.
     pub(super) fn mean_only(&mut self, sentence: impl Into<Sentence>) {
         self.meaning.clear();

@@ -104,7 +104,7 @@ rule! {
     /// # References
     ///
     /// RFC 9112 §9.5 (failures and timeouts); RFC 2068 §19.7.1 (`Keep-Alive`).
-    pub(super) RULE: "idle-timeout-close", Severity::Note,
+    pub(in crate::rules) RULE: "idle-timeout-close", Severity::Note,
     "an idle connection is closed after a time that looks like a setting", Check::Connection(check)
 }
 

@@ -122,7 +122,7 @@ rule! {
     /// # References
     ///
     /// RFC 2068 §19.7.1 (`Keep-Alive`); RFC 9112 §9.5 (timeouts).
-    pub(super) RULE: "keep-alive-promise-broken", Severity::Warning,
+    pub(in crate::rules) RULE: "keep-alive-promise-broken", Severity::Warning,
     "the server closes an idle connection sooner than announced", Check::Connection(check)
 }
 
