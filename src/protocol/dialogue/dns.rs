@@ -108,8 +108,12 @@ const fn refusal(code: u16) -> Option<&'static str> {
         2 => "SERVFAIL",
         4 => "NOTIMP",
         5 => "REFUSED",
+        6 => "YXDOMAIN",
+        7 => "YXRRSET",
+        8 => "NXRRSET",
         9 => "NOTAUTH",
         10 => "NOTZONE",
+        11 => "DSOTYPENI",
         _ => return None,
     })
 }

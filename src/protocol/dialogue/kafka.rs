@@ -10,12 +10,15 @@ const MAX_KEY: u16 = 100;
 const MAX_VERSION: u16 = 30;
 /// Bytes of a request that are waited for.
 const MAX_HEAD: usize = 400;
+/// Bytes of an answer that are waited for: its error, and what the broker says of it.
+const MAX_ERROR: usize = 200;
 /// Requests that are remembered until they are answered.
 const MAX_OPEN: usize = 1024;
 /// Requests with a meaning here.
 const PRODUCE: u16 = 0;
 const FETCH: u16 = 1;
 const SASL_HANDSHAKE: u16 = 17;
+const SASL_AUTHENTICATE: u16 = 36;
 const VERSIONS: u16 = 18;
 
 /// The grammar.
@@ -23,8 +26,92 @@ const VERSIONS: u16 = 18;
 pub(super) struct Grammar {
     /// The numbers of the requests whose answer does not count: the client waits for something to happen.
     listening: VecDeque<u32>,
+    /// The requests whose answer begins with an error, by their numbers.
+    open: VecDeque<(u32, AnswerLayout)>,
     /// The authentication that follows has no headers.
     bare: bool,
+}
+
+/// Where the error of an answer stands, behind the number that it repeats.
+#[derive(Clone, Copy, Debug)]
+struct AnswerLayout {
+    key: u16,
+    at: usize,
+    /// A text follows it, in the form with a short length (`Some(true)`) or a compact one.
+    text: Option<bool>,
+}
+
+impl AnswerLayout {
+    /// `None` for requests whose answers have their errors deeper inside.
+    fn of(head: &Head) -> Option<Self> {
+        // Version from which on a time comes first, the one from which on there are tags, and the first that is not read.
+        let (timed, tagged, unread, told) = match head.key {
+            10 => (1, 3, 4, 1),
+            11 => (2, 6, u16::MAX, u16::MAX),
+            12..=14 => (1, 4, u16::MAX, u16::MAX),
+            SASL_HANDSHAKE => (u16::MAX, u16::MAX, u16::MAX, u16::MAX),
+            22 => (0, 2, u16::MAX, u16::MAX),
+            SASL_AUTHENTICATE => (u16::MAX, 2, u16::MAX, 0),
+            _ => return None,
+        };
+        let version = head.version;
+        let tags = usize::from(version >= tagged);
+        let time = if version >= timed { 4 } else { 0 };
+        (version < unread).then_some(Self {
+            key: head.key,
+            at: 8 + tags + time,
+            text: (version >= told).then_some(version < tagged),
+        })
+    }
+
+    /// The error in an answer: its code, and its text.
+    fn error<'a>(&self, bytes: &'a [u8]) -> Option<(u16, &'a [u8])> {
+        let code = short(bytes, self.at)?;
+        let from = self.at + 2;
+        let text = match self.text {
+            None => None,
+            Some(true) => {
+                let length = short(bytes, from).filter(|it| *it != u16::MAX);
+                length.map(|it| (from + 2, usize::from(it)))
+            }
+            Some(false) => {
+                let length = bytes.get(from).copied().filter(|it| (1..0x80).contains(it));
+                length.map(|it| (from + 1, usize::from(it) - 1))
+            }
+        };
+        let said = text.and_then(|(from, length)| {
+            let rest = bytes.get(from..)?;
+            rest.get(..length.min(rest.len()))
+        });
+        Some((code, said.unwrap_or_default()))
+    }
+}
+
+/// The names of errors that end what was asked (Kafka protocol guide, "Error codes"). Those by which a client learns that it has
+/// to try again, or elsewhere, are none.
+fn error_name(code: u16) -> Option<&'static str> {
+    Some(match code {
+        // -1 is one, too.
+        u16::MAX => "UNKNOWN_SERVER_ERROR",
+        17 => "INVALID_TOPIC_EXCEPTION",
+        23 => "INCONSISTENT_GROUP_PROTOCOL",
+        24 => "INVALID_GROUP_ID",
+        26 => "INVALID_SESSION_TIMEOUT",
+        30 => "GROUP_AUTHORIZATION_FAILED",
+        31 => "CLUSTER_AUTHORIZATION_FAILED",
+        33 => "UNSUPPORTED_SASL_MECHANISM",
+        34 => "ILLEGAL_SASL_STATE",
+        35 => "UNSUPPORTED_VERSION",
+        42 => "INVALID_REQUEST",
+        47 => "INVALID_PRODUCER_EPOCH",
+        53 => "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+        54 => "SECURITY_DISABLED",
+        58 => "SASL_AUTHENTICATION_FAILED",
+        81 => "GROUP_MAX_SIZE_REACHED",
+        82 => "FENCED_INSTANCE_ID",
+        90 => "PRODUCER_FENCED",
+        _ => return None,
+    })
 }
 
 fn short(bytes: &[u8], at: usize) -> Option<u16> {
@@ -99,7 +186,8 @@ impl Messages for Grammar {
         let whole = u64::from(length) + 4;
         let telling = match from {
             Side::Client => MAX_HEAD,
-            Side::Server => 8,
+            Side::Server if self.open.is_empty() => 8,
+            Side::Server => MAX_ERROR,
         };
         let is_short = (bytes.len() as u64) < whole.min(telling as u64);
         if is_short && rest == Rest::MayCome {
@@ -110,7 +198,7 @@ impl Messages for Grammar {
             Side::Server => {
                 let id = number(bytes, 4);
                 let listens = self.listening.iter().position(|it| Some(*it) == id);
-                Step::Message(Unit::new(
+                let unit = Unit::new(
                     whole,
                     match listens {
                         Some(place) => {
@@ -119,13 +207,41 @@ impl Messages for Grammar {
                         }
                         None => Role::Answer { ends: true },
                     },
-                ))
+                );
+                Step::Message(self.refused(unit, bytes, id))
             }
         }
     }
 }
 
 impl Grammar {
+    /// The answer to the request with this number, with its error.
+    fn refused(&mut self, unit: Unit, bytes: &[u8], id: Option<u32>) -> Unit {
+        let place = self.open.iter().position(|it| Some(it.0) == id);
+        let Some((_, layout)) = place.and_then(|it| self.open.remove(it)) else {
+            return unit;
+        };
+        let within = bytes
+            .len()
+            .min(usize::try_from(unit.length).unwrap_or(usize::MAX));
+        let error = layout.error(bytes.get(..within).unwrap_or_default());
+        let Some((code, text, name)) =
+            error.and_then(|(code, text)| Some((code, text, error_name(code)?)))
+        else {
+            return unit;
+        };
+        let said = match text {
+            b"" => name.as_bytes().to_vec(),
+            _ => [name.as_bytes(), b": ", text].concat(),
+        };
+        let unit = unit.complaining(code.cast_signed().to_string().as_bytes(), &said);
+        // The broker closes.
+        match layout.key {
+            SASL_HANDSHAKE | SASL_AUTHENTICATE => unit.fatal(),
+            _ => unit,
+        }
+    }
+
     fn asked(&mut self, whole: u64, bytes: &[u8]) -> Step {
         let ask = Unit::new(whole, Role::Ask { ends: true });
         let Some(head) = head(bytes) else {
@@ -140,6 +256,9 @@ impl Grammar {
             // It is answered when there is something, or after a time.
             self.listening.push_back(head.id);
             return Step::Message(Unit::new(whole, Role::Notice));
+        }
+        if let Some(layout) = AnswerLayout::of(&head).filter(|_| self.open.len() < MAX_OPEN) {
+            self.open.push_back((head.id, layout));
         }
         Step::Message(match silent {
             true => Unit::new(whole, Role::Notice),
@@ -238,6 +357,48 @@ mod tests {
 
     fn answer(id: u8) -> Vec<u8> {
         vec![0, 0, 0, 6, 0, 0, 0, id, 0, 0]
+    }
+
+    #[test]
+    fn an_error_is_told_by_its_name() {
+        let versions = request(18, 0, 1, b"");
+        let first = answer(1);
+        let refused = |id: u8, body: &[u8]| {
+            let length = 4 + body.len() as u8;
+            [&[0, 0, 0, length, 0, 0, 0, id], body].concat()
+        };
+        let login = request(36, 0, 2, b"token");
+        let compact = request(36, 2, 2, b"token");
+        let join = request(11, 2, 2, b"more");
+        let cases: &[(Said<'_>, &str)] = &[
+            (
+                &[(">", &login), ("<", &refused(2, b"\0\x3a\0\x02no"))],
+                "request SaslAuthenticate: answered; B: 58 SASL_AUTHENTICATION_FAILED: no; between",
+            ),
+            (
+                &[(">", &compact), ("<", &refused(2, b"\0\0\x3a\x03no"))],
+                "request SaslAuthenticate: answered; B: 58 SASL_AUTHENTICATION_FAILED: no; between",
+            ),
+            (
+                &[(">", &join), ("<", &refused(2, b"\0\0\0\0\0\x1emore"))],
+                "request JoinGroup: answered; B: 30 GROUP_AUTHORIZATION_FAILED; between",
+            ),
+            // The client joins again with the identifier that it was given.
+            (
+                &[(">", &join), ("<", &refused(2, b"\0\0\0\0\0\x4fmore"))],
+                "request JoinGroup: answered; between",
+            ),
+        ];
+        for (said, expected) in cases {
+            let told = told(
+                9092,
+                &[&[(">", &versions[..]), ("<", &first[..])], *said].concat(),
+            );
+            assert_eq!(
+                told,
+                format!("Kafka; request ApiVersions: answered; {expected}")
+            );
+        }
     }
 
     #[test]

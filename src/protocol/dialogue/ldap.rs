@@ -311,7 +311,7 @@ fn answered(whole: u64, number: u64, operation: &Element<'_>) -> Step {
     })
 }
 
-/// The names of result codes (RFC 4511 §4.1.9).
+/// The names of result codes (RFC 4511 §4.1.9; of 118 and later RFC 3909 §3, RFC 4528 §5, RFC 4370 §5).
 fn name(code: u8) -> &'static [u8] {
     match code {
         1 => b"operationsError",
@@ -346,7 +346,14 @@ fn name(code: u8) -> &'static [u8] {
         67 => b"notAllowedOnRDN",
         68 => b"entryAlreadyExists",
         71 => b"affectsMultipleDSAs",
-        _ => b"other",
+        80 => b"other",
+        118 => b"canceled",
+        119 => b"noSuchOperation",
+        120 => b"tooLate",
+        121 => b"cannotCancel",
+        122 => b"assertionFailed",
+        123 => b"authorizationDenied",
+        _ => b"unknown code",
     }
 }
 
