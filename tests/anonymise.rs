@@ -91,7 +91,11 @@ fn anonymised(capture: &Path) -> Option<Vec<u8>> {
 }
 
 fn report(capture: &Path) -> Option<Value> {
-    let analysis = Analysis::with_options([capture], &AnalysisOptions::default()).ok()?;
+    report_on(&[capture])
+}
+
+fn report_on(captures: &[&Path]) -> Option<Value> {
+    let analysis = Analysis::with_options(captures, &AnalysisOptions::default()).ok()?;
     let mut json = Vec::new();
     analysis
         .write_report(Format::Json, &ReportOptions::default(), &mut json)
@@ -849,6 +853,45 @@ fn a_connection_in_two_files_stays_one() {
             assert_eq!(hosts(&apart), hosts(&[out]), "{name} cut behind {cut}");
         }
     }
+}
+
+/// Captures of one connection at two places are refused together, and say the same apart.
+#[test]
+fn places_stay_apart() {
+    let mut pairs = 0;
+    for entry in fs::read_dir("captures/places").unwrap() {
+        let near = entry.unwrap().path();
+        let name = near.file_name().unwrap().to_str().unwrap().to_owned();
+        let far = near.with_file_name(name.replace(".pcap", "@server.pcap"));
+        if !name.ends_with(".pcap") || name.contains('@') || !far.exists() {
+            continue;
+        }
+        pairs += 1;
+        let [one, two] = [(&near, "near"), (&far, "far")].map(|(capture, side)| {
+            let path = place(&format!("{side}-{name}ng"));
+            fs::write(&path, anonymised(capture).unwrap()).unwrap();
+            path
+        });
+        let mut told = compared(report_on(&[&near, &far]), report_on(&[&one, &two]));
+        // Estimates are made of some of the frames, chosen by their addresses: the figures differ.
+        told.retain(|it| !(it.starts_with(".vantages[") && it.contains("_ns: ")));
+        assert_eq!(told, Vec::<String>::new(), "{name}");
+    }
+    assert!(pairs > 40, "{pairs}");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_hangup"));
+    program.args(["anonymise", "captures/places/clean-tls.pcap"]);
+    program.args([
+        "captures/places/clean-tls@server.pcap",
+        "-o",
+        "=never.pcapng",
+    ]);
+    let refused = program.output().unwrap();
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("at several places") && told.contains("--key KEY"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::new_file::NewFile;
 use super::output::{capture_target, closed};
@@ -17,6 +17,7 @@ use crate::anonymise::{CopyError, Key, Totals, copy};
 use crate::base::format::{bytes, count};
 use crate::base::shell::shell_word;
 use crate::packet::capture::{self, OpenOptions};
+use crate::packet::places;
 
 /// The longest key file that is read: what is longer is no key, but the wrong file.
 const MAX_KEY: u64 = 4096;
@@ -39,6 +40,9 @@ pub(super) fn anonymise(asked: &cli::AnonymiseArgs) -> Result<ExitCode> {
         .naming(new.as_ref())
         .confine();
     interrupt::say_on_interrupt("nothing was written");
+    if places::are_several(&files) {
+        return Err(no_timeline(&files));
+    }
     let mut source = capture::open(&files, &OpenOptions::default())?;
     let mut progress = ProgressLine::new();
     let mut at = |frames| progress.at(frames);
@@ -83,6 +87,17 @@ fn key(path: &Path) -> Result<Key> {
         );
     }
     Key::of_bytes(&bytes).with_context(|| path.display().to_string())
+}
+
+/// One capture does not show that a connection was captured at several places; captures under one key do.
+fn no_timeline(files: &[PathBuf]) -> anyhow::Error {
+    let first = files.first().map_or(Path::new("FILE"), PathBuf::as_path);
+    anyhow!(
+        "these files show the same connections at several places, and one capture cannot: make a key once \
+         (head -c 32 /dev/urandom > KEY), anonymise each of them with it (hangup anonymise {} --key KEY -o OUT.pcapng), \
+         and report on all of these",
+        shell_word(first)
+    )
 }
 
 /// A copy holds other bytes where TLS has encrypted something, and no secret opens them.

@@ -580,6 +580,7 @@ const ANONYMISED: &str = "Addresses keep their common prefixes; hosts, paths, co
     before_help = examples::ANONYMISE,
     after_help = ANONYMISED,
     visible_alias = "anonymize",
+    mut_arg("files", |it| it.help("Captures; `-` is standard input; several are one timeline"))
 )]
 pub struct AnonymiseArgs {
     /// What to read, and write as one capture.

@@ -68,6 +68,13 @@ pub fn open(
     joined(sources)?.map_or_else(|| capture::open(&paths, options), Ok)
 }
 
+/// Whether these files show the same connections at several places, so that they are no one timeline.
+#[must_use]
+pub fn are_several(paths: &[impl AsRef<Path>]) -> bool {
+    let paths: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
+    probe::places(&paths).is_some()
+}
+
 /// The sources of the places as one, each with the indexes of its files and its clock.
 fn joined(
     sources: impl Iterator<
