@@ -5,6 +5,7 @@
 //! names what failed behind it. A finding about one leg is a part of the finding about the other that it follows from, and that
 //! one says what followed. Nothing is searched here: what is not in the table is not known.
 
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -35,8 +36,16 @@ use crate::rules::Severity;
 /// A proxy closes one leg within this time after the other was closed.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
-/// When connections of a capture failed, ascending: whether any did while a gateway had a request.
-pub(super) struct Failures(Vec<Timestamp>);
+/// When which host's connections failed, ascending: whether any did while a gateway had a request, or its own before.
+pub(super) struct Failures(Vec<FailedAttempt>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct FailedAttempt {
+    at: Timestamp,
+    connection: u32,
+    /// Who had opened it.
+    client: IpAddr,
+}
 
 /// How a leg failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,15 +74,29 @@ impl Failures {
     pub(super) fn new(facts: &RuleInput<'_>) -> Self {
         let connections = facts.connections.iter();
         let failed = connections.filter(|it| failure(it, lost(it)).is_some());
-        let mut failed: Vec<_> = failed.map(|it| it.teardown.at).collect();
+        let failed = failed.map(|it| FailedAttempt {
+            at: it.teardown.at,
+            connection: it.id,
+            client: it.client.ip,
+        });
+        let mut failed: Vec<_> = failed.collect();
         failed.sort_unstable();
         Self(failed)
     }
 
     /// Whether any connection failed in this time.
     fn any(&self, from: Timestamp, to: Timestamp) -> bool {
-        let first = self.0.partition_point(|at| *at < from);
-        self.0.get(first).is_some_and(|at| *at <= to)
+        let first = self.0.partition_point(|it| it.at < from);
+        self.0.get(first).is_some_and(|it| it.at <= to)
+    }
+
+    /// How many connections that this host had opened had failed until then, and the last of them.
+    fn of(&self, host: IpAddr, until: Timestamp) -> Option<(usize, u32)> {
+        let end = self.0.partition_point(|it| it.at < until);
+        let before = self.0.get(..end).unwrap_or_default();
+        let mut own = before.iter().rev().filter(|it| it.client == host);
+        let last = own.next()?.connection;
+        Some((own.count() + 1, last))
     }
 }
 
@@ -280,10 +303,25 @@ pub(super) fn explain(
     // Not every server that resets a stream is a gateway.
     let gateway = is_gateways(rule) && rule != h2_reset_stream::RULE.name;
     let from = exchange.request.as_ref().map(|it| it.message.first.time);
-    if gateway && from.is_some_and(|from| !failures.any(from, at.time.after(SLACK))) {
-        story
+    let Some(from) = from.filter(|_| gateway) else {
+        return;
+    };
+    if failures.any(from, at.time.after(SLACK)) {
+        return;
+    }
+    match failures.of(connection.server.ip, from) {
+        None => story
             .message
-            .say("The capture shows no failed connection behind the gateway.");
+            .say("The capture shows no failed connection behind the gateway."),
+        Some((count, last)) => {
+            story.message.say(sentence!(
+                "Before this request, {} that the gateway's host had opened had failed ({} last).",
+                Value::count(count as u64, "connection", "connections"),
+                format!("#{last}")
+            ));
+            let down = Sentence::from("The gateway had taken its servers for down.");
+            story.message.say(down.likely());
+        }
     }
 }
 
@@ -622,6 +660,28 @@ mod tests {
                     "{told}"
                 );
             }
+        }
+    }
+
+    /// A gateway that found its servers dead before the request does not ask them again.
+    #[test]
+    fn what_failed_before_the_request_is_told() {
+        for (host, words) in [
+            (
+                "10.0.0.2",
+                "2 connections that the gateway's host had opened had failed (#2 last)",
+            ),
+            ("10.0.0.9", "no failed connection behind the gateway"),
+        ] {
+            let refused = |port: u16| {
+                format!("client {host}:{port} server 10.0.0.3:8080\nSYN -->\n<-- RST\n")
+            };
+            let text = format!("{}{}{ASKS}{TOLD}", refused(50000), refused(50001))
+                .replace("SYN -->\n<-- SYN", "+1s SYN -->\n<-- SYN");
+            let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+            let own = findings.iter().find(|it| it.rule == "gateway-error");
+            let told = own.expect("a 502 is reported").message.to_string();
+            assert!(told.contains(words), "{told}");
         }
     }
 
