@@ -64,6 +64,36 @@ fn was_refused(connection: &Connection) -> bool {
         && dialogue.is_some_and(|it| it.refused_request().is_some())
 }
 
+/// Whether the error that ended the session is one of the moment: the server had too much to do, or waited too long. By SQLSTATE
+/// (class 53, `57P03`), MySQL's numbers, the replies of SMTP and FTP that begin with 4 (RFC 5321 §4.2.1, RFC 959 §4.2.1), or
+/// what the text says.
+fn is_passing(connection: &Connection) -> bool {
+    const WORDS: [&[u8]; 6] = [
+        b"timeout",
+        b"too many",
+        b"max number of clients",
+        b"try again",
+        b"is loading",
+        b"starting up",
+    ];
+    let complaint = connection
+        .dialogue
+        .as_deref()
+        .and_then(|it| it.complaint.as_ref());
+    complaint.is_some_and(|it| {
+        let code = it.code.as_ref().map_or(&[][..], |code| code.as_bytes());
+        let by_code = match code {
+            [b'4', b'0'..=b'9', b'0'..=b'9'] | [b'5', b'3', _, _, _] | b"57P03" => true,
+            other => matches!(other, b"1040" | b"1203"),
+        };
+        let text = it.text.as_bytes().to_ascii_lowercase();
+        by_code
+            || WORDS
+                .iter()
+                .any(|word| memchr::memmem::find(&text, word).is_some())
+    })
+}
+
 /// Whether the handshake failed for a reason that the next one meets too: one side said so, or the certificate shows it.
 /// One that was only cut may have been cancelled, or met a server that was restarted.
 fn stays(connection: &Connection, facts: &TlsFacts) -> bool {
@@ -106,9 +136,10 @@ fn of(connection: &Connection) -> Option<Sentence> {
     if !spoken.is_empty() && !connection.is_presumed() {
         return Some(match spoken.iter().find(lost) {
             Some(exchange) => repetition_on(connection, exchange),
-            None if was_refused(connection) => {
-                "A retry fails in the same way until this is fixed.".into()
-            }
+            None if was_refused(connection) => match is_passing(connection) {
+                true => "A later retry may succeed: the error is about the moment.".into(),
+                false => "A retry fails in the same way until this is fixed.".into(),
+            },
             None => "No request was open: there is nothing to retry.".into(),
         });
     }
@@ -186,6 +217,11 @@ mod tests {
                 "client server :25\nSYN -->\n<-- SYN\nACK -->\n<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n\
                  <-- \"250 mx\\r\\n\"\n\"BDAT X\\r\\n\" -->\n<-- \"521 5.5.4 Syntax\\r\\n\"\n<-- FIN\nFIN -->\n<-- ACK",
                 "A retry fails in the same way until this is fixed",
+            ),
+            (
+                "client server :25\nSYN -->\n<-- SYN\nACK -->\n<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n\
+                 <-- \"250 mx\\r\\n\"\n\"MAIL FROM:<a@b>\\r\\n\" -->\n<-- \"421 4.7.0 Too many mails\\r\\n\"\n<-- FIN\nFIN -->\n<-- ACK",
+                "A later retry may succeed",
             ),
             (
                 "SYN -->\n<-- SYN\nACK -->\n<-- FIN\nACK -->\n\"QUIT\\r\\n\" -->\n<-- RST [noack]",
