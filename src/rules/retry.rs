@@ -207,6 +207,12 @@ mod tests {
                 "SYN -->\n<-- SYN\nACK -->\nPOST /a [length=9000] data 1000 -->\n<-- ACK\n+40ms <-- RST",
                 "cannot have processed it whole",
             ),
+            // A request that crossed the server's close.
+            (
+                "SYN -->\n<-- SYN\nACK -->\n\"GET / HTTP/1.1\\r\\n\\r\\n\" -->\n<-- 200 \"x\"\nACK -->\n+2s POST /a \"x\" -->\n\
+                 +20ms <-- FIN [ack=19]\n+20ms <-- RST [noack]",
+                "The server did not process",
+            ),
             (
                 "client server :25\nSYN -->\n<-- SYN\nACK -->\n<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n\
                  <-- \"250 mx\\r\\n\"\n\"BDAT X\\r\\n\" -->\n<-- \"521 5.5.4 Syntax\\r\\n\"\n<-- FIN\n\

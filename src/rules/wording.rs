@@ -256,14 +256,16 @@ pub(super) fn repetition(exchange: &Exchange) -> Sentence {
     }
 }
 
-/// Whether the request cannot have been processed: it came after the server had closed, and met no socket, or after an error
-/// with which the server had ended the session.
+/// Whether the request cannot have been processed: it came to a server that had closed before it had any byte of it, and met no
+/// socket, or it came after an error with which the server had ended the session.
 fn came_to_nobody(connection: &Connection, exchange: &Exchange) -> bool {
     let Some(sent) = request(exchange).filter(|_| exchange.response.is_none()) else {
         return false;
     };
     let server = Who::Server as usize;
-    let closed = connection.fin[server].is_some_and(|fin| fin.frame_ref < sent.first);
+    // The two may have crossed: then the FIN acknowledges nothing of the request.
+    let closed = connection.fin[server]
+        .is_some_and(|fin| fin.frame_ref < sent.first || fin.received <= sent.start);
     let no_socket = connection.reset[server]
         .is_some_and(|it| it.kind == Some(ResetKind::NoSocket) && it.frame_ref > sent.first);
     let facts = connection.dialogue.as_deref();
