@@ -55,6 +55,7 @@ fn segment(number: u64, flags: Flags, seq: u32, ack: u32, length: u32) -> Segmen
         length,
         passage: hangup::base::passage::Passage::Unknown,
         payload: &PAYLOAD[..length as usize],
+        bytes: &[],
     }
 }
 

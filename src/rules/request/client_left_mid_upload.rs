@@ -214,11 +214,9 @@ mod tests {
     /// The time at which bytes came that the capture lacks is not known.
     #[test]
     fn bytes_that_were_not_captured_do_not_shorten_the_silence() {
-        let text = format!(
-            "SYN -->\n<-- SYN\nACK -->\nPOST / [length=9000] data 1000 -->\n<-- ACK\ndata 100 ~~>\n+2s <-- FIN\n\
-             FIN -->\n<-- ACK"
-        );
-        let told = told_by(&super::RULE, &text).expect("found");
+        let text = "SYN -->\n<-- SYN\nACK -->\nPOST / [length=9000] data 1000 -->\n<-- ACK\ndata 100 ~~>\n+2s <-- FIN\n\
+                    FIN -->\n<-- ACK";
+        let told = told_by(&super::RULE, text).expect("found");
         assert!(told.contains("sent nothing for 2.0"), "{told}");
     }
 
