@@ -8,13 +8,16 @@ use std::sync::LazyLock;
 use super::Severity;
 use super::catalogue::{CATALOGUE, reads_content};
 use super::classify::{Ending, ending};
+use super::connecting::connection_unreachable::meaning;
 use super::retry;
 use super::rule::{Check, Diagnosis, Rule, Verdict};
 use super::statement::sentence;
-use super::wording::{not_yet, side};
+use super::wording::{not_yet, shows, side};
 use crate::analysis::connection::{Connection, How, Oddity, Opening, Who};
 use crate::analysis::engine::Concern;
 use crate::base::certainty::Certainty;
+use crate::base::frame_ref::FrameRef;
+use crate::base::net::QuoteKind;
 use crate::protocol::tcp::{ResetKind, ResetSigns, hops};
 
 /// Rules on two sides that do not speak the same protocol.
@@ -67,6 +70,7 @@ pub(crate) fn found_alone(connection: &Connection) -> Vec<FoundAlone> {
         if let Verdict::Found(mut story) = verdict {
             doubt(&mut story, alone.rule, connection);
             doubt_reset(&mut story, alone.rule, connection);
+            unreachable(&mut story, alone.rule, connection);
             temper(&mut story, connection.outcome.is_failed());
             retry::complete(&mut story, connection);
             let rule = alone.index;
@@ -179,6 +183,55 @@ fn doubt(story: &mut Diagnosis, rule: &Rule, connection: &Connection) {
     story.message.say(told);
 }
 
+/// Rules on a side that waits, or whose segments are not acknowledged.
+const ON_SILENCE: [&str; 5] = [
+    "client-gave-up-waiting",
+    "client-left-mid-response",
+    "fin-unanswered",
+    "keepalive-probes-unanswered",
+    "retransmissions-exhausted",
+];
+
+/// What to change where a router rejects an open connection.
+const AT_ROUTER: &str = "Look at the device that sent the ICMP error: a filter rule or a missing route there stops the connection.";
+
+/// An open connection whose segments are answered with ICMP errors: TCP goes on trying (RFC 1122 §4.2.3.9), and the programs see
+/// only the silence.
+fn unreachable(story: &mut Diagnosis, rule: &Rule, connection: &Connection) {
+    let quote = connection.icmp.as_deref().filter(|it| {
+        it.kind == QuoteKind::Unreachable
+            && it.time <= connection.teardown.at
+            && connection.opening == Opening::Handshake
+    });
+    let Some(quote) = quote.filter(|_| ON_SILENCE.contains(&rule.name)) else {
+        return;
+    };
+    let from = match quote.source == connection.client {
+        true => Who::Client,
+        false => Who::Server,
+    };
+    let version = if quote.source.ip.is_ipv4() { 4 } else { 6 };
+    let own = quote.reporter == quote.destination.ip;
+    story.message.say(sentence!(
+        "{} before the close, {} answered a segment of the {} with an ICMP error (type {}, code {}): {}.",
+        connection.teardown.at.since(quote.time),
+        quote.reporter.to_string(),
+        side(from),
+        quote.icmp_type,
+        quote.icmp_code,
+        meaning(version, quote.icmp_type, quote.icmp_code, own)
+    ));
+    let at = FrameRef {
+        frame: quote.frame,
+        time: quote.time,
+    };
+    story
+        .evidence
+        .push(shows(at, format!("ICMP error from {}", quote.reporter)));
+    story.evidence.sort_by_key(|it| it.frame_ref);
+    story.remedies.insert(0, AT_ROUTER.into());
+}
+
 /// What is only possible alarms nobody, unless something was lost there.
 pub(super) fn temper(story: &mut Diagnosis, lost: bool) {
     if story.certainty == Certainty::Possible && !lost {
@@ -213,6 +266,29 @@ pub(crate) fn concern(connection: &Connection) -> (Concern, Option<Vec<FoundAlon
 mod tests {
     use super::super::ladder_check;
     use super::*;
+
+    /// A router that rejects an open connection is the cause of the silence.
+    #[test]
+    fn icmp_errors_in_the_middle_are_told() {
+        let wait =
+            "SYN -->\n<-- SYN\nACK -->\nGET / -->\n+1s <-- ACK [unreachable=10]\n+4s FIN -->";
+        for (text, told) in [
+            (wait, true),
+            (
+                "SYN -->\n<-- SYN\nACK -->\nGET / -->\n<-- ACK\n+5s FIN -->",
+                false,
+            ),
+        ] {
+            let found = ladder_check::run(&text.parse().expect("a ladder")).findings;
+            let own = found.iter().find(|it| it.rule == "client-gave-up-waiting");
+            let own = own.expect("found");
+            let says = own
+                .message
+                .contains("4.00 s before the close, 10.0.0.254 answered a segment of the client");
+            let first = own.remedies.first().expect("a remedy");
+            assert_eq!((says, first == AT_ROUTER), (told, told), "{}", own.message);
+        }
+    }
 
     #[test]
     fn what_concerns_a_rule_is_what_it_finds() {

@@ -89,7 +89,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
 }
 
 /// The meaning of the ICMP error (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3). `own`: the server's host sent it.
-const fn meaning(version: u8, kind: u8, code: u8, own: bool) -> &'static str {
+pub(in crate::rules) const fn meaning(version: u8, kind: u8, code: u8, own: bool) -> &'static str {
     match (version, kind, code) {
         (4, 3, 0) | (6, 1, 0) => "no route to the network",
         (4, 3, 1) | (6, 1, 3) => "the host does not answer",
