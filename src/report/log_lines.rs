@@ -87,13 +87,14 @@ pub(crate) fn of_one(
     }
     if told.is_empty()
         && who == Who::Client
+        && !log_errors::stories(connection, who).is_empty()
         && let Some(name) = log_errors::client_without_texts(connection)
     {
         return vec![LogLine {
             key: ("", Some("User-Agent"), false),
             of: String::new(),
             lead: format!("{name} (by its User-Agent): "),
-            text: "its texts are not known here.".to_owned(),
+            text: "hangup does not know its texts.".to_owned(),
         }];
     }
     let likely = told.iter().filter_map(|it| Some((it, it.text?)));

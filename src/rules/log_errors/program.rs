@@ -263,11 +263,10 @@ fn client(exchange: &Exchange) -> Program {
     }
 }
 
-/// The name by which a client calls itself whose texts are not known, if it met an error; none if a proxy forwarded its request.
+/// The name by which a client calls itself whose texts are not known; none if a proxy forwarded its request.
 #[must_use]
 pub fn client_without_texts(connection: &Connection) -> Option<String> {
-    let stranger = Program::of(connection, Who::Client) == Program::Stranger;
-    if !stranger || super::stories(connection, Who::Client).is_empty() {
+    if Program::of(connection, Who::Client) != Program::Stranger {
         return None;
     }
     let mut agents = connection.exchanges.iter().filter_map(|it| {
