@@ -4,7 +4,7 @@ use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::{Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, last_word, may_have_more, response};
+use crate::rules::classify::{Ending, EndingKind, is_shut, last_word, may_have_more, response};
 use crate::rules::classify_messages::last_seen;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
@@ -31,6 +31,8 @@ rule! {
     ///
     /// # Remedy
     ///
+    /// - *If the client's window had gone to zero:* Let the client read faster, or raise the server's send timeout (nginx
+    ///   `send_timeout`, Apache `Timeout`, HAProxy `timeout client`).
     /// - Look in the server's log at the time of the FIN for an error while writing the response. The status had already
     ///   been sent, so only a log shows the error.
     /// - *If the close came within 1 s of the last bytes and the response announced its length:* Compare `Content-Length`
@@ -323,6 +325,9 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             close.time.since(connection.teardown.at)
         )
     });
+    let slow = is_shut(connection, Who::Client).then_some(
+        "The client's window had gone to zero before: for a time it did not read what had come.",
+    );
     let why = too.then_some(
         "The server had more to send and stopped because of the client's close, or the end that it announced is wrong. Its \
          log shows which.",
@@ -337,6 +342,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             .means(repetition(exchange)),
     )
     .adds(when)
+    .adds(slow)
     .adds(first)
     .adds(half_closed_before(connection))
     .means(why)
@@ -390,6 +396,16 @@ mod tests {
         let found = ladder_check::found_by(&super::RULE, &text)?;
         assert!(found.evidence.len() > 1);
         Some(found.message.to_string())
+    }
+
+    /// A server's send timeout ends the response of a client that does not read.
+    #[test]
+    fn a_client_that_did_not_read_is_told() {
+        let slow = "<-- 200 data 300 [length=1000]\nACK [win=0] -->\n+3s ACK [win=60000] -->\n<-- data 100";
+        let found = message(slow).expect("found");
+        assert!(found.contains("did not read"), "{found}");
+        let quick = message("<-- 200 data 300 [length=1000]\nACK -->\n<-- data 100");
+        assert!(!quick.expect("found").contains("did not read"));
     }
 
     #[test]
