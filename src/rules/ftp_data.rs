@@ -176,9 +176,11 @@ impl Transfers {
         let place = self.by_data.get(&connection.id);
         let replied = place.map(|at| &self.all[*at]);
         let on_empty = ON_EMPTY.contains(&rule.name);
+        // What was refused leaves a server that has nothing to send, and its session shows how it ended.
+        let on_refused = ["reset-after-handshake", "close-wait-leak"].contains(&rule.name);
         empty
             && replied.is_some_and(|it| match it.refused {
-                true => on_empty || rule.name == "reset-after-handshake",
+                true => on_empty || on_refused,
                 false => on_empty && it.succeeded == Some(true),
             })
     }

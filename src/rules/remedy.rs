@@ -264,7 +264,11 @@ const fn has_length(message: &Message) -> bool {
 fn waited(connection: &Connection) -> Option<Duration> {
     let request = lost_request(connection)?.request.as_ref()?;
     let last = request.message.last.time;
-    Some(connection.teardown.at.since(last))
+    // A client that had closed its direction alone still waited: the server ended that.
+    let after = connection
+        .after_half_close()
+        .map(|close| close.frame_ref.time);
+    Some(after.unwrap_or(connection.teardown.at).since(last))
 }
 
 /// Whether a RST with the server's address has a TTL that none of its other segments has.

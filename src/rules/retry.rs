@@ -9,7 +9,7 @@ use super::unanswered::lost_between_places;
 use super::wording::{UNSENT, repetition_on};
 use super::wording_tls::stays_broken;
 use crate::analysis::connection::{
-    By, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, Who,
+    By, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, UnknownReason, Who,
 };
 use crate::protocol::http::Exchange;
 use crate::protocol::tls::TlsFacts;
@@ -105,6 +105,15 @@ fn stays(connection: &Connection, facts: &TlsFacts) -> bool {
         || sent
 }
 
+/// Whether a response came that cannot be parsed, or not by every client.
+const fn is_malformed(outcome: ConnectionOutcome) -> bool {
+    matches!(
+        outcome,
+        ConnectionOutcome::Failed(FailedReason::Malformed)
+            | ConnectionOutcome::Unknown(UnknownReason::Malformed)
+    )
+}
+
 /// What is known of a retry after the end of this connection; `None` while it is open.
 fn of(connection: &Connection) -> Option<Sentence> {
     match connection.opening {
@@ -140,6 +149,9 @@ fn of(connection: &Connection) -> Option<Sentence> {
                 true => "A later retry may succeed: the error is about the moment.".into(),
                 false => "A retry fails in the same way until this is fixed.".into(),
             },
+            None if is_malformed(connection.outcome) => {
+                "A retry gets the same response until this is fixed.".into()
+            }
             None => "No request was open: there is nothing to retry.".into(),
         });
     }
@@ -232,6 +244,10 @@ mod tests {
             (
                 "SYN -->\n<-- SYN\nACK -->\n<-- FIN\nACK -->\n\"QUIT\\r\\n\" -->\n<-- RST [noack]",
                 "No request was sent: a retry is safe",
+            ),
+            (
+                "SYN -->\n<-- SYN\nGET /a -->\n<-- \"HTTP/1.1 2XX OK\\r\\nContent-Length: 2\\r\\n\\r\\nok\"\nFIN -->\n<-- FIN\nACK -->",
+                "A retry gets the same response until this is fixed",
             ),
             (
                 "SYN -->\n<-- SYN\nACK -->\n\"\\x01\\x02\" -->\n<-- ACK\n+40ms <-- RST",

@@ -22,6 +22,8 @@ const A_PROBED_SCAN: usize = 3;
 /// So many clients that try several ports of one host, and do not need it, are the internet's scanners; one of them may
 /// have found something.
 const MANY_SCANNERS: usize = 10;
+/// Ports above these have no service of their own.
+const PRIVILEGED: u16 = 1023;
 /// With at least so many clients or servers, equal failures are one finding.
 const ALIKE: usize = 3;
 
@@ -67,6 +69,8 @@ pub(super) struct FailureGroup<'a, K> {
     servers: BTreeSet<Endpoint>,
     /// These attempts were not expected to succeed.
     is_scan: bool,
+    /// Not all of them were.
+    is_for_peers: bool,
 }
 
 /// Where a group is gathered.
@@ -115,6 +119,7 @@ pub(super) fn group<'a, K: Copy + Ord>(
                 clients: BTreeSet::new(),
                 servers: BTreeSet::new(),
                 is_scan: false,
+                is_for_peers: false,
             });
         own.connections.extend(it.connections);
         own.clients.insert(it.client);
@@ -125,6 +130,7 @@ pub(super) fn group<'a, K: Copy + Ord>(
     for group in &mut groups {
         group.connections.sort_unstable_by_key(|it| it.first);
         group.is_scan = habits.is_scan(&group.clients, &group.servers);
+        group.is_for_peers = habits.look_for_peers(&group.clients, &group.servers);
     }
     groups.sort_by_key(|group| group.connections.first().map(|it| it.first));
     groups
@@ -138,6 +144,8 @@ struct Habits {
     used: BTreeSet<(IpAddr, IpAddr)>,
     /// Of clients, and addresses of servers that they probed: how many ports they tried.
     probed: BTreeMap<(IpAddr, IpAddr), usize>,
+    /// Of each client: the addresses that it called at ports without a service of their own, and these ports.
+    peers: BTreeMap<IpAddr, (BTreeSet<IpAddr>, BTreeSet<u16>)>,
 }
 
 /// Whether the client only looked whether the port is open: it reset the connection as soon as it was, or sent a segment that
@@ -157,9 +165,15 @@ impl Habits {
             by_client: BTreeMap::new(),
             used: BTreeSet::new(),
             probed: BTreeMap::new(),
+            peers: BTreeMap::new(),
         };
         let mut ports = BTreeMap::<(IpAddr, IpAddr), usize>::new();
         for pair in hosts.host_pairs() {
+            if pair.server.port > PRIVILEGED {
+                let (peers, own) = habits.peers.entry(pair.client).or_default();
+                peers.insert(pair.server.ip);
+                own.insert(pair.server.port);
+            }
             let (all, used) = habits.by_client.entry(pair.client).or_default();
             *all += 1;
             let hosts = (pair.client, pair.server.ip);
@@ -176,6 +190,17 @@ impl Habits {
             *tried = ports.get(hosts).copied().unwrap_or_default();
         }
         habits
+    }
+
+    /// Whether these clients look for peers, some of which are always gone: each calls many hosts, at nearly as many ports.
+    fn look_for_peers(&self, clients: &BTreeSet<IpAddr>, servers: &BTreeSet<Endpoint>) -> bool {
+        let looks = |client: &IpAddr| {
+            let own = self.peers.get(client);
+            own.is_some_and(|(peers, ports)| {
+                peers.len() >= A_SCAN && ports.len() * 2 >= peers.len()
+            })
+        };
+        servers.iter().all(|it| it.port > PRIVILEGED) && clients.iter().all(looks)
     }
 
     /// Whether these clients only try what is there, and do not need it.
@@ -255,6 +280,12 @@ impl<K> FailureGroup<'_, K> {
                 .message
                 .mean("A single failure among so many attempts means little.");
             story.remedies = vec![SCANNER.into()];
+        }
+        if self.is_for_peers && story.severity > Severity::Note {
+            story.severity = Severity::Note;
+            story
+                .message
+                .presume("The program looks for peers, as those for sharing files do. Many of their addresses are out of date.");
         }
         let only = |all: &BTreeSet<IpAddr>| all.first().copied().filter(|_| all.len() == 1);
         HostDiagnosis {

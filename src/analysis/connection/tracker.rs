@@ -125,7 +125,7 @@ impl PredecessorState {
 }
 
 /// Unanswered retransmissions and probes from which on they are recorded.
-const NOTED: u16 = 3;
+const NOTED: u16 = 2;
 
 impl ConnectionTracker {
     /// Creates the connection that begins with `segment`. `predecessor` is the last known state of the previous

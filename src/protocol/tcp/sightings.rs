@@ -16,6 +16,8 @@ const TOO_SOON: u32 = 500;
 /// A copy that was sent on comes within this time, in microseconds. A host's clock for timestamps has moved on by then
 /// (RFC 7323 §5.4), so the same timestamp behind a hop is the same packet.
 const FORWARDED: u32 = 1_000_000;
+/// A SYN or a SYN-ACK is not retransmitted sooner, in microseconds; timers may be a little early.
+const HANDSHAKE_TIMER: u32 = 900_000;
 /// Hops that a copy may have passed between two sightings.
 const HOPS: u8 = 3;
 /// Number of segments remembered per endpoint: a whole burst may be captured before its second sighting.
@@ -60,9 +62,12 @@ impl Sightings {
             }
             let apart = now.wrapping_sub(self.times[index]);
             let hops = self.ttls[index].wrapping_sub(segment.ttl);
-            let forwarded = apart <= FORWARDED
-                && (1..=HOPS).contains(&hops)
-                && segment.options.timestamps.is_some_and(|it| it.value != 0);
+            let stamped = segment.options.timestamps.is_some_and(|it| it.value != 0);
+            // No timer of a handshake is shorter (RFC 6298 §2.1), and a host that counts its packets gives each another number.
+            let same_packet = stamped
+                || segment.flags.has(Flags::SYN) && apart < HANDSHAKE_TIMER
+                || segment.ip_id.is_some_and(|id| id != 0);
+            let forwarded = apart <= FORWARDED && (1..=HOPS).contains(&hops) && same_packet;
             if apart > WINDOW && !forwarded {
                 continue;
             }
@@ -170,10 +175,14 @@ mod tests {
             (225, 500, 1476, false),
             (225, 1500, 976, false),
             (212, 500, 976, false),
+            // A SYN-ACK without a timestamp: its timer is a second.
+            (225, 500, 0, true),
+            (225, 950, 0, false),
         ] {
             let mut sightings = Sightings::default();
             let host = Fingerprint::default();
-            assert!(!sightings.is_second(&sent(226, 0, 976), &host, false));
+            let first = if value == 0 { 0 } else { 976 };
+            assert!(!sightings.is_second(&sent(226, 0, first), &host, false));
             let copy = sightings.is_second(&sent(ttl, after, value), &host, false);
             assert_eq!(copy, second, "{ttl} {after} {value}");
         }

@@ -434,6 +434,32 @@ mod tests {
         assert!(finding(&(1..=2).map(attempt).collect::<String>()).is_none());
     }
 
+    /// Programs for sharing files call addresses that they heard of, each at a port of its own.
+    #[test]
+    fn peers_that_are_gone_are_a_note() {
+        let severity = |port: fn(u16) -> u16| {
+            let attempt = |nth: u16| {
+                let (used, port) = (
+                    if nth.is_multiple_of(3) {
+                        "<-- SYN\nACK -->\ndata 9 -->\n<-- ACK"
+                    } else {
+                        "+1s again -->"
+                    },
+                    port(nth),
+                );
+                format!(
+                    "client :{} server 10.1.0.{nth}:{port}\n+500ms SYN -->\n{used}\n",
+                    40_000 + nth
+                )
+            };
+            let all = (1..=30).map(attempt).collect::<String>();
+            finding(&all).expect("found").severity
+        };
+        assert_eq!(severity(|nth| 5000 + nth * 7), Severity::Note);
+        assert_eq!(severity(|_| 5000), Severity::Error, "one service");
+        assert_eq!(severity(|_| 443), Severity::Error, "one service");
+    }
+
     #[test]
     fn quick_retransmissions_are_no_silence() {
         assert!(finding("SYN -->\n+100ms again -->\n+100ms again -->\n+100ms again -->").is_none());

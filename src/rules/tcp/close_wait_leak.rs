@@ -144,7 +144,7 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.3.2 (CLOSE-WAIT), §3.6.
-    pub(super) RULE: "close-wait-leak", Severity::Error,
+    pub(in crate::rules) RULE: "close-wait-leak", Severity::Error,
     "one side closed, and the other side never did", Check::Connection(check)
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::path_mtu_blackhole;
 use crate::analysis::connection::{
-    Connection, ConnectionOutcome, FailedReason, How, ResetKind, UnansweredSegments, Who, beside,
+    Connection, ConnectionOutcome, FailedReason, How, Opening, ResetKind, UnansweredSegments, Who,
+    beside,
 };
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
@@ -158,6 +159,50 @@ fn never_acknowledged(connection: &Connection) -> Verdict {
     .about(connection)
 }
 
+/// The capture ends while two retransmissions are unanswered. Chance loses no three segments over so long a time.
+const LONG: Duration = Duration::from_secs(10);
+
+/// A connection that hangs at the end of the capture: few retransmissions, far apart.
+fn few(connection: &Connection) -> Option<Verdict> {
+    let unanswered = connection.unanswered.as_deref()?;
+    let seen = connection.sent.iter().all(|it| it.packets > 0);
+    let open = connection.teardown.how == How::Open
+        && matches!(connection.opening, Opening::Handshake | Opening::Midstream);
+    let (who, it) = Who::BOTH.into_iter().find_map(|who| {
+        let it = &unanswered[who as usize];
+        let alone = it.same >= SAME && it.probes == 0 && it.length > 0;
+        let silent = it.peer_last_sent <= it.since && it.acknowledged.is_none();
+        let long = connection.until.since(it.since.time) >= LONG
+            && it.until.time.since(it.since.time) >= LONG / 2;
+        (alone && silent && long).then_some((who, it))
+    })?;
+    let told = tell(
+        &RULE,
+        Severity::Warning,
+        Certainty::Possible,
+        "Retransmissions on [a connection|# connections] got no answer",
+        sentence!(
+            "The {} retransmitted the same {} {} over {}. Nothing came from the {} until the capture ended, {} after they were first \
+             sent.",
+            side(who),
+            Value::exact_bytes(it.length.into()),
+            Value::count(it.same.into(), "time", "times"),
+            it.until.time.since(it.again.time),
+            side(who.other()),
+            connection.until.since(it.since.time)
+        ),
+    );
+    let told = told
+        .presumes(Some(why(connection, who, it)))
+        .shows(
+            Some(it.peer_last_sent),
+            format!("last segment from the {}", side(who.other())),
+        )
+        .shows(Some(it.again), "first retransmission")
+        .shows(Some(it.until), "last retransmission");
+    (seen && open).then(|| told.about(connection))
+}
+
 /// How long the sender has been silent after its last retransmission, if the next one was due: each interval is twice the
 /// one before (RFC 6298 §5.5), so that it is little longer than all before it together.
 fn stopped(connection: &Connection, it: &UnansweredSegments) -> Option<Duration> {
@@ -238,7 +283,7 @@ pub(in crate::rules) fn goes_on(connection: &Connection, it: &UnansweredSegments
 
 fn check(connection: &Connection) -> Verdict {
     let Some((who, it)) = silence(connection) else {
-        return never_acknowledged(connection);
+        return few(connection).unwrap_or_else(|| never_acknowledged(connection));
     };
     if it.idle >= IDLE
         || it.count < REPETITIONS
@@ -476,6 +521,21 @@ mod tests {
         );
         let told = ladder_check::found_by(&RULE, &before).expect("found");
         assert!(!told.message.contains("larger packets"), "{}", told.message);
+    }
+
+    #[test]
+    fn a_connection_that_hangs_at_the_end_is_a_note() {
+        let told = |pause: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nACK -->\ndata 900 -->\n<-- ACK [win=100]\ndata 100 [lost] -->\n{pause} again [lost] -->\n\
+                 {pause} again [lost] -->"
+            );
+            ladder_check::found_by(&RULE, &text).map(|it| (it.severity, it.message.to_string()))
+        };
+        let (severity, message) = told("+5500ms").expect("found");
+        assert_eq!(severity, Severity::Note);
+        assert!(message.contains("2 times over 5.50 s"), "{message}");
+        assert_eq!(told("+300ms"), None, "soon repaired");
     }
 
     #[test]

@@ -124,6 +124,10 @@ fn check(connection: &Connection) -> Verdict {
     let certainty = failed
         .as_ref()
         .map_or(Certainty::Certain, |reading| reading.certainty);
+    let certainty = match clock {
+        true => Certainty::Likely,
+        false => certainty,
+    };
     let mut telling = tell(
         &RULE,
         severity,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use crate::analysis::connection::tls_close::left_before_answer;
-use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Who};
+use crate::analysis::connection::{By, Connection, ConnectionSummary, How, ResetSigns, Who};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::tls::{CertificateFlaw, HandshakeStage};
@@ -209,7 +209,14 @@ fn check(connection: &Connection) -> Verdict {
             "Most TLS libraries send an alert when they refuse a certificate. This client sent none.",
         )
     };
-    let mut telling = tell(&RULE, severity, reading.certainty, summary, message)
+    // That a RST is forged only a second place of capture proves.
+    let mut resets = connection.reset.iter().flatten();
+    let proven = resets.any(|it| it.signs.has(ResetSigns::NOT_SENT));
+    let certainty = match connection.teardown.by == By::Middlebox && !proven {
+        true => reading.certainty.max(Certainty::Likely),
+        false => reading.certainty,
+    };
+    let mut telling = tell(&RULE, severity, certainty, summary, message)
         .adds(why)
         .adds(place(connection, &reading).filter(|_| !left))
         .adds(asked_for(reading.facts));

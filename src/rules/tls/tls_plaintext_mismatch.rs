@@ -6,6 +6,7 @@ use crate::base::frame_ref::FrameRef;
 use crate::protocol::dialogue::AppProtocol;
 use crate::protocol::http::Exchange;
 use crate::protocol::layers::FirstWords;
+use crate::protocol::tcp::hops;
 use crate::rules::Severity;
 use crate::rules::classify::request;
 use crate::rules::classify_tls::{TlsFailureKind, failure_as};
@@ -106,6 +107,27 @@ rule! {
 fn check(connection: &Connection) -> Verdict {
     if let Some(reading) = failure_as(connection, TlsFailureKind::Plaintext) {
         let answer = connection.exchanges.first().and_then(|it| it.status());
+        if reading.by != Some(Who::Client)
+            && let Some(ttls) = two_places(connection)
+        {
+            return tell(
+                &RULE,
+                Severity::Error,
+                Certainty::Possible,
+                "TLS answered in plain text by a device on the way",
+                sentence!(
+                    "The ClientHello was answered in plain text. Segments with the server's address have the TTLs {} and {}.",
+                    ttls.0,
+                    ttls.1
+                ),
+            )
+            .presumes(Some("A device on the way gave that answer in the server's name, as filters of providers and companies do."))
+            .adds(asked_for(reading.facts))
+            .shows(hello(&reading), "ClientHello")
+            .shows(Some(reading.at), "answer that is not TLS")
+            .about(connection)
+            .keeps(|remedy| !remedy.contains("Let the client use `http`"));
+        }
         let message = match (reading.by, answer) {
             (Some(Who::Client), _) => Sentence::from(
                 "The server began with TLS, and the client answered in plain text: this port of the client does not speak TLS.",
@@ -184,6 +206,16 @@ fn check(connection: &Connection) -> Verdict {
     .shows(Some(frame_ref), "a TLS alert")
     .about(connection)
 }
+
+/// The least and the greatest TTL of what came with the server's address, if they are too far apart for one host on one path.
+fn two_places(connection: &Connection) -> Option<(u8, u8)> {
+    let (low, high) = connection.sent[Who::Server as usize].ttls;
+    let apart = hops(low).abs_diff(hops(high)) > HOPS && high.abs_diff(low) > HOPS;
+    apart.then_some((low, high))
+}
+
+/// Routes that change differ by less.
+const HOPS: u8 = 2;
 
 /// Which protocol the server speaks instead, if its first bytes show it.
 fn other(connection: &Connection) -> Option<Sentence> {
@@ -275,6 +307,39 @@ pub(in crate::rules) fn answered_by_alert(
 #[cfg(test)]
 mod tests {
     use crate::rules::ladder_check;
+
+    #[test]
+    fn an_answer_from_another_place_says_nothing_of_the_port() {
+        let told = |ttl: u8| {
+            let text = format!(
+                "client server [ttl=53]\nSYN -->\n<-- SYN\nACK -->\nClientHello [sni=a] -->\n\
+                 <-- 403 \"blocked\" FIN [ttl={ttl}]\nFIN -->"
+            );
+            ladder_check::found_by(&super::RULE, &text).expect("found")
+        };
+        let own = told(53);
+        assert!(
+            own.message.contains("does not speak TLS"),
+            "{}",
+            own.message
+        );
+        let other = told(59);
+        assert!(
+            !other.message.contains("does not speak TLS"),
+            "{}",
+            other.message
+        );
+        assert!(
+            other.message.contains("TTLs 53 and 59"),
+            "{}",
+            other.message
+        );
+        assert!(
+            !other.remedies.iter().any(|it| it.contains("`http`")),
+            "{:?}",
+            other.remedies
+        );
+    }
 
     /// What makes an outcome "wrong protocol" has a finding.
     #[test]
