@@ -2,20 +2,23 @@
 
 use crate::analysis::connection::{Connection, How};
 use crate::base::certainty::Certainty;
+use crate::base::escape::shortened;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
-use crate::rules::classify::request;
+use crate::rules::classify::{request, response};
 use crate::rules::classify_messages::timed_out;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::Statement;
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::waiting::gateway_error::{answered, is_told, shown};
-use crate::rules::wording::{not_yet, tell};
+use crate::rules::wording::{named, not_yet, tell};
 
 rule! {
     /// # What happened
     ///
     /// The connection carried a complete response, and the response says that the server failed. Its status is 500 or above,
     /// and nothing shows that a gateway wrote it. The client's log names that status.
+    ///
+    /// A call of gRPC says it at its end, in `grpc-status`: its HTTP status is 200 all the same.
     ///
     /// # Why it matters
     ///
@@ -63,7 +66,7 @@ rule! {
     ///
     /// # References
     ///
-    /// RFC 9110 §15.6 (server errors).
+    /// RFC 9110 §15.6 (server errors); gRPC over HTTP/2, Responses; gRPC status codes.
     pub(in crate::rules) RULE: "server-error-status", Severity::Note,
     "the server responds that it failed", Check::Connection(check)
 }
@@ -86,7 +89,7 @@ fn check(connection: &Connection) -> Verdict {
     let all = connection.exchanges.iter().filter(failed);
     let mut all = all.filter(|it| !is_too_slow(connection, it));
     let Some(exchange) = all.next() else {
-        return not_yet(connection);
+        return grpc(connection);
     };
     let status = exchange.status().unwrap_or_default();
     let more = all.count();
@@ -100,10 +103,89 @@ fn check(connection: &Connection) -> Verdict {
     shown(told, exchange, more, connection)
 }
 
+/// The codes of gRPC by which the server, or what is behind it, failed; the others are about the call, or the client's own.
+const GRPC_FAILURES: [(u16, &str); 6] = [
+    (2, "UNKNOWN"),
+    (4, "DEADLINE_EXCEEDED"),
+    (8, "RESOURCE_EXHAUSTED"),
+    (13, "INTERNAL"),
+    (14, "UNAVAILABLE"),
+    (15, "DATA_LOSS"),
+];
+
+/// A call that the server ended with one of those codes.
+fn grpc(connection: &Connection) -> Verdict {
+    let failure = |exchange: &Exchange| {
+        let code = exchange.stream.as_ref()?.grpc_status?;
+        GRPC_FAILURES.into_iter().find(|(known, _)| *known == code)
+    };
+    let all = connection.exchanges.iter();
+    let mut all = all.filter_map(|it| Some((it, failure(it)?)));
+    let Some((exchange, (code, name))) = all.next() else {
+        return not_yet(connection);
+    };
+    let more = all.count();
+    let stream = exchange.stream.as_ref();
+    let said = stream.and_then(|it| it.grpc_message.as_ref());
+    let said = said.map(|it| shortened(it.as_bytes(), QUOTED).into_owned());
+    let code = format!("{code} ({name})");
+    let message = match said.filter(|it| !it.is_empty()) {
+        Some(said) => sentence!(
+            "The server ended the gRPC call {} with `grpc-status` {}: \"{}\".",
+            named(exchange),
+            code,
+            said
+        ),
+        None => sentence!(
+            "The server ended the gRPC call {} with `grpc-status` {}.",
+            named(exchange),
+            code
+        ),
+    };
+    tell(
+        &RULE,
+        Severity::Note,
+        Certainty::Certain,
+        "Server responded with an error status[| on # connections]",
+        Statement::from(message),
+    )
+    .adds((more > 0).then(|| {
+        sentence!(
+            "{} on this connection failed.",
+            Value::count(more as u64, "more call", "more calls")
+        )
+    }))
+    .shows(request(exchange).map(|it| it.first), "call")
+    .shows(response(exchange).map(|it| it.last), "`grpc-status`")
+    .about(connection)
+}
+
+/// Characters of a message that are quoted.
+const QUOTED: usize = 120;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules::ladder_check::told_by;
+
+    /// The HTTP status of a failed call is 200.
+    #[test]
+    fn a_call_of_grpc_says_at_its_end_that_it_failed() {
+        for (code, told) in [
+            (0, None),
+            (5, None),
+            (8, Some("`grpc-status` 8 (RESOURCE_EXHAUSTED)")),
+            (14, Some("`grpc-status` 14 (UNAVAILABLE)")),
+        ] {
+            let text = format!(
+                "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\nh2 HEADERS 1 POST /S/M END -->\n\
+                 <-- h2 HEADERS 1 200 END [grpc-status={code}]\nFIN -->\n<-- FIN\nACK -->"
+            );
+            let found = told_by(&RULE, &text);
+            let fits = found.as_deref().map(|it| told.is_some_and(|told| it.contains(told)));
+            assert_eq!(fits, told.map(|_| true), "{found:?}");
+        }
+    }
 
     #[test]
     fn the_status_and_the_time_are_reported() {
