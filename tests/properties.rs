@@ -413,6 +413,30 @@ fn tcp_header(
     })
 }
 
+/// Makes the checksum of a changed segment right if it was right before the change.
+fn right_again(segment: &hangup::packet::decode::Segment<'_>, before: &[u8], after: &mut [u8]) {
+    use std::net::IpAddr;
+    let length = usize::from(before[12] >> 4) * 4 + segment.payload.len();
+    let words = |bytes: &[u8]| -> u64 {
+        let pairs = bytes.chunks(2);
+        pairs
+            .map(|it| u64::from(it[0]) << 8 | u64::from(it.get(1).copied().unwrap_or(0)))
+            .sum()
+    };
+    let address = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => words(&ip.octets()),
+        IpAddr::V6(ip) => words(&ip.octets()),
+    };
+    let (source, destination) = (segment.source.ip, segment.destination.ip);
+    let pseudo = address(source) + address(destination) + 6 + length as u64;
+    let whole = |bytes: &[u8]| (pseudo + words(&bytes[..length])) % 0xffff;
+    if before.len() >= length && whole(before) == 0 {
+        after[16..18].fill(0);
+        let rest = u16::try_from(whole(after)).expect("16 bits");
+        after[16..18].copy_from_slice(&(!rest).to_be_bytes());
+    }
+}
+
 /// Adds a constant per endpoint to the sequence numbers in real frames.
 fn renumber_frames(shots: &[Shot], seed: u32) -> (Vec<Shot>, usize) {
     use hangup::base::net::{Endpoint, Flags};
@@ -460,6 +484,7 @@ fn renumber_frames(shots: &[Shot], seed: u32) -> (Vec<Shot>, usize) {
                     _ => break,
                 }
             }
+            right_again(&segment, &shot.data[header..], &mut new.data[header..]);
             changed += 1;
         }
         all.push(new);
