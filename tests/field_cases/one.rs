@@ -176,7 +176,7 @@ fn case_6_a_client_that_gives_up_after_its_limit() {
         &[
             "waited 2.00 s for the response",
             "2 s is a round number: probably a configured timeout",
-            "The response came 1.00 s after that close, too late for the client",
+            "The response came 3.00 s after the request, too late for the client",
         ],
         &["above 3.00 s", "Or find out why the response took so long"],
     );
