@@ -131,13 +131,13 @@ fn grpc(connection: &Connection) -> Verdict {
     let code = format!("{code} ({name})");
     let message = match said.filter(|it| !it.is_empty()) {
         Some(said) => sentence!(
-            "The server ended the gRPC call {} with `grpc-status` {}: \"{}\".",
+            "The server ended the call {} with `grpc-status` {}: \"{}\".",
             named(exchange),
             code,
             said
         ),
         None => sentence!(
-            "The server ended the gRPC call {} with `grpc-status` {}.",
+            "The server ended the call {} with `grpc-status` {}.",
             named(exchange),
             code
         ),
@@ -182,7 +182,9 @@ mod tests {
                  <-- h2 HEADERS 1 200 END [grpc-status={code}]\nFIN -->\n<-- FIN\nACK -->"
             );
             let found = told_by(&RULE, &text);
-            let fits = found.as_deref().map(|it| told.is_some_and(|told| it.contains(told)));
+            let fits = found
+                .as_deref()
+                .map(|it| told.is_some_and(|told| it.contains(told)));
             assert_eq!(fits, told.map(|_| true), "{found:?}");
         }
     }
