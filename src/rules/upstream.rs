@@ -15,7 +15,6 @@ use super::h2::{h2_reset_stream, websocket_abnormal_close};
 use super::headline::Headline;
 use super::members::NAMED;
 use super::proxy_role::ProxyRole;
-use super::remedy::Remedy;
 use super::request::client_left_mid_upload;
 use super::response::{client_left_mid_response, reset_mid_response, response_cut_short};
 use super::rule::Diagnosis;
@@ -276,6 +275,12 @@ fn failed<'c>(rule: &str, connection: &'c Connection) -> Option<(usize, &'c Exch
 
 /// How the advice begins that is of no use when the leg behind the gateway is in the capture.
 const CAPTURE_NEXT: &str = "Capture between the gateway and the server behind it";
+/// The same of advice for a gateway that asked no server.
+const HAD_A_SERVER: &str = "Check whether the gateway had a server for the request";
+/// How the advice begins for a server that closed an idle connection of the gateway.
+const IDLE_TIMEOUTS: &str = "Compare the idle timeout of the server behind the gateway";
+/// The advice where no other is left.
+const FIX_THE_LEG: &str = "Fix what failed behind the gateway: the connection is named above.";
 
 /// Adds the leg behind the proxy to what is said about its response.
 pub(super) fn explain(
@@ -296,8 +301,14 @@ pub(super) fn explain(
         if !reason.tied {
             story.message.say(Sentence::from(THE_REASON).likely());
         }
-        let next = |it: &Remedy| it.text().starts_with(CAPTURE_NEXT);
-        story.remedies.retain(|it| !next(it));
+        let is_idle_close = matches!(reason.failure, Failure::Closed | Failure::Reset);
+        story.remedies.retain(|it| {
+            let is = |start: &str| it.text().starts_with(start);
+            !(is(CAPTURE_NEXT) || is(HAD_A_SERVER) || is(IDLE_TIMEOUTS) && !is_idle_close)
+        });
+        if is_gateways(rule) && story.remedies.is_empty() {
+            story.remedies.push(FIX_THE_LEG.into());
+        }
         return;
     }
     // Not every server that resets a stream is a gateway.
