@@ -68,13 +68,17 @@ fn was_refused(connection: &Connection) -> bool {
 /// (class 53, `57P03`), MySQL's numbers, the replies of SMTP and FTP that begin with 4 (RFC 5321 §4.2.1, RFC 959 §4.2.1), or
 /// what the text says.
 fn is_passing(connection: &Connection) -> bool {
-    const WORDS: [&[u8]; 6] = [
+    const WORDS: [&[u8]; 9] = [
         b"timeout",
         b"too many",
         b"max number of clients",
         b"try again",
         b"is loading",
         b"starting up",
+        // IMAP (RFC 5530 §3).
+        b"[inuse]",
+        b"[limit]",
+        b"[unavailable]",
     ];
     let complaint = connection
         .dialogue
