@@ -150,10 +150,11 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         ),
         (Some(answer), Some(fin)) => sentence!(
             "The server responded {} before {} was complete, and closed the connection {} later. The server did not \
-             read on, and reset the connection when more data came.",
+             read on, and reset the connection {} after that.",
             status,
             name,
-            fin.frame_ref.time.since(answer.first.time)
+            fin.frame_ref.time.since(answer.first.time),
+            reset.frame_ref.time.since(fin.frame_ref.time)
         ),
         (None, _) if whole => sentence!(
             "The server reset the connection {} after the client had sent {}. It had acknowledged {} of the client's {}, and sent no \

@@ -8,7 +8,7 @@ use crate::rules::classify::{Ending, EndingKind, is_shut, last_word, may_have_mo
 use crate::rules::classify_messages::last_seen;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
-use crate::rules::wording::{half_closed_before, named, repetition, sent_in_parts, tell};
+use crate::rules::wording::{half_closed_before, is_of_another_protocol, named, repetition, tell};
 use crate::rules::wording_tls::hidden_response;
 
 rule! {
@@ -153,8 +153,12 @@ rule! {
 
 /// How far a message came, in bytes of its body or in its own framing, as a sentence.
 pub(in crate::rules) fn how_far(exchange: &Exchange, message: &Message) -> Sentence {
-    if let Some(sent) = sent_in_parts(exchange, message) {
-        return sent;
+    if is_of_another_protocol(exchange) {
+        let sent = message.end().saturating_sub(message.start);
+        return sentence!(
+            "{} of the response had been sent.",
+            Value::exact_bytes(sent)
+        );
     }
     // If the head was truncated, the start of the body is unknown.
     let cut = exchange
