@@ -304,8 +304,9 @@ impl FindingWriter<'_, '_> {
             true => Ok(()),
             false => {
                 let side = proxy.name_of(Who::Server);
-                let told =
-                    format!("{side} log: nothing, because no connection reached the program");
+                let told = format!(
+                    "{side} log: nothing about this, because no attempt reached the program"
+                );
                 sheet.detail(EXPECTED, &told.into())
             }
         }

@@ -438,7 +438,7 @@ fn among_others(
         ));
     }
     message.presume(
-        "The program does not take connections from its accept queue fast enough, and the queue is full.",
+        "The program does not take connections from its accept queue (connections that are open and wait for the program) fast enough, and the queue is full.",
     );
     if never > 0 {
         message.mean("The attempts without an answer sent no request: a retry of these is safe.");

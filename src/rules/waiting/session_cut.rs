@@ -398,14 +398,14 @@ fn signs_of_life(connection: &Connection, protocol: AppProtocol, by: Who) -> Opt
         AppProtocol::Mqtt => (
             "Keep Alive",
             "1.5 times its",
-            "an MQTT server closes after 1.5 times that",
+            "an MQTT server closes once 1.5 times that has passed",
         ),
         AppProtocol::Amqp => (
             "heartbeat",
             "twice the",
-            "an AMQP peer closes after twice that",
+            "an AMQP peer closes once that has passed twice",
         ),
-        AppProtocol::Bgp => ("hold time", "the", "a BGP peer closes after that time"),
+        AppProtocol::Bgp => ("hold time", "the", "a BGP peer closes once that has passed"),
         _ => return None,
     };
     let other = match by {
@@ -414,7 +414,7 @@ fn signs_of_life(connection: &Connection, protocol: AppProtocol, by: Who) -> Opt
     };
     if let (Some(silent), Some(due)) = (connection.overdue(other), due) {
         return Some(sentence!(
-            "The {} had sent nothing for {}. The agreed {} is {}, and {}.",
+            "The {} had sent nothing for {}. The agreed {} is {}, and {}: probably that is why.",
             side(other),
             silent,
             name,
