@@ -1,7 +1,9 @@
 //! What h11 (0.16), the parser of httpx, makes of a response below httpcore 1.0: `h11/_readers.py`, `h11/_abnf.py`,
 //! `h11/_headers.py`, `h11/_connection.py`.
 
-use super::reading::{Cursor, Reading, ReadingEnd as End, is_blank, is_c_space, refuse, trim_end};
+use super::reading::{
+    Cursor, Reading, ReadingEnd as End, is_blank, is_c_space, is_token, refuse, trim_end,
+};
 
 /// Digits of a length, and of the size of a chunk.
 const MAX_DIGITS: usize = 20;
@@ -146,9 +148,8 @@ fn field(line: &[u8]) -> Result<Field, Reading> {
     };
     let (name, value) = line.split_at_checked(colon).unwrap_or_default();
     let value = value.get(1..).unwrap_or_default();
-    let is_token = |it: &u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(it);
     let plain = |it: &u8| is_blank(*it) || is_visible(*it);
-    if name.is_empty() || !name.iter().all(is_token) || !value.iter().all(plain) {
+    if name.is_empty() || !name.iter().all(|it| is_token(*it)) || !value.iter().all(plain) {
         return refuse(illegal);
     }
     Ok((name.to_ascii_lowercase(), value.trim_ascii().to_vec()))

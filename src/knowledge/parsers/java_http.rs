@@ -1,7 +1,7 @@
 //! What Java's `java.net.http` makes of a response (OpenJDK 17): `Http1HeaderParser.java`, `Http1Response.java`,
 //! `ResponseContent.java` of `jdk.internal.net.http`.
 
-use super::reading::{Cursor, Reading, ReadingEnd as End, refuse};
+use super::reading::{Cursor, Reading, ReadingEnd as End, is_token, refuse, trim_end, trim_start};
 
 /// Bytes of the line before a chunk.
 const MAX_CHUNK_HEADER: usize = 2050;
@@ -144,14 +144,13 @@ fn field(line: &[u8]) -> Result<Option<Field>, Reading> {
         return Ok(None);
     };
     let (name, value) = line.split_at_checked(colon).unwrap_or_default();
-    let is_token = |it: &u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(it);
-    if !name.iter().all(is_token) {
+    if !name.iter().all(|it| is_token(*it)) {
         return refuse("Invalid header name");
     }
     // `String.trim` takes all up to the blank for white space.
     let value = value.get(1..).unwrap_or_default();
-    let value = super::reading::trim_start(value, |it| it <= b' ');
-    let value = super::reading::trim_end(value, |it| it <= b' ');
+    let value = trim_start(value, |it| it <= b' ');
+    let value = trim_end(value, |it| it <= b' ');
     let is_value = |it: &u8| matches!(it, b'\t' | b' '..=b'~' | 128..);
     if !value.iter().all(is_value) {
         return refuse("Invalid header value");

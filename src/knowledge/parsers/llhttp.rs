@@ -4,7 +4,7 @@
 //!
 //! States and texts are those of `src/llhttp/http.ts`. Nothing is lenient in Node.js, as it is by default.
 
-use super::reading::{Cursor, Reading, ReadingEnd as End, trim_end};
+use super::reading::{Cursor, Reading, ReadingEnd as End, is_token, trim_end};
 
 /// Which of the three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -607,10 +607,6 @@ impl Parser<'_> {
 
 fn hex(byte: u8) -> Option<u64> {
     char::from(byte).to_digit(16).map(u64::from)
-}
-
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Whether the last of these codings is `chunked`.

@@ -47,6 +47,11 @@ pub(super) const fn is_c_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0b
 }
 
+/// A byte of a token (RFC 9110 §5.6.2), as all of them take it.
+pub(super) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
 /// A text without these bytes before it.
 pub(super) fn trim_start(text: &[u8], is: impl Fn(u8) -> bool) -> &[u8] {
     let from = text.iter().position(|it| !is(*it)).unwrap_or(text.len());
