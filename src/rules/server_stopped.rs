@@ -30,16 +30,31 @@ pub(super) fn concerns(rule: &str) -> bool {
     .contains(&rule)
 }
 
-/// The connections of each server, in order of their numbers.
+/// The connections of each server.
 pub(super) struct ServerStops<'a> {
-    by_server: HashMap<Endpoint, Vec<&'a ConnectionSummary>, foldhash::fast::FixedState>,
+    by_server: HashMap<Endpoint, OwnConnections<'a>, foldhash::fast::FixedState>,
+}
+
+#[derive(Default)]
+struct OwnConnections<'a> {
+    /// All, by their numbers, which are those of their first frames.
+    opened: Vec<&'a ConnectionSummary>,
+    /// Those that it closed after an idle time, by the time of the close.
+    idle_closes: Vec<&'a ConnectionSummary>,
 }
 
 impl<'a> ServerStops<'a> {
     pub(super) fn new(all: &'a [ConnectionSummary]) -> Self {
-        let mut by_server = HashMap::<_, Vec<_>, _>::default();
+        let mut by_server = HashMap::<_, OwnConnections<'a>, _>::default();
         for it in all {
-            by_server.entry(it.server).or_default().push(it);
+            let own = by_server.entry(it.server).or_default();
+            own.opened.push(it);
+            if it.by == By::Server && it.idle > 0 {
+                own.idle_closes.push(it);
+            }
+        }
+        for own in by_server.values_mut() {
+            own.idle_closes.sort_by_key(|it| it.close.time);
         }
         Self { by_server }
     }
@@ -73,18 +88,13 @@ impl<'a> ServerStops<'a> {
         true
     }
 
-    fn beside(&self, connection: &Connection) -> impl Iterator<Item = &'a ConnectionSummary> {
-        let all = self.by_server.get(&connection.server);
-        let all = all.map_or(&[][..], |it| it).iter().copied();
-        let (id, context) = (connection.id, connection.context);
-        all.filter(move |it| it.id != id && it.context == context)
-    }
-
     /// That the server refused the first connection after the close.
     fn refused_after(&self, connection: &Connection) -> Option<Sentence> {
         let at = connection.teardown.at;
-        let later = self.beside(connection).filter(|it| it.first.time > at);
-        let next = later.min_by_key(|it| it.first)?;
+        let opened = &self.by_server.get(&connection.server)?.opened;
+        let from = opened.partition_point(|it| it.first.time <= at);
+        let mut later = opened.get(from..)?.iter();
+        let next = later.find(|it| it.context == connection.context)?;
         let after = next.first.time.since(at);
         (next.opening == Opening::Refused && after <= REFUSED_WITHIN).then(|| {
             sentence!(
@@ -97,14 +107,22 @@ impl<'a> ServerStops<'a> {
 
     /// That the server closed other connections at the same time, which had been idle for longer or shorter.
     fn closed_with(&self, connection: &Connection) -> Option<Sentence> {
-        let own = self.by_server.get(&connection.server)?;
-        let own = own.iter().find(|it| it.id == connection.id)?;
-        let differs = |it: &&ConnectionSummary| {
-            let apart = distance(it.close.time, connection.teardown.at);
+        let at = connection.teardown.at;
+        let server = self.by_server.get(&connection.server)?;
+        let place = server
+            .opened
+            .binary_search_by_key(&connection.id, |it| it.id);
+        let own = server.opened.get(place.ok()?)?;
+        let apart = |it: &ConnectionSummary| distance(it.close.time, at);
+        let closes = &server.idle_closes;
+        let from = closes.partition_point(|it| it.close.time < at && apart(it) > AT_ONCE);
+        let near = closes.get(from..)?.iter();
+        let near = near.take_while(|it| apart(it) <= AT_ONCE);
+        let differs = |it: &&&ConnectionSummary| {
             let idle = Duration::from_millis(it.idle.abs_diff(own.idle).into());
-            it.by == By::Server && it.idle > 0 && apart <= AT_ONCE && idle > SAME.max(apart)
+            it.id != own.id && it.context == connection.context && idle > SAME.max(apart(it))
         };
-        let count = self.beside(connection).filter(differs).count();
+        let count = near.filter(differs).count();
         (count > 0).then(|| {
             sentence!(
                 "It closed {} at the same time, after other idle times.",

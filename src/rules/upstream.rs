@@ -5,6 +5,7 @@
 //! names what failed behind it. A finding about one leg is a part of the finding about the other that it follows from, and that
 //! one says what followed. Nothing is searched here: what is not in the table is not known.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::time::Duration;
@@ -35,15 +36,11 @@ use crate::rules::Severity;
 /// A proxy closes one leg within this time after the other was closed.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
-/// When which host's connections failed, ascending: whether any did while a gateway had a request, or its own before.
-pub(super) struct Failures(Vec<FailedAttempt>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct FailedAttempt {
-    at: Timestamp,
-    connection: u32,
-    /// Who had opened it.
-    client: IpAddr,
+/// When connections of a capture failed, ascending: whether any did while a gateway had a request, or its own before.
+pub(super) struct Failures {
+    all: Vec<Timestamp>,
+    /// The same with their numbers, by the host that had opened them.
+    by_client: HashMap<IpAddr, Vec<(Timestamp, u32)>, foldhash::fast::FixedState>,
 }
 
 /// How a leg failed.
@@ -73,29 +70,30 @@ impl Failures {
     pub(super) fn new(facts: &RuleInput<'_>) -> Self {
         let connections = facts.connections.iter();
         let failed = connections.filter(|it| failure(it, lost(it)).is_some());
-        let failed = failed.map(|it| FailedAttempt {
-            at: it.teardown.at,
-            connection: it.id,
-            client: it.client.ip,
-        });
-        let mut failed: Vec<_> = failed.collect();
-        failed.sort_unstable();
-        Self(failed)
+        let mut all = Vec::new();
+        let mut by_client = HashMap::<_, Vec<_>, _>::default();
+        for it in failed {
+            all.push(it.teardown.at);
+            let own = by_client.entry(it.client.ip).or_default();
+            own.push((it.teardown.at, it.id));
+        }
+        all.sort_unstable();
+        by_client.values_mut().for_each(|own| own.sort_unstable());
+        Self { all, by_client }
     }
 
     /// Whether any connection failed in this time.
     fn any(&self, from: Timestamp, to: Timestamp) -> bool {
-        let first = self.0.partition_point(|it| it.at < from);
-        self.0.get(first).is_some_and(|it| it.at <= to)
+        let first = self.all.partition_point(|at| *at < from);
+        self.all.get(first).is_some_and(|at| *at <= to)
     }
 
     /// How many connections that this host had opened had failed until then, and the last of them.
     fn of(&self, host: IpAddr, until: Timestamp) -> Option<(usize, u32)> {
-        let end = self.0.partition_point(|it| it.at < until);
-        let before = self.0.get(..end).unwrap_or_default();
-        let mut own = before.iter().rev().filter(|it| it.client == host);
-        let last = own.next()?.connection;
-        Some((own.count() + 1, last))
+        let own = self.by_client.get(&host)?;
+        let count = own.partition_point(|it| it.0 < until);
+        let (_, last) = own.get(count.checked_sub(1)?)?;
+        Some((count, *last))
     }
 }
 
@@ -693,6 +691,31 @@ mod tests {
             let own = findings.iter().find(|it| it.rule == "gateway-error");
             let told = own.expect("a 502 is reported").message.to_string();
             assert!(told.contains(words), "{told}");
+        }
+    }
+
+    /// What the leg rules out is no advice.
+    #[test]
+    fn advice_follows_the_leg_that_is_named() {
+        const IDLE: &str = "Compare the idle timeout";
+        for (leg, status, idle) in [
+            ("SYN -->\n<-- RST", 502, false),
+            ("SYN -->\n<-- RST", 503, false),
+            (
+                "SYN -->\n<-- SYN\nACK -->\nGET /a -->\n<-- ACK\n+30ms <-- FIN\nFIN -->\n<-- ACK",
+                502,
+                true,
+            ),
+        ] {
+            let body = "upstream connect error or disconnect/reset before headers";
+            let answer = TOLD.replace("502 \"x\"", &format!("{status} \"{body}\""));
+            let text = format!("{ASKS}client 10.0.0.2:50000 server 10.0.0.3:8080\n{leg}\n{answer}");
+            let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+            let own = findings.iter().find(|it| it.rule == "gateway-error");
+            let own = &own.expect("a gateway's error is reported").remedies;
+            let has = |start: &str| own.iter().any(|it| it.starts_with(start));
+            assert_eq!(has(IDLE), idle, "{own:?}");
+            assert!(!has(super::HAD_A_SERVER) && !own.is_empty(), "{own:?}");
         }
     }
 
