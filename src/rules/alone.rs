@@ -213,8 +213,12 @@ fn unreachable(story: &mut Diagnosis, rule: &Rule, connection: &Connection) {
     let version = if quote.source.ip.is_ipv4() { 4 } else { 6 };
     let own = quote.reporter == quote.destination.ip;
     story.message.say(sentence!(
-        "{} before the close, {} answered a segment of the {} with an ICMP error (type {}, code {}): {}.",
+        "{} before the {}, {} answered a segment of the {} with an ICMP error (type {}, code {}): {}.",
         connection.teardown.at.since(quote.time),
+        match connection.teardown.how {
+            How::Open | How::Silence => "last packet",
+            _ => "close",
+        },
         quote.reporter.to_string(),
         side(from),
         quote.icmp_type,
@@ -288,6 +292,23 @@ mod tests {
             let first = own.remedies.first().expect("a remedy");
             assert_eq!((says, first == AT_ROUTER), (told, told), "{}", own.message);
         }
+    }
+
+    /// An open connection has no close to count from.
+    #[test]
+    fn icmp_errors_on_an_open_connection_are_told_by_its_last_packet() {
+        let again = "+1s again -->\n".repeat(6);
+        let text =
+            format!("SYN -->\n<-- SYN\nACK -->\nGET / -->\n+1s <-- ACK [unreachable=10]\n{again}");
+        let found = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        let own = found
+            .iter()
+            .find(|it| it.rule == "retransmissions-exhausted");
+        let told = &own.expect("found").message;
+        assert!(
+            told.contains("before the last packet, 10.0.0.254"),
+            "{told}"
+        );
     }
 
     #[test]

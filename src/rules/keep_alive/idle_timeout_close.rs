@@ -24,7 +24,8 @@ rule! {
     ///
     /// All requests had their responses, and the connection was kept open. One side closed it after an idle time that looks
     /// like a setting: a round number of seconds, a known default, or the `Keep-Alive: timeout` that the server had
-    /// announced.
+    /// announced. A server that refuses the next connection was stopped: then no timer had run out, and this is not
+    /// reported.
     ///
     /// # Why it matters
     ///

@@ -15,7 +15,8 @@ rule! {
     ///
     /// The server announced how long it keeps an idle connection (`Keep-Alive: timeout=N`). It closed more than a second
     /// sooner, and `max` still allowed requests. If it closed within a second of its response, no idle timer expired, and
-    /// this is only a note.
+    /// this is only a note. It is one as well where the server was stopped: the next connection to its port is refused, or
+    /// it closes several at one instant, after other idle times.
     ///
     /// # Why it matters
     ///

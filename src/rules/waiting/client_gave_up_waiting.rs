@@ -188,14 +188,16 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let browser = is_browser(connection);
     let round = round(time, browser);
     let late = response(exchange).map(|answer| {
-        let took = waited(Some(exchange), answer.first);
-        match exchange.status().filter(|it| *it >= 500) {
-            _ if is_reaction(exchange, close) => sentence!(
+        if is_reaction(exchange, close) {
+            return sentence!(
                 "{} after that close the server responded with {}, probably because of it: how long the request takes is not \
                  known.",
                 answer.first.time.since(close.time),
                 exchange.status().unwrap_or_default().to_string()
-            ),
+            );
+        }
+        let took = waited(Some(exchange), answer.first);
+        match exchange.status().filter(|it| *it >= 500) {
             Some(504) => sentence!(
                 "The server responded with 504 (a timeout of its own) {} after the request, too late for the client.",
                 took

@@ -34,8 +34,8 @@ rule! {
     ///   session on purpose sends an error before it closes, and none came.
     /// - Look in the server's log at the time of the FIN for a crash or a killed process. Look in the system log for an
     ///   out-of-memory kill.
-    /// - *If the wait was under 50 ms:* Look in the server's log for a crash. Or look for a rule of the server or of a proxy
-    ///   that refuses the request (nginx `return 444`). This is too soon for a timeout.
+    /// - *If the wait was under 50 ms:* Look for a rule of the server or of a proxy that refuses the request (nginx
+    ///   `return 444`). This is too soon for a timeout.
     /// - *If HTTP was spoken:* Look for code that closes without responding: a handler that returns without writing.
     /// - *If HTTP was spoken and the wait was 1 s or more:* Compare the wait with the server's timeouts (ASP.NET
     ///   `executionTimeout`, gunicorn `--timeout`). Raise the timeout above the longest call, or make the call shorter.

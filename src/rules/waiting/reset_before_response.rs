@@ -30,11 +30,10 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If HTTP was spoken and the wait was under 50 ms:* Look in the server's log for a crash. Or look for a rule of the
-    ///   server or a firewall that refuses the request (a deny list, nginx `return 444` with `reset_timedout_connection`).
-    ///   This is too soon for a timeout.
-    /// - *If HTTP was not spoken and the wait was under 50 ms:* Look in the server's log for a crash. Or look for a rule of
-    ///   the server or of a firewall that refuses it. This is too soon for a timeout.
+    /// - *If HTTP was spoken and the wait was under 50 ms:* Look for a rule of the server or a firewall that refuses the
+    ///   request (a deny list, nginx `return 444` with `reset_timedout_connection`). This is too soon for a timeout.
+    /// - *If HTTP was not spoken and the wait was under 50 ms:* Look for a rule of the server or of a firewall that refuses
+    ///   it. This is too soon for a timeout.
     /// - *If HTTP was spoken and the wait was 1 s or more:* Compare the wait with the server's timeouts (gunicorn `--timeout`,
     ///   IIS `executionTimeout`). Raise the timeout above the longest call, or make the call shorter.
     /// - *If HTTP was not spoken and the wait was 1 s or more:* Compare the wait with the timeouts of the server, and of a
