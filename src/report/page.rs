@@ -76,8 +76,7 @@ pub(super) fn outcomes(snapshot: &Snapshot) -> OutcomeTally {
     let ignored = &snapshot.ignored;
     for connection_summary in &snapshot.summaries {
         if !ignored.leaves_out(connection_summary.id) {
-            outcomes.add(connection_summary.outcome);
-            outcomes.note(connection_summary.id, connection_summary.outcome);
+            outcomes.add_connection(connection_summary.id, connection_summary.outcome);
         }
     }
     for ((.., outcome), connections) in &snapshot.summary.given_up.endings {

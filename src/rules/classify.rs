@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::classify_messages::{
-    NO_WAIT, STALLED, is_cut_by_itself, is_unreadable, last_seen, timed_out,
+    NO_WAIT, STALLED, is_cut_by_itself, is_unreadable, timed_out, unheard_for,
 };
 pub(super) use super::classify_messages::{
     announced, body_without_length, has_more, is_open_ended, may_have_more, request, response,
@@ -290,8 +290,7 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                 })
             })?;
             let quiet = request(exchange)
-                .map(|message| last_seen(connection, Who::Client, message).time)
-                .map(|last| close.frame_ref.time.since(last))
+                .map(|message| unheard_for(connection, Who::Client, message, close.frame_ref))
                 .unwrap_or_default();
             // What the server does not take, the client cannot send.
             let shut = is_shut(connection, Who::Server);

@@ -146,12 +146,19 @@ pub(super) fn timed_out(exchange: &Exchange) -> bool {
             .is_some_and(|(asked, answer)| answer.first.time.since(asked.last.time) >= STALLED)
 }
 
-/// The last frame with bytes of a message: what the capture lacks at its end may have come at any time until the close.
-pub(super) fn last_seen(connection: &Connection, who: Who, message: &Message) -> FrameRef {
-    match connection.sent[who as usize].missing {
+/// How long before this frame the last bytes of a message were seen: those that the capture lacks at its end may have come at
+/// any time until then.
+pub(super) fn unheard_for(
+    connection: &Connection,
+    who: Who,
+    message: &Message,
+    until: FrameRef,
+) -> Duration {
+    let last = match connection.sent[who as usize].missing {
         0 => message.last,
         _ => message.last.min(connection.last_data[who as usize]),
-    }
+    };
+    until.time.since(last.time)
 }
 
 /// Whether the end of the request is unknown, as the capture does not hold all of its head.

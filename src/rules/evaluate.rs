@@ -97,13 +97,8 @@ pub(crate) fn evaluate_with(
             if transfers.spares(rule, connection) || told.contains(&index) {
                 continue;
             }
-            // On one side of a translation the server's close may be missing that the other side has.
-            let same = behind.or(translated.before(connection.id));
-            let same = same.and_then(|id| facts.record(id));
             if rule.name == close_wait_leak::RULE.name
-                && same.is_some_and(|it| {
-                    it.fin.iter().all(Option::is_some) || it.reset.iter().any(Option::is_some)
-                })
+                && is_closed_beyond(connection.id, &translated, facts)
             {
                 continue;
             }
@@ -188,6 +183,15 @@ pub(crate) fn evaluate_with(
     }
     capture_elsewhere::leave_out(&mut findings, facts);
     findings
+}
+
+/// Whether the same connection on the other side of a translation has the close that may be missing on this side.
+fn is_closed_beyond(id: u32, translated: &Translated, facts: &RuleInput<'_>) -> bool {
+    let same = translated.behind(id).or_else(|| translated.before(id));
+    let same = same.and_then(|id| facts.record(id));
+    same.is_some_and(|it| {
+        it.fin.iter().all(Option::is_some) || it.reset.iter().any(Option::is_some)
+    })
 }
 
 /// Whether one of these connections failed: a note on it is told before other notes.

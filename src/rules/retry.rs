@@ -85,8 +85,7 @@ fn is_passing(connection: &Connection) -> bool {
         .as_deref()
         .and_then(|it| it.complaint.as_ref());
     complaint.is_some_and(|it| {
-        let code = it.code.as_ref().map_or(&[][..], |code| code.as_bytes());
-        let by_code = match code {
+        let by_code = match it.code_bytes() {
             [b'4', b'0'..=b'9', b'0'..=b'9'] | [b'5', b'3', _, _, _] | b"57P03" => true,
             other => matches!(other, b"1040" | b"1203"),
         };

@@ -118,8 +118,7 @@ impl ViewModel {
             .iter()
             .filter(|it| fits(&snapshot, it.id))
         {
-            outcomes.add(connection_summary.outcome);
-            outcomes.note(connection_summary.id, connection_summary.outcome);
+            outcomes.add_connection(connection_summary.id, connection_summary.outcome);
         }
         if snapshot.narrowed.is_none() {
             for ((.., outcome), connections) in &snapshot.summary.given_up.endings {

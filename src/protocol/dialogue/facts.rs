@@ -104,11 +104,17 @@ pub struct Complaint {
 }
 
 impl Complaint {
+    /// Its code; empty if there is none.
+    #[must_use]
+    pub fn code_bytes(&self) -> &[u8] {
+        self.code.as_ref().map_or(&[], SharedText::as_bytes)
+    }
+
     /// Whether it turns away who asked, and nothing failed: an SQLSTATE of class 28 (invalid authorization) or 3D (no such
     /// database), or `invalidCredentials` of LDAP (RFC 4511 §4.1.9), in answer to a request.
     #[must_use]
     pub fn is_denial(&self) -> bool {
-        let code = self.code.as_ref().map_or(&[][..], SharedText::as_bytes);
+        let code = self.code_bytes();
         // MySQL has a number before it.
         let state = match code.iter().position(|byte| *byte == b'(') {
             Some(at) => code.get(at + 1..).unwrap_or_default(),

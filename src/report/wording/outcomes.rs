@@ -104,8 +104,9 @@ impl OutcomeTally {
         }
     }
 
-    /// Notes the number of a connection that was counted.
-    pub fn note(&mut self, id: u32, outcome: ConnectionOutcome) {
+    /// Counts the connection with this number.
+    pub fn add_connection(&mut self, id: u32, outcome: ConnectionOutcome) {
+        self.add(outcome);
         if outcome.is_failed() && self.failures.len() <= NAMED {
             self.failures.push(id);
         }

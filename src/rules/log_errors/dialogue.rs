@@ -13,7 +13,7 @@ use crate::knowledge::WireEvent;
 use crate::protocol::dialogue::{
     AppProtocol, Complaint, DialogueFacts, HOST_KEY, UNMATCHED, begins_with, is_login,
 };
-use crate::protocol::http::{Exchange, Message, SharedText};
+use crate::protocol::http::{Exchange, Message};
 use crate::protocol::layers::FirstWords;
 
 /// The commands by which a client asks for TLS: SMTP, IMAP and others; FTP.
@@ -224,11 +224,8 @@ fn said(facts: &DialogueFacts, complaint: &Complaint, over: bool) -> WireEvent {
 
 /// Whether PostgreSQL ended a statement because of a CancelRequest: some drivers send one when their own timeout expires.
 fn is_cancelled(complaint: &Complaint) -> bool {
-    let code = complaint
-        .code
-        .as_ref()
-        .map_or(&[][..], SharedText::as_bytes);
-    code == b"57014" && memchr::memmem::find(complaint.text.as_bytes(), b"user request").is_some()
+    complaint.code_bytes() == b"57014"
+        && memchr::memmem::find(complaint.text.as_bytes(), b"user request").is_some()
 }
 
 /// Whether the server reported an error and reset the connection before the request that it is about was complete: a client

@@ -64,10 +64,7 @@ impl OwnWords {
     }
 
     fn of_complaint(&self, complaint: &Complaint) -> Option<Quotation> {
-        let code = complaint
-            .code
-            .as_ref()
-            .map_or(&[][..], SharedText::as_bytes);
+        let code = complaint.code_bytes();
         // MySQL has a number, and a code of SQL behind it.
         let named = |code: &str| is_code(&self.line) && code.contains(&*self.line);
         if named(&plain(code)) {

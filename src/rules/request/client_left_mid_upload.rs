@@ -4,7 +4,7 @@ use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::{Framing, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request, response};
-use crate::rules::classify_messages::last_seen;
+use crate::rules::classify_messages::unheard_for;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{close_word, named, sent_in_parts, tell};
@@ -135,8 +135,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let answer = response(exchange).filter(|_| stalled);
     // What ended the silence: the server's answer, or its close.
     let until = answer.map_or(close, |answer| answer.first);
-    let last = last_seen(connection, Who::Client, message);
-    let quiet = until.time.since(last.time);
+    let quiet = unheard_for(connection, Who::Client, message, until);
     let told = match stalled {
         true => sentence!(
             "The client stopped in the middle of {} and sent nothing for {}. Then the server closed with a {}.",

@@ -7,7 +7,7 @@ use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{Framing, Protocol};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request, round_trip};
-use crate::rules::classify_messages::last_seen;
+use crate::rules::classify_messages::unheard_for;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
@@ -133,8 +133,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                     Value::exact_bytes(ending.close.received)
                 ),
             };
-            let last = begun.map(|message| last_seen(connection, Who::Client, message));
-            let idle = last.map(|last| close.time.since(last.time));
+            let idle = begun.map(|message| unheard_for(connection, Who::Client, message, close));
             let message = Statement::from(sentence!(
                 "The server closed while the client was still sending {}, {} after the last bytes. It sent no byte of \
                  a response.",

@@ -4,7 +4,7 @@ use super::response_cut_short::how_far;
 use crate::analysis::connection::{Connection, Who};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, response};
-use crate::rules::classify_messages::last_seen;
+use crate::rules::classify_messages::unheard_for;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::{half_closed_before, named, repetition, tell};
@@ -122,9 +122,7 @@ fn story(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .and(how_far(exchange, message))
     .and(sentence!(
         "The RST came {} after the last bytes.",
-        close
-            .time
-            .since(last_seen(connection, Who::Server, message).time)
+        unheard_for(connection, Who::Server, message, close)
     ));
     let unacknowledged = message
         .end()

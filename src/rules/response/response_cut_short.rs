@@ -5,7 +5,7 @@ use crate::base::certainty::Certainty;
 use crate::protocol::http::{Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, last_word, may_have_more, response};
-use crate::rules::classify_messages::last_seen;
+use crate::rules::classify_messages::unheard_for;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{half_closed_before, is_of_another_protocol, named, repetition, tell};
@@ -289,9 +289,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         (false, _) => Some(sentence!(
             "The {} came {} after the last bytes and {} after the response began.",
             word,
-            close
-                .time
-                .since(last_seen(connection, Who::Server, message).time),
+            unheard_for(connection, Who::Server, message, close),
             close.time.since(message.first.time)
         )),
     };
