@@ -148,14 +148,20 @@ fn names_its_cases(sentence: &str) -> bool {
 fn half_true(one: &str, two: &str, both: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let (one, two) = (facts(one), facts(two));
+    // The sentences after one that names its cases are about the same cases, until one says that it is about all.
+    let mut named = false;
     for sentence in sentences(both) {
         let here = facts(sentence);
+        let about_all = ["Both: ", "All: "]
+            .iter()
+            .any(|it| sentence.starts_with(it));
+        named = names_its_cases(sentence) || named && !about_all;
         let only = |own: &BTreeSet<&str>, others: &BTreeSet<&str>| {
             let mut only = own.difference(others);
             only.any(|it| here.contains(it))
         };
         let alone = only(&one, &two) != only(&two, &one);
-        if alone && !names_its_cases(sentence) {
+        if alone && !named {
             wrong.push(sentence.to_owned());
         }
     }

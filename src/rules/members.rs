@@ -75,6 +75,14 @@ impl Members {
         (self.lowest, self.known) = kept(self.numbers().chain(others.numbers()).collect());
     }
 
+    /// What stands before a text that holds for all of these cases, after one that holds for some of them.
+    pub(super) const fn lead_of_all(&self) -> &'static str {
+        match self.cases {
+            2 => "Both: ",
+            _ => "All: ",
+        }
+    }
+
     /// What stands before a text that holds for these of `all` cases: `#2, #5–#9: `, or `In 2 of 9 cases: ` where the
     /// connections are not known; nothing if they are all.
     pub(super) fn lead(&self, all: u64) -> String {

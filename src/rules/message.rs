@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::proxy_role::ProxyRole;
-use super::statement::{Sentence, Statement};
+use super::statement::{Paragraph, Sentence, Statement};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameNames;
 
@@ -11,62 +11,91 @@ use crate::base::frame_ref::FrameNames;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
     statement: Statement,
+    happened: Vec<Paragraph>,
+    meaning: Vec<Paragraph>,
     text: String,
-    /// Bytes that say what happened.
-    happened: usize,
-    /// Where the first sentence begins that is inferred; 0 if none is marked.
-    presumed: usize,
+    /// Bytes of the text that say what happened.
+    end: usize,
 }
 
 impl Message {
     pub(super) fn of(statement: Statement, frames: &FrameNames) -> Self {
-        let first = statement.happened(frames);
-        let meaning = statement.meaning(frames);
-        let mut text = first.text;
-        let happened = text.len();
-        if happened > 0 && !meaning.text.is_empty() {
+        let (happened, meaning) = (statement.happened(frames), statement.meaning(frames));
+        Self::made(statement, happened, meaning)
+    }
+
+    fn made(statement: Statement, happened: Vec<Paragraph>, meaning: Vec<Paragraph>) -> Self {
+        let joined = |all: &[Paragraph]| {
+            let each = all.iter().map(ToString::to_string);
+            each.collect::<Vec<_>>().join(" ")
+        };
+        let mut text = joined(&happened);
+        let end = text.len();
+        if let (Some(last), Some(first)) = (happened.last(), meaning.first()) {
             text.push(' ');
+            // In one line, what holds for all would be taken for a part of what holds for some.
+            if !last.lead.is_empty() && first.lead.is_empty() {
+                text += statement.lead_of_all();
+            }
         }
-        let later = meaning.presumed.map(|at| text.len() + at);
-        text += &meaning.text;
+        text += &joined(&meaning);
         Self {
             statement,
-            text,
             happened,
-            presumed: first.presumed.or(later).unwrap_or(0),
+            meaning,
+            text,
+            end,
         }
     }
 
-    /// The same with a hedge before the first sentence that is inferred. Where none is marked as such, all of it is.
+    /// The same with a hedge before the first sentence of each paragraph that is inferred. Where none is marked as such, all
+    /// of it is.
     #[must_use]
     pub fn hedged(&self, certainty: Certainty) -> Self {
-        let mut hedged = self.clone();
         let hedge = certainty.hedge();
-        let rest = self.text.get(self.presumed..).unwrap_or_default();
-        if hedge.is_empty() || rest.is_empty() {
-            return hedged;
+        if hedge.is_empty() {
+            return self.clone();
         }
-        let rest = within_a_sentence(rest);
-        hedged.text.truncate(self.presumed);
-        hedged.text += hedge;
-        hedged.text += &rest;
-        if self.presumed < self.happened {
-            hedged.happened += hedge.len();
+        let (mut happened, mut meaning) = (self.happened.clone(), self.meaning.clone());
+        // What it means rests on what happened: a hedge there holds for both.
+        let in_first = happened.iter().any(|it| it.presumed.is_some());
+        let in_second = meaning.iter().any(|it| it.presumed.is_some());
+        let hedged = match in_first || !in_second {
+            true => &mut happened,
+            false => &mut meaning,
+        };
+        if !in_first && !in_second {
+            hedged.iter_mut().take(1).for_each(|it| it.hedge(0, hedge));
         }
-        hedged
+        for it in hedged {
+            if let Some(at) = it.presumed {
+                it.hedge(at, hedge);
+            }
+        }
+        Self::made(self.statement.clone(), happened, meaning)
     }
 
     /// What happened.
     #[must_use]
     pub fn happened(&self) -> &str {
-        self.text.get(..self.happened).unwrap_or(&self.text)
+        self.text.get(..self.end).unwrap_or(&self.text)
     }
 
     /// What it means for the user; may be empty.
     #[must_use]
     pub fn meaning(&self) -> &str {
-        let rest = self.text.get(self.happened..);
+        let rest = self.text.get(self.end..);
         rest.unwrap_or_default().trim_start()
+    }
+
+    /// What happened, in paragraphs: what holds for other connections stands in another one, and begins with their numbers.
+    pub fn happened_in_parts(&self) -> impl Iterator<Item = String> {
+        self.happened.iter().map(ToString::to_string)
+    }
+
+    /// What it means for the user, in paragraphs.
+    pub fn meaning_in_parts(&self) -> impl Iterator<Item = String> {
+        self.meaning.iter().map(ToString::to_string)
     }
 
     /// Whether it advises against a retry.
@@ -78,6 +107,13 @@ impl Message {
     pub(super) fn say(&mut self, sentence: Sentence, frames: &FrameNames) {
         let mut statement = std::mem::take(&mut self.statement);
         statement.say(sentence);
+        *self = Self::of(statement, frames);
+    }
+
+    /// Puts this before what happened.
+    pub(super) fn say_first(&mut self, sentences: Vec<Sentence>, frames: &FrameNames) {
+        let mut statement = std::mem::take(&mut self.statement);
+        statement.say_first(sentences);
         *self = Self::of(statement, frames);
     }
 

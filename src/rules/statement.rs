@@ -126,6 +126,35 @@ impl Value {
         }
     }
 
+    /// As [`Self::write`], where a time of `under 0.1 ms` fits the preposition before it.
+    fn write_after(&self, text: &mut String, frames: &FrameNames, proxy: ProxyRole) {
+        let at = text.len();
+        self.write(text, frames, proxy);
+        let (before, written) = text.split_at(at);
+        let Some(time) = written.strip_prefix("under ") else {
+            return;
+        };
+        let told = match before.rsplit(' ').nth(1) {
+            Some("within" | "Within") => time.to_owned(),
+            Some("after" | "After") => format!("less than {time}"),
+            _ => return,
+        };
+        text.truncate(at);
+        text.push_str(&told);
+    }
+
+    /// The words for a time that is too short to be a number before what follows it, and the rest of that: `at once` for
+    /// `0 ms later`, `right after` for `0 ms after`.
+    fn at_once<'t>(&self, next: &'t str) -> Option<(&'static str, &'t str)> {
+        let Self::Duration(_, most) = self else {
+            return None;
+        };
+        let is_short = *most < Duration::from_micros(50);
+        let words = [(" later", "at once"), (" after ", "right after ")];
+        let mut fitting = words.into_iter().filter(|_| is_short);
+        fitting.find_map(|(joint, words)| Some((words, next.strip_prefix(joint)?)))
+    }
+
     /// Whether it names several.
     fn is_plural(&self) -> bool {
         matches!(self, Self::Named(names, more) if names.len() > 1 || *more)
@@ -392,8 +421,16 @@ impl Sentence {
                 '|' if within == Some(false) => within = Some(true),
                 ']' if within.is_some() => within = None,
                 '{' if length == 2 => {
+                    let after = rest.get(length..).unwrap_or_default();
                     if let Some(value) = values.next().filter(|_| is_shown) {
-                        value.write(&mut text, frames, proxy);
+                        match value.at_once(after) {
+                            Some((words, more)) => {
+                                text += words;
+                                rest = more;
+                                continue;
+                            }
+                            None => value.write_after(&mut text, frames, proxy),
+                        }
                     }
                 }
                 '#' if within == Some(true) && is_shown => text.push(NUMBER),
@@ -428,8 +465,16 @@ impl Sentence {
         let mut parts = template.split("{}");
         text += parts.next().unwrap_or_default();
         for (value, part) in self.values.iter().zip(parts) {
-            value.write(&mut text, frames, proxy);
-            text += part;
+            match value.at_once(part) {
+                Some((words, rest)) => {
+                    text += words;
+                    text += rest;
+                }
+                None => {
+                    value.write_after(&mut text, frames, proxy);
+                    text += part;
+                }
+            }
         }
         text
     }
@@ -485,6 +530,20 @@ impl Statement {
     pub(super) fn say(&mut self, sentence: impl Into<Sentence>) {
         let sentence = sentence.into();
         self.sentences.push((self.cases.clone(), sentence));
+    }
+
+    /// Begins with these sentences, which hold for all cases so far. The hedge of a finding that is not certain stays before
+    /// what it was about.
+    pub(super) fn say_first(&mut self, sentences: Vec<Sentence>) {
+        let mut all = self.sentences.iter().chain(&self.meaning);
+        if all.all(|(_, it)| !it.presumed)
+            && let Some((_, first)) = self.sentences.first_mut()
+        {
+            first.presumed = true;
+        }
+        let own = sentences.into_iter().map(|it| (self.cases.clone(), it));
+        let own: Vec<_> = own.collect();
+        self.sentences.splice(..0, own);
     }
 
     /// Adds a sentence that is inferred from the others: the hedge of a finding that is not certain stands before the first of
@@ -590,13 +649,18 @@ impl Statement {
         meaning.any(|(_, it)| it.forbids_retry())
     }
 
-    /// What happened. A sentence that only some cases have begins with their numbers.
-    pub(super) fn happened(&self, frames: &FrameNames) -> StatementPart {
+    /// What stands before a text that holds for all cases, after one that holds for some of them.
+    pub(super) const fn lead_of_all(&self) -> &'static str {
+        self.cases.lead_of_all()
+    }
+
+    /// What happened. What only some cases have begins with their numbers.
+    pub(super) fn happened(&self, frames: &FrameNames) -> Vec<Paragraph> {
         self.part(&self.sentences, frames)
     }
 
     /// What it means for the user.
-    pub(super) fn meaning(&self, frames: &FrameNames) -> StatementPart {
+    pub(super) fn meaning(&self, frames: &FrameNames) -> Vec<Paragraph> {
         self.part(&self.meaning, frames)
     }
 
@@ -606,36 +670,80 @@ impl Statement {
         Message::of(self.clone(), frames)
     }
 
-    fn part(&self, sentences: &[(Members, Sentence)], frames: &FrameNames) -> StatementPart {
+    /// The sentences that hold for the same cases stand together, in the order of the first of each: what holds for all of them
+    /// comes first where it stands first, and else last.
+    fn part(&self, sentences: &[(Members, Sentence)], frames: &FrameNames) -> Vec<Paragraph> {
         let all = self.cases.cases();
-        let mut part = StatementPart::default();
-        for (own, sentence) in sentences {
-            if !part.text.is_empty() {
-                part.text.push(' ');
-            }
-            part.text += &own.lead(all);
-            if sentence.presumed && part.presumed.is_none() {
-                part.presumed = Some(part.text.len());
-            }
-            let text = sentence.text(frames, self.proxy);
-            match sentence.certainty.hedge() {
-                "" => part.text += &text,
-                hedge => {
-                    part.text += hedge;
-                    part.text += &within_a_sentence(&text);
-                }
+        let leads = sentences.iter().map(|(own, _)| own.lead(all));
+        let leads: Vec<String> = leads.collect();
+        let varies = leads.iter().position(|it| !it.is_empty());
+        let mut paragraphs: Vec<Paragraph> = Vec::new();
+        for (nth, ((_, sentence), lead)) in sentences.iter().zip(leads).enumerate() {
+            let lead = match lead.is_empty() && varies.is_some_and(|it| it < nth) {
+                true => self.cases.lead_of_all().to_owned(),
+                false => lead,
+            };
+            let at = paragraphs.iter().position(|it| it.lead == lead);
+            let at = at.unwrap_or_else(|| {
+                paragraphs.push(Paragraph {
+                    lead,
+                    ..Paragraph::default()
+                });
+                paragraphs.len() - 1
+            });
+            if let Some(paragraph) = paragraphs.get_mut(at) {
+                paragraph.add(sentence, frames, self.proxy);
             }
         }
-        part
+        let is_last = |it: &Paragraph| it.lead == self.cases.lead_of_all();
+        paragraphs.sort_by_key(is_last);
+        paragraphs
     }
 }
 
-/// What happened, or what it means, as text.
-#[derive(Debug, Default)]
-pub(super) struct StatementPart {
+/// Sentences that hold for the same cases.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Paragraph {
+    /// Which cases, if not all: `#2, #5–#9: `.
+    pub(super) lead: String,
     pub(super) text: String,
     /// Where the first sentence begins that is inferred, if there is one.
     pub(super) presumed: Option<usize>,
+}
+
+impl Paragraph {
+    fn add(&mut self, sentence: &Sentence, frames: &FrameNames, proxy: ProxyRole) {
+        if !self.text.is_empty() {
+            self.text.push(' ');
+        }
+        if sentence.presumed && self.presumed.is_none() {
+            self.presumed = Some(self.text.len());
+        }
+        let text = sentence.text(frames, proxy);
+        match sentence.certainty.hedge() {
+            "" => self.text += &text,
+            hedge => {
+                self.text += hedge;
+                self.text += &within_a_sentence(&text);
+            }
+        }
+    }
+
+    /// The same with a hedge before the sentence that begins here.
+    pub(super) fn hedge(&mut self, at: usize, hedge: &str) {
+        if let Some(rest) = self.text.get(at..) {
+            let rest = within_a_sentence(rest).into_owned();
+            self.text.truncate(at);
+            self.text += hedge;
+            self.text += &rest;
+        }
+    }
+}
+
+impl std::fmt::Display for Paragraph {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.lead, self.text)
+    }
 }
 
 /// Joins the sentences of other cases: those with the same template become one, and those that only the others have come
@@ -722,15 +830,50 @@ mod tests {
         assert_eq!(
             told([&[5], &[2], &[9]]).as_deref(),
             Some(
-                "#5: Do not retry POST /order. #2, #9: GET /a is safe to retry. Nothing else was lost."
+                "#5: Do not retry POST /order. #2, #9: GET /a is safe to retry. All: Nothing else was lost."
             )
         );
         assert_eq!(
             told([&[]; 3]).as_deref(),
             Some(
-                "In 1 of 3 cases: Do not retry POST /order. In 2 of 3 cases: GET /a is safe to retry. Nothing else was \
-                 lost."
+                "In 1 of 3 cases: Do not retry POST /order. In 2 of 3 cases: GET /a is safe to retry. All: Nothing else \
+                 was lost."
             )
+        );
+    }
+
+    #[test]
+    fn sentences_of_the_same_cases_stand_together() {
+        let mut told = Statement::from("It was refused.").and("The name was a.");
+        told.say("It said why.");
+        told.weigh(&Members::on(1, &[1]));
+        let mut other = Statement::from("It was reset.").and("The name was a.");
+        other.presume("It was refused as well.");
+        other.weigh(&Members::on(1, &[2]));
+        told.absorb(other);
+        let message = told.text(&FrameNames::default());
+        let parts: Vec<String> = message
+            .hedged(Certainty::Likely)
+            .happened_in_parts()
+            .collect();
+        assert_eq!(
+            parts,
+            [
+                "#1: It was refused. It said why.",
+                "#2: It was reset. Likely: it was refused as well.",
+                "Both: The name was a.",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_client_got_stands_before_why() {
+        let mut told = Statement::from("The server reset it.");
+        told.say_first(vec!["The proxy said 502.".into()]);
+        let message = told.text(&FrameNames::default());
+        assert_eq!(
+            message.hedged(Certainty::Likely).happened(),
+            "The proxy said 502. Likely: the server reset it."
         );
     }
 
@@ -761,6 +904,35 @@ mod tests {
         assert_eq!(
             told.text(&FrameNames::default()),
             "1 to 15 retransmissions."
+        );
+    }
+
+    #[test]
+    fn what_takes_no_time_has_no_number() {
+        for (micros, told) in [
+            (
+                20,
+                "The RST came right after the SYN, and the close at once.",
+            ),
+            (
+                60,
+                "The RST came 0.1 ms after the SYN, and the close 0.1 ms later.",
+            ),
+        ] {
+            let time = Duration::from_micros(micros);
+            let sentence = sentence!(
+                "The RST came {} after the SYN, and the close {} later.",
+                time,
+                time
+            );
+            let statement = Statement::from(sentence);
+            assert_eq!(statement.text(&FrameNames::default()), told);
+        }
+        let short = Duration::from_micros(20);
+        let sentence = sentence!("It came within {}, after {} of silence.", short, short);
+        assert_eq!(
+            Statement::from(sentence).text(&FrameNames::default()),
+            "It came within 0.1 ms, after less than 0.1 ms of silence."
         );
     }
 

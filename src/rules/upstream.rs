@@ -371,13 +371,21 @@ pub(super) fn join(findings: &mut [Finding], facts: &RuleInput<'_>) {
         };
         let said = followed(&tie, &findings[effect], facts);
         findings[effect].caused_by = Some(findings[tie.cause].id);
-        for sentence in said {
-            findings[tie.cause].message.say(sentence, facts.frames);
-        }
+        // What the client of the proxy got comes first; what the proxy did after that, last.
+        let is_first = is_passed_on(findings[effect].rule);
+        let tell = |cause: &mut Finding, said: Vec<Sentence>| match is_first {
+            true => cause.message.say_first(said, facts.frames),
+            false => {
+                for sentence in said {
+                    cause.message.say(sentence, facts.frames);
+                }
+            }
+        };
+        tell(&mut findings[tie.cause], said);
         for (cause, leg) in &tie.elsewhere {
             let told = first_followed(leg, &findings[effect], facts);
             if let Some(told) = told.filter(|_| !follows(findings, *cause, effect)) {
-                findings[*cause].message.say(told, facts.frames);
+                tell(&mut findings[*cause], vec![told]);
             }
         }
         let cause = &findings[tie.cause];
