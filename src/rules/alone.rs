@@ -144,7 +144,7 @@ fn other_hop(story: &mut Diagnosis, connection: &Connection) {
         story.certainty = story.certainty.max(Certainty::Possible);
         let nearer = hops(ttl) < hops(usual);
         story.message.say(sentence!(
-            "The RST arrived with TTL {}, the {}'s other segments with TTL {} (each router takes 1 off).",
+            "The RST arrived with TTL {}, the {}'s other segments with TTL {}: another sender, or another route.",
             ttl.to_string(),
             side(who),
             usual.to_string()

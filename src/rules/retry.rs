@@ -4,7 +4,7 @@
 
 use super::Severity;
 use super::rule::Diagnosis;
-use super::statement::{Sentence, Value, sentence};
+use super::statement::Sentence;
 use super::unanswered::lost_between_places;
 use super::wording::{UNSENT, repetition_on};
 use super::wording_tls::stays_broken;
@@ -178,13 +178,11 @@ fn of(connection: &Connection) -> Option<Sentence> {
         return Some(UNSENT.into());
     }
     match (connection.outcome, unread) {
-        (ConnectionOutcome::Failed(_) | ConnectionOutcome::Unknown(_), Some(it)) => {
-            Some(sentence!(
-                "The server did not acknowledge the last {} from the client. hangup does not read what they ask: do not retry them \
-                 blindly, because the server may have processed them.",
-                Value::bytes(it.bytes)
-            ))
-        }
+        (ConnectionOutcome::Failed(_) | ConnectionOutcome::Unknown(_), Some(_)) => Some(
+            "The server did not acknowledge the client's last data. hangup does not read what it asks: do not retry it blindly, \
+             because the server may have processed it."
+                .into(),
+        ),
         (ConnectionOutcome::Failed(_) | ConnectionOutcome::Unknown(_), None) => Some(
             "hangup does not read what the client asked: do not retry it blindly, because the server may have processed it.".into(),
         ),

@@ -122,7 +122,7 @@ impl Grammar {
                 let (words, said) = request(next.content);
                 let method = words.split(|byte| *byte == b' ').next().unwrap_or_default();
                 let unit = Unit::new(length, Role::Ask { ends: false })
-                    .named("request", &words)
+                    .named("FastCGI request", &words)
                     .safe(Method::from_bytes(method).is_idempotent());
                 Unit {
                     passed_on: (!said.is_empty()).then(|| Box::new(said)),
@@ -131,10 +131,10 @@ impl Grammar {
             }
             // Records behind the end of the input belong to the request that is complete: some clients end it twice.
             PARAMS | DATA | INPUT if !self.asking => Unit::new(record.whole, Role::Notice),
-            PARAMS | DATA => ask(false).named("request", b""),
+            PARAMS | DATA => ask(false).named("FastCGI request", b""),
             INPUT => {
                 self.asking = record.length > 0;
-                ask(!self.asking).named("request", b"")
+                ask(!self.asking).named("FastCGI request", b"")
             }
             ABORT => Unit::new(record.whole, Role::Notice),
             VALUES => ask(true).named("request for values", b""),
@@ -290,7 +290,7 @@ mod tests {
         for (said, expected) in cases {
             assert_eq!(
                 told(9000, said),
-                format!("FastCGI; request GET /a: {expected}")
+                format!("FastCGI; FastCGI request GET /a: {expected}")
             );
         }
     }

@@ -83,11 +83,17 @@ fn check(quality: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
         severity: Severity::Note,
         certainty: Certainty::Likely,
         summary: "Capture shows one direction only".into(),
-        message: Statement::from(sentence!(
-            "Of {} the capture has one direction only; of {} it has both.",
-            Value::count(halves.half.into(), "connection", "connections"),
-            halves.whole
-        ))
+        message: Statement::from(match halves.whole {
+            0 => sentence!(
+                "The capture has only one direction of {}.",
+                Value::count(halves.half.into(), "connection", "connections")
+            ),
+            whole => sentence!(
+                "Of {} the capture has one direction only; of {} it has both.",
+                Value::count(halves.half.into(), "connection", "connections"),
+                whole
+            ),
+        })
         .presuming("The capture was taken where one direction does not pass.")
         .means("Missing responses prove nothing here."),
         evidence: vec![shows(first.first, "a connection with one side missing")],

@@ -123,10 +123,9 @@ fn check(connection: &Connection) -> Verdict {
     };
     let name = side(who);
     let message = Statement::from(sentence!(
-        "After {} of idle time the {} sent {} and retransmitted it {} over {}. No answer of any kind came.",
+        "After {} of idle time the {} sent data and retransmitted it {} over {}. No answer of any kind came.",
         it.idle,
         name,
-        Value::bytes(u64::from(it.length)),
         Value::count(it.same.into(), "time", "times"),
         it.until.time.since(it.since.time)
     ))

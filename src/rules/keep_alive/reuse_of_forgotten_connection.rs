@@ -175,9 +175,8 @@ fn origin(connection: &Connection, reset: &CloseEvent) -> Option<Sentence> {
 /// Data whose meaning is not read.
 fn unread(connection: &Connection, sent: InFlight, reset: &CloseEvent) -> Verdict {
     let message = sentence!(
-        "After {} of idle time the client sent {}. A RST came {} later: its sender had no such connection.",
+        "After {} of idle time the client sent data. A RST came {} later: its sender had no such connection.",
         sent.idle,
-        Value::bytes(sent.bytes),
         reset.frame_ref.time.since(sent.since.time)
     );
     let missing = connection.sent[Who::Server as usize].missing > 0;

@@ -150,7 +150,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             let opened = connection.connect_time.unwrap_or_default();
             let after = close.time.since(connection.first.time.after(opened));
             let message = Statement::from(sentence!(
-                "The server's {} came {} after the handshake. It had received no byte from the client and had sent none.",
+                "The server's {} came {} after the handshake. The server had received no byte from the client and had sent none.",
                 word,
                 after
             ));

@@ -286,12 +286,19 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             "The server's FIN was not captured: {} acknowledges one number more than was captured.",
             close
         )),
-        (false, _) => Some(sentence!(
-            "The {} came {} after the last bytes and {} after the response began.",
-            word,
-            unheard_for(connection, Who::Server, message, close),
-            close.time.since(message.first.time)
-        )),
+        (false, _) => {
+            let silent = unheard_for(connection, Who::Server, message, close);
+            let whole = close.time.since(message.first.time);
+            Some(match whole > silent.saturating_mul(2) {
+                true => sentence!(
+                    "The {} came {} after the last bytes and {} after the response began.",
+                    word,
+                    silent,
+                    whole
+                ),
+                false => sentence!("The {} came {} after the last bytes.", word, silent),
+            })
+        }
     };
     let too = connection.teardown.server_too;
     // What is wrong with the message has a rule of its own, and is why no end was found.

@@ -114,7 +114,7 @@ fn check(connection: &Connection) -> Verdict {
     }
     if ttl != own {
         message.say(sentence!(
-            "The TTL of that segment is {}; the {}'s own segment has {}.",
+            "The TTL of that segment is {}; the {}'s own segment has {}: another sender, or another route.",
             ttl,
             name,
             own

@@ -210,13 +210,13 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
     if signs.has(ResetSigns::DISTANCE) || event.ttl < low || event.ttl > high {
         all.push(match low == high {
             true => sentence!(
-                "The RST's TTL is {}; all other segments from the {} have {}.",
+                "The RST's TTL is {}; all other segments from the {} have {}: another sender, or another route.",
                 event.ttl,
                 name,
                 low
             ),
             false => sentence!(
-                "The RST's TTL is {}; all other segments from the {} have {} to {}.",
+                "The RST's TTL is {}; all other segments from the {} have {} to {}: another sender, or another route.",
                 event.ttl,
                 name,
                 low,
@@ -449,7 +449,9 @@ mod tests {
         let text = format!("{OPEN}<-- RST [ttl=47]\n<-- 200");
         let told = ladder_check::told_by(&RULE, &text).expect("found");
         assert!(
-            told.contains("The RST's TTL is 47; all other segments from the server have 64."),
+            told.contains(
+                "The RST's TTL is 47; all other segments from the server have 64: another sender"
+            ),
             "{told}"
         );
     }

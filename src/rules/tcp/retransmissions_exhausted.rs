@@ -9,6 +9,7 @@ use crate::analysis::connection::{
 };
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
+use crate::protocol::http::Message;
 use crate::rules::Severity;
 use crate::rules::classify::ending;
 use crate::rules::keep_alive::idle_state_lost::IDLE;
@@ -17,7 +18,7 @@ use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::stuck_segments::largest_through;
 use crate::rules::unanswered::{lost_between_places, silence};
-use crate::rules::wording::{not_yet, side, tell};
+use crate::rules::wording::{named, not_yet, side, tell};
 
 rule! {
     /// # What happened
@@ -182,10 +183,9 @@ fn few(connection: &Connection) -> Option<Verdict> {
         Certainty::Possible,
         "Retransmissions on [a connection|# connections] got no answer",
         sentence!(
-            "The {} retransmitted the same {} {} over {}. Nothing came from the {} until the capture ended, {} after they were first \
-             sent.",
+            "The {} retransmitted {} {} over {}. Nothing came from the {} until the capture ended, {} after the first copy.",
             side(who),
-            Value::exact_bytes(it.length.into()),
+            what(connection, who, it.since),
             Value::count(it.same.into(), "time", "times"),
             it.until.time.since(it.again.time),
             side(who.other()),
@@ -320,9 +320,9 @@ fn check(connection: &Connection) -> Verdict {
         it.length <= GOODBYE && flows.any(|flow| flow.close_notify.frame_ref().is_some())
     });
     let again = sentence!(
-        "The {} retransmitted the same {} {} over {}.",
+        "The {} retransmitted {} {} over {}.",
         side(who),
-        Value::exact_bytes(it.length.into()),
+        what(connection, who, it.since),
         Value::count(it.same.into(), "time", "times"),
         it.until.time.since(it.again.time)
     );
@@ -330,7 +330,7 @@ fn check(connection: &Connection) -> Verdict {
         (false, Some(at)) => (
             "Acknowledged data on [a connection|# connections] was retransmitted",
             Statement::from(again).and(sentence!(
-                "The {} had acknowledged them before the first retransmission ({}).",
+                "The {} had acknowledged that before the first retransmission ({}).",
                 side(who.other()),
                 at
             )),
@@ -390,6 +390,21 @@ fn check(connection: &Connection) -> Verdict {
     .shows(Some(it.again), "first retransmission")
     .shows(Some(it.until), "last retransmission")
     .about(connection)
+}
+
+/// What a side sent first at this time: its request, its response, or data of which no more is known.
+fn what(connection: &Connection, who: Who, since: FrameRef) -> Value {
+    let holds = |it: &Message| it.first <= since && since <= it.last;
+    let mut spoken = connection.spoken().iter();
+    let named = match who {
+        Who::Client => spoken
+            .find(|it| it.request.as_ref().is_some_and(|it| holds(&it.message)))
+            .map(named),
+        Who::Server => spoken
+            .find(|it| it.response.as_ref().is_some_and(|it| holds(&it.message)))
+            .map(|it| format!("its response to {}", named(it))),
+    };
+    Value::named(named.unwrap_or_else(|| "the same data".to_owned()))
 }
 
 /// Why no answer came, as far as one place of capture shows.

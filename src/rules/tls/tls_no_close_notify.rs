@@ -138,8 +138,7 @@ fn check(connection: &Connection) -> Verdict {
     let (certainty, told) = if facts.is_open {
         (Certainty::Certain, within(connection))
     } else {
-        let hidden =
-            "Whether the server's data was complete is encrypted; a key log would show it.";
+        let hidden = "Whether the server's data was complete is encrypted: with a key log (`--keylog FILE`) hangup shows it.";
         (Certainty::Likely, hidden)
     };
     let waited = close.time.since(since.time);

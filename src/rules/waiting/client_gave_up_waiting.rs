@@ -166,7 +166,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             "The server had received the request."
         }
         (Taken::BeforeClose, false) => {
-            "The server's operating system had received the request. The capture does not show whether the program had read it."
+            "The server's operating system had received the request. Whether the program had read it is not shown."
         }
         (Taken::BeforeClose, true) => {
             "The server's operating system had received what was sent of the request."

@@ -130,11 +130,6 @@ fn check(connection: &Connection) -> Verdict {
         message,
     )
     .adds(asked.map(|it| sentence!("That report was the reply to {}.", named(it))))
-    .adds(
-        facts
-            .protocol
-            .map(|it| sentence!("The protocol is {}.", it.name())),
-    )
     .shows(
         asked
             .and_then(|it| it.request.as_ref())
