@@ -165,7 +165,7 @@ impl<'v, 'a> Page<'v, 'a> {
         );
         let blamed = errors + warnings + notes > 0;
         let why = why_it_failed(snapshot);
-        let clause = self.outcomes.clause(blamed, why.as_deref());
+        let clause = self.outcomes.clause(blamed, why.as_ref());
         if !blamed && self.outcomes.failed == 0 {
             // Exchanges that were let go are not judged.
             let limits = &snapshot.summary.limits;
@@ -613,7 +613,7 @@ fn judged(outcome: ConnectionOutcome) -> StyledLine {
         ConnectionOutcome::Unknown(_) => Tone::Note,
     };
     let reason = match outcome {
-        ConnectionOutcome::Fine(_) => String::new(),
+        ConnectionOutcome::Fine(_) => return StyledLine::of(tone, "nothing lost"),
         _ => format!(": {}", outcome.reason().replace('-', " ")),
     };
     StyledLine::of(tone, outcome.name()).plain(reason)

@@ -332,8 +332,13 @@ fn verdict(cx: &ViewContext<'_>) -> StyledLine {
         return line;
     }
     let blamed = !line.0.is_empty();
-    let why = why_it_failed(cx.snapshot());
-    line.plain(model.outcomes.brief(blamed, why.as_deref()))
+    // The causes of many stand in the list below.
+    let snapshot = cx.snapshot();
+    let why = match snapshot.summaries.len() {
+        1 => why_it_failed(snapshot),
+        _ => None,
+    };
+    line.plain(model.outcomes.brief(blamed, why.as_ref()))
 }
 
 /// Text for an empty list of findings.

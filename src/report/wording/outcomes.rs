@@ -1,10 +1,12 @@
 //! What came of many connections, in one clause: how many failed, are fine, or cannot be judged, and why not.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use crate::analysis::connection::{ConnectionOutcome, UnknownReason};
+use crate::analysis::connection::{ConnectionOutcome, ConnectionSummary, UnknownReason};
 use crate::analysis::hosts::Legs;
-use crate::base::format::{capitalised, number, ranges};
+use crate::base::format::{capitalised, count, number, ranges};
+use crate::report::numbered_findings;
 use crate::report::snapshot::Snapshot;
 use crate::rules::{Finding, Severity, within_a_sentence};
 
@@ -26,13 +28,27 @@ pub fn remark(outcome: ConnectionOutcome) -> String {
     }
 }
 
-/// The headline that explains why the only connection of a capture failed: that of the error, or warning, whose evidence has
-/// the end of the connection, else of the worst error.
+/// Why connections failed: the headline of the finding that explains it, and how many others it takes to explain all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailureCause {
+    /// The headline of the cause.
+    pub headline: String,
+    /// Further findings that explain connections which those before do not.
+    pub others: u64,
+}
+
+/// Why connections of the capture failed, if findings say it.
 #[must_use]
-pub fn why_it_failed(snapshot: &Snapshot) -> Option<String> {
-    let [only] = &snapshot.summaries[..] else {
-        return None;
-    };
+pub fn why_it_failed(snapshot: &Snapshot) -> Option<FailureCause> {
+    match &snapshot.summaries[..] {
+        [only] => why_this_failed(snapshot, only),
+        _ => why_they_failed(snapshot),
+    }
+}
+
+/// Of one connection: the headline of the error, or warning, whose evidence has the end of the connection, else of the worst
+/// error.
+fn why_this_failed(snapshot: &Snapshot, only: &ConnectionSummary) -> Option<FailureCause> {
     let is_cause = |it: &&Finding| {
         it.severity >= Severity::Warning
             && it.caused_by.is_none()
@@ -47,7 +63,34 @@ pub fn why_it_failed(snapshot: &Snapshot) -> Option<String> {
     let explains = causes().find(ends).or(worst);
     explains
         .filter(|_| only.outcome.is_failed())
-        .map(Finding::headline)
+        .map(|it| FailureCause {
+            headline: it.headline(),
+            others: 0,
+        })
+}
+
+/// Of many: the first finding on a connection that failed, and those after it which explain more of them.
+fn why_they_failed(snapshot: &Snapshot) -> Option<FailureCause> {
+    let failed = snapshot
+        .summaries
+        .iter()
+        .filter(|it| it.outcome.is_failed() && !snapshot.ignored.leaves_out(it.id));
+    let mut failed: BTreeSet<u32> = failed.map(|it| it.id).collect();
+    let mut causes = Vec::new();
+    for finding in numbered_findings(snapshot) {
+        let before = failed.len();
+        if finding.severity >= Severity::Warning && before > 0 {
+            finding.connections.iter().for_each(|id| {
+                failed.remove(id);
+            });
+            if failed.len() < before {
+                causes.push(finding.headline);
+            }
+        }
+    }
+    let others = causes.len().saturating_sub(1) as u64;
+    let headline = causes.into_iter().next()?;
+    Some(FailureCause { headline, others })
 }
 
 /// A headline as a clause: "the server closed an idle connection".
@@ -160,6 +203,18 @@ impl OutcomeTally {
         }
     }
 
+    /// `: a connection attempt was refused, and 2 other faults`, after what says that some failed.
+    fn cause(&self, why: Option<&FailureCause>) -> String {
+        let Some(why) = why.filter(|_| self.failed > 0) else {
+            return String::new();
+        };
+        let others = match why.others {
+            0 => String::new(),
+            many => format!(", and {}", count(many, "other fault", "other faults")),
+        };
+        format!(": {}{others}", as_clause(&why.headline))
+    }
+
     /// Those that cannot be judged, the open ones among them.
     #[must_use]
     pub fn unknown(&self) -> u64 {
@@ -182,16 +237,17 @@ impl OutcomeTally {
     }
 
     /// `2 of 12 connections failed, 1 began before the capture`. `blamed`: findings say that something is wrong, so that
-    /// connections on which nothing was lost are not called fine. `why`: the headline that explains the only failure.
+    /// connections on which nothing was lost are not called fine. `why`: the finding that explains the failures.
     #[must_use]
-    pub fn clause(&self, blamed: bool, why: Option<&str>) -> String {
+    pub fn clause(&self, blamed: bool, why: Option<&FailureCause>) -> String {
         let (all, unknown) = (self.all(), self.reasons());
         if all == 1
             && let Some(only) = self.first
         {
             return match only {
                 ConnectionOutcome::Failed(reason) => {
-                    let why = why.map_or(Cow::Borrowed(reason.phrase()), as_clause);
+                    let why =
+                        why.map_or(Cow::Borrowed(reason.phrase()), |it| as_clause(&it.headline));
                     format!("the connection failed: {why}")
                 }
                 ConnectionOutcome::Fine(_) if blamed => "the connection did not fail".to_owned(),
@@ -235,20 +291,22 @@ impl OutcomeTally {
                 }
             }
         };
+        let cause = self.cause(why);
         let parts = unknown
             .iter()
             .map(|(_, count, phrase)| format!("{} {phrase}", number(*count)));
         let parts: Vec<String> = parts.collect();
         match (self.failed + self.fine, parts.is_empty()) {
-            (_, true) => told,
+            (_, true) => told + &cause,
             (0, false) => told + &parts.join(", "),
-            (_, false) => format!("{told}, {}", parts.join(", ")),
+            (_, false) if cause.is_empty() => format!("{told}, {}", parts.join(", ")),
+            (_, false) => format!("{told}{cause}; {}", parts.join(", ")),
         }
     }
 
     /// The same where the reasons stand elsewhere: `2 of 12 connections failed`.
     #[must_use]
-    pub fn brief(&self, blamed: bool, why: Option<&str>) -> String {
+    pub fn brief(&self, blamed: bool, why: Option<&FailureCause>) -> String {
         let all = number(self.all());
         match (self.failed, self.fine) {
             _ if self.all() == 1 || self.unknown() == 0 => self.clause(blamed, why),
@@ -414,6 +472,42 @@ mod tests {
             ),
         ] {
             assert_eq!(of(count, to, from), told);
+        }
+    }
+
+    #[test]
+    fn what_explains_the_failures_follows_their_number() {
+        let failed = ConnectionOutcome::Failed(FailedReason::NoResponse);
+        let before = ConnectionOutcome::Unknown(UnknownReason::BeganBefore);
+        let cause = |others| FailureCause {
+            headline: "Server closed 2 connections".to_owned(),
+            others,
+        };
+        for (outcomes, others, told) in [
+            (
+                &[failed, failed][..],
+                0,
+                "both connections failed: the server closed 2 connections",
+            ),
+            (
+                &[failed, failed, failed],
+                2,
+                "all 3 connections failed: the server closed 2 connections, and 2 other faults",
+            ),
+            (
+                &[failed, failed, before],
+                0,
+                "2 of 3 connections failed: the server closed 2 connections; 1 began before the capture",
+            ),
+            (
+                &[before, before],
+                0,
+                "both connections began before the capture",
+            ),
+        ] {
+            let mut tally = OutcomeTally::default();
+            outcomes.iter().for_each(|it| tally.add(*it));
+            assert_eq!(tally.clause(true, Some(&cause(others))), told);
         }
     }
 
