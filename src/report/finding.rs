@@ -12,7 +12,7 @@ use std::io;
 use hashbrown::HashMap;
 
 use super::finding_order::{FindingSection, sections};
-use super::ladder_figure::{DrawnLadder, LadderOptions, REPORT_ROWS, drawn, legend};
+use super::ladder_figure::{DrawnLadder, LadderOptions, REPORT_ROWS, below, drawn, legend};
 use super::log_lines;
 use super::remedy_words::{LONG, short, timed};
 use super::rich_text::{RichTable, StyledLine, Tone};
@@ -118,7 +118,6 @@ pub(super) fn write(
         harmful: &harmful,
         shown: RefCell::default(),
         logged: RefCell::default(),
-        marks: RefCell::default(),
         whole: RefCell::default(),
     };
     if harmful.len() >= TABLE {
@@ -156,8 +155,6 @@ struct FindingWriter<'v, 'a> {
     shown: RefCell<BTreeSet<u32>>,
     /// Connections whose logs are.
     logged: RefCell<BTreeSet<u32>>,
-    /// Marks of ladders that the page has explained.
-    marks: RefCell<BTreeSet<Severity>>,
     /// Connections of which a ladder shows each segment.
     whole: RefCell<BTreeSet<u32>>,
 }
@@ -512,6 +509,7 @@ impl FindingWriter<'_, '_> {
         };
         let DrawnLadder {
             mut lines,
+            signs,
             frames,
             left_out,
         } = drawn(reread, &options);
@@ -519,17 +517,13 @@ impl FindingWriter<'_, '_> {
             self.whole.borrow_mut().insert(connection.id);
         }
         let shown = marked.iter().filter(|(frame, _)| frames.contains(frame));
-        let mut explained = self.marks.borrow_mut();
-        let new = shown.map(|(_, it)| *it).filter(|it| explained.insert(*it));
-        let marks = legend(new);
+        let marks = legend(shown.map(|(_, severity)| *severity));
         let left_out = (left_out > 0).then(|| {
             let acks = count(left_out, "bare ACK", "bare ACKs");
             format!("{acks} left out")
         });
-        let below: Vec<String> = marks.into_iter().chain(left_out).collect();
-        if !below.is_empty() {
-            lines.push(StyledLine::of(Tone::Faint, below.join("; ")));
-        }
+        let parts: Vec<String> = marks.into_iter().chain(signs).chain(left_out).collect();
+        lines.extend(below(&parts, options.width));
         Some((lines, frames))
     }
 

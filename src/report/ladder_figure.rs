@@ -15,7 +15,9 @@
 
 use std::time::Duration;
 
-use super::ladder_rows::{LadderColumns, LadderGlyphs, LadderRow, Mark, SegmentRow};
+use super::ladder_rows::{
+    LadderColumns, LadderGlyphs, LadderRow, Mark, SegmentRow, characters, signs,
+};
 use super::rich_text::{StyledLine, Tone, sign};
 use super::wording::segment::Detail;
 use crate::analysis::connection::Who;
@@ -101,15 +103,37 @@ pub fn ladder_text(reread: &ConnectionTranscript, options: &LadderOptions<'_>) -
     text
 }
 
-/// The ladder, line by line.
+/// The ladder, line by line, with what its signs mean.
 pub(crate) fn lines(reread: &ConnectionTranscript, options: &LadderOptions<'_>) -> Vec<StyledLine> {
-    drawn(reread, options).lines
+    let DrawnLadder {
+        mut lines, signs, ..
+    } = drawn(reread, options);
+    lines.extend(below(&signs, options.width));
+    lines
+}
+
+/// The lines below a ladder: as many parts in each as there is room for.
+pub(super) fn below(parts: &[String], width: usize) -> Vec<StyledLine> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut() {
+            Some(line) if characters(line) + 2 + characters(part) <= width => {
+                *line += "; ";
+                *line += part;
+            }
+            _ => lines.push(part.clone()),
+        }
+    }
+    let faint = lines.into_iter().map(|it| StyledLine::of(Tone::Faint, it));
+    faint.collect()
 }
 
 /// A ladder, and what it shows.
 #[derive(Default)]
 pub(super) struct DrawnLadder {
     pub(super) lines: Vec<StyledLine>,
+    /// What its signs mean, those of severities excepted.
+    pub(super) signs: Vec<String>,
     /// The frames that have a row of their own.
     pub(super) frames: Vec<FrameNumber>,
     /// Acknowledgements that it leaves out without a row that says so.
@@ -193,6 +217,7 @@ pub(super) fn drawn(reread: &ConnectionTranscript, options: &LadderOptions<'_>) 
     let lines = drawn.iter().map(|row| columns.line(row));
     DrawnLadder {
         lines: lines.collect(),
+        signs: signs(&drawn, &glyphs),
         frames,
         left_out: untold,
     }
@@ -463,6 +488,25 @@ mod tests {
         let lines = drawn(&text, &options);
         insta::assert_snapshot!(lines);
         assert!(lines.lines().all(|it| it.chars().count() <= 80), "{lines}");
+    }
+
+    #[test]
+    fn what_may_not_have_arrived_ends_before_the_other_side() {
+        let syn = drawn("SYN -->\n+1s again -->", &LadderOptions::default());
+        let fin = "SYN -->\n+10ms <-- SYN\n+10ms ACK -->\n+1ms <-- FIN\n+1s <-- again";
+        let fin = drawn(fin, &LadderOptions::default());
+        insta::assert_snapshot!([syn, fin].join("\n"));
+    }
+
+    #[test]
+    fn below_a_ladder_stand_as_many_parts_in_a_line_as_fit() {
+        let parts = ["one", "two", "three"].map(str::to_owned);
+        let lines = |width| -> Vec<String> {
+            let lines = below(&parts, width);
+            lines.iter().map(StyledLine::text).collect()
+        };
+        assert_eq!(lines(80), ["one; two; three"]);
+        assert_eq!(lines(10), ["one; two", "three"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //!
 //! A RST that a box between the hosts sent in the name of one of them begins between the lifelines. A segment that one of
 //! two places of capture has and the other must have had ends where it was lost, and a dotted bar stands for the place that
-//! does not have it.
+//! does not have it. One of which nothing shows that it arrived ends with a question mark before the other side.
 
 use super::rich_text::{StyledLine, Tone};
 use super::wording::segment::Detail;
@@ -24,6 +24,50 @@ use crate::base::passage::Passage;
 
 /// Columns between the lifelines, at least.
 const ARROW: usize = 16;
+/// Columns by which an arrow of which nothing shows that it arrived ends before the other lifeline.
+const SHORT: usize = 4;
+
+/// What is said of a segment of which nothing shows that it arrived.
+pub(crate) const UNPROVEN: &str = "no acknowledgement captured: it may not have arrived";
+
+/// What each sign means that these rows have. A retransmission, a pause and a fold say it in words.
+pub(crate) fn signs(rows: &[LadderRow], glyphs: &LadderGlyphs) -> Vec<String> {
+    let segments = || {
+        rows.iter().filter_map(|row| match row {
+            LadderRow::Segment(row) => Some(row),
+            _ => None,
+        })
+    };
+    let is_injected = |row: &SegmentRow| row.is_injected && !row.passage.is_lost();
+    let any = |has: &dyn Fn(&SegmentRow) -> bool| segments().any(has);
+    let signs = [
+        (
+            any(&|row| row.may_be_lost && !row.passage.is_lost() && !is_injected(row)),
+            glyphs.unproven,
+            UNPROVEN,
+        ),
+        (
+            any(&|row| row.passage.is_lost()),
+            glyphs.between,
+            "lost between the places of capture",
+        ),
+        (any(&is_injected), glyphs.between, "sent by neither host"),
+        (
+            any(&|row| row.passage.is_one_sided()),
+            glyphs.place,
+            "a place of capture that does not have it",
+        ),
+        (
+            any(&|row| row.is_open.contains(&false)),
+            glyphs.line[1],
+            "this side has no connection any more",
+        ),
+    ];
+    let there = signs.into_iter().filter(|(is_there, ..)| *is_there);
+    there
+        .map(|(_, sign, told)| format!("{sign} {told}"))
+        .collect()
+}
 
 /// The symbols of a ladder, each one column wide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +80,8 @@ pub(crate) struct LadderGlyphs {
     pub(crate) again: &'static str,
     /// Where an arrow begins that neither host sent, or ends that did not arrive.
     pub(crate) between: &'static str,
+    /// Where an arrow ends of which nothing shows that it arrived.
+    pub(crate) unproven: &'static str,
     /// A place of capture that does not have the segment.
     pub(crate) place: &'static str,
     /// A pause between two segments: short, long.
@@ -51,6 +97,7 @@ impl LadderGlyphs {
         arrow: ["◀", "─", "▶"],
         again: "┄",
         between: "╳",
+        unproven: "?",
         place: "┊",
         pauses: ["┄", "═"],
         more: "…",
@@ -62,6 +109,7 @@ impl LadderGlyphs {
         arrow: ["<", "-", ">"],
         again: "-",
         between: "x",
+        unproven: "?",
         place: ":",
         pauses: ["-", "="],
         more: "~",
@@ -115,6 +163,8 @@ pub(crate) struct SegmentRow {
     pub(crate) is_injected: bool,
     /// What the other place of capture shows of it.
     pub(crate) passage: Passage,
+    /// Nothing shows that it arrived.
+    pub(crate) may_be_lost: bool,
 }
 
 impl SegmentRow {
@@ -135,6 +185,7 @@ impl SegmentRow {
             is_again: step.kind == SegmentKind::Again,
             is_injected: is_injected(&reread.connection, step),
             passage: step.passage,
+            may_be_lost: step.may_be_lost,
         })
     }
 }
@@ -391,13 +442,16 @@ impl LadderColumns {
         let is_lost = row.passage.is_lost();
         // What was lost ends on the way, what neither host sent begins there.
         let is_injected = row.is_injected && !is_lost;
-        let reach = match is_lost || is_injected {
-            true => self.arrow / 2,
-            false => self.arrow,
+        let is_open_ended = row.may_be_lost && !is_lost && !is_injected;
+        let reach = match (is_lost || is_injected, is_open_ended) {
+            (true, _) => self.arrow / 2,
+            (false, true) => self.arrow.saturating_sub(SHORT),
+            (false, false) => self.arrow,
         };
         let origin = if is_injected { between } else { "" };
         let (tone, end) = match (is_lost, row.from) {
             (true, _) => (Tone::Error, between),
+            _ if is_open_ended => (Tone::Warning, self.glyphs.unproven),
             (false, Who::Client) => (row.tone, right),
             (false, Who::Server) => (row.tone, left),
         };
@@ -405,7 +459,7 @@ impl LadderColumns {
         let text = self.cut(&row.text, reach.saturating_sub(taken));
         let body = reach.saturating_sub((self.measure)(&text) + taken - 1);
         let rest = self.beyond(row, self.arrow - reach);
-        let (before, after) = match is_lost {
+        let (before, after) = match is_lost || is_open_ended {
             true => (String::new(), rest),
             false => (rest, String::new()),
         };

@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::ladder_figure::Clock;
-use super::ladder_rows::{LadderColumns, LadderGlyphs, LadderRow, SegmentRow, characters};
+use super::ladder_figure::{Clock, legend};
+use super::ladder_rows::{self, LadderColumns, LadderGlyphs, LadderRow, SegmentRow, characters};
 use super::rich_text::{StyledLine, Tone, sign};
 use super::wording::segment::Detail;
 use crate::analysis::connection::{ConnectionSummary, Who};
@@ -26,18 +26,28 @@ use crate::rules::{Severity, ladder_check};
 /// The shortest pause with a row of its own.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// A ladder of a page.
+pub(super) struct PageLadder {
+    pub(super) lines: Vec<StyledLine>,
+    /// What its signs mean.
+    pub(super) signs: Vec<String>,
+}
+
 /// Draws a ladder in lines of this width; what `rule` finds in it is marked. `None` if the text is not a ladder.
 pub(super) fn drawn(
     text: &str,
     rule: Option<&str>,
     width: usize,
     glyphs: LadderGlyphs,
-) -> Option<Vec<StyledLine>> {
+) -> Option<PageLadder> {
     let mut ladder = parse(text).ok()?;
     let copies = without_copies(&mut ladder);
     let drawing = Drawing::new(&ladder, rule.filter(|_| copies.is_empty()), &copies, glyphs);
     let (rows, remarks): (Vec<_>, Vec<_>) = drawing.rows().into_iter().unzip();
     let columns = LadderColumns::of(&rows, width, glyphs);
+    let signs = legend(drawing.marked.values().copied());
+    let signs = signs.into_iter().chain(ladder_rows::signs(&rows, &glyphs));
+    let signs = signs.collect();
     let mut lines = Vec::new();
     for (mut row, remarks) in rows.into_iter().zip(remarks) {
         let mut below = Vec::new();
@@ -60,7 +70,7 @@ pub(super) fn drawn(
         let below = below.into_iter().map(|it| LadderRow::Below(from, it));
         lines.extend(below.map(|it| columns.line(&it)));
     }
-    Some(lines)
+    Some(PageLadder { lines, signs })
 }
 
 /// A text in lines of this width; words that are longer are broken.
@@ -257,6 +267,7 @@ impl<'a> Drawing<'a> {
                 is_again: !packet.seen,
                 is_injected: false,
                 passage: Passage::Unknown,
+                may_be_lost: false,
             }
         });
         let mark = frame.and_then(|it| self.marked.get(it));
@@ -283,7 +294,8 @@ mod tests {
     #[track_caller]
     fn lines(text: &str) -> String {
         let lines = drawn(text, None, 80, LadderGlyphs::UNICODE).expect("a ladder");
-        let lines = lines.iter().map(|it| it.text().trim_end().to_owned());
+        let lines = lines.lines.iter();
+        let lines = lines.map(|it| it.text().trim_end().to_owned());
         lines.collect::<Vec<_>>().join("\n")
     }
 
@@ -315,9 +327,6 @@ mod tests {
     fn copies_are_counted_and_what_is_no_ladder_is_not_drawn() {
         let text = "client :40001 [times=20 every=5ms] server\nSYN -->\n<-- SYN\nACK -->";
         insta::assert_snapshot!(lines(text));
-        assert_eq!(
-            drawn("no ladder -->", None, 80, LadderGlyphs::UNICODE),
-            None
-        );
+        assert!(drawn("no ladder -->", None, 80, LadderGlyphs::UNICODE).is_none());
     }
 }

@@ -4,13 +4,13 @@
 use std::fmt::Write as _;
 use std::io;
 
-use super::ladder_figure::legend;
+use super::ladder_figure::below;
 use super::ladder_rows::LadderGlyphs;
-use super::page_ladder::drawn;
-use super::rich_text::{StyledLine, Tone, sign};
+use super::page_ladder::{PageLadder, drawn};
+use super::rich_text::{StyledLine, Tone};
 use super::sheet::Sheet;
 use super::text::TextSheet;
-use crate::rules::{CATALOGUE, GROUPS, Group, Rule, Severity, rule};
+use crate::rules::{CATALOGUE, GROUPS, Group, Rule, rule};
 
 /// Columns of a drawn ladder.
 const WIDTH: usize = 80;
@@ -54,10 +54,23 @@ fn pieces<'a>(rule: &Rule, page: &'a str) -> Vec<PagePiece<'a>> {
     pieces
 }
 
-/// A ladder drawn, or as it is if it cannot be read.
-fn figure(ladder: &str, rule: Option<&str>, width: usize, glyphs: LadderGlyphs) -> Vec<StyledLine> {
-    drawn(ladder, rule, width, glyphs)
-        .unwrap_or_else(|| ladder.lines().map(StyledLine::from).collect())
+/// A ladder drawn, or as it is if it cannot be read. Below it stands what those of its signs mean that are not among
+/// `explained`, to which they are added.
+fn figure(
+    ladder: &str,
+    rule: Option<&str>,
+    width: usize,
+    glyphs: LadderGlyphs,
+    explained: &mut Vec<String>,
+) -> Vec<StyledLine> {
+    let Some(PageLadder { mut lines, signs }) = drawn(ladder, rule, width, glyphs) else {
+        return ladder.lines().map(StyledLine::from).collect();
+    };
+    let new = signs.into_iter().filter(|it| !explained.contains(it));
+    let new: Vec<String> = new.collect();
+    lines.extend(below(&new, width));
+    explained.extend(new);
+    lines
 }
 
 /// The parts of a rule's page, with ladders of this width.
@@ -66,6 +79,7 @@ pub(crate) fn blocks(rule: &Rule, width: usize, glyphs: LadderGlyphs) -> Vec<Pag
     let mut blocks = Vec::new();
     // The lines of a paragraph or a point that is not complete.
     let mut open = String::new();
+    let mut explained = Vec::new();
     let end = |open: &mut String, blocks: &mut Vec<PageBlock>| {
         let text = std::mem::take(open);
         match text.strip_prefix("- ") {
@@ -78,7 +92,8 @@ pub(crate) fn blocks(rule: &Rule, width: usize, glyphs: LadderGlyphs) -> Vec<Pag
         match piece {
             PagePiece::Ladder(ladder, rule) => {
                 end(&mut open, &mut blocks);
-                blocks.push(PageBlock::Figure(figure(&ladder, rule, width, glyphs)));
+                let lines = figure(&ladder, rule, width, glyphs, &mut explained);
+                blocks.push(PageBlock::Figure(lines));
             }
             PagePiece::Line(line) => {
                 let heading = line.strip_prefix("# ");
@@ -143,7 +158,6 @@ fn write(rule: &Rule, sheet: &mut dyn Sheet) -> io::Result<()> {
     )?;
     sheet.paragraph(&rule.summary.into())?;
     let mut after_text = false;
-    let mut explained = false;
     for block in blocks(rule, WIDTH, LadderGlyphs::UNICODE) {
         let is_text = matches!(block, PageBlock::Paragraph(_));
         if is_text && after_text {
@@ -153,20 +167,7 @@ fn write(rule: &Rule, sheet: &mut dyn Sheet) -> io::Result<()> {
             PageBlock::Heading(text) => sheet.heading(text)?,
             PageBlock::Paragraph(line) => sheet.paragraph(line)?,
             PageBlock::Point(line) => sheet.point(line)?,
-            PageBlock::Figure(lines) => {
-                sheet.figure(lines)?;
-                let marks = [Severity::Error, Severity::Warning, Severity::Note];
-                let marks = marks.into_iter().filter(|it| {
-                    let mark = sign(*it);
-                    lines
-                        .iter()
-                        .any(|line| line.text().trim_start().starts_with(mark))
-                });
-                if let Some(told) = legend(marks).filter(|_| !explained) {
-                    sheet.paragraph(&StyledLine::of(Tone::Faint, told))?;
-                    explained = true;
-                }
-            }
+            PageBlock::Figure(lines) => sheet.figure(lines)?,
         }
         after_text = !matches!(block, PageBlock::Heading(_));
     }
@@ -200,6 +201,7 @@ pub fn rule_pages() -> Vec<(String, String)> {
                 "| [`{name}`]({page}#{name}) | {severity} | {summary} |"
             );
             let _ = write!(text, "\n## {name}\n\n");
+            let mut explained = Vec::new();
             for piece in pieces(rule, &rule.page()) {
                 match piece {
                     PagePiece::Line(line) => {
@@ -208,7 +210,8 @@ pub fn rule_pages() -> Vec<(String, String)> {
                     }
                     PagePiece::Ladder(ladder, rule) => {
                         text += "```text\n";
-                        for line in figure(&ladder, rule, WIDTH, LadderGlyphs::UNICODE) {
+                        let glyphs = LadderGlyphs::UNICODE;
+                        for line in figure(&ladder, rule, WIDTH, glyphs, &mut explained) {
                             text += line.text().trim_end();
                             text.push('\n');
                         }
@@ -234,6 +237,7 @@ mod tests {
                 if let PagePiece::Ladder(ladder, _) = piece {
                     let lines = drawn(&ladder, None, WIDTH, LadderGlyphs::UNICODE);
                     let lines = lines.unwrap_or_else(|| panic!("{}: {ladder}", rule.name));
+                    let lines = lines.lines;
                     for line in &lines {
                         assert!(line.width() <= WIDTH, "{}: {}", rule.name, line.text());
                     }

@@ -9,6 +9,7 @@ use super::keys::{self, Action, Scope};
 use super::text_layout::{Pager, Paragraph};
 use super::view_model::OutcomeClass;
 use super::{KeyOutcome, Look, Screen, SeekResult, TextSeek, ViewContext};
+use crate::report::ladder_rows::UNPROVEN;
 use crate::report::rich_text::StyledLine;
 use crate::report::rule_page::{PageBlock, blocks};
 use crate::rules::Rule;
@@ -119,6 +120,18 @@ fn page(from: Scope, cx: &ViewContext<'_>) -> Vec<Paragraph> {
         kinds = kinds.faint(name + &meaning).plain("   ");
     }
     page.push(Paragraph::new(2, kinds));
+    let ladder = &glyphs.ladder;
+    let mut arrows = StyledLine::default();
+    for (sign, meaning) in [
+        (ladder.unproven, UNPROVEN),
+        (ladder.between, "lost on the way, or sent by neither host"),
+        (ladder.place, "a place of capture that does not have it"),
+        (ladder.line[1], "this side has no connection any more"),
+    ] {
+        let told = format!("\u{a0}{}", meaning.replace(' ', "\u{a0}"));
+        arrows = arrows.strong(sign).faint(told).plain("   ");
+    }
+    page.push(Paragraph::new(2, arrows));
     let mut scopes = vec![from, Scope::Everywhere];
     scopes.extend(Scope::ALL);
     let mut told = Vec::new();

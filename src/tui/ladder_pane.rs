@@ -17,7 +17,7 @@ use crate::analysis::transcript::{
 use crate::base::format::bytes;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
-use crate::report::ladder_rows::{LadderColumns, LadderRow, SegmentRow};
+use crate::report::ladder_rows::{LadderColumns, LadderRow, SegmentRow, UNPROVEN, signs};
 use crate::report::rich_text::StyledLine;
 use crate::report::wording::segment::Detail;
 use crate::report::wording::step;
@@ -161,9 +161,14 @@ impl LadderPane {
         let columns = columns(TEXT_WIDTH, cx.look);
         let rows = 0..self.segment_rows.lines.len().min(MOST_ROWS);
         let rows = rows.filter_map(|nth| self.row(nth, &[], cx, reread));
+        let rows: Vec<LadderRow> = std::iter::once(head(reread, cx.look)).chain(rows).collect();
         let mut text = String::new();
-        for row in std::iter::once(head(reread, cx.look)).chain(rows) {
-            text += columns.line(&row).text().trim_end();
+        for row in &rows {
+            text += columns.line(row).text().trim_end();
+            text.push('\n');
+        }
+        for sign in signs(&rows, &columns.glyphs) {
+            text += &sign;
             text.push('\n');
         }
         text
@@ -362,6 +367,11 @@ impl LadderPane {
                 }
                 SegmentKind::Bare | SegmentKind::New => StyledLine::default(),
             },
+        };
+        let line = match step.may_be_lost {
+            true if line.0.is_empty() => StyledLine::default().faint(UNPROVEN),
+            true => line.faint(format!("; {UNPROVEN}")),
+            false => line,
         };
         if area.height > 1 {
             line.draw(look, row(1), buffer);

@@ -71,6 +71,7 @@ impl Transcript {
             steps.push(follower.step(from, &segment, standings, &mut chunks));
         }
         follower.close(&mut chunks);
+        hindsight::mark_unproven(&mut steps, connection);
         hindsight::correct_states(&mut steps);
         Self {
             steps,

@@ -39,6 +39,9 @@ pub struct TranscriptStep {
     pub standings: [Standing; 2],
     /// What another place shows of it.
     pub passage: Passage,
+    /// Nothing in the capture shows that it arrived: it asks for an acknowledgement, none was captured, and the capture was
+    /// not taken where it arrives.
+    pub may_be_lost: bool,
     /// Its relation to the segments before it.
     pub kind: SegmentKind,
     /// Of a retransmission, the frame that carried its first byte before.
@@ -234,6 +237,7 @@ impl StreamFollower {
             kind,
             before,
             passage: segment.passage,
+            may_be_lost: false,
             header: HeaderFacts::of(segment),
             missing: [0, 1].map(|side| chunks.missing[side].saturating_sub(missing[side])),
             tls: tls(segment.payload),

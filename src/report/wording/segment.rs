@@ -87,8 +87,27 @@ pub(crate) fn how_far(message: &Message) -> String {
         // That it was all shows only with the close.
         (true, _) if message.framing == Framing::UntilClose => bytes(got),
         (true, _) => format!("all {}", bytes(got)),
-        (false, Some(expected)) if expected > 0 => format!("{} of {}", bytes(got), bytes(expected)),
+        (false, Some(expected)) if expected > 0 => part_of(got, expected),
         (false, _) => format!("{} so far", bytes(got)),
+    }
+}
+
+/// `30.0 of 60.0 kB`, or `900 B of 1.2 kB`.
+fn part_of(got: u64, expected: u64) -> String {
+    let (got, expected) = (bytes(got), bytes(expected));
+    match (got.split_once(' '), expected.split_once(' ')) {
+        (Some((number, unit)), Some((_, other))) if unit == other => {
+            format!("{number} of {expected}")
+        }
+        _ => format!("{got} of {expected}"),
+    }
+}
+
+/// How far a message has got, with what it is: an arrow has little room, and shows whose it is.
+fn body(exchange: &Exchange, message: &Message, what: &str) -> String {
+    match in_other_words(exchange) {
+        Some(_) => format!("{} of the {what}", how_far(message)),
+        None => format!("body: {}", how_far(message)),
     }
 }
 
@@ -164,7 +183,7 @@ fn remarked(
             if message.is_complete() && message.received() == 0 {
                 return Some(format!("the end of the request's head{}", on(nth)));
             }
-            format!("{} of the request{}", how_far(message), on(nth))
+            body(of(nth)?, message, "request") + &on(nth)
         }
         FrameNote::Interim(nth, status) => format!("{status}{}", on(nth)),
         FrameNote::Response(nth) => {
@@ -185,7 +204,7 @@ fn remarked(
         }
         FrameNote::ResponseEnds(nth) => {
             let message = &of(nth)?.response.as_ref()?.message;
-            format!("{} of the response{}", how_far(message), on(nth))
+            body(of(nth)?, message, "response") + &on(nth)
         }
         FrameNote::StreamReset(nth) => {
             let reset = of(nth)?.stream.as_ref()?.reset?;
