@@ -1,5 +1,5 @@
-//! One section of the page: headline, sequence of events, what both logs say, the frames that prove it, the remedy, and
-//! a ladder of the typical case.
+//! One section of the page: headline, sequence of events, the remedy, what both logs say, the frames that prove it, and a
+//! ladder of the typical case.
 
 use super::sheet::{REMEDY, Sheet};
 use crate::base::format::capitalised;
@@ -172,7 +172,9 @@ impl FindingWriter<'_, '_> {
         sheet.entry(&headline(number, section))?;
         let message = section.message(0, &self.view.snapshot.frames);
         let message = message.hedged(cause.certainty);
-        sheet.detail("", &message.happened().into())?;
+        for paragraph in message.happened_in_parts() {
+            sheet.detail("", &paragraph.into())?;
+        }
         for effect in section.effects() {
             let place = match cause.connections == effect.connections {
                 true => String::new(),
@@ -183,9 +185,8 @@ impl FindingWriter<'_, '_> {
                 .plain(format!("{place} "));
             sheet.detail("Also", &line.faint(format!("[{}]", effect.rule)))?;
         }
-        let meaning = message.meaning();
-        if !meaning.is_empty() {
-            sheet.detail("Meaning", &meaning.into())?;
+        for paragraph in message.meaning_in_parts() {
+            sheet.detail("Meaning", &paragraph.into())?;
         }
         let shown = section.shown();
         let first = shown.example();
@@ -194,14 +195,14 @@ impl FindingWriter<'_, '_> {
         if let Some(connection) = first {
             self.resets(connection, shown, &ids, new, sheet)?;
         }
+        let most = if is_note { 1 } else { REMEDIES };
+        fixes(section, most, &self.shown_at(section, &ids), sheet)?;
         let has_logs = first.filter(|it| !self.is_logged_elsewhere(it, section));
         if let Some(connection) = has_logs
             && self.logged.borrow_mut().insert(connection.id)
         {
             self.logged(connection, &ids, cause.proxy, sheet)?;
         }
-        let most = if is_note { 1 } else { REMEDIES };
-        fixes(section, most, &self.shown_at(section, &ids), sheet)?;
         self.whereabouts(section, &ids, first, sheet)?;
         self.worst(shown, &ids, sheet)?;
         let gone = section.gone();
@@ -335,9 +336,10 @@ impl FindingWriter<'_, '_> {
                 let Snapshot { frames, legs, .. } = self.view.snapshot;
                 let legs = connection::other_legs(legs, connection.id);
                 format!(
-                    "#{}, {}{}, {}{}{legs}{}",
+                    "#{}, {}{}{}, {}{}{legs}{}",
                     connection.id,
                     local::route(connection, self.view.snapshot),
+                    protocol(connection),
                     named_server(connection, cause),
                     frames.span(connection.first.frame, connection.last.frame),
                     if legs.is_empty() { "" } else { "; " },
@@ -346,7 +348,8 @@ impl FindingWriter<'_, '_> {
             }
             (_, []) => between(cause),
             _ if section.elsewhere.is_empty() => {
-                format!("{}, {}", connections(ids), between(cause))
+                let spoken = first.map_or_else(String::new, protocol);
+                format!("{}, {}{spoken}", connections(ids), between(cause))
             }
             _ => connections(ids),
         };
@@ -601,6 +604,12 @@ fn details_gone(gone: u64, all: u64) -> StyledLine {
         number(all)
     );
     StyledLine::of(Tone::Warning, told)
+}
+
+/// ` (FastCGI)`: what is spoken on the connection, where it is not HTTP.
+fn protocol(connection: &Connection) -> String {
+    let spoken = connection.dialogue.as_deref().and_then(|it| it.protocol);
+    spoken.map_or_else(String::new, |it| format!(" ({})", it.name()))
 }
 
 /// ` (Server: nginx/1.22.1)`, where the remedies name a setting of that server.

@@ -22,7 +22,7 @@ use crate::report::rich_text::StyledLine;
 use crate::report::wording::connection;
 use crate::report::wording::local;
 use crate::report::wording::moment::offset;
-use crate::rules::Finding;
+use crate::rules::{Finding, Message, ProxyRole};
 
 /// Limit of connections listed one by one.
 const CONNECTIONS: usize = 12;
@@ -253,16 +253,9 @@ impl StoryText<'_, '_> {
         ));
         let others = group.others.iter().filter_map(|nth| findings.get(*nth));
         let told = finding.message_of_all(others.clone(), &cx.snapshot().frames);
-        let message = told.hedged(finding.certainty).to_string();
-        self.page.push(Paragraph::new(2, message));
+        self.paragraphs(2, &told.hedged(finding.certainty));
         let first = finding.example();
         let first = first.and_then(|id| cx.snapshot().connection(id));
-        if let Some(connection) = first {
-            let cases = std::iter::once(&group.first).chain(&group.others);
-            let cases = cases.filter_map(|nth| findings.get(*nth));
-            let ids: Vec<u32> = cases.flat_map(|it| &it.connections).copied().collect();
-            self.logs(connection, &ids);
-        }
         let remedies = finding.remedies_of_all(others);
         if !remedies.is_empty() {
             self.heading("What to change");
@@ -270,6 +263,12 @@ impl StoryText<'_, '_> {
                 let line = StyledLine::of(Tone::Good, format!("{nth}. ")).plain(remedy);
                 self.page.push(Paragraph::new(2, line).hanging(5));
             }
+        }
+        if let Some(connection) = first {
+            let cases = std::iter::once(&group.first).chain(&group.others);
+            let cases = cases.filter_map(|nth| findings.get(*nth));
+            let ids: Vec<u32> = cases.flat_map(|it| &it.connections).copied().collect();
+            self.logs(connection, &ids, finding.proxy);
         }
         self.chain(group);
         self.evidence(finding);
@@ -282,6 +281,15 @@ impl StoryText<'_, '_> {
         }
     }
 
+    /// What happened, and what it means: a paragraph for each set of connections.
+    fn paragraphs(&mut self, indent: u16, message: &Message) {
+        let parts = message
+            .happened_in_parts()
+            .chain(message.meaning_in_parts());
+        let parts = parts.map(|it| Paragraph::new(indent, it));
+        self.page.extend(parts);
+    }
+
     fn heading(&mut self, text: &str) {
         self.page.push(Paragraph::default());
         self.page
@@ -289,13 +297,11 @@ impl StoryText<'_, '_> {
     }
 
     /// The log lines predicted for both programs, in all cases of the group.
-    fn logs(&mut self, connection: &Connection, ids: &[u32]) {
+    fn logs(&mut self, connection: &Connection, ids: &[u32], proxy: ProxyRole) {
         let mut predictor = self.cx.model.predictor();
         let mut begun = false;
-        for (who, side, tone) in [
-            (Who::Client, "client", Tone::Client),
-            (Who::Server, "server", Tone::Server),
-        ] {
+        for (who, tone) in [(Who::Client, Tone::Client), (Who::Server, Tone::Server)] {
+            let side = proxy.name_of(who);
             let told = |it: &Connection| predictor.told(it, who);
             let lines = log_lines::of_all(
                 self.cx.snapshot(),
@@ -357,8 +363,7 @@ impl StoryText<'_, '_> {
         if in_full {
             let others = group.others.iter().filter_map(|nth| findings.get(*nth));
             let told = finding.message_of_all(others.clone(), &self.cx.snapshot().frames);
-            let message = told.hedged(finding.certainty).to_string();
-            self.page.push(Paragraph::new(4, message));
+            self.paragraphs(4, &told.hedged(finding.certainty));
             if let Some(remedy) = finding.remedies_of_all(others).into_iter().next() {
                 let line = StyledLine::of(Tone::Good, "Fix     ").plain(remedy);
                 self.page.push(Paragraph::new(4, line).hanging(12));

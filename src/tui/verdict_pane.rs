@@ -53,11 +53,16 @@ pub(super) fn page(
         ));
         // The evidence of a finding about many connections is that of one of them.
         let own = finding.example() == Some(connection.id);
-        let text = match own {
-            true => finding.message.to_string(),
-            false => finding.summary.to_string(),
-        };
-        page.push(Paragraph::new(2, text));
+        match own {
+            true => {
+                let message = finding.message.hedged(finding.certainty);
+                let parts = message
+                    .happened_in_parts()
+                    .chain(message.meaning_in_parts());
+                page.extend(parts.map(|it| Paragraph::new(2, it)));
+            }
+            false => page.push(Paragraph::new(2, finding.summary.to_string())),
+        }
         if own {
             for evidence in &finding.evidence {
                 let line = StyledLine::default()
