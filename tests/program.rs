@@ -32,6 +32,26 @@ fn place(name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// A stack trace is easier to pipe than to quote.
+#[test]
+fn a_text_is_explained_from_standard_input() {
+    let path = place("trace.txt");
+    let trace = "Caused by: java.net.SocketException: Connection reset\n\tat a.b(C.java:1)\n";
+    fs::write(&path, trace).unwrap();
+    let mut explain = program(&["explain", "-"]);
+    let output = explain.stdin(fs::File::open(&path).unwrap());
+    let output = output.output().unwrap();
+    let told = text(&output.stdout);
+    assert!(
+        told.starts_with("Matched: “java.net.SocketException"),
+        "{told}"
+    );
+    assert!(
+        told.contains("1 line of a stack trace was skipped"),
+        "{told}"
+    );
+}
+
 /// What is wrong with a comparison is said with what to type.
 #[test]
 fn a_comparison_that_cannot_be_made_says_what_to_type() {

@@ -613,7 +613,7 @@ pub enum LadderFormatArg {
 #[derive(Args, Debug)]
 #[command(help_template = examples::TEMPLATE, before_help = examples::EXPLAIN)]
 pub struct ExplainArgs {
-    /// A rule, an error text, a code or a log line; nothing: an overview
+    /// A rule, an error text, a code or a log line; `-` reads it from standard input; nothing: an overview
     #[arg(value_name = "RULE|TEXT", allow_hyphen_values = true)]
     pub text: Vec<String>,
     /// Use colour: auto, always, never; NO_COLOR counts too

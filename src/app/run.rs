@@ -5,7 +5,7 @@
 //! input and what to do about it, and exit status 2.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -363,7 +363,10 @@ fn catalogue(word: Option<&str>) -> Result<ExitCode> {
 }
 
 fn explain(asked: &cli::ExplainArgs) -> Result<ExitCode> {
-    let text = asked.text.join(" ");
+    let text = match &asked.text[..] {
+        [only] if only == "-" => pasted(io::stdin().lock())?,
+        words => words.join(" "),
+    };
     let name = text.trim();
     if name.is_empty() {
         return print(report::overview());
@@ -375,6 +378,16 @@ fn explain(asked: &cli::ExplainArgs) -> Result<ExitCode> {
     // If standard error is closed, the exit status is the only report.
     let _ = io::stderr().write_all(report::not_known(name, false).as_bytes());
     Ok(ExitCode::from(FAILED))
+}
+
+/// Bytes of standard input that are explained: more than a stack trace has.
+const PASTED: u64 = 64 * 1024;
+
+/// A text from standard input.
+fn pasted(from: impl io::Read) -> Result<String> {
+    let mut text = Vec::new();
+    from.take(PASTED).read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// The page of a rule, or what an error text, a code or a log line may mean, if one of these is known.

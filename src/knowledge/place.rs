@@ -31,7 +31,11 @@ pub(super) fn place_in(text: &str, hints: &LogLineHints) -> Option<Place> {
     let url = behind.and_then(|(_, rest)| url(rest)).or_else(|| url(text));
     let named = || {
         let port = hints.ports.iter().copied().find(|it| *it < EPHEMERAL);
+        // nginx names its client in every line; a fault of the upstream server is elsewhere.
+        let is_elsewhere =
+            |it: &String| text.contains("upstream") && text.contains(&format!("client: {it}"));
         let host = hints.addresses.last().map(ToString::to_string);
+        let host = host.filter(|it| !is_elsewhere(it));
         (port.is_some() || host.is_some()).then_some(Place { host, port })
     };
     url.or_else(|| pair(text)).or_else(named)
@@ -130,6 +134,11 @@ mod tests {
                 "*7 upstream timed out, client: 10.0.0.1, request: \"GET http://x/ HTTP/1.1\", upstream: \"http://10.0.0.2:9000/\"",
                 Some("10.0.0.2"),
                 Some(9000),
+            ),
+            (
+                "*1 upstream prematurely closed connection, client: 10.0.0.5, server: x",
+                None,
+                None,
             ),
             (
                 "Get \"https://api.example.com/v1\": EOF",

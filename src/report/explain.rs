@@ -111,7 +111,7 @@ fn matched(told: &Explanation) -> StyledLine {
         _ => return matched_code(told),
     }
     let programs = story.map(printed_by).unwrap_or_default();
-    if !programs.is_empty() {
+    if !programs.is_empty() && !story.is_some_and(is_common_word) {
         line = line.plain(format!(", known from {programs}"));
     }
     let codes = codes(told);
@@ -379,15 +379,23 @@ fn write_cause(
     sheet.detail("", &StyledLine::default().faint("Fix: ").plain(change))
 }
 
+/// Whether the text is a single word that any program may print: `timeout`.
+fn is_common_word(story: &EventGroup) -> bool {
+    match &story.why {
+        MatchReason::Text(text, _) => text.bytes().all(|it| it.is_ascii_lowercase()),
+        _ => false,
+    }
+}
+
 /// The setting of the program that prints the text, if only one program does.
 fn setting(story: &EventGroup, rule: &str) -> Option<String> {
-    let event = story.events.first()?;
+    let event = story.events.first().filter(|_| !is_common_word(story))?;
     let product: &'static Product = match story.products[..] {
         [one] if story.programs.is_empty() => one,
         _ => return None,
     };
     let own = settings(rule, event.side(), product).next()?;
-    Some(own.remedy.to_string())
+    Some(rules::with_condition(&own.remedy))
 }
 
 fn write_capture(advice: &Advice, sheet: &mut dyn Sheet) -> io::Result<()> {
@@ -460,6 +468,14 @@ mod tests {
         for part in parts {
             assert!(page.contains(part), "{part:?} is not in:\n{page}");
         }
+    }
+
+    #[test]
+    fn a_common_word_names_no_program() {
+        let page = told("timeout");
+        assert!(page.starts_with("Matched: “timeout”.\n"), "{page}");
+        assert!(!page.contains("OkHttp") && !page.contains("*If"), "{page}");
+        says("499", &["Fix: Raise the client's timeout above"]);
     }
 
     #[test]

@@ -83,6 +83,7 @@ pub(crate) use gathered::MAX_GIVEN_UP_CASES;
 pub use headline::Headline;
 pub use message::Message;
 pub(crate) use message::within_a_sentence;
+pub(crate) use page::with_condition;
 pub use page::{Section, ladders};
 pub use proxy_role::ProxyRole;
 pub use remedy::Remedy;

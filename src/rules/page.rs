@@ -83,7 +83,8 @@ impl Rule {
     }
 
     /// What to change, in one sentence: of the first remedy whose condition names a word of the error, else of the first that
-    /// has no condition and stands alone, else of the first whose condition names no error. The condition stays.
+    /// has no condition and stands alone or is for the usual case, else of the first whose condition names no error. A
+    /// condition stays, unless it is that of the usual case.
     #[must_use]
     pub(crate) fn change(&self, error: &str) -> String {
         let points = self.remedy_points();
@@ -100,22 +101,15 @@ impl Rule {
                 .map_or("", |(condition, _)| condition);
             !condition.contains('_')
         };
+        let is_usual = |point: &&String| conditions(point).is_some_and(|(it, _)| is_usual(it));
         let all = || points.iter();
         let point = all().find(names_it).or_else(|| all().find(stands_alone));
+        let point = point.or_else(|| all().find(is_usual));
         let point = point.or_else(|| all().find(names_none));
         let Some(point) = point.or_else(|| points.first()) else {
             return String::new();
         };
-        // A condition stands before the advice, in asterisks.
-        let point = match point.strip_prefix('*').and_then(|it| it.split_once(":* ")) {
-            Some((condition, advice)) => {
-                let mut letters = advice.chars();
-                let first = letters.next().map(|it| it.to_ascii_lowercase());
-                let advice: String = first.into_iter().chain(letters).collect();
-                format!("{condition}: {advice}")
-            }
-            None => point.clone(),
-        };
+        let point = with_condition(point);
         let end = point.match_indices(". ").find(|(at, _)| {
             let next = point.get(at + 2..).and_then(|it| it.chars().next());
             next.is_some_and(char::is_uppercase)
@@ -171,9 +165,64 @@ pub fn ladders(markdown: &str) -> Vec<(usize, String)> {
     found
 }
 
+/// The condition of a piece of advice, which stands before it in asterisks, and the advice.
+fn conditions(point: &str) -> Option<(&str, &str)> {
+    point.strip_prefix('*')?.split_once(":* ")
+}
+
+/// Whether a condition only leaves out what is unusual: `If no 504 came and no request was lost`.
+fn is_usual(condition: &str) -> bool {
+    let condition = condition.strip_prefix("If ").unwrap_or(condition);
+    condition.split(" and ").all(|it| it.starts_with("no "))
+}
+
+/// Advice with its condition in the sentence; without one that only leaves out what is unusual.
+#[must_use]
+pub(crate) fn with_condition(point: &str) -> String {
+    match conditions(point) {
+        Some((condition, advice)) if is_usual(condition) => advice.to_owned(),
+        Some((condition, advice)) => {
+            // A product keeps its name.
+            let word = advice.split(' ').next().unwrap_or_default();
+            let is_name = word.ends_with(':');
+            let mut letters = advice.chars();
+            let first = letters.next().map(|it| match is_name {
+                true => it,
+                false => it.to_ascii_lowercase(),
+            });
+            let advice: String = first.into_iter().chain(letters).collect();
+            format!("{condition}: {advice}")
+        }
+        None => point.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::with_condition;
     use crate::rules::rule;
+
+    #[test]
+    fn the_usual_case_needs_no_condition() {
+        for (point, told) in [
+            ("Raise it.", "Raise it."),
+            (
+                "*If no request was lost and no 504 came:* Raise it.",
+                "Raise it.",
+            ),
+            ("*If a 504 came:* Raise it.", "If a 504 came: raise it."),
+            (
+                "*If a 504 came:* OkHttp: raise it.",
+                "If a 504 came: OkHttp: raise it.",
+            ),
+        ] {
+            assert_eq!(with_condition(point), told);
+        }
+        let change = rule("client-gave-up-waiting")
+            .expect("a rule")
+            .change("499");
+        assert!(change.starts_with("Raise the client's timeout"), "{change}");
+    }
 
     #[test]
     fn a_page_says_how_to_tell_it_and_what_to_change() {
