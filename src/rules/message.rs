@@ -16,6 +16,8 @@ pub struct Message {
     text: String,
     /// Bytes of the text that say what happened.
     end: usize,
+    /// Where the text begins to say what it means.
+    start: usize,
 }
 
 impl Message {
@@ -38,6 +40,7 @@ impl Message {
                 text += statement.lead_of_all();
             }
         }
+        let start = text.len();
         text += &joined(&meaning);
         Self {
             statement,
@@ -45,6 +48,7 @@ impl Message {
             meaning,
             text,
             end,
+            start,
         }
     }
 
@@ -84,8 +88,7 @@ impl Message {
     /// What it means for the user; may be empty.
     #[must_use]
     pub fn meaning(&self) -> &str {
-        let rest = self.text.get(self.end..);
-        rest.unwrap_or_default().trim_start()
+        self.text.get(self.start..).unwrap_or_default()
     }
 
     /// What happened, in paragraphs: what holds for other connections stands in another one, and begins with their numbers.

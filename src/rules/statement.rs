@@ -1000,7 +1000,7 @@ mod tests {
         assert_eq!(text.meaning(), "It may be retried.");
         assert_eq!(
             text,
-            "It was reset. In 1 of 2 cases: It was late. It may be retried."
+            "It was reset. In 1 of 2 cases: It was late. Both: It may be retried."
         );
     }
 
