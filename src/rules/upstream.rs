@@ -373,8 +373,13 @@ pub(super) fn join(findings: &mut [Finding], facts: &RuleInput<'_>) {
         findings[effect].caused_by = Some(findings[tie.cause].id);
         // What the client of the proxy got comes first; what the proxy did after that, last.
         let is_first = is_passed_on(findings[effect].rule);
-        let tell = |cause: &mut Finding, said: Vec<Sentence>| match is_first {
-            true => cause.message.say_first(said, facts.frames),
+        let tell = |cause: &mut Finding, mut said: Vec<Sentence>| match is_first {
+            true => {
+                if !said.is_empty() && !cause.message.contains(BEHIND) {
+                    said.push(BEHIND.into());
+                }
+                cause.message.say_first(said, facts.frames);
+            }
             false => {
                 for sentence in said {
                     cause.message.say(sentence, facts.frames);
@@ -509,6 +514,9 @@ fn most_tied(
     }
     best
 }
+
+/// What stands between that which a proxy's client got and why.
+const BEHIND: &str = "Behind the proxy, the following happened.";
 
 /// What a proxy did to a WebSocket of which it closed both legs.
 const PROXY_CLOSED: &str = "Proxy closed [a WebSocket|# WebSockets] without a Close frame";
@@ -725,6 +733,18 @@ mod tests {
             assert_eq!(has(IDLE), idle, "{own:?}");
             assert!(!has(super::HAD_A_SERVER) && !own.is_empty(), "{own:?}");
         }
+    }
+
+    #[test]
+    fn the_story_begins_with_what_the_client_got() {
+        let leg = "client 10.0.0.2:50000 server 10.0.0.3:8080\nSYN -->\n<-- RST\n";
+        let text = format!("{ASKS}{leg}{TOLD}");
+        let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        let own = findings.iter().find(|it| it.rule == "connection-refused");
+        let told = own.expect("the refusal is reported").message.to_string();
+        let wanted = "The proxy responded with 502 to its client for `GET /a` (#1, frame 7). Behind the proxy, the following \
+                      happened. The connection attempt was refused";
+        assert!(told.starts_with(wanted), "{told}");
     }
 
     #[test]
