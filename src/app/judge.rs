@@ -238,7 +238,7 @@ pub(super) fn judge(
     };
     let mut found = evaluate(&analysis.connections, Some(&gone));
     let mut connections = std::mem::take(&mut analysis.connections);
-    let spared = rules::spared_attempts(&analysis.summaries, &found);
+    let spared = rules::spared(&analysis.summaries, &connections, &found);
     let mut unnarrowed = None;
     let narrowed = search.as_ref().map(|search| {
         let span = analysis.stats.span;

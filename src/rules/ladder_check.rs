@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{CaptureQuality, Finding, RuleInput, SPARED, evaluate, spared_attempts};
+use super::{CaptureQuality, Finding, RuleInput, SPARED, evaluate, spared};
 use crate::analysis::connection::{Connection, ConnectionSummary, Standing, Who};
 use crate::analysis::engine::{Engine, EngineStats, Event, Sink};
 use crate::analysis::hosts;
@@ -192,7 +192,7 @@ impl CheckSink<'_> {
             capture_quality: CaptureQuality::new(stats, Loss::default()),
             end,
         });
-        for id in spared_attempts(&summaries, &self.proof.findings) {
+        for id in spared(&summaries, &records, &self.proof.findings) {
             if let Some(connection) = self.proof.connections.get_mut(id as usize - 1) {
                 connection.outcome = SPARED;
             }

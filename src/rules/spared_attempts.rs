@@ -3,18 +3,32 @@
 //! One record does not show that: a refused attempt is a failure, as far as its own segments show. In: all summaries and the
 //! findings. Out: the numbers of the attempts whose outcome is fine after all.
 
+use std::sync::Arc;
+
+use super::download_parts::DownloadParts;
 use super::{Finding, Severity};
 use crate::analysis::connection::{
-    ConnectionOutcome, ConnectionSummary, FineReason, Opening, UnknownReason,
+    Connection, ConnectionOutcome, ConnectionSummary, FineReason, Opening, UnknownReason,
 };
 use crate::analysis::hosts::Fallbacks;
 
-/// The outcome of an attempt that another connection replaced.
+/// The outcome of a connection that another one replaced.
 pub(crate) const SPARED: ConnectionOutcome = ConnectionOutcome::Fine(FineReason::NotNeeded);
 
-/// The numbers of these attempts, ascending. `summaries` are in order of first frame.
+/// The numbers of all connections of which only others show that they lost nothing: such attempts, and downloads of which the
+/// client had its part. `summaries` are in order of first frame.
 #[must_use]
-pub(crate) fn spared_attempts(summaries: &[ConnectionSummary], findings: &[Finding]) -> Vec<u32> {
+pub(crate) fn spared(
+    summaries: &[ConnectionSummary],
+    connections: &[Arc<Connection>],
+    findings: &[Finding],
+) -> Vec<u32> {
+    let mut spared = spared_attempts(summaries, findings);
+    spared.extend(DownloadParts::new(connections).had_their_part(connections));
+    spared
+}
+
+fn spared_attempts(summaries: &[ConnectionSummary], findings: &[Finding]) -> Vec<u32> {
     let failed = |it: &&ConnectionSummary| {
         let opened = matches!(it.opening, Opening::Handshake | Opening::Midstream);
         let unseen = ConnectionOutcome::Unknown(UnknownReason::NoAnswerSeen);

@@ -294,6 +294,16 @@ impl Exchange {
             .filter(move |field| field.name == name)
     }
 
+    /// The first byte that the request asks for, if it asks for a part of its target by a single range (RFC 9110 §14.2).
+    #[must_use]
+    pub fn range_start(&self) -> Option<u64> {
+        let asked = self.request_fields(FieldName::Range).next()?;
+        let range = std::str::from_utf8(asked.value.as_bytes()).ok()?;
+        let range = range.strip_prefix("bytes=")?;
+        let (first, last) = range.split_once('-')?;
+        (!last.contains(',')).then(|| first.trim().parse().ok())?
+    }
+
     /// Whether the whole head of the request was seen, and asks for no other protocol.
     pub(super) fn is_known_without_upgrade(&self) -> bool {
         let request = self.request.as_ref();

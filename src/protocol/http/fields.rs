@@ -44,6 +44,8 @@ pub enum FieldName {
     SecWebSocketAccept,
     /// In a request: it is a SOAP 1.1 call.
     SoapAction,
+    /// Which part of a target a request asks for.
+    Range,
     /// Kept of the response to a SOAP call, and if it names an endless stream.
     ContentType,
     /// Kept of the response to a SOAP call.
@@ -72,6 +74,7 @@ impl FieldName {
             Self::SecWebSocketKey => "Sec-WebSocket-Key",
             Self::SecWebSocketAccept => "Sec-WebSocket-Accept",
             Self::SoapAction => "SOAPAction",
+            Self::Range => "Range",
             Self::ContentType => "Content-Type",
             Self::ContentEncoding => "Content-Encoding",
         }
@@ -193,6 +196,7 @@ impl<'a> FieldFacts<'a> {
                 self.host = self.host.or(Some(value));
                 self.keep_from_second(HOST, FieldName::Host, value, false, texts);
             }
+            5 if is("Range") => self.keep(FieldName::Range, value, texts),
             6 if is("Server") => self.server = self.server.or(Some(value)),
             6 if is("Expect") => {
                 self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
