@@ -14,7 +14,8 @@ use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
 use crate::knowledge::is_load_generator;
 use crate::protocol::http::{
-    Exchange, HttpVersion, Message, MessageProgress, Method, Outcome, PlainRequest, Protocol,
+    Exchange, FieldName, HttpVersion, Message, MessageProgress, Method, Outcome, PlainRequest,
+    Protocol,
 };
 use crate::protocol::tls::HandshakeStage;
 
@@ -207,7 +208,7 @@ impl PlainTexts {
                 Some(name) => ConnectionSummary::digest_name(name),
                 None => 0,
             },
-            retried: digest_retried(asked, request.message.body, agent),
+            retried: digest_retried(asked, request.message.head_len, request.message.body, agent),
             load_generator: is_load_generator(agent),
         }
     }
@@ -509,8 +510,9 @@ fn digest_asked(method: &[u8], host: &[u8], target: &[u8]) -> u32 {
     hash.max(1)
 }
 
-/// The hash of a request, whose own is `asked`, with the length of its body and the program that sent it: the same method called by another
-/// program is no retry of this request.
+/// The hash of a request, whose own is `asked`, with the lengths of its head and body and the program that sent it: the same
+/// method called by another program is no retry of this request. Where no `User-Agent` tells programs apart, the fields that
+/// each sends do.
 fn digest_with_body(exchange: &Exchange, asked: u32) -> u32 {
     let Some(request) = exchange.request.as_ref() else {
         return 0;
@@ -518,17 +520,31 @@ fn digest_with_body(exchange: &Exchange, asked: u32) -> u32 {
     // Only its message sets a gRPC call apart: its target is a method, and most calls are equally long.
     let agent = request.user_agent.as_ref();
     let agent = agent.map_or(&[][..], |agent| agent.as_bytes());
-    match request.message.progress {
-        MessageProgress::Complete => digest_retried(asked, request.message.received(), agent),
+    let message = &request.message;
+    // In HTTP/2 the length of a head depends on what was said before it.
+    let head = match exchange.stream {
+        Some(_) => 0,
+        None => u32::try_from(message.head_end() - message.start).unwrap_or(u32::MAX),
+    };
+    match message.progress {
+        MessageProgress::Complete => {
+            // Another part of the same target is another request.
+            let parts = exchange.request_fields(FieldName::Range);
+            let asked = parts.fold(asked, |hash, part| {
+                fnv_on(hash, part.value.as_bytes().iter().copied())
+            });
+            digest_retried(asked, head, message.received(), agent)
+        }
         _ => 0,
     }
 }
 
-fn digest_retried(asked: u32, body: u64, agent: &[u8]) -> u32 {
+fn digest_retried(asked: u32, head: u32, body: u64, agent: &[u8]) -> u32 {
     if asked == 0 || agent.starts_with(b"grpc-") {
         return 0;
     }
     let hash = fnv_on(FNV, asked.to_be_bytes());
+    let hash = fnv_on(hash, head.to_be_bytes());
     let hash = fnv_on(hash, body.to_be_bytes());
     fnv_on(hash, agent.iter().copied()).max(1)
 }
@@ -559,7 +575,9 @@ fn lost(connection: &Connection, last: &Exchange) -> Option<LostRequest> {
     let request = last.request.as_ref()?;
     let over = !matches!(connection.teardown.how, How::Open);
     let whole = request.message.progress == MessageProgress::Complete;
-    if last.is_complete() || !over || !whole {
+    // Of a direction that was not captured, no response can be missed; nor of one whose bytes the client acknowledged.
+    let unseen = connection.sent[Who::Server as usize].packets == 0;
+    if last.is_complete() || !over || !whole || unseen {
         return None;
     }
     let had = connection.sent[Who::Client as usize].acknowledged >= request.message.end();

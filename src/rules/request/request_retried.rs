@@ -47,7 +47,7 @@ rule! {
     /// client :40002 server
     ///  0.600  SYN                -->
     ///  0.610                     <--  SYN
-    ///  0.620  POST /order "one" [close] -->
+    ///  0.620  POST /order "one"  -->
     ///  0.700                     <--  200 "taken" [close]
     ///  0.701                     <--  FIN
     ///  0.710  FIN                -->
@@ -342,6 +342,15 @@ mod tests {
         };
         assert_eq!(severity("a"), Some(Severity::Warning));
         assert_eq!(severity("b"), None);
+        // Where none names itself, the fields tell them apart.
+        assert_eq!(severity("a accept=text"), None);
+    }
+
+    #[test]
+    fn what_was_not_captured_may_have_been_the_response() {
+        let text = "client :1 server\nSYN -->\n<~~ SYN\nACK -->\nGET / -->\n<~~ 200 \"x\"\nACK -->\nFIN -->\n<~~ FIN\nACK -->\n\
+                    client :2 server\nSYN -->\n<~~ SYN\nACK -->\nGET / -->\n<~~ 200 \"x\"\nACK -->\nFIN -->\n<~~ FIN\nACK -->";
+        assert!(ladder_check::found_by(&RULE, text).is_none());
     }
 
     #[test]
