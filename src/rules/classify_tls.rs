@@ -143,9 +143,14 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
         HandshakeStage::Complete => {
             let own = facts.flows[facts.caller.index()];
             let finished = own.finished?;
-            let at_once =
-                close.time.since(finished.time) <= AT_ONCE.max(round_trip(connection) * 5);
-            let unused = own.records == 0 && closer == Some(Who::of(facts.caller)) && at_once;
+            // The other side's FIN may only answer its goodbye.
+            let caller = Who::of(facts.caller);
+            let said = own.close_notify.frame_ref().filter(|said| *said < close);
+            let left = (closer == Some(caller)).then_some(close).or(said);
+            let at_once = left.is_some_and(|left| {
+                left.time.since(finished.time) <= AT_ONCE.max(round_trip(connection) * 5)
+            });
+            let unused = own.records == 0 && at_once;
             let spoke = !facts.only_greets();
             // What passed unseen may have been data.
             if !unused || spoke || own.unsure || flow.unsure {
@@ -162,7 +167,7 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
                 }
                 _ => (TlsFailureKind::LeftAfterHandshake, Certainty::Possible),
             };
-            reading(failure, closer, close, None, limit(certainty))
+            reading(failure, Some(caller), left?, None, limit(certainty))
         }
         stage => {
             // The end of the handshake, or an alert, may be among what passed unseen.
@@ -327,6 +332,55 @@ mod tests {
             assert!(proof.rules().is_empty(), "{beginning}");
         }
         check(&format!("{HELLO}{ANSWER}"), &[]);
+    }
+
+    /// A client's goodbye ends the session, whoever sends the first FIN.
+    #[test]
+    fn a_goodbye_of_the_client_is_its_close() {
+        let open = "ClientHello [sni=a alpn=http/1.1] -->\n<-- ServerHello [version=1.3] Finished [version=1.3] app 800\n\
+                    Finished [version=1.3] -->\n";
+        let bye = "close_notify [version=1.3] -->";
+        let end = "<-- FIN\nFIN -->\n<-- ACK";
+        // The JDK pads both of its alerts, and its Finished.
+        let padded = "ClientHello [sni=a alpn=http/1.1] -->\n<-- ServerHello [version=1.3] Finished [version=1.3] app 800\napp 69 -->\n";
+        for (text, rules) in [
+            // After the handshake: it did not like the certificate.
+            (
+                format!("{open}<-- app 250 app 250\n{bye}\n{end}"),
+                &["tls-handshake-cut"][..],
+            ),
+            (
+                format!("{padded}<-- app 250 app 250\napp 35 app 35 -->\n{end}"),
+                &["tls-handshake-cut"],
+            ),
+            // While it waits: it gave up. Tickets are no answer, even if the second crosses the request.
+            (
+                format!("{open}<-- app 250 app 250\napp 300 -->\n+2s {bye}\n{end}"),
+                &["client-gave-up-waiting", "tls-no-close-notify"],
+            ),
+            (
+                format!("{open}<-- app 250\napp 300 -->\n<-- app 250\n+2s {bye}\n{end}"),
+                &["client-gave-up-waiting", "tls-no-close-notify"],
+            ),
+            (
+                format!(
+                    "{open}<-- app 250\napp 300 -->\n<-- app 250\n+2s FIN -->\n<-- FIN\nACK -->"
+                ),
+                &["client-gave-up-waiting"],
+            ),
+            // A crash of the server has no such word before it.
+            (
+                format!("{open}<-- app 250 app 250\napp 300 -->\n+2s <-- FIN\nFIN -->\n<-- ACK"),
+                &["closed-before-response"],
+            ),
+            // After an idle time the timer was the client's.
+            (
+                format!("{open}app 300 -->\n<-- app 900\n+5s {bye}\n{end}"),
+                &["tls-no-close-notify"],
+            ),
+        ] {
+            check(&text, rules);
+        }
     }
 
     /// What the capture lacks is not what the hosts did: the stage is told by what came after.

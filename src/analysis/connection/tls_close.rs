@@ -262,7 +262,14 @@ pub(crate) fn is_unanswered(connection: &Connection) -> bool {
             && had_all(connection)
             && cut_while_sending(connection).is_none()
     };
-    hidden && facts.is_some_and(|facts| unanswered(facts) && !may_be_goodbye(connection, facts))
+    // A client that said goodbye before the server closed waited for nothing more.
+    let parted = |facts: &TlsFacts| {
+        left_at(connection, facts, Who::Client) < left_at(connection, facts, Who::Server)
+    };
+    hidden
+        && facts.is_some_and(|facts| {
+            unanswered(facts) && !parted(facts) && !may_be_goodbye(connection, facts)
+        })
 }
 
 /// When this side showed that it ends the connection: by its `close_notify`, or the close itself.
@@ -281,6 +288,7 @@ pub(crate) struct GaveUp {
     pub(crate) left: FrameRef,
     /// Its FIN or RST.
     pub(crate) close: FrameRef,
+    /// What came first.
     pub(crate) word: &'static str,
 }
 
@@ -310,6 +318,14 @@ pub(crate) fn gave_up(connection: &Connection) -> Option<GaveUp> {
         (By::Client, How::Fin) => (connection.fin[Who::Client as usize]?, "FIN"),
         (By::Client, How::Reset(ResetKind::Abort)) => {
             (connection.reset[Who::Client as usize]?, "RST")
+        }
+        // The server's FIN answered the client's goodbye.
+        (By::Server, How::Fin)
+            if left_at(connection, facts, Who::Client) < connection.teardown.frame_ref() =>
+        {
+            let own = Who::Client as usize;
+            let close = connection.fin[own].or(connection.reset[own])?;
+            (close, "close_notify")
         }
         _ => return None,
     };
@@ -343,7 +359,9 @@ pub(crate) fn gave_up(connection: &Connection) -> Option<GaveUp> {
         true => SHORTEST_WAIT.max(connection.connect_time.unwrap_or_default() * 3),
         false => LONG_WAIT,
     };
-    let expects = https || facts.turns_inside.taken >= HABIT;
+    // A server of HTTP/2 speaks, whatever it is asked.
+    let silent = facts.may_be_multiplexed() && facts.hello.is_some() && facts.only_greets();
+    let expects = https || silent || facts.turns_inside.taken >= HABIT;
     (expects && found.waited() >= least).then_some(found)
 }
 

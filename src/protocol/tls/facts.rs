@@ -376,7 +376,10 @@ impl TlsFacts {
     pub fn is_unanswered(&self, until: Timestamp) -> bool {
         let turns = &self.turns_inside;
         let asked = turns.asked_at.filter(|asked| asked.time <= until);
-        let Some(asked) = asked.filter(|_| self.stage >= HandshakeStage::Complete) else {
+        // What comes last may be padded alerts, and no data.
+        let spoke = self.flows[self.caller.index()].records > 0;
+        let agreed = self.stage >= HandshakeStage::Complete && spoke;
+        let Some(asked) = asked.filter(|_| agreed) else {
             return false;
         };
         // Who speaks on and on waits for nothing, unless it is a request that takes its time to be sent.

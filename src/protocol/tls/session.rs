@@ -13,6 +13,8 @@ use super::record::{
     JDK_EMPTY_CERTIFICATE_LENGTH, LONGEST_ALERT, MAX_RECORD, MBED_ALERT_LENGTH, RecordReader,
 };
 use super::turns::{HiddenTurns, TurnCounter};
+use std::time::Duration;
+
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -26,6 +28,8 @@ pub(crate) const MAX_ALERTS: usize = 8;
 const RECORD_HEADER: u64 = 5;
 /// Session tickets that servers send at once: OpenSSL two, others up to four.
 const MAX_TICKETS: u64 = 4;
+/// A server that sends two tickets writes them one after the other.
+const ONE_FLIGHT: Duration = Duration::from_millis(20);
 /// Turns after which the handshake is over: both hellos, both Finished and one more, whatever the version (RFC 8446 §2,
 /// RFC 5246 §7.3). A HelloRetryRequest adds two, but then the fifth is the client's Finished.
 const TURNS_OF_HANDSHAKE: u32 = 5;
@@ -513,15 +517,25 @@ impl TlsSession {
             return;
         }
         self.may_trail(from, record);
+        let mut crosses = false;
         if !is_caller {
             let flow = &self.flows[from.index()];
             let same = *self.ticket.get_or_insert(record.length) == record.length;
-            // Tickets come in one flight: what follows words that came between is an answer.
-            let again = flow.records > 0 && self.hidden_turns.last() == self.caller;
-            self.not_only_tickets |= !same || again || flow.records >= MAX_TICKETS;
+            // Tickets come in one flight: what follows words that came between is an answer, but for the second ticket, which
+            // crosses the first words.
+            let between = flow.records > 0 && self.hidden_turns.last() == self.caller;
+            let since = flow.last.map_or(record.at.time, |last| last.time);
+            crosses = between
+                && same
+                && flow.records == 1
+                && self.hidden_turns.now().taken == 1
+                && record.at.time.since(since) < ONE_FLIGHT;
+            self.not_only_tickets |= !same || between && !crosses || flow.records >= MAX_TICKETS;
         }
         let length = u64::from(record.length);
-        self.hidden_turns.record(from, is_caller, record.at, length);
+        if !crosses {
+            self.hidden_turns.record(from, is_caller, record.at, length);
+        }
         let flow = &mut self.flows[from.index()];
         flow.records = flow.records.saturating_add(1);
         flow.bytes = flow.bytes.saturating_add(length);

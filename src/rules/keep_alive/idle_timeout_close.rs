@@ -266,8 +266,19 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
         .or_else(|| pause(connection))
         .or_else(|| hidden_pause(connection))
         .or_else(|| unread_pause(connection))?;
-    // What was not captured may have ended the idleness.
-    if pause.time < AT_LEAST
+    // What was not captured may have ended the idleness. A server that closes when the client has said goodbye has no timer.
+    let drawn = pause.who == Who::Server
+        && connection.tls.as_deref().is_some_and(|facts| {
+            let said = facts.flows[Who::Client as usize].close_notify.frame_ref();
+            let own = facts.flows[Who::Server as usize].close_notify.frame_ref();
+            said.is_some_and(|said| {
+                said < own
+                    .unwrap_or(connection.teardown.frame_ref())
+                    .min(connection.teardown.frame_ref())
+            })
+        });
+    if drawn
+        || pause.time < AT_LEAST
         || connection.sent.iter().any(|sent| sent.missing > 0)
         || super::keep_alive_promise_broken::broken(connection).is_some()
     {
@@ -287,6 +298,7 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
     } else if let Some(round) = round(&pause) {
         sentence!("{}.", round)
     } else if pause.unread
+        && seconds > 0
         && pause
             .time
             .saturating_sub(Duration::from_secs(pause.time.as_secs()))

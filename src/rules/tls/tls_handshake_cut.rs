@@ -123,6 +123,14 @@ fn check(connection: &Connection) -> Verdict {
         (None, true) => None,
     };
     let (summary, message) = match (reading.by, closes, left) {
+        // The server's FIN only answers the client's goodbye.
+        (_, _, true) if connection.teardown.by == By::Server => (
+            "Client left [right|# connections right] after the TLS handshake",
+            sentence!(
+                "The client ended the session {} after the TLS handshake was complete, without any data.",
+                waited
+            ),
+        ),
         (_, _, true) => (
             "Client left [right|# connections right] after the TLS handshake",
             sentence!(
