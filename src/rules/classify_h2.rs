@@ -5,6 +5,7 @@
 
 use super::statement::Value;
 use crate::analysis::connection::{Connection, How, Who};
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::h2::Goaway;
 use crate::protocol::http::{ErrorCode, Exchange, Party, StreamReset};
 
@@ -26,6 +27,14 @@ pub(super) fn told_goaway(connection: &Connection) -> Option<(Who, &Goaway)> {
     complaints
         .min_by_key(|(_, it)| it.at)
         .or(by_server.map(|it| (Who::Server, it)))
+}
+
+/// Whether the server had blamed the client by a GOAWAY before this close: what ends then ends because of it.
+pub(super) fn was_sent_away(connection: &Connection, close: FrameRef) -> bool {
+    connection.h2.as_ref().is_some_and(|h2| {
+        let goaway = h2.halves[Who::Server as usize].goaway();
+        goaway.is_some_and(|it| it.code != ErrorCode::NO_ERROR && it.at < close)
+    })
 }
 
 /// Streams above the last one that the GOAWAY names.

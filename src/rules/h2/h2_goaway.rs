@@ -325,6 +325,21 @@ mod tests {
         assert!(!found.message.contains('\x1b'), "{}", found.message);
     }
 
+    /// Whoever closes then, the GOAWAY is the reason.
+    #[test]
+    fn what_ends_after_a_goaway_with_an_error_ends_because_of_it() {
+        let sent = "h2 HEADERS 1 GET / END -->\n<-- h2 GOAWAY 1 ENHANCE_YOUR_CALM\n";
+        for end in [
+            "+8ms FIN -->\n<-- FIN\nACK -->",
+            "<-- FIN\nFIN -->\n<-- ACK",
+            "+8ms RST -->",
+        ] {
+            let text = format!("{OPEN}{sent}{end}");
+            let rules = ladder_check::run(&text.parse().expect("a ladder")).rules();
+            assert_eq!(rules, [super::RULE.name], "{end}");
+        }
+    }
+
     #[test]
     fn a_client_that_fails_when_all_is_over_harms_nobody() {
         let severity = |code: &str| {

@@ -66,7 +66,7 @@ rule! {
     ///  0.021  h2 HEADERS 1 GET / END          -->
     ///  0.030                                  <--  h2 SETTINGS
     ///  0.050  h2 RST_STREAM 1 CANCEL          -->
-    ///  => findings none
+    ///  => findings client-gave-up-waiting
     /// ```
     ///
     /// # References

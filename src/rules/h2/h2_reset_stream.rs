@@ -75,7 +75,7 @@ rule! {
     ///  0.070                                  <--  FIN
     ///  0.080  ACK                             -->
     ///  => outcome 1 client-left
-    ///  => findings none
+    ///  => findings client-left-mid-response
     /// ```
     ///
     /// A server that has answered and does not want the rest of the request (RFC 9113 §8.1):

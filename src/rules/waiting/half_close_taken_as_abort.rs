@@ -5,6 +5,7 @@ use crate::base::certainty::Certainty;
 use crate::protocol::dialogue::AppProtocol;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
+use crate::rules::classify_h2::was_sent_away;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
 use crate::rules::wording::{is_of_another_protocol, named, repetition, tell};
@@ -95,6 +96,9 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     // Of other protocols clients leave without a goodbye as often as they half-close.
     let other = ending.exchange.is_some_and(is_of_another_protocol);
     let close = ending.close.frame_ref;
+    if was_sent_away(connection, close) {
+        return Verdict::Clear;
+    }
     let sent = ending.exchange.and_then(request);
     let answer = connection.fin[Who::Server as usize]
         .or(connection.reset[Who::Server as usize])
