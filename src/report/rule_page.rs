@@ -257,7 +257,7 @@ mod tests {
         for part in [
             "reset-before-response (error)\n",
             "\nWhat happened\n-------------\n",
-            "\n- If HTTP was spoken and the wait was under 50 ms:",
+            "\n- If HTTP was spoken and the wait was under 50 ms and",
             "30.0 s of silence",
             "✖ 5  30.020",
             "RST [TTL 249] ──╳",

@@ -84,8 +84,6 @@ pub struct Ending<'a> {
 
 /// A close within this time after the handshake is a consequence of the handshake.
 const AT_ONCE: Duration = Duration::from_secs(1);
-/// Least round trip assumed: on a loopback or within one machine shorter times cannot be told apart.
-const FLOOR: Duration = Duration::from_millis(5);
 /// Shorter pauses before a close that crosses the data are the ordinary rhythm of requests.
 pub(super) const PAUSE: Duration = Duration::from_millis(190);
 /// Time in which a server that takes the client's FIN for an abort closes: its application has to learn of the FIN
@@ -94,7 +92,7 @@ const ABORT_WITHIN: Duration = Duration::from_millis(100);
 
 /// An estimate of the round trip: that of the handshake, but no less than programs need to react.
 pub(super) fn round_trip(connection: &Connection) -> Duration {
-    connection.connect_time.unwrap_or_default().max(FLOOR)
+    connection.round_trip()
 }
 
 /// The classification of this connection's end; `None` if nothing was lost or nothing can be concluded.
@@ -528,7 +526,10 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                 EndingKind::ClosedBeforeResponse
             } else if close.kind.is_some() {
                 EndingKind::GaveUp
-            } else if response(exchange).is_some_and(Message::is_complete) && reset.is_none() {
+            } else if response(exchange).is_some_and(|answer| {
+                answer.is_complete() && unaccepted(connection, answer).is_none()
+            }) && reset.is_none()
+            {
                 // Its kernel accepted the response: the other direction was open.
                 EndingKind::HalfClose
             } else if waited > NO_WAIT.max(round_trip(connection))
@@ -592,6 +593,13 @@ fn is_rejected(connection: &Connection, exchange: &Exchange, close: &CloseEvent)
                 && answer.end() > reset.received
                 && answer.first.time.since(close.frame_ref.time) < round_trip(connection)
         })
+}
+
+/// How often a server's message was repeated that its client never acknowledged to its end; `None` if it did, or may have.
+pub(super) fn unaccepted(connection: &Connection, message: &Message) -> Option<u16> {
+    let acknowledged = connection.sent[Who::Server as usize].acknowledged;
+    let unanswered = &connection.unanswered.as_deref()?[Who::Server as usize];
+    (acknowledged < message.end() && unanswered.same > 0).then_some(unanswered.same)
 }
 
 /// The time at which one side closed.

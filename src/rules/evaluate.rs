@@ -1,5 +1,6 @@
 //! Evaluates all rules over all connections; equal cases are merged into one finding.
 
+use super::download_parts::{self, DownloadParts};
 use super::facts::RuleInput;
 use super::ftp_data::Transfers;
 use super::gathered::{Gathered, GivenUpCases, put};
@@ -72,6 +73,7 @@ pub(crate) fn evaluate_with(
     let failures = LazyCell::new(|| Failures::new(facts));
     let in_use = LazyCell::new(|| tls_handshake_cut::InUse::new(facts.summaries));
     let stops = LazyCell::new(|| ServerStops::new(facts.summaries));
+    let parts = LazyCell::new(|| DownloadParts::new(facts.connections));
     let transfers = Transfers::new(facts);
     let mut raced = keep_alive_race::lay_unread(facts);
     let mut taken_over = session_cut::taken_over(facts);
@@ -114,6 +116,9 @@ pub(crate) fn evaluate_with(
             let is_idle_close = server_stopped::concerns(rule.name);
             if is_idle_close && !stops.temper(rule.name, &mut story, connection) {
                 continue;
+            }
+            if download_parts::concerns(rule.name) {
+                download_parts::temper(&mut story, connection, &parts);
             }
             upstream::explain(rule.name, &mut story, connection, facts, &failures);
             silent_host::explain(rule.name, &mut story, connection, facts);
@@ -477,7 +482,7 @@ const COLLECTIVE: [&str; 3] = [
 
 /// Findings that are about the same FIN or RST as another on the same connections, and that other: a second explanation of
 /// one fact is no second finding.
-const PARTS: [(&str, &str); 21] = [
+const PARTS: [(&str, &str); 22] = [
     ("reset-after-handshake", "reset-before-response"),
     ("reset-injected", "reuse-of-forgotten-connection"),
     ("tls-handshake-cut", "reset-injected"),
@@ -499,6 +504,7 @@ const PARTS: [(&str, &str); 21] = [
     ("client-gave-up-waiting", "checksum-wrong"),
     ("tls-handshake-cut", "checksum-wrong"),
     ("reset-after-response", "retransmissions-exhausted"),
+    ("client-gave-up-waiting", "retransmissions-exhausted"),
 ];
 
 /// A finding of which others may tell a part.

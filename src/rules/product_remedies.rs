@@ -35,7 +35,7 @@ pub(super) fn tailor(findings: &mut [Finding], facts: &RuleInput<'_>) {
             })
         });
         fit(finding, &NamedProducts { client, server }, &own);
-        if client_gave_up_waiting::got_an_error_later(finding.rule, &own) {
+        if client_gave_up_waiting::needs_no_timeout(finding.rule, &own) {
             finding.remedies.retain(|it| !it.contains("aise "));
         }
         put_numbers(finding.rule, &mut finding.remedies, &own);

@@ -167,6 +167,16 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the client had sent nothing", |it, _| {
         it.sent[Who::Client as usize].bytes == 0
     }),
+    when("the client had sent under 16 kB", |it, _| {
+        it.sent[Who::Client as usize].bytes < A_HEAD
+    }),
+    when("the client had sent 16 kB or more", |it, _| {
+        it.sent[Who::Client as usize].bytes >= A_HEAD
+    }),
+    when("the client had not asked for permission", |it, _| {
+        let last = it.exchanges.last();
+        last.is_some_and(|last| last.request_fields(FieldName::Expect).next().is_none())
+    }),
     when("the server had answered before", |it, _| {
         it.spoken().last().is_some_and(|it| it.response.is_some())
     }),
@@ -328,6 +338,9 @@ fn answered(connection: &Connection) -> usize {
         .filter(|it| it.is_complete())
         .count()
 }
+
+/// A client that has sent more than this sends a body: a server that reads it knows what the client speaks.
+const A_HEAD: u64 = 16_384;
 
 /// The time from the last payload of either side to the close, if nothing was under way.
 fn idle(connection: &Connection) -> Option<Duration> {
@@ -690,6 +703,21 @@ mod tests {
             "the proxy answered 502, 503 or 504",
             "GET http://a/ -->\n<-- 503 \"x\"",
             "GET http://a/ -->\n<-- 407 \"x\"",
+        ),
+        (
+            "the client had sent under 16 kB",
+            "POST / [length=90000] data 1000 -->\n<-- RST",
+            "POST / [length=90000] data 1000 -->\ndata 16000 -->\n<-- RST",
+        ),
+        (
+            "the client had sent 16 kB or more",
+            "POST / [length=90000] data 1000 -->\ndata 16000 -->\n<-- RST",
+            "POST / [length=90000] data 1000 -->\n<-- RST",
+        ),
+        (
+            "the client had not asked for permission",
+            "POST / [length=9000] data 1000 -->\n<-- RST",
+            "POST / [length=9000 expect=100-continue] -->\n<-- RST",
         ),
         (
             "the request had a body",

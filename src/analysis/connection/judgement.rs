@@ -600,7 +600,7 @@ fn bytes(connection: &Connection) -> Option<FailedReason> {
         true => {
             let last = connection.spoken().iter().rev().find_map(response)?;
             let at_risk =
-                reset.is_some_and(|reset| reset.frame_ref.time.since(last.last.time) < AT_ONCE);
+                reset.is_some_and(|reset| connection.may_overtake(last.last, reset.frame_ref));
             let short = last.end() > connection.sent[Who::Server as usize].acknowledged;
             return match (short, at_risk) {
                 (true, true) => Some(FailedReason::BytesLost),
@@ -811,7 +811,12 @@ fn last_words(connection: &Connection) -> Option<FailedReason> {
 fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReason> {
     let teardown = &connection.teardown;
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
-    let unseen = match missing {
+    // The number of a FIN counts what was sent before it.
+    let skipped = Who::BOTH.into_iter().any(|who| {
+        let sent = connection.sent[who as usize].bytes;
+        connection.fin[who as usize].is_some_and(|fin| fin.sent > sent)
+    });
+    let unseen = match missing || skipped {
         true => UnknownReason::LostPackets,
         false => UnknownReason::SnapLength,
     };
@@ -956,12 +961,13 @@ fn complete(connection: &Connection) -> ConnectionOutcome {
 fn unused(connection: &Connection) -> ConnectionOutcome {
     let teardown = &connection.teardown;
     let aborted = teardown.by == By::Server && matches!(teardown.how, How::Reset(_));
-    let soon = teardown.at.since(connection.first.time) <= AT_ONCE;
     if connection.ungreeted().is_some() {
         return ConnectionOutcome::Failed(FailedReason::ClientLeft);
     }
+    // A server that keeps a connection to which nothing comes aborts it in the end.
+    let soon = teardown.at.since(connection.first.time) <= AT_ONCE;
     match aborted && soon {
-        true => ConnectionOutcome::Unknown(UnknownReason::Opaque),
+        true => ConnectionOutcome::Failed(FailedReason::Rejected),
         false => ConnectionOutcome::Fine(FineReason::Unused),
     }
 }

@@ -331,6 +331,9 @@ pub struct Connection {
 /// A line that says goodbye.
 const LONGEST_GOODBYE: u64 = 6;
 
+/// Least round trip assumed: on a loopback or within one machine shorter times cannot be told apart.
+const LEAST_ROUND_TRIP: Duration = Duration::from_millis(5);
+
 /// Twice the longest time for which an acknowledgement may be delayed.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(1);
 
@@ -353,6 +356,18 @@ impl Connection {
         let waited = reset.time.since(since.time);
         let seen = self.sent.iter().all(|it| it.packets > 0);
         (seen && waited >= ACKNOWLEDGED_WITHIN).then_some(waited)
+    }
+
+    /// An estimate of the round trip: that of the handshake, but no less than programs need to react.
+    #[must_use]
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.connect_time.unwrap_or_default().max(LEAST_ROUND_TRIP)
+    }
+
+    /// Whether a RST came so soon after data that it may have reached the other program first, which then loses the data.
+    #[must_use]
+    pub(crate) fn may_overtake(&self, data: FrameRef, reset: FrameRef) -> bool {
+        reset.time.since(data.time) <= self.round_trip() * 2
     }
 
     /// The checksums of a side's retransmissions, and of its answers to the other's.

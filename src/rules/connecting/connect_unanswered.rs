@@ -136,7 +136,8 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
             own.filter(|it| is(it)).collect::<Vec<_>>()
         };
         let silent = of(is_silent);
-        if is_enough(hosts, &silent, |it| it.syn_retries) {
+        let sure = is_enough(hosts, &silent, |it| it.syn_retries);
+        if sure || may_have_failed(hosts, &silent) {
             let benign = silent.iter().all(|it| hosts.fallback(it).is_some());
             all.push(Failures {
                 kind: match benign {
@@ -168,7 +169,15 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         .iter()
         .map(|group| {
             group.diagnosis(match group.kind {
-                Kind::Answer => unanswered(hosts, &group.connections, &up),
+                Kind::Answer if is_enough(hosts, &group.connections, |it| it.syn_retries) => {
+                    unanswered(hosts, &group.connections, &up)
+                }
+                // One repetition may be lost as well.
+                Kind::Answer => Diagnosis {
+                    severity: Severity::Warning,
+                    certainty: Certainty::Possible,
+                    ..unanswered(hosts, &group.connections, &up)
+                },
                 Kind::Fallback => Diagnosis {
                     severity: Severity::Benign,
                     ..unanswered(hosts, &group.connections, &up)
@@ -200,6 +209,13 @@ fn is_enough(
         || repetitions > REPETITIONS
         || over >= LONG_ENOUGH;
     repetitions >= REPETITIONS && over >= LONG_ENOUGH && watched
+}
+
+/// Whether a SYN was repeated at least once, and the capture goes on for as long as a second repetition would take to get its
+/// answer. A client that gives up after two or three seconds shows no more.
+fn may_have_failed(hosts: &Hosts<'_>, attempts: &[&ConnectionSummary]) -> bool {
+    let last = attempts.iter().map(|it| it.last).max();
+    last.is_some_and(|last| hosts.end.since(last) >= ANSWERED_WITHIN)
 }
 
 fn is_silent(connection_summary: &ConnectionSummary) -> bool {
@@ -458,6 +474,18 @@ mod tests {
         assert_eq!(severity(|nth| 5000 + nth * 7), Severity::Note);
         assert_eq!(severity(|_| 5000), Severity::Error, "one service");
         assert_eq!(severity(|_| 443), Severity::Error, "one service");
+    }
+
+    /// Many clients give up after two or three seconds.
+    #[test]
+    fn one_repetition_is_possibly_a_failure() {
+        let found_after = |wait: &str| {
+            let other = "client 10.5.5.5:9 server 10.9.9.9:80\n";
+            let text = format!("SYN -->\n+1s again -->\n{other}+{wait} SYN -->\n<-- SYN\nACK -->");
+            finding(&text).map(|it| it.certainty)
+        };
+        assert_eq!(found_after("1s"), Some(Certainty::Possible));
+        assert_eq!(found_after("100ms"), None);
     }
 
     #[test]

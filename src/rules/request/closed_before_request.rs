@@ -31,8 +31,10 @@ rule! {
     ///   crash.
     /// - *If the client had sent nothing:* Raise the server's timeout for the first message (RabbitMQ `handshake_timeout`), or let the
     ///   client speak at once.
-    /// - *If the client had sent something:* Compare what the port expects with what the client sends: TLS, plain HTTP, or a
-    ///   PROXY protocol line before either.
+    /// - *If the client had sent something and it was the first request on the connection and the client had sent under 16 kB:*
+    ///   Compare what the port expects with what the client sends: TLS, plain HTTP, or a PROXY protocol line before either.
+    /// - *If HTTP was spoken and the client had sent 16 kB or more:* Look for a handler that returns without reading the body,
+    ///   and for a limit on its size or time.
     /// - *If the client had sent something:* Let the client retry the request on a new connection. The server cannot have
     ///   executed what it had not received whole.
     ///

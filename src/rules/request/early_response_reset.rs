@@ -27,11 +27,12 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If HTTP was spoken and the server had answered before:* Raise the limit that the request hit (nginx
-    ///   `client_max_body_size`, Kestrel `MaxRequestBodySize`), or let the server read on after an early response (nginx
+    /// - *If the status was 413:* Raise the limit that the request hit (nginx `client_max_body_size`, Kestrel
+    ///   `MaxRequestBodySize`).
+    /// - *If HTTP was spoken and the server had answered before:* Let the server read on after an early response (nginx
     ///   `lingering_close on`, Tomcat `maxSwallowSize`).
-    /// - *If HTTP was spoken and the request had a body:* Or let the client ask first, with `Expect: 100-continue`, before it
-    ///   sends a large body.
+    /// - *If HTTP was spoken and the request had a body and the client had not asked for permission:* Or let the client ask first,
+    ///   with `Expect: 100-continue`, before it sends a large body.
     /// - *If HTTP was not spoken and the server had answered before:* Raise the limit that the server's message names
     ///   above the size of the request, or let the client send less at once.
     /// - *If the server had answered before:* Also let the client look for a response when a write fails: it is often

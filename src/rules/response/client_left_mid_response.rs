@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::whole_seconds;
-use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, MessageProgress};
+use crate::base::frame_ref::FrameRef;
+use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, MessageProgress, Party};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, response};
+use crate::rules::classify_h2::was_sent_away;
+use crate::rules::h2::h2_reset_burst::burst;
 use crate::rules::measured_time;
 use crate::rules::named_products::is_browser;
 use crate::rules::rule::{Check, Verdict, rule};
@@ -115,7 +118,7 @@ rule! {
     ///
     /// RFC 9112 §8 (incomplete messages), §9.6; RFC 9293 §3.6.1 (unread data is answered by a RST).
     pub(in crate::rules) RULE: "client-left-mid-response", Severity::Warning,
-    "the client closes the connection before the response is complete", Check::Ending(&[EndingKind::LeftMidResponse], check)
+    "the client closes the connection before the response is complete", Check::Read(check)
 }
 
 /// How much of a message had reached the client when it closed, as a sentence.
@@ -183,7 +186,57 @@ fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> Senten
 /// A response of which more had come within this time was not stalled.
 const FLOWING: Duration = Duration::from_secs(3);
 
-fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+    match ending.filter(|it| it.reading == EndingKind::LeftMidResponse) {
+        Some(ending) => left(connection, ending),
+        None => cancelled_stream(connection).unwrap_or(Verdict::Clear),
+    }
+}
+
+/// An HTTP/2 stream that the client cancelled in the middle of its response (RFC 9113 §7, CANCEL). The connection goes on.
+fn cancelled_stream(connection: &Connection) -> Option<Verdict> {
+    connection.h2.as_ref()?;
+    if burst(connection).is_some() {
+        return None;
+    }
+    let mut all = connection.exchanges.iter().filter_map(|exchange| {
+        let message = response(exchange)?;
+        let reset = exchange.cut_by()?;
+        let by_client = reset.by == Party::Requester && reset.code == ErrorCode::CANCEL;
+        let cut = !message.is_complete() && !exchange.is_endless();
+        (by_client && cut).then_some((exchange, message, reset))
+    });
+    let (exchange, message, reset) = all.next()?;
+    let told = Statement::from(sentence!(
+        "The client cancelled stream {}, {} after the response to {} had begun.",
+        exchange.stream_id().unwrap_or(0),
+        reset.at.time.since(message.first.time),
+        named(exchange)
+    ))
+    .and(received(exchange, message, 0));
+    let more = all.count();
+    let more = (more > 0).then(|| {
+        sentence!(
+            "The client cancelled {} on this connection in the same way.",
+            Value::count(more as u64, "more stream", "more streams")
+        )
+    });
+    Some(
+        tell(
+            &RULE,
+            Severity::Note,
+            connection.teardown.certainty,
+            "Client cancelled [a stream|streams on # connections] mid-response",
+            told,
+        )
+        .adds(more)
+        .shows(Some(message.first), "response begins")
+        .shows(Some(reset.at), "RST_STREAM (CANCEL) from the client")
+        .about(connection),
+    )
+}
+
+fn left(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some((exchange, message)) = ending
         .exchange
         .and_then(|exchange| Some((exchange, response(exchange)?)))
@@ -192,11 +245,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     };
     let close = ending.close.frame_ref;
     // A client to which the server reported an error by GOAWAY did not close by itself.
-    let told_off = connection.h2.as_ref().is_some_and(|h2| {
-        let goaway = h2.halves[Who::Server as usize].goaway();
-        goaway.is_some_and(|it| it.code != ErrorCode::NO_ERROR && it.at < close)
-    });
-    if told_off {
+    if was_sent_away(connection, close) {
         return Verdict::Clear;
     }
     // The response to a request that was not captured may be one to a HEAD, which has no body.
@@ -229,6 +278,8 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let unread = shut.then_some(
         "The client's window had gone to zero: it had not read what came, and the server could not send the rest.",
     );
+    // Then the server, or the way to it, was gone before the client left.
+    let gone = unanswered_close(connection, close);
     // A reader of an endless stream can only end it by closing.
     let endless = ending.exchange.is_some_and(|it| {
         // If the head was truncated, its media type is unknown.
@@ -244,7 +295,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         _ if cancelled => Severity::Note,
         _ => Severity::Warning,
     };
-    tell(
+    let mut verdict = tell(
         &RULE,
         severity,
         ending.certainty,
@@ -256,9 +307,40 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "A browser does this when the user leaves the page, cancels a download or jumps in a film.",
     ))
     .adds(unread)
+    .adds(gone.map(|times| {
+        sentence!(
+            "That FIN got no answer either, though it was repeated {} times.",
+            times.to_string()
+        )
+    }))
+    .presumes(
+        gone.map(|_| "The server's host, or the path to it, was gone before the client closed."),
+    )
     .shows(Some(message.first), "response begins")
     .shows(Some(close), format!("{word} from the client"))
-    .about(connection)
+    .about(connection);
+    if let (Verdict::Found(story), Some(_)) = (&mut verdict, gone) {
+        story.remedies = vec![GONE.into()];
+    }
+    verdict
+}
+
+/// What to look at where nothing comes from the server any more.
+const GONE: &str = "Look at the server's host, and at the path to it, at the time of the last segment from the server: a crash, a \
+                    suspended machine, a firewall that dropped the connection.";
+
+/// How often the client's FIN was repeated, if nothing came from the server after it, and nothing for long before.
+fn unanswered_close(connection: &Connection, close: FrameRef) -> Option<u16> {
+    const REPEATED: u16 = 3;
+    const BEFORE: Duration = Duration::from_secs(1);
+    let own = &connection.unanswered.as_deref()?[Who::Client as usize];
+    let heard = own
+        .peer_last_sent
+        .max(connection.last_data[Who::Server as usize]);
+    let quiet = heard < close && close.time.since(heard.time) >= BEFORE;
+    let both = connection.sent.iter().all(|sent| sent.packets > 0);
+    (both && quiet && own.count >= REPEATED && connection.fin[Who::Server as usize].is_none())
+        .then_some(own.count)
 }
 
 #[cfg(test)]
@@ -272,6 +354,35 @@ mod tests {
         proof.findings.into_iter().next().expect("one")
     }
 
+    /// The connection goes on, and what the other streams bring arrives.
+    #[test]
+    fn a_stream_that_is_cancelled_in_the_middle_is_a_note() {
+        let text = |ends: &str| {
+            format!(
+                "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\nh2 HEADERS 1 GET /a END -->\n\
+                 <-- h2 HEADERS 1 200 h2 DATA 1 700\nACK -->\n{ends}\nh2 HEADERS 3 GET /b END -->\n\
+                 <-- h2 HEADERS 3 200 h2 DATA 3 7 END\nh2 GOAWAY 0 NO_ERROR FIN -->\n<-- FIN\nACK -->"
+            )
+        };
+        let found = |ends: &str| {
+            let found = ladder_check::run(&text(ends).parse().expect("a ladder")).findings;
+            found
+                .into_iter()
+                .map(|it| (it.rule, it.severity, it.message.to_string()))
+                .collect::<Vec<_>>()
+        };
+        let cancelled = found("+40ms h2 RST_STREAM 1 CANCEL -->");
+        let [(rule, severity, message)] = &cancelled[..] else {
+            panic!("{cancelled:?}")
+        };
+        assert_eq!((*rule, *severity), (super::RULE.name, Severity::Note));
+        assert!(
+            message.contains("cancelled stream 1") && message.contains("700 bytes"),
+            "{message}"
+        );
+        assert_eq!(found("<-- h2 DATA 1 0 END"), []);
+    }
+
     #[test]
     fn what_was_delivered_is_counted() {
         let told = finding("<-- 200 data 1000 [length=5000]\nACK -->\n<-- data 1000\n+10s RST -->")
@@ -280,6 +391,26 @@ mod tests {
         assert!(
             told.contains("nothing for 10.0 s") && told.contains("round"),
             "{told}"
+        );
+    }
+
+    /// A client that leaves a server which is gone is not the cause.
+    #[test]
+    fn a_close_that_nobody_answers_shows_that_the_server_was_gone() {
+        let text = format!(
+            "SYN -->\n<-- SYN\nGET / -->\n{}",
+            "<-- 200 data 300 [length=1000]\nACK -->\n+3s FIN -->\n+300ms again -->\n+600ms again -->\n+1200ms again -->"
+        );
+        let found = ladder_check::found_by(&super::RULE, &text).expect("found");
+        assert!(
+            found.message.contains("repeated 3 times") && found.message.contains("was gone"),
+            "{}",
+            found.message
+        );
+        assert!(
+            found.remedies.iter().all(|it| it.contains("host")),
+            "{:?}",
+            found.remedies
         );
     }
 

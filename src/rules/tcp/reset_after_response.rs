@@ -6,7 +6,7 @@ use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::Message;
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, response, round_trip};
+use crate::rules::classify::{Ending, EndingKind, response};
 use crate::rules::keep_alive::idle_timeout_close::idle;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
@@ -114,7 +114,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let after = close.time.since(message.last.time);
     let sent = &connection.sent[Who::Server as usize];
     let unacknowledged = message.end().saturating_sub(sent.acknowledged);
-    let at_risk = unacknowledged > 0 && after <= round_trip(connection) * 2;
+    let at_risk = unacknowledged > 0 && connection.may_overtake(message.last, close);
     if let Some(waited) = connection
         .waited_unacknowledged(Who::Server)
         .filter(|_| unacknowledged > 0)

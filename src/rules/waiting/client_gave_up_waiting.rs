@@ -9,8 +9,12 @@ use crate::base::frame_ref::FrameRef;
 use crate::knowledge::service_name;
 use crate::protocol::http::{ErrorCode, Exchange, Party};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, is_open_ended, request, response, round_trip};
+use crate::rules::classify::{
+    Ending, EndingKind, is_open_ended, request, response, round_trip, unaccepted,
+};
+use crate::rules::classify_h2::was_sent_away;
 use crate::rules::classify_messages::NO_WAIT;
+use crate::rules::h2::h2_reset_burst::burst;
 use crate::rules::measured_time;
 use crate::rules::named_products::{is_browser, may_be_browser};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -152,9 +156,15 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         return Verdict::Clear;
     };
     let close = ending.close.frame_ref;
+    if was_sent_away(connection, close) {
+        return Verdict::Clear;
+    }
     let word = close_word(ending);
     let what = asked(Some(exchange));
     let time = waited(Some(exchange), close);
+    if let Some(lost) = lost_on_the_way(connection, exchange, close, word) {
+        return lost;
+    }
     if let Some(heard) = unread(connection, exchange, close) {
         return left_after(connection, exchange, [heard, close], word);
     }
@@ -319,12 +329,68 @@ fn left_after(
     verdict
 }
 
+/// The server had sent its response before the client left, and the client never acknowledged any of it.
+fn lost_on_the_way(
+    connection: &Connection,
+    exchange: &Exchange,
+    close: FrameRef,
+    word: &'static str,
+) -> Option<Verdict> {
+    let sent = &connection.sent[Who::Server as usize];
+    let answer = response(exchange)?;
+    let repeated = unaccepted(connection, answer)?;
+    if answer.first > close || sent.acknowledged > answer.start {
+        return None;
+    }
+    let told = sentence!(
+        "The server sent its response to {} {} after the request, and repeated it {}. The client acknowledged none of it, and closed \
+         with a {} after {}.",
+        named(exchange),
+        waited(Some(exchange), answer.first),
+        match repeated {
+            1 => "once".to_owned(),
+            more => format!("{more} times"),
+        },
+        word,
+        waited(Some(exchange), close)
+    );
+    let mut verdict = tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Likely,
+        "Client closed [the connection|# connections] before the response",
+        Statement::from(told),
+    )
+    .presumes(Some("The response was lost on the way to the client."))
+    .means(Some(repetition(exchange)))
+    .shows(
+        request(exchange).map(|message| message.last),
+        format!("{} complete", asked(Some(exchange))),
+    )
+    .shows(Some(answer.first), "response, never acknowledged")
+    .shows(Some(close), format!("{word} from the client"))
+    .about(connection);
+    if let Verdict::Found(story) = &mut verdict {
+        story.remedies = vec![LOST_ON_THE_WAY.into()];
+    }
+    Some(verdict)
+}
+
+/// What to look at where the response did not get through.
+const LOST_ON_THE_WAY: &str = "Find out what stops the server's data on its way to the client: a firewall, a route of one direction, a \
+                               link with a smaller MTU. Capture at the other side too.";
+
 /// What to look at where the response may have come.
 const UNREAD: &str =
     "Look at what the server sent before the close: if it is the whole response, change nothing.";
 
-/// Whether all of these got an error after the client had left: a longer timeout would have shown nothing else.
-pub(in crate::rules) fn got_an_error_later(rule: &str, own: &[&Connection]) -> bool {
+/// Whether a longer timeout would have helped none of these: an error came after the client had left, or the response did not
+/// get through.
+pub(in crate::rules) fn needs_no_timeout(rule: &str, own: &[&Connection]) -> bool {
+    let never_came = |it: &&Connection| {
+        let answer = it.spoken().last().and_then(response);
+        answer.is_some_and(|answer| unaccepted(it, answer).is_some())
+    };
     let is_error = |it: &&Connection| {
         let mut all = it.spoken().iter();
         let close = it.teardown.frame_ref();
@@ -337,7 +403,7 @@ pub(in crate::rules) fn got_an_error_later(rule: &str, own: &[&Connection]) -> b
         };
         all.any(late)
     };
-    rule == RULE.name && !own.is_empty() && own.iter().all(is_error)
+    rule == RULE.name && !own.is_empty() && own.iter().all(|it| is_error(it) || never_came(it))
 }
 
 /// The client left a server that, by its port, should have greeted it.
@@ -383,6 +449,9 @@ const PATIENT: Duration = Duration::from_secs(3);
 /// Why a browser closes.
 const CANCELS: &str =
     "A browser does this when the user leaves the page or a script cancels the request.";
+/// Why a program cancels without having waited.
+const CANCELS_AT_ONCE: &str =
+    "So soon, a program cancels what it no longer needs, or has a deadline below one second.";
 
 /// How severe it is that a browser did not wait.
 fn browsers_severity(time: Duration, is_round: bool) -> Severity {
@@ -402,10 +471,15 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
             && exchange.response.is_none()
             && request(exchange).is_some_and(|message| message.is_complete());
         let time = waited(Some(exchange), reset.at);
-        (gave_up && time >= WAITED).then_some((exchange, reset, time))
+        gave_up.then_some((exchange, reset, time))
     });
     let all: Vec<_> = all.collect();
     let &(exchange, reset, time) = all.iter().max_by_key(|(_, _, time)| *time)?;
+    let at_once = time < WAITED;
+    // Many at once are one finding of their own.
+    if at_once && burst(connection).is_some() {
+        return None;
+    }
     let more = all.len() - 1;
     let what = asked(Some(exchange));
     let told = sentence!(
@@ -417,6 +491,7 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
     let browser = is_browser(connection);
     let round = round(time, browser);
     let severity = match browser {
+        _ if at_once => Severity::Note,
         true => browsers_severity(time, round.is_some()),
         false if round.is_some() => Severity::Error,
         false => Severity::Warning,
@@ -436,8 +511,16 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
             told,
         )
         .adds(round)
-        .adds(browser.then_some(CANCELS))
-        .adds(measured_time::wait(connection, time, Who::Client))
+        .adds(match browser {
+            true => Some(CANCELS),
+            false if at_once => Some(CANCELS_AT_ONCE),
+            false => None,
+        })
+        .adds(
+            (!at_once)
+                .then(|| measured_time::wait(connection, time, Who::Client))
+                .flatten(),
+        )
         .adds(more)
         .means(Some(repetition(exchange)))
         .shows(
@@ -539,6 +622,26 @@ mod tests {
         }
     }
 
+    /// Nothing shows that a client which cancels at once has waited; what it asked for is lost all the same.
+    #[test]
+    fn a_stream_that_is_cancelled_at_once_is_a_note() {
+        use crate::rules::Severity::{Error, Note, Warning};
+        for (wait, severity) in [
+            ("20ms", Note),
+            ("900ms", Note),
+            ("1300ms", Warning),
+            ("5s", Error),
+        ] {
+            let text = format!(
+                "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\nh2 HEADERS 1 GET / END -->\n<-- ACK\n\
+                 +{wait} h2 RST_STREAM 1 CANCEL -->\n<-- ACK\n+10s h2 GOAWAY 0 NO_ERROR FIN -->\n<-- FIN\nACK -->"
+            );
+            let found = ladder_check::run(&text.parse().expect("a ladder")).findings;
+            let found: Vec<_> = found.iter().map(|it| (it.rule, it.severity)).collect();
+            assert_eq!(found, [("client-gave-up-waiting", severity)], "{wait}");
+        }
+    }
+
     #[test]
     fn a_server_that_should_greet_and_does_not_is_reported() {
         let told = |port: &str, wait: &str| {
@@ -556,6 +659,21 @@ mod tests {
         assert_eq!(told("3306", "40ms"), None);
         assert_eq!(told("8080", "3s"), None);
         assert_eq!(told("993", "3s"), None);
+    }
+
+    /// The server did respond: what it sent is repeated until the client leaves, and after.
+    #[test]
+    fn a_response_that_does_not_get_through_is_no_slow_response() {
+        use crate::rules::ladder_check;
+        let lost = "<-- 200 \"hello\"\n+300ms <-- again\n+600ms <-- again\n+1s FIN [ack=1] -->\n<-- ACK\n+1s <-- again\n+4s <-- again";
+        let text = format!("SYN -->\n<-- SYN\nACK -->\nGET / -->\n<-- ACK\n{lost}");
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        assert_eq!(proof.rules()[0], super::RULE.name, "{:?}", proof.rules());
+        let told = proof.findings[0].message.to_string();
+        assert!(
+            told.contains("acknowledged none of it") && told.contains("lost on the way"),
+            "{told}"
+        );
     }
 
     #[test]

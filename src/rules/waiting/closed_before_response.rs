@@ -6,6 +6,7 @@ use crate::analysis::connection::{By, Connection, How, Who};
 use crate::protocol::http::{Exchange, Message};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, announced, is_open_ended, last_word, request};
+use crate::rules::classify_h2::was_sent_away;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
@@ -34,8 +35,10 @@ rule! {
     ///   session on purpose sends an error before it closes, and none came.
     /// - Look in the server's log at the time of the FIN for a crash or a killed process. Look in the system log for an
     ///   out-of-memory kill.
-    /// - *If the wait was under 50 ms:* Look for a rule of the server or of a proxy that refuses the request (nginx
-    ///   `return 444`). This is too soon for a timeout.
+    /// - *If the wait was under 50 ms and it was the first request on the connection:* Look for a rule of the server or of a
+    ///   proxy that refuses the request (nginx `return 444`). This is too soon for a timeout.
+    /// - *If the wait was under 50 ms and the connection had carried a request before:* Let the client close idle connections
+    ///   sooner than the server does: the server was probably closing this one when the request came.
     /// - *If HTTP was spoken:* Look for code that closes without responding: a handler that returns without writing.
     /// - *If HTTP was spoken and the wait was 1 s or more:* Compare the wait with the server's timeouts (ASP.NET
     ///   `executionTimeout`, gunicorn `--timeout`). Raise the timeout above the longest call, or make the call shorter.
@@ -191,6 +194,10 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         return announced_story(connection, ending, exchange, answer);
     }
     let close = ending.close.frame_ref;
+    // The GOAWAY says why.
+    if was_sent_away(connection, close) {
+        return Verdict::Clear;
+    }
     let what = asked(ending.exchange);
     let time = waited(ending.exchange, close);
     let unanswered = connection

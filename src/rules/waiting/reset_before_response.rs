@@ -1,5 +1,7 @@
 //! The server reset the connection instead of responding to a complete request.
 
+use std::time::Duration;
+
 use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::Exchange;
@@ -30,8 +32,11 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If HTTP was spoken and the wait was under 50 ms:* Look for a rule of the server or a firewall that refuses the
-    ///   request (a deny list, nginx `return 444` with `reset_timedout_connection`). This is too soon for a timeout.
+    /// - *If HTTP was spoken and the wait was under 50 ms and it was the first request on the connection:* Look for a rule of the
+    ///   server or a firewall that refuses the request (a deny list, nginx `return 444` with `reset_timedout_connection`).
+    ///   This is too soon for a timeout.
+    /// - *If HTTP was spoken and the wait was under 50 ms and the connection had carried a request before:* Let the client close
+    ///   idle connections sooner than the server does: the server was probably closing this one when the request came.
     /// - *If HTTP was not spoken and the wait was under 50 ms:* Look for a rule of the server or of a firewall that refuses
     ///   it. This is too soon for a timeout.
     /// - *If HTTP was spoken and the wait was 1 s or more:* Compare the wait with the server's timeouts (gunicorn `--timeout`,
@@ -179,6 +184,19 @@ fn one_sided(connection: &Connection) -> Option<Verdict> {
     Some(verdict)
 }
 
+/// What comes sooner is no timeout of this request.
+const SOON: Duration = Duration::from_millis(50);
+
+/// How long a connection of HTTP/1 had been idle, after a response that was whole, when this request came.
+fn idle_before(connection: &Connection, exchange: &Exchange) -> Option<Duration> {
+    let began = exchange.request.as_ref()?.message.first;
+    let all = connection.spoken().iter();
+    let before = all.take_while(|it| it.stream.is_none() && !std::ptr::eq(*it, exchange));
+    let last = before.last().filter(|it| it.is_complete())?;
+    let ended = last.response.as_ref()?.message.last;
+    (ended < began).then(|| began.time.since(ended.time))
+}
+
 fn story(
     connection: &Connection,
     ending: &Ending<'_>,
@@ -236,6 +254,12 @@ fn story(
     }
     if let Some(before) = half_closed {
         message.say(before);
+    }
+    if let Some(idle) = idle_before(connection, exchange).filter(|_| waited < SOON) {
+        message.say(sentence!(
+            "The connection had carried a request before, and then had been idle for {}.",
+            idle
+        ));
     }
     if open_ended {
         message.mean(
@@ -310,6 +334,26 @@ mod tests {
     }
 
     const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
+
+    /// A server that closes an idle connection resets it if the next request lies unread: no rule refused that request.
+    #[test]
+    fn a_reset_of_a_reused_connection_is_no_refusal() {
+        let before = "GET / -->\n<-- 200 \"x\"\nACK -->\n";
+        for (carried, idle, advice) in
+            [("", false, "deny list"), (before, true, "idle connections")]
+        {
+            let found =
+                finding(&format!("{OPEN}{carried}+311ms GET / -->\n+1ms <-- RST")).expect("found");
+            let first = &found.remedies[0];
+            assert!(first.contains(advice), "{first}");
+            assert_eq!(
+                found.message.contains("been idle for 3"),
+                idle,
+                "{}",
+                found.message
+            );
+        }
+    }
 
     #[test]
     fn the_wait_is_compared_with_known_timeouts() {

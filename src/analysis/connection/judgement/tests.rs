@@ -50,6 +50,19 @@ fn an_attempt_that_got_no_connection_is_lost() {
         // What comes in the last second of the capture may still be answered.
         ("", "SYN -->", "unknown cut-off"),
         (OPEN, "<-- RST [noack]", "failed rejected"),
+        (OPEN, "<-- RST", "failed rejected"),
+        // Its timer for the first words ran out.
+        (OPEN, "+30s <-- RST", "fine unused"),
+    ]);
+}
+
+/// What was sent well before the RST arrived before it, acknowledged or not.
+#[test]
+fn a_reset_takes_only_what_it_may_overtake() {
+    let asked = format!("{OPEN}GET / -->\n<-- ACK\n<-- 200 \"hello\"\n");
+    check(&[
+        (&asked, "+1ms <-- RST", "failed bytes-lost"),
+        (&asked, "+32ms <-- RST", "fine complete"),
     ]);
 }
 
