@@ -474,6 +474,12 @@ fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRea
     }
     let known = acknowledged_close(connection, asked).filter(|_| close.kind.is_none());
     let margin = (round_trip(connection) * 5).max(Duration::from_millis(50));
+    // What crosses a close is under way for a round trip at most. Sent long before it, and never acknowledged, it was lost.
+    let message = request(late)?;
+    let arrived = connection.sent[Who::Client as usize].acknowledged > message.start;
+    if !arrived && close.frame_ref.time.since(asked.time) > margin {
+        return None;
+    }
     // A server that closes right behind its response ends no idle connection.
     let idle = response(last).map(|it| close.frame_ref.time.since(it.last.time));
     let at_once = idle.is_some_and(|idle| idle < PAUSE);
@@ -676,6 +682,12 @@ mod tests {
                 KEPT,
                 "<-- FIN\nGET /2 [crossed] -->\n<-- RST [noack]",
                 Some(EndingKind::Race),
+            ),
+            // It was lost long before the server closed.
+            (
+                KEPT,
+                "GET /2 [lost] -->\n+300ms again [lost] -->\n+600ms again [lost] -->\n+30s <-- FIN\n+1s again [lost] -->",
+                None,
             ),
             (
                 KEPT,

@@ -124,6 +124,22 @@ impl HttpConversation {
             if let Some(rare) = self.rare_head(from) {
                 rare.head_cut = false;
             }
+            self.look_for_bare_crs(from, start, &pending.bytes);
+        }
+    }
+
+    /// A head of which the sender ends each line with a CR alone never ends (RFC 9112 §2.2).
+    fn look_for_bare_crs(&mut self, from: FlowEnd, start: u64, bytes: &[u8]) {
+        let is_response = self.role(from) == Some(HeadKind::Response);
+        let cr = memchr::memchr(b'\r', bytes).filter(|_| memchr::memchr(b'\n', bytes).is_none());
+        let Some(cr) = cr.filter(|cr| is_response && cr + 1 < bytes.len()) else {
+            return;
+        };
+        let quote = bytes.get(cr..).unwrap_or_default();
+        self.fault(from, FaultRule::BareCr, start + cr as u64, quote);
+        self.sample(from, bytes, start);
+        if let Some(message) = self.message_mut(from) {
+            message.progress = MessageProgress::Broken;
         }
     }
 

@@ -372,6 +372,29 @@ mod tests {
         );
     }
 
+    /// Most clients wait for the LF until they give up: the one that closes is not the cause.
+    #[test]
+    fn lines_that_end_with_a_cr_alone_never_end() {
+        let answer = r"HTTP/1.1 200 OK\rContent-Length: 5\r\rhello";
+        for end in [
+            "+2s FIN -->\n<-- FIN\nACK -->",
+            "+2s RST -->",
+            "<-- FIN\nFIN -->\n<-- ACK",
+        ] {
+            let text = format!("SYN -->\n<-- SYN\nGET / -->\n<-- \"{answer}\"\nACK -->\n{end}");
+            let proof = ladder_check::run(&text.parse().expect("a ladder"));
+            assert_eq!(proof.rules(), [super::RULE.name], "{end}");
+            assert!(
+                proof.findings[0].message.contains("CR without LF"),
+                "{}",
+                proof.findings[0].message
+            );
+        }
+        // The LF may still come.
+        let text = "SYN -->\n<-- SYN\nGET / -->\n<-- \"HTTP/1.1 200 OK\\r\"\nACK -->\n+2s FIN -->\n<-- FIN\nACK -->";
+        assert!(ladder_check::found_by(&super::RULE, text).is_none());
+    }
+
     #[test]
     fn what_many_accept_is_a_warning() {
         for response in [
