@@ -17,6 +17,7 @@ use crate::rules::classify_tls::reset_while_idle;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, sentence};
+use crate::rules::unanswered::probed;
 use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
@@ -277,7 +278,9 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
                     .min(connection.teardown.frame_ref())
             })
         });
+    // A host whose probes of the connection got no answer has no timer of its own either.
     if drawn
+        || probed(connection).is_some()
         || pause.time < AT_LEAST
         || connection.sent.iter().any(|sent| sent.missing > 0)
         || super::keep_alive_promise_broken::broken(connection).is_some()
@@ -405,6 +408,17 @@ mod tests {
             "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"x\" [{field}]\nACK -->\n+{seconds} <-- FIN\nFIN -->\n<-- ACK"
         );
         ladder_check::told_by(&super::RULE, &text)
+    }
+
+    /// The kernel gave up on a host that is gone; no program's timer had expired.
+    #[test]
+    fn probes_without_an_answer_are_no_timer() {
+        let text = "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"x\"\nACK -->\n+1s probe -->\n+1s probe -->\n+1s probe -->\n+1s RST -->";
+        let rules = ladder_check::run(&text.parse().expect("a ladder")).rules();
+        assert!(
+            rules.contains(&"keepalive-probes-unanswered") && !rules.contains(&super::RULE.name),
+            "{rules:?}"
+        );
     }
 
     /// No matter who closes after it: the timer was that of the side that sent the GOAWAY.

@@ -43,7 +43,7 @@ rule! {
     /// 70.000  probe              -->
     /// 80.000  probe              -->
     /// 90.000  RST                -->
-    ///  => findings client-reset-after-response idle-timeout-close keepalive-probes-unanswered
+    ///  => findings client-reset-after-response keepalive-probes-unanswered
     /// ```
     ///
     /// # Not this
