@@ -106,6 +106,19 @@ impl Batch {
         self.used = 0;
     }
 
+    /// The memory that it takes, in bytes.
+    pub(crate) fn footprint(&self) -> usize {
+        self.bytes.capacity() + self.slots.capacity() * size_of::<FrameSlot>()
+    }
+
+    /// Makes room for frames of so many bytes, so that none of them makes it grow by more than it needs.
+    pub(crate) fn make_room(&mut self, bytes: usize) {
+        if self.bytes.len() < bytes {
+            self.bytes.reserve_exact(bytes - self.bytes.len());
+            self.bytes.resize(bytes, 0);
+        }
+    }
+
     /// Frees memory that neither the frames need nor a batch of `room` bytes.
     pub(crate) fn shrink(&mut self, room: usize) {
         let needed = self.used.max(room);

@@ -20,7 +20,7 @@ const CHUNK: usize = 256 << 10;
 /// The bounds of what is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecentLimits {
-    /// Maximum total size of the frames in bytes.
+    /// Maximum memory in bytes, that beside the frames included.
     pub bytes: usize,
     /// Maximum age of frames; older ones are evicted even if there is room.
     pub age: Option<Duration>,
@@ -101,6 +101,7 @@ impl Recent {
             }
             if held.filling.is_empty() {
                 held.filling.first = number;
+                held.filling.make_room(CHUNK);
             }
             let nth = (number - held.filling.first) as u32;
             held.filling.push_slot(FrameSlot { nth, ..*slot }, data);
@@ -109,7 +110,7 @@ impl Recent {
             let Some(gone) = held.chunks.pop_front() else {
                 break;
             };
-            held.bytes = held.bytes.saturating_sub(gone.used);
+            held.bytes = held.bytes.saturating_sub(gone.footprint());
             held.evicted += gone.len() as u64;
         }
     }
@@ -122,9 +123,10 @@ impl Recent {
 
 impl RecentFrames {
     fn close(&mut self) {
-        let full = std::mem::take(&mut self.filling);
+        let mut full = std::mem::take(&mut self.filling);
         if !full.is_empty() {
-            self.bytes += full.used;
+            full.shrink(0);
+            self.bytes += full.footprint();
             self.chunks.push_back(Arc::new(full));
         }
     }
@@ -230,6 +232,24 @@ mod tests {
         assert_eq!(recent.evicted() + kept.len() as u64, 999);
         let bytes = kept.len() * 10_000;
         assert!(bytes > 3 << 18 && bytes <= (1 << 20) + CHUNK, "{bytes}");
+    }
+
+    /// What stands beside a small frame is almost as large as the frame.
+    #[test]
+    fn small_frames_take_no_more_memory_than_was_said() {
+        let recent = Recent::new(RecentLimits {
+            bytes: 1 << 20,
+            age: None,
+        });
+        for begin in (1..100_000).step_by(100) {
+            recent.take(&batch(begin..begin + 100, 60));
+        }
+        let held = recent.held();
+        let chunks = held.chunks.iter().map(|it| it.footprint());
+        let bytes: usize = chunks.chain([held.filling.footprint()]).sum();
+        assert!(bytes > 3 << 18, "{bytes}");
+        // The chunk that is being filled comes on top, with its slots.
+        assert!(bytes <= (1 << 20) + 2 * CHUNK, "{bytes}");
     }
 
     #[test]
