@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 
@@ -63,18 +64,25 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
     let writes = asked.write.clone().or(writes);
     let shown = output::options(&asked.judging, true);
 
-    let recent = Recent::new(RecentLimits {
-        bytes: usize::try_from(asked.memory).unwrap_or(usize::MAX),
-        age: asked.keep,
+    // Only the screens read connections again.
+    let remembers = options.search_requests || asked.keep.is_some();
+    let recent = remembers.then(|| {
+        Recent::new(RecentLimits {
+            bytes: usize::try_from(asked.memory).unwrap_or(usize::MAX),
+            age: asked.keep,
+        })
     });
-    let mut source = recent.of(source);
+    let mut source = match &recent {
+        Some(recent) => recent.of(source),
+        None => source,
+    };
     let mut flight = None;
-    match (writes, asked.keep) {
-        (Some(path), Some(age)) => {
+    match (writes, asked.keep.zip(recent.as_ref())) {
+        (Some(path), Some((age, recent))) => {
             flight = Some(FlightRecorder {
                 severity: asked.keep_severity.into(),
                 path,
-                recent: recent.clone(),
+                recent: Arc::clone(recent),
                 age,
             });
         }

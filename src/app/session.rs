@@ -78,6 +78,12 @@ enum Reopen {
     Files(Vec<PathBuf>, OpenOptions),
     /// From the frames kept in memory.
     Recent(Arc<Recent>),
+    /// Nobody will want it.
+    #[cfg_attr(
+        not(feature = "live"),
+        allow(dead_code, reason = "files can be read again")
+    )]
+    Never,
 }
 
 /// The flight recorder: writes the remembered frames to a file when a finding appears.
@@ -148,7 +154,7 @@ impl Session {
     ) -> Result<Self, AnalysisError> {
         let recent = Recent::new(RecentLimits::default());
         let source = recent.of(capture::live(interface)?);
-        Self::of_source(source, recent, None, None, options)
+        Self::of_source(source, Some(recent), None, None, options)
     }
 
     pub(super) fn reading(
@@ -212,12 +218,12 @@ impl Session {
         Ok(Self::begin(plan, wanted))
     }
 
-    /// Starts to read an interface, or another source that has no end; `recent` remembers its frames, and `local` knows what
-    /// the operating system says of its connections.
+    /// Starts to read an interface, or another source that has no end; `recent` remembers its frames, if connections will be
+    /// read again, and `local` knows what the operating system says of its connections.
     #[cfg(feature = "live")]
     pub(super) fn of_source(
         source: Box<dyn Source>,
-        recent: Arc<Recent>,
+        recent: Option<Arc<Recent>>,
         flight: Option<FlightRecorder>,
         local: Option<LocalFacts>,
         options: &AnalysisOptions,
@@ -232,7 +238,7 @@ impl Session {
         let plan = SessionPlan {
             source,
             of: None,
-            again: Reopen::Recent(recent),
+            again: recent.map_or(Reopen::Never, Reopen::Recent),
             settings,
             flight,
             local,
@@ -435,6 +441,7 @@ impl Reopen {
                 places::open(paths, options).map_err(|error| error.to_string())
             }
             Self::Recent(recent) => Ok(recent.source()),
+            Self::Never => Err("its packets are not remembered".to_owned()),
         }
     }
 }
