@@ -16,11 +16,11 @@ use crate::analysis::connection::{Connection, ConnectionSummary, RequestList};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::{Context, Endpoint};
 
-/// Connections kept of an input without an end, with a summary of two hundred bytes each: some minutes of a busy
-/// server, and quick to walk through for every new view.
-pub(crate) const MAX_KEPT: usize = 200_000;
+/// Connections kept of an input without an end, with a summary of 250 bytes each: some minutes of a busy server, and quick
+/// to walk through for every new view. While one is made, the one before is there too.
+pub(crate) const MAX_KEPT: usize = 128 << 10;
 /// Bytes of whole records kept with them.
-const MAX_RECORD_BYTES: usize = 128 << 20;
+const MAX_RECORD_BYTES: usize = 64 << 20;
 /// Bytes of requests kept with them, in short; those of the oldest connections are let go first.
 const MAX_REQUEST_BYTES: usize = 64 << 20;
 
