@@ -382,6 +382,9 @@ fn run_worker(
 fn show(shares: &mut [(Partition, SettledStore)], now: Timestamp) -> PartialView {
     let mut all = PartialView::default();
     for (part, store) in shares {
+        if store.goes_on() {
+            part.settle_given_up(now, store);
+        }
         let mut beside = store.beside();
         all.stats.add(part.show(now, &mut beside));
         for store in [&beside, &*store] {

@@ -6,6 +6,7 @@
 
 use crate::packet::decode::Decoded;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use hashbrown::HashSet;
 
@@ -58,6 +59,10 @@ pub(crate) const MAX_SPLIT: usize = 1024;
 /// Plain connections whose room for notes is kept for others once they are settled or tracked, in one partition: as many
 /// as are in the cache.
 const MAX_ROOM: usize = MAX_CLOSED;
+
+/// The silence after which an attempt to connect is over. Linux never waits longer than 120 s before it repeats a SYN
+/// (`TCP_RTO_MAX`), others less.
+const GIVEN_UP: Duration = Duration::from_secs(130);
 
 /// A settled connection, as kept for late segments and for its successor.
 #[derive(Clone, Copy, Debug)]
@@ -596,6 +601,24 @@ impl Partition {
         sink.settled(connection);
     }
 
+    /// Settles attempts to connect that their client has given up: no answer came, and no SYN for longer than any system
+    /// waits between two. They would stay until the table is full.
+    pub(super) fn settle_given_up<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) {
+        let over = self.table.slots(|place| {
+            let last = match place {
+                TupleState::HalfOpen(half_open) => half_open.syn.time,
+                TupleState::Flow(flow) if flow.live.is_half_open() => flow.live.last().time,
+                TupleState::Plain(_) | TupleState::Flow(_) => return false,
+            };
+            now.since(last) > GIVEN_UP
+        });
+        for slot in over {
+            if let Some(place) = self.table.remove(slot) {
+                self.settle_place(place, SettledBecause::Capture(now), sink);
+            }
+        }
+    }
+
     /// Emits what is open, as if the capture ended at `now`, and returns the counts so far. The tracked state does not
     /// change.
     pub(super) fn show<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) -> EngineStats {
@@ -832,6 +855,39 @@ mod tests {
         assert_eq!(connections.len(), MAX_CLOSED + 2);
         assert_eq!(stats.bounds.stragglers, 1);
         assert_eq!(stats.segments, segments.len() as u64);
+    }
+
+    /// Beside one that was answered, and one whose SYN may still be repeated.
+    #[test]
+    fn attempts_that_are_given_up_do_not_stay() {
+        let mut partition = Partition::new(&KeyStore::default());
+        let mut connections: Vec<Connection> = Vec::new();
+        let late = |port: u16, time: i64, segment: Segment<'static>| Segment {
+            source: Endpoint {
+                port,
+                ..segment.source
+            },
+            time: Timestamp::new(time, 0),
+            ..segment
+        };
+        let repeated = [0, 1, 3].map(|time| late(1, time, segment(1, true, 0, SYN, 100, 0)));
+        let others = [
+            late(2, 3, segment(2, true, 0, SYN, 100, 0)),
+            late(3, 80, segment(3, true, 0, SYN, 100, 0)),
+            segment(4, true, 0, SYN, 100, 0),
+            segment(5, false, 0, SYN_ACK, 200, 101),
+        ];
+        for segment in repeated.iter().chain(&others) {
+            let key = FlowKey::new(segment.source, segment.destination, segment.context);
+            partition.segment(&key, segment, &mut connections);
+        }
+        partition.settle_given_up(Timestamp::new(133, 0), &mut connections);
+        assert_eq!(connections.len(), 0);
+        partition.settle_given_up(Timestamp::new(134, 0), &mut connections);
+        let ports: Vec<_> = connections.iter().map(|it| it.client.port).collect();
+        assert_eq!(ports, [1, 2]);
+        let _ = partition.show(Timestamp::new(134, 0), &mut connections);
+        assert_eq!(connections.len(), 4);
     }
 
     /// Connections that never end, with thousands of requests in every segment and no response.

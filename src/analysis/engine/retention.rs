@@ -242,6 +242,11 @@ impl SettledStore {
         }
     }
 
+    /// Whether its input may go on for ever.
+    pub(super) fn goes_on(&self) -> bool {
+        self.stay == Stay::Latest
+    }
+
     /// Takes the stored connections out.
     pub(super) fn clear(&mut self) -> Settled {
         let mut all = Settled::default();

@@ -135,6 +135,13 @@ impl<T> FlowTable<T> {
         }
     }
 
+    /// The slots of the values that are `wanted`, in slot order.
+    pub(crate) fn slots(&self, wanted: impl Fn(&T) -> bool) -> Vec<FlowSlot> {
+        let entries = (0..).zip(&self.entries);
+        let wanted = entries.filter(|(_, it)| it.as_ref().is_some_and(|it| wanted(&it.value)));
+        wanted.map(|(place, _)| FlowSlot(place)).collect()
+    }
+
     /// All values, in slot order.
     pub fn values(&self) -> impl Iterator<Item = &T> {
         self.entries.iter().flatten().map(|entry| &entry.value)
