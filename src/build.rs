@@ -1,4 +1,4 @@
-//! Builds the two pieces of C that the program needs.
+//! Builds the three pieces of C that the program needs.
 //!
 //! What stands in for libpcap when the program is linked, for the feature `live`: the crate `pcap` links the library `pcap`
 //! (`wpcap` on Windows). This script puts an archive of that name where the linker looks first. Its functions open the
@@ -6,24 +6,25 @@
 //! program until it captures or filters. With `LIBPCAP_LIBDIR`, which the crate `pcap` honours, the library in that folder is
 //! linked instead: `libpcap.a` for a static program. The code learns it by `cfg(libpcap_linked)`.
 //!
-//! And what notices that standard output is closed (`app/closed_output.c`), on Linux, for the program alone.
+//! And, on Linux, for the program alone, what notices that standard output is closed (`app/closed_output.c`), and what has
+//! memory returned to the system (`app/memory.c`).
 
 use std::env;
 
 const LIBPCAP: &str = "src/packet/capture/libpcap.c";
-const CLOSED_OUTPUT: &str = "src/app/closed_output.c";
+const OF_PROGRAM: [&str; 2] = ["src/app/closed_output.c", "src/app/memory.c"];
 
 fn main() {
     println!("cargo:rustc-check-cfg=cfg(libpcap_linked)");
     println!("cargo:rerun-if-env-changed=LIBPCAP_LIBDIR");
-    for file in ["src/build.rs", LIBPCAP, CLOSED_OUTPUT] {
+    for file in ["src/build.rs", LIBPCAP].iter().chain(&OF_PROGRAM) {
         println!("cargo:rerun-if-changed={file}");
     }
     let has = |variable| env::var_os(variable).is_some();
     let is_linux = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|it| it == "linux");
     if has("CARGO_FEATURE_CLI") && is_linux {
         let built = cc::Build::new()
-            .file(CLOSED_OUTPUT)
+            .files(OF_PROGRAM)
             .cargo_metadata(false)
             .compile_intermediates();
         for object in built {
