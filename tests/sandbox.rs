@@ -78,7 +78,10 @@ fn what_a_capture_could_make_the_program_do_is_refused() {
         let tried = err.lines().find(|line| line.starts_with("attempts:"));
         assert_eq!(
             tried,
-            Some("attempts: read refused, write refused, connect refused, start refused"),
+            Some(
+                "attempts: read refused, write refused, connect refused, listen refused, start refused, \
+                signal refused, trace refused"
+            ),
             "{arguments:?}: {err}"
         );
     }

@@ -9,6 +9,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 const RACE: &str = "captures/keep-alive-race.pcapng";
+/// Enters the alternate screen.
+#[cfg(feature = "sandbox")]
+const ENTERED: &str = "\x1b[?1049h";
 /// Leaves the alternate screen; `CURSOR` shows the cursor.
 const LEFT: &str = "\x1b[?1049l";
 const CURSOR: &str = "\x1b[?25h";
@@ -24,6 +27,11 @@ struct Run {
 impl Run {
     /// Starts the program; `None` if there is no `script`.
     fn begin(name: &str, before: &str) -> Option<Self> {
+        Self::of(name, before, RACE)
+    }
+
+    /// The same with these arguments.
+    fn of(name: &str, before: &str, arguments: &str) -> Option<Self> {
         if Command::new("script").arg("--version").output().is_err() {
             eprintln!("skipped: there is no `script` to make a pseudo-terminal with");
             return None;
@@ -31,7 +39,7 @@ impl Run {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
         let settings = ["before", "after"].map(|it| folder.join(format!("stty-{name}-{it}")));
         let line = format!(
-            "stty rows 24 cols 80; stty -g > '{}'; {before} '{}' {RACE}; echo \"status $?\"; stty -g > '{}'",
+            "stty rows 24 cols 80; stty -g > '{}'; {before} '{}' {arguments}; echo \"status $?\"; stty -g > '{}'",
             settings[0].display(),
             env!("CARGO_BIN_EXE_hangup"),
             settings[1].display(),
@@ -166,4 +174,44 @@ fn a_wrong_configuration_is_refused_before_the_screens() {
         "{told:?}"
     );
     assert!(told.contains("status 2"), "{told:?}");
+}
+
+/// Both kinds of screens are in the sandbox.
+#[cfg(feature = "sandbox")]
+#[test]
+fn what_a_capture_could_make_the_screens_do_is_refused() {
+    let version = Command::new(env!("CARGO_BIN_EXE_hangup"))
+        .args(["--version", "-v"])
+        .output();
+    if String::from_utf8_lossy(&version.unwrap().stdout).contains("no Landlock") {
+        eprintln!("not tested: this kernel has no Landlock");
+        return;
+    }
+    for (name, arguments) in [("screens", RACE), ("live-screens", "live -i lo")] {
+        if arguments != RACE && !may_capture() {
+            eprintln!("not tested, for want of the right to capture");
+            continue;
+        }
+        let Some(mut run) = Run::of(name, "HANGUP_PROVOKE_ATTEMPTS=1", arguments) else {
+            return;
+        };
+        // They are told before the screens begin.
+        run.wait_for(ENTERED);
+        // While packets may come, it is pressed twice.
+        run.press("qq");
+        let seen = run.end();
+        let tried = seen.split("attempts: ").nth(1).unwrap();
+        let tried = tried.lines().next().unwrap();
+        assert_eq!(tried.matches(" refused").count(), 7, "{name}: {tried}");
+        assert!(!tried.contains("worked"), "{name}: {tried}");
+    }
+}
+
+/// Whether this process has `CAP_NET_RAW`.
+#[cfg(feature = "sandbox")]
+fn may_capture() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let held = status.lines().find_map(|it| it.strip_prefix("CapEff:"));
+    let held = u64::from_str_radix(held.unwrap().trim(), 16).unwrap();
+    held & (1 << 13) != 0
 }

@@ -198,19 +198,57 @@ fn attempts() {
     if !cfg!(debug_assertions) || std::env::var_os("HANGUP_PROVOKE_ATTEMPTS").is_none() {
         return;
     }
-    let refused = |worked: bool| if worked { "worked" } else { "refused" };
-    let read = std::fs::read("/etc/passwd").is_ok();
-    let written = std::fs::write("/tmp/hangup-attempt", b"").is_ok();
-    let connected = std::net::TcpListener::bind("127.0.0.1:0").is_ok()
-        || std::net::UdpSocket::bind("127.0.0.1:0").is_ok();
-    let started = std::process::Command::new("true").status().is_ok();
+    let told = try_all().map(|(what, worked)| match worked {
+        true => format!("{what} worked"),
+        false => format!("{what} refused"),
+    });
     // If standard error is closed, there is no test.
-    let _ = writeln!(
-        std::io::stderr(),
-        "attempts: read {}, write {}, connect {}, start {}",
-        refused(read),
-        refused(written),
-        refused(connected),
-        refused(started)
-    );
+    let _ = writeln!(std::io::stderr(), "attempts: {}", told.join(", "));
+}
+
+/// What a program that was taken over would try, and whether it worked.
+#[cfg(all(feature = "sandbox", target_os = "linux"))]
+fn try_all() -> [(&'static str, bool); 7] {
+    use rustix::process::{PidfdFlags, getppid, pidfd_open, test_kill_process};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+
+    let reads = |path: &str| std::fs::read(path).is_ok();
+    let written = tempfile::Builder::new()
+        .prefix("hangup-attempt")
+        .tempfile_in("/tmp");
+    // Refused by a host is not refused by the sandbox.
+    let connected = match TcpStream::connect("127.0.0.1:9") {
+        Ok(_) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+    };
+    let bound = TcpListener::bind("127.0.0.1:0").is_ok() || UdpSocket::bind("127.0.0.1:0").is_ok();
+    let parent = getppid();
+    // What `ptrace` and its relatives need first: the memory of another process, or a handle of it.
+    let memory = parent.is_some_and(|it| {
+        reads(&format!("/proc/{}/maps", it.as_raw_nonzero()))
+            || pidfd_open(it, PidfdFlags::empty()).is_ok()
+    });
+    [
+        ("read", reads("/etc/passwd") || reads("/etc/shadow")),
+        ("write", written.is_ok()),
+        ("connect", connected),
+        ("listen", bound),
+        ("start", std::process::Command::new("true").status().is_ok()),
+        (
+            "signal",
+            parent.is_some_and(|it| test_kill_process(it).is_ok()),
+        ),
+        ("trace", memory),
+    ]
+}
+
+#[cfg(all(test, feature = "sandbox", target_os = "linux"))]
+mod tests {
+    /// So that what is refused in the sandbox is refused by the sandbox.
+    #[test]
+    fn without_the_sandbox_each_attempt_works() {
+        for (what, worked) in super::try_all() {
+            assert!(worked, "{what}");
+        }
+    }
 }
