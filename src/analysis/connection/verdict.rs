@@ -408,7 +408,10 @@ fn closed(
         true => Phase::Opaque,
         false => phase(live, opening, close),
     };
+    // A server that has said close_notify did not close because of the client's FIN.
+    let close_notify_seen = close_notify_seen(live, by, client.other(), close);
     let server_too = by == By::Client
+        && close_notify_seen.is_none()
         && matches!(phase, Phase::ResponseHead | Phase::ResponseBody)
         && closes_as_well(live, client, close);
     let waits = matches!(
@@ -426,7 +429,7 @@ fn closed(
         at: close.event.frame_ref.time,
         certainty: Certainty::Certain,
         orderly: is_orderly(live, by, how, phase, ended),
-        close_notify_seen: close_notify_seen(live, by, client.other(), close),
+        close_notify_seen,
         unheard: close.by == Closer::Unheard,
         server_too,
         half_closed,
