@@ -90,21 +90,23 @@ pub struct ConnectionTracker {
 pub struct PredecessorState {
     /// Its last segment.
     pub last: FrameRef,
-    endpoints: [Endpoint; 2],
+    /// Its end A.
+    first: Endpoint,
+    /// Whether each end waits, from end A on.
     waits: [bool; 2],
     over: bool,
 }
 
 impl PredecessorState {
     /// That of a plain connection that is over.
-    pub(super) const fn of_plain(
+    pub(crate) const fn of_plain(
         last: FrameRef,
-        endpoints: [Endpoint; 2],
+        [first, _]: [Endpoint; 2],
         waits: [bool; 2],
     ) -> Self {
         Self {
             last,
-            endpoints,
+            first,
             waits,
             over: true,
         }
@@ -114,7 +116,7 @@ impl PredecessorState {
         let [a, b] = self.waits;
         Predecessor {
             last: self.last,
-            waits: if self.endpoints[0] == initiator {
+            waits: if self.first == initiator {
                 [a, b]
             } else {
                 [b, a]
@@ -181,7 +183,7 @@ impl ConnectionTracker {
     pub(crate) fn predecessor_state(&self) -> PredecessorState {
         PredecessorState {
             last: self.last,
-            endpoints: self.endpoints,
+            first: self.endpoints[0],
             waits: FlowEnd::BOTH.map(|end| self.pair.peer(end).time_wait().is_some()),
             over: self.is_over(),
         }

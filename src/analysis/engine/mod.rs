@@ -4,6 +4,7 @@
 //! addresses and ports, and partitions over threads. The output is the same to the byte on any number of threads,
 //! because the partitions are the same and their results are sorted by frame number.
 
+mod closed_tuples;
 mod event;
 mod extract;
 mod given_up;

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use hashbrown::HashSet;
 
+use super::closed_tuples::ClosedTuples;
 use super::settings::{EngineSettings, Witness};
 use super::stats::EngineStats;
 use super::tuple::{HalfOpen, PlainOdds, TrackedFlow, TupleState};
 use super::{Event, Sink};
 use crate::analysis::connection::{
-    ConnectionTracker, HeldBytes, PlainConnection, PlainNotes, PlainStep, PredecessorState,
-    SegmentMatch, SettledBecause,
+    ConnectionTracker, HeldBytes, PlainConnection, PlainNotes, PlainStep, SegmentMatch,
+    SettledBecause,
 };
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Flags, Quote, Skip};
@@ -37,11 +38,6 @@ pub(crate) const MAX_LIVE: usize = 8192;
 /// two, so this is too few only where hundreds of connections close in that time. It is also few enough that they are
 /// still in the cache when they are settled, which takes a third off the cost of a short connection.
 pub(crate) const MAX_CLOSED: usize = 16;
-/// Settled connections whose addresses and ports are kept, in one partition, so that a late segment is not taken for
-/// the middle of a new connection. The hash of each determines its slot; a later connection with the same slot
-/// overwrites it.
-const CLOSED_TUPLES: usize = 1024;
-
 /// Bytes that wait behind holes, of all connections of one partition: a hundred megabytes in all. A single stream may
 /// hold one megabyte ([`crate::protocol::tcp`] limits it); dozens do so at once only where the capture has lost much.
 pub(crate) const MAX_HELD: usize = 6 << 20;
@@ -63,14 +59,6 @@ const MAX_ROOM: usize = MAX_CLOSED;
 /// The silence after which an attempt to connect is over. Linux never waits longer than 120 s before it repeats a SYN
 /// (`TCP_RTO_MAX`), others less.
 const GIVEN_UP: Duration = Duration::from_secs(130);
-
-/// A settled connection, as kept for late segments and for its successor.
-#[derive(Clone, Copy, Debug)]
-struct ClosedTuple {
-    /// [`FlowKey::share`]: two flows with the same value are not distinguished here, at odds of 2⁻⁶⁴.
-    share: u64,
-    predecessor_state: PredecessorState,
-}
 
 /// How connections are parsed.
 #[derive(Debug, Default)]
@@ -103,8 +91,7 @@ pub(super) struct Partition {
     kept: HeldBytes,
     /// Closed connections in the order of their closes, each with its first segment to detect reuse of the slot.
     closed: VecDeque<(FlowSlot, FrameRef)>,
-    /// Settled connections, by hash; empty until the first.
-    closed_tuples: Vec<Option<ClosedTuple>>,
+    closed_tuples: ClosedTuples,
     /// Tuples of addresses and ports ([`FlowKey::share`]) that several connections use at once, in several VLANs.
     split: HashSet<u64, foldhash::fast::FixedState>,
     /// Room for the notes of plain connections.
@@ -405,7 +392,7 @@ impl Partition {
         if let Some(slot) = self.table.find(key) {
             return Some((slot, false));
         }
-        let predecessor = self.closed_tuple(key.share());
+        let predecessor = self.closed_tuples.find(key.share());
         if predecessor.is_some() && !opens(segment) {
             self.stats.segments += 1;
             self.stats.bounds.stragglers += 1;
@@ -498,21 +485,9 @@ impl Partition {
                 TupleState::Plain(plain) => plain.share,
                 TupleState::HalfOpen(half_open) => half_open.share,
             };
-            if self.closed_tuples.is_empty() {
-                self.closed_tuples.resize(CLOSED_TUPLES, None);
-            }
-            self.closed_tuples[closed_tuple_slot(share)] = Some(ClosedTuple {
-                share,
-                predecessor_state,
-            });
+            self.closed_tuples.keep(share, predecessor_state);
             self.settle_place(place, SettledBecause::Forgotten(now), sink);
         }
-    }
-
-    /// The state of the settled connection that had these addresses and ports, if it is kept.
-    fn closed_tuple(&self, share: u64) -> Option<PredecessorState> {
-        let closed_tuple = self.closed_tuples.get(closed_tuple_slot(share))?.as_ref()?;
-        (closed_tuple.share == share).then_some(closed_tuple.predecessor_state)
     }
 
     fn make_room<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) {
@@ -669,11 +644,6 @@ impl Partition {
 /// Whether a segment can begin a connection on addresses and ports whose last connection is over.
 fn opens(segment: &Segment<'_>) -> bool {
     segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::RST)
-}
-
-/// The high bits, because the low bits of a share are the same throughout a partition.
-const fn closed_tuple_slot(share: u64) -> usize {
-    (share >> 32) as usize % CLOSED_TUPLES
 }
 
 #[cfg(test)]
