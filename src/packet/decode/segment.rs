@@ -42,6 +42,19 @@ pub struct TcpOptions {
 }
 
 impl TcpOptions {
+    /// No options. (A constant, because default values that are made one by one are copied once more.)
+    pub(crate) const NONE: Self = Self {
+        mss: None,
+        window_scale: None,
+        sack_permitted: false,
+        timestamps: None,
+        sack: [(Seq(0), Seq(0)); 4],
+        sack_count: 0,
+        fast_open: false,
+        any: false,
+        malformed: false,
+    };
+
     /// The valid SACK blocks.
     #[must_use]
     pub fn sack_blocks(&self) -> &[(Seq, Seq)] {
@@ -143,4 +156,14 @@ pub struct ArpPacket {
     pub sender: std::net::Ipv4Addr,
     /// Who is asked for, or answered.
     pub target: std::net::Ipv4Addr,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_options_are_the_default() {
+        assert_eq!(TcpOptions::NONE, TcpOptions::default());
+    }
 }

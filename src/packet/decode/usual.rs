@@ -79,7 +79,7 @@ pub(crate) fn with_usual_segment<'a, R>(
         flags: header.flags,
         window: header.window,
         urgent: header.urgent,
-        options: TcpOptions::default(),
+        options: TcpOptions::NONE,
         length: header.length,
         passage: frame.passage,
         payload: header.payload,
