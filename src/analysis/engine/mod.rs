@@ -23,7 +23,7 @@ mod settings;
 mod stats;
 mod tuple;
 
-use intake::{decode, key, partition};
+use intake::{decode, key, partition, usual, usual_flow};
 
 use crate::packet::capture::{CaptureError, Fill, Frame, Source};
 use crate::packet::decode::Decoder;
@@ -142,6 +142,14 @@ fn alone(
     let mut batch = crate::packet::capture::Batch::default();
     while source.fill(&mut batch)? != Fill::End {
         for frame in batch.frames() {
+            if usual_flow(&frame).is_some() {
+                stats.frame(frame.time);
+                usual(&frame, |flow, segment| {
+                    let (part, store) = &mut shares[partition(flow)];
+                    part.usual(flow, segment, store);
+                });
+                continue;
+            }
             decode(&mut decoder, &mut stats, &frame, |decoded| {
                 let key = key(decoded);
                 let (part, store) = &mut shares[partition(&key)];
