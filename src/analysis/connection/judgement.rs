@@ -59,7 +59,7 @@ pub(super) fn judge(connection: &Connection, ended: SettledBecause) -> Connectio
         return outcome;
     }
     // Of the missing direction's messages nothing is known.
-    if connection.sent.iter().any(|sent| sent.packets == 0) {
+    if connection.sent.iter().any(|sent| sent.packets == 0) && !connection.met_silence() {
         return ConnectionOutcome::Unknown(UnknownReason::OneDirection);
     }
     if let Some(lost) = lost(connection) {
@@ -84,6 +84,10 @@ fn attempt(connection: &Connection) -> Option<ConnectionOutcome> {
         Opening::Unanswered if connection.syn_retries == 0 => Unknown(UnknownReason::NoAnswerSeen),
         Opening::Unanswered if is_given_up(connection) => Failed(FailedReason::Unanswered),
         Opening::Unanswered => Unknown(UnknownReason::CutOff),
+        // An answer to a SYN that the capture lacks: what the client sent passes elsewhere.
+        Opening::Rejected if connection.sent[Who::Client as usize].packets == 0 => {
+            Unknown(UnknownReason::OneDirection)
+        }
         Opening::Rejected => match connection.teardown.by {
             By::Client if connection.challenge.is_none() => {
                 let after = connection.teardown.at.since(connection.first.time);
@@ -218,10 +222,11 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
     }
     let mut each = connection.spoken().iter();
     each.find_map(|exchange| {
-        // What was not captured of the server may have been the response.
+        // What was not captured of the server may have been the response, unless its RST shows that it never had the request.
         let unseen = exchange.response.is_none()
             && connection.sent[Who::Server as usize].missing > 0
-            && connection.teardown.by != By::Middlebox;
+            && connection.teardown.by != By::Middlebox
+            && !met_no_socket(connection, exchange);
         let unasked = is_unasked(connection, exchange);
         if unasked || is_no_request(exchange) || is_not_followed(connection, exchange) || unseen {
             return None;
@@ -333,6 +338,23 @@ fn came_too_late(connection: &Connection, exchange: &Exchange) -> bool {
         && began.is_some_and(|began| began > connection.teardown.frame_ref())
 }
 
+/// A RST of the server answered the request itself: its host had acknowledged none of it, and had no socket for it.
+fn met_no_socket(connection: &Connection, exchange: &Exchange) -> bool {
+    let had = connection.sent[Who::Client as usize].acknowledged;
+    let reset = own_reset(connection, Who::Server);
+    // Such a RST comes at once: what came later, another segment has drawn.
+    let answer_takes = (connection.connect_time.unwrap_or_default() * 2).max(REFUSES_WITHIN);
+    request(exchange).is_some_and(|asked| {
+        asked.start >= had
+            && reset.is_some_and(|reset| {
+                reset.kind == Some(ResetKind::NoSocket)
+                    && reset.frame_ref > asked.first
+                    && reset.frame_ref.time.since(asked.last.time) <= answer_takes
+                    && reset.received <= asked.start
+            })
+    })
+}
+
 /// A complete response by which a gateway or proxy says that it got none.
 fn refused(exchange: &Exchange) -> Option<FailedReason> {
     match exchange.status()? {
@@ -355,7 +377,7 @@ fn goes_on(connection: &Connection) -> bool {
 fn did_not_wait(connection: &Connection, exchange: &Exchange) -> bool {
     let teardown = &connection.teardown;
     let answer_takes = connection.connect_time.unwrap_or_default().max(SOONEST);
-    let at_once = |asked: &Message| teardown.at.since(asked.last.time) < answer_takes;
+    let at_once = |asked: &Message| teardown.at.since(asked.last.time) <= answer_takes;
     let taken = exchange.is_complete() && own_reset(connection, Who::Client).is_none();
     let answered = taken || connection.exchanges.is_empty();
     let closed = teardown.by == By::Client && teardown.how == How::Fin;
@@ -584,6 +606,18 @@ fn bytes(connection: &Connection) -> Option<FailedReason> {
             it.length > 0 && it.count - it.probes.min(it.count) >= SILENCE
         })
     };
+    // A side that repeats its words before it closes says no goodbye.
+    let waited = |who: Who| {
+        let fin = connection.fin[who as usize];
+        let unanswered = connection.unanswered.as_deref();
+        unanswered.is_some_and(|both| {
+            let it = &both[who as usize];
+            it.met_silence() && fin.is_none_or(|fin| it.again < fin.frame_ref)
+        })
+    };
+    if Who::BOTH.into_iter().any(waited) {
+        return Some(FailedReason::Silence);
+    }
     // The exchanges show whether the client's bytes mattered.
     if !judged && client > farewell(connection, Who::Client) {
         if reset.is_some() || foreign {
@@ -614,7 +648,9 @@ fn bytes(connection: &Connection) -> Option<FailedReason> {
         }
         false => server > farewell(connection, Who::Server),
     };
-    if needed && (reset.is_some() || foreign) {
+    let last = connection.last_data[Who::Server as usize];
+    let at_risk = reset.is_some_and(|reset| connection.may_overtake(last, reset.frame_ref));
+    if needed && (at_risk || foreign) {
         return Some(FailedReason::BytesLost);
     }
     if needed && repeated(Who::Server) {
@@ -838,7 +874,8 @@ fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReaso
         if is_not_followed(connection, exchange) {
             return Some(UnknownReason::Evicted);
         }
-        if is_no_request(exchange) || is_faulty(exchange) {
+        let altered = connection.altered().is_some();
+        if is_no_request(exchange) || is_faulty(exchange) && !altered {
             return Some(UnknownReason::Malformed);
         }
         match exchange.outcome(ending) {

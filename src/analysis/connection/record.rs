@@ -163,6 +163,21 @@ pub struct UnansweredSegments {
     pub through: u32,
     /// The segment by which the peer had acknowledged that oldest one before it was repeated, if it had.
     pub acknowledged: Option<FrameRef>,
+    /// No packet of the peer was captured, and none reached this side: it acknowledged nothing new, and went on repeating its
+    /// oldest bytes after all else. A direction that passes elsewhere does not explain that.
+    pub unheard: bool,
+}
+
+/// Repetitions of the same bytes of which chance does not take every answer.
+const NEVER_ANSWERED: u16 = 3;
+
+impl UnansweredSegments {
+    /// Whether the peer was silent on the whole connection, as far as the capture has it ([`Self::unheard`]).
+    #[must_use]
+    pub(crate) fn met_silence(&self) -> bool {
+        let lasted = self.until.time.since(self.since.time);
+        self.unheard && self.same >= NEVER_ANSWERED && lasted >= ACKNOWLEDGED_WITHIN
+    }
 }
 
 /// Payload that its receiver never acknowledged.
@@ -377,10 +392,38 @@ impl Connection {
         both.map_or_else(Checksums::default, |both| both[who as usize])
     }
 
+    /// Whether another device sent bytes in a side's name: what it says is a mixture of both.
+    #[must_use]
+    pub(crate) fn is_forged_in_part(&self, who: Who) -> bool {
+        let mut odd = self.oddities[who as usize].iter();
+        odd.any(|it| it.forged.is_some())
+    }
+
+    /// The side whose bytes in the capture are not those that it sent, and the segment: it breaks the grammar and has a wrong
+    /// checksum, while those of the same side after it are right.
+    #[must_use]
+    pub(crate) fn altered(&self) -> Option<(Who, FrameRef)> {
+        Who::BOTH.into_iter().find_map(|who| {
+            let own = self.checksums(who);
+            let at = own
+                .faulty
+                .filter(|_| own.right > 0 && own.right >= own.wrong)?;
+            Some((who, at))
+        })
+    }
+
     /// What a side sent at the end that was never acknowledged.
     #[must_use]
     pub fn in_flight(&self, who: Who) -> Option<InFlight> {
         self.in_flight.as_ref()?[who as usize]
+    }
+
+    /// Whether one side repeated what it sent and got no packet at all: that none of the other side was captured is no fault of
+    /// the capture.
+    #[must_use]
+    pub(crate) fn met_silence(&self) -> bool {
+        let both = self.unanswered.as_deref();
+        both.is_some_and(|both| both.iter().any(UnansweredSegments::met_silence))
     }
 
     /// What became of a side's segments between two places that captured the connection.

@@ -145,6 +145,7 @@ impl Marks {
     const SYNS_LOST: u8 = 16;
     const ARRIVED: u8 = 32;
     const SYN_AGAIN: u8 = 64;
+    const MET_SILENCE: u8 = 128;
 
     fn of(connection: &Connection) -> Self {
         let agent = |exchange: &Exchange| {
@@ -162,6 +163,7 @@ impl Marks {
                 | set(Self::ARRIVED, passages.both > 0)
                 | set(Self::TAKEN, connection.taken.is_some())
                 | set(Self::SYN_AGAIN, connection.syn_again)
+                | set(Self::MET_SILENCE, connection.met_silence())
                 | set(Self::SEARCHABLE, RequestList::is_worth(connection))
                 | set(
                     Self::LOAD_GENERATOR,
@@ -231,6 +233,11 @@ impl ConnectionSummary {
     #[must_use]
     pub const fn syn_again(&self) -> bool {
         self.marks.has(Marks::SYN_AGAIN)
+    }
+
+    /// One side repeated what it sent and got no packet at all ([`Connection::met_silence`]).
+    pub(crate) const fn met_silence(&self) -> bool {
+        self.marks.has(Marks::MET_SILENCE)
     }
 
     /// Two places show that all that the client sent was lost between them.

@@ -346,8 +346,12 @@ impl ConnectionTracker {
         texts: &mut TextInterner,
     ) -> SegmentResult {
         let midstream = self.midstream_client();
+        let faults = self.parsed.faults();
         let mut streams = self.parsed.reader(midstream, texts);
         let received = self.pair.segment(from, segment, &mut streams);
+        if self.parsed.faults() != faults {
+            self.pair.note_faulty(from, segment);
+        }
         if received == SegmentResult::Taken {
             self.last = FrameRef {
                 frame: segment.frame,
@@ -596,9 +600,20 @@ fn unanswered(peers: [&crate::protocol::tcp::Peer; 2]) -> Option<Box<[Unanswered
                 through: flight.through,
                 acknowledged: (flight.repeated_acknowledged >= flight.repeats.max(1))
                     .then_some(flight.acknowledged),
+                unheard: is_unheard(peer, other),
             }
         },
     )))
+}
+
+/// Whether a side that was captured alone got nothing from the other: its numbers show no packet of that, and the last that
+/// it sent are its oldest bytes.
+fn is_unheard(peer: &crate::protocol::tcp::Peer, other: &crate::protocol::tcp::Peer) -> bool {
+    other.counts().packets == 0
+        && !peer.stream().is_whole()
+        && peer.stream().acknowledged() == 0
+        && other.stream().acknowledged() == 0
+        && peer.flight().latest > peer.top_time()
 }
 
 /// Both, if there is anything in either: most connections have none.
@@ -705,6 +720,11 @@ impl TurnCounter {
 }
 
 impl ParsedStreams {
+    /// Faults of grammar found so far.
+    fn faults(&self) -> u32 {
+        self.stack.as_ref().map_or(0, |stack| stack.faults())
+    }
+
     /// Who takes the streams. `midstream` is the presumed client where the capture began after the connection.
     const fn reader<'a>(
         &'a mut self,

@@ -14,6 +14,7 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
+use crate::knowledge::service;
 use crate::protocol::http::{Phase, Protocol, Reach};
 use crate::protocol::tcp::{
     CloseEvent, OddSegments, Oddity, Peer, ResetKind, ResetSigns, Standing, State,
@@ -116,6 +117,13 @@ fn roles(live: &ConnectionTracker) -> (FlowEnd, Roles) {
     if let Some(end) = refuser {
         return (end.other(), Roles::Ports);
     }
+    // Nobody answers with segments that no program sends: a scanner asks with them.
+    let prober = FlowEnd::BOTH
+        .into_iter()
+        .find(|end| only_probes(live.pair.peer(*end)));
+    if let Some(end) = prober {
+        return (end, Roles::Ports);
+    }
     if let Some((end, Certainty::Certain | Certainty::Likely)) = live
         .parsed
         .stack
@@ -125,6 +133,14 @@ fn roles(live: &ConnectionTracker) -> (FlowEnd, Roles) {
         return (end, Roles::Http);
     }
     (likely_client(live.endpoints), Roles::Ports)
+}
+
+/// Whether all that an end sent are segments without ACK, which belong to no connection.
+fn only_probes(peer: &Peer) -> bool {
+    let odd = |it: &&OddSegments| matches!(it.kind, Oddity::WithoutAck | Oddity::FinWithoutAck);
+    let probes = peer.oddities().iter().filter(odd);
+    let probes: u64 = probes.map(|it| u64::from(it.count)).sum();
+    probes > 0 && probes >= peer.counts().packets
 }
 
 /// The presumed client, by the ports alone.
@@ -137,13 +153,16 @@ pub(super) fn likely_client(endpoints: [Endpoint; 2]) -> FlowEnd {
     }
 }
 
-/// The lower the rank, the more likely the port is the server's: system ports (RFC 6335 §6), then ports below every
-/// system's ephemeral range, then by number.
-const fn service_rank(port: u16) -> u32 {
+/// The lower the rank, the more likely the port is the server's: system ports (RFC 6335 §6), then ports that a protocol is
+/// known for, then ports below every system's ephemeral range, then by number. Nobody listens on port 0.
+fn service_rank(port: u16) -> u32 {
+    let number = u32::from(port);
     match port {
-        0..1024 => port as u32,
-        1024..32768 => 100_000 + port as u32,
-        _ => 200_000 + port as u32,
+        0 => u32::MAX,
+        1..1024 => number,
+        _ if service(port).is_some() => 100_000 + number,
+        1024..32768 => 200_000 + number,
+        _ => 300_000 + number,
     }
 }
 
@@ -157,6 +176,11 @@ fn opening(live: &ConnectionTracker, client: FlowEnd) -> Opening {
         };
     }
     let spoke = |peer: &Peer| peer.stream().bytes() > 0 || peer.fin().is_some();
+    // A RST at a number beyond all that was captured: what came before it is missing.
+    let used = |peer: &Peer| peer.reset().is_some() && peer.stream().missing() > 0;
+    if used(caller) || used(called) {
+        return Opening::Handshake;
+    }
     if called.syn().is_none() {
         let refused = called.reset().is_some_and(|reset| {
             reset.kind == Some(ResetKind::Refusal)

@@ -199,6 +199,7 @@ impl<'a> Fallbacks<'a> {
 /// One side continued as if the other had answered, but the answers are not in the capture.
 fn is_half(summary: &ConnectionSummary) -> bool {
     matches!(summary.opening, Opening::Handshake | Opening::Midstream)
+        && !summary.met_silence()
         && (summary.spoke[0] || summary.spoke[1] || summary.opening == Opening::Handshake)
 }
 

@@ -68,6 +68,8 @@ pub struct HttpConversation {
     /// Offset in the responses' direction at which another protocol begins.
     pub(super) switched_at: u64,
     pub(super) let_go: u64,
+    /// Faults of grammar found so far.
+    pub(crate) faults: u32,
     /// Offset at which each direction starts.
     pub(super) since: [u64; 2],
     /// Is told which bytes are what.
@@ -103,6 +105,7 @@ impl HttpConversation {
             marked: 0,
             switched_at: u64::MAX,
             let_go: 0,
+            faults: 0,
             teller: None,
         }
     }

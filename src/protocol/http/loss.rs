@@ -18,6 +18,7 @@ use crate::protocol::parts::StreamPart;
 impl HttpConversation {
     /// Records a fault of the message this direction is in.
     pub(super) fn fault(&mut self, from: FlowEnd, rule: FaultRule, offset: u64, bytes: &[u8]) {
+        self.faults = self.faults.saturating_add(1);
         let Some(head) = self.rare_head(from) else {
             return;
         };

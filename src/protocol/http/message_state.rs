@@ -254,6 +254,7 @@ impl HttpConversation {
             return;
         }
         self.text_bytes += size_of::<RareParts>() / 2 + size_of_val(&kept[..]);
+        self.faults = self.faults.saturating_add(read.faults.len() as u32);
         let Some(rare) = self.rare_head(from) else {
             return;
         };

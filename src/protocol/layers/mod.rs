@@ -495,6 +495,11 @@ impl ProtocolStack {
         }
     }
 
+    /// Faults of the grammar of HTTP/1 found so far.
+    pub(crate) const fn faults(&self) -> u32 {
+        self.plain.faults
+    }
+
     /// Bytes of incomplete messages: heads, handshake messages, header blocks, encrypted records.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {

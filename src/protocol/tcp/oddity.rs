@@ -115,8 +115,12 @@ pub struct OddSegments {
     pub kind: Oddity,
     /// The frame of the first one.
     pub first: FrameRef,
+    /// The frame of the last one.
+    pub last: FrameRef,
     /// Number of such segments; saturates.
     pub count: u32,
+    /// Those of them that have a wrong TCP checksum, which no receiver accepts.
+    pub damaged: u32,
     /// Payload of the first one, at most 80 bytes of it; empty unless it is a RST.
     pub text: Box<[u8]>,
     /// Of [`Oddity::OtherBytes`] which of the two is forged, where their traits show it; of [`Oddity::ForeignBytes`] itself.
@@ -139,11 +143,13 @@ impl Oddities {
     pub(super) fn note(&mut self, kind: Oddity, at: FrameRef, text: &[u8]) {
         let all = self.0.get_or_insert_default();
         match all.iter_mut().find(|odd| odd.kind == kind) {
-            Some(odd) => odd.count = odd.count.saturating_add(1),
+            Some(odd) => (odd.count, odd.last) = (odd.count.saturating_add(1), at),
             None => all.push(OddSegments {
                 kind,
                 first: at,
+                last: at,
                 count: 1,
+                damaged: 0,
                 text: text.get(..MAX_TEXT).unwrap_or(text).into(),
                 forged: None,
                 is_one_packet: false,
@@ -185,6 +191,21 @@ impl Oddities {
                     taken: false,
                 })
             });
+        }
+    }
+
+    /// Whether there are any.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Looks at the checksum of a segment, if it is one of these.
+    #[cold]
+    pub(super) fn note_checksum(&mut self, segment: &Segment<'_>, at: FrameRef) {
+        let all = self.0.as_deref_mut().map_or(&mut [][..], Vec::as_mut_slice);
+        let mut own = all.iter_mut().filter(|odd| odd.last == at).peekable();
+        if own.peek().is_some() && segment.has_right_checksum() == Some(false) {
+            own.for_each(|odd| odd.damaged = odd.damaged.saturating_add(1));
         }
     }
 

@@ -66,9 +66,10 @@ impl EndpointPair {
     ) -> SegmentResult {
         let (sender, receiver) = self.both(from);
         let doubled = receiver.sightings.has_second();
+        let asked_once = receiver.syns == 1;
         if sender
             .sightings
-            .is_second(segment, &sender.fingerprint, doubled)
+            .is_second(segment, &sender.fingerprint, doubled, asked_once)
         {
             return SegmentResult::Duplicate;
         }
@@ -133,13 +134,16 @@ impl EndpointPair {
             sender.before_fin = sender.last_sent;
         }
         sender.last_sent = at;
-        if (answers || sender.retransmitted > retransmitted) && segment.passage == Passage::Unknown
-        {
+        let looked_at = answers || sender.watched || sender.retransmitted > retransmitted;
+        if looked_at && segment.passage == Passage::Unknown {
             sender.checksums.note(segment, at);
         }
         // A SYN with a FIN is dropped by its receiver, or its bits are damaged: what follows is as after a SYN.
         if segment.flags.has(Flags::FIN) && !segment.flags.has(Flags::SYN) {
             Self::take_fin(from, sender, receiver, segment, at, reader);
+        }
+        if !sender.oddities.is_empty() {
+            sender.oddities.note_checksum(segment, at);
         }
         if segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0) != 0
             || receiver.fin.is_some()
@@ -148,6 +152,19 @@ impl EndpointPair {
             self.note_time_wait(at);
         }
         SegmentResult::Taken
+    }
+
+    /// The payload of this segment breaks the grammar of what is spoken. With a wrong checksum it may not be what was sent: from
+    /// now on the checksums of all segments are looked at, which shows whether they are right otherwise.
+    #[cold]
+    pub(crate) fn note_faulty(&mut self, from: FlowEnd, segment: &Segment<'_>) {
+        let at = FrameRef {
+            frame: segment.frame,
+            time: segment.time,
+        };
+        if self.peers[from.index()].checksums.note_faulty(segment, at) {
+            self.peers.iter_mut().for_each(|peer| peer.watched = true);
+        }
     }
 
     /// Bytes held beyond holes, in both directions.
@@ -542,6 +559,7 @@ impl EndpointPair {
                 if start <= sender.stream.acknowledged() {
                     sender.flight.repeated = segment.length;
                     sender.flight.repeats = sender.flight.repeats.saturating_add(1);
+                    sender.flight.latest = at;
                 }
                 if sender.unanswered == 0 {
                     sender.flight.again = at;
@@ -597,6 +615,9 @@ impl EndpointPair {
     }
 
     fn take_reset(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: FrameRef) {
+        if proves_more(segment, sender, receiver) {
+            sender.stream.note_acknowledged(segment.seq);
+        }
         let signs = reset::signs(segment, sender, receiver);
         let kind = match reset::classify(segment, sender, receiver) {
             ResetKind::Abort if signs.show_another_sender() => ResetKind::Foreign,
@@ -703,6 +724,26 @@ fn is_unacceptable(receiver: &Peer, segment: &Segment<'_>) -> bool {
     receiver.proven == Standing::In(State::SynSent)
         && segment.flags.has(Flags::ACK)
         && !(0..=most).contains(&receiver.stream.offset(segment.ack))
+}
+
+/// How much may have been acknowledged of a connection of which only the handshake was captured.
+const MOST_UNSEEN: i64 = 1 << 20;
+
+/// Whether a RST shows that data was sent which the capture lacks, where it has no byte of either side: without ACK it has the
+/// number that its sender's peer acknowledged (RFC 9293 §3.10.7.1), or the sender's next. One number may be a FIN.
+fn proves_more(segment: &Segment<'_>, sender: &Peer, receiver: &Peer) -> bool {
+    let peers = [sender, receiver];
+    let unused = |it: &&Peer| {
+        it.stream.top() == 0
+            && it.stream.acknowledged() <= 0
+            && it.fin.is_none()
+            && it.reset.is_none()
+    };
+    !segment.flags.has(Flags::ACK)
+        && sender.isn.is_some()
+        && receiver.challenged != Some(segment.seq)
+        && peers.iter().all(unused)
+        && (2..=MOST_UNSEEN).contains(&sender.stream.offset(segment.seq))
 }
 
 fn receiver_has_all(sender: &Peer, next: i64) -> bool {

@@ -15,6 +15,9 @@ use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
 
+/// A round trip is shorter: a SYN-ACK that nobody acknowledges is repeated until then (RFC 9293 §3.8.3, R2 of SYNs).
+const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(60);
+
 /// The first FIN or RST of one endpoint, and what its sender knew at that point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseEvent {
@@ -70,6 +73,8 @@ pub struct Unacknowledged {
     pub acknowledged: FrameRef,
     /// How often bytes were retransmitted that had been acknowledged, since then.
     pub repeated_acknowledged: u16,
+    /// When the oldest segment in flight was last retransmitted.
+    pub latest: FrameRef,
 }
 
 impl Unacknowledged {
@@ -182,6 +187,8 @@ pub struct Peer {
     pub(super) oddities: Oddities,
     /// The checksums of what it sent while something was retransmitted.
     pub(super) checksums: Checksums,
+    /// The checksums of all its segments are looked at.
+    pub(super) watched: bool,
 }
 
 impl Peer {
@@ -206,6 +213,10 @@ impl Peer {
     /// Takes note of a round trip: what was sent at `since` is answered at `at`.
     pub(super) fn note_round_trip(&mut self, since: FrameRef, at: FrameRef) {
         let took = at.time.since(since.time);
+        // So long no host waits for an answer: the clock of the capture was set in between.
+        if took > LONGEST_ROUND_TRIP {
+            return;
+        }
         self.round_trips = self.round_trips.saturating_add(1);
         self.round_trip = Some(self.round_trip.map_or(took, |least| least.min(took)));
     }
@@ -397,9 +408,20 @@ pub struct Checksums {
     pub first_wrong: Option<FrameRef>,
     /// The last that was wrong.
     pub last_wrong: Option<FrameRef>,
+    /// The first segment that breaks the grammar of what is spoken, and has a wrong checksum. All after it were looked at.
+    pub faulty: Option<FrameRef>,
 }
 
 impl Checksums {
+    /// Takes note of a segment that breaks the grammar of what is spoken. Returns whether it is the first with a wrong checksum.
+    pub(super) fn note_faulty(&mut self, segment: &Segment<'_>, at: FrameRef) -> bool {
+        let first = self.faulty.is_none() && segment.has_right_checksum() == Some(false);
+        if first {
+            self.faulty = Some(at);
+        }
+        first
+    }
+
     /// Takes note of the checksum of a segment, if the capture shows what it should be.
     #[cold]
     pub(super) fn note(&mut self, segment: &Segment<'_>, at: FrameRef) {

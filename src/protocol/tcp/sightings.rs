@@ -46,12 +46,14 @@ impl Sightings {
     /// were captured twice.
     ///
     /// A host may well send the same SYN-ACK twice at once: its timer sends one, and a repeated SYN asks for another. So
-    /// where nothing but the short time speaks for a second sighting, the SYN must have been captured twice, too.
+    /// where nothing but the short time speaks for a second sighting, the SYN must have been captured twice, too, or only
+    /// one: `asked_once`.
     pub(crate) fn is_second(
         &mut self,
         segment: &Segment<'_>,
         host: &Fingerprint,
         peer_doubled: bool,
+        asked_once: bool,
     ) -> bool {
         let identity_hash = identity_hash(segment);
         let now = (segment.time.as_nanos() / 1000) as u32;
@@ -77,6 +79,7 @@ impl Sightings {
             let too_soon = segment.seq_len() > 0
                 && apart <= TOO_SOON
                 && (!answers_syn || peer_doubled || self.has_second);
+            let too_soon = too_soon || answers_syn && asked_once;
             if numbered || elsewhere || too_soon {
                 self.has_second = true;
                 return true;
@@ -182,9 +185,20 @@ mod tests {
             let mut sightings = Sightings::default();
             let host = Fingerprint::default();
             let first = if value == 0 { 0 } else { 976 };
-            assert!(!sightings.is_second(&sent(226, 0, first), &host, false));
-            let copy = sightings.is_second(&sent(ttl, after, value), &host, false);
+            assert!(!sightings.is_second(&sent(226, 0, first), &host, false, false));
+            let copy = sightings.is_second(&sent(ttl, after, value), &host, false, false);
             assert_eq!(copy, second, "{ttl} {after} {value}");
+        }
+    }
+    /// Its timer is a second, and no second SYN asked for another.
+    #[test]
+    fn a_syn_ack_that_nobody_asked_for_again_is_a_copy() {
+        for (after, asked_once, second) in [(1, true, true), (1, false, false), (30, true, false)] {
+            let mut sightings = Sightings::default();
+            let host = Fingerprint::default();
+            assert!(!sightings.is_second(&sent(64, 0, 976), &host, false, asked_once));
+            let copy = sightings.is_second(&sent(64, after, 976), &host, false, asked_once);
+            assert_eq!(copy, second, "{after} {asked_once}");
         }
     }
 }

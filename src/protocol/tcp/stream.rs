@@ -652,6 +652,11 @@ impl ByteStream {
         }
     }
 
+    /// The peer had acknowledged everything before `seq`, as its host's number shows.
+    pub(super) fn note_acknowledged(&mut self, seq: Seq) {
+        self.acked = self.acked.max(self.offset(seq));
+    }
+
     /// Takes back an acknowledgement of what was never sent: the RST that carried it is not the peer's.
     pub(super) fn forget_unsent(&mut self) {
         if self.later.is_none() {
