@@ -219,6 +219,14 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     let missing = one_sided
         || connection.sent.iter().any(|sent| sent.missing > 0)
         || connection.closed_unseen();
+    // What the client had acknowledged when it left shows how far it got, whatever the capture lacks of the server.
+    let far = exchange.and_then(response).is_some_and(|answer| {
+        let end = answer
+            .expected()
+            .map(|body| answer.head_end().saturating_add(body));
+        reading == EndingKind::LeftMidResponse && end.is_some_and(|end| end > close.received)
+    });
+    let missing = missing && !(far && who == Who::Client && !one_sided);
     // The snap length hid a part of the head, which might change the meaning of the rest.
     let hidden = exchange.is_some_and(|exchange| {
         let rare = exchange.rare.as_ref();
@@ -354,6 +362,14 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
             Some((reading, Some(exchange)))
         }
         Phase::Between | Phase::After => after_server(connection, close),
+        // Behind what was not followed a request met no socket.
+        Phase::Opaque if !is_reset && met_no_socket(connection, close).is_some() => {
+            let late = met_no_socket(connection, close)?;
+            Some((
+                after_close(connection, close, request(late)?.first, false),
+                Some(late),
+            ))
+        }
         Phase::Opaque if is_reset => {
             let exchange = exchanges.last().filter(|it| has_more(connection, it))?;
             Some((EndingKind::ResetMidResponse, Some(exchange)))
@@ -405,11 +421,16 @@ pub(super) fn is_ignored(connection: &Connection) -> bool {
 }
 
 fn before_request<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {
-    if connection.opening != Opening::Handshake
-        || connection.sent[Who::Server as usize].bytes > 0
+    if connection.sent[Who::Server as usize].bytes > 0
         || close.received > 0
         || is_ignored(connection)
     {
+        return None;
+    }
+    if connection.opening == Opening::Midstream {
+        return before_request_in_view(connection, close);
+    }
+    if connection.opening != Opening::Handshake {
         return None;
     }
     let opened = connection
@@ -472,24 +493,64 @@ fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRea
         let lost = connection.sent[Who::Server as usize].missing > 0;
         return (!lost).then_some((EndingKind::ReuseOfForgotten, Some(late)));
     }
-    let known = acknowledged_close(connection, asked).filter(|_| close.kind.is_none());
-    let margin = (round_trip(connection) * 5).max(Duration::from_millis(50));
     // What crosses a close is under way for a round trip at most. Sent long before it, and never acknowledged, it was lost.
     let message = request(late)?;
     let arrived = connection.sent[Who::Client as usize].acknowledged > message.start;
-    if !arrived && close.frame_ref.time.since(asked.time) > margin {
+    if !arrived && close.frame_ref.time.since(asked.time) > under_way(connection) {
         return None;
     }
     // A server that closes right behind its response ends no idle connection.
     let idle = response(last).map(|it| close.frame_ref.time.since(it.last.time));
     let at_once = idle.is_some_and(|idle| idle < PAUSE);
-    let knew = known.is_some_and(|known| at_once || asked.time.since(known.time) > margin);
-    let reading = if knew {
-        EndingKind::ReuseOfClosed
-    } else {
-        EndingKind::Race
-    };
-    Some((reading, Some(late)))
+    Some((after_close(connection, close, asked, at_once), Some(late)))
+}
+
+/// The longest that segments which cross are under way, and a program takes to notice a close.
+fn under_way(connection: &Connection) -> Duration {
+    (round_trip(connection) * 5).max(Duration::from_millis(50))
+}
+
+/// What a request is that was sent at `asked`, which the server had not received when it closed. `at_once`: it closed right
+/// behind its last response.
+fn after_close(
+    connection: &Connection,
+    close: &CloseEvent,
+    asked: FrameRef,
+    at_once: bool,
+) -> EndingKind {
+    let known = acknowledged_close(connection, asked).filter(|_| close.kind.is_none());
+    let margin = under_way(connection);
+    match known.is_some_and(|known| at_once || asked.time.since(known.time) > margin) {
+        true => EndingKind::ReuseOfClosed,
+        false => EndingKind::Race,
+    }
+}
+
+/// The capture begins late, with the server's FIN or the RST for a request that met no socket. What came before is not known.
+fn before_request_in_view<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {
+    if close.kind == Some(ResetKind::NoSocket) {
+        let asked = connection.spoken().first()?;
+        let drawn = request(asked)?.first < close.frame_ref && asked.response.is_none();
+        return drawn.then_some((EndingKind::ReuseOfForgotten, Some(asked)));
+    }
+    let late = met_no_socket(connection, close)?;
+    Some((
+        after_close(connection, close, request(late)?.first, false),
+        Some(late),
+    ))
+}
+
+/// The last request, if it was sent after the server's FIN, and a RST from a host without a socket answered it.
+fn met_no_socket<'a>(connection: &'a Connection, close: &CloseEvent) -> Option<&'a Exchange> {
+    let refused = owns_reset(connection, Who::Server)
+        .filter(|reset| reset.kind == Some(ResetKind::NoSocket))?;
+    let late = connection
+        .spoken()
+        .last()
+        .filter(|it| it.response.is_none())?;
+    let asked = request(late)?.first;
+    let met = close.kind.is_none() && asked > close.frame_ref && refused.frame_ref > asked;
+    met.then_some(late)
 }
 
 /// Where the client's host acknowledged the server's FIN, if that was before this segment of its own or with it: then the

@@ -52,7 +52,9 @@ pub(super) fn lost_data(connection: &Connection) -> Option<LostData> {
     let sent = connection.in_flight(Who::Client)?;
     let reset = connection.reset[Who::Server as usize].filter(|reset| {
         let effective = !matches!(reset.kind, Some(ResetKind::Stale | ResetKind::Refusal));
-        effective && reset.frame_ref > sent.since
+        // What the client sent before it had the RST is lost as well.
+        let crossed = sent.since.time.since(reset.frame_ref.time) <= round_trip(connection) * 2;
+        effective && (reset.frame_ref > sent.since || crossed)
     })?;
     let fin = connection.fin[Who::Server as usize];
     let known = connection.fin_acknowledged[Who::Server as usize];

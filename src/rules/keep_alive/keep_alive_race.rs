@@ -235,6 +235,7 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let word = close_word(ending);
     let what = asked(Some(exchange));
     let idle = idle_until_close(connection, ending);
+    let is_first = before(connection, exchange).is_none();
     let mut message = Statement::from(match idle {
         Some(idle) => sentence!(
             "The server {} the connection ({}) after it had been idle for {}.",
@@ -242,6 +243,8 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             word,
             idle
         ),
+        // Whether it was idle, a capture that begins with the close does not show.
+        None if is_first => sentence!("The server {} the connection ({}).", closed(word), word),
         None => sentence!(
             "The server {} the idle connection ({}).",
             closed(word),
@@ -280,6 +283,8 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     // Timeouts do not help against a close right behind a response.
     let at_once = idle.is_some_and(|idle| idle < PAUSE);
     let summary = match (known, at_once) {
+        (Some(_), _) if is_first => "[A request|# requests] came just after the server's close",
+        (None, _) if is_first => "[A request|# requests] crossed the server's close",
         (Some(_), _) => "[A request|# requests] came just after the server's idle close",
         (None, false) => "[A request|# requests] crossed the server's idle close",
         (None, true) => "[A request|# requests] crossed the server's close",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::keep_alive_race::before;
 use crate::analysis::connection::{
-    By, CloseEvent, Connection, InFlight, ResetKind, ResetSigns, Who,
+    By, CloseEvent, Connection, InFlight, Opening, ResetKind, ResetSigns, Who,
 };
 use crate::base::certainty::Certainty;
 use crate::base::format::duration;
@@ -224,7 +224,14 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let since = since.map_or(connection.first, |answer| answer.last);
     let idle = sent.first.time.since(since.time);
     let later = close.time.since(sent.first.time);
+    // Of a capture that begins with it the time before is not known.
+    let begins = connection.opening == Opening::Midstream && before(connection, exchange).is_none();
     let message = match idle >= IDLE {
+        _ if begins => sentence!(
+            "The client sent a {}. A RST came {} later: its sender had no such connection.",
+            &what,
+            later
+        ),
         true => sentence!(
             "After {} of idle time the client sent a {}. A RST came {} later: its sender had no such connection.",
             idle,
@@ -249,9 +256,12 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "[A request was|# requests were] reset on an unknown connection",
         message,
     )
-    .adds(Some(NOT_CLOSED))
-    .presumes(origin(connection, &ending.close))
-    .adds(measured_time::forgotten(idle))
+    .adds(Some(match begins {
+        true => "The capture does not show whether the server had closed before.",
+        false => NOT_CLOSED,
+    }))
+    .presumes(origin(connection, &ending.close).filter(|_| !begins))
+    .adds(measured_time::forgotten(idle).filter(|_| !begins))
     .means(Some(match (missing, ending.close.is_from_elsewhere()) {
         (true, _) => repetition(exchange),
         (false, true) => sentence!(

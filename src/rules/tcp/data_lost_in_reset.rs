@@ -111,11 +111,17 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             false => Certainty::Likely,
         },
         "Server reset [a connection|# connections], and data was lost",
-        sentence!(
-            "The client sent {}. The server reset the connection {} after the first of it, and acknowledged none of it.",
-            Value::exact_bytes(lost.sent.bytes),
-            lost.reset.frame_ref.time.since(lost.sent.since.time)
-        ),
+        match lost.reset.frame_ref < lost.sent.since {
+            true => sentence!(
+                "The server reset the connection while the client was sending. {} that crossed the RST were not acknowledged.",
+                Value::exact_bytes(lost.sent.bytes)
+            ),
+            false => sentence!(
+                "The client sent {}. The server reset the connection {} after the first of it, and acknowledged none of it.",
+                Value::exact_bytes(lost.sent.bytes),
+                lost.reset.frame_ref.time.since(lost.sent.since.time)
+            ),
+        },
     )
     .adds(closed)
     .presumes(Some("The server's program read none of it: the data was lost."))
