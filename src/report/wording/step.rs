@@ -49,7 +49,14 @@ pub fn said(step: &TranscriptStep, reread: &ConnectionTranscript, omit: Detail) 
         words.push(bytes(step.length.into()));
     }
     if words.is_empty() || bare && step.length == 0 && step.kind == SegmentKind::Bare {
-        words.push("ACK".to_owned());
+        // A segment without ACK is none.
+        let others = [
+            (Flags::ACK, "ACK"),
+            (Flags::PSH, "PSH"),
+            (Flags::URG, "URG"),
+        ];
+        let other = others.into_iter().find(|(flag, _)| has(*flag));
+        words.push(other.map_or("no flags", |(_, name)| name).to_owned());
     }
     if step.window == 0 && !has(Flags::RST) {
         words.push("(window full)".to_owned());

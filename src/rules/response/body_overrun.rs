@@ -118,6 +118,7 @@ pub(crate) fn uncaptured_excess(connection: &Connection) -> Option<u64> {
         || last.request.is_none()
         || sent.missing > 0
         || connection.sent[Who::Client as usize].packets == 0
+        || connection.is_forged_in_part(Who::Server)
         || connection.opening != Opening::Handshake
         || connection.protocol != Protocol::Http1
     {

@@ -157,6 +157,10 @@ pub(in crate::rules) fn worst(
     who: Who,
     weigh: impl Fn(FaultRule) -> Option<Severity>,
 ) -> Option<(Severity, &Exchange, &Fault, u64)> {
+    // What was sent is not known.
+    if connection.altered().is_some() || connection.is_forged_in_part(who) {
+        return None;
+    }
     let mut found: Option<(Severity, &Exchange, &Fault)> = None;
     let mut messages = 0;
     // The first bytes of a connection whose beginning was not captured may be the rest of a body.

@@ -98,9 +98,52 @@ pub(in crate::rules) fn dropped(connection: &Connection) -> Option<(Who, Checksu
     })
 }
 
+/// Bytes that break the grammar of what is spoken stand in a segment whose checksum says that they are not those that were sent.
+fn altered(connection: &Connection) -> Verdict {
+    let Some((who, at)) = connection.altered() else {
+        return Verdict::Clear;
+    };
+    let (name, other) = (side(who), side(who.other()));
+    let sent = &connection.sent[who as usize];
+    let accepted = sent.missing == 0 && sent.acknowledged >= sent.bytes;
+    let mut verdict = tell(
+        &RULE,
+        Severity::Note,
+        Certainty::Likely,
+        "Bytes in the capture are not those that were sent[| on # connections]",
+        Statement::from(sentence!(
+            "A segment from the {} breaks the grammar of what is spoken, and has a wrong TCP checksum. The {}'s segments after it have \
+             right ones.",
+            name,
+            name
+        )),
+    )
+    .adds(accepted.then(|| {
+        sentence!(
+            "The {} acknowledged these bytes, which no operating system does with a wrong checksum.",
+            other
+        )
+    }))
+    .presumes(Some(match accepted {
+        true => "The capture was changed after it was taken.",
+        false => "The segment was damaged on the way, and dropped.",
+    }))
+    .means(Some("What the message said is not known, so hangup reports no fault of its grammar."))
+    .shows(Some(at), "wrong checksum")
+    .about(connection);
+    if let Verdict::Found(story) = &mut verdict {
+        story.remedies = vec![UNCHANGED.into()];
+    }
+    verdict
+}
+
+/// What to do where the bytes are not those that were sent.
+const UNCHANGED: &str =
+    "Change nothing at the hosts. Capture again, and read the file as it was written.";
+
 fn check(connection: &Connection) -> Verdict {
     let Some((who, found)) = dropped(connection) else {
-        return Verdict::Clear;
+        return altered(connection);
     };
     let (name, other) = (side(who), side(who.other()));
     tell(
@@ -128,4 +171,25 @@ fn check(connection: &Connection) -> Verdict {
         "the last wrong checksum",
     )
     .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn bytes_under_a_wrong_checksum_break_no_grammar() {
+        let text = "SYN -->\n<-- SYN\n\"GET / HTTP/1.1\\r\\nHo\\x00st: a\\r\\n\\r\\n\" [DAMAGED] -->\n\
+                    <-- 200 \"x\" [ack=29]\nACK -->\nFIN -->\n<-- FIN [ack=30]\nACK -->";
+        let rules = |damaged: &str| {
+            let text = text.replace("[DAMAGED]", damaged);
+            ladder_check::run(&text.parse().expect("a ladder")).rules()
+        };
+        assert!(rules("").contains(&"malformed-request"));
+        let altered = rules("[damaged]");
+        assert!(
+            altered.contains(&"checksum-wrong") && !altered.contains(&"malformed-request"),
+            "{altered:?}"
+        );
+    }
 }

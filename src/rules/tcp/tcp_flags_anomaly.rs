@@ -99,6 +99,10 @@ rule! {
     "a segment has control bits or numbers that TCP does not expect", Check::Connection(check)
 }
 
+/// What to do where such segments are damaged.
+const DAMAGED: &str = "Change nothing: the receiver drops them, and their sender repeats what is lost. If many are damaged, look for the \
+     cable, the card or the device that does it.";
+
 /// Severity, certainty, the evidence note, and the sentence, with the text that a RST carries.
 fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sentence) {
     let side = side(who);
@@ -248,7 +252,22 @@ fn check(connection: &Connection) -> Verdict {
     for ((.., sentence), _) in &all {
         message.say(sentence.clone());
     }
-    let probe = is_probe(connection);
+    let odd = || connection.oddities.iter().flat_map(|it| it.iter());
+    let damaged = odd().all(|it| it.damaged == it.count);
+    if damaged {
+        message.say("Their TCP checksum is wrong, so no receiver accepts them.");
+        message.say(
+            Sentence::from(
+                "They were damaged on the way, or a program wrote them into the capture.",
+            )
+            .likely(),
+        );
+    }
+    let probe = is_probe(connection) && !damaged;
+    let severity = match damaged {
+        true => &Severity::Note,
+        false => severity,
+    };
     let (severity, summary) = match probe {
         true => (
             Severity::Note,
@@ -268,10 +287,12 @@ fn check(connection: &Connection) -> Verdict {
         telling = telling.shows(Some(*first), *what);
     }
     let mut verdict = telling.about(connection);
-    if let Verdict::Found(story) = &mut verdict
-        && probe
-    {
-        story.remedies = vec![SCANNER.into()];
+    if let Verdict::Found(story) = &mut verdict {
+        match (probe, damaged) {
+            (true, _) => story.remedies = vec![SCANNER.into()],
+            (_, true) => story.remedies = vec![DAMAGED.into()],
+            _ => {}
+        }
     }
     verdict
 }
@@ -320,6 +341,34 @@ mod tests {
             assert_eq!(found.severity, severity, "{text}");
             assert!(found.message.contains(words), "{text}: {}", found.message);
         }
+    }
+
+    #[test]
+    fn a_probe_comes_from_the_side_that_sends_it_whatever_its_port() {
+        let text = "client :8080 server :2905\nPSH -->";
+        let text = text.replace("PSH", "ACK [noack]");
+        let found = ladder_check::found_by(&RULE, &text).expect("found");
+        assert_eq!(found.severity, Severity::Note);
+        assert!(
+            found
+                .message
+                .contains("The client sent a segment without ACK"),
+            "{}",
+            found.message
+        );
+    }
+
+    #[test]
+    fn a_damaged_segment_is_none_of_a_tcp() {
+        let found =
+            ladder_check::found_by(&RULE, &format!("{OPEN}FIN [noack damaged] -->\n<-- ACK"));
+        let found = found.expect("found");
+        assert_eq!(found.severity, Severity::Note);
+        assert!(
+            found.message.contains("checksum is wrong"),
+            "{}",
+            found.message
+        );
     }
 
     #[test]
