@@ -245,11 +245,15 @@ fn waited(it: &ConnectionSummary) -> bool {
     }
 }
 
+/// Repetitions of the client's data of which the path does not lose all.
+const REPETITIONS: u16 = 3;
+
 /// Whether the SYN-ACK came again although the client had gone on, and none of its data was accepted.
 fn is_ignored(it: &ConnectionSummary) -> bool {
     it.opening == Opening::Handshake
         && it.client_syn()
-        && it.syn_acks > if no_socket(it) { 1 } else { 2 }
+        && (it.syn_acks > 2
+            || it.syn_acks == 2 && (no_socket(it) || it.retransmitted >= REPETITIONS))
         && it.spoke == [true, false]
         && !it.taken()
         && it.retransmitted > 0
@@ -525,6 +529,15 @@ mod tests {
     const IGNORED: &str =
         "SYN -->\n<-- SYN\nGET / -->\n+200ms again -->\n+400ms again -->\n+400ms <-- again [ack=1]
         +400ms again -->\n+2s <-- again [ack=1]\n+2s again -->\n";
+
+    #[test]
+    fn a_second_syn_ack_is_enough_if_data_was_repeated_in_between() {
+        let data = "SYN -->\n<-- SYN\n\"12345678\" -->\n";
+        let again = "+200ms again -->\n";
+        let answer = "+600ms <-- again [ack=1]\nACK -->";
+        assert!(fires(&format!("{data}{}{answer}", again.repeat(3))));
+        assert!(!fires(&format!("{data}{again}{answer}")));
+    }
 
     #[test]
     fn one_connection_without_accepted_data_is_enough() {
