@@ -16,7 +16,7 @@ use wire::{ACK, FIN, Packet, SYN, run_packets};
 
 /// The clients, what tells them by their requests, and the least part of the rows, in thousand, that must be right. Those whose
 /// parser is read byte by byte come first; of the others, kinds of faults are known.
-const CLIENTS: [(&str, &str, usize); 17] = [
+const CLIENTS: [(&str, &str, usize); 18] = [
     ("node-http", "Connection: keep-alive\r\n", 940),
     (
         "axios",
@@ -78,6 +78,7 @@ const CLIENTS: [(&str, &str, usize); 17] = [
         "User-Agent: Ruby\r\nAccept-Encoding: gzip;q=1.0,deflate;q=0.6,identity;q=0.3\r\n",
         940,
     ),
+    ("mono-webrequest", "Connection: keep-alive\r\n", 900),
 ];
 
 /// What came of the predictions for one client.

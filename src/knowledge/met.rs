@@ -20,7 +20,7 @@ impl Met<'_> {
         product: &'static Product,
         version: Option<&str>,
     ) -> Vec<&'static ErrorText> {
-        let reading = |it: &Readings| it.of_product(product.name);
+        let reading = |it: &Readings| it.of_product(product.name, version);
         let read = self.readings.and_then(|it| Some((it, reading(it)?)));
         let Some((readings, reading)) = read.filter(|it| it.1 != Reading::Unknown) else {
             return facts_of(self.events, side, product, version);

@@ -40,6 +40,10 @@ const once = {
     const it = await load('axios').request({ url, timeout: 4000, proxy: false, responseType: 'arraybuffer', validateStatus: () => true, httpAgent: agent() });
     return [it.status, it.data.length];
   },
+  undici: async (url) => {
+    const it = await load('undici').request(url, { headersTimeout: 4000, bodyTimeout: 4000 });
+    return [it.statusCode, (await it.body.arrayBuffer()).byteLength];
+  },
   'node-fetch': async (url) => {
     const it = await load('node-fetch')(url, { timeout: 4000, agent: agent() });
     return [it.status, (await it.buffer()).length];

@@ -6,12 +6,21 @@ use super::reading::{Cursor, Reading, ReadingEnd as End, is_token, refuse, trim_
 /// Bytes of the line before a chunk.
 const MAX_CHUNK_HEADER: usize = 2050;
 
-/// Reads one stream of responses to one GET.
-pub(super) fn read(mut input: Cursor<'_>) -> Reading {
-    response(&mut input).unwrap_or_else(|it| it)
+/// Which release.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Release {
+    /// Up to 17.0.15.
+    Old,
+    /// 17.0.21, which looks at what stands between chunks.
+    Strict,
 }
 
-fn response(input: &mut Cursor<'_>) -> Result<Reading, Reading> {
+/// Reads one stream of responses to one GET.
+pub(super) fn read(mut input: Cursor<'_>, release: Release) -> Reading {
+    response(&mut input, release).unwrap_or_else(|it| it)
+}
+
+fn response(input: &mut Cursor<'_>, release: Release) -> Result<Reading, Reading> {
     let (status, fields) = loop {
         let head = (status_line(input)?, fields(input)?);
         // It passes over interim responses.
@@ -46,6 +55,7 @@ fn response(input: &mut Cursor<'_>) -> Result<Reading, Reading> {
     let is_chunked = encoding.is_some_and(|it| it.eq_ignore_ascii_case(b"chunked"));
     match length.unwrap_or(-1) {
         _ if status == 304 => Ok(Reading::Accepts),
+        -1 if is_chunked && release == Release::Strict => strict_chunks(input),
         -1 if is_chunked => chunks(input),
         -1 | -2 => Ok(Reading::Ends(End::UntilClose)),
         length if length < 0 || length > left => Ok(Reading::Ends(End::Length)),
@@ -211,6 +221,64 @@ fn chunk_size(input: &mut Cursor<'_>) -> Result<Option<i32>, Reading> {
                 Some(digit) => {
                     digits += 1;
                     size = size.wrapping_mul(16).wrapping_add(digit as i32);
+                }
+                None if digits > 0 => extension += 1,
+                None => return refuse("Illegal character in chunk size"),
+            },
+        }
+    }
+}
+
+/// Chunks for a release that is strict about their ends.
+fn strict_chunks(input: &mut Cursor<'_>) -> Result<Reading, Reading> {
+    loop {
+        let Some(size) = strict_size(input)? else {
+            return Ok(Reading::Ends(End::BetweenChunks));
+        };
+        if size > input.rest().len() {
+            return Ok(Reading::Ends(End::Chunk));
+        }
+        input.skip(size);
+        for (wanted, otherwise) in [(b'\r', "CR expected"), (b'\n', "LF expected")] {
+            match input.next() {
+                None if size == 0 => return Ok(Reading::Ends(End::BetweenChunks)),
+                None => return Ok(Reading::Ends(End::Chunk)),
+                Some(byte) if byte == wanted => {}
+                Some(_) => return Err(Reading::Refuses(otherwise, true)),
+            }
+        }
+        if size == 0 {
+            return Ok(Reading::Accepts);
+        }
+    }
+}
+
+/// The size before a chunk; `None`: its line does not end.
+fn strict_size(input: &mut Cursor<'_>) -> Result<Option<usize>, Reading> {
+    let refuse = |text| Err(Reading::Refuses(text, true));
+    let (mut size, mut digits, mut extension) = (0_u64, 0, 0);
+    loop {
+        if digits + extension >= MAX_CHUNK_HEADER && input.peek().is_some() {
+            return refuse("Chunk header size too long");
+        }
+        match input.next() {
+            None => return Ok(None),
+            Some(b'\r') => {
+                return match input.next() {
+                    None => Ok(None),
+                    Some(b'\n') if digits == 0 => refuse("Chunk header doesn't contain any digits"),
+                    Some(b'\n') => Ok(usize::try_from(size).ok()),
+                    Some(_) => refuse("invalid chunk header"),
+                };
+            }
+            Some(_) if extension > 0 => extension += 1,
+            Some(byte) => match char::from(byte).to_digit(16) {
+                Some(digit) => {
+                    digits += 1;
+                    size = size << 4 | u64::from(digit);
+                    if size > i32::MAX as u64 {
+                        return refuse("chunk length too big: ");
+                    }
                 }
                 None if digits > 0 => extension += 1,
                 None => return refuse("Illegal character in chunk size"),

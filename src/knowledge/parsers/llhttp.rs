@@ -45,13 +45,37 @@ struct Parser<'a> {
     status: u16,
     in_body: bool,
     trailing: bool,
+    /// A digit of a length was read.
+    measured: bool,
+    /// Chunks did not come to their end where the close was announced.
+    cut: bool,
 }
 
 type Step<T> = Result<T, Reading>;
 
 /// Reads one stream of responses to one GET.
 pub(super) fn read(input: Cursor<'_>, edition: Edition) -> Reading {
+    parse(input, edition).0
+}
+
+/// The same for undici's `request`. When its parser fails, it compares the body with a `Content-Length` that it has seen, and
+/// that is the error that it reports; what ends in the middle of chunks is one as well.
+pub(super) fn read_request(input: Cursor<'_>) -> Reading {
+    let (reading, parser) = parse(input, Edition::Undici);
+    match reading {
+        Reading::Refuses(_, false) if parser.measured => Reading::Refuses(
+            "Response body length does not match content-length header",
+            false,
+        ),
+        Reading::Accepts if parser.cut => Reading::Refuses("Invalid EOF state", true),
+        reading => reading,
+    }
+}
+
+fn parse(input: Cursor<'_>, edition: Edition) -> (Reading, Parser<'_>) {
     let mut parser = Parser {
+        measured: false,
+        cut: false,
         edition,
         input,
         flags: Flags::default(),
@@ -60,7 +84,8 @@ pub(super) fn read(input: Cursor<'_>, edition: Edition) -> Reading {
         in_body: false,
         trailing: false,
     };
-    parser.stream().unwrap_or_else(|it| it)
+    let reading = parser.stream().unwrap_or_else(|it| it);
+    (reading, parser)
 }
 
 impl Parser<'_> {
@@ -119,6 +144,7 @@ impl Parser<'_> {
                 (Err(Reading::Ends(_)), Edition::Undici)
                     if self.flags.chunked && self.flags.close =>
                 {
+                    self.cut = true;
                     return Ok(Reading::Accepts);
                 }
                 (body, _) => body?,
@@ -421,6 +447,7 @@ impl Parser<'_> {
         loop {
             match self.next()? {
                 byte @ b'0'..=b'9' => {
+                    self.measured = true;
                     let digit = u64::from(byte - b'0');
                     let next = length.checked_mul(10).and_then(|it| it.checked_add(digit));
                     match next {

@@ -15,10 +15,12 @@ mod h11;
 mod http_client;
 mod java_http;
 mod llhttp;
+mod mono;
 mod php;
 mod reading;
 mod ruby;
 
+use super::error_text::begins_after;
 use super::wire_event::WireEvent;
 use reading::Cursor;
 pub(super) use reading::{Reading, ReadingEnd};
@@ -39,8 +41,20 @@ pub(crate) enum StreamEnd {
 /// What a client's parser makes of the bytes of one response.
 type Parser = fn(Cursor<'_>) -> Reading;
 
+/// `java.net.http` of OpenJDK 17.0.21 and later updates of 17.
+const STRICT_JAVA: &str = "java-httpclient 17.0.21+";
+
+/// The product as [`PARSERS`] has it, where releases differ.
+fn released<'a>(product: &'a str, version: Option<&str>) -> &'a str {
+    let strict = |it: &str| it.starts_with("17.") && !begins_after("17.0.21+", Some(it));
+    match product == "java-httpclient" && version.is_some_and(strict) {
+        true => STRICT_JAVA,
+        false => product,
+    }
+}
+
 /// The parsers, each with the products that use it.
-const PARSERS: [(Parser, &[&str]); 11] = [
+const PARSERS: [(Parser, &[&str]); 14] = [
     (
         |it| llhttp::read(it, llhttp::Edition::Node),
         &["node-http", "axios", "node-fetch-2"],
@@ -49,6 +63,7 @@ const PARSERS: [(Parser, &[&str]); 11] = [
         |it| llhttp::read(it, llhttp::Edition::Undici),
         &["node-fetch"],
     ),
+    (llhttp::read_request, &["undici"]),
     (curl::read, &["curl", "php-curl"]),
     (
         |it| http_client::read(it, http_client::Reader::Alone),
@@ -62,11 +77,19 @@ const PARSERS: [(Parser, &[&str]); 11] = [
     (go::read, &["go"]),
     (ruby::read, &["ruby"]),
     (h11::read, &["httpx"]),
-    (java_http::read, &["java-httpclient"]),
+    (
+        |it| java_http::read(it, java_http::Release::Old),
+        &["java-httpclient"],
+    ),
+    (
+        |it| java_http::read(it, java_http::Release::Strict),
+        &[STRICT_JAVA],
+    ),
     (
         |it| llhttp::read(it, llhttp::Edition::Aiohttp),
         &["aiohttp"],
     ),
+    (mono::read, &["mono-webrequest", "mono-wcf"]),
 ];
 
 /// What all parsers make of one response.
@@ -90,10 +113,31 @@ impl Readings {
 
     /// What the parser of this product made of it; `None` for a product whose parser is not known.
     #[must_use]
-    pub(super) fn of_product(&self, product: &str) -> Option<Reading> {
+    pub(super) fn of_product(&self, product: &str, version: Option<&str>) -> Option<Reading> {
+        let product = released(product, version);
         let mut parsers = PARSERS.iter();
         let at = parsers.position(|(_, products)| products.contains(&product))?;
         self.readings.get(at).copied()
+    }
+
+    /// How many of the parsers refuse the response, and how many there are.
+    #[must_use]
+    pub(crate) fn refusing(&self) -> (usize, usize) {
+        let refuses = |it: &&Reading| matches!(it, Reading::Refuses(..));
+        (
+            self.readings.iter().filter(refuses).count(),
+            self.readings.len(),
+        )
+    }
+
+    /// Whether the parser of this product takes the response; `None` if that is not known.
+    #[must_use]
+    pub(crate) fn is_taken_by(&self, product: &str, version: Option<&str>) -> Option<bool> {
+        match self.of_product(product, version)? {
+            Reading::Accepts => Some(true),
+            Reading::Refuses(..) => Some(false),
+            Reading::Ends(_) | Reading::Unknown => None,
+        }
     }
 
     /// The events of a program whose parser read the bytes so: instead of the faults, and of the end that others met, the
@@ -154,5 +198,129 @@ const fn waiting_in(end: ReadingEnd) -> WireEvent {
         | ReadingEnd::Chunk
         | ReadingEnd::BetweenChunks
         | ReadingEnd::UntilClose => WireEvent::BodyStalled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(product: &str, response: &str) -> Option<Reading> {
+        let readings = Readings::of(response.as_bytes(), true, StreamEnd::Fin);
+        let (product, version) = product.split_once('/').unwrap_or((product, ""));
+        readings.of_product(product, Some(version))
+    }
+
+    /// What each printed when it was run against these.
+    #[test]
+    fn parsers_differ() {
+        const CHUNKS: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        const LENGTH: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n";
+        let refuses = |text| Some(Reading::Refuses(text, true));
+        let in_head = |text| Some(Reading::Refuses(text, false));
+        let accepts = Some(Reading::Accepts);
+        let mono = "mono-webrequest";
+        let short = "Response body length does not match content-length header";
+        for (product, response, wanted) in [
+            (
+                mono,
+                format!("{CHUNKS}f x\r\n0123456789abcde\r\n0\r\n\r\n"),
+                accepts,
+            ),
+            (
+                mono,
+                format!("{CHUNKS}fx\r\n0123456789abcde\r\n0\r\n\r\n"),
+                refuses("Cannot parse chunk size."),
+            ),
+            (
+                mono,
+                format!("{CHUNKS}this is a body without chunks, and long"),
+                refuses("Cannot parse chunk size."),
+            ),
+            (
+                mono,
+                format!("{CHUNKS}a-body-without-chunks-and-long"),
+                refuses("chunk size too long."),
+            ),
+            (
+                mono,
+                format!("{CHUNKS}5\r\r\nhello\r\n0\r\n\r\n"),
+                refuses("2 CR found"),
+            ),
+            (
+                mono,
+                format!("{CHUNKS}5\r\nhelloXX\r\n0\r\n\r\n"),
+                refuses("Expecting \\r"),
+            ),
+            (
+                mono,
+                format!("{CHUNKS}0\r\n\r\njunk"),
+                refuses("Cannot parse chunk size."),
+            ),
+            (
+                mono,
+                format!("{LENGTH}no colon\r\n\r\nhello"),
+                in_head("no colon found"),
+            ),
+            (mono, format!("{LENGTH}X\r\n : y\r\n\r\nhello"), accepts),
+            (mono, format!("\r\n\r\n{LENGTH}\r\nhello"), accepts),
+            (
+                mono,
+                "HTTP/1.1 2x0 OK\r\n\r\n".into(),
+                in_head("Input string was not in a correct format."),
+            ),
+            (
+                mono,
+                "junk\r\n\r\n".into(),
+                in_head("(GetResponse): ServerProtocolViolation"),
+            ),
+            (
+                "undici",
+                format!("{LENGTH}no colon\r\n\r\nhello"),
+                in_head(short),
+            ),
+            (
+                "undici",
+                "HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 5\r\n\r\nhello".into(),
+                in_head("Invalid header token"),
+            ),
+            (
+                "node-fetch",
+                format!("{LENGTH}no colon\r\n\r\nhello"),
+                in_head("Invalid header token"),
+            ),
+            (
+                "undici",
+                format!("{CHUNKS}zz\r\n"),
+                refuses("Invalid character in chunk size"),
+            ),
+            (
+                "php-stream",
+                format!("{LENGTH}X\r\n : y\r\n\r\nhello"),
+                in_head("HTTP invalid response format (space in header name)!"),
+            ),
+            (
+                "java-httpclient/17.0.15",
+                format!("{CHUNKS}3\r\nhello0\r\n\r\n"),
+                accepts,
+            ),
+            (
+                "java-httpclient/17.0.21.1",
+                format!("{CHUNKS}3\r\nhello0\r\n\r\n"),
+                refuses("CR expected"),
+            ),
+            (
+                "java-httpclient/17.0.21.1",
+                format!("{CHUNKS}fffffffff\r\nhello"),
+                refuses("chunk length too big: "),
+            ),
+            (
+                "httpx",
+                format!("{CHUNKS}5\nhello\n0\n\n"),
+                refuses("peer unexpectedly closed connection"),
+            ),
+        ] {
+            assert_eq!(read(product, &response), wanted, "{product}: {response:?}");
+        }
     }
 }

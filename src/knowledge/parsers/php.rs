@@ -66,15 +66,19 @@ fn status_of(line: &[u8]) -> i64 {
 
 /// What is wrong with the lines of the fields: 8.2.28 and later look at them.
 fn fields(input: &mut Cursor<'_>) -> Result<Option<&'static str>, Reading> {
-    let mut last: Option<&[u8]> = None;
+    let mut last: Option<Vec<u8>> = None;
     loop {
         let line = input.whole_line(End::Headers)?;
         let (Some(first), second) = (line.first(), line.get(1)) else {
             return Ok(None);
         };
         let folded = matches!(first, b' ' | b'\t');
-        if let Some(name) = last.take() {
+        if let Some(mut name) = last.take() {
+            // What is folded may belong to the name.
             if folded {
+                name.truncate(name.trim_ascii_end().len());
+                name.push(b' ');
+                name.extend_from_slice(line.trim_ascii_start());
                 last = Some(name);
                 continue;
             }
@@ -100,7 +104,7 @@ fn fields(input: &mut Cursor<'_>) -> Result<Option<&'static str>, Reading> {
                     "HTTP invalid response format (folding header at the start)!",
                 ));
             }
-            _ => last = Some(line),
+            _ => last = Some(line.to_vec()),
         }
     }
 }

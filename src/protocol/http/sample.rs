@@ -102,7 +102,10 @@ impl HttpConversation {
         let start = match data {
             Some((at, length)) => {
                 let kept = length.min(BEFORE_FAULT);
-                sample.extend_from_slice(format!("{kept:x}\r\n").as_bytes());
+                let before = at.checked_sub(2).and_then(|it| bytes.get(it..at));
+                let alone = before.is_some_and(|it| it != b"\r\n" && it.ends_with(b"\n"));
+                let end = if alone { "\n" } else { "\r\n" };
+                sample.extend_from_slice(format!("{kept:x}{end}").as_bytes());
                 at + length - kept
             }
             None if before.between() => 0,
