@@ -161,6 +161,8 @@ struct CodedBody {
 enum CodedHead {
     Incomplete,
     Other,
+    /// A head of this many bytes, which does not match its checksum.
+    Damaged(usize),
     /// A head of this many bytes, and as many behind the data.
     Whole(usize, usize),
 }
@@ -229,6 +231,7 @@ impl CodedBody {
             self.waiting.extend_from_slice(bytes);
             match self.head() {
                 CodedHead::Other => return Some(CodingFault::NotCoded),
+                CodedHead::Damaged(length) => return Some(CodingFault::Damaged(length as u64)),
                 CodedHead::Incomplete => {
                     return (self.waiting.len() > MAX_GZIP_HEAD).then_some(CodingFault::Unchecked);
                 }
@@ -353,9 +356,28 @@ fn gzip_head(bytes: &[u8]) -> CodedHead {
         return CodedHead::Other;
     }
     match gzip_head_length(bytes, FIXED) {
-        Some(length) if length <= bytes.len() => CodedHead::Whole(length, GZIP_TRAILER),
+        Some(length) if length <= bytes.len() => {
+            match has_wrong_sum(bytes.get(..length).unwrap_or_default()) {
+                true => CodedHead::Damaged(length),
+                false => CodedHead::Whole(length, GZIP_TRAILER),
+            }
+        }
         _ => CodedHead::Incomplete,
     }
+}
+
+/// Whether a header of gzip ends with a checksum of its own, and has another one (RFC 1952 §2.3.1, FHCRC).
+fn has_wrong_sum(head: &[u8]) -> bool {
+    const SUMMED: u8 = 1 << 1;
+    if head.get(3).is_none_or(|flags| flags & SUMMED == 0) {
+        return false;
+    }
+    let Some((covered, &[low, high])) = head.split_last_chunk() else {
+        return false;
+    };
+    let mut sum = Crc::new();
+    sum.update(covered);
+    u32::from(u16::from_le_bytes([low, high])) != sum.sum() & 0xffff
 }
 
 /// Length of the header of gzip whose first bytes these are; `None` if they do not show it.
@@ -567,5 +589,16 @@ mod tests {
         assert_eq!(check.feed(b"\x1f\x8b\x08\x08\0\0\0\0\0\x03"), None);
         let long = check.feed(&[b'n'; MAX_GZIP_HEAD]);
         assert_eq!(long, Some((Gzip, F::Unchecked)));
+    }
+
+    #[test]
+    fn a_header_of_gzip_may_have_a_checksum_of_its_own() {
+        let head = [0x1f, 0x8b, 8, 2, 0, 0, 0, 0, 0, 3];
+        let mut sum = Crc::new();
+        sum.update(&head);
+        let own = (sum.sum() as u16).to_le_bytes();
+        let with = |sum: [u8; 2]| [&head[..], &sum, gzip().get(10..).unwrap()].concat();
+        assert!(matches!(gzip_head(&with(own)), CodedHead::Whole(12, _)));
+        assert!(matches!(gzip_head(&with([0, 0])), CodedHead::Damaged(12)));
     }
 }

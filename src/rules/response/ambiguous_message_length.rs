@@ -3,9 +3,10 @@
 use super::malformed_response::{message_of, quote, worst};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
-use crate::protocol::http::{FaultRule, FieldName, Framing};
+use crate::protocol::http::{Exchange, FaultRule, FieldName, Framing};
 use crate::rules::Severity;
 use crate::rules::classify::response;
+use crate::rules::log_errors::unregistered;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
 use crate::rules::wording::{named, not_yet, tell};
@@ -110,12 +111,55 @@ fn unknown_coding(connection: &Connection) -> Option<Verdict> {
     Some(verdict)
 }
 
+/// Whether a byte that no field may have makes the length unclear: that fault is reported as one of the grammar.
+fn is_garbled(exchange: &Exchange) -> bool {
+    exchange.response_faults().iter().any(|it| {
+        let line = it.bytes.as_bytes().to_ascii_lowercase();
+        let framing = line.starts_with(b"transfer-encoding") || line.starts_with(b"content-length");
+        framing && matches!(it.rule, FaultRule::Nul | FaultRule::FieldValue)
+    })
+}
+
+/// A response in chunks that has a coding besides, which is none.
+fn unregistered_coding(connection: &Connection) -> Option<Verdict> {
+    let (exchange, coding) = connection.exchanges.iter().find_map(|exchange| {
+        let chunked = response(exchange)?.framing == Framing::Chunked;
+        chunked.then(|| Some((exchange, unregistered(exchange)?)))?
+    })?;
+    let coding = crate::base::escape::escape(&coding);
+    let verdict = tell(
+        &RULE,
+        Severity::Warning,
+        Certainty::Certain,
+        "[Response has|Responses on # connections have] an unknown transfer coding",
+        sentence!(
+            "The response to {} has `{}` in its `Transfer-Encoding`, which is no transfer coding.",
+            named(exchange),
+            coding.to_string()
+        ),
+    )
+    .means(Some(
+        "Strict clients refuse it. Others read the chunks, and take what is in them for the body.",
+    ))
+    .shows(
+        exchange.response_head_end(),
+        format!("`Transfer-Encoding` with `{coding}`"),
+    )
+    .about(connection);
+    Some(verdict)
+}
+
 fn check(connection: &Connection) -> Verdict {
+    if connection.exchanges.iter().any(is_garbled) {
+        return not_yet(connection);
+    }
     let found = [Who::Server, Who::Client]
         .into_iter()
         .find_map(|who| worst(connection, who, weight).map(|found| (who, found)));
     let Some((who, (severity, exchange, fault, count))) = found else {
-        return unknown_coding(connection).unwrap_or_else(|| not_yet(connection));
+        return unknown_coding(connection)
+            .or_else(|| unregistered_coding(connection))
+            .unwrap_or_else(|| not_yet(connection));
     };
     let message = message_of(exchange, who);
     let told = match who {

@@ -2,7 +2,7 @@
 
 use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
-use crate::protocol::http::{CodingFault, ContentCoding, Exchange};
+use crate::protocol::http::{CodingFault, ContentCoding, Exchange, FieldName};
 use crate::rules::Severity;
 use crate::rules::classify::response;
 use crate::rules::rule::{Check, Verdict, rule};
@@ -91,7 +91,18 @@ rule! {
 
 /// What the bytes of the body prove.
 fn told(exchange: &Exchange, coding: ContentCoding, fault: CodingFault) -> Sentence {
-    let (asked, coding) = (named(exchange), coding.name());
+    let asked = named(exchange);
+    let fields: Vec<_> = exchange
+        .response_fields(FieldName::ContentEncoding)
+        .collect();
+    let fields = fields
+        .iter()
+        .map(|it| crate::base::escape::escape(it.value.as_bytes()));
+    let field = fields.collect::<Vec<_>>().join(", ");
+    let coding = match field.is_empty() {
+        true => coding.name().to_owned(),
+        false => field,
+    };
     match fault {
         CodingFault::NotCoded => sentence!(
             "The response to {} has `Content-Encoding: {}`, but its body does not begin as that coding does.",
@@ -162,6 +173,13 @@ fn check(connection: &Connection) -> Verdict {
     );
     let more =
         (count > 1).then(|| sentence!("{} responses on this connection are like this.", count));
+    let values = exchange.response_fields(FieldName::ContentEncoding);
+    let several = values
+        .flat_map(|it| it.value.as_bytes().split(|it| *it == b','))
+        .count()
+        > 1;
+    let last =
+        several.then(|| sentence!("The coding that was applied last is `{}`.", coding.name()));
     // The data are whole, and browsers do not compare the sum.
     let (severity, summary) = match fault {
         CodingFault::Checksum | CodingFault::Length => (
@@ -188,6 +206,7 @@ fn check(connection: &Connection) -> Verdict {
         summary,
         told(exchange, coding, fault),
     )
+    .adds(last)
     .adds(more)
     .means(unasked)
     .shows(message.map(|it| it.first), "response begins")
