@@ -1,8 +1,8 @@
 //! The rows of a product for what one side met: by its events, or by what the product's parser makes of the response.
 
 use super::error_text::{ErrorText, begins_after, covers, facts_of, facts_of_one, rows_of};
-use super::parsers::{Reading, Readings};
-use super::product::Product;
+use super::parsers::{Reading, Readings, STRICT_JAVA};
+use super::product::{NamedProduct, Product};
 use super::wire_event::{LogSide, WireEvent};
 
 /// What one side met: its events, and what the parsers make of the response.
@@ -20,7 +20,7 @@ impl Met<'_> {
         product: &'static Product,
         version: Option<&str>,
     ) -> Vec<&'static ErrorText> {
-        let reading = |it: &Readings| it.of_product(product.name, version);
+        let reading = |it: &Readings| it.of_product(released(product.name, version));
         let read = self.readings.and_then(|it| Some((it, reading(it)?)));
         let Some((readings, reading)) = read.filter(|it| it.1 != Reading::Unknown) else {
             return facts_of(self.events, side, product, version);
@@ -72,4 +72,24 @@ fn refusing(
         (!covers(it.versions, version), text.map_or(0, str::len))
     };
     own.min_by_key(length).into_iter().collect()
+}
+
+/// The product as the parsers have it, where its releases differ.
+fn released<'a>(product: &'a str, version: Option<&str>) -> &'a str {
+    let strict = |it: &str| it.starts_with("17.") && !begins_after("17.0.21+", Some(it));
+    match product == "java-httpclient" && version.is_some_and(strict) {
+        true => STRICT_JAVA,
+        false => product,
+    }
+}
+
+/// Whether the parser of this program takes the response; `None` if that is not known.
+#[must_use]
+pub(crate) fn is_taken_by(readings: &Readings, program: &NamedProduct) -> Option<bool> {
+    let product = released(program.product.name, program.version.as_deref());
+    match readings.of_product(product)? {
+        Reading::Accepts => Some(true),
+        Reading::Refuses(..) => Some(false),
+        Reading::Ends(_) | Reading::Unknown => None,
+    }
 }

@@ -28,11 +28,17 @@ impl Reading {
             return Self::of_access_line(line.status, &line.rest, line.win32);
         }
         let mut messages = messages_in(text);
+        let texts = resembling(text);
+        // What a program quotes of another one's greeting names that one, and not the program.
+        let quoted = |program: &&'static str| {
+            let known = texts.iter().any(|it| it.fit != MatchQuality::Alike);
+            known && program_in(&without_greeting(text)) != Some(*program)
+        };
         let mut reading = Self {
             codes: codes_in(text),
             messages: Vec::new(),
-            texts: resembling(text),
-            program: program_in(text),
+            program: program_in(text).filter(|it| !quoted(it)),
+            texts,
             status: None,
             system: None,
         };
@@ -121,6 +127,20 @@ impl Reading {
         let events: Vec<_> = own.flat_map(|it| it.events.iter().copied()).collect();
         (!events.is_empty()).then_some(events)
     }
+}
+
+/// The text without what an SSH server says first (RFC 4253 §4.2).
+fn without_greeting(text: &str) -> String {
+    const GREETING: &str = "SSH-";
+    let mut bare = String::with_capacity(text.len());
+    for (at, part) in text.split(GREETING).enumerate() {
+        let own = match at {
+            0 => part,
+            _ => part.trim_start_matches(|it: char| !it.is_whitespace() && !"'\"".contains(it)),
+        };
+        bare.push_str(own);
+    }
+    bare
 }
 
 fn codes_tell(codes: &[&'static Code]) -> bool {

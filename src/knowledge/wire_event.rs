@@ -106,10 +106,12 @@ events! {
     Client Packets RstBeforeResponse "rst-before-response" "a fresh connection is reset before any byte of the response" ["reset-before-response" "reset-injected"]
     Client Packets FinWhileSending "fin-while-sending" "the server closes while the request is being sent" ["closed-before-request" "early-response-reset"]
     Client Packets RstWhileSending "rst-while-sending" "the connection is reset while the request is being sent" ["early-response-reset" "reset-before-response"]
+    Client Packets RstAtConnect "rst-at-connect" "the server resets before the client's program has seen the connection open" ["reset-after-handshake"]
     Client Packets EarlyResponseThenRst "early-response-then-rst" "the server answers early, then resets while the client still sends" ["early-response-reset"]
     Client Packets EarlyResponseRstAtOnce "early-response-rst-at-once" "the server answers early, and resets within 20 ms, while the client still sends" ["early-response-reset"]
     Client Packets GreetingSilent "greeting-silent" "the connection opens, and the server sends no byte until the client's timeout" ["client-gave-up-waiting"]
     Client Packets ServerSilent "server-silent" "the server sends no response until the client's timeout" ["client-gave-up-waiting"]
+    Client Packets EarlyResponseFinThenRst "early-response-fin-then-rst" "the server answers early and closes, then resets while the client still sends" ["early-response-reset"]
     Client Packets RetransmissionsExhausted "retransmissions-exhausted" "nothing that is sent is acknowledged any more, until the system stops trying" ["retransmissions-exhausted" "idle-state-lost"]
     Client Packets KeepAliveUnanswered "keepalive-unanswered" "TCP keep-alive probes are not answered" ["keepalive-probes-unanswered"]
     Client Packets Expect417 "expect-417" "the server refuses `Expect: 100-continue`" ["expect-continue-stall"]
@@ -168,6 +170,7 @@ events! {
     Client Packets StrayLine "stray-line" "a line that is no status line comes, and no empty line after it" ["malformed-response" "protocol-mismatch"]
     Client Packets StrayBytes "stray-bytes" "bytes come that no HTTP message begins with, and no line end" ["malformed-response" "protocol-mismatch"]
     Client Packets HeaderWithoutColon "header-without-colon" "a header line has no colon" ["malformed-response"]
+    Client Packets SpaceBeforeLengthColon "space-before-length-colon" "white space stands before the colon of the field that says how long the body is" ["malformed-response"]
     Client Packets SpaceInHeaderName "space-in-header-name" "a header's name holds a space" ["malformed-response"]
     Client Packets SpaceBeforeColon "space-before-colon" "a space stands before a header's colon" ["malformed-response"]
     Client Packets NulInHeader "nul-in-header" "a header holds a NUL byte" ["malformed-response"]
@@ -188,6 +191,7 @@ events! {
     Client Packets HeaderTooLarge "header-too-large" "the head is larger than 100 KiB" ["malformed-response"]
     Client Packets HeaderOver384K "header-over-384k" "the head is larger than 384 KiB" ["malformed-response"]
     Client Packets TooManyFields "too-many-header-lines" "the head has more than 100 header lines" []
+    Client Packets ShortLengthAndChunked "short-length-and-chunked" "the response has both Content-Length and chunked, and fewer bytes than the former says" ["ambiguous-message-length" "malformed-response"]
     Client Packets LengthAndChunked "length-and-chunked" "the response has both Content-Length and chunked" ["ambiguous-message-length"]
     Client Packets DifferingLengths "differing-lengths" "the response has two Content-Lengths that differ" ["ambiguous-message-length"]
     Client Packets RepeatedLength "repeated-length" "the response has the same Content-Length twice" []
@@ -213,12 +217,14 @@ events! {
     Client Packets BodyOn204 "body-on-204" "a 204 response carries a body" ["body-overrun"]
     Client Packets BodyOn304 "body-on-304" "a 304 response carries a body" ["body-overrun"]
     Client Packets StatusError "status-error" "a complete response whose status many programs report as an error: nothing was cut or closed" []
+    Client Packets StatusNotModified "status-not-modified" "a complete response 304, which some libraries report as an error: nothing was cut or closed" []
     Client Packets StatusUnauthorized "status-unauthorized" "a complete response 401: nothing was cut or closed" []
     Client Packets StatusProxyAuthentication "status-proxy-authentication" "a complete response 407 to a request that is no CONNECT: nothing was cut or closed" []
     Client Packets StatusServerError "status-server-error" "a complete response with a status from 500: nothing was cut or closed" []
     Client Packets SoapEncoded "soap-encoded" "the response to a SOAP call is compressed" []
     Client Packets SoapMediaType "soap-media-type" "the response to a SOAP call is no XML" []
     Client Packets NotInContentEncoding "not-in-content-encoding" "the body does not begin as the coding does that Content-Encoding names" ["undecodable-body"]
+    Client Packets ContentEncodingChecksum "content-encoding-checksum" "the body can be decoded, and does not match its checksum" ["undecodable-body"]
     Client Packets BadContentEncoding "bad-content-encoding" "the body is not in the coding that Content-Encoding names" ["undecodable-body"]
     Client Packets ContentEncodingCut "content-encoding-cut" "the body is complete, and ends before the data in its coding do" ["undecodable-body"]
 
@@ -288,6 +294,10 @@ events! {
     Server Packets ClientRstBeforeRequest "client-rst-before-request" "the client connects and resets without a request" ["health-probe" "client-reset-handshake"]
     Server Packets ClientFinWhileWaiting "client-fin-while-waiting" "the client closes while it waits for the response" ["client-gave-up-waiting" "response-after-client-left" "half-close-taken-as-abort"]
     Server Packets ClientRstWhileWaiting "client-rst-while-waiting" "the client resets while it waits for the response" ["client-gave-up-waiting" "response-after-client-left"]
+    Server Packets ClientFinWhileForwarded "client-fin-while-forwarded" "the client closes while the server behind the proxy has sent nothing" ["client-gave-up-waiting"]
+    Server Packets ClientRstWhileForwarded "client-rst-while-forwarded" "the client resets while the server behind the proxy has sent nothing" ["client-gave-up-waiting"]
+    Server Packets ClientFinWhileRelayed "client-fin-while-relayed" "the client closes while the server behind the proxy is responding" ["client-gave-up-waiting"]
+    Server Packets ClientRstWhileRelayed "client-rst-while-relayed" "the client resets while the server behind the proxy is responding" ["client-gave-up-waiting"]
     Server Packets ClientFinInResponse "client-fin-in-response" "the client closes while the response is being sent" ["client-left-mid-response"]
     Server Packets ClientRstInResponse "client-rst-in-response" "the client resets while the response is being sent" ["client-left-mid-response"]
     Server Packets ClientStoppedReading "client-stopped-reading" "the client stops taking the response" ["client-left-mid-response" "retransmissions-exhausted"]
@@ -299,6 +309,7 @@ events! {
     Server Packets RequestHeadStalled "request-head-stalled" "the request's head does not come to its end in time" ["client-left-mid-upload" "preconnect-unused" "unsolicited-response"]
     Server Packets RequestBodyStalled "request-body-stalled" "the request's body does not come to its end in time" ["client-left-mid-upload" "path-mtu-blackhole"]
     Server Packets ClientLeftWithoutGoodbye "client-left-without-goodbye" "the client closes between two requests, without the goodbye of the protocol" []
+    Server Packets ClientDisconnects "client-disconnects" "the client ends the session by a message of the protocol, and closes" []
     Server Packets ServerEndsSession "server-ends-session" "the server ends the session, and says why in the words of the protocol" ["session-ended-with-error"]
     Server Packets IdleClose "idle-close" "the server closes an idle connection" ["idle-timeout-close"]
 
@@ -328,6 +339,9 @@ events! {
     Server Packets ServerTimeLimit "server-time-limit" "the server's own limit for a request is reached" ["server-time-limit" "reset-before-response" "closed-before-response"]
     Server Packets ServerWorkerLost "server-worker-lost" "the process that had the request is gone" ["reset-before-response" "closed-before-response"]
     Server Packets ServerAbortsResponse "server-aborts-response" "the program fails while it sends the response" ["response-cut-short" "reset-mid-response"]
+    Server Packets GatewayTimesOut "gateway-times-out" "a gateway answers 504: its own timeout for the server behind it expired" ["gateway-timeout"]
+    Server Packets GatewayCannotConnect "gateway-cannot-connect" "a gateway answers 503 at once: the server behind it refused the connection" ["gateway-error"]
+    Server Packets GatewayConnectTimesOut "gateway-connect-times-out" "a gateway answers 503 after a while: it could not connect to the server behind it in time" ["gateway-error"]
     Server Packets ServerOverload "server-overload" "the server turns requests away: 503" ["server-time-limit"]
     Server Packets ServerError "server-error" "the server answers 500" ["server-time-limit"]
     Server Circumstance Preload "preload" "IIS warms an application up by a request that crosses no socket" ["periodic-abandoned-request"]
@@ -345,6 +359,27 @@ impl WireEvent {
             Self::Idle408Fin => Self::Idle408FinPost,
             other => other,
         }
+    }
+
+    /// The same event at a proxy that has handed the request on. `responds`: the server behind it has sent something.
+    #[must_use]
+    pub(crate) const fn behind_a_proxy(self, responds: bool) -> Self {
+        match (self, responds) {
+            (Self::ClientFinWhileWaiting, false) => Self::ClientFinWhileForwarded,
+            (Self::ClientFinWhileWaiting, true) => Self::ClientFinWhileRelayed,
+            (Self::ClientRstWhileWaiting, false) => Self::ClientRstWhileForwarded,
+            (Self::ClientRstWhileWaiting, true) => Self::ClientRstWhileRelayed,
+            (other, _) => other,
+        }
+    }
+
+    /// Whether it is what a gateway met behind it, by its own answer.
+    #[must_use]
+    pub(crate) const fn is_of_gateway(self) -> bool {
+        matches!(
+            self,
+            Self::GatewayTimesOut | Self::GatewayCannotConnect | Self::GatewayConnectTimesOut
+        )
     }
 
     /// The same event inside TLS, where some libraries report it differently: OpenSSL in Python reports a RST as the
@@ -384,11 +419,13 @@ impl WireEvent {
             self,
             Self::NotInContentEncoding
                 | Self::BadContentEncoding
+                | Self::ContentEncodingChecksum
                 | Self::ContentEncodingCut
                 | Self::SoapEncoded
                 | Self::SoapMediaType
                 | Self::StatusError
                 | Self::StatusUnauthorized
+                | Self::StatusNotModified
                 | Self::StatusProxyAuthentication
                 | Self::StatusServerError
                 | Self::Expect417
@@ -409,6 +446,13 @@ impl WireEvent {
             Self::RaceRstPost => Self::RaceRst,
             Self::Idle408FinPost => Self::Idle408Fin,
             Self::EarlyResponseRstAtOnce => Self::EarlyResponseThenRst,
+            Self::EarlyResponseFinThenRst => Self::EarlyResponseRstAtOnce,
+            Self::ClientFinWhileForwarded | Self::ClientFinWhileRelayed => {
+                Self::ClientFinWhileWaiting
+            }
+            Self::ClientRstWhileForwarded | Self::ClientRstWhileRelayed => {
+                Self::ClientRstWhileWaiting
+            }
             Self::RaceFin | Self::FinAfterAccept => Self::FinBeforeResponse,
             Self::RaceRst | Self::RstAfterAccept | Self::RaceWriteFails => Self::RstBeforeResponse,
             Self::LoginRefused => Self::SessionEnded,
@@ -434,6 +478,8 @@ impl WireEvent {
             Self::HttpVersion2 => Self::BadHttpVersion,
             Self::StrayLine => Self::BadStatusLine,
             Self::StrayBytes => Self::Http09Response,
+            Self::SpaceBeforeLengthColon => Self::SpaceBeforeColon,
+            Self::ShortLengthAndChunked => Self::LengthAndChunked,
             Self::SpaceBeforeColon => Self::SpaceInHeaderName,
             Self::NegativeContentLength
             | Self::EmptyContentLength
@@ -453,9 +499,10 @@ impl WireEvent {
             Self::HeaderOver64K => Self::HeaderOver16K,
             Self::HeaderOver16K => Self::HeaderOver8K,
             Self::StatusUnauthorized
+            | Self::StatusNotModified
             | Self::StatusProxyAuthentication
             | Self::StatusServerError => Self::StatusError,
-            Self::NotInContentEncoding => Self::BadContentEncoding,
+            Self::NotInContentEncoding | Self::ContentEncodingChecksum => Self::BadContentEncoding,
             Self::TlsAlertHandshakeFailure
             | Self::TlsAlertProtocolVersion
             | Self::TlsAlertUnrecognizedName
@@ -532,12 +579,14 @@ mod tests {
                 &WireEvent::TooManyFields,
                 &WireEvent::RepeatedLength,
                 &WireEvent::StatusError,
+                &WireEvent::StatusNotModified,
                 &WireEvent::StatusUnauthorized,
                 &WireEvent::StatusProxyAuthentication,
                 &WireEvent::StatusServerError,
                 &WireEvent::SoapEncoded,
                 &WireEvent::SoapMediaType,
                 &WireEvent::ClientLeftWithoutGoodbye,
+                &WireEvent::ClientDisconnects,
             ],
             "TCP and the protocol are well there"
         );

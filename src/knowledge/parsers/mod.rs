@@ -20,7 +20,6 @@ mod php;
 mod reading;
 mod ruby;
 
-use super::error_text::begins_after;
 use super::wire_event::WireEvent;
 use reading::Cursor;
 pub(super) use reading::{Reading, ReadingEnd};
@@ -42,16 +41,7 @@ pub(crate) enum StreamEnd {
 type Parser = fn(Cursor<'_>) -> Reading;
 
 /// `java.net.http` of OpenJDK 17.0.21 and later updates of 17.
-const STRICT_JAVA: &str = "java-httpclient 17.0.21+";
-
-/// The product as [`PARSERS`] has it, where releases differ.
-fn released<'a>(product: &'a str, version: Option<&str>) -> &'a str {
-    let strict = |it: &str| it.starts_with("17.") && !begins_after("17.0.21+", Some(it));
-    match product == "java-httpclient" && version.is_some_and(strict) {
-        true => STRICT_JAVA,
-        false => product,
-    }
-}
+pub(super) const STRICT_JAVA: &str = "java-httpclient 17.0.21+";
 
 /// The parsers, each with the products that use it.
 const PARSERS: [(Parser, &[&str]); 14] = [
@@ -113,8 +103,7 @@ impl Readings {
 
     /// What the parser of this product made of it; `None` for a product whose parser is not known.
     #[must_use]
-    pub(super) fn of_product(&self, product: &str, version: Option<&str>) -> Option<Reading> {
-        let product = released(product, version);
+    pub(super) fn of_product(&self, product: &str) -> Option<Reading> {
         let mut parsers = PARSERS.iter();
         let at = parsers.position(|(_, products)| products.contains(&product))?;
         self.readings.get(at).copied()
@@ -128,16 +117,6 @@ impl Readings {
             self.readings.iter().filter(refuses).count(),
             self.readings.len(),
         )
-    }
-
-    /// Whether the parser of this product takes the response; `None` if that is not known.
-    #[must_use]
-    pub(crate) fn is_taken_by(&self, product: &str, version: Option<&str>) -> Option<bool> {
-        match self.of_product(product, version)? {
-            Reading::Accepts => Some(true),
-            Reading::Refuses(..) => Some(false),
-            Reading::Ends(_) | Reading::Unknown => None,
-        }
     }
 
     /// The events of a program whose parser read the bytes so: instead of the faults, and of the end that others met, the
@@ -207,8 +186,7 @@ mod tests {
 
     fn read(product: &str, response: &str) -> Option<Reading> {
         let readings = Readings::of(response.as_bytes(), true, StreamEnd::Fin);
-        let (product, version) = product.split_once('/').unwrap_or((product, ""));
-        readings.of_product(product, Some(version))
+        readings.of_product(product)
     }
 
     /// What each printed when it was run against these.
@@ -300,17 +278,17 @@ mod tests {
                 in_head("HTTP invalid response format (space in header name)!"),
             ),
             (
-                "java-httpclient/17.0.15",
+                "java-httpclient",
                 format!("{CHUNKS}3\r\nhello0\r\n\r\n"),
                 accepts,
             ),
             (
-                "java-httpclient/17.0.21.1",
+                STRICT_JAVA,
                 format!("{CHUNKS}3\r\nhello0\r\n\r\n"),
                 refuses("CR expected"),
             ),
             (
-                "java-httpclient/17.0.21.1",
+                STRICT_JAVA,
                 format!("{CHUNKS}fffffffff\r\nhello"),
                 refuses("chunk length too big: "),
             ),

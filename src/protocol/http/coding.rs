@@ -485,8 +485,11 @@ mod tests {
         check(Gzip, &[gzip(), gzip()].concat(), None);
         check(Gzip, &[&gzip()[..], &[0; 20]].concat(), None);
         // All optional parts of the header.
-        let head = b"\x1f\x8b\x08\x1e\0\0\0\0\0\x03\x02\0xyname\0note\0cc";
-        check(Gzip, &[&head[..], &gzip()[10..]].concat(), None);
+        let head = b"\x1f\x8b\x08\x1e\0\0\0\0\0\x03\x02\0xyname\0note\0";
+        let mut sum = Crc::new();
+        sum.update(head);
+        let sum = (sum.sum() as u16).to_le_bytes();
+        check(Gzip, &[&head[..], &sum, &gzip()[10..]].concat(), None);
     }
 
     #[test]

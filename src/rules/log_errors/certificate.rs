@@ -2,7 +2,7 @@
 
 use crate::analysis::connection::{Connection, Who};
 use crate::knowledge::WireEvent;
-use crate::protocol::tls::{CertificateFlaw, ChainEnd, TlsFacts};
+use crate::protocol::tls::{CertificateFlaw, ChainEnd, TlsFacts, TlsVersion};
 
 /// Why the client does not trust the issuer: the certificate is its own issuer, or the chain that was sent leads to none
 /// that the client has.
@@ -18,7 +18,11 @@ pub(super) fn untrusted(facts: &TlsFacts) -> WireEvent {
 pub(super) fn refused(connection: &Connection, facts: &TlsFacts) -> Vec<WireEvent> {
     use WireEvent as E;
     let whole = connection.sent[Who::Server as usize].missing == 0;
-    if facts.has_broken_certificate() || whole && !facts.may_have_shown_certificate() {
+    // Up to TLS 1.2 a certificate is sent in the clear. Of one that was not read, no fault is known.
+    let unread = facts.version().is_some_and(|it| it < TlsVersion::TLS_13)
+        && facts.leaf().is_none()
+        && facts.fatal().is_none();
+    if unread || facts.has_broken_certificate() || whole && !facts.may_have_shown_certificate() {
         return Vec::new();
     }
     let mut faults = Vec::new();

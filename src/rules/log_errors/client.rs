@@ -22,12 +22,15 @@ use crate::protocol::http::{
     Protocol,
 };
 use crate::protocol::tls::{Alert, ClientCertificate, HandshakeStage, TlsFacts, TlsVersion};
+use crate::rules::tcp::retransmissions_exhausted::is_given_up;
 use crate::rules::{self, classify};
 
 /// A server that closes an unused connection later than this closes it for idleness and refuses nobody.
 const IDLE: Duration = Duration::from_secs(1);
 /// A program that is sending has not read a response when a RST follows it within this time.
 const AT_ONCE: Duration = Duration::from_millis(20);
+/// When a SYN is retransmitted at the latest: some systems wait for three seconds (RFC 6298 §2.1, RFC 1122 §4.2.3.1).
+const SYN_RETRY: Duration = Duration::from_secs(4);
 /// Retransmissions of a SYN before any common system gives up by itself (Linux `tcp_syn_retries`).
 const ALL_SYN_RETRIES: u16 = 6;
 
@@ -58,10 +61,48 @@ pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
         return Vec::new();
     }
     let mut stories = vec![events];
+    if resets_at_connect(connection) {
+        stories.push(vec![WireEvent::RstAtConnect]);
+    }
+    // As long as the next retransmission is not overdue, the operating system has not given up, and the program may have.
+    let mut met = stories.iter().flatten();
+    let unanswered = connection.unanswered.as_ref();
+    if met.any(|it| *it == WireEvent::RetransmissionsExhausted)
+        && unanswered.is_none_or(|it| !is_given_up(connection, &it[Who::Client as usize]))
+    {
+        stories.insert(0, waiting(connection));
+    }
     if dialogue::is_spoken(connection) && dialogue::resets_while_sending(connection) {
         stories.push(vec![WireEvent::RaceWriteFails]);
     }
     stories
+}
+
+/// Whether the server reset the connection so soon after the handshake that a program which waits for it to open may meet the
+/// RST there.
+fn resets_at_connect(connection: &Connection) -> bool {
+    let sent = &connection.sent[Who::Client as usize];
+    let reset = connection.reset[Who::Server as usize];
+    sent.bytes == 0
+        && sent.missing == 0
+        && met(connection) == ClientEvent::Reset
+        && reset
+            .zip(connection.connect_time)
+            .is_some_and(|(reset, opened)| {
+                reset.frame_ref.time.since(connection.first.time) < opened + AT_ONCE
+            })
+}
+
+/// What a program meets that stops waiting while its operating system still retransmits.
+fn waiting(connection: &Connection) -> Vec<WireEvent> {
+    let begun = connection.exchanges.iter().any(|it| {
+        let response = it.response.as_ref();
+        response.is_some_and(|it| it.message.progress == MessageProgress::Body)
+    });
+    vec![match begun {
+        true => WireEvent::BodyStalled,
+        false => WireEvent::ServerSilent,
+    }]
 }
 
 fn events(connection: &Connection) -> Vec<WireEvent> {
@@ -146,6 +187,13 @@ fn not_connected(connection: &Connection) -> Option<WireEvent> {
         Opening::Unreachable => connection.icmp.as_deref().map(unreachable),
         Opening::Unanswered | Opening::Rejected if connection.syn_retries >= ALL_SYN_RETRIES => {
             Some(WireEvent::ConnectUnansweredToTheEnd)
+        }
+        // A program's operating system sends the SYN again after a second.
+        Opening::Unanswered
+            if connection.syn_retries == 0
+                && connection.until.since(connection.first.time) > SYN_RETRY =>
+        {
+            None
         }
         Opening::Unanswered
             if connection.teardown.how != How::Open
@@ -463,7 +511,8 @@ fn refusing(exchange: &Exchange) -> Option<WireEvent> {
         401 => WireEvent::StatusUnauthorized,
         407 => WireEvent::StatusProxyAuthentication,
         500..=599 => WireEvent::StatusServerError,
-        304 | 400..=499 => WireEvent::StatusError,
+        304 => WireEvent::StatusNotModified,
+        400..=499 => WireEvent::StatusError,
         _ => return None,
     };
     (response.message.is_complete() && method != Method::Connect).then_some(event)
@@ -622,9 +671,13 @@ fn cut_off(connection: &Connection, at: usize, met: ClientEvent) -> Vec<WireEven
 fn early_reset(connection: &Connection, response: &Message) -> Option<WireEvent> {
     let reset = connection.reset[Who::Server as usize]?;
     let at_once = reset.frame_ref.time.since(response.last.time) < AT_ONCE;
-    Some(match at_once {
-        true => WireEvent::EarlyResponseRstAtOnce,
-        false => WireEvent::EarlyResponseThenRst,
+    // A RST behind a FIN is another error to what writes.
+    let closed = connection.fin[Who::Server as usize];
+    let closed = closed.is_some_and(|fin| fin.frame_ref < reset.frame_ref);
+    Some(match (closed, at_once) {
+        (true, _) => WireEvent::EarlyResponseFinThenRst,
+        (false, true) => WireEvent::EarlyResponseRstAtOnce,
+        (false, false) => WireEvent::EarlyResponseThenRst,
     })
 }
 

@@ -20,6 +20,8 @@ use crate::protocol::layers::FirstWords;
 const TLS: [&str; 4] = ["AUTH SSL", "AUTH TLS", "STARTTLS", "STLS"];
 /// No client of these protocols has a shorter limit by itself.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
+/// A client closes within this time after the message that ends the session.
+const GOODBYE: Duration = Duration::from_millis(20);
 /// A connection that was unused for less than this was not left idle.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -149,9 +151,20 @@ pub(super) fn of_server(connection: &Connection) -> Option<WireEvent> {
         None => {
             let facts = facts.filter(|it| it.protocol.is_some())?;
             let goodbye = facts.goodbyes.iter().any(Option::is_some);
+            if facts.protocol == Some(AppProtocol::Ssh) && says_last(connection) {
+                return Some(E::ClientDisconnects);
+            }
             (!goodbye).then_some(E::ClientLeftWithoutGoodbye)
         }
     }
+}
+
+/// Whether the client's last data came right before its FIN, with nothing from the server between: in a protocol that is
+/// encrypted, the message that ends the session.
+fn says_last(connection: &Connection) -> bool {
+    let [own, other] = connection.last_data;
+    let fin = connection.fin[Who::Client as usize].map(|it| it.frame_ref);
+    own > other && fin.is_some_and(|fin| fin > own && fin.time.since(own.time) < GOODBYE)
 }
 
 /// The server's error, if it reported one.

@@ -68,9 +68,8 @@ pub(super) fn coding(exchange: &Exchange) -> Option<WireEvent> {
     }
     Some(match fault {
         CodingFault::NotCoded => WireEvent::NotInContentEncoding,
-        CodingFault::Damaged(_) | CodingFault::Checksum | CodingFault::Length => {
-            WireEvent::BadContentEncoding
-        }
+        CodingFault::Checksum => WireEvent::ContentEncodingChecksum,
+        CodingFault::Damaged(_) | CodingFault::Length => WireEvent::BadContentEncoding,
         CodingFault::EndsEarly(_) | CodingFault::NotEnded => WireEvent::ContentEncodingCut,
         // The data are whole, and clients differ in whether they miss what follows.
         CodingFault::TrailerCut(_) | CodingFault::Unchecked => return None,
@@ -91,8 +90,10 @@ pub(super) fn hides_the_end(event: WireEvent) -> bool {
         event,
         E::HeaderWithoutColon
             | E::SpaceBeforeColon
+            | E::SpaceBeforeLengthColon
             | E::SpaceInHeaderName
             | E::LengthAndChunked
+            | E::ShortLengthAndChunked
             | E::DifferingLengths
             | E::BadContentLength
             | E::EmptyContentLength
@@ -133,6 +134,7 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
         }
         F::Version | F::OtherVersion => E::BadHttpVersion,
         F::FieldName if has(b' ') => E::SpaceInHeaderName,
+        F::SpaceBeforeColon if is_framing(fault) => E::SpaceBeforeLengthColon,
         F::SpaceBeforeColon => E::SpaceBeforeColon,
         F::NoColon => E::HeaderWithoutColon,
         F::Nul => E::NulInHeader,
@@ -146,12 +148,18 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
         F::DifferingLengths | F::RepeatedLength if is_listed(exchange) => E::LengthList,
         F::DifferingLengths => E::DifferingLengths,
         F::RepeatedLength => E::RepeatedLength,
+        F::LengthAndEncoding if lacks_bytes(exchange) => E::ShortLengthAndChunked,
         F::LengthAndEncoding => E::LengthAndChunked,
         F::EncodingNotChunked => E::BadTransferEncoding,
         F::ChunkedNotLast if lists_codings(exchange) => E::ChunkedNotLast,
         F::ChunkedNotLast => E::RepeatedTransferEncoding,
         F::ChunkTooLarge => E::ChunkSizeTooLarge,
-        F::ChunkSize if begins(|byte| matches!(byte, b'x' | b'X')) => E::ChunkSize0x,
+        F::ChunkSize if begins(|byte| matches!(byte, b'x' | b'X')) => {
+            match follows_zero(fault, exchange) {
+                true => E::ChunkSize0x,
+                false => E::BadChunkSize,
+            }
+        }
         F::ChunkSize if begins(|byte| *byte == b'-') => E::NegativeChunkSize,
         F::BeforeChunkSize if begins(|byte| *byte == b'\r') => E::EmptyChunkSize,
         F::ChunkSize | F::BeforeChunkSize => E::BadChunkSize,
@@ -165,6 +173,42 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
         F::ExcessBytes => excess(exchange.status()),
         _ => return None,
     })
+}
+
+/// Whether fewer bytes of the body came, framing and all, than `Content-Length` says.
+fn lacks_bytes(exchange: &Exchange) -> bool {
+    let message = exchange.response.as_ref().map(|it| &it.message);
+    announced(exchange)
+        .zip(message)
+        .is_some_and(|(length, message)| message.end().saturating_sub(message.head_end()) < length)
+}
+
+/// The number in `Content-Length`, where the bytes of the head are known.
+fn announced(exchange: &Exchange) -> Option<u64> {
+    const FIELD: &[u8] = b"\ncontent-length:";
+    let sample = exchange.rare.as_deref()?.sample.as_ref();
+    let head = sample.filter(|it| it.has_head)?.bytes.to_ascii_lowercase();
+    let at = memchr::memmem::find(&head, FIELD)? + FIELD.len();
+    let line = head.get(at..)?.split(|it| *it == b'\n').next()?;
+    std::str::from_utf8(line.trim_ascii()).ok()?.parse().ok()
+}
+
+/// Whether the field is one that says how long the body is.
+fn is_framing(fault: &Fault) -> bool {
+    let names: [&[u8]; 2] = [b"content-length", b"transfer-encoding"];
+    let line = fault.bytes.as_bytes().to_ascii_lowercase();
+    names.iter().any(|it| line.starts_with(it))
+}
+
+/// Whether a 0 stands before the fault in a size, as far as the bytes before it are known.
+fn follows_zero(fault: &Fault, exchange: &Exchange) -> bool {
+    let rare = exchange.rare.as_deref();
+    let Some(sample) = rare.and_then(|it| it.sample.as_ref()) else {
+        return true;
+    };
+    let own = fault.bytes.as_bytes();
+    let own = own.get(..own.len().min(8)).unwrap_or_default();
+    memchr::memmem::find(&sample.bytes, &[&b"0"[..], own].concat()).is_some()
 }
 
 /// Whether the response announces its length in bytes.
@@ -252,15 +296,22 @@ fn length(exchange: &Exchange) -> Option<WireEvent> {
 }
 
 fn has_unknown_coding(exchange: &Exchange) -> bool {
+    unregistered(exchange).is_some()
+}
+
+/// The first transfer coding of the response that is none.
+pub(in crate::rules) fn unregistered(exchange: &Exchange) -> Option<Vec<u8>> {
     let mut fields = exchange.response_fields(FieldName::TransferEncoding);
-    fields.any(|field| {
+    fields.find_map(|field| {
         let codings = field.value.as_bytes().split(|byte| *byte == b',');
         let mut names = codings.map(|coding| {
             let name = coding.split(|byte| *byte == b';').next();
             name.unwrap_or_default().trim_ascii()
         });
-        names
-            .any(|name| !name.is_empty() && !CODINGS.iter().any(|it| it.eq_ignore_ascii_case(name)))
+        let unknown = names.find(|name| {
+            !name.is_empty() && !CODINGS.iter().any(|it| it.eq_ignore_ascii_case(name))
+        });
+        unknown.map(<[u8]>::to_vec)
     })
 }
 

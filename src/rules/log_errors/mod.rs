@@ -33,19 +33,21 @@ mod specimen;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::rules) use http_faults::unregistered;
 pub use locate::{ClockReading, LocatedConnections};
 pub use placeholders::filled;
 pub(in crate::rules) use program::certificate_alert;
 pub use program::client_without_texts;
 pub use relay::Relays;
 pub use search::{ErrorSearch, SearchBasis, SearchResult};
+pub(in crate::rules) use specimen::{Reception, reception};
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::analysis::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Opening, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::knowledge::{
     HeadShape, KnownProgram, LogSide, NamedBy, Prediction, Readings, Refusal, WireEvent, texts_of,
@@ -142,6 +144,28 @@ impl Predictor {
         if stories.is_empty() && matches!(opener, Opener::Proxy(Some(_))) {
             stories = relay::opaque(connection);
         }
+        // A proxy that answers 504 went on waiting, whatever else it met.
+        if who == Who::Client
+            && matches!(opener, Opener::Proxy(Some(_)))
+            && matches!(connection.opening, Opening::Handshake | Opening::Midstream)
+            && self.relays.timed_out(connection)
+        {
+            stories = vec![vec![WireEvent::ServerSilent]];
+        }
+        if who == Who::Server
+            && let Some(responds) = self.relays.forwarded(connection)
+        {
+            for event in stories.iter_mut().flatten() {
+                *event = event.behind_a_proxy(responds);
+            }
+        }
+        // What it met behind it is told where that is captured.
+        if who == Who::Server && self.relays.serves(connection) {
+            stories
+                .iter_mut()
+                .for_each(|it| it.retain(|event| !event.is_of_gateway()));
+            stories.retain(|it| !it.is_empty());
+        }
         let data = self.relays.data_connection(connection);
         if data.is_some() && stories.is_empty() && who == Who::Client {
             stories.extend(dialogue::of_data(connection).map(|it| vec![it]));
@@ -221,6 +245,7 @@ impl TextQuery {
                 it,
                 WireEvent::StatusError
                     | WireEvent::StatusUnauthorized
+                    | WireEvent::StatusNotModified
                     | WireEvent::StatusProxyAuthentication
                     | WireEvent::StatusServerError
                     | WireEvent::TooManyFields
@@ -254,18 +279,35 @@ impl TextQuery {
         let most = if by.is_some() { usize::MAX } else { SUSPECTS };
         let mut told: Vec<PredictedText> = Vec::new();
         // Round robin: the sequences are about equally likely.
+        let mut all: Vec<PredictedText> = Vec::new();
         loop {
             let turn: Vec<_> = each.iter_mut().filter_map(Iterator::next).collect();
-            if turn.is_empty() || told.len() >= most {
+            if turn.is_empty() {
                 break;
             }
             for prediction in turn {
                 let one = PredictedText::new(prediction, by);
-                if told.len() < most && !told.contains(&one) {
-                    told.push(one);
+                if !all.contains(&one) {
+                    all.push(one);
                 }
             }
         }
+        // A refused certificate may have many faults: each suspect has its likeliest text before one has another.
+        if by.is_none() && self.refusal.is_some() {
+            let before = |at: usize| {
+                let own = all.get(at).map(|it| it.stack);
+                let earlier = all.iter().take(at);
+                earlier.filter(|it| Some(it.stack) == own).count()
+            };
+            let mut order: Vec<usize> = (0..all.len()).collect();
+            order.sort_by_key(|at| before(*at));
+            all = order
+                .into_iter()
+                .filter_map(|at| all.get(at).cloned())
+                .collect();
+        }
+        all.truncate(most);
+        told.append(&mut all);
         told.extend(self.inside().map(|it| PredictedText::new(it, None)));
         if self.handed_on {
             for one in told.iter_mut().filter(|it| it.identified_by.is_some()) {

@@ -13,7 +13,9 @@ use crate::base::escape::shortened;
 use crate::base::flow_end::FlowEnd;
 use crate::base::net::Endpoint;
 use crate::protocol::dialogue::{Complaint, UNMATCHED};
-use crate::protocol::http::{Exchange, H2Stream, MessageProgress, Protocol, SharedText};
+use crate::protocol::http::{
+    Exchange, FaultRule, FieldName, H2Stream, MessageProgress, Method, Protocol, SharedText,
+};
 use crate::protocol::tls::alert_name;
 
 /// Characters of a name or target from a packet.
@@ -78,6 +80,10 @@ enum Placeholder {
     Notification,
     /// What two offers of SSH have not in common.
     Unmatched,
+    /// The first byte of a chunk's size that is none, in hexadecimal.
+    ChunkByte,
+    /// The bytes of the body that a request announces.
+    RequestLength,
 }
 
 /// The text before a variable part, the text after it, and its meaning. `^` is the beginning of the text, `$` its end.
@@ -98,7 +104,10 @@ const BLANKS: &[(&str, &str, Placeholder)] = &[
     ("Connection(host='", "'", Placeholder::Host),
     ("', port=", ")", Placeholder::Port),
     ("'Connection to ", " timed out", Placeholder::Host),
+    ("character but was 0x", "", Placeholder::ChunkByte),
+    ("too large body: ", " bytes", Placeholder::RequestLength),
     ("connect ECONNREFUSED ", "", Placeholder::PlainServer),
+    ("connect ECONNRESET ", "", Placeholder::PlainServer),
     ("connect EHOSTUNREACH ", "", Placeholder::PlainServer),
     ("connect ENETUNREACH ", "", Placeholder::PlainServer),
     ("connect ETIMEDOUT ", "", Placeholder::PlainServer),
@@ -293,6 +302,10 @@ fn fill(blank: Placeholder, connection: &Connection, who: Who) -> Option<String>
             Some(format!("{name}:{}", port.unwrap_or(server.port)))
         }
         Placeholder::Method => {
+            // What the tunnel is for is asked inside it.
+            if is_connect(exchange()?) {
+                return None;
+            }
             let name = std::str::from_utf8(exchange()?.method()?).ok()?;
             let (first, rest) = name.split_at_checked(1)?;
             let word = name.bytes().all(|it| it.is_ascii_uppercase());
@@ -301,6 +314,10 @@ fn fill(blank: Placeholder, connection: &Connection, who: Who) -> Option<String>
         Placeholder::Target => target(exchange()?),
         Placeholder::Url => {
             let exchange = exchange().filter(|_| connection.protocol == Protocol::Http1)?;
+            if is_connect(exchange) {
+                let authority = bytes(&exchange.request.as_ref()?.target)?;
+                return Some(format!("https://{}…", shortened(authority, NAME)));
+            }
             let authority = bytes(&exchange.request.as_ref()?.host)?;
             let authority = shortened(authority, NAME);
             let scheme = if connection.tls.is_some() {
@@ -329,6 +346,20 @@ fn fill(blank: Placeholder, connection: &Connection, who: Who) -> Option<String>
         Placeholder::Rest => {
             let words = words(complaint(connection)?);
             Some(words.split_once(' ')?.1.to_owned())
+        }
+        Placeholder::ChunkByte => {
+            let mut faults = connection
+                .exchanges
+                .iter()
+                .flat_map(Exchange::response_faults);
+            let size = faults.find(|it| it.rule == FaultRule::ChunkSize)?;
+            size.bytes.as_bytes().first().map(|it| format!("{it:x}"))
+        }
+        Placeholder::RequestLength => {
+            let mut exchanges = connection.exchanges.iter().rev();
+            let refused = exchanges.find(|it| it.status() == Some(413))?;
+            let request = &refused.request.as_ref()?.message;
+            Some(request.expected()?.to_string())
         }
         Placeholder::Notification => notification(connection),
         Placeholder::Unmatched => {
@@ -452,6 +483,11 @@ fn host(exchange: &Exchange) -> Option<(String, Option<u16>)> {
     Some((shortened(name.as_bytes(), NAME).into_owned(), port))
 }
 
+fn is_connect(exchange: &Exchange) -> bool {
+    let request = exchange.request.as_ref();
+    request.is_some_and(|it| it.method == Method::Connect)
+}
+
 /// The target of a request sent to the origin server itself (RFC 9112 §3.2.1).
 fn target(exchange: &Exchange) -> Option<String> {
     let target = bytes(&exchange.request.as_ref()?.target)?;
@@ -476,13 +512,28 @@ fn in_time(connection: &Connection) -> Option<String> {
         (MessageProgress::Head, _) => Some("0".to_owned()),
         (MessageProgress::Body | MessageProgress::Complete, Some(expected)) => {
             let got = close.received.saturating_sub(message.head_end());
-            Some(format!("{} out of {expected}", got.min(expected)))
+            // A length with white space before its colon is none to it.
+            Some(match hides_length(exchange) {
+                true => got.to_string(),
+                false => format!("{} out of {expected}", got.min(expected)),
+            })
         }
         (MessageProgress::Body, None) if close.received >= message.end() => {
             Some(message.received().to_string())
         }
         _ => None,
     }
+}
+
+/// Whether white space stands before the colon of `Content-Length`.
+fn hides_length(exchange: &Exchange) -> bool {
+    exchange.response_faults().iter().any(|it| {
+        let line = it.bytes.as_bytes();
+        let name = FieldName::ContentLength.name().as_bytes();
+        let own = line.get(..name.len());
+        it.rule == FaultRule::SpaceBeforeColon
+            && own.is_some_and(|it| it.eq_ignore_ascii_case(name))
+    })
 }
 
 /// Body bytes announced and received, of the response that a FIN cut short.

@@ -161,6 +161,14 @@ impl Program {
         }
     }
 
+    /// The program with its version, if a header names it.
+    pub(super) fn stack(&self) -> Option<&NamedProduct> {
+        match self {
+            Self::Known(stack) => Some(stack),
+            _ => None,
+        }
+    }
+
     /// The program, if a header names it.
     pub(super) fn product(&self) -> Option<&'static Product> {
         match self {
@@ -274,6 +282,18 @@ pub fn client_without_texts(connection: &Connection) -> Option<String> {
         text(&it.request.as_ref().filter(|_| own)?.user_agent)
     });
     let agent = agents.find(|it| is_stranger(it, LogSide::Client))?;
+    // Every browser begins with this word.
+    if agent.starts_with("Mozilla/") {
+        let explorer = ["MSIE", "Trident/"].iter().any(|it| agent.contains(it));
+        return Some(
+            if explorer {
+                "Internet Explorer"
+            } else {
+                "A browser"
+            }
+            .to_owned(),
+        );
+    }
     let name = agent.split(['/', ' ']).find(|it| !it.is_empty())?;
     Some(shortened(name.as_bytes(), MAX_NAME).into_owned())
 }

@@ -33,6 +33,10 @@ pub struct Relays {
     data: HashMap<u32, bool, Fast>,
     /// Endpoints at which a header names a product that the tables do not have.
     strangers: HashSet<Endpoint, Fast>,
+    /// The connections on which proxies served what they had from other connections.
+    served: HashSet<u32, Fast>,
+    /// The connections whose last request a proxy handed on, and whether the server behind it had sent something.
+    forwarded: HashMap<u32, bool, Fast>,
 }
 
 /// A proxy, as one of the connections that it opened shows it.
@@ -43,6 +47,8 @@ struct Relay {
     failed: bool,
     /// It closed the connection because its own client had left.
     left: bool,
+    /// The status that its own client got for the request which the connection failed.
+    status: Option<u16>,
 }
 
 /// Who opened a connection.
@@ -90,10 +96,21 @@ impl Relays {
             let relay = relays.openers.entry(made.id).or_default();
             // The one that the proxy failed for says most.
             let failed = leg.upstream.on(made).is_none_or(|it| !it.is_complete());
+            relays.served.insert(served.id);
+            let answered = leg.client.on(served);
             if relay.product.is_none() || failed && !relay.failed && product.is_some() {
                 (relay.product, relay.failed) = (product, failed);
+                relay.status = answered.and_then(Exchange::status);
             }
             relay.left |= left_with(served, made);
+            if answered.is_some_and(|it| it.response.is_none()) {
+                let gone = served.teardown.at;
+                let responds = leg.upstream.on(made).is_some_and(|it| {
+                    let response = it.response.as_ref();
+                    response.is_some_and(|it| it.message.first.time < gone)
+                });
+                relays.forwarded.insert(served.id, responds);
+            }
         }
         for (id, relay) in &mut relays.openers {
             if relay.product.is_none()
@@ -121,6 +138,23 @@ impl Relays {
     /// Whether a header on another connection names a product that the tables do not have.
     pub(super) fn is_stranger(&self, server: Endpoint) -> bool {
         self.strangers.contains(&server)
+    }
+
+    /// Whether a proxy handed the request on that this connection was closed for, and whether the server behind the proxy had
+    /// sent something by then.
+    pub(super) fn forwarded(&self, connection: &Connection) -> Option<bool> {
+        self.forwarded.get(&connection.id).copied()
+    }
+
+    /// Whether a proxy served this connection with what it had from others that were captured.
+    pub(super) fn serves(&self, connection: &Connection) -> bool {
+        self.served.contains(&connection.id)
+    }
+
+    /// Whether a proxy opened this connection and told its own client that it had timed out.
+    pub(super) fn timed_out(&self, connection: &Connection) -> bool {
+        let relay = self.openers.get(&connection.id);
+        relay.is_some_and(|it| it.failed && it.status == Some(504))
     }
 
     /// Who opened this connection.

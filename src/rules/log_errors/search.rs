@@ -148,7 +148,14 @@ impl ErrorSearch {
     pub fn new(text: &str) -> Option<Self> {
         let hints = hints_in(text);
         let codes = codes_in(text);
-        let mut wanted = match_error(text);
+        // Node.js prints the code behind the message, which says more.
+        let message = [" code=", "code: '"]
+            .iter()
+            .find_map(|it| text.split_once(*it));
+        let mut wanted = message.map_or(Vec::new(), |it| match_error(it.0));
+        if wanted.is_empty() {
+            wanted = match_error(text);
+        }
         // If a known text matches, a code next to it (the errno in a sentence) is the weaker evidence.
         let worded = |it: &EventMatch| !it.products.is_empty() || !it.programs.is_empty();
         if wanted.iter().any(worded) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::ending::{ClientDeparture, leaving, stopped_reading};
 use super::{dialogue, http_faults};
-use crate::analysis::connection::{By, Connection, How, Opening, Phase, Who};
+use crate::analysis::connection::{Author, By, Connection, How, Opening, Phase, Who, author};
 use crate::base::flow_end::FlowEnd;
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{Exchange, Framing, Message, MessageProgress, Protocol};
@@ -27,10 +27,13 @@ pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
 
 /// Whether the server caused the event by itself: no packet then shows the error.
 pub(super) const fn is_own_failure(event: WireEvent) -> bool {
-    matches!(
-        event,
-        WireEvent::ServerTimeLimit | WireEvent::ServerWorkerLost | WireEvent::ServerAbortsResponse
-    )
+    event.is_of_gateway()
+        || matches!(
+            event,
+            WireEvent::ServerTimeLimit
+                | WireEvent::ServerWorkerLost
+                | WireEvent::ServerAbortsResponse
+        )
 }
 
 fn events(connection: &Connection) -> Vec<WireEvent> {
@@ -100,6 +103,7 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
         {
             http_faults::request(exchange, events);
         }
+        events.extend(as_gateway(exchange));
     }
     let open = |it: &&Exchange| !it.is_settled() || classify::has_more(connection, it);
     let owed = connection.exchanges.iter().find(open);
@@ -119,6 +123,22 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
         }
         None => {}
     }
+}
+
+/// What a gateway met behind it that answers in its own words.
+fn as_gateway(exchange: &Exchange) -> Option<WireEvent> {
+    let status = exchange.status().filter(|it| matches!(it, 503 | 504))?;
+    let Author::Gateway(..) = author(exchange) else {
+        return None;
+    };
+    let asked = exchange.request.as_ref()?.message.last.time;
+    let answered = exchange.response.as_ref()?.message.first.time;
+    Some(match status {
+        504 => WireEvent::GatewayTimesOut,
+        // Less is no timeout for a connection.
+        _ if answered.since(asked) < STALLED => WireEvent::GatewayCannotConnect,
+        _ => WireEvent::GatewayConnectTimesOut,
+    })
 }
 
 /// Whether common servers refuse the request when they have its head.

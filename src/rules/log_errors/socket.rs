@@ -11,7 +11,7 @@ use crate::knowledge::{
     AfterReset, ConnectionStage, NOT_ON_WINDOWS, SocketError, System, UnreadData,
     after_icmp_unreachable, after_icmpv6_unreachable, after_reset, after_silence,
 };
-use crate::rules::tcp::retransmissions_exhausted::goes_on;
+use crate::rules::tcp::retransmissions_exhausted::is_given_up;
 
 /// The results of socket calls once the connection has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,7 +192,7 @@ fn silent(connection: &Connection, who: Who) -> bool {
     let silence = (connection.teardown.by, connection.teardown.how);
     let unanswered = connection.unanswered.as_ref().map(|it| it[who as usize]);
     matches!(silence, (By::Nobody, How::Silence))
-        && unanswered.is_some_and(|it| it.count >= GIVEN_UP && !goes_on(connection, &it))
+        && unanswered.is_some_and(|it| it.count >= GIVEN_UP && is_given_up(connection, &it))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use super::*;
 use crate::rules::ladder_check;
 
 mod client;
+mod measured;
 
 const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
 

@@ -274,6 +274,11 @@ fn afterwards(connection: &Connection, who: Who, it: &UnansweredSegments) -> Opt
     }
 }
 
+/// Whether a side's operating system has given up retransmitting: the next retransmission was due, and did not come.
+pub(in crate::rules) fn is_given_up(connection: &Connection, it: &UnansweredSegments) -> bool {
+    stopped(connection, it).is_some()
+}
+
 /// Whether a side was still retransmitting when the capture ended: its system has not given up.
 pub(in crate::rules) fn goes_on(connection: &Connection, it: &UnansweredSegments) -> bool {
     let lasted = it.until.time.since(it.peer_last_sent.time);
