@@ -2,7 +2,7 @@
 
 use super::error_text::{ErrorText, begins_after, covers, facts_of, facts_of_one, rows_of};
 use super::parsers::{Reading, Readings, STRICT_JAVA};
-use super::product::{NamedProduct, Product};
+use super::product::Product;
 use super::wire_event::{LogSide, WireEvent};
 
 /// What one side met: its events, and what the parsers make of the response.
@@ -80,16 +80,5 @@ fn released<'a>(product: &'a str, version: Option<&str>) -> &'a str {
     match product == "java-httpclient" && version.is_some_and(strict) {
         true => STRICT_JAVA,
         false => product,
-    }
-}
-
-/// Whether the parser of this program takes the response; `None` if that is not known.
-#[must_use]
-pub(crate) fn is_taken_by(readings: &Readings, program: &NamedProduct) -> Option<bool> {
-    let product = released(program.product.name, program.version.as_deref());
-    match readings.of_product(product)? {
-        Reading::Accepts => Some(true),
-        Reading::Refuses(..) => Some(false),
-        Reading::Ends(_) | Reading::Unknown => None,
     }
 }

@@ -57,7 +57,6 @@ pub(crate) use log_format::{NOT_SENT, is_about_upstream};
 pub use log_line::{LogLineHints, LogTime};
 pub(crate) use log_line::{address_at, hints_in, time_at};
 pub use message::Message;
-pub(crate) use met::is_taken_by;
 pub(crate) use parsers::{Readings, StreamEnd};
 pub use place::Place;
 pub use port_range::PortRange;

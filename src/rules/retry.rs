@@ -4,7 +4,7 @@
 
 use super::Severity;
 use super::rule::Diagnosis;
-use super::statement::{Sentence, Value, sentence};
+use super::statement::Sentence;
 use super::unanswered::lost_between_places;
 use super::wording::{UNSENT, repetition_on};
 use super::wording_tls::stays_broken;

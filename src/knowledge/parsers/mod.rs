@@ -109,16 +109,6 @@ impl Readings {
         self.readings.get(at).copied()
     }
 
-    /// How many of the parsers refuse the response, and how many there are.
-    #[must_use]
-    pub(crate) fn refusing(&self) -> (usize, usize) {
-        let refuses = |it: &&Reading| matches!(it, Reading::Refuses(..));
-        (
-            self.readings.iter().filter(refuses).count(),
-            self.readings.len(),
-        )
-    }
-
     /// The events of a program whose parser read the bytes so: instead of the faults, and of the end that others met, the
     /// end that it met itself.
     #[must_use]

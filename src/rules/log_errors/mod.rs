@@ -40,7 +40,6 @@ pub(in crate::rules) use program::certificate_alert;
 pub use program::client_without_texts;
 pub use relay::Relays;
 pub use search::{ErrorSearch, SearchBasis, SearchResult};
-pub(in crate::rules) use specimen::{Reception, reception};
 
 use std::rc::Rc;
 use std::sync::Arc;

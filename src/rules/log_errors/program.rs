@@ -161,14 +161,6 @@ impl Program {
         }
     }
 
-    /// The program with its version, if a header names it.
-    pub(super) fn stack(&self) -> Option<&NamedProduct> {
-        match self {
-            Self::Known(stack) => Some(stack),
-            _ => None,
-        }
-    }
-
     /// The program, if a header names it.
     pub(super) fn product(&self) -> Option<&'static Product> {
         match self {
