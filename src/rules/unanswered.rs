@@ -17,8 +17,8 @@ pub(in crate::rules) fn silence(connection: &Connection) -> Option<(Who, &Unansw
     if !matches!(connection.opening, Opening::Handshake | Opening::Midstream) {
         return None;
     }
-    // Both directions must be captured to conclude that there was no answer.
-    if connection.sent.iter().any(|sent| sent.packets == 0) {
+    // Both directions must be captured to conclude that there was no answer, or the repetitions alone show it.
+    if connection.sent.iter().any(|sent| sent.packets == 0) && !connection.met_silence() {
         return None;
     }
     Who::BOTH.into_iter().find_map(|who| {
@@ -29,7 +29,7 @@ pub(in crate::rules) fn silence(connection: &Connection) -> Option<(Who, &Unansw
         // Anything the peer sends after the first transmission is an answer of a kind.
         let silent = it.peer_last_sent.time <= it.again.time
             && reset.is_none_or(|reset| reset.frame_ref.time < it.again.time);
-        let over = last.since(it.peer_last_sent.time);
+        let over = last.since(it.peer_last_sent.time.max(connection.first.time));
         (data >= REPETITIONS && it.length > 0 && silent && over >= LONG_ENOUGH).then_some((who, it))
     })
 }
