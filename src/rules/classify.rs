@@ -90,11 +90,6 @@ pub(super) const PAUSE: Duration = Duration::from_millis(190);
 /// first.
 const ABORT_WITHIN: Duration = Duration::from_millis(100);
 
-/// An estimate of the round trip: that of the handshake, but no less than programs need to react.
-pub(super) fn round_trip(connection: &Connection) -> Duration {
-    connection.round_trip()
-}
-
 /// The classification of this connection's end; `None` if nothing was lost or nothing can be concluded.
 pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     let teardown = &connection.teardown;
@@ -506,8 +501,8 @@ fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRea
 }
 
 /// The longest that segments which cross are under way, and a program takes to notice a close.
-fn under_way(connection: &Connection) -> Duration {
-    (round_trip(connection) * 5).max(Duration::from_millis(50))
+pub(super) fn under_way(connection: &Connection) -> Duration {
+    (connection.expected_round_trip() * 5).max(Duration::from_millis(50))
 }
 
 /// What a request is that was sent at `asked`, which the server had not received when it closed. `at_once`: it closed right
@@ -599,7 +594,7 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
             {
                 // Its kernel accepted the response: the other direction was open.
                 EndingKind::HalfClose
-            } else if waited > NO_WAIT.max(round_trip(connection))
+            } else if waited > NO_WAIT.max(connection.expected_round_trip())
                 || may_be_browser(connection)
                 || is_rejected(connection, exchange, close)
             {
@@ -611,7 +606,7 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
             } else {
                 let told = closed_by(connection, Who::Server)?;
                 let soon = told.time.since(close.frame_ref.time)
-                    <= ABORT_WITHIN.max(round_trip(connection) * 2);
+                    <= ABORT_WITHIN.max(connection.expected_round_trip() * 2);
                 if !soon {
                     return None;
                 }
@@ -658,7 +653,7 @@ fn is_rejected(connection: &Connection, exchange: &Exchange, close: &CloseEvent)
         .is_some_and(|(answer, reset)| {
             answer.first < reset.frame_ref
                 && answer.end() > reset.received
-                && answer.first.time.since(close.frame_ref.time) < round_trip(connection)
+                && answer.first.time.since(close.frame_ref.time) < connection.expected_round_trip()
         })
 }
 

@@ -3,7 +3,7 @@
 //! In: the record of one connection. Out: the frame that is told of, and the streams it concerns. The rules and the
 //! conditions of their remedies look at the same.
 
-use super::statement::Value;
+use super::statement::{Sentence, Value, sentence};
 use crate::analysis::connection::{Connection, How, Who};
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::h2::Goaway;
@@ -74,6 +74,23 @@ fn is_fault(reset: &StreamReset) -> bool {
         Party::Requester => !matches!(reset.code, ErrorCode::NO_ERROR | ErrorCode::CANCEL),
         Party::Responder => true,
     }
+}
+
+/// The reset by which the client cancelled this stream.
+pub(super) fn client_cancelled(exchange: &Exchange) -> Option<StreamReset> {
+    exchange
+        .cut_by()
+        .filter(|it| it.by == Party::Requester && it.code == ErrorCode::CANCEL)
+}
+
+/// That so many more streams of the connection were cancelled like the one that is told of.
+pub(super) fn more_cancelled(more: usize) -> Option<Sentence> {
+    (more > 0).then(|| {
+        sentence!(
+            "The client cancelled {} on this connection in the same way.",
+            Value::count(more as u64, "more stream", "more streams")
+        )
+    })
 }
 
 /// Whether the code blames the other side (RFC 9113 §7).

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use super::classify::round_trip;
 use crate::analysis::connection::tls_close::refused_without_certificate;
 pub(super) use crate::analysis::connection::tls_close::{
     cut_while_sending, gave_up, is_unanswered, reset_while_idle, response_cut, stage_at_close,
@@ -148,7 +147,7 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
             let said = own.close_notify.frame_ref().filter(|said| *said < close);
             let left = (closer == Some(caller)).then_some(close).or(said);
             let at_once = left.is_some_and(|left| {
-                left.time.since(finished.time) <= AT_ONCE.max(round_trip(connection) * 5)
+                left.time.since(finished.time) <= AT_ONCE.max(connection.expected_round_trip() * 5)
             });
             let unused = own.records == 0 && at_once;
             let spoke = !facts.only_greets();

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::classify::{PAUSE, round_trip};
+use super::classify::{PAUSE, under_way};
 use crate::analysis::connection::{
     CloseEvent, Connection, ConnectionOutcome, FailedReason, InFlight, Opening, ResetKind, Who,
 };
@@ -53,12 +53,13 @@ pub(super) fn lost_data(connection: &Connection) -> Option<LostData> {
     let reset = connection.reset[Who::Server as usize].filter(|reset| {
         let effective = !matches!(reset.kind, Some(ResetKind::Stale | ResetKind::Refusal));
         // What the client sent before it had the RST is lost as well.
-        let crossed = sent.since.time.since(reset.frame_ref.time) <= round_trip(connection) * 2;
+        let crossed =
+            sent.since.time.since(reset.frame_ref.time) <= connection.expected_round_trip() * 2;
         effective && (reset.frame_ref > sent.since || crossed)
     })?;
     let fin = connection.fin[Who::Server as usize];
     let known = connection.fin_acknowledged[Who::Server as usize];
-    let margin = (round_trip(connection) * 5).max(Duration::from_millis(50));
+    let margin = under_way(connection);
     let knew = known.filter(|known| sent.since.time.since(known.time) > margin);
     let before = match (knew, fin, reset.kind) {
         (Some(known), Some(_), _) => Before::KnownClosed(known),

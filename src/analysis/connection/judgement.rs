@@ -618,6 +618,7 @@ fn bytes(connection: &Connection) -> Option<FailedReason> {
     if Who::BOTH.into_iter().any(waited) {
         return Some(FailedReason::Silence);
     }
+    let at_risk = |data| reset.is_some_and(|reset| connection.may_overtake(data, reset.frame_ref));
     // The exchanges show whether the client's bytes mattered.
     if !judged && client > farewell(connection, Who::Client) {
         if reset.is_some() || foreign {
@@ -633,10 +634,8 @@ fn bytes(connection: &Connection) -> Option<FailedReason> {
     let needed = match judged {
         true => {
             let last = connection.spoken().iter().rev().find_map(response)?;
-            let at_risk =
-                reset.is_some_and(|reset| connection.may_overtake(last.last, reset.frame_ref));
             let short = last.end() > connection.sent[Who::Server as usize].acknowledged;
-            return match (short, at_risk) {
+            return match (short, at_risk(last.last)) {
                 (true, true) => Some(FailedReason::BytesLost),
                 (true, false) if repeated(Who::Server) => Some(FailedReason::Silence),
                 // In that time a client that has the response acknowledges it.
@@ -649,8 +648,7 @@ fn bytes(connection: &Connection) -> Option<FailedReason> {
         false => server > farewell(connection, Who::Server),
     };
     let last = connection.last_data[Who::Server as usize];
-    let at_risk = reset.is_some_and(|reset| connection.may_overtake(last, reset.frame_ref));
-    if needed && (at_risk || foreign) {
+    if needed && (at_risk(last) || foreign) {
         return Some(FailedReason::BytesLost);
     }
     if needed && repeated(Who::Server) {
@@ -867,6 +865,7 @@ fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReaso
         return Some(UnknownReason::BeganBefore);
     }
     let ending = teardown.ending();
+    let altered = connection.altered().is_some();
     for exchange in &connection.exchanges {
         if is_unasked(connection, exchange) {
             continue;
@@ -874,7 +873,6 @@ fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReaso
         if is_not_followed(connection, exchange) {
             return Some(UnknownReason::Evicted);
         }
-        let altered = connection.altered().is_some();
         if is_no_request(exchange) || is_faulty(exchange) && !altered {
             return Some(UnknownReason::Malformed);
         }

@@ -375,14 +375,14 @@ impl Connection {
 
     /// An estimate of the round trip: that of the handshake, but no less than programs need to react.
     #[must_use]
-    pub(crate) fn round_trip(&self) -> Duration {
+    pub(crate) fn expected_round_trip(&self) -> Duration {
         self.connect_time.unwrap_or_default().max(LEAST_ROUND_TRIP)
     }
 
     /// Whether a RST came so soon after data that it may have reached the other program first, which then loses the data.
     #[must_use]
     pub(crate) fn may_overtake(&self, data: FrameRef, reset: FrameRef) -> bool {
-        reset.time.since(data.time) <= self.round_trip() * 2
+        reset.time.since(data.time) <= self.expected_round_trip() * 2
     }
 
     /// The checksums of a side's retransmissions, and of its answers to the other's.

@@ -262,13 +262,11 @@ pub(crate) fn is_unanswered(connection: &Connection) -> bool {
             && had_all(connection)
             && cut_while_sending(connection).is_none()
     };
-    // A client that said goodbye before the server closed waited for nothing more.
-    let parted = |facts: &TlsFacts| {
-        left_at(connection, facts, Who::Client) < left_at(connection, facts, Who::Server)
-    };
     hidden
         && facts.is_some_and(|facts| {
-            unanswered(facts) && !parted(facts) && !may_be_goodbye(connection, facts)
+            unanswered(facts)
+                && !client_left_first(connection, facts)
+                && !may_be_goodbye(connection, facts)
         })
 }
 
@@ -277,6 +275,12 @@ fn left_at(connection: &Connection, facts: &TlsFacts, who: Who) -> FrameRef {
     let close = connection.teardown.frame_ref();
     let said = facts.flows[who as usize].close_notify.frame_ref();
     said.map_or(close, |said| said.min(close))
+}
+
+/// Whether the client said goodbye before the server closed or did so: it waited for nothing more, and no timer of the server
+/// had run out.
+pub(crate) fn client_left_first(connection: &Connection, facts: &TlsFacts) -> bool {
+    left_at(connection, facts, Who::Client) < left_at(connection, facts, Who::Server)
 }
 
 /// A client that gave up waiting for an answer inside TLS.

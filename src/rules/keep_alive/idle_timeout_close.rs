@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::analysis::connection::tls_close::client_left_first;
 use crate::analysis::connection::{
     By, Connection, ConnectionOutcome, FailedReason, How, Phase, ResetKind, Roles, Who,
 };
@@ -269,15 +270,10 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
         .or_else(|| unread_pause(connection))?;
     // What was not captured may have ended the idleness. A server that closes when the client has said goodbye has no timer.
     let drawn = pause.who == Who::Server
-        && connection.tls.as_deref().is_some_and(|facts| {
-            let said = facts.flows[Who::Client as usize].close_notify.frame_ref();
-            let own = facts.flows[Who::Server as usize].close_notify.frame_ref();
-            said.is_some_and(|said| {
-                said < own
-                    .unwrap_or(connection.teardown.frame_ref())
-                    .min(connection.teardown.frame_ref())
-            })
-        });
+        && connection
+            .tls
+            .as_deref()
+            .is_some_and(|facts| client_left_first(connection, facts));
     // A host whose probes of the connection got no answer has no timer of its own either.
     if drawn
         || probed(connection).is_some()

@@ -6,7 +6,7 @@ use crate::analysis::connection::{Connection, Who};
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{Framing, Protocol};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, request, round_trip};
+use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::classify_messages::unheard_for;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
@@ -230,7 +230,7 @@ fn lost_before(connection: &Connection, close: FrameRef) -> Option<Duration> {
         .in_flight(Who::Client)
         .filter(|it| it.since < close)?;
     let time = close.time.since(sent.since.time);
-    (time > round_trip(connection)).then_some(time)
+    (time > connection.expected_round_trip()).then_some(time)
 }
 
 /// What the server may have waited for. Only where it waited does a time mean anything.

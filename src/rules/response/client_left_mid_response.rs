@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::whole_seconds;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, MessageProgress, Party};
+use crate::protocol::http::{Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_shut, response};
-use crate::rules::classify_h2::was_sent_away;
+use crate::rules::classify_h2::{client_cancelled, more_cancelled, was_sent_away};
 use crate::rules::h2::h2_reset_burst::burst;
 use crate::rules::measured_time;
 use crate::rules::named_products::is_browser;
@@ -201,10 +201,9 @@ fn cancelled_stream(connection: &Connection) -> Option<Verdict> {
     }
     let mut all = connection.exchanges.iter().filter_map(|exchange| {
         let message = response(exchange)?;
-        let reset = exchange.cut_by()?;
-        let by_client = reset.by == Party::Requester && reset.code == ErrorCode::CANCEL;
+        let reset = client_cancelled(exchange)?;
         let cut = !message.is_complete() && !exchange.is_endless();
-        (by_client && cut).then_some((exchange, message, reset))
+        cut.then_some((exchange, message, reset))
     });
     let (exchange, message, reset) = all.next()?;
     let told = Statement::from(sentence!(
@@ -214,13 +213,7 @@ fn cancelled_stream(connection: &Connection) -> Option<Verdict> {
         named(exchange)
     ))
     .and(received(exchange, message, 0));
-    let more = all.count();
-    let more = (more > 0).then(|| {
-        sentence!(
-            "The client cancelled {} on this connection in the same way.",
-            Value::count(more as u64, "more stream", "more streams")
-        )
-    });
+    let more = more_cancelled(all.count());
     Some(
         tell(
             &RULE,

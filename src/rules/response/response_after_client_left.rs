@@ -110,9 +110,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         return Verdict::Clear;
     }
     // A response in flight when the client closed is reported for the client alone.
-    if answer.first.time.since(closed.frame_ref.time)
-        < crate::rules::classify::round_trip(connection)
-    {
+    if answer.first.time.since(closed.frame_ref.time) < connection.expected_round_trip() {
         return Verdict::Clear;
     }
     // A response that precedes the server's FIN in sequence and was captured after it had been sent before, and was

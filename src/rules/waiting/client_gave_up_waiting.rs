@@ -7,18 +7,16 @@ use crate::base::certainty::Certainty;
 use crate::base::format::whole_seconds;
 use crate::base::frame_ref::FrameRef;
 use crate::knowledge::service_name;
-use crate::protocol::http::{ErrorCode, Exchange, Party};
+use crate::protocol::http::Exchange;
 use crate::rules::Severity;
-use crate::rules::classify::{
-    Ending, EndingKind, is_open_ended, request, response, round_trip, unaccepted,
-};
-use crate::rules::classify_h2::was_sent_away;
+use crate::rules::classify::{Ending, EndingKind, is_open_ended, request, response, unaccepted};
+use crate::rules::classify_h2::{client_cancelled, more_cancelled, was_sent_away};
 use crate::rules::classify_messages::NO_WAIT;
 use crate::rules::h2::h2_reset_burst::burst;
 use crate::rules::measured_time;
 use crate::rules::named_products::{is_browser, may_be_browser};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Sentence, Statement, Value, sentence};
+use crate::rules::statement::{Sentence, Statement, sentence};
 use crate::rules::wording::{asked, close_word, named, not_yet, repetition, tell, waited};
 use crate::rules::wording_tls::hidden_wait;
 
@@ -232,7 +230,8 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             usual
         )
     });
-    let hasty = time <= NO_WAIT.max(round_trip(connection)) && ending.close.kind.is_none();
+    let hasty =
+        time <= NO_WAIT.max(connection.expected_round_trip()) && ending.close.kind.is_none();
     let sooner = hasty
         && connection.connect_time.is_some_and(|it| time < it)
         && usual(connection).is_none_or(|it| time < it);
@@ -465,10 +464,8 @@ fn browsers_severity(time: Duration, is_round: bool) -> Severity {
 /// An HTTP/2 stream that the client cancelled while it waited (RFC 9113 §7, CANCEL).
 fn cancelled(connection: &Connection) -> Option<Verdict> {
     let all = connection.exchanges.iter().filter_map(|exchange| {
-        let reset = exchange.cut_by()?;
-        let gave_up = reset.by == Party::Requester
-            && reset.code == ErrorCode::CANCEL
-            && exchange.response.is_none()
+        let reset = client_cancelled(exchange)?;
+        let gave_up = exchange.response.is_none()
             && request(exchange).is_some_and(|message| message.is_complete());
         let time = waited(Some(exchange), reset.at);
         gave_up.then_some((exchange, reset, time))
@@ -480,7 +477,7 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
     if at_once && burst(connection).is_some() {
         return None;
     }
-    let more = all.len() - 1;
+    let more = more_cancelled(all.len() - 1);
     let what = asked(Some(exchange));
     let told = sentence!(
         "The client cancelled stream {}, {} after the last byte of {}. No byte of the response had arrived.",
@@ -496,12 +493,6 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
         false if round.is_some() => Severity::Error,
         false => Severity::Warning,
     };
-    let more = (more > 0).then(|| {
-        sentence!(
-            "The client cancelled {} on this connection in the same way.",
-            Value::count(more as u64, "more stream", "more streams")
-        )
-    });
     Some(
         tell(
             &RULE,
