@@ -20,6 +20,8 @@ mod cli_values;
 mod clipboard;
 #[cfg(feature = "ui")]
 mod clipboard_helper;
+#[cfg(feature = "cli")]
+mod completions;
 #[cfg(feature = "ui")]
 mod config;
 #[cfg(feature = "cli")]

@@ -26,7 +26,9 @@ use super::output::{
 use super::progress::ProgressLine;
 use super::sandbox::Needs;
 use super::session::Session;
-use super::{cli_examples, diff, each, extract, headless, interrupt, ladder, mistakes, sandbox};
+use super::{
+    cli_examples, completions, diff, each, extract, headless, interrupt, ladder, mistakes, sandbox,
+};
 #[cfg(feature = "ui")]
 use super::{clipboard_helper, tui, tui_loop};
 #[cfg(feature = "live")]
@@ -141,7 +143,7 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
         #[cfg(not(feature = "mcp"))]
         Some(Command::Mcp(_)) => bail!("this build has no MCP server (feature \"mcp\")"),
         Some(Command::Rules { word }) => catalogue(word.as_deref()),
-        Some(Command::Completions { shell }) => completions(shell),
+        Some(Command::Completions { shell }) => print(completions::script(shell)),
         Some(Command::Man { command }) => man(command.as_deref()),
     }
 }
@@ -296,12 +298,6 @@ fn without_libpcap() -> Result<ExitCode> {
         "this build has no libpcap to capture with (feature \"live\"); capture with another program: \
          tcpdump -U -w - | hangup report --follow -"
     )
-}
-
-fn completions(shell: clap_complete::Shell) -> Result<ExitCode> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut cli::command(), "hangup", &mut script);
-    print(script)
 }
 
 fn man(command: Option<&str>) -> Result<ExitCode> {
