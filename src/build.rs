@@ -6,8 +6,8 @@
 //! program until it captures or filters. With `LIBPCAP_LIBDIR`, which the crate `pcap` honours, the library in that folder is
 //! linked instead: `libpcap.a` for a static program. The code learns it by `cfg(libpcap_linked)`.
 //!
-//! And, on Linux, for the program alone, what notices that standard output is closed (`app/closed_output.c`), and what has
-//! memory returned to the system (`app/memory.c`).
+//! And, on Linux, for the program and its tests alone, what notices that standard output is closed (`app/closed_output.c`),
+//! and what has memory returned to the system (`app/memory.c`).
 
 use std::env;
 
@@ -29,6 +29,7 @@ fn main() {
             .compile_intermediates();
         for object in built {
             println!("cargo:rustc-link-arg-bins={}", object.display());
+            println!("cargo:rustc-link-arg-tests={}", object.display());
         }
     }
     if !has("CARGO_FEATURE_LIVE") {
