@@ -45,7 +45,7 @@ pub struct Limit {
 
 /// All limits at which something is lost that a reader could miss. Left out are those of a page or a screen, which say
 /// themselves what they leave out, and those that no valid input reaches.
-pub const LIMITS: [Limit; 40] = [
+pub const LIMITS: [Limit; 41] = [
     Limit {
         name: "open-connections",
         values: &[(MAX_LIVE * PARTITIONS, "connections")],
@@ -283,6 +283,11 @@ pub const LIMITS: [Limit; 40] = [
         line: "packets were not looked for at the other place of capture, because too many waited: whether they passed both is not known",
     },
     Limit {
+        name: "sightings",
+        values: &[(places::MAX_SIGHTINGS, "segments")],
+        line: "packets were lost, forged or changed between two places of capture without being listed one by one, after very many",
+    },
+    Limit {
         name: "log-lines",
         values: &[
             (MAX_KEPT_BYTES, "bytes of the lines of one log"),
@@ -394,6 +399,7 @@ impl Beyond<'_> {
                 .filter_map(|it| it.vantage)
                 .map(|it| it.hurried)
                 .sum(),
+            "sightings" => self.files.iter().map(|it| it.more_sightings).sum(),
             "legs" => self.unpaired,
             "frame-runs" => self.files.iter().map(|it| it.more_runs).sum(),
             _ => 0,
@@ -455,6 +461,7 @@ mod tests {
         let files = [FileSummary {
             left_out: 17,
             more_runs: 18,
+            more_sightings: 37,
             vantage: Some(Vantage {
                 hurried: 35,
                 ..Vantage::default()

@@ -7,6 +7,7 @@ pub mod certainty;
 pub mod escape;
 pub mod flow_end;
 pub mod format;
+pub mod frame_names;
 pub mod frame_ref;
 pub mod net;
 pub mod passage;

@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use super::frame_ref::FrameNumber;
+use super::net::Endpoint;
+
+/// Places that are told apart. Of more than these it is not said between which two a segment was lost.
+pub const PLACES: usize = 8;
+
 /// Whether a segment that one place shows was seen at the other place too, and what it means if it was not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Passage {
@@ -57,10 +63,58 @@ pub struct Vantage {
     pub both: u64,
     /// Segments that only this place shows.
     pub alone: u64,
-    /// Of these, those that were lost on the way to the other place.
-    pub lost: u64,
-    /// Of these, those that the host whose address they carry never sent.
-    pub forged: u64,
+    /// Segments that were lost on the way from here to each place.
+    pub lost_to: [u64; PLACES],
+    /// Segments that the host whose address they carry never sent, and that come from between each place and this one.
+    pub forged_from: [u64; PLACES],
+    /// Connections that open with other TCP options than at the first place.
+    pub other_options: u64,
     /// Frames that were passed on before their counterpart could come, because too many waited.
     pub hurried: u64,
+}
+
+impl Vantage {
+    /// Segments that were lost after they had passed here.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost_to.iter().sum()
+    }
+
+    /// Segments that arrived here and were never sent.
+    #[must_use]
+    pub fn forged(&self) -> u64 {
+        self.forged_from.iter().sum()
+    }
+}
+
+/// What several places of capture show of one segment beside its frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// The frame of the segment.
+    pub frame: FrameNumber,
+    /// Its sender and its receiver, as the first place shows them.
+    pub ends: [Endpoint; 2],
+    /// What they show.
+    pub what: Sight,
+}
+
+/// What several places of capture show of a segment. Places are named by their number, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// It passed the first of these places and was lost before the second.
+    Lost(u8, u8),
+    /// It did not pass the first of these places and arrived at the second: it comes from between them.
+    Forged(u8, u8),
+    /// It took so much longer than others from the first of these places to the second.
+    Held(u8, u8, Duration),
+    /// This place, which is not the first, captured it, where its hop limit is lower by this.
+    Hops(u8, i16),
+    /// A SYN with another maximum segment size at this place: that in the frame, and the one there. `None`: without the option.
+    Mss(u8, Option<u16>, Option<u16>),
+    /// A SYN that has lost options between its frame's place and this one, or got them on the way there: their names.
+    Options(u8, &'static str),
+    /// At this place the sequence numbers of its sender are lower by this.
+    Renumbered(u8, u32),
+    /// At this place its sender and its receiver have these addresses and ports.
+    Translated(u8, [Endpoint; 2]),
 }

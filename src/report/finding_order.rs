@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use hashbrown::HashMap;
 
-use crate::base::frame_ref::FrameNames;
+use crate::base::frame_names::FrameNames;
 use crate::rules::{Finding, Headline, Message, ProxyRole, Severity};
 
 /// One section of the page.

@@ -14,7 +14,8 @@ use crate::analysis::connection::{Connection, Opening};
 use crate::base::escape::escape;
 use crate::base::format::ranges;
 use crate::base::format::{count, counted, number};
-use crate::base::frame_ref::{FrameNames, FrameNumber, FrameRun};
+use crate::base::frame_names::FrameNames;
+use crate::base::frame_ref::{FrameNumber, FrameRun};
 use crate::rules::Finding;
 
 /// What every comment begins with.

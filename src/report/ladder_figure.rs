@@ -332,7 +332,8 @@ fn segment(
         if let Some(ack) = step.ack {
             text += &format!(" ack {ack}");
         }
-        text += &format!(" len {} win {} {}", step.length, step.window, step.header);
+        let header = step.own_header(&reread.frames);
+        text += &format!(" len {} win {} {header}", step.length, step.window);
         rows.push(LadderRow::Numbers(text));
     }
     rows

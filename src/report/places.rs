@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::rich_text::StyledLine;
 use crate::base::escape::escape;
 use crate::base::format::{count, duration, number};
-use crate::base::frame_ref::FrameNames;
+use crate::base::frame_names::FrameNames;
 use crate::base::passage::Vantage;
 use crate::report::snapshot::InputSummary;
 
@@ -26,42 +26,82 @@ pub(super) fn lines(
     let Some((first, base)) = place(0) else {
         return Vec::new();
     };
-    let others = (1..).map_while(place);
-    others
-        .flat_map(|(other, vantage)| {
-            let (here, there) = (name(first), name(other));
-            let both = StyledLine::default()
-                .code(here.clone())
-                .plain(" and ")
-                .code(there.clone())
-                .plain(match vantage.flows {
-                    0 => " were captured at the same time: ",
-                    _ => " show the same connections: ",
-                })
-                .plain(shared(&base, &vantage));
-            if vantage.clock_offset.is_none() {
-                return vec![("Places", both)];
+    let others: Vec<(usize, Vantage)> = (1..).map_while(place).collect();
+    let further = further(&others, name);
+    let lines = others.iter().copied().flat_map(|(other, vantage)| {
+        let (here, there) = (name(first), name(other));
+        let both = StyledLine::default()
+            .code(here.clone())
+            .plain(" and ")
+            .code(there.clone())
+            .plain(match vantage.flows {
+                0 => " were captured at the same time: ",
+                _ => " show the same connections: ",
+            })
+            .plain(shared(&base, &vantage));
+        if vantage.clock_offset.is_none() {
+            return vec![("Places", both)];
+        }
+        let clock = StyledLine::default()
+            .code(there)
+            .plain(clock(&vantage))
+            .code(here)
+            .plain(within(&vantage));
+        vec![("Places", both), ("Clock", clock)]
+    });
+    lines.chain(further).collect()
+}
+
+/// A line for each two places of which neither is the first, if something was lost or forged between them.
+fn further(
+    others: &[(usize, Vantage)],
+    name: impl Fn(usize) -> String,
+) -> Vec<(&'static str, StyledLine)> {
+    let mut lines = Vec::new();
+    for (nth, (here, one)) in others.iter().enumerate() {
+        for (there, other) in others.iter().skip(nth + 1) {
+            let said = between(one, other);
+            if said.is_empty() {
+                continue;
             }
-            let clock = StyledLine::default()
-                .code(there)
-                .plain(clock(&vantage))
-                .code(here)
-                .plain(within(&vantage));
-            vec![("Places", both), ("Clock", clock)]
-        })
-        .collect()
+            let line = StyledLine::default()
+                .plain("Between ")
+                .code(name(*here))
+                .plain(" and ")
+                .code(name(*there))
+                .plain(format!(": {}.", said.join(", ")));
+            lines.push(("Places", line));
+        }
+    }
+    lines
+}
+
+/// What was lost and forged between two places.
+fn between(one: &Vantage, other: &Vantage) -> Vec<String> {
+    let at = |all: &[u64], place: u32| {
+        let place = usize::try_from(place).ok();
+        place.and_then(|it| all.get(it)).copied().unwrap_or(0)
+    };
+    let lost = at(&one.lost_to, other.place) + at(&other.lost_to, one.place);
+    let forged = at(&one.forged_from, other.place) + at(&other.forged_from, one.place);
+    let mut said = Vec::new();
+    if lost > 0 {
+        said.push(format!("{} lost between them", number(lost)));
+    }
+    if forged > 0 {
+        said.push(format!(
+            "{} that the host it names never sent",
+            number(forged)
+        ));
+    }
+    said
 }
 
 /// `12 segments at both, 2 lost between them, 1 that its host never sent.`
 fn shared(base: &Vantage, other: &Vantage) -> String {
     let mut text = format!("{} at both", count(other.both, "segment", "segments"));
-    let lost = base.lost + other.lost;
-    if lost > 0 {
-        text += &format!(", {} lost between them", number(lost));
-    }
-    let forged = base.forged + other.forged;
-    if forged > 0 {
-        text += &format!(", {} that the host it names never sent", number(forged));
+    for said in between(base, other) {
+        text += &format!(", {said}");
     }
     if other.translated > 0 {
         text += &format!(
@@ -73,6 +113,12 @@ fn shared(base: &Vantage, other: &Vantage) -> String {
         text += &format!(
             "; {} with other sequence numbers",
             count(other.renumbered, "connection", "connections")
+        );
+    }
+    if other.other_options > 0 {
+        text += &format!(
+            "; {} with other TCP options",
+            count(other.other_options, "SYN or SYN-ACK", "SYNs and SYN-ACKs")
         );
     }
     if other.apart > 0 {

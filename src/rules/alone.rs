@@ -11,7 +11,7 @@ use super::classify::{Ending, ending};
 use super::connecting::connection_unreachable::meaning;
 use super::retry;
 use super::rule::{Check, Diagnosis, Rule, Verdict};
-use super::statement::sentence;
+use super::statement::{Value, sentence};
 use super::wording::{not_yet, shows, side};
 use crate::analysis::connection::{Connection, How, Oddity, Opening, Who};
 use crate::analysis::engine::Concern;
@@ -137,17 +137,18 @@ fn other_hop(story: &mut Diagnosis, connection: &Connection) {
             || connection.teardown.frame == event.frame_ref.frame;
         let unclosed =
             event.kind == Some(ResetKind::NoSocket) && connection.fin[who as usize].is_none();
-        (shown && unclosed && event.signs.has(ResetSigns::HOP)).then_some((who, event.ttl))
+        (shown && unclosed && event.signs.has(ResetSigns::HOP)).then_some((who, event))
     });
-    if let Some((who, ttl)) = found {
+    if let Some((who, event)) = found {
+        let ttl = event.ttl;
         let usual = connection.sent[who as usize].ttl;
         story.certainty = story.certainty.max(Certainty::Possible);
         let nearer = hops(ttl) < hops(usual);
         story.message.say(sentence!(
             "The RST arrived with TTL {}, the {}'s other segments with TTL {}: another sender, or another route.",
-            ttl.to_string(),
+            Value::hop_limit(ttl, event.frame_ref.frame),
             side(who),
-            usual.to_string()
+            Value::hop_limit(usual, event.frame_ref.frame)
         ));
         story.message.presume(match nearer {
             true => sentence!("A device in front of the {} sent the RST.", side(who)),

@@ -16,6 +16,7 @@ use super::alone::{FoundAlone, found_alone, temper};
 use super::capture_elsewhere;
 use super::cases::{CaseKey, Cases};
 use super::catalogue::CATALOGUE;
+use super::held;
 use super::members::NAMED;
 use super::product_remedies::tailor;
 use super::proxy_role::ProxySockets;
@@ -187,6 +188,7 @@ pub(crate) fn evaluate_with(
         name_proxy(finding);
     }
     capture_elsewhere::leave_out(&mut findings, facts);
+    held::tell(&mut findings, facts);
     findings
 }
 

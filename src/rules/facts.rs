@@ -4,7 +4,7 @@ use super::CaptureQuality;
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::engine::Neighbours;
 use crate::analysis::hosts::{Legs, Sockets};
-use crate::base::frame_ref::FrameNames;
+use crate::base::frame_names::FrameNames;
 use crate::base::time::Timestamp;
 use crate::protocol::dns::Lookups;
 use std::sync::Arc;

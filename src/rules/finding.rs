@@ -10,7 +10,8 @@ use super::message::Message;
 use super::proxy_role::ProxyRole;
 use crate::base::certainty::Certainty;
 use crate::base::format::ranges;
-use crate::base::frame_ref::{FrameNames, FrameRef};
+use crate::base::frame_names::FrameNames;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
 
 /// The severity, worst last.

@@ -16,7 +16,7 @@ use super::statement::{Sentence, Value, sentence};
 use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Opening};
 use crate::base::escape::shortened;
 use crate::base::format;
-use crate::base::frame_ref::FrameNames;
+use crate::base::frame_names::FrameNames;
 use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
 use crate::protocol::dialogue::{AppProtocol, DataConnection};

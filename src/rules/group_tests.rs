@@ -12,7 +12,7 @@ use super::ladder_check;
 use super::page::{Section, ladders};
 use super::{CATALOGUE, CaptureQuality, Finding, Rule, RuleInput, evaluate};
 use crate::analysis::connection::{Connection, ConnectionSummary};
-use crate::base::frame_ref::FrameNames;
+use crate::base::frame_names::FrameNames;
 use crate::ladder::frames;
 use crate::report::told_by_section;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use super::proxy_role::ProxyRole;
 use super::statement::{NUMBER, Sentence};
 use crate::base::format::number;
-use crate::base::frame_ref::FrameNames;
+use crate::base::frame_names::FrameNames;
 
 /// A headline, for one case and for many: "A request was reset", "7 requests were reset".
 ///

@@ -11,7 +11,7 @@ use super::{CaptureQuality, Finding, RuleInput, SPARED, evaluate, spared};
 use crate::analysis::connection::{Connection, ConnectionSummary, Standing, Who};
 use crate::analysis::engine::{Engine, EngineStats, Event, Sink};
 use crate::analysis::hosts;
-use crate::base::frame_ref::FrameNames;
+use crate::base::frame_names::FrameNames;
 use crate::base::net::Loss;
 use crate::protocol::http::Outcome;
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::proxy_role::ProxyRole;
 use super::statement::{Paragraph, Sentence, Statement};
 use crate::base::certainty::Certainty;
-use crate::base::frame_ref::FrameNames;
+use crate::base::frame_names::FrameNames;
 
 /// The text of a finding: what happened, then what it means. It can be used like the string of both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -27,6 +27,7 @@ mod gathered;
 mod group_tests;
 mod h2;
 mod headline;
+mod held;
 pub mod ignore;
 mod keep_alive;
 pub mod ladder_check;

@@ -14,10 +14,13 @@ use super::message::{Message, within_a_sentence};
 use super::proxy_role::ProxyRole;
 use crate::base::certainty::Certainty;
 use crate::base::format::{bytes, count, duration, exact_bytes, number};
-use crate::base::frame_ref::{FrameNames, FrameNumber, FrameRef};
+use crate::base::frame_names::FrameNames;
+use crate::base::frame_ref::{FrameNumber, FrameRef};
 
 /// Different words listed in one place of a sentence; the rest are "others".
 const LISTED: usize = 4;
+/// Frames of which it is asked what several places show of them.
+const LOOKED_AT: usize = 64;
 
 /// The place of the number in a chosen form of a headline. Nothing that is shown holds this character: values are escaped.
 pub(super) const NUMBER: char = '\u{1}';
@@ -47,6 +50,10 @@ pub enum Value {
     Places(Vec<String>, bool),
     /// A request by its method, which is empty if it was not seen; the same of many.
     Requests(Vec<Cow<'static, str>>, bool),
+    /// The two places of capture between which the segments in these frames were lost, or from between which they come.
+    Between(Vec<FrameNumber>),
+    /// Hop limits, each of a segment with the place of capture of a frame, as that place shows it.
+    HopLimits(Vec<(u8, FrameNumber)>),
 }
 
 impl Value {
@@ -84,6 +91,16 @@ impl Value {
         Self::Total(count, one, many)
     }
 
+    /// The places of capture between which this segment was lost, or from between which it comes.
+    pub(super) fn between(frame: FrameNumber) -> Self {
+        Self::Between(vec![frame])
+    }
+
+    /// A hop limit at the place that has captured this frame.
+    pub(super) fn hop_limit(ttl: u8, frame: FrameNumber) -> Self {
+        Self::HopLimits(vec![(ttl, frame)])
+    }
+
     /// Makes this hold for the other value as well.
     fn absorb(&mut self, other: Self) {
         match (self, other) {
@@ -119,6 +136,14 @@ impl Value {
                 *more |= further || all > LISTED;
                 places.extend(others);
                 places.truncate(LISTED);
+            }
+            (Self::Between(frames), Self::Between(others)) => {
+                frames.extend(others);
+                frames.truncate(LOOKED_AT);
+            }
+            (Self::HopLimits(all), Self::HopLimits(others)) => {
+                all.extend(others);
+                all.truncate(LOOKED_AT);
             }
             (value, other) => {
                 debug_assert!(false, "{value:?} and {other:?} stand in the same place");
@@ -202,6 +227,23 @@ impl Value {
                 format!("{}{rest}", places.join("; "))
             }
             Self::Requests(methods, more) => requests(methods, *more),
+            Self::Between(segments) => {
+                let mut names: Vec<Cow<'_, str>> = Vec::new();
+                for frame in segments {
+                    let name = frames.between(*frame);
+                    let name = name.map_or("the two places".into(), Cow::Owned);
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                }
+                listed(&names, None, "or between")
+            }
+            Self::HopLimits(all) => {
+                let own = all.iter().map(|(ttl, frame)| frames.own_ttl(*frame, *ttl));
+                let (least, most) =
+                    own.fold((u8::MAX, 0), |(low, high), it| (low.min(it), high.max(it)));
+                range(least.to_string(), most.to_string())
+            }
         };
     }
 }

@@ -331,7 +331,7 @@ impl LadderPane {
             line = line.faint(format!(" ack {ack}"));
         }
         line = line.faint(format!(" len {} win {}", step.length, step.window));
-        line = line.faint(format!("  {}", step.header));
+        line = line.faint(format!("  {}", step.own_header(&reread.frames)));
         if let Some(close) = close_of(&reread.connection, step) {
             line = line.plain("  ").strong(close);
         }

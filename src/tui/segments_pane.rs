@@ -149,7 +149,8 @@ impl SegmentsPane {
                     step.length,
                 ));
             if wide {
-                line = line.plain(format!(" {:>9} {:>3}", step.window, step.header.ttl));
+                let ttl = reread.frames.own_ttl(step.frame, step.header.ttl);
+                line = line.plain(format!(" {:>9} {ttl:>3}", step.window));
             }
             if wider {
                 let id = step

@@ -7,7 +7,7 @@ use super::view_model::OutcomeClass;
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{bytes, count, number};
 use crate::base::format::{capitalised, duration};
-use crate::base::frame_ref::FrameNames;
+use crate::base::frame_names::FrameNames;
 use crate::report::log_lines;
 use crate::report::rich_text::StyledLine;
 use crate::report::rich_text::Tone;

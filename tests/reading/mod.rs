@@ -75,7 +75,7 @@ pub fn analyse_with(
     let legs = hosts::Legs::new(&analysis.connections, &analysis.summaries);
     let findings = rules::evaluate(&rules::RuleInput {
         legs: &legs,
-        frames: &hangup::base::frame_ref::FrameNames::default(),
+        frames: &hangup::base::frame_names::FrameNames::default(),
         connections: &analysis.connections,
         summaries: &analysis.summaries,
         counted_once: &hosts::without_copies(&analysis.summaries),

@@ -25,7 +25,8 @@ use crate::analysis::connection::{
     Connection, ConnectionSummary, FrameNote, FrameNotes, Standing, Who,
 };
 use crate::analysis::engine::{self, RereadConnection};
-use crate::base::frame_ref::{FrameNames, FrameNumber};
+use crate::base::frame_names::FrameNames;
+use crate::base::frame_ref::FrameNumber;
 use crate::packet::capture::{Source, frame_names};
 use crate::packet::decode::Segment;
 use crate::protocol::annotations::RecordKind;

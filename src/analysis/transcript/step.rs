@@ -6,6 +6,7 @@
 use super::streams::StreamChunks;
 use crate::analysis::connection::{Standing, Who};
 use crate::base::flow_end::FlowEnd;
+use crate::base::frame_names::FrameNames;
 use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::base::net::Flags;
 use crate::base::passage::Passage;
@@ -86,6 +87,16 @@ impl HeaderFacts {
             sack_permitted: options.sack_permitted,
             timestamps: options.timestamps.map(|it| (it.value, it.echo)),
             sack_blocks: options.sack_count,
+        }
+    }
+}
+
+impl TranscriptStep {
+    /// What its headers say, with the hop limit that its file shows.
+    pub(crate) fn own_header(&self, frames: &FrameNames) -> HeaderFacts {
+        HeaderFacts {
+            ttl: frames.own_ttl(self.frame, self.header.ttl),
+            ..self.header
         }
     }
 }

@@ -3,9 +3,10 @@
 //! Everything that a file can repeat without limit is kept only up to a bound, so that a file of nothing but comments
 //! takes no more memory than one of frames. [`FileSummary::left_out`] counts what was discarded at a bound.
 
-use crate::base::frame_ref::{FrameNames, FrameRun};
+use crate::base::frame_names::FrameNames;
+use crate::base::frame_ref::FrameRun;
 use crate::base::net::Loss;
-use crate::base::passage::Vantage;
+use crate::base::passage::{Sighting, Vantage};
 use std::net::IpAddr;
 
 use super::frame::LinkType;
@@ -64,16 +65,32 @@ pub struct FileSummary {
     pub vantage: Option<Vantage>,
     /// The interfaces whose frames are read of it, if those of others are another place.
     pub only: Option<String>,
+    /// What several places show of segments; of all places in the first file.
+    pub sightings: Vec<Sighting>,
+    /// Sightings that are not in `sightings`, because there were too many.
+    pub more_sightings: u64,
 }
 
 /// Which frame of which of these files each frame is.
 #[must_use]
 pub fn frame_names(files: &[FileSummary]) -> FrameNames {
-    FrameNames::new(
+    let names = FrameNames::new(
         files
             .iter()
             .map(|file| (file.path.as_str(), file.runs.as_slice())),
-    )
+    );
+    let sightings = files.iter().find(|it| !it.sightings.is_empty());
+    let Some(sightings) = sightings.map(|it| it.sightings.clone()) else {
+        return names;
+    };
+    let is_at = |file: &FileSummary, number: u32| file.vantage.is_some_and(|it| it.place == number);
+    let places = (0..).map_while(|number| {
+        let at = files.iter().position(|it| is_at(it, number))?;
+        let only = files.get(at)?.only.as_deref();
+        Some(only.or_else(|| names.file(at))?.to_owned())
+    });
+    let places = places.collect();
+    names.with_places(places, sightings)
 }
 
 /// A place where a file contradicts itself or ends too early.

@@ -11,6 +11,7 @@ use super::identity::Numbers;
 use super::items::{BASE, Item, OTHER, Side, TcpFacts};
 use super::renumbered::{Shift, Sighting, may_be_same};
 use super::rewrite::Rewriting;
+use super::way::{Position, Stop, neighbours};
 use crate::base::net::{Endpoint, Flags};
 
 /// Flows that are followed at both places. When there are more, all are forgotten; each takes 300 bytes.
@@ -19,8 +20,6 @@ pub(crate) const MAX_FLOWS: usize = 65_536;
 const KEPT: usize = 5;
 /// Segments of a flow after which it is asked which place is nearer to its client: all that are kept of both directions.
 const NOTED: u8 = 2 * KEPT as u8;
-/// Times of two directions that differ by less than this are the same: both places may be one host.
-const SAME_TIME: i64 = 10_000;
 /// Segments that passed a place unseen, as a share of those seen, from which on its silence proves nothing.
 const UNSEEN_SHARE: u64 = 1000;
 
@@ -91,8 +90,17 @@ type Pair = (IpAddr, Endpoint);
 struct PairFacts {
     /// The handshake was answered here, and the other place shows none of it: there are ways around it.
     around: bool,
-    /// The place nearer to the client.
-    near_client: Option<Side>,
+    /// Where the other place lies on the way of the client's segments, and on that of the server's.
+    positions: Option<[Position; 2]>,
+}
+
+/// What the places before say of a segment that only one side shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    /// The side nearer to its sender.
+    pub(super) near: Side,
+    /// The neighbours between which it was lost, or from between which it comes, in the order of its way.
+    pub(super) between: (Stop, Stop),
 }
 
 /// All flows.
@@ -233,42 +241,42 @@ impl Flows {
         }
     }
 
-    /// Both places show a segment: `base` and `other` are the same.
-    pub(super) fn link(&mut self, base: &Item, other: &Item) {
+    /// Both places show a segment: `base` and `other` are the same. Returns the ends at the other place if it is now known that
+    /// they differ there.
+    pub(super) fn link(&mut self, base: &Item, other: &Item) -> Option<[Endpoint; 2]> {
         let (Some(a), Some(b)) = (&base.tcp, &other.tcp) else {
-            return;
+            return None;
         };
         self.matched += 1;
-        self.join(a, b);
+        let translated = self.join(a, b);
         if let Some(far) = self.flows[OTHER].get_mut(b.flow as usize) {
             far.note(base.identity);
         }
-        let Some(near) = self.flows[BASE].get_mut(a.flow as usize) else {
-            return;
-        };
+        let near = self.flows[BASE].get_mut(a.flow as usize)?;
         near.note(base.identity);
         near.shift.keep(&a.numbers, a.end);
         near.renumbered |= a.ip_id != 0 && b.ip_id != 0 && a.ip_id != b.ip_id;
         near.hops[a.end] = Some(i16::from(a.ttl) - i16::from(b.ttl));
-        let at = near.counts[a.end] % KEPT;
-        near.later[a.end][at] = other.time - base.time;
-        near.counts[a.end] += 1;
+        // The time of what another place than the first has in the base is not that of the first one.
+        if base.trail.seen & 1 != 0 {
+            let at = near.counts[a.end] % KEPT;
+            near.later[a.end][at] = other.time - base.time;
+            near.counts[a.end] += 1;
+        }
+        translated
     }
 
-    /// Makes two flows one, as these two segments of them are the same.
-    fn join(&mut self, a: &TcpFacts, b: &TcpFacts) {
+    /// Makes two flows one, as these two segments of them are the same. Returns the ends of the segment at the other place if
+    /// the flow is linked now, and has others there.
+    fn join(&mut self, a: &TcpFacts, b: &TcpFacts) -> Option<[Endpoint; 2]> {
         let turned = a.end != b.end;
-        let Some(far) = self.flows[OTHER].get_mut(b.flow as usize) else {
-            return;
-        };
+        let far = self.flows[OTHER].get_mut(b.flow as usize)?;
         let (far_ends, fresh) = (far.endpoints, far.link.is_none());
         far.link = Some((a.flow, turned));
-        let Some(near) = self.flows[BASE].get_mut(a.flow as usize) else {
-            return;
-        };
+        let near = self.flows[BASE].get_mut(a.flow as usize)?;
         near.link = Some((b.flow, turned));
         if !fresh {
-            return;
+            return None;
         }
         self.linked += 1;
         let same = near.endpoints == far_ends || near.endpoints == [far_ends[1], far_ends[0]];
@@ -284,6 +292,7 @@ impl Flows {
                 }
             }
         }
+        (!same).then(|| [far_ends[b.end], far_ends[1 - b.end]])
     }
 
     /// The numbers of a segment of the other place as the base shows them, if they are others there.
@@ -437,20 +446,75 @@ impl Flows {
         }
     }
 
-    /// The place nearer to the sender of a segment, if that is known.
-    fn nearer(&self, side: Side, tcp: &TcpFacts) -> Option<Side> {
+    /// Where the other place lies on the way of a segment, compared with the first place.
+    fn position(&self, side: Side, tcp: &TcpFacts) -> Option<Position> {
         if let Some((flow, end)) = self.of_base(side, tcp) {
-            return self.flows[BASE].get(flow as usize)?.nearer(end);
+            return Some(self.flows[BASE].get(flow as usize)?.position(end));
         }
         let flow = self.flow(side, tcp)?;
+        self.usual_position(side, flow, tcp.end)
+    }
+
+    /// Where the other place lies on the way of this end's segments, by other connections of the same hosts.
+    fn usual_position(&self, side: Side, flow: &Flow, end: usize) -> Option<Position> {
         let opener = flow.opener?;
         let facts = self.pairs[side].get(&pair(flow.endpoints, opener))?;
-        let near_client = facts.near_client?;
-        Some(if tcp.end == opener {
-            near_client
-        } else {
-            1 - near_client
-        })
+        Some(facts.positions?[usize::from(end != opener)])
+    }
+
+    /// Where the other place lies on the way from this end of a flow of the base.
+    pub(super) fn position_of(&self, share: u64, sender: Endpoint) -> Option<Position> {
+        let flow = self.flows[BASE].get(*self.index[BASE].get(&share)? as usize)?;
+        let end = usize::from(flow.endpoints[0] != sender);
+        match flow.link {
+            Some(_) => Some(flow.position(end)),
+            None => self.usual_position(BASE, flow, end),
+        }
+    }
+
+    /// The flow of a segment as the base shows it, and its sender there.
+    pub(super) fn named(&self, side: Side, tcp: &TcpFacts) -> Option<(u64, Endpoint)> {
+        let (side, at, end) = match self.of_base(side, tcp) {
+            Some((flow, end)) => (BASE, flow, end),
+            None => (side, tcp.flow, tcp.end),
+        };
+        let flow = self.flows[side].get(at as usize)?;
+        Some((flow.share, flow.endpoints[end]))
+    }
+
+    /// The ends of a segment as the base shows them, the sender first.
+    pub(super) fn ends(&self, side: Side, tcp: &TcpFacts) -> Option<[Endpoint; 2]> {
+        let (side, at, end) = match self.of_base(side, tcp) {
+            Some((flow, end)) => (BASE, flow, end),
+            None => (side, tcp.flow, tcp.end),
+        };
+        let flow = self.flows[side].get(at as usize)?;
+        Some([flow.endpoints[end], flow.endpoints[1 - end]])
+    }
+
+    /// What is added to the sequence numbers of a segment's sender at the other place, if it is known to be something.
+    pub(super) fn added(&self, base: &TcpFacts) -> Option<u32> {
+        let flow = self.flows[BASE].get(base.flow as usize)?;
+        Some(flow.shift.seq(base.end)).filter(|it| *it != 0)
+    }
+
+    /// Whether a side's silence says something: it shows what else passed there.
+    pub(super) fn is_trusted(&self, side: Side) -> bool {
+        self.unseen[side].saturating_mul(UNSEEN_SHARE) <= self.matched
+    }
+
+    /// How much longer than others a segment was on the way between the two sides: `later` is by how much the other place has
+    /// seen it later. Times of the other direction tell a hold from clocks that have come apart.
+    pub(super) fn held(&self, base: &TcpFacts, later: i64, round_trip: i64) -> Option<(Side, i64)> {
+        let flow = self.flows[BASE].get(base.flow as usize)?;
+        let from_base = !flow.position(base.end).is_before(Position::FIRST)?;
+        let (near, along) = match from_base {
+            true => (BASE, later),
+            false => (OTHER, -later),
+        };
+        let back = flow.middle(1 - base.end);
+        let back = back.map_or(round_trip / 2, |it| if from_base { -it } else { it });
+        Some((near, along.saturating_add(back).saturating_sub(round_trip)))
     }
 
     /// A frame of the other place that both show leaves the window.
@@ -469,16 +533,20 @@ impl Flows {
             return;
         }
         flow.noted += 1;
-        let Some((opener, near)) = flow.opener.and_then(|it| Some((it, flow.nearer(it)?))) else {
+        let Some(opener) = flow.opener else {
             return;
         };
+        let positions = [opener, 1 - opener].map(|end| flow.position(end));
+        if positions[0].is_before(Position::FIRST).is_none() {
+            return;
+        }
         let ends = flow.endpoints;
         let Some((far, turned)) = flow.link else {
             return;
         };
         let mut note = |side: Side, ends: [Endpoint; 2], opener: usize| {
             if let Some(facts) = self.pairs[side].get_mut(&pair(ends, opener)) {
-                facts.near_client = Some(near);
+                facts.positions = Some(positions);
             }
         };
         note(BASE, ends, opener);
@@ -512,11 +580,27 @@ impl Flows {
         flow.is_some_and(|flow| flow.recent.contains(&short(item.identity)))
     }
 
-    /// The place nearer to the sender of a segment that only one place shows, if the other must have shown it had it passed
-    /// there.
-    pub(super) fn expected(&mut self, item: &Item) -> Option<Side> {
+    /// What became of a segment that only one side shows, if the other must have shown it had it passed there. `stops` are the
+    /// places of the base, `own` is the other one as far as its position is not known here.
+    pub(super) fn expected(&mut self, item: &Item, stops: &[Stop], own: Stop) -> Option<Expected> {
         let tcp = item.tcp.as_ref()?;
-        let near = self.nearer(item.side, tcp)?;
+        let own = Stop {
+            position: self.position(item.side, tcp)?,
+            ..own
+        };
+        let shown = stops
+            .iter()
+            .filter(|it| item.side == OTHER || item.trail.seen >> it.place & 1 != 0);
+        let (near, between) = match (item.side, neighbours(shown, &own)) {
+            // The place in the middle has not seen what passed it.
+            (BASE, [Some(_), Some(_)]) => {
+                self.unseen[OTHER] += 1;
+                return None;
+            }
+            (_, [Some(before), _]) => (BASE, (*before, own)),
+            (_, [None, Some(behind)]) => (OTHER, (own, *behind)),
+            (_, [None, None]) => return None,
+        };
         let linked = self.is_linked(tcp, item.side);
         let unlinked = match linked {
             true => None,
@@ -539,9 +623,14 @@ impl Flows {
             }
             return None;
         }
-        let silent = 1 - item.side;
-        let trusted = self.unseen[silent].saturating_mul(UNSEEN_SHARE) <= self.matched;
-        trusted.then_some(near)
+        self.is_trusted(1 - item.side)
+            .then_some(Expected { near, between })
+    }
+
+    /// The same place with the position that it has on the way of a segment of the base.
+    pub(super) fn placed(&self, tcp: &TcpFacts, own: Stop) -> Option<Stop> {
+        let position = self.position(BASE, tcp)?;
+        Some(Stop { position, ..own })
     }
 }
 
@@ -577,28 +666,24 @@ impl Flow {
         })
     }
 
-    /// The place nearer to an end.
-    fn nearer(&self, end: usize) -> Option<Side> {
-        let by_hops = match (self.hops[end].unwrap_or(0), self.hops[1 - end].unwrap_or(0)) {
-            (0, 0) => None,
-            (own, 0) => Some(usize::from(own < 0)),
-            (0, other) => Some(usize::from(other > 0)),
-            (own, other) if (own > 0) != (other > 0) => Some(usize::from(own < 0)),
-            _ => return None,
-        };
-        let middle = |end: usize| {
-            let (mut later, kept) = (self.later[end], self.counts[end].min(KEPT));
-            median(&mut later[..kept])
-        };
-        let by_time = match (middle(end), middle(1 - end)) {
-            (Some(own), Some(other)) if (own - other).abs() > SAME_TIME => {
-                Some(usize::from(own < other))
-            }
-            _ => None,
-        };
-        match (by_hops, by_time) {
-            (Some(a), Some(b)) if a != b => None,
-            (a, b) => a.or(b),
+    /// How much later the other place has seen the segments of an end.
+    fn middle(&self, end: usize) -> Option<i64> {
+        let (mut later, kept) = (self.later[end], self.counts[end].min(KEPT));
+        median(&mut later[..kept])
+    }
+
+    /// Where the other place lies on the way of an end's segments.
+    fn position(&self, end: usize) -> Position {
+        let there_and_back = (self.middle(end), self.middle(1 - end));
+        Position {
+            hops: [
+                self.hops[end].unwrap_or(0),
+                -self.hops[1 - end].unwrap_or(0),
+            ],
+            travel: match there_and_back {
+                (Some(there), Some(back)) => Some(there - back),
+                _ => None,
+            },
         }
     }
 }

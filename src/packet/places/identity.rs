@@ -37,6 +37,13 @@ impl Numbers {
         }
     }
 
+    /// Whether they are the same but for timestamps, which only one of the two has.
+    pub(super) fn differ_in_timestamps(&self, other: &Self) -> bool {
+        self.times.is_some() != other.times.is_some()
+            && (self.seq, self.ack, self.length) == (other.seq, other.ack, other.length)
+            && lasting(self.flags) == lasting(other.flags)
+    }
+
     /// A hash of them.
     pub(super) fn identity(&self) -> u64 {
         let times = self.times.unwrap_or_default();

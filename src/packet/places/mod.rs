@@ -16,26 +16,34 @@
 //!
 //! Files that share nothing, or show the same frames at the same times, are one timeline as before.
 //!
-//! Left out: boxes that divide the payload anew, and what a segment's options were changed to on the way.
+//! What places show of a segment beside its frame is a [`Sighting`](crate::base::passage::Sighting) (`notes.rs`): between which two
+//! of them it was lost or forged (`way.rs`), how long it was held there, and what was changed on the way.
+//!
+//! Left out: boxes that divide the payload anew.
 
 mod clock;
+mod feed;
 mod flows;
 mod identity;
 mod items;
+mod notes;
 mod probe;
 mod renumbered;
 mod rewrite;
 mod union;
+mod way;
 
 use std::path::Path;
 
 use clock::ClockEstimate;
+use feed::Origin;
 
 use crate::packet::capture::{
     self, CaptureError, Chosen, ChosenInterfaces, Input, OpenOptions, Source,
 };
 
 pub(crate) use flows::MAX_FLOWS;
+pub(crate) use notes::MAX_SIGHTINGS;
 pub(crate) use union::{MAX_HELD_BYTES, MAX_ITEMS};
 
 /// Numbers of interfaces that one place may use; those of the next place begin after them.
@@ -81,22 +89,29 @@ fn joined(
         Item = Result<(Box<dyn Source>, Vec<usize>, Option<ClockEstimate>), CaptureError>,
     >,
 ) -> Result<Option<Box<dyn Source>>, CaptureError> {
-    let mut joined: Option<Box<dyn Source>> = None;
+    let mut joined: Option<Origin> = None;
     let mut indexes: Vec<usize> = Vec::new();
     for (number, place) in (0..).zip(sources) {
         let (source, files, clock) = place?;
+        let other = Origin::One(source, number);
         joined = Some(match joined {
-            None => source,
-            Some(base) => Box::new(union::Union::new(
-                [base, source],
-                [&indexes, &files],
-                clock,
-                number,
-            )),
+            None => other,
+            Some(base) => {
+                let all = [&indexes[..], &files];
+                Origin::Joined(Box::new(union::Union::new(
+                    [base, other],
+                    all,
+                    clock,
+                    number,
+                )))
+            }
         });
         indexes.extend(files);
     }
-    Ok(joined)
+    Ok(joined.map(|it| match it {
+        Origin::One(source, _) => source,
+        Origin::Joined(union) => union,
+    }))
 }
 
 /// Opens one capture of which several interfaces are places: each is an input of its own.

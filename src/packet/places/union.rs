@@ -12,17 +12,27 @@ use std::time::Duration;
 use hashbrown::{HashMap, HashTable};
 
 use super::clock::ClockEstimate;
+use super::feed::{Feed, Origin};
 use super::flows::{Flows, Passed};
-use super::items::{BASE, Feed, Item, OTHER, Partner, Side, TcpFacts};
+use super::items::{BASE, Item, OTHER, Partner, Side, TcpFacts};
+use super::notes::{Notes, changes};
 use super::rewrite::rewrite;
+use super::way::{
+    Fate, HELD, PLACES, Position, Seen, Stop, Trail, bit, narrowed, neighbours, revised,
+};
 use crate::base::frame_ref::{FrameNumber, FrameRun};
-use crate::base::net::{Flags, Loss};
-use crate::base::passage::{Passage, Vantage};
+use crate::base::net::{Endpoint, Flags, Loss};
+use crate::base::passage::{Passage, Sight, Vantage};
 use crate::base::time::Timestamp;
 use crate::packet::capture::{Batch, CaptureError, FileSummary, Fill, Frame, RunLog, Source};
+use crate::packet::decode::{Decoder, TcpOptions};
 
 /// How long a frame waits for its counterpart, at least; four round trips between the places if that is more.
 const WINDOW: Duration = Duration::from_secs(1);
+/// How long one waits that would be lost otherwise, and that cannot be confused with its retransmission: it may have been held.
+const LONG_WINDOW: Duration = Duration::from_secs(15);
+/// Frames that may wait meanwhile.
+const ROOM: usize = 1 << 14;
 /// Bytes of frames that wait, of both places. When there are more, the oldest is returned without a word on its passage.
 pub(crate) const MAX_HELD_BYTES: usize = 64 << 20;
 /// Frames that wait, of both places; 150 bytes each.
@@ -31,13 +41,15 @@ pub(crate) const MAX_ITEMS: usize = 1 << 18;
 const CHUNK: usize = 256 << 10;
 /// Frames in which the rest of a payload is looked for that is divided otherwise at the other place.
 const LOOKED_THROUGH: usize = 4096;
+/// Frames in which a SYN is looked for that has lost its timestamps.
+const LOOKED_BACK: usize = 64;
 
 /// The joined source.
 pub(super) struct Union {
     feeds: [Feed; 2],
     window: i64,
-    /// The round trip between the places, in nanoseconds; 0 if unknown.
-    round_trip: i64,
+    /// The round trip between the places, in nanoseconds.
+    round_trip: Option<i64>,
     /// Frames that wait, in order of time, and the number of the first.
     waiting: VecDeque<Item>,
     first: u64,
@@ -56,20 +68,30 @@ pub(super) struct Union {
     counts: [Vantage; 2],
     stopped: bool,
     bytes: Vec<u8>,
+    notes: Notes,
+    decoder: Decoder,
+    /// The places joined here that may show a segment, as they were asked for last.
+    stops: Vec<Stop>,
+    /// Segments that were lost on the way between each two places, and those that were forged there.
+    lost: [[u64; PLACES]; PLACES],
+    forged: [[u64; PLACES]; PLACES],
 }
 
 impl Union {
     /// Joins a place to those joined before. `indexes`: which of all files the files of each are; `number` is that of the
-    /// place. Only for the first two is it known what each should have shown.
+    /// place.
     pub(super) fn new(
-        sources: [Box<dyn Source>; 2],
+        origins: [Origin; 2],
         indexes: [&[usize]; 2],
         compared: Option<ClockEstimate>,
         number: u32,
     ) -> Self {
         let clock = compared.unwrap_or_default();
         let files = indexes.iter().map(|it| it.len()).sum();
-        let [base, other] = sources;
+        let [mut base, other] = origins;
+        if let Origin::Joined(inner) = &mut base {
+            inner.notes.is_inner = true;
+        }
         let window = WINDOW.max(clock.round_trip.unwrap_or_default().saturating_mul(4));
         let nanos = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
         let vantage = |place: u32, offset: Option<ClockEstimate>| Vantage {
@@ -85,7 +107,7 @@ impl Union {
                 Feed::new(other, clock),
             ],
             window: nanos(window),
-            round_trip: nanos(clock.round_trip.unwrap_or_default()),
+            round_trip: clock.round_trip.map(nanos),
             waiting: VecDeque::new(),
             first: 0,
             alone: HashTable::new(),
@@ -99,6 +121,11 @@ impl Union {
             counts: [vantage(0, None), vantage(number, compared)],
             stopped: false,
             bytes: Vec::new(),
+            notes: Notes::default(),
+            decoder: Decoder::new(),
+            stops: Vec::new(),
+            lost: [[0; PLACES]; PLACES],
+            forged: [[0; PLACES]; PLACES],
         };
         union.summarise();
         union
@@ -110,16 +137,60 @@ impl Union {
             return Ok(false);
         };
         // Where the counterpart has come, nothing is left to wait for.
-        let until = head.time.saturating_add(self.window);
         if head.partner.is_some() || self.is_crowded() {
             return Ok(true);
         }
+        let time = head.time;
+        if self.comes_until(time.saturating_add(self.window))? {
+            return Ok(false);
+        }
+        let in_pieces = !self.is_divided_elsewhere();
+        let late = in_pieces && self.may_come_late();
+        Ok(!late || !self.comes_until(time.saturating_add(LONG_WINDOW.as_nanos() as i64))?)
+    }
+
+    /// Whether a frame that was not taken is as old as this.
+    fn comes_until(&mut self, until: i64) -> Result<bool, CaptureError> {
         for feed in &mut self.feeds {
             if feed.peek()?.is_some_and(|next| next <= until) {
-                return Ok(false);
+                return Ok(true);
             }
         }
-        Ok(true)
+        Ok(false)
+    }
+
+    /// Whether the other place shows the payload of the first frame that waits, divided otherwise. It is looked at once.
+    fn is_divided_elsewhere(&mut self) -> bool {
+        let number = self.first;
+        let Some(mut item) = self
+            .waiting
+            .front()
+            .copied()
+            .filter(|it| !it.looked_through)
+        else {
+            return false;
+        };
+        let divided = self.is_in_pieces(&item, 1);
+        item.looked_through = true;
+        if divided {
+            let time = item.time;
+            item.partner = Some(Partner { item: number, time });
+        }
+        if let Some(waits) = self.waits_mut(number) {
+            (waits.looked_through, waits.partner) = (true, item.partner);
+        }
+        divided
+    }
+
+    /// Whether the first frame that waits may still come at the other place, long after others.
+    fn may_come_late(&self) -> bool {
+        let item = self.waiting.front();
+        let Some((item, tcp)) = item.and_then(|it| Some((it, it.tcp?))) else {
+            return false;
+        };
+        let takes = tcp.numbers.length > 0 || tcp.numbers.flags.has(Flags::SYN);
+        let known = tcp.numbers.times.is_some() || tcp.ip_id != 0;
+        takes && known && self.waiting.len() < ROOM && self.flows.is_linked(&tcp, item.side)
     }
 
     fn is_crowded(&self) -> bool {
@@ -205,8 +276,12 @@ impl Union {
             BASE => (tcp, &theirs),
             _ => (&theirs, tcp),
         };
+        let at = if item.side == BASE { number } else { partner };
         if !self.flows.vote(base, other) {
             return;
+        }
+        if let Some((place, added)) = self.own_place().zip(self.flows.added(base)) {
+            self.notes.add(at, Sight::Renumbered(place, added));
         }
         for number in self.flows.waited(other) {
             let Some(waits) = self.waits(number).filter(|it| it.partner.is_none()) else {
@@ -258,7 +333,28 @@ impl Union {
                 _ => None,
             }
         });
-        equal.min().map(|(_, number)| number)
+        let equal = equal.min().map(|(_, number)| number);
+        equal.or_else(|| self.stripped(item))
+    }
+
+    /// The SYN of the other side that waits and is the same, but for timestamps that only one of the two has: a box has taken them
+    /// out.
+    fn stripped(&self, item: &Item) -> Option<u64> {
+        let own = item.tcp.filter(|it| it.numbers.flags.has(Flags::SYN))?;
+        let waits = self.waiting.iter().enumerate().rev().take(LOOKED_BACK);
+        let mut same = waits.filter(|(_, waits)| {
+            waits.side != item.side
+                && waits.partner.is_none()
+                && waits.tcp.is_some_and(|it| {
+                    let flows = &self.flows;
+                    let apart =
+                        flows.is_linked(&own, item.side) || flows.is_linked(&it, waits.side);
+                    let may_be = !apart || flows.are_linked(&own, item.side, &it);
+                    may_be && it.numbers.differ_in_timestamps(&own.numbers)
+                })
+        });
+        let (at, _) = same.next()?;
+        Some(self.first + at as u64)
     }
 
     fn forget_alone(&mut self, identity: u64, number: u64) {
@@ -287,10 +383,12 @@ impl Union {
             return;
         };
         let (time, waited, identity) = (item.time, waits.time, waits.identity);
-        match item.side {
-            BASE => self.flows.link(item, waits),
-            _ => self.flows.link(waits, item),
-        }
+        let ((base, at), (other, _)) = match item.side {
+            BASE => ((*item, number), (*waits, partner)),
+            _ => ((*waits, partner), (*item, number)),
+        };
+        let translated = self.flows.link(&base, &other);
+        self.note(&base, at, &other, translated);
         self.forget_alone(identity, partner);
         for (at, other, time) in [(number, partner, waited), (partner, number, time)] {
             if let Some(waits) = self.waits_mut(at) {
@@ -300,6 +398,91 @@ impl Union {
                 self.forget_alike(self.waits(at).and_then(|it| it.tcp), at);
             }
         }
+    }
+
+    /// Notes what was changed of a segment between the places: `at` is the number of the frame of the base.
+    fn note(&mut self, base: &Item, at: u64, other: &Item, translated: Option<[Endpoint; 2]>) {
+        let (Some(tcp), Some(place)) = (base.tcp, self.own_place()) else {
+            return;
+        };
+        if let Some(ends) = translated {
+            self.notes.add(at, Sight::Translated(place, ends));
+        }
+        if !tcp.numbers.flags.has(Flags::SYN) {
+            return;
+        }
+        let [here, there] = [base, other].map(|item| self.options(item));
+        let (Some(here), Some(there)) = (here, there) else {
+            return;
+        };
+        let found = changes(place, &here, &there);
+        self.counts[OTHER].other_options += u64::from(!found.is_empty());
+        for what in found {
+            self.notes.add(at, what);
+        }
+    }
+
+    /// The options of a segment that waits.
+    fn options(&mut self, item: &Item) -> Option<TcpOptions> {
+        let frame = self.feeds[item.side].frame(item)?;
+        self.decoder.with_segment(&frame, |it| it.options)
+    }
+
+    /// The number of the other place, if it is told apart.
+    fn own_place(&self) -> Option<u8> {
+        let place = u8::try_from(self.counts[OTHER].place).ok()?;
+        (usize::from(place) < PLACES).then_some(place)
+    }
+
+    /// What is known of the next frame that an outer union takes, which has this number.
+    pub(super) fn trail(&mut self, number: u64) -> Trail {
+        self.notes.trail(number)
+    }
+
+    /// The places joined here on the way of a flow's segments from this sender.
+    fn stops(&self, share: u64, sender: Endpoint, found: &mut Vec<Stop>) {
+        match &self.feeds[BASE].origin {
+            Origin::Joined(inner) => inner.stops(share, sender, found),
+            Origin::One(..) => found.push(Stop {
+                place: 0,
+                position: Position::FIRST,
+                span: self.feeds[BASE].span,
+                trusted: self.flows.is_trusted(BASE),
+            }),
+        }
+        let position = self.flows.position_of(share, sender);
+        if let Some((stop, position)) = self.own_stop().zip(position) {
+            found.push(Stop { position, ..stop });
+        }
+    }
+
+    /// The other place, without its position on a way.
+    fn own_stop(&self) -> Option<Stop> {
+        Some(Stop {
+            place: self.own_place()?,
+            position: Position::default(),
+            span: self.feeds[OTHER].span,
+            trusted: self.flows.is_trusted(OTHER),
+        })
+    }
+
+    /// The places before the other one, on the way of a segment.
+    fn stops_of(&mut self, side: Side, tcp: &TcpFacts) -> Vec<Stop> {
+        let mut stops = std::mem::take(&mut self.stops);
+        stops.clear();
+        let named = self.flows.named(side, tcp);
+        match (&self.feeds[BASE].origin, named) {
+            (Origin::Joined(inner), Some((share, sender))) => {
+                inner.stops(share, sender, &mut stops);
+            }
+            _ => stops.push(Stop {
+                place: 0,
+                position: Position::FIRST,
+                span: self.feeds[BASE].span,
+                trusted: self.flows.is_trusted(BASE),
+            }),
+        }
+        stops
     }
 
     /// Returns or leaves out the first frame that waits.
@@ -313,18 +496,29 @@ impl Union {
         if item.partner.is_none() && item.identity != 0 {
             self.forget_alone(item.identity, number);
             self.forget_alike(item.tcp, number);
-            if self.is_in_pieces(&item) {
+            if !item.looked_through && self.is_in_pieces(&item, 0) {
                 item.partner = Some(Partner {
                     item: number,
                     time: item.time,
                 });
             }
         }
-        let passage = self.passage(&item, crowded);
+        let mut whats = match item.side {
+            BASE => self.notes.take(number),
+            _ => Vec::new(),
+        };
+        whats.extend(self.noted_before(&item));
+        // Of what is divided otherwise it is not known when it came.
+        let partner = item.partner.filter(|it| it.item != number);
+        if let (BASE, Some(partner), Some(tcp)) = (item.side, partner, item.tcp) {
+            let later = partner.time - item.time;
+            self.note_held((item.trail.seen, &tcp), later, &mut whats);
+        }
+        let passage = self.passage(&mut item, crowded);
         let tcp = item.tcp;
         match (item.side, item.partner) {
             (BASE, _) => {
-                self.put(batch, &item, passage, None);
+                self.put(batch, &item, passage, None, whats);
                 for (item, passage) in self.after.remove(&number).unwrap_or_default() {
                     self.put_other(batch, &item, passage);
                 }
@@ -358,8 +552,9 @@ impl Union {
         }
     }
 
-    /// Whether frames of the other side show the payload of this one, divided otherwise: segmentation offload.
-    fn is_in_pieces(&mut self, item: &Item) -> bool {
+    /// Whether frames of the other side show the payload of this one, divided otherwise: segmentation offload. `after`: frames
+    /// that wait and are not looked at, because this one is among them.
+    fn is_in_pieces(&mut self, item: &Item, after: usize) -> bool {
         let Some(tcp) = item.tcp.filter(|it| it.numbers.length > 0) else {
             return false;
         };
@@ -370,7 +565,7 @@ impl Union {
         }
         let (mut covered, length) = (item.covered, tcp.numbers.length);
         let seq = flows.base_seq(item.side, &tcp);
-        for other in self.waiting.iter_mut().take(LOOKED_THROUGH) {
+        for other in self.waiting.iter_mut().skip(after).take(LOOKED_THROUGH) {
             if covered >= length {
                 break;
             }
@@ -394,51 +589,132 @@ impl Union {
         covered >= length
     }
 
+    /// What the places before the other one have noted of a frame of the base.
+    fn noted_before(&mut self, item: &Item) -> Vec<Sight> {
+        if item.side != BASE || !self.feeds[BASE].origin.is_joined() {
+            return Vec::new();
+        }
+        let number = self.feeds[BASE].frame(item).map(|it| it.number.0);
+        let inner = self.feeds[BASE].origin.inner();
+        inner
+            .zip(number)
+            .map(|(inner, number)| inner.notes.of(number))
+            .unwrap_or_default()
+    }
+
+    /// Notes how long a segment that both sides show was held between the first place and the other one, which has seen it this
+    /// much later.
+    fn note_held(&mut self, (seen, tcp): (Seen, &TcpFacts), later: i64, whats: &mut Vec<Sight>) {
+        let least = HELD.as_nanos() as i64;
+        let is_held = |it: &Sight| matches!(it, Sight::Held(..));
+        let Some(trip) = self.round_trip else { return };
+        if later.abs() < least && !whats.iter().any(is_held) {
+            return;
+        }
+        let placed = self.own_stop().and_then(|own| self.flows.placed(tcp, own));
+        let (Some(own), Some((near, span))) = (placed, self.flows.held(tcp, later, trip)) else {
+            return;
+        };
+        let span = if span >= least.max(trip) {
+            span.unsigned_abs()
+        } else {
+            0
+        };
+        let span = Duration::from_nanos(span);
+        let stops = self.stops_of(BASE, tcp);
+        if !narrowed(whats, &stops, &own, span) && !span.is_zero() {
+            let shown = stops.iter().filter(|it| seen >> it.place & 1 != 0);
+            whats.extend(match (near, neighbours(shown, &own)) {
+                (BASE, [Some(before), _]) => Some(Sight::Held(before.place, own.place, span)),
+                (OTHER, [_, Some(behind)]) => Some(Sight::Held(own.place, behind.place, span)),
+                _ => None,
+            });
+        }
+        self.stops = stops;
+    }
+
     /// What the other place shows of a frame, and what that means.
-    fn passage(&mut self, item: &Item, crowded: bool) -> Passage {
-        let Some(tcp) = &item.tcp else {
+    fn passage(&mut self, item: &mut Item, crowded: bool) -> Passage {
+        let Some(tcp) = item.tcp else {
             return Passage::Unknown;
+        };
+        let Some(own) = self.own_stop() else {
+            return match item.partner {
+                Some(_) => Passage::Both,
+                None => Passage::Unknown,
+            };
         };
         if item.partner.is_some() {
-            return Passage::Both;
+            item.trail.seen |= bit(own.place.into());
+            if item.trail.fate == Fate::Open {
+                return Passage::Both;
+            }
+        } else {
+            self.counts[item.side].alone += 1;
+            self.counts[item.side].hurried += u64::from(crowded);
+            if self.flows.is_apart(item.side, &tcp) {
+                return match item.side {
+                    BASE => Passage::Unknown,
+                    _ => Passage::Apart,
+                };
+            }
+            if crowded || self.flows.is_second(item) {
+                return told(item.trail.fate);
+            }
         }
-        self.counts[item.side].alone += 1;
-        self.counts[item.side].hurried += u64::from(crowded);
-        if self.flows.is_apart(item.side, tcp) {
-            return match item.side {
-                BASE => Passage::Unknown,
-                _ => Passage::Apart,
-            };
-        }
-        if crowded || self.counts[OTHER].place > 1 || self.flows.is_second(item) {
-            return Passage::Unknown;
-        }
-        let Some(near) = self.flows.expected(item) else {
-            return Passage::Unknown;
+        let stops = self.stops_of(item.side, &tcp);
+        let fate = match (item.trail.fate, item.partner) {
+            (Fate::Open, _) => self.fate(item, &tcp, &stops, own),
+            (fate, partner) => match self.flows.placed(&tcp, own) {
+                Some(own) => {
+                    let silent = own.captured_at(item.time, self.margin(fate));
+                    revised(fate, &stops, &own, partner.is_some(), silent)
+                }
+                None => fate,
+            },
         };
-        let lost = near == item.side;
-        // What was sent arrives after the time on the way; what arrived was sent before.
-        let margin = if lost { self.round_trip } else { 0 };
-        if !self.captured_at(1 - item.side, item.time, margin) {
-            return Passage::Unknown;
-        }
-        match lost {
-            true => {
-                self.counts[item.side].lost += 1;
-                Passage::Lost
-            }
-            false if tcp.numbers.flags.has(Flags::RST) => {
-                self.counts[item.side].forged += 1;
-                Passage::Forged
-            }
-            false => Passage::Unknown,
+        self.stops = stops;
+        item.trail.fate = fate;
+        match (fate, item.partner) {
+            (Fate::Open, Some(_)) => Passage::Both,
+            _ => told(fate),
         }
     }
 
-    /// Whether a place was capturing at a time, and after it.
-    fn captured_at(&self, side: Side, time: i64, margin: i64) -> bool {
-        let span = self.feeds[side].span;
-        span.is_some_and(|(first, last)| first <= time && last >= time.saturating_add(margin))
+    /// What was sent arrives after the time on the way; what arrived was sent before.
+    fn margin(&self, fate: Fate) -> i64 {
+        match fate {
+            Fate::Lost(..) => self.round_trip.unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    /// What became of a segment that only one side shows.
+    fn fate(&mut self, item: &Item, tcp: &TcpFacts, stops: &[Stop], own: Stop) -> Fate {
+        let Some(found) = self.flows.expected(item, stops, own) else {
+            return Fate::Open;
+        };
+        let (from, to) = found.between;
+        let fate = match found.near == item.side {
+            true => Fate::Lost(from.place, to.place),
+            false => Fate::Forged(from.place, to.place),
+        };
+        let silent = if found.near == item.side { to } else { from };
+        let resets = tcp.numbers.flags.has(Flags::RST);
+        let claimed = matches!(fate, Fate::Lost(..)) || resets;
+        match claimed && silent.captured_at(item.time, self.margin(fate)) {
+            true => fate,
+            false => Fate::Open,
+        }
+    }
+
+    /// What is taken from the hop limit of a frame of the other place, as it is returned, to get its own.
+    fn hops(&self, tcp: &TcpFacts) -> Option<Sight> {
+        let place = self.own_place()?;
+        let added = self.flows.rewriting(tcp)?.hops;
+        let told = (i16::from(tcp.ttl) + added).clamp(1, 255);
+        let hops = told - i16::from(tcp.ttl);
+        (hops != 0).then_some(Sight::Hops(place, hops))
     }
 
     /// Returns a frame of the other place as the base would have it.
@@ -448,10 +724,19 @@ impl Union {
         let time = anchor.map_or(item.time, |it| {
             it.time.saturating_add(rounded(item.own_time - it.own_time))
         });
-        self.put(batch, item, passage, Some(time));
+        let tcp = item.tcp;
+        let whats = tcp.and_then(|tcp| self.hops(&tcp)).into_iter().collect();
+        self.put(batch, item, passage, Some(time), whats);
     }
 
-    fn put(&mut self, batch: &mut Batch, item: &Item, passage: Passage, time: Option<i64>) {
+    fn put(
+        &mut self,
+        batch: &mut Batch,
+        item: &Item,
+        passage: Passage,
+        time: Option<i64>,
+        whats: Vec<Sight>,
+    ) {
         if item.side == BASE && item.tcp.is_some() && item.partner.is_some() {
             self.counts[BASE].both += 1;
         }
@@ -476,9 +761,10 @@ impl Union {
         batch.push(Frame {
             number: FrameNumber(self.next_number),
             time: time.map_or(frame.time, Timestamp::from_nanos),
-            passage: match frame.passage {
-                Passage::Unknown => passage,
-                known => known,
+            passage: match (item.trail.fate, frame.passage) {
+                (_, Passage::Unknown | Passage::Lost | Passage::Forged) => passage,
+                (Fate::Open, known) => known,
+                _ => passage,
             },
             data,
             ..frame
@@ -487,12 +773,22 @@ impl Union {
         let place = self.origin(item.side, own);
         self.runs.record(&mut self.files, first, place);
         self.next_number += 1;
+        match item.trail.fate {
+            Fate::Open => {}
+            Fate::Lost(from, to) => self.lost[usize::from(from)][usize::from(to)] += 1,
+            Fate::Forged(from, to) => self.forged[usize::from(from)][usize::from(to)] += 1,
+        }
+        let flows = &self.flows;
+        self.notes
+            .put(&mut self.files, first.0, item.trail, whats, || {
+                flows.ends(item.side, item.tcp.as_ref()?)
+            });
         self.feeds[item.side].release(item);
     }
 
     /// The file of a frame of one side, and its number in it.
     fn origin(&self, side: Side, number: FrameNumber) -> Option<(usize, u64)> {
-        let files = self.feeds[side].source.files();
+        let files = self.feeds[side].origin.files();
         let indexes = &self.indexes[side];
         if let [only] = indexes[..] {
             return Some((only, number.0));
@@ -509,7 +805,7 @@ impl Union {
     /// Brings the summaries of the files up to date.
     fn summarise(&mut self) {
         for side in [BASE, OTHER] {
-            let files = self.feeds[side].source.files();
+            let files = self.feeds[side].origin.files();
             for (file, index) in files.iter().zip(&self.indexes[side]) {
                 let Some(summary) = self.files.get_mut(*index) else {
                     continue;
@@ -520,14 +816,21 @@ impl Union {
                     Some(inner) => Vantage {
                         both: inner.both,
                         alone: inner.alone,
-                        lost: inner.lost,
-                        forged: inner.forged,
                         ..self.counts[side]
                     },
                     None => self.counts[side],
                 };
                 summary.follow(file);
-                summary.vantage = Some(vantage);
+                // What was lost or forged is known when all places have been asked.
+                let place = usize::try_from(vantage.place).unwrap_or(usize::MAX);
+                summary.vantage = Some(Vantage {
+                    lost_to: self.lost.get(place).copied().unwrap_or_default(),
+                    forged_from: self
+                        .forged
+                        .each_ref()
+                        .map(|it| it.get(place).copied().unwrap_or(0)),
+                    ..vantage
+                });
             }
         }
     }
@@ -561,11 +864,20 @@ impl Source for Union {
 
     fn lost(&self) -> Loss {
         let [base, other] = &self.feeds;
-        base.source.lost().and(other.source.lost())
+        base.origin.lost().and(other.origin.lost())
     }
 
     fn files(&self) -> &[FileSummary] {
         &self.files
+    }
+}
+
+/// The passage of a segment of which this is known.
+const fn told(fate: Fate) -> Passage {
+    match fate {
+        Fate::Open => Passage::Unknown,
+        Fate::Lost(..) => Passage::Lost,
+        Fate::Forged(..) => Passage::Forged,
     }
 }
 

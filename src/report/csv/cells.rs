@@ -5,7 +5,8 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use crate::base::escape::{escape, harmless};
-use crate::base::frame_ref::{FrameNames, FrameNumber};
+use crate::base::frame_names::FrameNames;
+use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
 use crate::report::wording::moment;
 

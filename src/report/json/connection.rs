@@ -11,9 +11,11 @@ use super::legs::{ExchangeLegs, LegRow};
 use super::local::LocalEndRow;
 use super::row::{BothSides, EndpointRow, JsonTime, PlaceRow};
 use super::tls::TlsRow;
+use super::vantage::SightingRow;
 use crate::analysis::connection::{CloseEvent, Connection, Who};
 use crate::base::escape::escape;
-use crate::base::frame_ref::{FrameNames, FrameNumber};
+use crate::base::frame_names::FrameNames;
+use crate::base::frame_ref::FrameNumber;
 use crate::knowledge::NamedBy;
 use crate::report::view::View;
 use crate::report::wording::terms::{self, millis};
@@ -100,6 +102,8 @@ pub(super) struct ConnectionRow<'a> {
     errors_seen: BothSides<ErrorRows<'a>>,
     /// The exchanges on the other side of a proxy, and which exchange of this connection each belongs to.
     legs: Vec<LegRow>,
+    /// What several places of capture show of its segments, beside their frames.
+    sightings: Vec<SightingRow>,
     /// The findings that name it, by their `id`.
     findings: &'a [u32],
 }
@@ -288,6 +292,7 @@ impl<'a> ConnectionRow<'a> {
             errors_predicted: BothSides::of(errors),
             errors_seen: BothSides::of(errors),
             legs: LegRow::all(connection.id, legs),
+            sightings: SightingRow::all(connection, frames),
             findings: view.finding_numbers(connection.id),
         }
     }

@@ -8,7 +8,7 @@ use super::layers;
 use super::legs::ExchangeLegs;
 use super::row::{PlaceRow, text};
 use crate::base::escape::escape;
-use crate::base::frame_ref::FrameNames;
+use crate::base::frame_names::FrameNames;
 use crate::protocol::http::{ConnectionOptions, Exchange, Fault, Message, Outcome};
 use crate::report::wording::terms::{self, millis};
 

@@ -9,7 +9,7 @@ use super::connection::ErrorRows;
 use super::row::{BothSides, JsonTime, PlaceRow, text};
 use crate::analysis::connection::Connection;
 use crate::base::escape::{escape, harmless};
-use crate::base::frame_ref::FrameNames;
+use crate::base::frame_names::FrameNames;
 use crate::protocol::http::{Exchange, Outcome};
 use crate::report::finding::{affected, touched_paths};
 use crate::report::snapshot::Snapshot;

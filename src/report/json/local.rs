@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::row::{BothSides, JsonTime, PlaceRow};
 use crate::analysis::connection::Who;
 use crate::base::escape::escape;
-use crate::base::frame_ref::FrameNames;
+use crate::base::frame_names::FrameNames;
 use crate::knowledge::reset_reason;
 use crate::report::snapshot::{LocalEnd, LocalReset, Process, Snapshot};
 

@@ -2,7 +2,8 @@
 
 use crate::analysis::connection::Who;
 use crate::base::escape::escape;
-use crate::base::frame_ref::{FrameNames, FrameNumber};
+use crate::base::frame_names::FrameNames;
+use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 use crate::protocol::http::SharedText;

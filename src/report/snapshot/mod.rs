@@ -19,7 +19,7 @@ use crate::analysis::connection::{Connection, ConnectionSummary, RequestList};
 use crate::analysis::engine::GivenUp;
 use crate::analysis::hosts::{Legs, Sockets};
 use crate::analysis::transcript::ConnectionTranscript;
-use crate::base::frame_ref::FrameNames;
+use crate::base::frame_names::FrameNames;
 use crate::base::net::Loss;
 use crate::base::net::Skip;
 use crate::base::passage::Vantage;

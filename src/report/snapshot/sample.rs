@@ -9,7 +9,8 @@ use crate::analysis::connection::{
     Phase, Roles, SentTotals, Standing, State, Teardown, Turns,
 };
 use crate::base::certainty::Certainty;
-use crate::base::frame_ref::{FrameNames, FrameNumber, FrameRef};
+use crate::base::frame_names::FrameNames;
+use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::base::net::{Context, Endpoint, Skip};
 use crate::base::time::Timestamp;
 use crate::protocol::http::Protocol;

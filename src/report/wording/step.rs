@@ -7,8 +7,11 @@ use std::time::Duration;
 use crate::analysis::transcript::{
     ConnectionTranscript, SegmentKind, TlsRecordHead, TranscriptRow, TranscriptStep,
 };
+use crate::base::escape::escape;
 use crate::base::format::{bytes, count, duration, number};
+use crate::base::frame_names::FrameNames;
 use crate::base::net::Flags;
+use crate::base::passage::Sight;
 
 /// Describes a segment: control bits, then what its payload says, else how long that is.
 #[must_use]
@@ -70,7 +73,36 @@ pub fn said(step: &TranscriptStep, reread: &ConnectionTranscript, omit: Detail) 
     if step.captured < step.length {
         words.push(format!("({} captured)", bytes(step.captured.into())));
     }
+    let frames = &reread.frames;
+    let sights = frames.sights(step.frame);
+    words.extend(sights.filter_map(|it| on_the_way(it, frames)));
     words.join(" ")
+}
+
+/// What several places show of a segment beside its frame, in brackets. That it was lost or forged is drawn.
+fn on_the_way(sight: Sight, frames: &FrameNames) -> Option<String> {
+    let at = |place| escape(frames.place_name(place).as_bytes()).into_owned();
+    Some(match sight {
+        Sight::Lost(from, to) | Sight::Forged(from, to) if frames.has_many_places() => {
+            format!("(between {})", frames.both_places(from, to))
+        }
+        Sight::Lost(..) | Sight::Forged(..) | Sight::Hops(..) => return None,
+        Sight::Held(from, to, span) => format!(
+            "(held {} between {})",
+            duration(span),
+            frames.both_places(from, to)
+        ),
+        Sight::Mss(place, here, there) => {
+            let size =
+                |mss: Option<u16>| mss.map_or_else(|| "none".to_owned(), |it| it.to_string());
+            format!("(MSS {}, in {} {})", size(here), at(place), size(there))
+        }
+        Sight::Options(place, name) => format!("(other {name} in {})", at(place)),
+        Sight::Renumbered(place, _) => format!("(other numbers in {})", at(place)),
+        Sight::Translated(place, [source, destination]) => {
+            format!("(in {} {source} to {destination})", at(place))
+        }
+    })
 }
 
 /// From this length on a pause is drawn as a long one: users notice it, and timers begin to expire.

@@ -88,7 +88,7 @@ rule! {
     /// # References
     ///
     /// RFC 6298 §2.1, §5.5 to §5.7; RFC 9293 §3.8.3.
-    pub(super) RULE: "connect-delayed", Severity::Warning,
+    pub(in crate::rules) RULE: "connect-delayed", Severity::Warning,
     "a connection opens only after SYN or SYN-ACK was retransmitted", Check::Connection(check)
 }
 

@@ -289,7 +289,10 @@ fn unanswered(
     let whole = |is: fn(&ConnectionSummary) -> bool| silent.iter().all(|it| is(it));
     let lost = whole(ConnectionSummary::lost_on_the_way);
     if lost {
-        message.say("The capture nearer to the server has none of these SYNs: they were lost between the two places.");
+        message.say(sentence!(
+            "The capture nearer to the server has none of these SYNs: they were lost between {}.",
+            Value::Between(silent.iter().map(|it| it.first.frame).collect())
+        ));
     } else if whole(ConnectionSummary::passed_both) {
         message.say("Both places of capture have the SYN.");
         message.presume("The SYN is dropped at the place nearer to the server, or behind it.");

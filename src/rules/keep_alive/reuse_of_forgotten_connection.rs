@@ -160,8 +160,8 @@ fn origin(connection: &Connection, reset: &CloseEvent) -> Option<Sentence> {
     Some(match (foreign, low == high) {
         (true, true) if reset.ttl != low => sentence!(
             "The server did not send this RST: the RST arrived with TTL {}, all other segments from the server with TTL {}.",
-            reset.ttl,
-            low
+            Value::hop_limit(reset.ttl, reset.frame_ref.frame),
+            Value::hop_limit(low, reset.frame_ref.frame)
         ),
         (true, _) if sure => "The server did not send this RST: a device on the way did.".into(),
         (true, _) => "A device on the way sent this RST, not the server.".into(),

@@ -4,7 +4,7 @@ use crate::analysis::connection::{Connection, ForgedBytes, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Statement, sentence};
+use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::wording::{side, tell};
 
 rule! {
@@ -115,9 +115,9 @@ fn check(connection: &Connection) -> Verdict {
     if ttl != own {
         message.say(sentence!(
             "The TTL of that segment is {}; the {}'s own segment has {}: another sender, or another route.",
-            ttl,
+            Value::hop_limit(ttl, found.forged.frame),
             name,
-            own
+            Value::hop_limit(own, found.forged.frame)
         ));
     }
     if early {

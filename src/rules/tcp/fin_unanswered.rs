@@ -92,7 +92,7 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.8.1 (retransmission), §3.6; RFC 6298 §5.5 (the interval doubles).
-    pub(super) RULE: "fin-unanswered", Severity::Warning,
+    pub(in crate::rules) RULE: "fin-unanswered", Severity::Warning,
     "a FIN is retransmitted and never acknowledged", Check::Connection(check)
 }
 

@@ -81,7 +81,7 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.8.4; tcp(7).
-    pub(super) RULE: "keepalive-probes-unanswered", Severity::Error,
+    pub(in crate::rules) RULE: "keepalive-probes-unanswered", Severity::Error,
     "keep-alive probes got no answer", Check::Connection(check)
 }
 

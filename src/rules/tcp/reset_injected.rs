@@ -200,6 +200,8 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
     let name = side(who);
     let signs = event.signs;
     let (low, high) = connection.sent[who as usize].ttls;
+    // All of them as the file shows them that has the RST.
+    let ttl = |ttl| Value::hop_limit(ttl, event.frame_ref.frame);
     let mut all = Vec::new();
     if signs.has(ResetSigns::NOT_SENT) {
         all.push(sentence!(
@@ -211,16 +213,16 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
         all.push(match low == high {
             true => sentence!(
                 "The RST's TTL is {}; all other segments from the {} have {}: another sender, or another route.",
-                event.ttl,
+                ttl(event.ttl),
                 name,
-                low
+                ttl(low)
             ),
             false => sentence!(
                 "The RST's TTL is {}; all other segments from the {} have {} to {}: another sender, or another route.",
-                event.ttl,
+                ttl(event.ttl),
                 name,
-                low,
-                high
+                ttl(low),
+                ttl(high)
             ),
         });
     }
@@ -330,8 +332,11 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
         ));
     }
     message.mean(match proven {
-        true => "The device is between the two places of capture.",
-        false => "A capture on the other side of the suspected device would settle it.",
+        true => sentence!(
+            "The device is between {}.",
+            Value::between(event.frame_ref.frame)
+        ),
+        false => "A capture on the other side of the suspected device would settle it.".into(),
     });
     for told in retries(connection, &event) {
         message.mean(told);
@@ -354,7 +359,10 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
     )
     .shows(
         Some(event.frame_ref),
-        format!("RST with the {name}'s address, TTL {}", event.ttl),
+        match proven {
+            true => format!("RST with the {name}'s address"),
+            false => format!("RST with the {name}'s address, TTL {}", event.ttl),
+        },
     )
     .story()
 }

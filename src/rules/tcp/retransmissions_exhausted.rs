@@ -101,7 +101,7 @@ rule! {
     /// # References
     ///
     /// RFC 9293 §3.8.3 (R1, R2); RFC 6298 §5.
-    pub(super) RULE: "retransmissions-exhausted", Severity::Error,
+    pub(in crate::rules) RULE: "retransmissions-exhausted", Severity::Error,
     "the same bytes are retransmitted, and no answer comes", Check::Connection(check)
 }
 
@@ -476,7 +476,18 @@ fn all_lost(
             ),
         ),
     };
-    (summary, message.into())
+    let message = Statement::from(message);
+    let lost = connection.passages(who).last_lost;
+    (
+        summary,
+        match lost {
+            Some(last) => message.and(sentence!(
+                "The copies were lost between {}.",
+                Value::between(last.frame)
+            )),
+            None => message,
+        },
+    )
 }
 
 #[cfg(test)]
