@@ -20,6 +20,7 @@ mod h2;
 mod head;
 mod key;
 mod message;
+mod proxied;
 mod stream;
 mod tls;
 mod websocket;

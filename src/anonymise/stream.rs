@@ -13,7 +13,7 @@ use super::body::Recoder;
 use super::filler::{FILLER, unknown};
 use super::h2::H2Side;
 use super::words::Words;
-use super::{dns, faulty, head, message, tls, websocket};
+use super::{dns, faulty, head, message, proxied, tls, websocket};
 use crate::base::flow_end::FlowEnd;
 use crate::protocol::parts::{StreamObserver, StreamPart};
 
@@ -482,6 +482,14 @@ impl StreamObserver for ConnectionBytes {
                 side.cover_to(start + 5);
                 side.cover = Some((Cover::Tls { kind, is_clear }, start + 5, end));
                 self.go_on(from);
+            }
+            StreamPart::ProxyHeader => {
+                let mut shared = lock(&self.shared);
+                shared.totals.messages += length;
+                let mut bytes = side.original(start, end).to_vec();
+                proxied::rewrite(shared.words.key(), &mut bytes);
+                side.write(start, &bytes);
+                side.cover_to(end);
             }
             StreamPart::H2Preface => {
                 let bytes = side.original(start, end).to_vec();

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
+use crate::base::net::Endpoint;
 
 /// Notes kept from the beginning, and as many from the end: more than anybody reads.
 const MAX_NOTES: usize = 50_000;
@@ -64,6 +65,8 @@ pub enum RecordKind {
     },
     /// A WebSocket frame (RFC 6455 §5.2): its opcode and its payload length in bytes.
     Ws(u8, u64),
+    /// The header of the PROXY protocol: its version, and the client that it names.
+    Proxied(u8, Option<Endpoint>),
 }
 
 /// A part of the decrypted data.

@@ -41,6 +41,8 @@ pub enum StreamPart<'a> {
         /// What its content is not encrypted: handshake messages, or an alert.
         is_clear: bool,
     },
+    /// The header in which a proxy names its client: the PROXY protocol.
+    ProxyHeader,
     /// The connection preface of HTTP/2.
     H2Preface,
     /// An HTTP/2 frame (RFC 9113 §4.1): the length includes its header.

@@ -335,7 +335,7 @@ impl FindingWriter<'_, '_> {
         let mut told = match (first, ids) {
             (Some(connection), [_]) => {
                 let Snapshot { frames, legs, .. } = self.view.snapshot;
-                let legs = connection::other_legs(legs, connection.id);
+                let legs = connection::other_legs(legs, connection);
                 format!(
                     "#{}, {}{}{}, {}{}{legs}{}",
                     connection.id,

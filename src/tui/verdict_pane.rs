@@ -34,7 +34,7 @@ pub(super) fn page(
             capitalised(&judged(connection.outcome)),
         ),
     ));
-    let legs = connection::other_legs(&cx.snapshot().legs, connection.id);
+    let legs = connection::other_legs(&cx.snapshot().legs, connection);
     if !legs.is_empty() {
         page.push(Paragraph::new(
             0,

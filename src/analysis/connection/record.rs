@@ -14,7 +14,7 @@ use crate::protocol::annotations::Annotations;
 use crate::protocol::dialogue;
 use crate::protocol::h2;
 use crate::protocol::http::{Exchange, Message, Method, Protocol};
-use crate::protocol::layers::FirstWords;
+use crate::protocol::layers::{FirstWords, ProxyHeader};
 use crate::protocol::tcp::{
     Checksums, CloseEvent, OddSegments, PassageCounts, ResetKind, Standing,
 };
@@ -309,6 +309,8 @@ pub struct Connection {
     pub last_data: [FrameRef; 2],
     /// The protocol that each side's first bytes show by themselves.
     pub first_words: [Option<FirstWords>; 2],
+    /// What the proxy that opened the connection said of its client, in the PROXY protocol.
+    pub proxied: Option<Box<ProxyHeader>>,
     /// The turns in which payload was sent.
     pub turns: Turns,
     /// Requests and responses, in order of the requests.

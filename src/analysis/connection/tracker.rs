@@ -553,6 +553,7 @@ impl ConnectionTracker {
                 FlowEnd::A => layer_facts.first_words,
                 FlowEnd::B => [None; 2],
             },
+            proxied: layer_facts.proxied,
             icmp: self.icmp,
             oddities: peers.map(|peer| peer.oddities().into()),
             out_of_range: peers.map(|peer| peer.out_of_range()),

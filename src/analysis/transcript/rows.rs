@@ -147,7 +147,7 @@ fn ends(connection: &Connection) -> Vec<FrameNumber> {
 /// Whether a record has a row of its own: those that begin or end a layer do.
 const fn tells(what: RecordKind) -> bool {
     match what {
-        RecordKind::Handshake(_) | RecordKind::Alert(..) => true,
+        RecordKind::Handshake(_) | RecordKind::Alert(..) | RecordKind::Proxied(..) => true,
         RecordKind::Ws(opcode, _) => opcode >= 8,
         _ => false,
     }

@@ -18,7 +18,7 @@ use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::time::Timestamp;
-use crate::protocol::annotations::Annotator;
+use crate::protocol::annotations::{Annotator, RecordKind};
 use crate::protocol::dialogue::{Dialogue, DialogueFacts};
 use crate::protocol::h2;
 use crate::protocol::http::{Exchange, HttpConversation, Phase, Protocol, Reach, TextInterner};
@@ -29,9 +29,11 @@ use crate::protocol::websocket;
 
 mod decrypted;
 mod first_words;
+mod proxied;
 
 pub(crate) use decrypted::{MAX_EARLY, MAX_HELD, MAX_PLACES};
 pub use first_words::FirstWords;
+pub use proxied::ProxyHeader;
 
 use decrypted::DecryptedLayer;
 
@@ -55,6 +57,8 @@ pub struct ProtocolStack {
     begun: [bool; 2],
     /// The protocol that it shows.
     first_words: [Option<FirstWords>; 2],
+    /// What a proxy said of its client before that, and at which end.
+    proxied: Option<Box<(FlowEnd, ProxyHeader)>>,
     /// No answer comes sooner where it was captured, if that is known.
     least: Option<Duration>,
 }
@@ -113,6 +117,8 @@ pub struct LayerFacts {
     pub dialogue: Option<Box<DialogueFacts>>,
     /// The protocol that each side's first bytes on the connection show.
     pub first_words: [Option<FirstWords>; 2],
+    /// What the proxy that opened the connection said of its client.
+    pub proxied: Option<Box<ProxyHeader>>,
 }
 
 /// What was beyond a limit on what is read.
@@ -224,6 +230,15 @@ impl ProtocolStack {
         texts: &mut TextInterner,
     ) {
         if !*from.of(&self.begun) {
+            let after = self.proxied(from, at, bytes);
+            if after > 0 {
+                let rest = bytes.get(after..).unwrap_or_default();
+                let length = length.saturating_sub(u32::try_from(after).unwrap_or(u32::MAX));
+                if length > 0 {
+                    self.data(from, at, rest, length, texts);
+                }
+                return;
+            }
             self.begin(from, bytes);
         }
         if let Some(taken) = &self.taken
@@ -259,6 +274,29 @@ impl ProtocolStack {
             let length = length.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX));
             self.start_upper_layer(from, at, rest, length, texts);
         }
+    }
+
+    /// Reads what a proxy says of its client before anything else. Returns its length. What comes after it is the beginning of the
+    /// connection's own protocol.
+    fn proxied(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) -> usize {
+        let first = self.begun == [false; 2] && self.midstream.is_none() && self.depth == 0;
+        let header = (first && self.proxied.is_none()).then(|| ProxyHeader::of(bytes));
+        let Some(header) = header.flatten() else {
+            return 0;
+        };
+        if let Some(annotator) = &self.layer_options.annotator {
+            let what = RecordKind::Proxied(header.version, header.client());
+            annotator.note(from, at, what);
+        }
+        self.proxied = Some(Box::new((from, header)));
+        let teller = self.layer_options.teller.clone();
+        let (start, length) = (*from.of(&self.since), u64::from(header.length));
+        if let Some(teller) = &teller {
+            teller.part(from, start, length, StreamPart::ProxyHeader);
+        }
+        *from.of_mut(&mut self.since) += length;
+        self.plain = HttpConversation::starting(self.since).with_teller(teller);
+        header.length as usize
     }
 
     /// Looks at the first bytes of one direction.
@@ -438,10 +476,12 @@ impl ProtocolStack {
     pub fn into_layer_facts(self) -> LayerFacts {
         let dialogue = self.dialogue.map(|it| Box::new(it.into_facts()));
         let first_words = self.first_words;
+        let proxied = self.proxied.map(|it| Box::new(it.1));
         match self.taken {
             Some(taken) => {
                 let mut facts = taken.into_layer_facts(self.plain);
                 facts.first_words = first_words;
+                facts.proxied = proxied;
                 // What went before another protocol says which one this is, and nothing of its end.
                 facts.dialogue = facts.dialogue.or(dialogue.map(|mut it| {
                     it.exchanges.clear();
@@ -453,6 +493,7 @@ impl ProtocolStack {
                 exchanges: self.plain.into_exchanges(),
                 dialogue,
                 first_words,
+                proxied,
                 ..LayerFacts::default()
             },
         }

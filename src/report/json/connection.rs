@@ -17,6 +17,7 @@ use crate::base::escape::escape;
 use crate::base::frame_names::FrameNames;
 use crate::base::frame_ref::FrameNumber;
 use crate::knowledge::NamedBy;
+use crate::protocol::layers::ProxyHeader;
 use crate::report::view::View;
 use crate::report::wording::terms::{self, millis};
 use crate::rules::log_errors::{PredictedText, filled};
@@ -102,6 +103,8 @@ pub(super) struct ConnectionRow<'a> {
     errors_seen: BothSides<ErrorRows<'a>>,
     /// The exchanges on the other side of a proxy, and which exchange of this connection each belongs to.
     legs: Vec<LegRow>,
+    /// What the proxy that opened the connection said of its client, in the PROXY protocol; `null` without it.
+    proxied: Option<ProxiedRow>,
     /// What several places of capture show of its segments, beside their frames.
     sightings: Vec<SightingRow>,
     /// The findings that name it, by their `id`.
@@ -164,6 +167,29 @@ struct SentRow {
     lost_between_places: u32,
     /// Segments with its address that it did not send, as two places of capture show.
     forged: u32,
+}
+
+/// The header of the PROXY protocol.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ProxiedRow {
+    /// 1 or 2.
+    version: u8,
+    /// The proxy's client; `null` if it names none.
+    client: Option<EndpointRow>,
+    /// What this client connected to.
+    server: Option<EndpointRow>,
+}
+
+impl ProxiedRow {
+    fn new(header: &ProxyHeader) -> Self {
+        let end = |at: usize| header.ends.map(|it| EndpointRow::new(it[at]));
+        Self {
+            version: header.version,
+            client: end(0),
+            server: end(1),
+        }
+    }
 }
 
 /// A side's first FIN or RST.
@@ -293,6 +319,7 @@ impl<'a> ConnectionRow<'a> {
             errors_seen: BothSides::of(errors),
             legs: LegRow::all(connection.id, legs),
             sightings: SightingRow::all(connection, frames),
+            proxied: connection.proxied.as_deref().map(ProxiedRow::new),
             findings: view.finding_numbers(connection.id),
         }
     }

@@ -104,6 +104,7 @@ pub(crate) fn connection() -> Connection {
         taken: None,
         last_data: [frame_ref(6, 20), frame_ref(7, 30)],
         first_words: [None; 2],
+        proxied: None,
         turns: Turns::default(),
         exchanges: Box::default(),
         tls: None,

@@ -17,6 +17,7 @@ use crate::base::frame_names::FrameNames;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::{Endpoint, QuoteKind};
 use crate::protocol::http::{CloseSign, ConnectionEnd, Exchange, Outcome, Protocol};
+use crate::protocol::layers::ProxyHeader;
 use crate::protocol::tls::{HandshakeStage, TlsFacts, alert_name};
 
 /// Characters of a request target or host in a sentence.
@@ -479,11 +480,17 @@ pub fn route(connection: &Connection) -> String {
 /// Connections on the other side of a proxy that are named.
 const OTHER_LEGS: usize = 4;
 
-/// `made by the proxy for #3; passed on by the proxy: #5`; empty if it is no leg of a proxy's.
+/// `made by the proxy for #3; passed on by the proxy: #5`; empty if it is no leg of a proxy's. A client that only the PROXY
+/// protocol names is called by its address.
 #[must_use]
-pub fn other_legs(legs: &Legs, id: u32) -> String {
-    let before = named(legs.before_all(id).iter().map(|it| it.client.connection));
+pub fn other_legs(legs: &Legs, connection: &Connection) -> String {
+    let id = connection.id;
+    let mut before = named(legs.before_all(id).iter().map(|it| it.client.connection));
     let behind = named(legs.behind_all(id).iter().map(|it| it.upstream.connection));
+    let client = connection.proxied.as_deref().and_then(ProxyHeader::client);
+    if let Some(client) = client.filter(|_| before.is_empty()) {
+        before = format!("the client {client} (PROXY protocol)");
+    }
     match (before.as_str(), behind.as_str()) {
         ("", "") => String::new(),
         (before, "") => format!("made by the proxy for {before}"),

@@ -42,7 +42,7 @@ pub fn words(
     notes: &[RecordKind],
     omit: Detail,
 ) -> Vec<String> {
-    let mut words = Vec::new();
+    let mut words: Vec<String> = notes.iter().filter_map(|it| proxied(*it, omit)).collect();
     let of_tls = handshake(connection, frame_notes, notes, omit);
     if !of_tls.is_empty() {
         words.push(format!("TLS {}", of_tls.join(", ")));
@@ -60,6 +60,17 @@ pub fn words(
         words.extend(records(notes));
     }
     words
+}
+
+/// The header of the PROXY protocol: `PROXY 1, client 10.0.0.1:40000`.
+fn proxied(note: RecordKind, omit: Detail) -> Option<String> {
+    let RecordKind::Proxied(version, client) = note else {
+        return None;
+    };
+    Some(match client.filter(|_| !omit.names) {
+        Some(client) => format!("PROXY {version}, client {client}"),
+        None => format!("PROXY {version}"),
+    })
 }
 
 /// HTTP/2 frames that end streams.

@@ -104,12 +104,18 @@ fn is_translated(client: &Item<'_>, upstream: &Item<'_>) -> bool {
 /// Whether both carry the same id, and whether the upstream request names the client, with its port and at all. `None` if
 /// it names another.
 fn named(client: &Item<'_>, upstream: &Item<'_>) -> Option<(bool, bool, bool)> {
-    let Some(said) = upstream.passed_on() else {
-        return Some((false, false, false));
-    };
+    let said = upstream.passed_on();
     let of_client = client.passed_on();
     let same = |id| of_client.is_some_and(|it| it.ids().any(|other| other == id));
-    let ids = said.ids().any(same);
+    let ids = said.is_some_and(|it| it.ids().any(same));
+    if let Some(named) = upstream.proxied() {
+        // A proxy in a row passes on whom the one before has named.
+        let is_his = named == client.connection.client || client.proxied() == Some(named);
+        return (is_his || ids).then_some((ids, is_his, is_his));
+    }
+    let Some(said) = said else {
+        return Some((false, false, false));
+    };
     let Some((ip, port)) = said.client() else {
         return Some((ids, false, false));
     };

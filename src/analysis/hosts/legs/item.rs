@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::leg::ExchangeId;
 use crate::analysis::connection::{By, Connection, How, Opening};
+use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 use crate::protocol::http::{Exchange, Method, PassedOn, Protocol, SharedText};
 
@@ -104,6 +105,11 @@ impl<'a> Item<'a> {
 
     pub(super) fn passed_on(&self) -> Option<&'a PassedOn> {
         self.exchange.and_then(|it| it.passed_on.as_deref())
+    }
+
+    /// The client that the proxy which opened the connection named first.
+    pub(super) fn proxied(&self) -> Option<Endpoint> {
+        self.connection.proxied.as_deref()?.client()
     }
 
     pub(super) fn is_fastcgi(&self) -> bool {
