@@ -179,10 +179,11 @@ fn captures(folder: &Path, all: &mut Vec<PathBuf>) {
 
 /// What shows only beside another connection that the finding does not name: the one before on the same ports.
 const BESIDE_OTHERS: &[&str] = &["time-wait-reused"];
-/// Captures in which a connection that no finding names explains another: the proxy's client had its response, or the new
-/// session took over the name of the old one.
+/// Captures in which a connection that no finding names explains another: the proxy's client had its response, the proxy asked
+/// twice for two connections of its client, or the new session took over the name of the old one.
 const EXPLAINED_BY_OTHERS: &[&str] = &[
     "captures/legs/haproxy-redispatch.pcap",
+    "captures/legs/haproxy-tls.pcap",
     "captures/legs/nginx-keep-alive-race.pcap",
     "captures/legs/nginx-next-upstream.pcap",
     "captures/protocols/mqtt-same-client-id.pcap",

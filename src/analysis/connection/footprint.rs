@@ -78,6 +78,7 @@ fn of_head(head: &RareHead) -> usize {
 
 fn of_tls(tls: &TlsFacts) -> usize {
     let mut size = size_of_val(tls) + ALLOCATION + size_of_val(&tls.alerts[..]);
+    size += size_of_val(&tls.exchanged[..]);
     if let Some((_, hello)) = &tls.hello {
         size += hello.sni.as_ref().map_or(0, Vec::len) + size_of_val(&hello.ciphers[..]);
         size += hello

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::alert::Alert;
 use super::certificate::Certificate;
 use super::hello::{ClientHello, ServerHello, TlsVersion};
-use super::turns::HiddenTurns;
+use super::turns::{HiddenExchange, HiddenTurns};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -54,6 +54,8 @@ pub struct TlsFacts {
     pub without_h2: bool,
     /// The turns in which application data was sent, up to the first end of a direction.
     pub turns_inside: HiddenTurns,
+    /// The first of them one by one.
+    pub exchanged: Vec<HiddenExchange>,
     /// TLS 1.3: all that the server has sent may be session tickets (RFC 8446 §4.6.1), which answer no request.
     pub only_tickets: bool,
     /// What the limits left out of all this.

@@ -35,4 +35,4 @@ pub use hello::{ClientHello, ServerHello, TlsVersion};
 pub(crate) use record::MAX_WAITING;
 pub(crate) use session::MAX_ALERTS;
 pub use session::TlsSession;
-pub use turns::HiddenTurns;
+pub use turns::{HiddenExchange, HiddenTurns};

@@ -358,6 +358,7 @@ impl TlsSession {
             without_h2: self
                 .extensions
                 .is_some_and(|length| EXTENSIONS_WITHOUT_H2.contains(&length)),
+            exchanged: self.hidden_turns.kept(),
             turns_inside: match is_known {
                 true => HiddenTurns {
                     last: self.last_inside,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
+use crate::base::time::Timestamp;
 
 /// A side that sends again after this pause, without an answer, does not wait for one.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -40,10 +41,30 @@ pub struct HiddenTurns {
     pub asks_on: bool,
 }
 
+/// A turn of the TLS client, and that of the server which followed it: with HTTP/1 a request and its response, with HTTP/2 several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HiddenExchange {
+    /// The client's first record, and its last.
+    pub asked: [Timestamp; 2],
+    /// The server's first record, and its last.
+    pub answered: Option<[Timestamp; 2]>,
+    /// The server's first record after a pause: in the first turn it may begin the response, and session tickets came before.
+    pub resumed: Option<Timestamp>,
+    /// Bytes of the records of both.
+    pub bytes: [u64; 2],
+}
+
+/// Session tickets come one right after another, and a response that took time after such a pause.
+const LEAST_PAUSE: Duration = Duration::from_millis(3);
+
+/// Turns of one connection that are kept one by one: what is asked for on it later is not compared with other connections.
+pub(crate) const MAX_HIDDEN: usize = 64;
+
 /// The turns up to now, and those at the first end of a direction.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct TurnCounter {
     now: HiddenTurns,
+    kept: Vec<HiddenExchange>,
     /// At the end of a direction: whose it was, and whether a FIN shows it.
     ended: Option<(HiddenTurns, FlowEnd, bool)>,
 }
@@ -57,6 +78,7 @@ impl TurnCounter {
         {
             self.ended = None;
         }
+        self.keep(from, asks, at, length);
         let turns = &mut self.now;
         let goes_on = turns.last == Some(from);
         if asks {
@@ -83,6 +105,44 @@ impl TurnCounter {
             turns.full = length >= FULL;
         }
         turns.last = Some(from);
+    }
+
+    fn keep(&mut self, from: FlowEnd, asks: bool, at: FrameRef, length: u64) {
+        let is_new = asks && self.now.last != Some(from);
+        if is_new && self.kept.len() < MAX_HIDDEN {
+            self.kept.push(HiddenExchange {
+                asked: [at.time; 2],
+                answered: None,
+                resumed: None,
+                bytes: [length, 0],
+            });
+            return;
+        }
+        // What comes after the last one that is kept is none of it.
+        let taken = usize::try_from(self.now.taken).unwrap_or(usize::MAX);
+        if is_new || taken > MAX_HIDDEN {
+            return;
+        }
+        if let Some(last) = self.kept.last_mut() {
+            match asks {
+                true => last.asked[1] = at.time,
+                false => {
+                    let answered = last.answered.get_or_insert([at.time; 2]);
+                    let pause = at.time.since(answered[1]);
+                    answered[1] = at.time;
+                    if pause >= LEAST_PAUSE {
+                        last.resumed.get_or_insert(at.time);
+                    }
+                }
+            }
+            let bytes = &mut last.bytes[usize::from(!asks)];
+            *bytes = bytes.saturating_add(length);
+        }
+    }
+
+    /// The turns one by one.
+    pub(super) fn kept(&mut self) -> Vec<HiddenExchange> {
+        std::mem::take(&mut self.kept)
     }
 
     /// One direction ends, by its FIN or by what is likely its `close_notify`.
@@ -161,6 +221,34 @@ mod tests {
         turns.end(CLIENT, true);
         turns.record(SERVER, false, at(30), 16_401);
         assert_eq!((turns.at_end().answered, turns.at_end().full), (50, false));
+    }
+
+    #[test]
+    fn turns_are_kept_one_by_one() {
+        let mut turns = TurnCounter::default();
+        turns.record(SERVER, false, at(0), 40);
+        turns.record(CLIENT, true, at(10), 300);
+        turns.record(CLIENT, true, at(11), 200);
+        turns.record(SERVER, false, at(20), 900);
+        turns.record(SERVER, false, at(25), 100);
+        turns.record(CLIENT, true, at(30), 7);
+        let told: Vec<_> = turns
+            .kept()
+            .iter()
+            .map(|it| (it.asked.map(|it| it), it.answered, it.bytes))
+            .collect();
+        let time = |millis| at(millis).time;
+        assert_eq!(
+            told,
+            [
+                (
+                    [time(10), time(11)],
+                    Some([time(20), time(25)]),
+                    [500, 1000]
+                ),
+                ([time(30), time(30)], None, [7, 0]),
+            ]
+        );
     }
 
     #[test]

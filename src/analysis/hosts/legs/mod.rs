@@ -7,11 +7,12 @@
 //!
 //! `item` reads what is compared of an exchange, `fit` compares two, `candidates` finds those that can belong together:
 //! by ids, by the end of the path, and by time for what has neither. `pairing` decides. Where two fit equally well, none is taken:
-//! alike requests at the same time are no pair. Left out: what a proxy passes on inside TLS that is not decrypted, and
-//! exchanges whose records are not kept.
+//! alike requests at the same time are no pair. `inside_tls` compares what is hidden in TLS by its turns. Left out: legs of which
+//! both sides are hidden, and exchanges whose records are not kept.
 
 mod candidates;
 mod fit;
+mod inside_tls;
 mod item;
 mod leg;
 mod pairing;

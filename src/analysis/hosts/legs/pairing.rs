@@ -11,6 +11,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::candidates::{InProgress, candidates};
 use super::fit::{Fit, Likeness, SLACK, fit};
+use super::inside_tls::{self, Side};
 use super::item::{Item, items};
 use super::leg::{Leg, LegBasis};
 use super::unkept::Unkept;
@@ -54,7 +55,9 @@ pub(super) fn pairs(
     pairing.siblings();
     pairing.by_time();
     pairing.hidden();
-    (pairing.legs(), found.left_out)
+    let mut legs = pairing.legs();
+    legs.extend(pairing.inside_tls());
+    (legs, found.left_out)
 }
 
 struct Pairing<'i, 'a> {
@@ -311,12 +314,12 @@ impl<'a> Pairing<'_, 'a> {
         }
     }
 
-    /// Pairs requests that name their client with its connection, where that is in TLS.
+    /// Pairs requests, and connections, that name their client with its connection, where that is in TLS, or shows no request.
     fn hidden(&mut self) {
-        let all = InProgress::of(self.items, |it| it.is_hidden());
+        let all = InProgress::of(self.items, |it| it.exchange.is_none());
         let open = (0u32..).zip(self.items).filter(|(index, item)| {
-            self.parent(*index).is_none()
-                && item.passed_on().is_some_and(|it| it.client().is_some())
+            let said = item.passed_on().is_some_and(|it| it.client().is_some());
+            self.parent(*index).is_none() && (said || item.proxied().is_some())
         });
         let pairs = open.filter_map(|(upstream, made)| {
             let clients = all.at(made.begin, self.items)?;
@@ -331,6 +334,21 @@ impl<'a> Pairing<'_, 'a> {
         for (upstream, (client, fit)) in pairs {
             self.pair(client, upstream, fit);
         }
+    }
+
+    /// Pairs what is left with what is hidden in TLS. No requests of their own are made for these.
+    fn inside_tls(&self) -> Vec<Leg> {
+        let open = |index: usize, side: Side| {
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            match side {
+                Side::Client => self.parent(index).is_none(),
+                Side::Upstream => self.children.get(&index).is_none_or(Vec::is_empty),
+            }
+        };
+        let is_leg = |served: &Connection, made: &Connection| {
+            made.client.ip == served.server.ip && made.client.ip != served.client.ip
+        };
+        inside_tls::pairs(self.items, open, is_leg)
     }
 
     /// Pairs what shows neither an id nor a path: attempts that failed before a request, and requests that a proxy
