@@ -188,8 +188,12 @@ impl Predictor {
                 Opener::Proxy(Some(product)) => Program::Known(product),
                 Opener::Proxy(None) | Opener::Client | Opener::Silent => {
                     let own = Program::of(connection, who);
+                    let shown = || {
+                        let elsewhere = self.relays.at(connection.server);
+                        elsewhere.or_else(|| relay::gateway(connection))
+                    };
                     let proxy = (who == Who::Server && own.product().is_none())
-                        .then(|| self.relays.at(connection.server))
+                        .then(shown)
                         .flatten();
                     let nameless = matches!(own, Program::Unknown | Program::Nameless(_));
                     match proxy {

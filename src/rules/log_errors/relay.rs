@@ -180,6 +180,18 @@ impl Relays {
     }
 }
 
+/// The gateway that answered on this connection by itself, in words of its own.
+pub(super) fn gateway(connection: &Connection) -> Option<NamedProduct> {
+    let mut products = connection
+        .exchanges
+        .iter()
+        .filter_map(|it| match author(it) {
+            Author::Gateway(product, _) => Some(product),
+            Author::Presumed(_) | Author::Unknown => None,
+        });
+    products.next().map(by_answer)
+}
+
 const fn by_answer(product: &'static Product) -> NamedProduct {
     NamedProduct {
         product,

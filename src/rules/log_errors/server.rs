@@ -125,20 +125,22 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     }
 }
 
-/// What a gateway met behind it that answers in its own words.
+/// What a gateway met behind it that answers in its own words, or by a bare 504 after a wait.
 fn as_gateway(exchange: &Exchange) -> Option<WireEvent> {
     let status = exchange.status().filter(|it| matches!(it, 503 | 504))?;
-    let Author::Gateway(..) = author(exchange) else {
-        return None;
-    };
     let asked = exchange.request.as_ref()?.message.last.time;
     let answered = exchange.response.as_ref()?.message.first.time;
-    Some(match status {
-        504 => WireEvent::GatewayTimesOut,
+    let waited = answered.since(asked) >= STALLED;
+    match (author(exchange), status) {
+        (Author::Gateway(..), 504) => Some(WireEvent::GatewayTimesOut),
         // Less is no timeout for a connection.
-        _ if answered.since(asked) < STALLED => WireEvent::GatewayCannotConnect,
-        _ => WireEvent::GatewayConnectTimesOut,
-    })
+        (Author::Gateway(..), _) if !waited => Some(WireEvent::GatewayCannotConnect),
+        (Author::Gateway(..), _) => Some(WireEvent::GatewayConnectTimesOut),
+        (Author::Presumed(Some(_)), 504) if waited && !exchange.is_proxied() => {
+            Some(WireEvent::GatewayTimesOut)
+        }
+        _ => None,
+    }
 }
 
 /// Whether common servers refuse the request when they have its head.

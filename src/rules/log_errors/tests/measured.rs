@@ -138,6 +138,11 @@ fn a_gateway_says_why_it_answers_by_itself() {
             "server=haproxy ",
         )
     });
+    // HAProxy does not name itself but by its words, and Caddy answers without words.
+    let haproxy = answer("+2s ", 504, "The server didn't respond in time", "");
+    let [caddy, early] = ["+2s ", ""]
+        .map(|wait| format!("{get}{wait}<-- 504 [server=Caddy]\nACK -->\nFIN -->\n<-- FIN"));
+    let silent = "net/http: timeout awaiting response headers";
     let large = "POST /up [length=20000] data 100 -->\n<-- 413 \"no\" [server=nginx/1.22.1 close]\nACK -->\n<-- FIN\nFIN -->";
     check_all(&[
         (
@@ -152,6 +157,9 @@ fn a_gateway_says_why_it_answers_by_itself() {
             "client intended to send too large body: 20000 bytes",
             "",
         ),
+        (&haproxy, Who::Server, "sH--", ""),
+        (&caddy, Who::Server, silent, ""),
+        (&early, Who::Server, "", silent),
     ]);
     for (ladder, state) in [(&refused, "SC--"), (&late, "sC--")] {
         let told = all_of(&format!("{OPEN}{ladder}"), Who::Server);
