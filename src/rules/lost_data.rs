@@ -64,7 +64,10 @@ pub(super) fn lost_data(connection: &Connection) -> Option<LostData> {
     let before = match (knew, fin, reset.kind) {
         (Some(known), Some(_), _) => Before::KnownClosed(known),
         // A server that closes soon after it sent data ends the session; no idle timer fired.
-        (None, Some(fin), _) if quiet_before(connection, fin) >= PAUSE => Before::Crossed(fin),
+        // Nor is it idle while the client sends.
+        (None, Some(fin), _) if quiet_before(connection, fin) >= PAUSE && had_paused(sent, fin) => {
+            Before::Crossed(fin)
+        }
         (_, None, Some(ResetKind::NoSocket | ResetKind::Foreign)) if sent.idle >= IDLE => {
             Before::Idle
         }
@@ -76,6 +79,28 @@ pub(super) fn lost_data(connection: &Connection) -> Option<LostData> {
         reset,
         before,
     })
+}
+
+/// Whether no program can have read the client's last turn, though its meaning is not known: all of it came after the server's
+/// close, which the client's system had acknowledged, and met no socket.
+pub(super) fn reached_no_program(connection: &Connection) -> bool {
+    let Some(lost) = lost_data(connection) else {
+        return false;
+    };
+    let turns = &connection.turns;
+    let whole =
+        turns.last == Some(Who::Client) && turns.length == lost.sent.bytes && !turns.goes_on;
+    let nobody = lost.reset.kind == Some(ResetKind::NoSocket);
+    whole && nobody && matches!(lost.before, Before::KnownClosed(_))
+}
+
+/// Whether the client had paused before what it sent around the server's close.
+fn had_paused(sent: InFlight, fin: CloseEvent) -> bool {
+    let before = fin.frame_ref.time.since(fin.heard.time);
+    match sent.since < fin.frame_ref {
+        true => sent.idle >= PAUSE,
+        false => before >= PAUSE,
+    }
 }
 
 /// How long the server had sent no data when it closed.

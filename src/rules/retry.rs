@@ -3,6 +3,7 @@
 //! In: the record of one connection. Out: one sentence, as cautious as the record is thin.
 
 use super::Severity;
+use super::lost_data::reached_no_program;
 use super::rule::Diagnosis;
 use super::statement::Sentence;
 use super::unanswered::lost_between_places;
@@ -12,7 +13,7 @@ use crate::analysis::connection::{
     By, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, UnknownReason, Who,
 };
 use crate::protocol::http::Exchange;
-use crate::protocol::tls::TlsFacts;
+use crate::protocol::tls::{HandshakeStage, TlsFacts};
 
 /// Adds whether a retry is safe, if the case loses something and does not say so yet.
 pub(super) fn complete(story: &mut Diagnosis, connection: &Connection) {
@@ -174,8 +175,19 @@ fn of(connection: &Connection) -> Option<Sentence> {
         .as_deref()
         .map(|it| it.flows[it.caller.index()]);
     let whole = sent.missing == 0 && connection.opening == Opening::Handshake;
-    if whole && alerts > 0 && facts.is_some_and(|it| it.records == 0 && !it.unsure) {
+    // Handshake and alerts alone ask for nothing.
+    let over = alerts > 0
+        || connection
+            .tls
+            .as_deref()
+            .is_some_and(|it| it.stage >= HandshakeStage::Complete);
+    if whole && over && facts.is_some_and(|it| it.records == 0 && it.lacking == 0 && !it.unsure) {
         return Some(UNSENT.into());
+    }
+    if reached_no_program(connection) {
+        return Some(
+            "The server did not process what the client sent last: it is safe to retry on a new connection.".into(),
+        );
     }
     match (connection.outcome, unread) {
         (ConnectionOutcome::Failed(_) | ConnectionOutcome::Unknown(_), Some(_)) => Some(
@@ -207,6 +219,11 @@ mod tests {
                 "SYN -->\n<-- SYN\nACK -->\nClientHello [sni=a version=1.2] -->\n\
                  <-- ServerHello Certificate [name=a] ServerHelloDone\nFIN -->\n<-- FIN",
                 "No request was sent: a retry is safe",
+            ),
+            (
+                "SYN -->\n<-- SYN\nACK -->\nClientHello [sni=a version=1.2] -->\n\
+                 <-- ServerHello Certificate [name=b] ServerHelloDone\nKeyExchange Finished -->\n<-- Finished\nFIN -->\n<-- FIN",
+                "No request was sent",
             ),
             (
                 "SYN -->\n<-- SYN\nACK -->\nGET /a -->\n<-- ACK\n+40ms <-- RST",
@@ -249,6 +266,17 @@ mod tests {
             (
                 "SYN -->\n<-- SYN\nGET /a -->\n<-- \"HTTP/1.1 2XX OK\\r\\nContent-Length: 2\\r\\n\\r\\nok\"\nFIN -->\n<-- FIN\nACK -->",
                 "A retry gets the same response until this is fixed",
+            ),
+            (
+                "SYN -->\n<-- SYN\nACK -->\n\"\\x01\\x02\" -->\n<-- \"\\x03\"\nACK -->\n+2s <-- FIN\n+40ms ACK -->\n\
+                 +2s \"\\x01\\x04\" -->\n<-- RST [noack]",
+                "The server did not process what the client sent last: it is safe",
+            ),
+            // A part of it came before the close.
+            (
+                "SYN -->\n<-- SYN\nACK -->\n\"\\x01\" -->\n<-- ACK\n+2s <-- FIN\n+40ms ACK -->\n\
+                 +2s \"\\x02\" -->\n<-- RST [noack]",
+                "do not retry it blindly",
             ),
             (
                 "SYN -->\n<-- SYN\nACK -->\n\"\\x01\\x02\" -->\n<-- ACK\n+40ms <-- RST",

@@ -205,6 +205,9 @@ pub(super) fn repetition(exchange: &Exchange) -> Sentence {
         return UNSENT.into();
     }
     let request = exchange.request.as_ref();
+    if request.is_some_and(|it| it.method == Method::Connect) {
+        return "No request was sent through the tunnel: a retry is safe.".into();
+    }
     let safe = match in_other_words(exchange) {
         Some(asked) => asked.safe,
         None => request.is_some_and(|it| it.method.is_idempotent()),
@@ -243,17 +246,33 @@ pub(super) fn repetition(exchange: &Exchange) -> Sentence {
             "{} [is|are] safe to retry ([it changes|they change] nothing).",
             name
         ),
-        // A program may act on the part of a body that it has.
-        None if request.is_some_and(begun) => sentence!(
-            "The server did not receive all of {}, so it cannot have processed [it|them] whole. Retry [it|them] if a part alone \
-             has no effect.",
-            name
-        ),
+        None if request.is_some_and(begun) => had_in_part(name),
         None => sentence!(
             "Do not retry {} blindly: the server may have processed [it|them].",
             name
         ),
     }
+}
+
+/// A program may act on the part of a body that it has.
+fn had_in_part(name: Value) -> Sentence {
+    sentence!(
+        "The server did not receive all of {}, so it cannot have processed [it|them] whole. Retry [it|them] if a part alone \
+         has no effect.",
+        name
+    )
+}
+
+/// Whether the rest of a request came to a server that had closed before, and met no socket.
+fn rest_came_to_nobody(connection: &Connection, exchange: &Exchange) -> bool {
+    let server = Who::Server as usize;
+    let sent = request(exchange).filter(|_| exchange.response.is_none());
+    let (Some(sent), Some(fin)) = (sent, connection.fin[server]) else {
+        return false;
+    };
+    let no_socket = connection.reset[server]
+        .is_some_and(|it| it.kind == Some(ResetKind::NoSocket) && it.frame_ref > fin.frame_ref);
+    no_socket && (sent.start..sent.end()).contains(&fin.received) && sent.last > fin.frame_ref
 }
 
 /// Whether the request cannot have been processed: it came to a server that had closed before it had any byte of it, and met no
@@ -282,7 +301,12 @@ pub(super) fn repetition_on(connection: &Connection, exchange: &Exchange) -> Sen
             "The server did not process {}: [it is|they are] safe to retry on a new connection.",
             Value::named(named(exchange))
         ),
-        false => repetition(exchange),
+        false => match repetition(exchange) {
+            told if told.forbids_retry() && rest_came_to_nobody(connection, exchange) => {
+                had_in_part(Value::named(named(exchange)))
+            }
+            told => told,
+        },
     }
 }
 

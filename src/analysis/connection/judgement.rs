@@ -662,21 +662,19 @@ fn bytes(connection: &Connection) -> Option<FailedReason> {
 
 /// The length of a goodbye that this side may have sent to a side that was gone.
 fn farewell(connection: &Connection, who: Who) -> u64 {
-    let said = connection.tls.as_deref().is_some_and(|facts| {
-        facts
-            .flows
-            .iter()
-            .any(|flow| flow.close_notify.frame_ref().is_some())
-    });
+    let said = |who: Who| {
+        let facts = connection.tls.as_deref();
+        facts.is_some_and(|it| it.flows[who as usize].close_notify.frame_ref().is_some())
+    };
     // Where the capture cut the payload, a goodbye of TLS in answer to a close is not seen as one.
     let unread = connection.turns.cut && connection.fin[who.other() as usize].is_some();
     let known = match who == Who::Client && connection.only_said_goodbye() {
         true => GOODBYE,
         false => connection.closing_alerts(who),
     };
-    if said || unread || connection.fin[who as usize].is_some() {
+    if said(who) || unread || connection.fin[who as usize].is_some() {
         FAREWELL.max(known)
-    } else if answers_close(connection, who) {
+    } else if said(who.other()) || answers_close(connection, who) {
         LONGEST_FAREWELL.max(known)
     } else {
         known
@@ -1039,7 +1037,9 @@ fn behind_tls(connection: &Connection, facts: &TlsFacts) -> ConnectionOutcome {
     }
     // Words that are shorter than any request of HTTP/1 are those of a WebSocket, which has an end of its own.
     let upgraded = is_https(connection, facts) && (1..TLS_GOODBYE).contains(&turns.shortest);
-    if upgraded || turns.full || server.lacking > 0 {
+    // Tickets are no answer.
+    let tickets = facts.only_tickets && server.records >= 2;
+    if upgraded || turns.full || server.lacking > 0 || tickets {
         return HIDDEN;
     }
     // A server that closes as soon as it has spoken may have had more to say.

@@ -32,8 +32,8 @@ pub use outcome::{ConnectionOutcome, FailedReason, FineReason, UnknownReason};
 pub(crate) use plain::{PlainConnection, PlainNotes, PlainStep};
 pub(crate) use record::Taken;
 pub use record::{
-    Connection, InFlight, Opening, Predecessor, Roles, SentTotals, SettledBecause, Turns,
-    UnansweredSegments, Who,
+    Connection, InFlight, Opening, Predecessor, Roles, SentTotals, SettledBecause, SkippedBytes,
+    Turns, UnansweredSegments, Who,
 };
 pub use requests::{BriefRequest, BriefRequests, RequestList};
 pub(crate) use standpoint::beside;

@@ -193,6 +193,16 @@ pub struct InFlight {
     pub idle: Duration,
 }
 
+/// Payload that one side had sent, as the number of a later segment of it without payload shows, and of which nothing shows that
+/// it arrived: the capture has none of it, and the peer acknowledged none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SkippedBytes {
+    /// How much, at least.
+    pub bytes: u64,
+    /// The first segment that shows it.
+    pub shown_by: FrameRef,
+}
+
 /// The previous connection on the same addresses and ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Predecessor {
@@ -331,6 +341,8 @@ pub struct Connection {
     pub oddities: [Box<[OddSegments]>; 2],
     /// What each side repeated or probed at the end without an answer, if either did so often enough to be recorded.
     pub unanswered: Option<Box<[UnansweredSegments; 2]>>,
+    /// What each side had sent that is neither captured nor acknowledged, if there is anything ([`Connection::skipped`]).
+    pub skipped: Option<Box<[Option<SkippedBytes>; 2]>>,
     /// What each side sent at the end that was never acknowledged, if there is anything ([`Connection::in_flight`]).
     pub in_flight: Option<Box<[Option<InFlight>; 2]>>,
     /// What became of each side's segments between two places that captured the connection, if two did
@@ -414,6 +426,12 @@ impl Connection {
         })
     }
 
+    /// What this side had sent that neither arrived, as far as the capture shows, nor was acknowledged.
+    #[must_use]
+    pub fn skipped(&self, who: Who) -> Option<SkippedBytes> {
+        self.skipped.as_ref()?[who as usize]
+    }
+
     /// What a side sent at the end that was never acknowledged.
     #[must_use]
     pub fn in_flight(&self, who: Who) -> Option<InFlight> {
@@ -453,6 +471,20 @@ impl Connection {
             Some(close) if self.after_half_close().is_none() => close.heard.max(message.first),
             _ => message.last,
         }
+    }
+
+    /// Whether the client's host knew of no such connection any more when it was sent something again, though no close of the
+    /// client was captured: a program that closes sends a FIN, or a RST with an acknowledgement.
+    #[must_use]
+    pub(crate) fn client_had_vanished(&self) -> bool {
+        const SILENCE: Duration = Duration::from_secs(1);
+        let [client, server] = [Who::Client as usize, Who::Server as usize];
+        let quiet = self.teardown.at.since(self.last_data[server].time);
+        self.teardown.by == By::Client
+            && self.teardown.how == How::Reset(ResetKind::NoSocket)
+            && self.fin[client].is_none()
+            && self.sent[server].retransmitted > 0
+            && quiet >= SILENCE
     }
 
     /// Whether the server had acknowledged what the client had sent up to this offset when the client closed, and what it waited

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::judgement;
 use super::outcome::{ConnectionOutcome, UnknownReason};
 use super::record::{
-    Connection, InFlight, Predecessor, SentTotals, SettledBecause, Turns, UnansweredSegments, Who,
-    least_answer_time,
+    Connection, InFlight, Predecessor, SentTotals, SettledBecause, SkippedBytes, Turns,
+    UnansweredSegments, Who, least_answer_time,
 };
 use super::verdict;
 use crate::base::flow_end::FlowEnd;
@@ -558,6 +558,7 @@ impl ConnectionTracker {
             oddities: peers.map(|peer| peer.oddities().into()),
             out_of_range: peers.map(|peer| peer.out_of_range()),
             unanswered: unanswered(peers),
+            skipped: boxed(peers.map(skipped)),
             in_flight: boxed(peers.map(in_flight)),
             passages: boxed(peers.map(|peer| peer.counts().passages)),
             checksums: boxed(peers.map(|peer| peer.checksums())),
@@ -581,10 +582,11 @@ fn unanswered(peers: [&crate::protocol::tcp::Peer; 2]) -> Option<Box<[Unanswered
     Some(Box::new([(client, server), (server, client)].map(
         |(peer, other)| {
             let flight = peer.flight();
-            // A FIN after all of this, which acknowledges none of it, is no answer.
-            let left = other
-                .fin()
-                .is_some_and(|fin| fin.frame_ref > peer.last_sent());
+            // A FIN after all of this, which acknowledges none of it, is no answer. Nor is one that was lost, and its repetitions.
+            let waits = peer.stream().acknowledged() < peer.stream().top();
+            let left = other.fin().is_some_and(|fin| {
+                fin.frame_ref > peer.last_sent() || fin.passage.is_lost() && waits
+            });
             UnansweredSegments {
                 count: peer.unanswered(),
                 probes: flight.probes,
@@ -622,6 +624,12 @@ fn boxed<T: Default + PartialEq>(both: [T; 2]) -> Option<Box<[T; 2]>> {
     both.iter()
         .any(|it| *it != T::default())
         .then(|| Box::new(both))
+}
+
+/// What this side had sent of which nothing shows that it arrived.
+fn skipped(peer: &crate::protocol::tcp::Peer) -> Option<SkippedBytes> {
+    let (bytes, shown_by) = peer.skipped()?;
+    Some(SkippedBytes { bytes, shown_by })
 }
 
 /// What this side sent that was never acknowledged.

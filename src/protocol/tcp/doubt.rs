@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::fingerprint::{MOST_HOPS, hops};
 use super::peer::{CloseEvent, Peer};
 use super::reset::{self, ResetKind, ResetSigns};
 use super::state::{Standing, State, StateInput};
@@ -75,6 +76,18 @@ pub(super) fn resets(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'
                 && had <= receiver.stream.send_next()
         });
         let stamped = event.signs.has(ResetSigns::OPTIONS) && segment.options.timestamps.is_some();
+        // A host's own system would be as far away as the program that opens connections beside it.
+        let apart = hops(event.ttl).abs_diff(hops(segment.ttl)) > MOST_HOPS;
+        if event
+            .signs
+            .has(ResetSigns::OWN_STACK.with(ResetSigns::DISTANCE))
+            && apart
+            && acks
+        {
+            event.signs.remove(ResetSigns::OWN_STACK);
+            disown(sender, receiver, not_own);
+            return;
+        }
         if is_own(event) && event.kind != Some(ResetKind::Refusal) && (later || stamped) {
             disown(sender, receiver, not_own);
         }
@@ -104,6 +117,28 @@ pub(super) fn resets(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'
                 peer.proven = Standing::In(State::Established);
             }
         }
+    }
+}
+
+/// A device that cuts a connection resets both hosts: the one whose name a RST bore has no socket within this time.
+const TOLD_AT_ONCE: Duration = Duration::from_secs(1);
+
+/// Whether `next`, a host's answer to what met no socket of it, confirms that a device cut the connection: a RST in the host's name,
+/// from elsewhere, came just before. Its receiver ignored it, but the host itself was told by another one, which was not captured.
+pub(super) fn confirms(sender: &Peer, next: &CloseEvent) -> bool {
+    sender.reset.is_some_and(|event| {
+        event.signs.has(ResetSigns::DISTANCE)
+            && event.signs.show_another_sender()
+            && next.kind == Some(ResetKind::NoSocket)
+            && !next.signs.has(ResetSigns::DISTANCE)
+            && next.frame_ref.time.since(event.frame_ref.time) <= TOLD_AT_ONCE
+    })
+}
+
+/// Marks the RST of `sender`, which its receiver ignored, as what ended the connection.
+pub(super) fn confirm(sender: &mut Peer) {
+    if let Some(event) = &mut sender.reset {
+        event.kind = Some(ResetKind::Foreign);
     }
 }
 

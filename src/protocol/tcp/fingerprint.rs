@@ -7,7 +7,7 @@ use crate::packet::decode::Segment;
 
 /// Hops by which the TTL of one host's segments may differ: a container's bridge or a NAT takes one or two off what
 /// passes through it and none off what it answers in the host's name, and routes change a little.
-const HOPS: u8 = 3;
+pub(super) const MOST_HOPS: u8 = 3;
 
 /// What is known of a host's packets, learned from its segments.
 #[derive(Clone, Copy, Debug, Default)]
@@ -108,8 +108,8 @@ impl Fingerprint {
     #[must_use]
     pub(crate) fn is_distant(&self, segment: &Segment<'_>) -> bool {
         let outside = self.seen > 0
-            && (segment.ttl < self.low_ttl.saturating_sub(HOPS)
-                || segment.ttl > self.high_ttl.saturating_add(HOPS));
+            && (segment.ttl < self.low_ttl.saturating_sub(MOST_HOPS)
+                || segment.ttl > self.high_ttl.saturating_add(MOST_HOPS));
         outside && !self.is_at_place(segment.ttl) && !segment.source.ip.is_loopback()
     }
 

@@ -153,6 +153,9 @@ pub struct Peer {
     pub(super) fin_acknowledged: Option<FrameRef>,
     /// Where the peer first acknowledged one number beyond everything seen.
     pub(super) one_beyond: Option<FrameRef>,
+    /// The highest offset beyond what was captured that a segment of it without payload shows it had sent, and the first such
+    /// segment.
+    pub(super) skipped: Option<(i64, FrameRef)>,
     /// Its first RST that is not stale; if all are stale, the first.
     pub(super) reset: Option<CloseEvent>,
     /// Since when it has been in TIME-WAIT.
@@ -227,6 +230,17 @@ impl Peer {
             && self.top_time.frame.0 > 0
             && ack == self.stream.top()
             && ack > self.stream.acknowledged()
+    }
+
+    /// Bytes that it had sent, as the number of a later segment without payload shows, and of which nothing shows that they
+    /// arrived; and the first segment that shows it.
+    #[must_use]
+    pub(crate) fn skipped(&self) -> Option<(u64, FrameRef)> {
+        let (end, at) = self.skipped?;
+        let known = self.stream.send_next().max(self.stream.acknowledged());
+        let bytes = u64::try_from(end - known).ok()?;
+        // One number may be its FIN.
+        (bytes > 1).then_some((bytes, at))
     }
 
     /// Whether it has sent a SYN and still waits for an answer to it.

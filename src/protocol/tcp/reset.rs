@@ -108,6 +108,10 @@ impl ResetSigns {
         Self(self.0 | other.0)
     }
 
+    pub(super) const fn remove(&mut self, other: Self) {
+        self.0 &= !other.0;
+    }
+
     pub(super) const fn add(&mut self, other: Self, holds: bool) {
         if holds {
             self.0 |= other.0;

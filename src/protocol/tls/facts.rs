@@ -401,6 +401,20 @@ impl TlsFacts {
         silent || asks && !self.may_be_multiplexed()
     }
 
+    /// Whether an earlier session was resumed, so that the server sent no certificate (RFC 5246 §7.3). In TLS 1.3 the
+    /// certificate is encrypted, and cannot be seen to be left out.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        let readable = self
+            .version()
+            .is_some_and(|version| version < TlsVersion::TLS_13);
+        readable
+            && self.is_stage_proven()
+            && self.answer.is_some()
+            && self.certificates.is_none()
+            && self.server_done.is_none()
+    }
+
     /// Whether the TLS server sent nothing that a request would be needed for: no data, session tickets, or the SETTINGS of
     /// HTTP/2, which come before any request.
     #[must_use]

@@ -109,6 +109,7 @@ pub(crate) fn connection() -> Connection {
         exchanges: Box::default(),
         tls: None,
         icmp: None,
+        skipped: None,
         in_flight: None,
         checksums: None,
         passages: None,

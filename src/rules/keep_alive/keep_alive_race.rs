@@ -533,6 +533,21 @@ mod tests {
         assert_eq!(told("+2s <-- FIN\nFIN -->\n<-- ACK"), None);
     }
 
+    /// A program that sends on and on is not idle, though the server never spoke.
+    #[test]
+    fn an_upload_that_the_server_cuts_met_no_idle_connection() {
+        let rules = |pause: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nACK -->\n\"\\x01\" -->\n<-- ACK\n+2s data 1000 -->\n<-- ACK\n{pause}<-- FIN\n\
+                 +1ms data 1000 [crossed] -->\n<-- RST [noack]"
+            );
+            ladder_check::run(&text.parse().expect("a ladder")).rules()
+        };
+        let cut = rules("");
+        assert!(!cut.contains(&"keep-alive-race"), "{cut:?}");
+        assert!(rules("+2s ").contains(&"keep-alive-race"));
+    }
+
     #[test]
     fn a_server_that_closes_while_both_talk_was_not_idle() {
         let open = "SYN -->\n<-- SYN\nACK -->\n\"PING\" -->\n<-- \"PONG\"\nACK -->\n";

@@ -337,7 +337,7 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             // closes was told so by the client.
             _ => refused(connection, facts),
         },
-        ClientEvent::Left if left_unused(connection, facts) => {
+        ClientEvent::Left if left_unused(connection, facts) && !facts.is_resumed() => {
             // Some clients verify the name only after the handshake.
             match facts.flaw(connection.server.ip) {
                 Some(_) => refused(connection, facts),

@@ -47,6 +47,13 @@ pub(super) fn met(connection: &Connection) -> ClientEvent {
         (_, How::Silence) => ClientEvent::Silence,
         // The server's `close_notify` had come first, and the client read it.
         (By::Client, _) if teardown.close_notify_seen.is_some() => ClientEvent::Fin,
+        // Its socket was gone before: by a RST that was not captured here, as far as a program notices it.
+        (By::Client, How::Reset(ResetKind::NoSocket)) if connection.client_had_vanished() => {
+            ClientEvent::Reset
+        }
+        // A device reset both hosts: it answers what comes as one without a socket.
+        (By::Middlebox, _) if is_cut(connection) => ClientEvent::Reset,
+        (By::Server, How::Fin) if is_unheard(connection) => ClientEvent::Silence,
         // It had closed its direction alone, and waited for the rest.
         (By::Client, _) if teardown.half_closed.is_some() => first,
         (By::Client | By::Both, _) => ClientEvent::Left,
@@ -54,6 +61,22 @@ pub(super) fn met(connection: &Connection) -> ClientEvent {
         (By::Server, _) if teardown.unheard || says_goodbye(connection) => ClientEvent::Left,
         _ => first,
     }
+}
+
+/// Whether a RST in the client's name is forged, and its host knows of no connection any more.
+fn is_cut(connection: &Connection) -> bool {
+    let client = Who::Client as usize;
+    let forged = connection.reset[client].filter(|it| it.kind == Some(ResetKind::Foreign));
+    let own = connection.sent[client].resets > 1 && connection.fin[client].is_none();
+    forged.is_some() && own
+}
+
+/// Whether the server's FIN was lost on the way to a client that waited for an acknowledgement.
+fn is_unheard(connection: &Connection) -> bool {
+    let [client, server] = [Who::Client as usize, Who::Server as usize];
+    let lost = connection.fin[server].is_some_and(|fin| fin.passage.is_lost());
+    let waits = connection.sent[client].bytes > connection.sent[client].acknowledged;
+    lost && waits && connection.fin_acknowledged[server].is_none()
 }
 
 /// Whether the client ended its part of TLS before the server's FIN or RST, and the server had not.
@@ -100,6 +123,8 @@ pub(super) fn leaving(connection: &Connection) -> Option<ClientDeparture> {
         .is_some_and(|event| event.kind == Some(ResetKind::Foreign));
     match (connection.teardown.by, connection.teardown.how) {
         (By::Client, _) if connection.teardown.half_closed.is_some() => None,
+        // The server had ended its part of TLS before, and learns nothing from the client's close.
+        (By::Client, _) if connection.teardown.close_notify_seen.is_some() => None,
         (By::Client, How::Fin) => Some(ClientDeparture::Fin),
         (By::Client, How::Reset(_)) => Some(ClientDeparture::Reset),
         (By::Middlebox, _) if forged => Some(ClientDeparture::Reset),

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::{Framing, Protocol};
+use crate::protocol::http::{Framing, Message, Protocol};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::classify_messages::unheard_for;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
+use crate::rules::unanswered::silence;
 use crate::rules::wording::{close_word, is_of_another_protocol, named, tell};
 
 rule! {
@@ -106,6 +107,10 @@ rule! {
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let close = ending.close.frame_ref;
+    // What the client sent before was lost on the way, and never got an answer: that is the fault.
+    if silence(connection).is_some_and(|(who, it)| who == Who::Client && it.again < close) {
+        return Verdict::Clear;
+    }
     let word = close_word(ending);
     let sent = connection.sent[Who::Client as usize].bytes;
     let begun = ending.exchange.and_then(request);
@@ -121,7 +126,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                 ),
                 Some(message) if message.framing == Framing::Length => sentence!(
                     "{} of {} body bytes had arrived.",
-                    message.received(),
+                    had_of_body(ending, message),
                     message.expected().unwrap_or(0)
                 ),
                 Some(message) if message.framing == Framing::Messages => {
@@ -224,6 +229,13 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     }
 }
 
+/// Body bytes that the server had when it closed: what came later it has not read.
+fn had_of_body(ending: &Ending<'_>, message: &Message) -> u64 {
+    let sent = message.received();
+    let later = message.end().saturating_sub(ending.close.received);
+    sent.saturating_sub(later.min(sent))
+}
+
 /// How long before the close the client had sent what did not arrive in all that time.
 fn lost_before(connection: &Connection, close: FrameRef) -> Option<Duration> {
     let sent = connection
@@ -309,6 +321,19 @@ mod tests {
             found.message
         );
         assert_eq!(found.remedies.len(), 1, "{:?}", found.remedies);
+    }
+
+    /// The client waits for a 100 before it sends the body. The server closes after the head; the body meets no socket.
+    #[test]
+    fn what_came_after_the_close_had_not_arrived() {
+        let used = format!("{OPEN}POST /1 \"one\" -->\n<-- 200 \"one\"\nACK -->\n");
+        let found = finding(&format!(
+            "{used}+400ms POST /x [length=174] -->\n<-- FIN\n+2ms data 174 -->\n<-- RST [noack]"
+        ));
+        let found = found.expect("found");
+        let told = found.message.to_string();
+        assert!(told.contains("0 of 174 body bytes had arrived"), "{told}");
+        assert!(told.contains("cannot have processed it whole"), "{told}");
     }
 
     #[test]

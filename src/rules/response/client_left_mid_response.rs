@@ -7,13 +7,14 @@ use crate::base::format::whole_seconds;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, is_shut, response};
+use crate::rules::classify::{Ending, EndingKind, is_shut, response, unaccepted};
 use crate::rules::classify_h2::{client_cancelled, more_cancelled, was_sent_away};
 use crate::rules::h2::h2_reset_burst::burst;
 use crate::rules::measured_time;
 use crate::rules::named_products::is_browser;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
+use crate::rules::waiting::client_gave_up_waiting::LOST_ON_THE_WAY;
 use crate::rules::wording::{close_word, is_of_another_protocol, named, tell};
 
 rule! {
@@ -250,14 +251,25 @@ fn left(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let time = close.time.since(message.first.time);
     let heard = connection.last_heard(Who::Client, message);
     let quiet = close.time.since(heard.time);
-    let told = Statement::from(sentence!(
-        "The client closed with a {}, {} after the response to {} had begun.",
-        word,
-        time,
-        named(exchange)
-    ))
-    .and(received(exchange, message, ending.close.received));
     let shut = is_shut(connection, Who::Client);
+    let vanished = connection.client_had_vanished();
+    let told = Statement::from(match vanished {
+        true => sentence!(
+            "The client's host answered a segment of the server with a RST, {} after the response to {} had begun: it knew of no \
+             such connection.",
+            time,
+            named(exchange)
+        ),
+        false => sentence!(
+            "The client closed with a {}, {} after the response to {} had begun.",
+            word,
+            time,
+            named(exchange)
+        ),
+    })
+    .and(received(exchange, message, ending.close.received));
+    // What was sent again and again, and acknowledged by nobody.
+    let stuck = stuck_before(connection, message, close);
     let stalled = (heard < close && quiet.as_secs() >= 1 && !shut).then(|| {
         match measured_time::is_round(quiet) {
             Some(seconds) => sentence!(
@@ -268,6 +280,14 @@ fn left(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             None => sentence!("The server had sent nothing for {} before.", quiet),
         }
     });
+    let stalled = match stuck {
+        Some(times) => Some(sentence!(
+            "For {} nothing new had come from the server, which repeated the same bytes {}. The client acknowledged none of them.",
+            quiet,
+            Value::count(times.into(), "time", "times")
+        )),
+        None => stalled,
+    };
     let unread = shut.then_some(
         "The client's window had gone to zero: it had not read what came, and the server could not send the rest.",
     );
@@ -306,17 +326,43 @@ fn left(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             times.to_string()
         )
     }))
-    .presumes(
-        gone.map(|_| "The server's host, or the path to it, was gone before the client closed."),
-    )
+    .presumes(match (gone, vanished, stuck) {
+        (Some(_), ..) => Some("The server's host, or the path to it, was gone before the client closed."),
+        (None, true, _) => Some(
+            "The client's connection had ended before, unknown to the server: by a RST from a device on the way, with a restart \
+             of the client's host, or by a FIN that was lost.",
+        ),
+        (None, false, Some(_)) => Some("What the server sent was lost on the way to the client."),
+        (None, false, None) => None,
+    })
     .shows(Some(message.first), "response begins")
     .shows(Some(close), format!("{word} from the client"))
     .about(connection);
     if let (Verdict::Found(story), Some(_)) = (&mut verdict, gone) {
         story.remedies = vec![GONE.into()];
+    } else if let Verdict::Found(story) = &mut verdict
+        && vanished
+    {
+        story.remedies = vec![VANISHED.into()];
+    } else if let Verdict::Found(story) = &mut verdict
+        && stuck.is_some()
+    {
+        story.remedies = vec![LOST_ON_THE_WAY.into()];
     }
     verdict
 }
+
+/// How often the server had repeated what the client did not acknowledge to the end, if that began before the close.
+fn stuck_before(connection: &Connection, message: &Message, close: FrameRef) -> Option<u16> {
+    const ENOUGH: u16 = 2;
+    let times = unaccepted(connection, message)?;
+    let began = connection.unanswered.as_deref()?[Who::Server as usize].again;
+    (times >= ENOUGH && began < close).then_some(times)
+}
+
+/// Where to look for what ended the client's connection.
+const VANISHED: &str = "Capture at the client as well: that shows what ended its connection. Look at its host, and at the devices on the \
+                        way, at the time when the client stopped acknowledging.";
 
 /// What to look at where nothing comes from the server any more.
 const GONE: &str = "Look at the server's host, and at the path to it, at the time of the last segment from the server: a crash, a \
@@ -348,6 +394,47 @@ mod tests {
     }
 
     /// The connection goes on, and what the other streams bring arrives.
+    /// The server goes on repeating what gets no acknowledgement: the client that leaves in the end is no cause.
+    #[test]
+    fn what_was_lost_on_the_way_is_not_the_clients_doing() {
+        let text = "SYN -->\n<-- SYN\nACK -->\nGET / -->\n<-- 200 data 1000 [length=9000]\nACK -->\n<-- data 1000 [lost]\n\
+                    +300ms <-- again [lost]\n+600ms <-- again [lost]\n+1200ms <-- again [lost]\n+3s FIN -->\n<-- ACK";
+        let found = ladder_check::found_by(&super::RULE, text).expect("found");
+        assert!(
+            found.message.contains("acknowledged none")
+                && found.message.contains("lost on the way"),
+            "{}",
+            found.message
+        );
+        assert!(
+            !found.remedies.iter().any(|it| it.contains("quietly")),
+            "{:?}",
+            found.remedies
+        );
+    }
+
+    /// A program that leaves sends a FIN or a RST of its own. A host that resets what comes has no such connection any more.
+    #[test]
+    fn a_host_without_the_connection_is_no_client_that_times_out() {
+        let text = |end: &str| {
+            format!(
+                "SYN -->\n<-- SYN\nACK -->\nGET / [user-agent=curl/8.5] -->\n<-- 200 data 1000 [length=9000]\nACK -->\n\
+                 <-- data 1000 [lost]\n+300ms <-- again [lost]\n+1200ms <-- again\n{end}"
+            )
+        };
+        let found = ladder_check::found_by(&super::RULE, &text("RST [noack] -->")).expect("found");
+        assert!(
+            found.message.contains("knew of no such connection"),
+            "{}",
+            found.message
+        );
+        assert!(
+            found.remedies[0].contains("Capture at the client"),
+            "{:?}",
+            found.remedies
+        );
+    }
+
     #[test]
     fn a_stream_that_is_cancelled_in_the_middle_is_a_note() {
         let text = |ends: &str| {

@@ -198,7 +198,10 @@ fn check(connection: &Connection) -> Verdict {
         else {
             continue;
         };
-        let closed = connection.fin[other].is_some()
+        // A FIN waits behind data that is not acknowledged.
+        let closed = connection.in_flight(who.other()).is_some()
+            || connection.skipped(who.other()).is_some()
+            || connection.fin[other].is_some()
             || connection.reset[other].is_some()
             || connection.reset[this].is_some();
         let spoke = connection.last_data[other] > known;
@@ -283,6 +286,19 @@ mod tests {
                 "{syn}"
             );
         }
+    }
+
+    /// A FIN stands behind all data: while that is not acknowledged, nobody sees whether the program has closed.
+    #[test]
+    fn a_fin_may_wait_behind_data_that_does_not_arrive() {
+        let text = |sent: &str, fin: &str| {
+            format!(
+                "SYN -->\n<-- SYN\nACK -->\nGET / -->\n<-- 200 \"x\"\nACK -->\nGET /2 -->\n{sent}+2s FIN{fin} -->\n<-- ACK\n{OTHER}"
+            )
+        };
+        assert!(ladder_check::found_by(&RULE, &text("<-- ACK\n", "")).is_some());
+        let lost = "<-- 200 data 900 [lost]\n+300ms <-- again [lost]\n";
+        assert!(ladder_check::found_by(&RULE, &text(lost, "")).is_none());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::analysis::connection::{Connection, How, Who};
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
+use crate::rules::unanswered::silence;
 use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
@@ -117,6 +118,8 @@ fn check(connection: &Connection) -> Verdict {
             || sent.acknowledged < fin.sent
             || connection.sent[other].packets == 0
             || connection.sent[other].missing > 0
+            // What the other side sent did not get through either, which has a rule of its own.
+            || silence(connection).is_some_and(|(sender, _)| sender == who.other())
         {
             continue;
         }
@@ -138,8 +141,11 @@ fn check(connection: &Connection) -> Verdict {
         .and(sentence!(
             "The connection had been idle for {} before.",
             idle
-        ))
-        .means("All data had been acknowledged, so nothing was lost.");
+        ));
+        let message = match connection.in_flight(who.other()) {
+            None => message.means("All data had been acknowledged, so nothing was lost."),
+            Some(_) => message,
+        };
         // A side that has closed and got its acknowledgement needs this connection no more, and may forget it.
         let closed = connection.fin[other];
         return tell(

@@ -554,6 +554,44 @@ mod tests {
         assert_eq!(severity(&late("id=16894")), None);
     }
 
+    /// A device resets both hosts. Its RST in the client's name overtakes the request, which the server then acknowledges; the
+    /// client's host, told by the other one, knows of no connection any more.
+    #[test]
+    fn near_the_server_the_reset_in_the_clients_name_is_seen() {
+        let open = "SYN -->\n<-- SYN\n+30ms ACK -->\n";
+        let both = |ttl: u8, after: &str| {
+            let text = format!(
+                "{open}+1ms RST [seq=23 noack ttl={ttl}] -->\n<-- ACK\nGET /x -->\n<-- ACK\n{after} RST [noack] -->"
+            );
+            ladder_check::run(&text.parse().expect("a ladder"))
+        };
+        let proof = both(250, "+35ms");
+        assert_eq!(proof.connections[0].teardown.by, By::Middlebox);
+        let own = proof.findings.iter().find(|it| it.rule == RULE.name);
+        assert_eq!(own.expect("found").severity, Severity::Error);
+        // The client itself, or much later.
+        for other in [both(64, "+35ms"), both(250, "+20s")] {
+            assert_eq!(other.connections[0].teardown.by, By::Client);
+        }
+    }
+
+    /// A host's operating system is as far away as a program of it that opens connections by itself.
+    #[test]
+    fn a_reset_from_nearer_than_a_stack_that_goes_on_is_not_its_own() {
+        let cut = |ttl: u8, after: &str| {
+            let text = format!("SYN -->\n<-- SYN\n+15ms RST [noack ttl={ttl}] -->\n+30ms {after}");
+            ladder_check::run(&text.parse().expect("a ladder"))
+        };
+        let proof = cut(117, "ACK -->\n<-- RST [noack]");
+        assert_eq!(proof.connections[0].teardown.by, By::Middlebox);
+        assert!(proof.rules().contains(&RULE.name), "{:?}", proof.rules());
+        // Its system, as near as it is; a program whose TTL begins elsewhere; a scanner that does not go on.
+        for (ttl, after) in [(64, "ACK -->"), (255, "ACK -->"), (117, "<-- ACK")] {
+            let other = cut(ttl, after);
+            assert!(!other.rules().contains(&RULE.name), "{:?}", other.rules());
+        }
+    }
+
     #[test]
     fn after_the_close_nothing_is_lost() {
         assert_eq!(

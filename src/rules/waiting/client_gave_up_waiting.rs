@@ -16,7 +16,7 @@ use crate::rules::h2::h2_reset_burst::burst;
 use crate::rules::measured_time;
 use crate::rules::named_products::{is_browser, may_be_browser};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::statement::{Sentence, Statement, sentence};
+use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{asked, close_word, named, not_yet, repetition, tell, waited};
 use crate::rules::wording_tls::hidden_wait;
 
@@ -160,7 +160,9 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let word = close_word(ending);
     let what = asked(Some(exchange));
     let time = waited(Some(exchange), close);
-    if let Some(lost) = lost_on_the_way(connection, exchange, close, word) {
+    if let Some(lost) = lost_on_the_way(connection, exchange, close, word)
+        .or_else(|| passed_unseen(connection, exchange, close, word))
+    {
         return lost;
     }
     if let Some(heard) = unread(connection, exchange, close) {
@@ -375,8 +377,53 @@ fn lost_on_the_way(
     Some(verdict)
 }
 
+/// The numbers of the server's later segments show that it had sent something, of which the client had nothing.
+fn passed_unseen(
+    connection: &Connection,
+    exchange: &Exchange,
+    close: FrameRef,
+    word: &'static str,
+) -> Option<Verdict> {
+    let skipped = connection.skipped(Who::Server)?;
+    let asked_at = request(exchange)?.last;
+    if response(exchange).is_some() || skipped.shown_by < asked_at {
+        return None;
+    }
+    let told = sentence!(
+        "The client waited {} for the response to {}, then closed with a {}. The number of a later segment shows that the server had \
+         sent {}. The capture has none of it, and the client acknowledged none.",
+        waited(Some(exchange), close),
+        named(exchange),
+        word,
+        Value::bytes(skipped.bytes)
+    );
+    let mut verdict = tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Likely,
+        "Client closed [the connection|# connections] before the response",
+        Statement::from(told),
+    )
+    .presumes(Some("The response was lost on the way to the client."))
+    .means(Some(repetition(exchange)))
+    .shows(
+        Some(asked_at),
+        format!("{} complete", asked(Some(exchange))),
+    )
+    .shows(Some(close), format!("{word} from the client"))
+    .shows(
+        Some(skipped.shown_by),
+        "segment whose number shows what is missing",
+    )
+    .about(connection);
+    if let Verdict::Found(story) = &mut verdict {
+        story.remedies = vec![LOST_ON_THE_WAY.into()];
+    }
+    Some(verdict)
+}
+
 /// What to look at where the response did not get through.
-const LOST_ON_THE_WAY: &str = "Find out what stops the server's data on its way to the client: a firewall, a route of one direction, a \
+pub(in crate::rules) const LOST_ON_THE_WAY: &str = "Find out what stops the server's data on its way to the client: a firewall, a route of one direction, a \
                                link with a smaller MTU. Capture at the other side too.";
 
 /// What to look at where the response may have come.
@@ -388,7 +435,10 @@ const UNREAD: &str =
 pub(in crate::rules) fn needs_no_timeout(rule: &str, own: &[&Connection]) -> bool {
     let never_came = |it: &&Connection| {
         let answer = it.spoken().last().and_then(response);
-        answer.is_some_and(|answer| unaccepted(it, answer).is_some())
+        match answer {
+            Some(answer) => unaccepted(it, answer).is_some(),
+            None => it.skipped(Who::Server).is_some(),
+        }
     };
     let is_error = |it: &&Connection| {
         let mut all = it.spoken().iter();
@@ -665,6 +715,28 @@ mod tests {
             told.contains("acknowledged none of it") && told.contains("lost on the way"),
             "{told}"
         );
+    }
+
+    /// Near the client nothing of a lost response is captured, but the server's next segment counts it.
+    #[test]
+    fn the_number_of_a_later_segment_shows_a_response_that_was_lost() {
+        use crate::rules::ladder_check;
+        let text = |last: &str| {
+            format!(
+                "SYN -->\n<-- SYN\nACK -->\nGET / -->\n<-- ACK\n+2s FIN [ack=1] -->\n<-- ACK [{last}]"
+            )
+        };
+        let told = |last: &str| ladder_check::told_by(&super::RULE, &text(last)).expect("found");
+        let lost = told("seq=418");
+        assert!(
+            lost.contains("had sent 417 B") && lost.contains("lost on the way"),
+            "{lost}"
+        );
+        // One number may be a FIN.
+        for other in ["seq=1", "seq=2"] {
+            let told = told(other);
+            assert!(!told.contains("lost on the way"), "{other}: {told}");
+        }
     }
 
     #[test]

@@ -327,3 +327,39 @@ fn a_refused_upload_is_none_that_was_cut() {
         ),
     ]);
 }
+
+/// Tickets are no answer, and what comes after the server's goodbye is one only if it is short.
+#[test]
+fn inside_tls_neither_tickets_nor_long_words_end_a_turn() {
+    let open = "client server :8468\nSYN -->\n<-- SYN\nClientHello [sni=a] -->\n<-- ServerHello [version=1.3] Finished [version=1.3] app 800\n";
+    let left = "+1600ms FIN -->\n<-- FIN\nACK -->";
+    let gone = "<-- close_notify FIN\n+40ms ACK -->\n+60ms ";
+    check(&[
+        (
+            open,
+            &format!("Finished [version=1.3] app 94 -->\n<-- app 250 app 250\nACK -->\n{left}"),
+            "unknown encrypted",
+        ),
+        (
+            open,
+            &format!(
+                "Finished [version=1.3] app 94 -->\n<-- app 250 app 250\n<-- app 900\nACK -->\n{left}"
+            ),
+            "fine answered",
+        ),
+        (
+            HELLO,
+            &format!(
+                "{AGREED}app 92 -->\n<-- app 341\nACK -->\n+5s {gone}app 92 -->\n<-- RST [noack]"
+            ),
+            "failed bytes-lost",
+        ),
+        (
+            HELLO,
+            &format!(
+                "{AGREED}app 92 -->\n<-- app 341\nACK -->\n+5s {gone}app 40 -->\n<-- RST [noack]"
+            ),
+            "fine answered",
+        ),
+    ]);
+}
