@@ -295,7 +295,8 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                 .unwrap_or_default();
             // What the server does not take, the client cannot send.
             let shut = is_shut(connection, Who::Server);
-            if (exchange.response.is_none() && quiet >= STALLED || timed_out(exchange)) && !shut {
+            let silent = exchange.response.is_none() || late_timeout(connection).is_some();
+            if (silent && quiet >= STALLED || timed_out(exchange)) && !shut {
                 return Some((EndingKind::StalledUpload, Some(exchange)));
             }
             if exchange.response.is_none() {
@@ -377,6 +378,32 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
         }
         _ => None,
     }
+}
+
+/// The 408 with which the server ends a request whose rest did not come, though it had responded to it before.
+pub(super) fn late_timeout(connection: &Connection) -> Option<&Message> {
+    let mut all = connection.exchanges.iter().rev();
+    let late = all.next().filter(|it| it.request.is_none())?;
+    let open = all.next().and_then(request)?;
+    let begun = matches!(open.progress, MessageProgress::Head | MessageProgress::Body);
+    let answer = response(late).filter(|_| late.status() == Some(408))?;
+    (begun && open.last < answer.first).then_some(answer)
+}
+
+/// A response this soon behind another one was not sent by a timer.
+const DIRECTLY: Duration = Duration::from_millis(50);
+
+/// The exchange behind whose response, which was complete, another one came at once, if there is such a response.
+pub(super) fn behind_another(connection: &Connection) -> Option<&Exchange> {
+    connection.exchanges.windows(2).find_map(|pair| {
+        let [first, second] = pair else {
+            return None;
+        };
+        let (own, other) = (response(first)?, response(second)?);
+        let unasked = second.request.is_none() && second.status() != Some(408);
+        let soon = other.first.time.since(own.last.time) < DIRECTLY;
+        (first.is_complete() && unasked && soon).then_some(first)
+    })
 }
 
 /// What the server cut after the client had closed its direction alone.

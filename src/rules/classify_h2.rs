@@ -53,6 +53,21 @@ pub(super) fn lost(connection: &Connection) -> impl Iterator<Item = &Exchange> {
     exchanges.filter(move |it| over && !it.is_settled())
 }
 
+/// `UNAVAILABLE` of gRPC: a server that drains ends calls with it when the time for that is over.
+const UNAVAILABLE: u16 = 14;
+
+/// Calls of gRPC that the server ended itself after its GOAWAY, because the time that it gave them was over.
+pub(super) fn ended_by_drain(connection: &Connection) -> impl Iterator<Item = &Exchange> {
+    let goaway = told_goaway(connection).filter(|(who, _)| *who == Who::Server);
+    let said = goaway.map(|(_, goaway)| goaway.at);
+    connection.exchanges.iter().filter(move |it| {
+        let status = it.stream.as_ref().and_then(|it| it.grpc_status);
+        let asked = it.request.as_ref().map(|it| it.message.first);
+        let ended = it.response.as_ref().map(|it| it.message.last);
+        status == Some(UNAVAILABLE) && asked < said && ended > said && said.is_some()
+    })
+}
+
 /// The first stream whose reset is a fault of its own, and the reset.
 pub(super) fn told_reset(connection: &Connection) -> Option<(&Exchange, StreamReset)> {
     resets(connection).next()

@@ -355,11 +355,11 @@ mod tests {
             // While it waits: it gave up. Tickets are no answer, even if the second crosses the request.
             (
                 format!("{open}<-- app 250 app 250\napp 300 -->\n+2s {bye}\n{end}"),
-                &["client-gave-up-waiting", "tls-no-close-notify"],
+                &["client-gave-up-waiting"],
             ),
             (
                 format!("{open}<-- app 250\napp 300 -->\n<-- app 250\n+2s {bye}\n{end}"),
-                &["client-gave-up-waiting", "tls-no-close-notify"],
+                &["client-gave-up-waiting"],
             ),
             (
                 format!(
@@ -375,7 +375,7 @@ mod tests {
             // After an idle time the timer was the client's.
             (
                 format!("{open}app 300 -->\n<-- app 900\n+5s {bye}\n{end}"),
-                &["tls-no-close-notify"],
+                &[],
             ),
         ] {
             check(&text, rules);

@@ -38,13 +38,14 @@ use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
 use crate::rules::connecting::{accept_queue_overflow, connection_refused};
 use crate::rules::keep_alive::{keep_alive_race, reuse_of_forgotten_connection};
+use crate::rules::request::request_retried;
 use crate::rules::tcp::{
     close_wait_leak, data_lost_in_reset, nat_invalid_reset, reset_after_response,
 };
 use crate::rules::tls::tls_handshake_cut;
 use crate::rules::waiting::{
-    client_gave_up_waiting, reset_before_response, server_error_status, server_time_limit,
-    session_cut,
+    client_gave_up_waiting, periodic_abandoned_request, reset_before_response, server_error_status,
+    server_time_limit, session_cut,
 };
 
 /// Rules whose findings cause one another when they are about the same two hosts, cause first.
@@ -261,6 +262,8 @@ fn drop_told(cases: &mut Vec<(CaseKey, Cases)>) {
     };
     let told = of(server_time_limit::RULE.name);
     let ended = of(nat_invalid_reset::RULE.name);
+    // What a timer sends again is no retry.
+    let timed = of(periodic_abandoned_request::RULE.name);
     // That a session was cut by a RST is said with the session.
     let cut = of(session_cut::RULE.name);
     cases.retain(|(key, cases)| {
@@ -275,6 +278,7 @@ fn drop_told(cases: &mut Vec<(CaseKey, Cases)>) {
             own if own == server_error_status::RULE.name => !all(&told),
             own if own == data_lost_in_reset::RULE.name => !all(&ended),
             own if own == reset_after_response::RULE.name => !all(&cut),
+            own if own == request_retried::RULE.name => !all(&timed),
             _ => true,
         }
     });
@@ -484,7 +488,7 @@ const COLLECTIVE: [&str; 3] = [
 
 /// Findings that are about the same FIN or RST as another on the same connections, and that other: a second explanation of
 /// one fact is no second finding.
-const PARTS: [(&str, &str); 22] = [
+const PARTS: [(&str, &str); 25] = [
     ("reset-after-handshake", "reset-before-response"),
     ("reset-injected", "reuse-of-forgotten-connection"),
     ("tls-handshake-cut", "reset-injected"),
@@ -507,6 +511,9 @@ const PARTS: [(&str, &str); 22] = [
     ("tls-handshake-cut", "checksum-wrong"),
     ("reset-after-response", "retransmissions-exhausted"),
     ("client-gave-up-waiting", "retransmissions-exhausted"),
+    ("client-gave-up-waiting", "periodic-abandoned-request"),
+    ("closed-before-response", "h2-goaway"),
+    ("client-reset-after-response", "keepalive-probes-unanswered"),
 ];
 
 /// A finding of which others may tell a part.

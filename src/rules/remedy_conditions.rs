@@ -1,12 +1,13 @@
 //! Conditions of remedies about TLS, HTTP/2 and WebSockets: by alert, error code, version and role.
 
-use super::classify_h2::{blames, lost, refused, told_goaway, told_reset};
+use super::classify::behind_another;
+use super::classify_h2::{blames, ended_by_drain, lost, refused, told_goaway, told_reset};
 use super::log_errors::certificate_alert;
 use super::refusals::{was_refused_with, was_upload_refused, was_websocket_refused};
 use super::remedy::{Condition, when};
 use super::stuck_segments::largest_through;
 use super::unanswered::{self, lost_between_places};
-use crate::analysis::connection::tls_close::stage_at_close;
+use crate::analysis::connection::tls_close::{client_left_first, stage_at_close};
 use crate::analysis::connection::{By, Connection, Who, beside};
 use crate::base::frame_ref::FrameRef;
 use crate::knowledge::WireEvent;
@@ -39,6 +40,10 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the client had not fallen back", |it, _| !fell_back(it)),
     when("a draft was offered", |it, _| offers_draft(it)),
     when("no draft was offered", |it, _| !offers_draft(it)),
+    when("TLS 1.3 was offered", |it, _| offers_newest(it)),
+    when("only older versions were offered", |it, _| {
+        !offers_newest(it) && !offers_draft(it)
+    }),
     when("TLS 1.3 was used", |it, _| {
         tls(it).is_some_and(|facts| facts.version() >= Some(TlsVersion::TLS_13))
     }),
@@ -109,11 +114,24 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("one place alone was captured", |it, _| {
         Who::BOTH.iter().all(|who| it.passages(*who).both == 0)
     }),
+    when(
+        "the response behind another one answered nothing",
+        |it, _| behind_another(it).is_some(),
+    ),
+    when("no response came directly behind another one", |it, _| {
+        behind_another(it).is_none()
+    }),
     when("the server closed first", |it, _| {
         it.teardown.by == By::Server
     }),
     when("the client closed first", |it, _| {
         it.teardown.by == By::Client
+    }),
+    when("the client ended the session first", |it, _| {
+        it.teardown.by == By::Client || said_goodbye_first(it)
+    }),
+    when("the client had not ended the session first", |it, _| {
+        it.teardown.by != By::Client && !said_goodbye_first(it)
     }),
     when("neither side closed first", |it, _| {
         matches!(it.teardown.by, By::Both | By::Middlebox)
@@ -154,13 +172,13 @@ pub(super) static CONDITIONS: &[Condition] = &[
         told_goaway(it).is_some_and(|(who, _)| who == Who::Server)
     }),
     when("streams were lost with the connection", |it, _| {
-        lost(it).next().is_some()
+        lost(it).chain(ended_by_drain(it)).next().is_some()
     }),
     when("streams lay above the last one", |it, _| {
         refused(it).next().is_some()
     }),
     when("no stream was lost", |it, _| {
-        lost(it).next().is_none() && refused(it).next().is_none()
+        lost(it).chain(ended_by_drain(it)).next().is_none() && refused(it).next().is_none()
     }),
     when("the stream was reset with {}", |it, code| {
         told_reset(it).is_some_and(|(_, reset)| reset.code.to_string() == code)
@@ -281,6 +299,17 @@ fn fell_back(connection: &Connection) -> bool {
     hello.is_some_and(|(_, hello)| hello.is_fallback())
 }
 
+/// Whether the client said `close_notify` before the server closed.
+fn said_goodbye_first(connection: &Connection) -> bool {
+    tls(connection).is_some_and(|facts| client_left_first(connection, facts))
+}
+
+/// Whether the client offered the newest version of TLS.
+pub(super) fn offers_newest(connection: &Connection) -> bool {
+    let hello = tls(connection).and_then(|facts| facts.hello.as_ref());
+    hello.is_some_and(|(_, hello)| hello.versions.contains(&TlsVersion::TLS_13))
+}
+
 /// Whether a draft was offered.
 pub(super) fn offers_draft(connection: &Connection) -> bool {
     let hello = tls(connection).and_then(|facts| facts.hello.as_ref());
@@ -397,6 +426,18 @@ mod tests {
             DRAFT,
         ),
         (
+            "TLS 1.3 was offered",
+            "",
+            "ClientHello [version=1.3] -->",
+            "ClientHello [version=1.2] -->",
+        ),
+        (
+            "only older versions were offered",
+            "",
+            "ClientHello [version=1.2] -->",
+            "ClientHello [version=1.3] -->",
+        ),
+        (
             "TLS 1.3 was used",
             "ClientHello -->\n",
             "<-- ServerHello [version=1.3]",
@@ -432,8 +473,32 @@ mod tests {
             "FIN -->",
             "<-- ServerHello\nFIN -->",
         ),
+        (
+            "the response behind another one answered nothing",
+            "",
+            "GET / -->\n<-- 200 \"one\"\n+1ms <-- 200 \"two\"",
+            "GET / -->\n<-- 200 \"one\"\n+9s <-- 408 \"late\"",
+        ),
+        (
+            "no response came directly behind another one",
+            "",
+            "GET / -->\n<-- 200 \"one\"\n+9s <-- 408 \"late\"",
+            "GET / -->\n<-- 200 \"one\"\n+1ms <-- 200 \"two\"",
+        ),
         ("the server closed first", HELLO, "<-- FIN", "FIN -->"),
         ("the client closed first", HELLO, "FIN -->", "<-- FIN"),
+        (
+            "the client ended the session first",
+            HELLO,
+            "<-- ServerHello Certificate [name=a] ServerHelloDone\nKeyExchange Finished -->\n<-- Finished\nclose_notify -->\n<-- FIN",
+            "<-- ServerHello Certificate [name=a] ServerHelloDone\nKeyExchange Finished -->\n<-- Finished\n<-- FIN",
+        ),
+        (
+            "the client had not ended the session first",
+            HELLO,
+            "<-- FIN",
+            "FIN -->",
+        ),
         (
             "neither side closed first",
             HELLO,

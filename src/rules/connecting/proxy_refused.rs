@@ -9,7 +9,7 @@ use crate::rules::Severity;
 use crate::rules::classify::response;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::{not_yet, tell};
+use crate::rules::wording::{not_yet, repetition, tell};
 
 rule! {
     /// # What happened
@@ -30,7 +30,8 @@ rule! {
     ///   `proxy-user`).
     /// - *If the proxy answered 403:* Allow this host and port in the proxy's rules, or let the client bypass the proxy for
     ///   it (`NO_PROXY`).
-    /// - *If the proxy answered 502, 503 or 504:* Find out why the proxy cannot reach the host: its name resolution, its
+    /// - *If the proxy answered 504:* Find out why the host behind the proxy did not answer in time, or raise the proxy's timeout.
+    /// - *If the proxy answered 502 or 503:* Find out why the proxy cannot reach the host: its name resolution, its
     ///   route, the server itself.
     /// - *If the proxy answered 200:* Look in the proxy's log for why it closed the tunnel: often it could not reach the
     ///   host.
@@ -197,8 +198,15 @@ fn check(connection: &Connection) -> Verdict {
         504 => sentence!("The host behind it did not answer in time."),
         _ => sentence!("The proxy could not reach the host."),
     });
-    if matches!(status, 403 | 407) {
-        message.mean("The proxy did not forward the request, so a retry is safe.");
+    let tunnel = last
+        .request
+        .as_ref()
+        .is_some_and(|it| it.method == Method::Connect);
+    match status {
+        403 | 407 => message.mean("The proxy did not forward the request, so a retry is safe."),
+        _ if tunnel => message.mean("No tunnel was opened, so a retry is safe."),
+        // The host behind it may have had the request.
+        _ => message.mean(repetition(last)),
     }
     // Without credentials the client may return with them, on another connection.
     let severity = if status == 407 && !credentials {
@@ -210,10 +218,16 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         severity,
         connection.teardown.certainty,
-        sentence!(
-            "A proxy refused [a request|requests on # connections] with {}",
-            status
-        ),
+        match status {
+            403 | 407 => sentence!(
+                "A proxy refused [a request|requests on # connections] with {}",
+                status
+            ),
+            _ => sentence!(
+                "A proxy answered [a request|requests on # connections] with {}",
+                status
+            ),
+        },
         message,
     )
     .shows(last.request_head_end(), "request to the proxy")
@@ -273,4 +287,34 @@ fn tunnel_closed(connection: &Connection) -> Option<Verdict> {
         .shows(Some(close), "close by the proxy")
         .about(connection),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check::told_by;
+
+    /// What a proxy has passed on may have been processed, whatever the proxy says of it.
+    #[test]
+    fn a_request_that_the_proxy_passed_on_is_not_retried_blindly() {
+        for (asked, status, retry) in [
+            (
+                "POST http://a/ \"x\"",
+                504,
+                "Do not retry `POST http://a/` blindly",
+            ),
+            ("GET http://a/", 502, "is safe to retry (GET is idempotent)"),
+            ("POST http://a/ \"x\"", 407, "did not forward the request"),
+            (
+                "\"CONNECT a:443 HTTP/1.1\\r\\nHost: a:443\\r\\n\\r\\n\"",
+                504,
+                "No tunnel was opened",
+            ),
+        ] {
+            let text = format!(
+                "SYN -->\n<-- SYN\nACK -->\n{asked} -->\n+20ms <-- {status} \"no\" [close]\n<-- FIN\nFIN -->\n<-- ACK"
+            );
+            let told = told_by(&super::RULE, &text).expect("found");
+            assert!(told.contains(retry), "{asked}: {told}");
+        }
+    }
 }

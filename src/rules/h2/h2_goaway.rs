@@ -7,7 +7,8 @@ use crate::base::escape::escape;
 use crate::protocol::h2::Goaway;
 use crate::protocol::http::{ErrorCode, Exchange};
 use crate::rules::Severity;
-use crate::rules::classify_h2::{blames, code_word, lost, refused, told_goaway};
+use crate::rules::classify::response;
+use crate::rules::classify_h2::{blames, code_word, ended_by_drain, lost, refused, told_goaway};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{named, repetitions, side, tell};
@@ -142,8 +143,11 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
         h2.halves.iter().any(|half| half.lost)
             || connection.sent.iter().any(|sent| sent.missing > 0)
     });
+    let drained: Vec<&Exchange> = ended_by_drain(connection).collect();
     let severity = if is_error || !lost.is_empty() && !unsure {
         Severity::Error
+    } else if !drained.is_empty() {
+        Severity::Warning
     } else {
         Severity::Note
     };
@@ -210,8 +214,15 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
             Value::named_all(cancelled.iter().map(|it| named(it)))
         )
     });
+    let ends = drained.first().and_then(|it| response(it)).map(|end| {
+        sentence!(
+            "{} after the GOAWAY the server ended {} with `grpc-status` 14 (UNAVAILABLE): the time to finish was over.",
+            end.last.time.since(goaway.at.time),
+            Value::named_all(drained.iter().map(|it| named(it)))
+        )
+    });
     // Those that may have been processed; what must not be retried first.
-    let retried = lost.iter().chain(&cancelled);
+    let retried = lost.iter().chain(&cancelled).chain(&drained);
     let mut retried: Vec<&Exchange> = retried
         .filter(|it| it.stream.as_ref().is_none_or(|it| it.refused.is_none()))
         .copied()
@@ -231,6 +242,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     .means(safe)
     .adds(ended)
     .adds(gone)
+    .adds(ends)
     .adds(closed_after(connection, goaway))
     .means_all(repetitions(&retried))
     .adds(idle_for(connection, goaway))
@@ -303,6 +315,28 @@ mod tests {
 
     fn found(text: &str) -> Option<Finding> {
         ladder_check::found_by(&super::RULE, &format!("{OPEN}{text}"))
+    }
+
+    /// A call that runs longer than the server waits is cut, and the server says so in its trailers.
+    #[test]
+    fn a_call_that_the_drain_cuts_is_lost() {
+        let call = |status: u8| {
+            format!(
+                "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\nh2 HEADERS 3 POST /S/M END -->\n\
+                 <-- h2 GOAWAY 3 NO_ERROR \"max_age\"\n+500ms <-- h2 HEADERS 3 200 END [grpc-status={status}]\n<-- FIN\nFIN -->\n<-- ACK"
+            )
+        };
+        let found = ladder_check::found_by(&super::RULE, &call(14)).expect("found");
+        assert_eq!(found.severity, Severity::Warning);
+        assert!(found.message.contains("UNAVAILABLE"), "{}", found.message);
+        assert!(found.remedies[0].contains("GRACE"), "{:?}", found.remedies);
+        let fine = ladder_check::found_by(&super::RULE, &call(0)).expect("found");
+        assert_eq!(fine.severity, Severity::Note);
+        assert!(
+            fine.remedies[0].contains("Change nothing"),
+            "{:?}",
+            fine.remedies
+        );
     }
 
     #[test]

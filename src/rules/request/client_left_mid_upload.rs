@@ -3,7 +3,7 @@
 use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::{Framing, MessageProgress};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, EndingKind, request, response};
+use crate::rules::classify::{Ending, EndingKind, late_timeout, request, response};
 use crate::rules::classify_messages::unheard_for;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
@@ -134,7 +134,8 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let name = named(exchange);
     let answer = response(exchange).filter(|_| stalled);
     // What ended the silence: the server's answer, or its close.
-    let until = answer.map_or(close, |answer| answer.first);
+    let late = late_timeout(connection).filter(|_| stalled);
+    let until = late.or(answer).map_or(close, |answer| answer.first);
     let quiet = unheard_for(connection, Who::Client, message, until);
     let told = match stalled {
         true => sentence!(
@@ -183,6 +184,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     )
     .adds(stuck)
     .adds(answered)
+    .adds(late.map(|it| sentence!("After that silence it sent 408 as well ({}).", it.first)))
     .shows(Some(message.first), "request begins")
     .shows(Some(close), format!("{word} from the {by}"))
     .about(connection)

@@ -113,7 +113,7 @@ rule! {
     /// # References
     ///
     /// RFC 9110 §9.2.2 (idempotent methods); RFC 9112 §9.3.1 (retrying requests).
-    pub(super) RULE: "request-retried", Severity::Warning,
+    pub(in crate::rules) RULE: "request-retried", Severity::Warning,
     "a request that lost its response is retried on another connection", Check::All(check)
 }
 

@@ -32,7 +32,7 @@ rule! {
     /// - Look in the server's log at the time of the RST for an error while writing, a killed worker or a send timeout.
     /// - Find out whether a proxy sent the RST, and look at its connection to the server behind it: the fault may lie
     ///   there.
-    /// - *If the client's window had gone to zero:* Let the client read faster, or raise the server's send timeout (nginx
+    /// - *If the client's window had gone to zero and nothing had come for 1 s or more:* Let the client read faster, or raise the server's send timeout (nginx
     ///   `send_timeout`).
     ///
     /// # Tell it by

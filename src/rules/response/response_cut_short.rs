@@ -31,7 +31,7 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the client's window had gone to zero:* Let the client read faster, or raise the server's send timeout (nginx
+    /// - *If the client's window had gone to zero and nothing had come for 1 s or more:* Let the client read faster, or raise the server's send timeout (nginx
     ///   `send_timeout`, Apache `Timeout`, HAProxy `timeout client`).
     /// - Look in the server's log at the time of the FIN for an error while writing the response. The status had already
     ///   been sent, so only a log shows the error.

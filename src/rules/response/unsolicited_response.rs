@@ -2,10 +2,10 @@
 
 use crate::analysis::connection::{Connection, Opening, Who};
 use crate::rules::Severity;
-use crate::rules::classify::{request, response};
+use crate::rules::classify::{behind_another, late_timeout, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, sentence};
-use crate::rules::wording::{not_yet, tell};
+use crate::rules::wording::{named, not_yet, tell};
 
 rule! {
     /// # What happened
@@ -21,9 +21,11 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Let the server close idle connections without a response (HAProxy `option http-ignore-probes`, `errorfile 408
-    ///   /dev/null`).
-    /// - Or make the client's idle timeout shorter than the server's, so that the client closes first.
+    /// - *If the response behind another one answered nothing:* Find what responds twice to one request: a handler that goes on
+    ///   after it has responded, or a length that is too small. Until then, do not reuse the connection.
+    /// - *If no response came directly behind another one:* Let the server close idle connections without a response (HAProxy
+    ///   `option http-ignore-probes`, `errorfile 408 /dev/null`).
+    /// - *If no response came directly behind another one:* Or make the client's idle timeout shorter than the server's, so that the client closes first.
     ///
     /// # Tell it by
     ///
@@ -98,6 +100,10 @@ fn check(connection: &Connection) -> Verdict {
     let Some(exchange) = connection.exchanges.iter().find(unasked) else {
         return not_yet(connection);
     };
+    // It ends a request that did not come whole.
+    if late_timeout(connection).is_some() {
+        return Verdict::Clear;
+    }
     let client = &connection.sent[Who::Client as usize];
     // Plain text in response to a ClientHello has a rule of its own.
     if connection.opening != Opening::Handshake
@@ -127,6 +133,12 @@ fn check(connection: &Connection) -> Verdict {
         .status()
         .map_or_else(|| "a response".to_owned(), |status| status.to_string());
     let message = match later {
+        None if let Some(first) = behind_another(connection) => Statement::from(sentence!(
+            "The server sent a second response ({}) directly behind its response to {}.",
+            status.clone(),
+            named(first)
+        ))
+        .means("A client that keeps the connection may take it for the response to its next request."),
         Some(later) => Statement::from(sentence!(
             "The server sent {} before the client had sent anything. The request came only after it ({}).",
             status.clone(),
@@ -138,14 +150,19 @@ fn check(connection: &Connection) -> Verdict {
             status.clone()
         )),
     };
+    let twice = later.is_none() && behind_another(connection).is_some();
     tell(
         &RULE,
         match later {
             Some(_) => Severity::Warning,
+            None if twice => Severity::Warning,
             None => Severity::Note,
         },
         connection.teardown.certainty,
-        "Server responded without a request[| on # connections]",
+        match twice {
+            true => "Server responded twice to [a request|# requests]",
+            false => "Server responded without a request[| on # connections]",
+        },
         message,
     )
     .shows(
@@ -153,4 +170,48 @@ fn check(connection: &Connection) -> Verdict {
         format!("{status} without a request"),
     )
     .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::Severity;
+    use crate::rules::ladder_check::{found_by, told_by};
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\nGET /x -->\n<-- 200 \"one\"\n";
+
+    #[test]
+    fn a_second_response_is_no_idle_timeout() {
+        let twice = format!("{OPEN}+1ms <-- 200 \"two\"\nACK -->\nFIN -->\n<-- FIN\nACK -->");
+        let found = found_by(&super::RULE, &twice).expect("found");
+        assert_eq!(found.severity, Severity::Warning);
+        assert!(
+            found.message.contains("second response"),
+            "{}",
+            found.message
+        );
+        assert!(
+            found.remedies[0].contains("responds twice"),
+            "{:?}",
+            found.remedies
+        );
+        let idle =
+            format!("{OPEN}ACK -->\n+5s <-- 408 \"late\" [close]\n<-- FIN\nFIN -->\n<-- ACK");
+        let found = found_by(&super::RULE, &idle).expect("found");
+        assert_eq!(found.severity, Severity::Note);
+        assert!(found.remedies[0].contains("idle"), "{:?}", found.remedies);
+    }
+
+    /// The handler responded at once; the rest of the request never came.
+    #[test]
+    fn the_end_of_a_request_that_did_not_come_whole_is_no_unasked_response() {
+        let text = "SYN -->\n<-- SYN\nACK -->\nPOST /x [length=1000] data 300 -->\n<-- 200 \"ok\"\nACK -->\n\
+                    +1500ms <-- 408 \"late\" [close]\n<-- FIN\nFIN -->\n<-- ACK";
+        assert_eq!(told_by(&super::RULE, text), None);
+        let rule = &crate::rules::request::client_left_mid_upload::RULE;
+        let told = told_by(rule, text).expect("found");
+        assert!(
+            told.contains("300 of 1,000") && told.contains("408"),
+            "{told}"
+        );
+    }
 }

@@ -30,7 +30,9 @@ rule! {
     ///   client certificate.
     /// - *If the alert was insufficient_security:* Compare the cipher suites and key sizes that the server requires with those
     ///   that the client offers.
-    /// - *If the alert was unrecognized_name:* Check the host name and the server's virtual hosts: none has a certificate for
+    /// - *If the alert was unrecognized_name and the client sent no server name:* Let the client connect by name,
+    ///   and send it (SNI).
+    /// - *If the alert was unrecognized_name and the client sent a server name:* Check the host name and the server's virtual hosts: none has a certificate for
     ///   the name that was asked for.
     /// - *If the alert was no_application_protocol:* Compare the protocols offered (ALPN) with those of the server.
     /// - *If the alert was bad_record_mac:* Capture at both ends, to see whether the bytes arrive as they were sent: a faulty
@@ -166,6 +168,11 @@ fn check(connection: &Connection) -> Verdict {
         Some(40) if unasked => Some(Sentence::from(
             "No set of parameters suits both: cipher suites, curves or signature algorithms.",
         )),
+        Some(112) if by == Who::Server && facts.hello.is_some() && facts.sni().is_none() => {
+            Some(Sentence::from(
+                "The server wants to know the name of the server (SNI), and the client had sent none.",
+            ))
+        }
         Some(code) => about_certificate(code, side(by.other()))
             .or_else(|| about(code, alert.in_handshake).map(Sentence::from)),
         None => Some(Sentence::from(
@@ -284,6 +291,20 @@ mod tests {
                 "{told}"
             );
         }
+    }
+
+    #[test]
+    fn a_name_that_was_not_sent_is_not_unknown() {
+        let told = |hello: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nClientHello [{hello}] -->\n<-- alert 112 FIN\nFIN -->\n<-- ACK"
+            );
+            ladder_check::told_by(&super::RULE, &text).expect("found")
+        };
+        let named = told("sni=a version=1.2");
+        assert!(named.contains("does not know the name"), "{named}");
+        let nameless = told("version=1.2");
+        assert!(nameless.contains("had sent none"), "{nameless}");
     }
 
     #[test]

@@ -36,10 +36,10 @@ rule! {
     ///   that the target behind a load balancer is up. A filter on the path may object to the name.
     /// - *If the server had not answered the ClientHello and the client closed first:* Look into the client's log for its
     ///   timeout or its reason to leave. A capture at the server shows whether the ClientHello arrived.
-    /// - *If the server had answered the ClientHello and the client closed first:* Look into the client's log. It did not
+    /// - *If the server had answered the ClientHello and the client ended the session first:* Look into the client's log. It did not
     ///   accept what the server sent without saying so on the wire (pinning, an old library), or left on its own.
-    /// - *If the server had answered the ClientHello and the server closed first:* Look in the server's log at the time of the close.
-    ///   It ended the handshake without an alert: a crash, a limit, a missing client certificate.
+    /// - *If the server had answered the ClientHello and the server closed first and the client had not ended the session
+    ///   first:* Look in the server's log at the time of the close. It ended the handshake without an alert: a crash, a limit, a missing client certificate.
     /// - *If neither side closed first:* Capture on both sides of the path, to find where the connection was ended.
     ///
     /// # Tell it by
@@ -191,7 +191,10 @@ fn check(connection: &Connection) -> Verdict {
         true => Severity::Note,
         false => Severity::Error,
     };
-    let hint = if left {
+    let resumed = left && reading.facts.is_resumed();
+    let hint = if resumed {
+        Some("It was a probe, or a connection that the client did not need.")
+    } else if left {
         let flaw = reading.facts.flaw(connection.server.ip);
         Some(match flaw == Some(CertificateFlaw::OtherAddress) {
             true => {
@@ -225,6 +228,7 @@ fn check(connection: &Connection) -> Verdict {
         false => reading.certainty,
     };
     let mut telling = tell(&RULE, severity, certainty, summary, message)
+        .adds(resumed.then_some("The session was resumed: the server sent no certificate."))
         .adds(why)
         .adds(place(connection, &reading).filter(|_| !left))
         .adds(asked_for(reading.facts));
@@ -401,6 +405,26 @@ fn went_on(connection: &Connection, reading: &TlsFailure<'_>) -> bool {
 mod tests {
     use super::RULE;
     use crate::rules::{Severity, ladder_check};
+
+    /// A certificate that was not sent cannot have been refused.
+    #[test]
+    fn a_resumed_session_that_is_not_used_is_a_probe() {
+        let left = |flight: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n{flight}+4ms close_notify FIN -->\n<-- FIN\nACK -->"
+            );
+            ladder_check::told_by(&RULE, &text).expect("found")
+        };
+        let resumed = left("<-- ServerHello Finished\nFinished -->\n");
+        assert!(
+            resumed.contains("resumed") && !resumed.contains("refused the certificate"),
+            "{resumed}"
+        );
+        let full = left(
+            "<-- ServerHello Certificate [name=a] ServerHelloDone\nKeyExchange Finished -->\n<-- Finished\n",
+        );
+        assert!(full.contains("refused the certificate"), "{full}");
+    }
 
     #[test]
     fn one_of_several_that_was_not_needed_is_a_note() {

@@ -1,5 +1,6 @@
 //! The server closed without `close_notify`.
 
+use crate::analysis::connection::tls_close::client_left_first;
 use crate::analysis::connection::{By, Connection, How, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::{Exchange, Framing, Outcome, Protocol};
@@ -116,9 +117,8 @@ fn check(connection: &Connection) -> Verdict {
     let (Some((close, word)), CloseNotify::None) = (close, facts.flows[server].close_notify) else {
         return not_yet(connection);
     };
-    // A client that has sent `close_notify` is not harmed by a RST.
-    let left = facts.flows[Who::Client as usize].close_notify.frame_ref();
-    if word == "RST" && left.is_some_and(|left| left < close) {
+    // A client that has sent `close_notify` waits for nothing more: the server's close answers it.
+    if client_left_first(connection, facts) {
         return Verdict::Clear;
     }
     // The `close_notify` may be among the bytes not captured, or be a short last record with padding; a request without any response has a rule of its own.

@@ -29,11 +29,15 @@ rule! {
     ///   the connection before this one: there it offered a newer version.
     /// - *If the alert was protocol_version and a draft was offered:* Update client and server to the final TLS 1.3 (RFC 8446).
     ///   Each draft is a protocol of its own, which only the same draft understands.
-    /// - *If the alert was protocol_version and the client had not fallen back and no draft was offered and the server sent the
-    ///   alert:* Let the client offer a newer version: .NET Framework below 4.7 needs `ServicePointManager.SecurityProtocol` or
-    ///   `SchUseStrongCrypto`, Java 7 `https.protocols`, old OpenSSL an update.
-    /// - *If the alert was protocol_version and the client had not fallen back and the server sent the alert:* Or, where the
-    ///   client cannot be changed, allow its version at the server or at a proxy before it, knowingly.
+    /// - *If the alert was protocol_version and TLS 1.3 was offered and the server sent the alert:* Look at the server, or at
+    ///   the device that answers for it: there is no newer version to offer. It may take only versions older than those
+    ///   offered, or misread the ClientHello.
+    /// - *If the alert was protocol_version and the client had not fallen back and only older versions were offered and the
+    ///   server sent the alert:* Let the client offer a newer version: .NET Framework below 4.7 needs
+    ///   `ServicePointManager.SecurityProtocol` or `SchUseStrongCrypto`, Java 7 `https.protocols`, old OpenSSL an update.
+    /// - *If the alert was protocol_version and the client had not fallen back and only older versions were offered and the
+    ///   server sent the alert:* Or, where the client cannot be changed, allow its version at the server or at a proxy before
+    ///   it, knowingly.
     /// - *If the alert was protocol_version and the client sent the alert:* Update the server, or turn its newer versions on;
     ///   where that cannot be, allow its version at the client, knowingly.
     ///

@@ -84,7 +84,7 @@ rule! {
     /// # References
     ///
     /// RFC 9112 §9.5, §9.6.
-    pub(super) RULE: "periodic-abandoned-request", Severity::Warning,
+    pub(in crate::rules) RULE: "periodic-abandoned-request", Severity::Warning,
     "a client repeats a request at a fixed interval and never waits for the response", Check::Hosts(check)
 }
 
@@ -192,6 +192,22 @@ mod tests {
         assert!(fires("times=3 every=15s", "10s"));
         assert!(!fires("times=2 every=15s", "10s"));
         assert!(!fires("times=9 every=100ms", "10ms"), "a load generator");
+    }
+
+    /// One timer, told once: its requests are no retries of what was lost.
+    #[test]
+    fn what_a_timer_sends_again_is_no_retry() {
+        let text = "client [times=5 every=15s] server\nSYN -->\n<-- SYN\nGET /x -->\n<-- ACK\n+10s FIN -->\n<-- FIN\nACK -->";
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        let causes: Vec<_> = proof
+            .findings
+            .iter()
+            .map(|it| (it.rule, it.caused_by.is_some()))
+            .collect();
+        assert_eq!(
+            causes,
+            [("client-gave-up-waiting", true), (RULE.name, false)]
+        );
     }
 
     /// The waits are those of one timer, as exact as its machine is.
