@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::segment;
 use super::terms;
 use crate::analysis::connection::{
-    By, Connection, ConnectionSummary, How, Opening, Phase, ResetKind, Roles,
+    By, CloseEvent, Connection, ConnectionSummary, How, Opening, Phase, ResetKind, Roles, Who,
 };
 use crate::analysis::hosts::Legs;
 use crate::base::certainty::Certainty;
@@ -134,7 +134,16 @@ fn ending(connection: &Connection, frames: &FrameNames) -> String {
             format!("{actor} refused the connection with RST {at}")
         }
         (_, How::Fin) => match teardown.by {
-            By::Both => format!("Both sides closed at once with FIN {at}, {phase}"),
+            By::Both => match crossed_by_reset(connection) {
+                Some([fin, reset]) => format!(
+                    "Both sides closed at once {into} after its first packet, the {} with FIN ({}) and the {} with RST ({}), {phase}",
+                    fin.0,
+                    frames.name(fin.1),
+                    reset.0,
+                    frames.name(reset.1)
+                ),
+                None => format!("Both sides closed at once with FIN {at}, {phase}"),
+            },
             By::Client | By::Server if connection.closed_unseen() => format!(
                 "{actor} closed with a FIN that was not captured but acknowledged {at}, {phase}"
             ),
@@ -160,6 +169,18 @@ fn ending(connection: &Connection, frames: &FrameNames) -> String {
             duration(connection.lasted())
         ),
     }
+}
+
+/// The side whose FIN crossed a RST, and the side that sent this RST and no FIN, with their frames.
+fn crossed_by_reset(connection: &Connection) -> Option<[(&'static str, FrameNumber); 2]> {
+    let names = ["client", "server"];
+    Who::BOTH.into_iter().find_map(|who| {
+        let (own, other) = (who as usize, who.other() as usize);
+        let reset = connection.reset[own].filter(|it| it.kind == Some(ResetKind::Abort))?;
+        let fin = connection.fin[other].filter(|_| connection.fin[own].is_none())?;
+        let frame = |event: CloseEvent| event.frame_ref.frame;
+        Some([(names[other], frame(fin)), (names[own], frame(reset))])
+    })
 }
 
 fn unreachable(connection: &Connection, frames: &FrameNames) -> String {
@@ -362,6 +383,7 @@ fn exchanges(connection: &Connection, frames: &FrameNames) -> String {
             };
             let asked = asked(exchange, frames);
             match fate(exchange, outcome, ending) {
+                _ if exchange.request.is_none() => "; the request was not captured".to_owned(),
                 // The clause about the phase has stated it.
                 None if connection.teardown.phase == Phase::Waiting => {
                     format!("; {place}: {asked}")
@@ -598,6 +620,36 @@ mod tests {
             },
             "One side stopped responding; its last packet is frame 9, 41.0 ms after the first, while waiting for the response.",
         );
+    }
+
+    #[track_caller]
+    fn told(ladder: &str) -> String {
+        let proof = crate::rules::ladder_check::run(&ladder.parse().expect("a ladder"));
+        story(&proof.connections[0], &FrameNames::default())
+    }
+
+    #[test]
+    fn who_sent_the_fin_and_who_the_reset_is_told_where_they_crossed() {
+        let open = "SYN -->\n+10ms <-- SYN\n+1ms \"one\" -->\n+10ms <-- \"two\"\n+1ms ACK -->\n";
+        let text = told(&format!("{open}+50ms RST -->\n+5ms <-- FIN"));
+        assert!(
+            text.starts_with("Both sides closed at once 77.0 ms after its first packet, the server with FIN (frame 7) and the client with RST (frame 6)"),
+            "{text}"
+        );
+        let text = told(&format!(
+            "{open}+50ms FIN -->\n+1ms <-- FIN [crossed]\nACK -->"
+        ));
+        assert!(
+            text.starts_with("Both sides closed at once with FIN (frame 6)"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_request_that_was_not_captured_is_told_as_such() {
+        let text = told("SYN -->\n<-- SYN\nACK -->\n<-- 200 \"hello\" [length=9]");
+        assert!(text.contains("; the request was not captured"), "{text}");
+        assert!(!text.contains("request: which"), "{text}");
     }
 
     #[test]
