@@ -481,6 +481,9 @@ fn arp(words: &Words, out: &mut [u8], start: usize) {
     out.get_mut(start + 28..).unwrap_or_default().fill(0);
 }
 
+/// The option of Multipath TCP.
+const MULTIPATH: u8 = 30;
+
 /// Options that identify: cookies, keys and digests. Others are sizes and clocks that the analysis reads.
 fn tcp_options(words: &Words, out: &mut [u8], start: usize, end: usize) {
     let options = out.get_mut(start + 20..).unwrap_or_default();
@@ -501,7 +504,9 @@ fn tcp_options(words: &Words, out: &mut [u8], start: usize, end: usize) {
             },
         };
         if !matches!(kind, 1..=5 | 8) {
-            let value = options.get_mut(at + 2..at + length).unwrap_or_default();
+            // The subtype of Multipath TCP says what the option is (RFC 8684 §8.1); the rest are keys and tokens.
+            let named = at + 2 + usize::from(kind == MULTIPATH);
+            let value = options.get_mut(named..at + length).unwrap_or_default();
             words.key().opaque.replace(value);
         }
         at += length;

@@ -61,7 +61,11 @@ impl LadderCheck {
 /// Runs a ladder.
 #[must_use]
 pub fn run(ladder: &Ladder) -> LadderCheck {
-    let frames = frames(ladder);
+    run_frames(ladder, frames(ladder))
+}
+
+/// The same with frames that were changed where the notation has no word for it.
+pub(crate) fn run_frames(ladder: &Ladder, frames: Vec<OwnedFrame>) -> LadderCheck {
     let mut engine = Engine::new();
     let mut witness = CheckSink {
         ladder,

@@ -714,7 +714,7 @@ fn is_stamped_alone(options: &TcpOptions) -> bool {
         && options.sack_count == 0
         && options.mss.is_none()
         && options.window_scale.is_none()
-        && !(options.sack_permitted || options.fast_open)
+        && !(options.sack_permitted || options.fast_open || options.fast_close)
 }
 
 #[cfg(test)]

@@ -284,7 +284,10 @@ fn first_close(live: &ConnectionTracker, client: FlowEnd) -> Option<FirstClose> 
                 Some(end) if has_all_answers(live, end) => (end, Closer::End),
                 // It waited for the other one, whose connection had ended long before without its knowledge.
                 Some(end) => (end.other(), Closer::Unheard),
-                None => who_was_first(&a, &b, client, crossing_time(live, client)),
+                None => match fast_closer(live) {
+                    Some(end) => (end, Closer::End),
+                    None => who_was_first(&a, &b, client, crossing_time(live, client)),
+                },
             },
         },
     };
@@ -315,6 +318,15 @@ fn one_was_lost(
         return None;
     }
     earlier(a, b, round_trip(live, client).unwrap_or(LONGEST_ROUND_TRIP))
+}
+
+/// The end that aborted by an option of Multipath TCP, if the other one did not: that one's RST is the answer.
+fn fast_closer(live: &ConnectionTracker) -> Option<FlowEnd> {
+    match FlowEnd::BOTH.map(|end| live.pair.peer(end).fast_closed()) {
+        [true, false] => Some(FlowEnd::A),
+        [false, true] => Some(FlowEnd::B),
+        _ => None,
+    }
 }
 
 /// Whether the FIN of this end is what the other one's RST answers, from a host that had no such connection any more: the
@@ -714,5 +726,44 @@ fn certainty(
         Certainty::Likely
     } else {
         Certainty::Certain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ladder::{Ladder, frames};
+    use crate::rules::ladder_check;
+
+    /// RFC 8684 §3.5: the peer of a Multipath TCP that aborts by MP_FASTCLOSE answers with a RST.
+    #[test]
+    fn who_sends_a_fast_close_has_aborted() {
+        const OPTION: [u8; 12] = [30, 12, 0x70, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        /// Where the IP header begins, and the TCP header after it.
+        const IP: usize = 14;
+        const TCP: usize = IP + 20;
+        let text =
+            "SYN -->\n<-- SYN\nACK -->\n\"one\" -->\n<-- \"two\"\nACK -->\n+4s ACK -->\n<-- RST";
+        let ladder: Ladder = text.parse().expect("a ladder");
+        let closer = |option: bool| {
+            let mut frames = frames(&ladder);
+            if option {
+                let place = frames.len() - 2;
+                let frame = &mut frames[place];
+                let bytes = &mut frame.bytes;
+                let header = TCP + usize::from(bytes[TCP + 12] >> 4) * 4;
+                bytes.splice(header..header, OPTION);
+                bytes[TCP + 12] += 3 << 4;
+                let length = u16::from_be_bytes([bytes[IP + 2], bytes[IP + 3]]) + 12;
+                bytes[IP + 2..IP + 4].copy_from_slice(&length.to_be_bytes());
+                frame.length += 12;
+            }
+            let proof = ladder_check::run_frames(&ladder, frames);
+            let teardown = &proof.connections[0].teardown;
+            (teardown.by, teardown.how)
+        };
+        let abort = How::Reset(ResetKind::Abort);
+        assert_eq!(closer(false), (By::Server, abort));
+        assert_eq!(closer(true), (By::Client, abort));
     }
 }

@@ -35,6 +35,8 @@ pub struct TcpOptions {
     pub sack_count: u8,
     /// A TCP Fast Open cookie or a request for one (RFC 7413).
     pub fast_open: bool,
+    /// MP_FASTCLOSE: the sender aborts all subflows of a Multipath TCP connection (RFC 8684 §3.5).
+    pub fast_close: bool,
     /// Whether there is any option, including those not listed here (a reset by the kernel has none, or timestamps).
     pub any: bool,
     /// The option list is malformed; options before the error are kept.
@@ -51,6 +53,7 @@ impl TcpOptions {
         sack: [(Seq(0), Seq(0)); 4],
         sack_count: 0,
         fast_open: false,
+        fast_close: false,
         any: false,
         malformed: false,
     };

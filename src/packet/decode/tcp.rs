@@ -155,6 +155,8 @@ fn read_option(kind: u8, value: &[u8], options: &mut TcpOptions) -> bool {
                 echo: u32::from_be_bytes([e0, e1, e2, e3]),
             });
         }
+        // Multipath TCP; the subtype is in the upper half of the first byte (RFC 8684 §3.5: 7 is MP_FASTCLOSE).
+        (30, &[kind, ..]) if kind >> 4 == 7 => options.fast_close = true,
         (34, _) => options.fast_open = true,
         // The experimental kinds with the magic number that Fast Open used before RFC 7413 assigned it a kind.
         (253 | 254, &[0xf9, 0x89, ..]) => options.fast_open = true,
@@ -179,6 +181,18 @@ mod tests {
                 ..expect
             }
         );
+    }
+
+    #[test]
+    fn a_fast_close_of_multipath_is_known_by_its_subtype() {
+        let option = |kind: u8| [30, 12, kind, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        for (kind, fast_close) in [(0x70, true), (0x71, true), (0x20, false)] {
+            let expect = TcpOptions {
+                fast_close,
+                ..TcpOptions::default()
+            };
+            check(&option(kind), false, expect);
+        }
     }
 
     #[test]

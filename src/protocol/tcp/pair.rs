@@ -145,6 +145,13 @@ impl EndpointPair {
         if !sender.oddities.is_empty() {
             sender.oddities.note_checksum(segment, at);
         }
+        if segment.options.fast_close && sender.reset.is_none() {
+            // It aborts; the RST by which the peer must answer ends nothing any more (RFC 8684 §3.5).
+            let offset = sender.stream.offset(segment.seq);
+            let kind = Some(ResetKind::Abort);
+            sender.reset = Some(close_event(sender, receiver, segment, at, offset, kind));
+            sender.fast_closed = true;
+        }
         if segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0) != 0
             || receiver.fin.is_some()
             || sender.fin.is_some()

@@ -117,6 +117,8 @@ pub struct Peer {
     pub(super) syn: Option<FrameRef>,
     /// Its last SYN.
     pub(super) last_syn: Option<FrameRef>,
+    /// Its RST is none, but the option with which a Multipath TCP aborts.
+    pub(super) fast_closed: bool,
     /// Whether one of its SYNs carried ACK.
     pub(super) answered_syn: bool,
     /// Sequence number of a later SYN that differs from `isn`; the peer's acknowledgement decides which one is valid.
@@ -270,6 +272,12 @@ impl Peer {
     #[must_use]
     pub const fn last_syn(&self) -> Option<FrameRef> {
         self.last_syn
+    }
+
+    /// Whether it aborted by an option of Multipath TCP, which its peer answers by a RST.
+    #[must_use]
+    pub const fn fast_closed(&self) -> bool {
+        self.fast_closed
     }
 
     /// Whether its SYN answered the peer's.
