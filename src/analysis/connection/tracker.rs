@@ -301,10 +301,14 @@ impl ConnectionTracker {
             let foretold = sender.stream().is_anchored()
                 && sender.stream().is_whole()
                 && sender.stream().seq(-1) == segment.seq;
+            // A side that was called may acknowledge the SYN first, and call back with a SYN of its own.
+            let calls_back = receiver.first_ack().is_none()
+                && sender.stream().bytes() == 0
+                && sender.fin().is_none();
             let both_open = sender.syn().is_none()
                 && receiver.syn().is_some()
                 && !receiver.answered_syn()
-                && !sender.stream().is_anchored();
+                && (calls_back || !sender.stream().is_anchored());
             return if foretold || both_open {
                 SegmentMatch::Ours
             } else {

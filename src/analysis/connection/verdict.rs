@@ -90,7 +90,10 @@ fn roles(live: &ConnectionTracker) -> (FlowEnd, Roles) {
         let peer = live.pair.peer(end);
         let other = live.pair.peer(end.other());
         if peer.answered_syn() && !other.answered_syn() {
-            return (end.other(), Roles::Handshake);
+            // A server that answers the SYN with one of its own is called all the same (RFC 9293 §3.5, simultaneous opening).
+            let called = peer.called() && other.called() && peer.syn() < other.syn();
+            let client = if called { end } else { end.other() };
+            return (client, Roles::Handshake);
         }
     }
     // The bits of a SYN with a FIN may be damaged: without an answer it does not show who called.
@@ -143,9 +146,19 @@ fn only_probes(peer: &Peer) -> bool {
     probes > 0 && probes >= peer.counts().packets
 }
 
+/// The port of NFS (RFC 7530 §3.1), which an operating system calls from one of the ports that it reserves for root.
+const NFS: u16 = 2049;
+/// These ports: no program serves most of them.
+const RESERVED: std::ops::Range<u16> = 512..1024;
+
 /// The presumed client, by the ports alone.
 pub(super) fn likely_client(endpoints: [Endpoint; 2]) -> FlowEnd {
     let [a, b] = endpoints.map(|endpoint| endpoint.port);
+    match [a, b] {
+        [own, NFS] if RESERVED.contains(&own) => return FlowEnd::A,
+        [NFS, own] if RESERVED.contains(&own) => return FlowEnd::B,
+        _ => {}
+    }
     if service_rank(a) < service_rank(b) {
         FlowEnd::B
     } else {
@@ -734,6 +747,23 @@ mod tests {
     use super::*;
     use crate::ladder::{Ladder, frames};
     use crate::rules::ladder_check;
+
+    #[test]
+    fn the_port_of_a_service_is_the_servers() {
+        let rows = [
+            ([50_000, 80], FlowEnd::A),
+            ([22, 1000], FlowEnd::B),
+            ([939, 2049], FlowEnd::A),
+            ([2049, 939], FlowEnd::B),
+            ([2049, 25], FlowEnd::A),
+            ([2049, 50_000], FlowEnd::B),
+        ];
+        for (ports, expected) in rows {
+            let ip = std::net::Ipv4Addr::LOCALHOST.into();
+            let endpoints = ports.map(|port| Endpoint { ip, port });
+            assert_eq!(likely_client(endpoints), expected, "{ports:?}");
+        }
+    }
 
     /// RFC 8684 §3.5: the peer of a Multipath TCP that aborts by MP_FASTCLOSE answers with a RST.
     #[test]

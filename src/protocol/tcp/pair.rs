@@ -286,6 +286,7 @@ impl EndpointPair {
         }
         if first {
             sender.syn = Some(at);
+            sender.called = !answers;
             sender.isn = Some(segment.seq);
             sender.window_scale = segment.options.window_scale;
         }

@@ -117,6 +117,8 @@ pub struct Peer {
     pub(super) syn: Option<FrameRef>,
     /// Its last SYN.
     pub(super) last_syn: Option<FrameRef>,
+    /// Whether its first SYN carried no ACK.
+    pub(super) called: bool,
     /// Its RST is none, but the option with which a Multipath TCP aborts.
     pub(super) fast_closed: bool,
     /// Whether one of its SYNs carried ACK.
@@ -278,6 +280,12 @@ impl Peer {
     #[must_use]
     pub const fn fast_closed(&self) -> bool {
         self.fast_closed
+    }
+
+    /// Whether it called before the peer's SYN came: its first SYN answered nothing.
+    #[must_use]
+    pub const fn called(&self) -> bool {
+        self.called
     }
 
     /// Whether its SYN answered the peer's.
