@@ -30,6 +30,8 @@ pub enum Oddity {
     ResetWithText,
     /// A RST outside the receiver's window, on a connection that was not over (RFC 5961 §3).
     ResetOutOfWindow,
+    /// A RST that answers a SYN and does not acknowledge it, which the receiver ignores (RFC 9293 §3.10.7.3).
+    EarlyReset,
 }
 
 /// A segment that has signs of another sender: often one of two with the same sequence numbers and other bytes.
@@ -123,6 +125,8 @@ pub struct OddSegments {
     pub damaged: u32,
     /// Payload of the first one, at most 80 bytes of it; empty unless it is a RST.
     pub text: Box<[u8]>,
+    /// Time to live or hop limit of the last one; 0 unless it is an [`Oddity::EarlyReset`].
+    pub ttl: u8,
     /// Of [`Oddity::OtherBytes`] which of the two is forged, where their traits show it; of [`Oddity::ForeignBytes`] itself.
     pub forged: Option<Box<ForgedBytes>>,
     /// Of the same: the two have one IP identification, so that they are one packet whose bytes were changed.
@@ -151,6 +155,7 @@ impl Oddities {
                 count: 1,
                 damaged: 0,
                 text: text.get(..MAX_TEXT).unwrap_or(text).into(),
+                ttl: 0,
                 forged: None,
                 is_one_packet: false,
             }),
@@ -206,6 +211,16 @@ impl Oddities {
         let mut own = all.iter_mut().filter(|odd| odd.last == at).peekable();
         if own.peek().is_some() && segment.has_right_checksum() == Some(false) {
             own.for_each(|odd| odd.damaged = odd.damaged.saturating_add(1));
+        }
+    }
+
+    /// Notes a RST that came before the answer to a SYN and does not acknowledge it.
+    #[cold]
+    pub(super) fn note_early_reset(&mut self, at: FrameRef, ttl: u8) {
+        self.note(Oddity::EarlyReset, at, &[]);
+        let all = self.0.as_deref_mut().map_or(&mut [][..], Vec::as_mut_slice);
+        if let Some(odd) = all.iter_mut().find(|odd| odd.kind == Oddity::EarlyReset) {
+            odd.ttl = ttl;
         }
     }
 

@@ -643,7 +643,9 @@ impl EndpointPair {
                 .oddities
                 .note(Oddity::ResetWithText, at, segment.payload);
         }
-        if kind == ResetKind::Stale && reset::fits_nothing(segment, sender, receiver) {
+        if kind == ResetKind::Stale && reset::leaves_syn_open(segment, sender, receiver) {
+            sender.oddities.note_early_reset(at, segment.ttl);
+        } else if kind == ResetKind::Stale && reset::fits_nothing(segment, sender, receiver) {
             sender.oddities.note(Oddity::ResetOutOfWindow, at, &[]);
         }
         sender.packets += 1;

@@ -217,9 +217,7 @@ pub fn classify(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetKind {
         return ResetKind::Refusal;
     }
     // Until its SYN is answered, a host accepts no RST but one that acknowledges it (RFC 9293 §3.10.7.3, second).
-    let unanswered =
-        to.isn.is_some() && to.first_ack.is_none() && to.proven == Standing::In(State::SynSent);
-    if unanswered && from.syn.is_none() && !from.stream.is_anchored() {
+    if misses_syn(from, to) {
         return ResetKind::Stale;
     }
     if answers_challenge(segment, from, to) {
@@ -256,6 +254,20 @@ pub fn classify(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetKind {
         return ResetKind::Abort;
     }
     ResetKind::Stale
+}
+
+/// Whether a RST of `from` that is no refusal comes before any answer to the SYN of `to`, which ignores it.
+pub(super) fn misses_syn(from: &Peer, to: &Peer) -> bool {
+    let unanswered =
+        to.isn.is_some() && to.first_ack.is_none() && to.proven == Standing::In(State::SynSent);
+    unanswered && from.syn.is_none() && !from.stream.is_anchored()
+}
+
+/// Whether such a RST does not acknowledge the SYN, or one that had a FIN with it.
+pub(super) fn leaves_syn_open(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
+    let acknowledged = to.stream.offset(segment.ack);
+    let covers = (0..=to.stream.send_next() + 1).contains(&acknowledged);
+    misses_syn(from, to) && !(segment.flags.has(Flags::ACK) && covers)
 }
 
 /// How many bytes a RST may lie behind its receiver's acknowledgement because it answers an older segment.

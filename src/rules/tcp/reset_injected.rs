@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{CloseEvent, Connection, ResetKind, ResetSigns, Who};
+use crate::analysis::connection::{
+    CloseEvent, Connection, OddSegments, Oddity, ResetKind, ResetSigns, Who,
+};
 use crate::base::certainty::Certainty;
+use crate::base::frame_ref::FrameNumber;
 use crate::rules::Severity;
 use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
@@ -159,7 +162,8 @@ fn check(connection: &Connection) -> Verdict {
         let scored = (event.signs.show_another_sender() || event.signs.has(manner))
             && event.signs.count() >= 2
             && !matches!(event.kind, Some(ResetKind::Stale | ResetKind::Refusal));
-        (foreign || scored || is_late_forgery(connection, who, &event)).then_some((who, event))
+        let odd = is_late_forgery(connection, who, &event) || is_ignored(connection, who, &event);
+        (foreign || scored || odd).then_some((who, event))
     });
     // Some devices reset both sides.
     let foreign = foreign.min_by_key(|(_, event)| event.frame_ref);
@@ -178,7 +182,104 @@ fn check(connection: &Connection) -> Verdict {
         {
             Verdict::Found(Box::new(story(connection, who, event)))
         }
-        _ => Verdict::Clear,
+        _ => before_answer(connection),
+    }
+}
+
+/// Whether this is a RST that came before the answer to a SYN, from another distance than all other segments of its host.
+pub(super) fn is_from_elsewhere(connection: &Connection, who: Who, odd: &OddSegments) -> bool {
+    let (low, high) = connection.sent[who as usize].ttls;
+    let within_host = connection.client.ip == connection.server.ip
+        || connection.client.ip.is_loopback()
+        || connection.server.ip.is_loopback();
+    let known = connection.sent[who as usize].packets > u64::from(odd.count) && low > 0;
+    odd.kind == Oddity::EarlyReset && known && !within_host && !(low..=high).contains(&odd.ttl)
+}
+
+/// A RST before the answer to the SYN that does not acknowledge it, from another distance: its receiver ignores it.
+fn before_answer(connection: &Connection) -> Verdict {
+    let mut early = Who::BOTH.into_iter().filter_map(|who| {
+        let mut odd = connection.oddities[who as usize].iter();
+        let odd = odd.find(|odd| is_from_elsewhere(connection, who, odd))?;
+        Some((who, odd))
+    });
+    let Some((who, odd)) = early.next() else {
+        return refused_and_accepted(connection);
+    };
+    let name = side(who);
+    let (low, high) = connection.sent[who as usize].ttls;
+    let message = Statement::from(sentence!(
+        "A RST with the {}'s address came before the answer to the SYN. It does not acknowledge the SYN, so its receiver ignores it.",
+        name
+    ))
+    .and(ttls(name, odd.ttl, low, high, odd.last.frame))
+    .means("A capture on the other side of the suspected device would settle it.");
+    tell(
+        &RULE,
+        Severity::Warning,
+        Certainty::Possible,
+        "[A reset|# resets] may come from a device on the way",
+        message,
+    )
+    .presumes(Some(sentence!("The {} did not send it.", name)))
+    .shows(
+        Some(odd.first),
+        format!("RST with the {name}'s address, TTL {}", odd.ttl),
+    )
+    .shows(
+        connection.last_syn[who as usize],
+        format!("SYN-ACK from the {name}"),
+    )
+    .about(connection)
+}
+
+/// A RST refused the SYN, and after that the server accepted the same SYN: one host does not do both.
+fn refused_and_accepted(connection: &Connection) -> Verdict {
+    let [called, accepted] = connection.last_syn;
+    let refusal = connection.reset[Who::Server as usize]
+        .filter(|event| event.kind == Some(ResetKind::Refusal));
+    let Some((refusal, (called, accepted))) = refusal.zip(called.zip(accepted)) else {
+        return Verdict::Clear;
+    };
+    if called > refusal.frame_ref || accepted < refusal.frame_ref {
+        return Verdict::Clear;
+    }
+    let message = Statement::from(sentence!(
+        "A RST with the server's address refused the SYN. {} later the server accepted the same SYN, and the connection was opened.",
+        accepted.time.since(refusal.frame_ref.time)
+    ))
+    .means("A capture on the other side of the suspected device would settle it.");
+    tell(
+        &RULE,
+        Severity::Warning,
+        Certainty::Possible,
+        "[A reset|# resets] may come from a device on the way",
+        message,
+    )
+    .presumes(Some("Another device or host sent one of the two answers."))
+    .shows(Some(refusal.frame_ref), "RST that refuses the SYN")
+    .shows(Some(accepted), "SYN-ACK from the server")
+    .about(connection)
+}
+
+/// How the TTL of a RST differs from those of the host whose address it carries, all of them as the file shows them that has the
+/// RST.
+fn ttls(name: &'static str, own: u8, low: u8, high: u8, frame: FrameNumber) -> Sentence {
+    let ttl = |ttl| Value::hop_limit(ttl, frame);
+    match low == high {
+        true => sentence!(
+            "The RST's TTL is {}; all other segments from the {} have {}: another sender, or another route.",
+            ttl(own),
+            name,
+            ttl(low)
+        ),
+        false => sentence!(
+            "The RST's TTL is {}; all other segments from the {} have {} to {}: another sender, or another route.",
+            ttl(own),
+            name,
+            ttl(low),
+            ttl(high)
+        ),
     }
 }
 
@@ -192,6 +293,16 @@ fn is_late_forgery(connection: &Connection, who: Who, event: &CloseEvent) -> boo
         && connection.sent[who as usize].ttl != event.ttl
 }
 
+/// Whether a RST had no effect where it should have had one: the host whose address it carries went on, and the other side
+/// answered.
+fn is_ignored(connection: &Connection, who: Who, event: &CloseEvent) -> bool {
+    let sent = connection.sent[who as usize].bytes > event.sent;
+    // A client that tries again after a refusal may be accepted.
+    let again = connection.last_syn[Who::Client as usize].is_some_and(|syn| syn > event.frame_ref);
+    let goes_on = event.signs.has(ResetSigns::GOES_ON) && sent;
+    event.kind == Some(ResetKind::Stale) && goes_on && !again
+}
+
 /// After a pause this long, a device may have forgotten the connection.
 const LONG: Duration = Duration::from_secs(30);
 
@@ -200,8 +311,6 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
     let name = side(who);
     let signs = event.signs;
     let (low, high) = connection.sent[who as usize].ttls;
-    // All of them as the file shows them that has the RST.
-    let ttl = |ttl| Value::hop_limit(ttl, event.frame_ref.frame);
     let mut all = Vec::new();
     if signs.has(ResetSigns::NOT_SENT) {
         all.push(sentence!(
@@ -210,21 +319,7 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
         ));
     }
     if signs.has(ResetSigns::DISTANCE) || event.ttl < low || event.ttl > high {
-        all.push(match low == high {
-            true => sentence!(
-                "The RST's TTL is {}; all other segments from the {} have {}: another sender, or another route.",
-                ttl(event.ttl),
-                name,
-                ttl(low)
-            ),
-            false => sentence!(
-                "The RST's TTL is {}; all other segments from the {} have {} to {}: another sender, or another route.",
-                ttl(event.ttl),
-                name,
-                ttl(low),
-                ttl(high)
-            ),
-        });
+        all.push(ttls(name, event.ttl, low, high, event.frame_ref.frame));
     }
     if signs.has(ResetSigns::NUMBERING) {
         all.push(sentence!(
@@ -372,7 +467,9 @@ fn retries(connection: &Connection, event: &CloseEvent) -> Vec<Sentence> {
     let spoken = connection.spoken().iter();
     let mut cut = spoken.filter(|it| {
         let answer = it.response.as_ref().map(|it| it.message.last);
-        it.request.is_some() && answer.is_none_or(|answer| answer > event.frame_ref)
+        let asked = it.request.as_ref().map(|it| it.message.first);
+        asked.is_some_and(|asked| asked < event.frame_ref)
+            && answer.is_none_or(|answer| answer > event.frame_ref)
     });
     let Some(exchange) = cut.next() else {
         return Vec::new();
@@ -590,6 +687,54 @@ mod tests {
             let other = cut(ttl, after);
             assert!(!other.rules().contains(&RULE.name), "{:?}", other.rules());
         }
+    }
+
+    /// It has no effect, so nothing else changes; the server's own RST is the server's.
+    #[test]
+    fn a_reset_from_elsewhere_before_the_answer_to_a_syn_is_doubted() {
+        let text = |ttl: &str, end: &str| {
+            format!(
+                "SYN -->\n+200ms <-- RST [ack=0 win=16384 {ttl}]\n+1s <-- SYN [ttl=49]\nACK -->\n\"\\xd7\\xee[hello\" -->\n<-- ACK [ttl=49]\n{end}"
+            )
+        };
+        let own = "<-- RST [ttl=49]";
+        for end in [
+            own,
+            "<-- \"\\x01ok\" [ttl=49]\nFIN -->\n<-- FIN [ttl=49]\nACK -->",
+        ] {
+            let told = ladder_check::told_by(&RULE, &text("ttl=46", end)).expect("found");
+            assert!(
+                told.contains("The RST's TTL is 46; all other segments from the server have 49"),
+                "{told}"
+            );
+        }
+        assert!(severity(&text("ttl=46", own)).is_some());
+        let same = text("ttl=49", own);
+        assert_eq!(severity(&same), None);
+        assert!(
+            ladder_check::run(&same.parse().expect("a ladder"))
+                .rules()
+                .contains(&"tcp-flags-anomaly")
+        );
+    }
+
+    #[test]
+    fn a_reset_that_its_receiver_did_not_heed_is_told() {
+        let rest = "GET / -->\n<-- ACK\n<-- 200 \"x\"\nACK -->\nFIN -->\n<-- FIN\nACK -->";
+        let told = |text: &str| ladder_check::told_by(&RULE, &format!("{text}{rest}"));
+        let open = told("SYN -->\n<-- SYN\nACK -->\n+40ms RST -->\n+40ms ").expect("found");
+        assert!(open.contains("The client went on after the RST"), "{open}");
+        assert!(!open.contains("processed"), "{open}");
+        let both = told("SYN -->\n<-- RST\n<-- SYN\nACK -->\n").expect("found");
+        assert!(both.contains("The server went on after the RST"), "{both}");
+        let unused = "SYN -->\n<-- RST\n<-- SYN\nACK -->\n+1s FIN -->\n<-- FIN\nACK -->";
+        let unused = ladder_check::told_by(&RULE, unused).expect("found");
+        assert!(unused.contains("accepted the same SYN"), "{unused}");
+        // The client tried again, and the server had begun to listen.
+        assert_eq!(
+            told("SYN -->\n<-- RST\n+500ms again -->\n<-- SYN\nACK -->\n"),
+            None
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A segment violates TCP: its control bits or its sequence numbers cannot be right.
 
+use super::reset_injected::is_from_elsewhere;
 use crate::analysis::connection::{Connection, OddSegments, Oddity, Opening, Roles, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
@@ -202,6 +203,27 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
                 times
             ),
         ),
+        Oddity::EarlyReset => (
+            note,
+            certain,
+            "RST that does not acknowledge the SYN",
+            sentence!(
+                "A RST with the {}'s address came before an answer to the SYN. It does not acknowledge the SYN, so a client ignores \
+                 it ({}).",
+                side,
+                times
+            ),
+        ),
+        Oddity::ResetWithText if !is_text(&odd.text) => (
+            note,
+            certain,
+            "RST that carries data",
+            sentence!(
+                "The {}'s RST carries data, which is no text ({}).",
+                side,
+                times
+            ),
+        ),
         Oddity::ResetWithText => (
             note,
             certain,
@@ -214,6 +236,14 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, &'static str, Sent
             ),
         ),
     }
+}
+
+/// Whether bytes are for people to read: hardly any of them is a control character.
+fn is_text(bytes: &[u8]) -> bool {
+    let read = String::from_utf8_lossy(bytes);
+    let odd =
+        |it: &char| it.is_control() && !it.is_whitespace() || *it == char::REPLACEMENT_CHARACTER;
+    read.chars().filter(odd).count() * 8 <= read.chars().count()
 }
 
 /// Whether the client sent nothing but a segment that no program sends, as a scanner does to see what a port answers: a
@@ -241,6 +271,7 @@ fn check(connection: &Connection) -> Verdict {
             .iter()
             // Which of two segments is forged has a rule of its own.
             .filter(|odd| odd.forged.is_none())
+            .filter(move |odd| !is_from_elsewhere(connection, who, odd))
             .map(move |odd| (told(who, odd), odd.first))
     });
     let mut all: Vec<_> = all.collect();
@@ -303,6 +334,35 @@ mod tests {
     use crate::rules::{Severity, ladder_check};
 
     const OPEN: &str = "SYN -->\n<-- SYN\nGET / -->\n<-- 200 data 1000\nACK -->\n";
+
+    /// Until its SYN is answered a host accepts no RST but one that acknowledges it (RFC 9293 §3.10.7.3).
+    #[test]
+    fn a_reset_that_a_client_must_ignore_is_told() {
+        let found = |text: &str| ladder_check::found_by(&RULE, text);
+        for reset in ["RST [noack]", "RST [ack=0 seq=77]"] {
+            let text = format!(
+                "SYN -->\n<-- {reset}\n<-- SYN\nGET / -->\n<-- 200 \"x\"\nFIN -->\n<-- FIN\nACK -->"
+            );
+            let found = found(&text).expect("found");
+            assert_eq!(found.severity, Severity::Note, "{reset}");
+            assert!(
+                found.message.contains("a client ignores it (1 segment)"),
+                "{}",
+                found.message
+            );
+        }
+        assert!(found("SYN -->\n<-- RST").is_none());
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_not_quoted() {
+        let told = |bytes: &str| {
+            let text = format!("{OPEN}<-- RST \"{bytes}\"");
+            ladder_check::told_by(&RULE, &text).expect("found")
+        };
+        assert!(told("\\xa1\\x01\\x18\\x2a").contains("data, which is no text"));
+        assert!(told("go away").contains("carries text: \"go away\""));
+    }
 
     #[test]
     fn each_oddity_is_reported() {
