@@ -51,6 +51,7 @@ mod ssh;
 
 pub use facts::{Complaint, DataConnection, DialogueFacts, EncryptedTurn, ProgramFacts};
 pub(crate) use facts::{begins_with, is_login};
+pub(crate) use mysql::PASSWORD_STEP;
 pub use protocols::AppProtocol;
 pub(crate) use ssh::{HOST_KEY, UNMATCHED};
 

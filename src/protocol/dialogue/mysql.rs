@@ -30,6 +30,9 @@ const ATTRIBUTES: u32 = 1 << 20;
 const LONG_AUTHENTICATION: u32 = 1 << 21;
 const DEPRECATE_EOF: u32 = 1 << 24;
 const ZSTD: u32 = 1 << 26;
+/// Steps of a session that is not open yet.
+const LOGIN_STEP: &str = "the login";
+pub(crate) const PASSWORD_STEP: &str = "the server's request for the password itself";
 /// The status of an answer that another one follows.
 const MORE_RESULTS: u16 = 1 << 3;
 /// The code of a progress report of MariaDB, which is sent as an error.
@@ -76,6 +79,10 @@ pub(super) struct Grammar {
     capabilities: u32,
     /// The server takes attributes of the connection.
     asks_attributes: bool,
+    /// The server has accepted a login.
+    open: bool,
+    /// The client waits for the server's next step of the login.
+    asked: bool,
 }
 
 fn header(bytes: &[u8]) -> Option<(u32, u8)> {
@@ -162,6 +169,7 @@ impl Messages for Grammar {
                 Answer::Greeting
             },
             login: !begun,
+            open: begun,
             ..Self::default()
         }
     }
@@ -314,12 +322,15 @@ impl Grammar {
                 return Unit::new(whole, Role::Notice);
             }
             let login = Unit::new(whole, Role::Ask { ends: true }).named("login", b"");
+            let login = login.at(LOGIN_STEP);
+            self.asked = true;
             return match attributes(body, capabilities) {
                 Some([name, version]) => login.by(&name, &version).shaped(b"attributes"),
                 None if self.asks_attributes => login.shaped(b"login"),
                 None => login,
             };
         }
+        self.asked = true;
         Unit::new(whole, Role::Ask { ends: true }).named("authentication", b"")
     }
 
@@ -344,7 +355,10 @@ impl Grammar {
                 Answer::Greeting | Answer::Login | Answer::Nothing
             );
             self.answer = Answer::Nothing;
+            // Who is turned away has the answer.
+            let refused = std::mem::take(&mut self.asked);
             return Some(match over {
+                true if refused => unit.complaining(&said, text).fatal().at(""),
                 true => unit.complaining(&said, text).fatal(),
                 false => unit.complaining(&said, text),
             });
@@ -391,6 +405,7 @@ impl Grammar {
         let ends = match body {
             [0x00, ..] => {
                 self.login = false;
+                self.open = true;
                 self.answer = Answer::Nothing;
                 true
             }
@@ -400,7 +415,14 @@ impl Grammar {
             [0xfe | 0x01 | 0x02, ..] => true,
             _ => return None,
         };
-        Some(Unit::new(whole, Role::Answer { ends }))
+        self.asked &= !ends;
+        let unit = Unit::new(whole, Role::Answer { ends });
+        Some(match body {
+            _ if self.open => unit.at(""),
+            // The password itself is wanted, which a client sends under TLS or under the server's key alone.
+            [0x01, 0x04] => unit.at(PASSWORD_STEP),
+            _ => unit,
+        })
     }
 
     /// The first packet that answers a command; `None` if it is none.

@@ -2,25 +2,27 @@
 
 use crate::analysis::connection::{By, Connection, ConnectionOutcome, How, UnknownReason, Who};
 use crate::base::certainty::Certainty;
-use crate::protocol::dialogue::{AppProtocol, DialogueFacts};
+use crate::base::frame_ref::FrameRef;
+use crate::protocol::dialogue::{AppProtocol, Complaint, DialogueFacts, PASSWORD_STEP};
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
-use crate::rules::wording::{not_yet, side, tell};
+use crate::rules::wording::{not_yet, quoted_error, side, tell};
 
 rule! {
     /// # What happened
     ///
     /// Client and server had begun to open a session. One of them closed the connection before it was open, without a
     /// message. In SSH, that is before the client has sent anything encrypted. In PostgreSQL, a client that requires TLS closes
-    /// when the server refuses it.
+    /// when the server refuses it. In MySQL, that is before the server has accepted the login.
     ///
     /// # Why it matters
     ///
     /// A client learns the server's host key in the key exchange. One that does not accept it closes, some of them only when
     /// the new keys are in use. A side that finds no algorithm in common closes after the offers. Scanners that only read a
-    /// server's version or key do the same on purpose, and so do health checks.
+    /// server's version or key do the same on purpose, and so do health checks. A client of MySQL closes if the server wants the
+    /// password itself, as `caching_sha2_password` does at the first login of a user, and it has neither TLS nor the server's key.
     ///
     /// # Remedy
     ///
@@ -28,6 +30,8 @@ rule! {
     ///   slow. The server's log shows whether it expired.
     /// - *If the client closed first:* Read what the client printed: whether it did not accept the host key, or found no algorithm in common.
     /// - *If the client closed first:* Compare the server's host key with the client's list of known hosts (`ssh-keygen -F`, `ssh-keyscan`).
+    /// - Let the client use TLS (`--ssl-mode=REQUIRED`), or let it ask for the server's key (`--get-server-public-key`,
+    ///   `allowPublicKeyRetrieval=true`).
     /// - Look in the server's log: it names the client's address and the step at which it left.
     /// - Turn TLS on at the server (`ssl = on` in `postgresql.conf`), or let the client do without (`sslmode=prefer`).
     ///
@@ -108,14 +112,30 @@ fn check(connection: &Connection) -> Verdict {
             step
         ),
     )
+    .presumes((step == PASSWORD_STEP && by == Who::Client).then_some(
+        "The client does not send its password without TLS or the server's key.",
+    ))
+    .adds(afterwards(facts, close).map(|it| {
+        sentence!("After that the server reported {}.", quoted_error(it))
+    }))
     .shows(Some(spoke), "last data")
     .shows(Some(close), format!("{word} from the {}", side(by)))
     .about(connection)
-    .keeps(if connection.sent[Who::Client as usize].bytes == 0 {
-        |remedy| !remedy.contains("sslmode") && !remedy.contains("host key")
+    .keeps(if step == PASSWORD_STEP {
+        |remedy| remedy.contains("ssl-mode") || remedy.contains("server's log")
+    } else if facts.protocol == Some(AppProtocol::MySql) {
+        |remedy| remedy.contains("server's log")
+    } else if connection.sent[Who::Client as usize].bytes == 0 {
+        |remedy| !remedy.contains("ssl") && !remedy.contains("host key")
     } else {
-        |remedy| !remedy.contains("sslmode")
+        |remedy| !remedy.contains("ssl")
     })
+}
+
+/// What the server reported when it met the close.
+fn afterwards(facts: &DialogueFacts, close: FrameRef) -> Option<&Complaint> {
+    let complaint = facts.complaint.as_ref();
+    complaint.filter(|it| Who::of(it.by) == Who::Server && it.at > close)
 }
 
 /// The request for TLS that the server refused, if it is the only one and the client left after it.
@@ -155,6 +175,65 @@ fn without_tls(connection: &Connection, exchange: &Exchange) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::rules::ladder_check;
+
+    const MYSQL: &str = "client server :3306\nSYN -->\n<-- SYN\nACK -->\n\
+        <-- \"\\x4a\\0\\0\\0\\x0a8.0.36\\0aaaabbbbbbbb\\0\\xff\\xff\\xff\\x02\\0\\xff\\xdf\\x15\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0bbbbbbbbbbbb\\0caching_sha2_password\\0\"\n\
+        \"\\x24\\0\\0\\x01\\x85\\xa2\\x1e\\x00\\0\\0\\0\\x40\\x21\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0me\\0\\0\" -->\n<-- ACK\n";
+    const REPORTS: &str =
+        "<-- \"\\x18\\0\\0\\x03\\xff\\x86\\x04#08S01Got an error re\"\nRST [noack] -->";
+
+    #[test]
+    fn a_client_of_mysql_that_may_not_send_its_password_leaves() {
+        let wants = format!("{MYSQL}<-- \"\\x02\\0\\0\\x02\\x01\\x04\"\nFIN -->\n{REPORTS}");
+        let found = ladder_check::found_by(&super::RULE, &wants).expect("found");
+        for told in ["request for the password itself", "Got an error re"] {
+            assert!(found.message.contains(told), "{}", found.message);
+        }
+        assert!(
+            found.remedies[0].contains("get-server-public-key"),
+            "{:?}",
+            found.remedies
+        );
+        let proof = ladder_check::run(&wants.parse().expect("a ladder"));
+        assert!(!proof.connections[0].outcome.is_fine());
+        // Another step has no such cause, and an open session is none.
+        let other = format!("{MYSQL}<-- \"\\x02\\0\\0\\x02\\xfe\\x04\"\nFIN -->\n<-- FIN\nACK -->");
+        let found = ladder_check::found_by(&super::RULE, &other).expect("found");
+        assert!(
+            found.message.ends_with("as far as the login."),
+            "{}",
+            found.message
+        );
+        let open = format!(
+            "{MYSQL}<-- \"\\x07\\0\\0\\x02\\0\\0\\0\\x02\\0\\0\\0\"\nFIN -->\n<-- FIN\nACK -->"
+        );
+        assert!(ladder_check::found_by(&super::RULE, &open).is_none());
+        // Who is turned away has the answer, whoever closes first.
+        for close in ["FIN -->\n<-- FIN", "<-- FIN\nFIN -->"] {
+            let refused =
+                format!("{MYSQL}<-- \"\\x0b\\0\\0\\x02\\xff\\x15\\x04#28000no\"\n{close}");
+            let proof = ladder_check::run(&refused.parse().expect("a ladder"));
+            assert_eq!(proof.rules(), ["request-refused"]);
+            assert!(proof.connections[0].outcome.is_fine());
+        }
+    }
+
+    /// The header of a proxy before it belongs to no protocol.
+    #[test]
+    fn a_login_that_got_no_answer_is_no_session() {
+        let header =
+            "\"PROXY TCP4 192.0.2.1 192.0.2.2 40000 3306\\r\\n\" -->\n<-- ACK\n<-- \"\\x4a";
+        for open in [MYSQL.to_owned(), MYSQL.replace("<-- \"\\x4a", header)] {
+            let text = format!("{open}+63s FIN -->\n<-- ACK\nRST -->");
+            let proof = ladder_check::run(&text.parse().expect("a ladder"));
+            let rules = proof.rules();
+            assert!(
+                rules.contains(&"client-gave-up-waiting"),
+                "{rules:?}: {text}"
+            );
+            assert!(proof.connections[0].outcome.is_failed());
+        }
+    }
 
     #[test]
     fn a_client_that_requires_tls_leaves_a_server_without_it() {
