@@ -466,6 +466,10 @@ fn tls(connection: &Connection, facts: &TlsFacts) -> Option<FailedReason> {
     }
     let agreed = stage_at_close(connection, facts) >= HandshakeStage::Complete
         || asked.records > 0 && answered.records > 0;
+    // A client that had accepted the server, and closed in order, left of its own accord.
+    if !agreed && by_caller && facts.accepts_early() && connection.teardown.how == How::Fin {
+        return None;
+    }
     if !agreed {
         return cut_in_handshake(connection, facts).then_some(FailedReason::TlsHandshake);
     }

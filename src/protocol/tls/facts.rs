@@ -214,6 +214,14 @@ impl CloseNotify {
 }
 
 impl TlsFacts {
+    /// Whether the client went on before the server's Finished had come: it sent application data (RFC 7918), and so had accepted
+    /// the server's certificate.
+    #[must_use]
+    pub(crate) fn accepts_early(&self) -> bool {
+        let own = &self.flows[self.caller.index()];
+        self.stage < HandshakeStage::Complete && own.records > 0 && own.finished.is_some()
+    }
+
     /// Why nothing was decrypted although there were secrets: the name in reports.
     #[must_use]
     pub(crate) fn why_closed(&self) -> Option<&'static str> {

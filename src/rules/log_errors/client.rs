@@ -333,6 +333,7 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             {
                 vec![E::TlsFinAfterHello]
             }
+            ClientEvent::Left if facts.accepts_early() => Vec::new(),
             // The client had the server's messages and rejected them. A server that has sent its messages and then
             // closes was told so by the client.
             _ => refused(connection, facts),

@@ -236,8 +236,8 @@ fn check(connection: &Connection) -> Verdict {
         true => telling.presumes(hint),
         false => telling.adds(hint),
     };
-    // A client that does not say why it left may have objected to the certificate.
-    if left || reading.by != Some(Who::Server) && !early && probe.is_none() {
+    // A client that does not say why it left may have objected to the certificate, unless it had gone on with it.
+    if left || reading.by != Some(Who::Server) && !early && !content && probe.is_none() {
         telling = telling.adds(dates(reading.facts));
         telling = adding(telling, describe(reading.facts));
     }
@@ -247,13 +247,18 @@ fn check(connection: &Connection) -> Verdict {
         .shows(alert, "encrypted alert")
         .shows(Some(reading.at), sign(&reading, connection))
         .about(connection);
-    if let Verdict::Found(story) = &mut verdict
-        && probe.is_some()
-    {
-        story.remedies = vec![SCANNER.into()];
+    if let Verdict::Found(story) = &mut verdict {
+        match (probe, content) {
+            (Some(_), _) => story.remedies = vec![SCANNER.into()],
+            (None, true) => story.remedies = vec![UNNEEDED.into()],
+            (None, false) => {}
+        }
     }
     verdict
 }
+
+/// What to do where a client left that had accepted the server.
+const UNNEEDED: &str = "Change nothing if the client no longer needed the connection. Otherwise look in its log for why it closed.";
 
 /// Whether the client left with the server's certificate in hand, and its alert would be seen.
 fn mute(reading: &TlsFailure<'_>) -> bool {
@@ -393,12 +398,9 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 /// Whether the client had accepted the server: it sent data without waiting for the server's Finished (RFC 7918), and
 /// then closed in order.
 fn went_on(connection: &Connection, reading: &TlsFailure<'_>) -> bool {
-    let caller = reading.facts.caller;
-    let own = reading.facts.flows[caller.index()];
     connection.teardown.how == How::Fin
-        && reading.by == Some(Who::of(caller))
-        && own.records > 0
-        && own.finished.is_some()
+        && reading.by == Some(Who::of(reading.facts.caller))
+        && reading.facts.accepts_early()
 }
 
 #[cfg(test)]
@@ -424,6 +426,35 @@ mod tests {
             "<-- ServerHello Certificate [name=a] ServerHelloDone\nKeyExchange Finished -->\n<-- Finished\n",
         );
         assert!(full.contains("refused the certificate"), "{full}");
+    }
+
+    /// Data before the server's Finished (RFC 7918) shows that the client had accepted the certificate.
+    #[test]
+    fn who_goes_on_has_not_refused_the_certificate() {
+        let text = |said: &str| {
+            format!(
+                "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n<-- ServerHello Certificate [name=a] ServerHelloDone\n\
+                 KeyExchange Finished -->\n{said}FIN -->\n<-- FIN\nACK -->"
+            )
+        };
+        let proof = |said: &str| ladder_check::run(&text(said).parse().expect("a ladder"));
+        let went_on = proof("app 60 -->\n");
+        let own = went_on
+            .findings
+            .iter()
+            .find(|it| it.rule == RULE.name)
+            .expect("found");
+        assert_eq!(own.severity, Severity::Note);
+        for word in ["issued by", "certificate is for"] {
+            assert!(!own.message.contains(word), "{}", own.message);
+        }
+        assert!(!went_on.connections[0].outcome.is_failed());
+        let told = crate::rules::log_errors::stories(
+            &went_on.connections[0],
+            crate::analysis::connection::Who::Client,
+        );
+        assert!(told.is_empty(), "{told:?}");
+        assert!(proof("").connections[0].outcome.is_failed());
     }
 
     #[test]
