@@ -92,6 +92,9 @@ const ABORT_WITHIN: Duration = Duration::from_millis(100);
 
 /// The classification of this connection's end; `None` if nothing was lost or nothing can be concluded.
 pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
+    if connection.disordered {
+        return None;
+    }
     let teardown = &connection.teardown;
     let who = match teardown.by {
         By::Client => Who::Client,

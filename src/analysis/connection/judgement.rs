@@ -55,6 +55,9 @@ const HABIT: u32 = 3;
 
 /// What came of this connection. `ended`: why it was settled.
 pub(super) fn judge(connection: &Connection, ended: SettledBecause) -> ConnectionOutcome {
+    if connection.disordered {
+        return ConnectionOutcome::Unknown(UnknownReason::Disordered);
+    }
     if let Some(outcome) = attempt(connection) {
         return outcome;
     }

@@ -222,6 +222,8 @@ reasons! {
     NoAnswerSeen "no-answer-seen" "has no captured answer",
     /// One direction was not captured.
     OneDirection "one-direction" "was captured in one direction only",
+    /// Its packets are not in the order of their times, so that it does not show what followed what.
+    Disordered "disordered" "is not in the order of its times in the capture",
     /// The capture lacks packets of it.
     LostPackets "lost-packets" "lacks packets in the capture",
     /// The snap length cut off what would tell.

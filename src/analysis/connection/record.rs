@@ -286,6 +286,8 @@ pub struct Connection {
     pub syn_again: bool,
     /// Whether the client's SYN was captured.
     pub client_syn: bool,
+    /// Whether the capture does not hold its segments in the order of their times.
+    pub disordered: bool,
     /// The number with which each side began, where its SYN was captured.
     pub isn: [Option<Seq>; 2],
     /// Each side's last SYN: the first one, or its last repetition.

@@ -15,6 +15,7 @@ use super::verdict;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint, Flags, Quote, QuoteKind};
+use crate::base::passage::Passage;
 use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
 use crate::protocol::http::{Protocol, TextInterner};
@@ -67,6 +68,12 @@ impl HeldBytes {
     }
 }
 
+/// A segment that is so much older than the one before it was not captured after it: what several queues of one card bring out of
+/// order is less apart.
+const OUT_OF_ORDER: Duration = Duration::from_millis(10);
+/// A clock that is set back makes one such segment.
+const ONE_STEP: u16 = 1;
+
 /// A connection that is not settled yet.
 #[derive(Clone, Debug)]
 pub struct ConnectionTracker {
@@ -79,6 +86,8 @@ pub struct ConnectionTracker {
     pub(super) parsed: ParsedStreams,
     /// How often unfinished elements were cut short.
     unfinished: u32,
+    /// Segments that are older than the one captured before them.
+    disordered: u16,
     pub(super) icmp: Option<Box<Quote>>,
     pub(super) predecessor: Option<Predecessor>,
     /// An acknowledgement of the previous connection, sent while this one was opened.
@@ -161,6 +170,7 @@ impl ConnectionTracker {
                 ..ParsedStreams::default()
             },
             unfinished: 0,
+            disordered: 0,
             icmp: None,
             predecessor,
             challenge: None,
@@ -357,6 +367,9 @@ impl ConnectionTracker {
             self.pair.note_faulty(from, segment);
         }
         if received == SegmentResult::Taken {
+            let older = self.last.time.since(segment.time) >= OUT_OF_ORDER;
+            let alone = segment.passage == Passage::Unknown;
+            self.disordered = self.disordered.saturating_add(u16::from(older && alone));
             self.last = FrameRef {
                 frame: segment.frame,
                 time: segment.time,
@@ -507,6 +520,7 @@ impl ConnectionTracker {
                 .zip(peers[1].syn())
                 .is_some_and(|(last, answer)| last > answer),
             client_syn: client_syn.is_some(),
+            disordered: self.disordered > ONE_STEP,
             isn: peers.map(|peer| peer.isn()),
             last_syn: peers.map(|peer| peer.last_syn()),
             taken: peers[1].first_ack(),

@@ -99,6 +99,7 @@ pub(crate) fn connection() -> Connection {
         syn_acks: 1,
         syn_again: false,
         client_syn: true,
+        disordered: false,
         isn: [None; 2],
         last_syn: [None; 2],
         taken: None,

@@ -519,7 +519,7 @@ mod tests {
         }
         let told = tally.clause(false, None);
         assert!(
-            told.ends_with(", 12 cannot be judged for other reasons"),
+            told.ends_with(", 13 cannot be judged for other reasons"),
             "{told}"
         );
     }

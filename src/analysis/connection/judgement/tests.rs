@@ -363,3 +363,29 @@ fn inside_tls_neither_tickets_nor_long_words_end_a_turn() {
         ),
     ]);
 }
+
+/// In a capture that holds packets in another order than that of their times nothing follows anything.
+#[test]
+fn what_is_not_in_the_order_of_time_is_not_judged() {
+    let ladder: crate::ladder::Ladder =
+        "SYN -->\n<-- SYN\n+20ms GET / -->\n+20ms <-- ACK\n+20ms <-- 200 \"one\"\n+20ms ACK -->\n+20ms FIN -->\n<-- FIN\nACK -->"
+            .parse()
+            .expect("a ladder");
+    let outcome = |order: &[usize]| {
+        let mut frames = crate::ladder::frames(&ladder);
+        let times: Vec<_> = frames.iter().map(|it| it.time).collect();
+        for (place, time) in order.iter().enumerate() {
+            frames[place].time = times[*time];
+        }
+        let proof = ladder_check::run_frames(&ladder, frames);
+        (proof.connections[0].outcome.reason(), proof.rules())
+    };
+    let none: Vec<&str> = Vec::new();
+    assert_eq!(outcome(&[]), ("complete", none.clone()));
+    assert_eq!(
+        outcome(&[0, 1, 4, 3, 2, 5, 6]),
+        ("disordered", none.clone())
+    );
+    // A clock that was set back once.
+    assert_eq!(outcome(&[2, 3, 4, 1, 2, 3, 4]).0, "complete");
+}
