@@ -208,9 +208,12 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         return None;
     }
     if exchange.is_some_and(|exchange| {
-        is_unreadable(exchange)
-            && !has_more(connection, exchange)
-            && !(reading == EndingKind::LeftMidResponse && goes_on(connection, exchange, &close))
+        let settled = match reading {
+            EndingKind::LeftMidResponse => goes_on(connection, exchange, &close),
+            EndingKind::GaveUp => is_too_late(exchange, &close),
+            _ => false,
+        };
+        is_unreadable(exchange) && !has_more(connection, exchange) && !settled
     }) {
         return None;
     }
@@ -276,6 +279,12 @@ fn goes_on(connection: &Connection, exchange: &Exchange, close: &CloseEvent) -> 
     response(exchange).is_some_and(|answer| answer.progress == MessageProgress::Unseen)
         && connection.last_data[Who::Server as usize] > close.frame_ref
         && owns_reset(connection, Who::Client).is_some()
+}
+
+/// Whether nothing of the response had arrived when the client closed: then it does not matter what it says.
+fn is_too_late(exchange: &Exchange, close: &CloseEvent) -> bool {
+    let began = response(exchange);
+    began.is_some_and(|it| it.first > close.frame_ref && it.start >= close.received)
 }
 
 type EndingRead<'a> = Option<(EndingKind, Option<&'a Exchange>)>;
@@ -612,6 +621,10 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
             let waited = request(exchange)
                 .map(|message| close.frame_ref.time.since(message.last.time))
                 .unwrap_or_default();
+            // In a protocol that is not read, last words right before the close may be a goodbye.
+            if connection.is_presumed() && waited <= NO_WAIT {
+                return None;
+            }
             let told = announced(connection, exchange);
             let reading = if told.is_some_and(|answer| answer.end() <= close.received) {
                 // It did not give up: the announced close meant that there would be no response.
@@ -712,6 +725,8 @@ mod tests {
     }
 
     const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
+    const TURNS: &str = "SYN -->\n<-- SYN\nACK -->\n\"\\x01a\" -->\n<-- \"\\x02b\"\n\"\\x01c\" -->\n<-- \"\\x02d\"\n\
+                         \"\\x01e\" -->\n<-- \"\\x02f\"\nACK -->\n";
     const KEPT: &str = "SYN -->\n<-- SYN\nGET /1 -->\n<-- 200 \"one\"\nACK -->\n";
 
     #[test]
@@ -816,6 +831,18 @@ mod tests {
                 OPEN,
                 "GET / -->\n<-- 200 data 5 [length=9]\nACK -->\n+2s FIN -->\n<-- ACK\n<-- data 4\nRST [noack] -->",
                 Some(EndingKind::LeftMidResponse),
+            ),
+            // What came too late need not be read.
+            (
+                KEPT,
+                "GET /2 -->\n<-- ACK\n+9s FIN -->\n<-- ACK\n<-- 200 \"two\" [cut=20] FIN\nRST [noack] -->",
+                Some(EndingKind::GaveUp),
+            ),
+            // Last words of turns that are only presumed to be requests.
+            (
+                TURNS,
+                "data 9 -->\nFIN -->\n<-- data 9\nRST [noack] -->",
+                None,
             ),
             // A foreign RST and the end of the capture are not classified here.
             (KEPT, "GET /2 -->\n<-- RST [ttl=9]", None),
