@@ -453,7 +453,10 @@ impl EndpointPair {
             }
             if !segment.flags.has(Flags::SYN) && sender.first_ack.is_none() {
                 sender.first_ack = Some(at);
-                if let Some(syn) = receiver.syn.filter(|_| receiver.syns == 1) {
+                // Where only SYN, FIN and RST are kept, a FIN is the first that acknowledges the SYN, long after.
+                let at_once = !segment.flags.has(Flags::FIN)
+                    && sender.stream.offset(segment.payload_seq()) <= 0;
+                if let Some(syn) = receiver.syn.filter(|_| receiver.syns == 1 && at_once) {
                     sender.note_round_trip(syn, at);
                 }
                 if receiver.syn.is_some() || receiver.proven == Standing::In(State::SynReceived) {

@@ -67,6 +67,7 @@ fn check(capture_quality: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
         .filter(|it| it.missing && it.seen == [true; 2]);
     let first = holes.clone().next();
     let count = holes.count();
+    let filtered = capture_quality.dropped == 0 && is_filtered(hosts, count);
     if capture_quality.dropped == 0 && count == 0 {
         return Verdict::Clear;
     }
@@ -89,6 +90,10 @@ fn check(capture_quality: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
         ));
     }
     message.mean("What seems unanswered on these connections may have been answered.");
+    if filtered {
+        message.say("No connection has a segment with data in the capture.");
+        message.presume("A filter kept only segments with SYN, FIN or RST.");
+    }
     Verdict::Found(Box::new(Diagnosis {
         severity: if capture_quality.dropped > 0 {
             Severity::Warning
@@ -106,13 +111,58 @@ fn check(capture_quality: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
                 "the first connection of the capture"
             },
         )],
-        remedies: RULE.remedies(),
+        remedies: match filtered {
+            true => vec![WITHOUT_FILTER.into()],
+            false => RULE.remedies(),
+        },
     }))
+}
+
+/// What to do where the capture holds no data at all.
+const WITHOUT_FILTER: &str = "Capture again without a filter for TCP flags: it lets only the beginning and the end of connections through.";
+
+/// Whether the capture has data of no connection, though data was acknowledged on several: chance does not choose so.
+fn is_filtered(hosts: &Hosts<'_>, holes: usize) -> bool {
+    holes > 1 && hosts.connections.iter().all(|it| it.spoke == [false; 2])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_of_flags_leaves_no_data_of_any_connection() {
+        let one = |port: u16, arrow: &str| {
+            format!(
+                "client :{port} server :80\n+1s SYN -->\n<-- SYN\nACK ~~>\nGET / [close] {arrow}\n<~~ 200 data 900 [close]\n\
+                 +5s <-- FIN\nFIN -->\n<~~ ACK\n"
+            )
+        };
+        let told = |second: &str| {
+            let text = one(40_000, "~~>") + &one(40_001, second);
+            crate::rules::ladder_check::found_by(&RULE, &text).expect("found")
+        };
+        let filtered = told("~~>");
+        assert!(
+            filtered
+                .message
+                .contains("only segments with SYN, FIN or RST"),
+            "{}",
+            filtered.message
+        );
+        assert!(
+            filtered.remedies[0].contains("without a filter"),
+            "{:?}",
+            filtered.remedies
+        );
+        let lost = told("-->");
+        assert!(!lost.message.contains("only segments"), "{}", lost.message);
+        assert!(
+            lost.remedies[0].contains("larger buffer"),
+            "{:?}",
+            lost.remedies
+        );
+    }
 
     #[test]
     fn drops_before_any_connection_weaken_nothing() {
