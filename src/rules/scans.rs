@@ -69,6 +69,8 @@ pub(super) struct FailureGroup<'a, K> {
     servers: BTreeSet<Endpoint>,
     /// These attempts were not expected to succeed.
     is_scan: bool,
+    /// They are several, or their clients made others.
+    is_many: bool,
     /// Not all of them were.
     is_for_peers: bool,
 }
@@ -119,6 +121,7 @@ pub(super) fn group<'a, K: Copy + Ord>(
                 clients: BTreeSet::new(),
                 servers: BTreeSet::new(),
                 is_scan: false,
+                is_many: false,
                 is_for_peers: false,
             });
         own.connections.extend(it.connections);
@@ -130,6 +133,7 @@ pub(super) fn group<'a, K: Copy + Ord>(
     for group in &mut groups {
         group.connections.sort_unstable_by_key(|it| it.first);
         group.is_scan = habits.is_scan(&group.clients, &group.servers);
+        group.is_many = group.connections.len() > 1 || habits.tried_others(&group.clients);
         group.is_for_peers = habits.look_for_peers(&group.clients, &group.servers);
     }
     groups.sort_by_key(|group| group.connections.first().map(|it| it.first));
@@ -190,6 +194,12 @@ impl Habits {
             *tried = ports.get(hosts).copied().unwrap_or_default();
         }
         habits
+    }
+
+    /// Whether these clients tried more than one server.
+    fn tried_others(&self, clients: &BTreeSet<IpAddr>) -> bool {
+        let tried = |client: &IpAddr| self.by_client.get(client).is_some_and(|(all, _)| *all > 1);
+        clients.iter().any(tried)
     }
 
     /// Whether these clients look for peers, some of which are always gone: each calls many hosts, at nearly as many ports.
@@ -270,15 +280,19 @@ impl<K> FailureGroup<'_, K> {
         if self.is_scan && story.severity > Severity::Note {
             story.severity = Severity::Note;
             story.certainty = Certainty::Likely;
-            story
-                .message
-                .say("Hardly any of these addresses and ports was ever used.");
+            if self.is_many {
+                story
+                    .message
+                    .say("Hardly any of these addresses and ports was ever used.");
+            }
             story
                 .message
                 .presume("A scanner did this, or a program that tries what is there.");
-            story
-                .message
-                .mean("A single failure among so many attempts means little.");
+            if self.is_many {
+                story
+                    .message
+                    .mean("A single failure among so many attempts means little.");
+            }
             story.remedies = vec![SCANNER.into()];
         }
         if self.is_for_peers && story.severity > Severity::Note {

@@ -428,6 +428,34 @@ mod tests {
         );
     }
 
+    /// What is said of many attempts needs many.
+    #[test]
+    fn a_single_refusal_at_port_0_is_not_one_of_many() {
+        let one = "client 10.0.0.1:40000 server 10.0.0.2:0\nSYN ~~>\n<-- RST\n";
+        let other = "client 10.0.0.1:40001 server 10.0.0.3:0\n+20ms SYN ~~>\n<-- RST";
+        for (text, many) in [(one.to_owned(), false), (format!("{one}{other}"), true)] {
+            let told = findings(&text).remove(0);
+            assert_eq!(told.severity, Severity::Note);
+            assert!(
+                told.message.contains("A scanner did this"),
+                "{}",
+                told.message
+            );
+            assert_eq!(
+                told.message.contains("Hardly any"),
+                many,
+                "{}",
+                told.message
+            );
+            assert_eq!(
+                told.message.contains("so many attempts"),
+                many,
+                "{}",
+                told.message
+            );
+        }
+    }
+
     #[test]
     fn a_server_that_has_acknowledged_data_did_not_refuse() {
         // Only what the server sent was captured.
