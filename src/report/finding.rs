@@ -17,7 +17,7 @@ use super::log_lines;
 use super::remedy_words::{LONG, short, timed};
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
-use crate::analysis::connection::{By, Connection, How, Opening, Who};
+use crate::analysis::connection::{By, Connection, ConnectionOutcome, How, Opening, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::format::duration;
@@ -788,6 +788,10 @@ fn names_pipe(text: &str) -> bool {
 /// The same in a sentence: the text of the named program, or of the likeliest suspect.
 pub(super) fn logs_in_a_sentence(view: &View<'_>, connection: &Connection) -> String {
     let mut logs = String::new();
+    // Where nobody knows what came of it, nobody knows what a program says of that.
+    if matches!(connection.outcome, ConnectionOutcome::Unknown(_)) {
+        return logs;
+    }
     for (who, side) in [(Who::Client, "client"), (Who::Server, "server")] {
         let told = view.told(connection, who);
         let Some(first) = told.first() else {

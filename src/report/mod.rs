@@ -127,6 +127,24 @@ mod tests {
         connection
     }
 
+    #[test]
+    fn what_is_not_known_is_not_foretold() {
+        let told = |outcome: ConnectionOutcome| {
+            let mut connection = reset();
+            connection.opening = Opening::Refused;
+            connection.teardown.how = How::Reset(ResetKind::Refusal);
+            connection.teardown.phase = Phase::Connecting;
+            connection.outcome = outcome;
+            let told = text(&snapshot(vec![connection]));
+            let words: Vec<_> = told.split_whitespace().collect();
+            words.join(" ").contains("log will say")
+        };
+        assert!(told(ConnectionOutcome::Failed(FailedReason::Refused)));
+        for reason in [UnknownReason::BeganBefore, UnknownReason::OneDirection] {
+            assert!(!told(ConnectionOutcome::Unknown(reason)), "{reason:?}");
+        }
+    }
+
     /// A snapshot with every kind of content a page can have.
     fn troubled() -> Snapshot {
         let mut refused = connection();
