@@ -139,6 +139,23 @@ fn each_breach_of_the_grammar_has_its_own_words() {
     }
 }
 
+/// requests names the two halves of the statuses that it reports.
+#[test]
+fn whose_error_a_status_is_depends_on_its_number() {
+    for (status, told) in [(404, "Client Error"), (503, "Server Error")] {
+        let text = format!(
+            "SYN -->\n<-- SYN\nGET / [user-agent=python-requests/2.34.2] -->\n<-- {status} \"no\"\nFIN -->\n<-- FIN\nACK -->"
+        );
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        let lines = Predictor::default().told(&proof.connections[0], Who::Client);
+        let note = lines.first().and_then(|it| it.note);
+        assert!(
+            note.is_some_and(|it| it.contains(told)),
+            "{status}: {note:?}"
+        );
+    }
+}
+
 #[test]
 fn a_reader_of_lines_waits_for_their_end() {
     let html = "<html>hello</html>";
