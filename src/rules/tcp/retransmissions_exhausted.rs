@@ -231,11 +231,18 @@ fn afterwards(connection: &Connection, who: Who, it: &UnansweredSegments) -> Opt
         (reset.frame_ref > it.until).then_some((by, reset))
     });
     if let Some(silent) = stopped(connection, it) {
-        return Some(sentence!(
-            "Then the {} sent nothing for {}, though the next retransmission was due: its operating system had timed out, or the host was gone.",
-            name,
-            silent
-        ));
+        return Some(match lasted_long(it) {
+            true => sentence!(
+                "Then the {} sent nothing for {}, though the next retransmission was due: its operating system had timed out, or the host was gone.",
+                name,
+                silent
+            ),
+            false => sentence!(
+                "Then the {} sent nothing for {}, though the next retransmission was due. No operating system times out so soon by default.",
+                name,
+                silent
+            ),
+        });
     }
     match (left, reset) {
         (Some(fin), Some((by, reset))) if by == who && reset.frame_ref > fin => {
@@ -276,7 +283,15 @@ fn afterwards(connection: &Connection, who: Who, it: &UnansweredSegments) -> Opt
 
 /// Whether a side's operating system has given up retransmitting: the next retransmission was due, and did not come.
 pub(in crate::rules) fn is_given_up(connection: &Connection, it: &UnansweredSegments) -> bool {
-    stopped(connection, it).is_some()
+    stopped(connection, it).is_some() && lasted_long(it)
+}
+
+/// What the operating system that times out first retransmits for: Windows, five times from 0.3 s on.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(9);
+
+/// Whether retransmissions lasted as long as an operating system waits at least.
+fn lasted_long(it: &UnansweredSegments) -> bool {
+    it.until.time.since(it.since.time) >= SHORTEST_LIMIT
 }
 
 /// Whether a side was still retransmitting when the capture ended: its system has not given up.
@@ -493,7 +508,7 @@ fn all_lost(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::ladder_check;
+    use crate::rules::{ladder_check, log_errors};
 
     #[test]
     fn only_the_same_bytes_are_counted_as_the_same() {
@@ -527,6 +542,28 @@ mod tests {
             told("+5s")
         );
         assert!(!told("+3s").contains("sent nothing"), "{}", told("+3s"));
+    }
+
+    /// Windows retransmits for 9 s, others for minutes.
+    #[test]
+    fn an_operating_system_does_not_time_out_at_once() {
+        let sockets = |first: u32| {
+            let mut text = "SYN -->\n<-- SYN\nACK -->\nGET / [lost] -->\n".to_owned();
+            let waits = (0..6).map(|nth| first << nth);
+            waits.for_each(|wait| text += &format!("+{wait}ms again [lost] -->\n"));
+            text += "client 10.0.0.9:40001 server 10.0.0.2:80\n+150s SYN -->\n<-- SYN\nACK -->\nFIN -->\n<-- FIN\nACK -->";
+            let proof = ladder_check::run(&text.parse().expect("a ladder"));
+            let told = ladder_check::told_by(&RULE, &text).expect("found");
+            let side = log_errors::system(&proof.connections[0], Who::Client);
+            let met = log_errors::socket(&proof.connections[0], Who::Client, side);
+            (told, met.and_then(|it| it.error()))
+        };
+        let (told, error) = sockets(100);
+        assert!(told.contains("times out so soon"), "{told}");
+        assert_eq!(error, None);
+        let (told, error) = sockets(300);
+        assert!(told.contains("had timed out"), "{told}");
+        assert!(error.is_some_and(|it| it.contains("TIMEDOUT")));
     }
 
     /// An upload whose receiver has nothing to say: whether it is alive is not known.
