@@ -259,6 +259,12 @@ mod tests {
                  <-- \"250 mx\\r\\n\"\n\"MAIL FROM:<a@b>\\r\\n\" -->\n<-- \"421 4.7.0 Too many mails\\r\\n\"\n<-- FIN\nFIN -->\n<-- ACK",
                 "A later retry may succeed",
             ),
+            // Behind a command that cannot be parsed nothing is read.
+            (
+                "client server :6379\nSYN -->\n<-- SYN\nACK -->\n\"SET a 1\\r\\nSET \\x22b\\r\\nSET c 3\\r\\n\" -->\n\
+                 <-- \"+OK\\r\\n-ERR Protocol error: unbalanced quotes in request\\r\\n\"\n<-- FIN\nACK -->\nFIN -->\n<-- ACK",
+                "The server did not process the command \"SET c",
+            ),
             (
                 "SYN -->\n<-- SYN\nACK -->\n<-- FIN\nACK -->\n\"QUIT\\r\\n\" -->\n<-- RST [noack]",
                 "No request was sent: a retry is safe",

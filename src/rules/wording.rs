@@ -276,7 +276,7 @@ fn rest_came_to_nobody(connection: &Connection, exchange: &Exchange) -> bool {
 }
 
 /// Whether the request cannot have been processed: it came to a server that had closed before it had any byte of it, and met no
-/// socket, or it came after an error with which the server had ended the session.
+/// socket, or it came after an error with which the server had ended the session, or which it could not parse.
 fn came_to_nobody(connection: &Connection, exchange: &Exchange) -> bool {
     let Some(sent) = request(exchange).filter(|_| exchange.response.is_none()) else {
         return false;
@@ -290,7 +290,12 @@ fn came_to_nobody(connection: &Connection, exchange: &Exchange) -> bool {
     let facts = connection.dialogue.as_deref();
     let said = facts.and_then(|it| it.complaint.as_ref());
     let over = said.is_some_and(|it| it.fatal && it.by == FlowEnd::B && it.at < sent.first);
-    closed && no_socket || over
+    // What stands behind a request that breaks the grammar is not read.
+    let unread = facts.zip(said).is_some_and(|(facts, it)| {
+        let refused = facts.refused_request().and_then(request);
+        it.by == FlowEnd::B && it.is_of_grammar() && refused.is_some_and(|it| it.start < sent.start)
+    });
+    closed && no_socket || over || unread
 }
 
 /// The same, where what the server did shows more than the method.

@@ -104,6 +104,13 @@ pub struct Complaint {
 }
 
 impl Complaint {
+    /// Whether the server of Redis could not parse a command: it closes, and reads nothing behind it (RESP protocol
+    /// specification, inline commands).
+    #[must_use]
+    pub(crate) fn is_of_grammar(&self) -> bool {
+        self.fatal && self.text.as_bytes().starts_with(b"ERR Protocol error")
+    }
+
     /// Its code; empty if there is none.
     #[must_use]
     pub fn code_bytes(&self) -> &[u8] {

@@ -9,6 +9,7 @@ use crate::knowledge::{
     HeadShape, Introduced, Introduction, KnownProgram, LogSide, NamedBy, NamedProduct, Product,
     TlsClient, WireEvent, identify, inside, introduced, is_stranger, sent_for, tls_client,
 };
+use crate::protocol::dialogue::Complaint;
 use crate::protocol::http::{
     Exchange, FaultRule, FieldName, Framing, MessageProgress, Method, Request, SharedText,
 };
@@ -58,8 +59,7 @@ pub(super) fn shown(connection: &Connection) -> Option<&'static str> {
 fn breaks_redis(connection: &Connection) -> bool {
     let facts = connection.dialogue.as_deref();
     let complaint = facts.and_then(|it| it.complaint.as_ref());
-    shown(connection) == Some("redis")
-        && complaint.is_some_and(|it| it.text.as_bytes().starts_with(b"ERR Protocol error"))
+    shown(connection) == Some("redis") && complaint.is_some_and(Complaint::is_of_grammar)
 }
 
 impl Hash for Program {
