@@ -47,7 +47,7 @@ pub(super) enum AskedWords {
 }
 
 /// What the client asked in a protocol other than HTTP.
-fn in_other_words(exchange: &Exchange) -> Option<&Asked> {
+pub(super) fn in_other_words(exchange: &Exchange) -> Option<&Asked> {
     exchange.rare.as_ref()?.asked.as_ref()
 }
 

@@ -3,13 +3,16 @@
 use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
+use crate::protocol::dialogue::is_login;
 use crate::protocol::http::{Exchange, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request, response};
 use crate::rules::refusals::{Refusal, refused};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
-use crate::rules::wording::{far, named, not_yet, quoted_error, refused_again, tell};
+use crate::rules::wording::{
+    far, in_other_words, named, not_yet, quoted_error, refused_again, tell,
+};
 
 rule! {
     /// # What happened
@@ -217,7 +220,10 @@ fn reply(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Note,
         Certainty::Certain,
-        "Server replied with an error[| on # connections]",
+        match asked.and_then(in_other_words).is_some_and(is_login) {
+            true => "Server refused [a login|# logins]",
+            false => "Server replied with an error[| on # connections]",
+        },
         message,
     )
     .adds(more)
@@ -275,6 +281,30 @@ mod tests {
                 ),
                 None => assert_eq!(found, None, "{text}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_login_that_is_refused_is_called_so() {
+        let begin = "client server :25\nSYN -->\n<-- SYN\nACK -->\n<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n<-- \"250 mx\\r\\n\"\n";
+        for (asked, reply, summary) in [
+            (
+                "AUTH PLAIN AGEAYg==",
+                "535 5.7.8 no",
+                "Server refused a login",
+            ),
+            ("VRFY me", "550 5.1.1 no", "Server replied with an error"),
+        ] {
+            let text = format!(
+                "{begin}\"{asked}\\r\\n\" -->\n<-- \"{reply}\\r\\n\"\n\"QUIT\\r\\n\" -->\n<-- \"221 bye\\r\\n\" FIN\nFIN -->\n<-- ACK"
+            );
+            let proof = ladder_check::run(&text.parse().expect("a ladder"));
+            let found = proof
+                .findings
+                .iter()
+                .find(|it| it.rule == RULE.name)
+                .expect("found");
+            assert_eq!(found.summary.over(1), summary, "{asked}");
         }
     }
 }
