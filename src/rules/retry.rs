@@ -12,6 +12,7 @@ use super::wording_tls::stays_broken;
 use crate::analysis::connection::{
     By, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, UnknownReason, Who,
 };
+use crate::protocol::dialogue::AppProtocol;
 use crate::protocol::http::Exchange;
 use crate::protocol::tls::{HandshakeStage, TlsFacts};
 
@@ -87,7 +88,8 @@ fn is_passing(connection: &Connection) -> bool {
         .and_then(|it| it.complaint.as_ref());
     complaint.is_some_and(|it| {
         let by_code = match it.code_bytes() {
-            [b'4', b'0'..=b'9', b'0'..=b'9'] | [b'5', b'3', _, _, _] | b"57P03" => true,
+            [b'4', b'0'..=b'9', b'0'..=b'9'] => has_passing_replies(connection),
+            [b'5', b'3', _, _, _] | b"57P03" => true,
             other => matches!(other, b"1040" | b"1203"),
         };
         let text = it.text.as_bytes().to_ascii_lowercase();
@@ -96,6 +98,12 @@ fn is_passing(connection: &Connection) -> bool {
                 .iter()
                 .any(|word| memchr::memmem::find(&text, word).is_some())
     })
+}
+
+/// Whether a reply that begins with 4 is about the moment in this protocol. In AMQP, whose codes look the same, 403 refuses a login.
+fn has_passing_replies(connection: &Connection) -> bool {
+    let protocol = connection.dialogue.as_deref().and_then(|it| it.protocol);
+    matches!(protocol, Some(AppProtocol::Smtp | AppProtocol::Ftp))
 }
 
 /// Whether the handshake failed for a reason that the next one meets too: one side said so, or the certificate shows it.
@@ -182,7 +190,8 @@ fn of(connection: &Connection) -> Option<Sentence> {
             .as_deref()
             .is_some_and(|it| it.stage >= HandshakeStage::Complete);
     if whole && over && facts.is_some_and(|it| it.records == 0 && it.lacking == 0 && !it.unsure) {
-        return Some(UNSENT.into());
+        let broken = connection.tls.as_deref().filter(|it| stays(connection, it));
+        return Some(broken.map_or(UNSENT.into(), |facts| stays_broken(facts).into()));
     }
     if reached_no_program(connection) {
         return Some(

@@ -211,11 +211,14 @@ fn is_enough(
     repetitions >= REPETITIONS && over >= LONG_ENOUGH && watched
 }
 
-/// Whether a SYN was repeated at least once, and the capture goes on for as long as a second repetition would take to get its
-/// answer. A client that gives up after two or three seconds shows no more.
+/// Whether a SYN and its repetition got no answer: the SYN was repeated again, or the capture goes on for as long as an answer to a
+/// second repetition would take. A client that gives up after two or three seconds shows no more.
 fn may_have_failed(hosts: &Hosts<'_>, attempts: &[&ConnectionSummary]) -> bool {
     let last = attempts.iter().map(|it| it.last).max();
-    last.is_some_and(|last| hosts.end.since(last) >= ANSWERED_WITHIN)
+    attempts
+        .iter()
+        .any(|it| it.syn_retries > 1 && it.last.since(it.first.time) >= ANSWERED_WITHIN * 2)
+        || last.is_some_and(|last| hosts.end.since(last) >= ANSWERED_WITHIN)
 }
 
 fn is_silent(connection_summary: &ConnectionSummary) -> bool {
@@ -489,6 +492,9 @@ mod tests {
         };
         assert_eq!(found_after("1s"), Some(Certainty::Possible));
         assert_eq!(found_after("100ms"), None);
+        // The capture stops with the client: the second SYN shows that the first had no answer, and the third that of the second.
+        let stopped = finding("SYN -->\n+1s again -->\n+1s again -->").expect("found");
+        assert_eq!(stopped.certainty, Certainty::Possible);
     }
 
     #[test]

@@ -127,6 +127,8 @@ rule! {
 
 /// A DNS server that has not answered this long after the last query will not.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Resolvers ask again after this time at the soonest.
+const FIRST_TRY: Duration = Duration::from_millis(900);
 /// A name that had no answer for this long failed, even if it is still asked for when the capture ends.
 const LONG_SILENCE: Duration = Duration::from_secs(15);
 /// The suffixes of a search list are tried within this time.
@@ -186,10 +188,19 @@ impl<'a> LookedUpName<'a> {
         let over = repeated.any(|it| facts.end.since(it.last.time) >= PATIENCE)
             || facts.end.since(last.time) >= PATIENCE
             || facts.end.since(first) >= LONG_SILENCE;
-        (silent && again && over && silence_tells).then(|| {
+        // Who repeats a query has heard nothing, also where only one direction was captured.
+        let unheard = self.lookups.iter().all(|it| it.tries > 1);
+        let told = match over {
+            true => again && silence_tells,
+            false => (unheard || again && silence_tells) && last.time.since(first) >= FIRST_TRY,
+        };
+        (silent && told).then(|| {
             Some(FailedLookup {
                 lookup: self.lookups.first()?,
-                failure: LookupFailure::Silence,
+                failure: match over {
+                    true => LookupFailure::Silence,
+                    false => LookupFailure::NoReplyYet,
+                },
                 tries,
                 last,
                 servers: servers(self.lookups.iter().map(|it| it.server.ip)),
@@ -216,6 +227,15 @@ enum LookupFailure {
     ServerFailed,
     Refused,
     Silence,
+    /// Silence, and the capture ends before the last query was given up.
+    NoReplyYet,
+}
+
+impl LookupFailure {
+    /// Whether no reply came.
+    const fn is_silent(self) -> bool {
+        matches!(self, Self::Silence | Self::NoReplyYet)
+    }
 }
 
 /// A name for which no address was found.
@@ -390,7 +410,7 @@ fn tell_client(failed: Vec<FailedLookup<'_>>, connected: bool, heard: bool) -> V
 }
 
 fn is_scan(kind: Kind, names: &[FailedLookup<'_>]) -> bool {
-    names.len() >= A_SCAN && kind.failure != LookupFailure::Silence
+    names.len() >= A_SCAN && !kind.failure.is_silent()
 }
 
 fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -> Diagnosis {
@@ -443,7 +463,7 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -
             sentence!("{} reported a failure of its own (SERVFAIL).", server)
         }
         LookupFailure::Refused => sentence!("{} refused to look it up (REFUSED).", server),
-        LookupFailure::Silence => {
+        LookupFailure::Silence | LookupFailure::NoReplyYet => {
             let tries: u32 = names.iter().map(|it| it.tries).sum();
             let until = names.iter().map(|it| it.last).max().unwrap_or_default();
             let since = first.map(|it| it.asked.time).unwrap_or_default();
@@ -472,6 +492,11 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -
         }
     });
     let scan = is_scan(kind, names);
+    let open = kind.failure == LookupFailure::NoReplyYet;
+    if open {
+        message.say("The capture ends less than 2 s after the last query, so a later reply would not be seen.");
+    }
+    // Who asks again has heard nothing.
     let deaf = kind.failure == LookupFailure::Silence && !heard;
     if deaf {
         message.mean(
@@ -485,6 +510,8 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -
     });
     let severity = match kind.failure {
         _ if scan || kind.is_expected => Severity::Note,
+        LookupFailure::NoReplyYet if connected => Severity::Note,
+        LookupFailure::NoReplyYet => Severity::Warning,
         LookupFailure::Silence if deaf => Severity::Warning,
         // Of several names some are looked up in the background; the program's own work went on.
         LookupFailure::NoSuchName | LookupFailure::Silence
@@ -498,7 +525,7 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -
         LookupFailure::NoSuchName => "NXDOMAIN: no such name",
         LookupFailure::ServerFailed => "SERVFAIL: the name server failed",
         LookupFailure::Refused => "REFUSED: the name server refused the query",
-        LookupFailure::Silence => "",
+        LookupFailure::Silence | LookupFailure::NoReplyYet => "",
     };
     let mut evidence = Vec::new();
     if let Some(lookup) = first {
@@ -506,12 +533,12 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -
         evidence.push(shows(lookup.asked, format!("query for {name}")));
         evidence.extend(lookup.answer.map(|answer| shows(answer.at, note)));
         let last = names.iter().map(|it| it.last).max();
-        let last = last.filter(|it| kind.failure == LookupFailure::Silence && *it > lookup.asked);
+        let last = last.filter(|it| kind.failure.is_silent() && *it > lookup.asked);
         evidence.extend(last.map(|at| shows(at, "the last query")));
     }
     Diagnosis {
         severity,
-        certainty: match deaf {
+        certainty: match deaf || open {
             true => Certainty::Possible,
             false => Certainty::Likely,
         },
@@ -534,8 +561,10 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -
                 (LookupFailure::Refused, false) => {
                     "Name server refused to look up names for [a client|# clients]"
                 }
-                (LookupFailure::Silence, true) => "Name server did not reply for [a name|# names]",
-                (LookupFailure::Silence, false) => {
+                (LookupFailure::Silence | LookupFailure::NoReplyYet, true) => {
+                    "Name server did not reply for [a name|# names]"
+                }
+                (LookupFailure::Silence | LookupFailure::NoReplyYet, false) => {
                     "Name server did not reply for names of [a client|# clients]"
                 }
             }
@@ -549,7 +578,11 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -
 
 /// The point of the page's remedy for this failure; the page lists them in this order.
 fn remedies(failure: LookupFailure) -> Vec<Remedy> {
-    let place = failure as usize;
+    let told = match failure {
+        LookupFailure::NoReplyYet => LookupFailure::Silence,
+        other => other,
+    };
+    let place = told as usize;
     RULE.remedies().into_iter().skip(place).take(1).collect()
 }
 
@@ -588,7 +621,10 @@ mod tests {
             said.contains("did not reply to 2 queries. The last was sent 5.00 s"),
             "{said}"
         );
-        assert_eq!(told(silence), None, "its answer may still come");
+        let said = told(silence).expect("nothing was heard for 5 s");
+        assert!(said.contains("a later reply would not be seen"), "{said}");
+        let soon = "lookup shop.example -->\n+300ms lookup shop.example -->\n";
+        assert_eq!(told(soon), None, "its answer may still come");
         let anew = "lookup shop.example -->\n+1s lookup shop.example -->\nclient :5001 server 10.0.0.53:53\n\
                     +1600ms lookup shop.example -->\n+1s lookup shop.example -->\n";
         let said = told(anew).expect("the first attempt is over");

@@ -10,7 +10,8 @@ use super::placeholders::filled;
 use crate::analysis::connection::{Connection, Who};
 use crate::knowledge::WireEvent;
 
-/// Letters and digits from which on a predicted text may be a part of a line; a shorter one must be the line.
+/// Letters and digits from which on a predicted text may be a part of a line; a shorter one must be the line, or all that stands
+/// behind the type of the error.
 const LEAST: usize = 8;
 
 thread_local! {
@@ -38,7 +39,8 @@ pub(super) fn is_foretold(
 fn has(line: &str, text: &str) -> bool {
     let known = text.chars().filter(|it| it.is_alphanumeric()).count();
     if known < LEAST {
-        return line.trim() == text;
+        let line = line.trim();
+        return line == text || line.rsplit_once(": ").is_some_and(|(_, rest)| rest == text);
     }
     has_parts(line, text)
 }
@@ -53,4 +55,30 @@ fn has_parts(line: &str, text: &str) -> bool {
         }
         None => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has;
+
+    #[test]
+    fn a_short_text_is_all_that_an_error_says() {
+        for (line, text, found) in [
+            ("timeout", "timeout", true),
+            ("java.net.SocketTimeoutException: timeout", "timeout", true),
+            (
+                "java.net.SocketTimeoutException: connect timeout",
+                "timeout",
+                false,
+            ),
+            ("timeout: 3", "timeout", false),
+            (
+                "read failed: Connection reset by peer, 4 bytes",
+                "Connection reset by peer",
+                true,
+            ),
+        ] {
+            assert_eq!(has(line, text), found, "{line}");
+        }
+    }
 }

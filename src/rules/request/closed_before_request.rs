@@ -28,8 +28,10 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Look in the server's log at the time of the FIN for a refused address, a limit of connections, a shutdown or a
-    ///   crash.
+    /// - *If it was the first request on the connection:* Look in the server's log at the time of the FIN for a refused address, a
+    ///   limit of connections, a shutdown or a crash.
+    /// - *If the connection had carried a request before:* Make the client's idle timeout shorter than the server's: the server
+    ///   ends idle connections. Look in its log for a shutdown at the time of the FIN.
     /// - *If the client had sent nothing:* Raise the server's timeout for the first message (RabbitMQ `handshake_timeout`), or let the
     ///   client speak at once.
     /// - *If the client had sent something and it was the first request on the connection and the client had sent under 16 kB:*
@@ -141,12 +143,20 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                 ),
             };
             let idle = begun.map(|message| unheard_for(connection, Who::Client, message, close));
-            let message = Statement::from(sentence!(
-                "The server closed while the client was still sending {}, {} after the last bytes. It sent no byte of \
+            // Its head had come, and nothing of its body.
+            let headed = begun.filter(|it| it.last > close && had_of_body(ending, it) == 0);
+            let message = Statement::from(match headed {
+                Some(_) => sentence!(
+                    "The server closed when the head of {} had come, before any of its body. It sent no byte of a response.",
+                    name.clone()
+                ),
+                None => sentence!(
+                    "The server closed while the client was still sending {}, {} after the last bytes. It sent no byte of \
                  a response.",
-                name,
-                idle.unwrap_or_default()
-            ));
+                    name,
+                    idle.unwrap_or_default()
+                ),
+            });
             (
                 Severity::Error,
                 "Server closed [the connection|# connections] mid-request",
