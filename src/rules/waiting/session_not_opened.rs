@@ -21,8 +21,9 @@ rule! {
     ///
     /// A client learns the server's host key in the key exchange. One that does not accept it closes, some of them only when
     /// the new keys are in use. A side that finds no algorithm in common closes after the offers. Scanners that only read a
-    /// server's version or key do the same on purpose, and so do health checks. A client of MySQL closes if the server wants the
-    /// password itself, as `caching_sha2_password` does at the first login of a user, and it has neither TLS nor the server's key.
+    /// server's version or key do the same on purpose, and so do health checks. A MySQL server with
+    /// `caching_sha2_password` wants the password itself at the first login of a user. A client with neither TLS nor the server's
+    /// key does not send it, and closes.
     ///
     /// # Remedy
     ///
