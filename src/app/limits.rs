@@ -7,7 +7,7 @@ use super::told::MAX_REMEMBERED;
 use crate::analysis::engine::{
     ALL_SUMMARY_BYTES, EngineStats, GivenUp, MAX_CLOSED, MAX_KEPT, MAX_LIVE,
     MAX_LIVE_EXCHANGE_BYTES, MAX_PRESENT, MAX_QUESTIONS, MAX_QUIC, MAX_SPLIT, MAX_STREAM_BYTES,
-    MAX_WAITING_BYTES, PARTITIONS, RECORD_BYTES, SUMMARY_BYTES,
+    MAX_WAITING_BYTES, PARTITIONS, RECORD_BYTES, SUMMARY_BYTES, VIEW_SUMMARY_BYTES,
 };
 use crate::analysis::hosts::{MAX_ALIKE, MAX_PAIRS};
 use crate::logs::MAX_KEPT_BYTES;
@@ -56,6 +56,10 @@ pub const LIMITS: [Limit; 41] = [
         values: &[
             (SUMMARY_BYTES * PARTITIONS, "bytes"),
             (ALL_SUMMARY_BYTES * PARTITIONS, "bytes for the screens"),
+            (
+                VIEW_SUMMARY_BYTES * PARTITIONS,
+                "bytes between two views of what goes on",
+            ),
         ],
         line: "connections were judged and counted but are not listed; patterns across connections come from the others",
     },

@@ -4,7 +4,13 @@ use std::fs::File;
 
 /// The file, which is opened before the sandbox and read again and again.
 #[derive(Debug)]
-pub(super) struct MemoryFile(Option<File>);
+pub(super) struct MemoryFile(
+    #[cfg_attr(
+        not(unix),
+        allow(dead_code, reason = "other systems do not say it in a file")
+    )]
+    Option<File>,
+);
 
 impl MemoryFile {
     /// Opens it, if there is one.

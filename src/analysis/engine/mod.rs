@@ -53,6 +53,7 @@ pub use reread::{RereadConnection, RereadSegment, reread_connection, reread_conn
 pub use reread_all::reread_all;
 pub(crate) use retention::{
     ALL_RECORD_BYTES, ALL_SUMMARY_BYTES, RECORD_BYTES, REQUEST_BYTES, SUMMARY_BYTES,
+    VIEW_SUMMARY_BYTES,
 };
 pub use retention::{Concern, Judge, Judgement, SharedJudge, Stay, StoreBudget};
 pub use settings::{EngineSettings, Tracking};

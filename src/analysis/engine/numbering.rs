@@ -79,25 +79,31 @@ impl Numbering {
         now_open.sort_unstable();
         let mut fresh = settled;
         fresh.append(&mut open);
-        let was_open = |key: &OrderKey| self.open.binary_search_by(|(it, _)| it.cmp(key)).is_ok();
+        let kept = self.forget_before(summaries, records, fresh.summaries.len());
+        let was_open = |key: &OrderKey| is_among(&self.open, key);
+        let stays = |id: u32, key: &OrderKey| id >= kept.first && !was_open(key);
         // In the order of the summaries, which `merge` gives both.
         let keys = fresh.summaries.iter().map(of_summary);
         let mut sorted: Vec<_> = keys.zip(std::mem::take(&mut fresh.requests)).collect();
         sorted.sort_by_key(|(key, _)| *key);
-        let stayed = summaries.iter().map(of_summary).zip(requests);
-        let stayed = stayed.filter(|(key, _)| !was_open(key));
-        let stayed = stayed.map(|(key, list)| (key, list.clone()));
-        let merged = merge(stayed, sorted, |(key, _)| *key, requests.len());
+        let stayed = summaries.iter().zip(requests);
+        let stayed = stayed.map(|(summary, list)| (summary.id, of_summary(summary), list));
+        let stayed = stayed.filter(|(id, key, _)| stays(*id, key));
+        let stayed = stayed.map(|(_, key, list)| (key, list.clone()));
+        let expected = kept.count.min(requests.len());
+        let merged = merge(stayed, sorted, |(key, _)| *key, expected);
         let mut requests: Vec<_> = merged.into_iter().map(|(_, list)| list).collect();
+        // It is collected where the keys were, which took three times as much.
+        requests.shrink_to_fit();
 
         fresh.summaries.sort_by_cached_key(of_summary);
         fresh.records.sort_by_cached_key(of_record);
         let stayed = summaries
             .iter()
-            .filter(|it| !was_open(&of_summary(it)))
+            .filter(|it| stays(it.id, &of_summary(it)))
             .copied();
-        let mut summaries = merge(stayed, fresh.summaries, of_summary, summaries.len());
-        let stayed = records.iter().filter(|it| !was_open(&of_record(it)));
+        let mut summaries = merge(stayed, fresh.summaries, of_summary, kept.count);
+        let stayed = records.iter().filter(|it| stays(it.id, &of_record(it)));
         let stayed = stayed.map(Arc::clone);
         let mut records = merge(stayed, fresh.records, of_record, records.len());
 
@@ -154,6 +160,42 @@ impl Numbering {
         }
     }
 
+    /// Evicts the oldest connections of the last call if `fresh` more would be too many, so that they are not copied first. What
+    /// was open then is among the fresh ones.
+    fn forget_before(
+        &mut self,
+        summaries: &[ConnectionSummary],
+        records: &[Arc<Connection>],
+        fresh: usize,
+    ) -> Kept {
+        let mut kept = Kept {
+            first: 0,
+            count: summaries.len().saturating_sub(self.open.len()),
+        };
+        let all = kept.count + fresh;
+        if self.stay == Stay::First || all <= self.max_kept {
+            return kept;
+        }
+        let surplus = (all - self.max_kept / 10 * 9).min(kept.count);
+        let open = &self.open;
+        let settled = summaries
+            .iter()
+            .filter(|it| !is_among(open, &of_summary(it)));
+        for summary in settled.take(surplus) {
+            kept.first = summary.id.saturating_add(1);
+            self.given_up.count(summary);
+        }
+        kept.count -= surplus;
+        self.shed += surplus as u64;
+        if let Some(tally) = &mut self.tally {
+            let gone = records.iter().take_while(|it| it.id < kept.first);
+            for record in gone.filter(|it| !is_among(open, &of_record(it))) {
+                tally.count(record, None);
+            }
+        }
+        kept
+    }
+
     /// Evicts the oldest settled connections if there are too many, down to nine tenths of the limit, so that it
     /// happens seldom.
     fn forget(
@@ -201,7 +243,22 @@ impl Numbering {
             }
             stays
         });
+        // All that was merged may be many times what stays, and stays as long as the next view.
+        summaries.shrink_to_fit();
+        requests.shrink_to_fit();
+        records.shrink_to_fit();
     }
+}
+
+/// Which settled connections of the last call stay.
+struct Kept {
+    /// The lowest number that stays.
+    first: u32,
+    count: usize,
+}
+
+fn is_among(open: &[(OrderKey, u32)], key: &OrderKey) -> bool {
+    open.binary_search_by(|(it, _)| it.cmp(key)).is_ok()
 }
 
 /// Lets the oldest lists of requests go if they take too many bytes, down to nine tenths.
@@ -356,6 +413,39 @@ mod tests {
         let kept = seen.summaries.len() as u64;
         assert_eq!(kept + seen.stats.bounds.shed, 701);
         assert_eq!(numbers(&seen).last(), Some(&(1007, 701)));
+    }
+
+    #[test]
+    fn a_flood_pushes_out_what_was_settled_before_it_is_copied() {
+        let mut numbering = Numbering {
+            max_kept: 100,
+            ..Numbering::new(Stay::Latest, &SharedJudge::default())
+        };
+        let before: Vec<u64> = (2..=90).collect();
+        let first = numbering.call(&[], &[], &[], view(&before, &[1]));
+        let flood: Vec<u64> = (1000..1050).collect();
+        let kept = numbering.forget_before(&first.summaries, &first.connections, 51);
+        assert_eq!((kept.first, kept.count, numbering.shed), (52, 39, 50));
+        assert_eq!(numbering.given_up.connections(), 50);
+        (numbering.shed, numbering.given_up) = (0, GivenUp::default());
+        let next = numbering.call(
+            &first.summaries,
+            &[],
+            &first.connections,
+            view(&flood, &[1]),
+        );
+        let ids: Vec<u32> = next.summaries.iter().map(|it| it.id).collect();
+        let expected: Vec<u32> = [1].into_iter().chain(52..=140).collect();
+        assert_eq!(ids, expected);
+        let records: Vec<u32> = next.connections.iter().map(|it| it.id).collect();
+        assert_eq!(records, expected);
+        assert_eq!(next.stats.bounds.shed, 50);
+        // More at once than ever stay leave no room behind them that stays.
+        let flood: Vec<u64> = (2000..9000).collect();
+        let last = numbering.call(&next.summaries, &[], &next.connections, view(&flood, &[1]));
+        assert_eq!(last.summaries.len(), 90);
+        assert!(last.summaries.capacity() < 200 && last.connections.capacity() < 200);
+        assert_eq!(last.stats.bounds.shed, 140 + 7000 - 90);
     }
 
     #[test]

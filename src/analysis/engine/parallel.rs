@@ -373,6 +373,7 @@ fn run_worker(
     shares
         .into_iter()
         .map(|(part, mut store)| {
+            store.make_room_for_open();
             let sums = part.finish(end, &mut store);
             (store, sums)
         })

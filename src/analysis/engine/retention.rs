@@ -120,6 +120,10 @@ pub(crate) const SUMMARY_BYTES: usize = 3 << 20;
 /// The same for the screens, which list every connection; two hundred megabytes in all, eight hundred thousand
 /// connections.
 pub(crate) const ALL_SUMMARY_BYTES: usize = 12 << 20;
+/// The same of an input without an end, for what is settled between two views of it: sixteen megabytes in all, sixty
+/// thousand connections. No more than twice as many are listed ([`MAX_KEPT`](super::MAX_KEPT)), and only a flood of connections
+/// settles as many in the two seconds from one view to the next. What is open when a view is taken has room for itself.
+pub(crate) const VIEW_SUMMARY_BYTES: usize = 1 << 20;
 /// Bytes of whole records in one store; seventy megabytes in all.
 pub(crate) const RECORD_BYTES: usize = 4 << 20;
 /// The same where every record is wanted: four hundred megabytes in all.
@@ -228,7 +232,13 @@ impl SettledStore {
         Self {
             judge: settings.judge.clone(),
             stay: settings.stay,
-            budget: settings.budget,
+            budget: match settings.stay {
+                Stay::First => settings.budget,
+                Stay::Latest => StoreBudget {
+                    summaries: settings.budget.summaries.min(VIEW_SUMMARY_BYTES),
+                    ..settings.budget
+                },
+            },
             shelves: Default::default(),
             summary_bytes: 0,
             record_bytes: 0,
@@ -279,19 +289,34 @@ impl SettledStore {
         tallies.0.extend(self.tally.as_ref().map(|it| it.copy()));
     }
 
-    /// An empty store with the same settings and counts: what it accepts is what this one would accept next.
+    /// An empty store with the same settings and counts, for what is open: what it accepts is what this one would accept
+    /// next. If the input may go on for ever, there is room for all that can be open.
     pub(super) fn beside(&self) -> Self {
+        let (summaries, summary_bytes) = match self.stay {
+            Stay::First => (self.budget.summaries, self.summary_bytes),
+            Stay::Latest => (SUMMARY_BYTES, 0),
+        };
         Self {
             judge: self.judge.clone(),
             stay: self.stay,
-            budget: self.budget,
+            budget: StoreBudget {
+                summaries,
+                ..self.budget
+            },
             shelves: Default::default(),
-            summary_bytes: self.summary_bytes,
+            summary_bytes,
             record_bytes: self.record_bytes,
             request_bytes: self.request_bytes,
             given_up: GivenUp::default(),
             tally: self.judge.0.tally(),
             plain_segments: self.plain_segments,
+        }
+    }
+
+    /// Makes room for all that can be open, which is settled at the end of the input.
+    pub(super) fn make_room_for_open(&mut self) {
+        if self.stay == Stay::Latest {
+            self.budget.summaries += SUMMARY_BYTES;
         }
     }
 
@@ -441,5 +466,44 @@ impl Sink for SettledStore {
             }
         }
         self.shelve(concern, KeptConnection { summary, record }, requests);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::engine::MAX_LIVE;
+    use crate::report::snapshot::sample;
+
+    fn settled(store: &mut SettledStore, count: usize) -> (usize, u64) {
+        for _ in 0..count {
+            store.settled(sample::connection());
+        }
+        let mut given_up = GivenUp::default();
+        store.add_given_up(&mut given_up, &mut Tallies::default());
+        (store.clear().summaries.len(), given_up.connections())
+    }
+
+    #[test]
+    fn between_views_little_is_kept_and_what_is_open_has_room() {
+        let settings = EngineSettings {
+            stay: Stay::Latest,
+            budget: StoreBudget {
+                summaries: ALL_SUMMARY_BYTES,
+                records: 0,
+                requests: 0,
+            },
+            ..EngineSettings::default()
+        };
+        let mut store = SettledStore::new(&settings);
+        let most = VIEW_SUMMARY_BYTES / size_of::<KeptConnection>();
+        for _ in 0..most {
+            store.settled(sample::connection());
+        }
+        assert_eq!(settled(&mut store.beside(), MAX_LIVE), (MAX_LIVE, 0));
+        assert_eq!(settled(&mut store, 300), (most, 300));
+        // At the end, what is open joins what was settled since the last view.
+        store.make_room_for_open();
+        assert_eq!(settled(&mut store, most + MAX_LIVE), (most + MAX_LIVE, 300));
     }
 }

@@ -38,6 +38,7 @@ use fact::Line;
 use store::Store;
 
 /// What tells the program to be the helper.
+#[cfg(target_os = "linux")]
 pub(super) const ARGUMENT: &str = "--local-helper";
 /// How long the helper may take to say the last that it knows.
 const LAST_WORDS: Duration = Duration::from_secs(1);
