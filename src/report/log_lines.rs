@@ -1,8 +1,9 @@
 //! What the programs at both ends are expected to log, as lines: those of one connection, or of all cases of a finding.
 
 use std::rc::Rc;
+use std::time::Duration;
 
-use crate::analysis::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, ConnectionSummary, Who};
 use crate::base::format::{count, ranges};
 use crate::knowledge::{ONLY_ON_WINDOWS, code_of, product};
 use crate::report::snapshot::Snapshot;
@@ -150,7 +151,11 @@ pub(crate) fn of_all(
     let mut cases = 0;
     for connection in std::iter::once(first).chain(others).take(ALIKE) {
         cases += 1;
-        for line in of_one(&told(connection), connection, who, suspects) {
+        for mut line in of_one(&told(connection), connection, who, suspects) {
+            if line.text.contains(RETRIES) && shows_no_retry(snapshot, connection) {
+                line.text =
+                    "would report no error if it retried; the capture shows no retry.".to_owned();
+            }
             match lines.iter_mut().find(|(it, _)| it.key == line.key) {
                 Some((_, own)) => own.push(connection.id),
                 None => lines.push((line, vec![connection.id])),
@@ -186,6 +191,27 @@ pub(crate) fn of_all(
     }
     shown
 }
+/// What the tables say of a program that hides a failure by a retry.
+const RETRIES: &str = "retries silently";
+/// A program that retries by itself does so within this time.
+const RETRIES_WITHIN: Duration = Duration::from_secs(1);
+
+/// Whether the capture goes on after the end of a connection, and has no other one of the same two hosts that came after it.
+fn shows_no_retry(snapshot: &Snapshot, connection: &Connection) -> bool {
+    let close = connection.teardown.at;
+    let goes_on = snapshot
+        .summary
+        .span
+        .is_some_and(|(_, end)| end.since(close) >= RETRIES_WITHIN);
+    let is_other = |it: &ConnectionSummary| {
+        it.id != connection.id
+            && it.client.ip == connection.client.ip
+            && it.server == connection.server
+            && it.last >= close
+    };
+    goes_on && snapshot.summary.let_go == 0 && !snapshot.summaries.iter().any(is_other)
+}
+
 /// Why a program reports no error, after a colon, if the tables say it.
 pub(crate) fn reason(note: Option<&str>) -> String {
     let note = note.map(|it| it.trim_end_matches('.'));
@@ -193,4 +219,33 @@ pub(crate) fn reason(note: Option<&str>) -> String {
     why.map_or_else(String::new, |it| {
         format!(": {}", it.strip_prefix("no error: ").unwrap_or(it))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check;
+
+    /// Who has retried is seen in a capture that goes on.
+    #[test]
+    fn a_retry_that_did_not_come_is_not_said_to_have_hidden_the_failure() {
+        let lost = "client :1 server\nSYN -->\n<-- SYN\nGET /1 -->\n<-- 200 \"one\"\nACK -->\n+2s <-- FIN\n+40ms ACK -->\nGET /2 -->\n<-- RST [noack]\n";
+        let other = "client 10.9.9.9:7 server 10.8.8.8:80\n+3s SYN -->\n<-- SYN\nACK -->\n";
+        let again = "client :2 server\n+9ms SYN -->\n<-- SYN\nGET /2 -->\n<-- 200 \"two\"\n";
+        for (text, none) in [
+            (lost.to_owned(), false),
+            (format!("{lost}{other}"), true),
+            (format!("{lost}{again}{other}"), false),
+        ] {
+            let proof = ladder_check::run(&text.parse().expect("a ladder"));
+            let all = &proof.connections;
+            let end = all.iter().map(|it| it.last.time).max().expect("one");
+            let mut snapshot = Snapshot {
+                summaries: all.iter().map(ConnectionSummary::from).collect(),
+                ..Snapshot::default()
+            };
+            snapshot.summary.span = Some((all[0].first.time, end));
+            assert_eq!(shows_no_retry(&snapshot, &all[0]), none, "{text}");
+        }
+    }
 }

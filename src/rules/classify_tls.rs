@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::analysis::connection::tls_close::refused_without_certificate;
 pub(super) use crate::analysis::connection::tls_close::{
-    cut_while_sending, gave_up, is_unanswered, reset_while_idle, response_cut, stage_at_close,
+    cut_while_sending, ended_unanswered, gave_up, is_unanswered, reset_while_idle, response_cut,
+    stage_at_close,
 };
 use crate::analysis::connection::{By, Connection, How, Opening, Who};
 use crate::base::certainty::Certainty;

@@ -2,8 +2,8 @@
 
 use super::Severity;
 use super::classify_tls::{
-    TlsFailure, cut_while_sending, failure, gave_up, is_unanswered, reset_while_idle, response_cut,
-    sent_close_notify,
+    TlsFailure, cut_while_sending, ended_unanswered, failure, gave_up, is_unanswered,
+    reset_while_idle, response_cut, sent_close_notify,
 };
 use super::opaque;
 use super::rule::{Rule, Verdict};
@@ -183,10 +183,11 @@ pub(super) fn hidden_request(
         return opaque::unanswered(rule, connection, closes);
     };
     let asked = facts.turns_inside.asked_at.unwrap_or_default();
-    let close = connection.teardown.frame_ref();
+    let close = ended_unanswered(connection).unwrap_or_else(|| connection.teardown.frame_ref());
     let waited = close.time.since(asked.time);
     let notified = sent_close_notify(facts, facts.caller.other());
     let notify = match notified {
+        true if closes == "close_notify" => None,
         true => Some("The server had sent close_notify before."),
         false => no_notify(facts, facts.caller.other()),
     };
@@ -194,6 +195,10 @@ pub(super) fn hidden_request(
         "FIN" => sentence!(
             "Inside TLS the client spoke last. The server closed the connection {} later, without a record of a \
              response.",
+            waited
+        ),
+        "close_notify" => sentence!(
+            "Inside TLS the client spoke last. The server ended the session with close_notify {} later, without a record of a response.",
             waited
         ),
         _ => sentence!(

@@ -7,8 +7,8 @@ use super::outcome::{ConnectionOutcome, FailedReason, FineReason, UnknownReason}
 use super::record::{Connection, Opening, Roles, SettledBecause, Who};
 use super::teardown::{By, How};
 use super::tls_close::{
-    LONGEST_FAREWELL, cut_while_sending, gave_up, is_https, is_unanswered, left_before_answer,
-    refused_without_certificate, response_cut, stage_at_close,
+    LONGEST_FAREWELL, cut_while_sending, ended_unanswered, gave_up, is_https, is_unanswered,
+    left_before_answer, refused_without_certificate, response_cut, stage_at_close,
 };
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -514,6 +514,9 @@ fn lost_in_records(connection: &Connection, facts: &TlsFacts) -> Option<FailedRe
     let teardown = &connection.teardown;
     if gave_up(connection).is_some() {
         return Some(FailedReason::ClientLeft);
+    }
+    if ended_unanswered(connection).is_some() {
+        return Some(FailedReason::NoResponse);
     }
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     if teardown.phase != Phase::Opaque

@@ -9,7 +9,7 @@ use super::ending::{
 use super::program::calls_by_soap;
 use super::{dialogue, h2, http_faults};
 use crate::analysis::connection::tls_close::{
-    gave_up, is_unanswered, refused_without_certificate, response_cut,
+    ended_unanswered, gave_up, is_unanswered, refused_without_certificate, response_cut,
 };
 use crate::analysis::connection::{
     By, Connection, ConnectionOutcome, FailedReason, How, Oddity, Opening, Phase, ResetKind, Who,
@@ -351,6 +351,7 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
                 ],
             }
         }
+        _ if ended_unanswered(connection).is_some() => vec![E::TlsNotifyBeforeResponse],
         ClientEvent::Left => match gave_up(connection) {
             Some(left) if left.waited() >= SHORTEST_LIMIT => vec![E::ServerSilent],
             Some(_) => vec![E::ClientAbort],

@@ -132,25 +132,26 @@ fn check(connection: &Connection) -> Verdict {
     let status = exchange
         .status()
         .map_or_else(|| "a response".to_owned(), |status| status.to_string());
-    let message = match later {
-        None if let Some(first) = behind_another(connection) => Statement::from(sentence!(
+    let behind = behind_another(connection).filter(|_| later.is_none());
+    let message = match (later, behind) {
+        (None, Some(first)) => Statement::from(sentence!(
             "The server sent a second response ({}) directly behind its response to {}.",
             status.clone(),
             named(first)
         ))
         .means("A client that keeps the connection may take it for the response to its next request."),
-        Some(later) => Statement::from(sentence!(
+        (Some(later), _) => Statement::from(sentence!(
             "The server sent {} before the client had sent anything. The request came only after it ({}).",
             status.clone(),
             later
         ))
         .means("A client may take it for the response to that request, which nobody had read."),
-        None => Statement::from(sentence!(
+        (None, None) => Statement::from(sentence!(
             "The server sent {} while no request was open.",
             status.clone()
         )),
     };
-    let twice = later.is_none() && behind_another(connection).is_some();
+    let twice = behind.is_some();
     tell(
         &RULE,
         match later {

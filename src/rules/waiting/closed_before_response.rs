@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::analysis::connection::tls_close::ended_unanswered;
 use crate::analysis::connection::{By, Connection, How, Who};
 use crate::protocol::http::{Exchange, Message};
 use crate::rules::Severity;
@@ -179,13 +180,12 @@ const HELD: Duration = Duration::from_secs(30);
 fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     let read = ending.filter(|it| it.reading == EndingKind::ClosedBeforeResponse);
     let Some(ending) = read else {
-        let fin = matches!(
-            (connection.teardown.by, connection.teardown.how),
-            (By::Server, How::Fin)
-        );
-        return match fin {
-            true => hidden_request(&RULE, connection, "FIN"),
-            false => not_yet(connection),
+        return match (connection.teardown.by, connection.teardown.how) {
+            (By::Server, How::Fin) => hidden_request(&RULE, connection, "FIN"),
+            _ if ended_unanswered(connection).is_some() => {
+                hidden_request(&RULE, connection, "close_notify")
+            }
+            _ => not_yet(connection),
         };
     };
     if let Some(exchange) = ending.exchange
@@ -331,6 +331,32 @@ mod tests {
         let found = ladder_check::found_by(&super::RULE, &text)?;
         assert_eq!(found.evidence.len(), 2);
         Some(found.message.to_string())
+    }
+
+    /// Inside TLS the server's goodbye is all that comes of the response; the client's FIN follows it.
+    #[test]
+    fn a_close_notify_is_no_response() {
+        let hello = "client server :8443\nSYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n\
+                     <-- ServerHello Certificate [name=a] ServerHelloDone\nKeyExchange Finished -->\n<-- Finished\n";
+        let told = |text: &str| {
+            crate::rules::ladder_check::told_by(&super::RULE, &format!("{hello}{text}"))
+        };
+        let end = "FIN -->\n<-- FIN\nACK -->";
+        let mute = told(&format!(
+            "app 300 -->\n+9ms <-- close_notify\nclose_notify {end}"
+        ))
+        .expect("found");
+        assert!(
+            mute.contains("close_notify") && mute.contains("without a record of a response"),
+            "{mute}"
+        );
+        // Answered, or the client had said goodbye first, or it left for another reason much later.
+        for fine in [
+            format!("app 300 -->\n<-- app 900\n+9ms <-- close_notify\nclose_notify {end}"),
+            format!("app 300 -->\n+9ms close_notify -->\n<-- close_notify\n{end}"),
+        ] {
+            assert_eq!(told(&fine), None, "{fine}");
+        }
     }
 
     #[test]
