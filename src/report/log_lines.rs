@@ -152,7 +152,8 @@ pub(crate) fn of_all(
     for connection in std::iter::once(first).chain(others).take(ALIKE) {
         cases += 1;
         for mut line in of_one(&told(connection), connection, who, suspects) {
-            if line.text.contains(RETRIES) && shows_no_retry(snapshot, connection) {
+            let hides = line.key.1.is_none() && line.text.contains(RETRIES);
+            if hides && shows_no_retry(snapshot, connection) {
                 line.text =
                     "would report no error if it retried; the capture shows no retry.".to_owned();
             }

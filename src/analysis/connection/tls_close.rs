@@ -276,14 +276,12 @@ const CLOSES_WITHIN: Duration = Duration::from_secs(1);
 /// The server's `close_notify`, if that is all that came of the response to a request inside TLS: the client then closed.
 pub(crate) fn ended_unanswered(connection: &Connection) -> Option<FrameRef> {
     let facts = hidden(connection)?;
-    let [client, server] = facts.flows;
-    let said = server.close_notify.frame_ref()?;
+    let said = facts.flows[Who::Server as usize].close_notify.frame_ref()?;
     let closes = (connection.teardown.by, connection.teardown.how) == (By::Client, How::Fin);
     let close = connection.teardown.frame_ref();
     let reacts = said < close
         && close.time.since(said.time)
-            <= CLOSES_WITHIN + connection.connect_time.unwrap_or_default()
-        && client.close_notify.frame_ref().is_none_or(|own| said < own);
+            <= CLOSES_WITHIN + connection.connect_time.unwrap_or_default();
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     (closes && reacts && !missing && is_unanswered(connection)).then_some(said)
 }

@@ -125,21 +125,20 @@ const TOLD_AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Whether `next`, a host's answer to what met no socket of it, confirms that a device cut the connection: a RST in the host's name,
 /// from elsewhere, came just before. Its receiver ignored it, but the host itself was told by another one, which was not captured.
-pub(super) fn confirms(sender: &Peer, next: &CloseEvent) -> bool {
-    sender.reset.is_some_and(|event| {
-        event.signs.has(ResetSigns::DISTANCE)
-            && event.signs.show_another_sender()
-            && next.kind == Some(ResetKind::NoSocket)
-            && !next.signs.has(ResetSigns::DISTANCE)
-            && next.frame_ref.time.since(event.frame_ref.time) <= TOLD_AT_ONCE
-    })
-}
-
-/// Marks the RST of `sender`, which its receiver ignored, as what ended the connection.
-pub(super) fn confirm(sender: &mut Peer) {
-    if let Some(event) = &mut sender.reset {
+/// Then that RST is marked as what ended the connection.
+pub(super) fn confirms(sender: &mut Peer, next: &CloseEvent) -> bool {
+    let Some(event) = &mut sender.reset else {
+        return false;
+    };
+    let confirmed = event.signs.has(ResetSigns::DISTANCE)
+        && event.signs.show_another_sender()
+        && next.kind == Some(ResetKind::NoSocket)
+        && !next.signs.has(ResetSigns::DISTANCE)
+        && next.frame_ref.time.since(event.frame_ref.time) <= TOLD_AT_ONCE;
+    if confirmed {
         event.kind = Some(ResetKind::Foreign);
     }
+    confirmed
 }
 
 /// Takes a RST away from the host whose address it carries: that is still there.

@@ -667,11 +667,7 @@ impl EndpointPair {
         }
         let replace = match sender.reset.and_then(|event| event.kind) {
             None => true,
-            Some(ResetKind::Stale) if doubt::confirms(sender, &event) => {
-                doubt::confirm(sender);
-                false
-            }
-            Some(ResetKind::Stale) => kind != ResetKind::Stale,
+            Some(ResetKind::Stale) => !doubt::confirms(sender, &event) && kind != ResetKind::Stale,
             Some(_) => false,
         };
         if replace {

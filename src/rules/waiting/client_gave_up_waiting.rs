@@ -355,26 +355,18 @@ fn lost_on_the_way(
         word,
         waited(Some(exchange), close)
     );
-    let mut verdict = tell(
-        &RULE,
-        Severity::Error,
-        Certainty::Likely,
-        "Client closed [the connection|# connections] before the response",
-        Statement::from(told),
-    )
-    .presumes(Some("The response was lost on the way to the client."))
-    .means(Some(repetition(exchange)))
-    .shows(
-        request(exchange).map(|message| message.last),
-        format!("{} complete", asked(Some(exchange))),
-    )
-    .shows(Some(answer.first), "response, never acknowledged")
-    .shows(Some(close), format!("{word} from the client"))
-    .about(connection);
-    if let Verdict::Found(story) = &mut verdict {
-        story.remedies = vec![LOST_ON_THE_WAY.into()];
-    }
-    Some(verdict)
+    let evidence = [
+        (
+            request(exchange).map(|message| message.last),
+            format!("{} complete", asked(Some(exchange))),
+        ),
+        (
+            Some(answer.first),
+            "response, never acknowledged".to_owned(),
+        ),
+        (Some(close), format!("{word} from the client")),
+    ];
+    Some(response_lost(connection, exchange, told, evidence))
 }
 
 /// The numbers of the server's later segments show that it had sent something, of which the client had nothing.
@@ -397,7 +389,28 @@ fn passed_unseen(
         word,
         Value::bytes(skipped.bytes)
     );
-    let mut verdict = tell(
+    let evidence = [
+        (
+            Some(asked_at),
+            format!("{} complete", asked(Some(exchange))),
+        ),
+        (Some(close), format!("{word} from the client")),
+        (
+            Some(skipped.shown_by),
+            "segment whose number shows what is missing".to_owned(),
+        ),
+    ];
+    Some(response_lost(connection, exchange, told, evidence))
+}
+
+/// The client left because the response did not get through to it.
+fn response_lost(
+    connection: &Connection,
+    exchange: &Exchange,
+    told: Sentence,
+    evidence: [(Option<FrameRef>, String); 3],
+) -> Verdict {
+    let mut telling = tell(
         &RULE,
         Severity::Error,
         Certainty::Likely,
@@ -405,21 +418,15 @@ fn passed_unseen(
         Statement::from(told),
     )
     .presumes(Some("The response was lost on the way to the client."))
-    .means(Some(repetition(exchange)))
-    .shows(
-        Some(asked_at),
-        format!("{} complete", asked(Some(exchange))),
-    )
-    .shows(Some(close), format!("{word} from the client"))
-    .shows(
-        Some(skipped.shown_by),
-        "segment whose number shows what is missing",
-    )
-    .about(connection);
+    .means(Some(repetition(exchange)));
+    for (at, note) in evidence {
+        telling = telling.shows(at, note);
+    }
+    let mut verdict = telling.about(connection);
     if let Verdict::Found(story) = &mut verdict {
         story.remedies = vec![LOST_ON_THE_WAY.into()];
     }
-    Some(verdict)
+    verdict
 }
 
 /// What to look at where the response did not get through.
