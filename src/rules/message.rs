@@ -127,6 +127,18 @@ impl Message {
         *self = Self::of(statement, frames);
     }
 
+    /// Says this in place of what it means with that template.
+    pub(super) fn mean_instead(
+        &mut self,
+        template: &str,
+        sentence: &'static str,
+        frames: &FrameNames,
+    ) {
+        let mut statement = std::mem::take(&mut self.statement);
+        statement.mean_instead(template, sentence);
+        *self = Self::of(statement, frames);
+    }
+
     /// Says which side is a proxy.
     pub(super) fn set_proxy(&mut self, proxy: ProxyRole, frames: &FrameNames) {
         let mut statement = std::mem::take(&mut self.statement);

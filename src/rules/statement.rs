@@ -604,6 +604,14 @@ impl Statement {
         self.meaning.retain(|(_, it)| it.template() != template);
     }
 
+    /// Says this in place of what it means with that template.
+    pub(super) fn mean_instead(&mut self, template: &str, sentence: &'static str) {
+        let mut meaning = self.meaning.iter_mut();
+        if let Some((_, it)) = meaning.find(|(_, it)| it.template() == template) {
+            *it = sentence.into();
+        }
+    }
+
     /// Leaves out what is inferred: something else explains it.
     pub(super) fn presume_no_more(&mut self) {
         self.sentences.retain(|(_, it)| !it.presumed);

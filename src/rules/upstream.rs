@@ -24,8 +24,8 @@ use super::waiting::{
     client_gave_up_waiting, closed_before_response, gateway_error, gateway_timeout,
     reset_before_response, server_error_status,
 };
-use super::wording::named;
-use crate::analysis::connection::{By, Connection, How, Opening, ResetKind};
+use super::wording::{UNSENT, UNSENT_UNTIL, named};
+use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Who};
 use crate::analysis::hosts::{ExchangeId, Leg, LegBasis, SLACK};
 use crate::base::format::ranges;
 use crate::base::frame_names::FrameNames;
@@ -374,13 +374,8 @@ pub(super) fn join(findings: &mut [Finding], facts: &RuleInput<'_>) {
         findings[effect].caused_by = Some(findings[tie.cause].id);
         // What the client of the proxy got comes first; what the proxy did after that, last.
         let is_first = is_passed_on(findings[effect].rule);
-        let tell = |cause: &mut Finding, mut said: Vec<Sentence>| match is_first {
-            true => {
-                if !said.is_empty() && !cause.message.contains(BEHIND) {
-                    said.push(BEHIND.into());
-                }
-                cause.message.say_first(said, facts.frames);
-            }
+        let tell = |cause: &mut Finding, said: Vec<Sentence>| match is_first {
+            true => cause.message.say_first(said, facts.frames),
             false => {
                 for sentence in said {
                     cause.message.say(sentence, facts.frames);
@@ -407,6 +402,12 @@ pub(super) fn join(findings: &mut [Finding], facts: &RuleInput<'_>) {
             let cause = &mut findings[tie.cause];
             cause.proxy = ProxyRole::Client;
             cause.message.set_proxy(ProxyRole::Client, facts.frames);
+        }
+        if is_first && all && made && passed_nothing_on(&tie, facts) {
+            let cause = &mut findings[tie.cause];
+            for (unsent, told) in NOT_PASSED_ON {
+                cause.message.mean_instead(unsent, told, facts.frames);
+            }
         }
         let cause = &mut findings[tie.cause];
         if is_websocket(cause.rule) && all && is_by_proxy(&tie.leg, facts) {
@@ -516,8 +517,26 @@ fn most_tied(
     best
 }
 
-/// What stands between that which a proxy's client got and why.
-const BEHIND: &str = "Behind the proxy, the following happened.";
+/// What it means for a proxy's client that the proxy's own connection was never used.
+const NOT_PASSED_ON: [(&str, &str); 2] = [
+    (
+        UNSENT,
+        "The proxy did not pass the request on: a retry is safe.",
+    ),
+    (
+        UNSENT_UNTIL,
+        "The proxy did not pass the request on: a retry is safe, but fails until the port accepts connections.",
+    ),
+];
+
+/// Whether the proxy sent nothing on any of the connections that it made for this request: it may have tried several.
+fn passed_nothing_on(tie: &Tie, facts: &RuleInput<'_>) -> bool {
+    let mut legs = facts.legs.behind(tie.leg.client).iter();
+    legs.all(|leg| {
+        let made = facts.record(leg.upstream.connection);
+        made.is_some_and(|it| it.sent[Who::Client as usize].bytes == 0)
+    })
+}
 
 /// What a proxy did to a WebSocket of which it closed both legs.
 const PROXY_CLOSED: &str = "Proxy closed [a WebSocket|# WebSockets] without a Close frame";
@@ -743,9 +762,10 @@ mod tests {
         let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
         let own = findings.iter().find(|it| it.rule == "connection-refused");
         let told = own.expect("the refusal is reported").message.to_string();
-        let wanted = "The proxy responded with 502 to its client for `GET /a` (#1, frame 7). Behind the proxy, the following \
-                      happened. The connection attempt was refused";
+        let wanted = "The proxy responded with 502 to its client for `GET /a` (#1, frame 7). The proxy's connection attempt \
+                      was refused";
         assert!(told.starts_with(wanted), "{told}");
+        assert!(told.ends_with("The proxy did not pass the request on: a retry is safe, but fails until the port accepts connections."), "{told}");
     }
 
     #[test]

@@ -26,6 +26,10 @@ pub(super) const PRESUMED: &str = "hangup does not read this protocol: that a re
 /// What an attempt means that was not opened.
 pub(super) const UNSENT: &str = "No request was sent: a retry is safe.";
 
+/// The same of an attempt that was refused.
+pub(super) const UNSENT_UNTIL: &str =
+    "No request was sent: a retry is safe, but fails until the port accepts connections.";
+
 /// The remedy where the capture does not show which side is the server.
 pub(super) const UNSURE_SIDES: &str =
     "Capture from the beginning of the connection to be sure which side is the server.";

@@ -167,7 +167,7 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
             }
         };
         all.sort_by_key(|it| it.first);
-        story.remedies = at_port(server.port);
+        story.remedies = at_port(story.remedies, server.port);
         let mut it = HostDiagnosis::of(story, &all);
         it.client = it
             .client
@@ -177,16 +177,17 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     found
 }
 
-/// The remedies, with the port in the command that shows its queue.
-fn at_port(port: u16) -> Vec<Remedy> {
-    let all = RULE.remedies().into_iter();
-    let all = all.map(|it| match it.text().contains("`ss -ltn`") {
-        true => it
-            .text()
-            .replace("`ss -ltn`", &format!("`ss -ltn 'sport = :{port}'`"))
-            .into(),
-        false => it,
-    });
+/// These remedies, with the port in the command that shows its queue.
+fn at_port(remedies: Vec<Remedy>, port: u16) -> Vec<Remedy> {
+    let all = remedies
+        .into_iter()
+        .map(|it| match it.text().contains("`ss -ltn`") {
+            true => it
+                .text()
+                .replace("`ss -ltn`", &format!("`ss -ltn 'sport = :{port}'`"))
+                .into(),
+            false => it,
+        });
     all.collect()
 }
 
@@ -334,9 +335,12 @@ fn ignored(
         ));
     }
     message.presume("The accept queue is full, and the server's program never got the connection.");
+    if reset == 0 {
+        message.say("Or the client's packets are lost on the way: the counters of the server's host show whether they arrive.");
+    }
     message.mean(match reset {
         0 => {
-            "If not, the client's packets are lost on the way: the server's own counters show which."
+            "Most likely no program received what the client sent. If so, a retry on a new connection is safe."
         }
         _ => "The server's program never got the connection or its data: what was sent is safe to retry.",
     });
@@ -365,11 +369,22 @@ fn ignored(
             true => Certainty::Likely,
             false => Certainty::Possible,
         },
-        summary: "[A connection was|# connections were] opened, but no data was accepted".into(),
+        summary: "[A connection was|# connections were] opened, but no data was acknowledged"
+            .into(),
         message,
         evidence,
-        remedies: RULE.remedies(),
+        remedies: match reset {
+            0 => to_confirm_first(),
+            _ => RULE.remedies(),
+        },
     }
+}
+
+/// The remedies of a case that may have another reason: first what confirms it.
+fn to_confirm_first() -> Vec<Remedy> {
+    let mut all = RULE.remedies();
+    all.sort_by_key(|it| !it.text().starts_with("Confirm"));
+    all
 }
 
 fn among_others(
@@ -558,6 +573,11 @@ mod tests {
                 .expect(&text);
             assert_eq!((own.severity, own.certainty), (Severity::Error, certainty));
             assert!(own.message.contains("3 times"), "{}", own.message);
+            // What may have another reason is confirmed first.
+            let first = own.remedies.first();
+            let confirms = first.is_some_and(|it| it.contains("'sport = :80'"));
+            assert_eq!(confirms, certainty == Certainty::Possible, "{first:?}");
+            assert!(own.message.meaning().contains("retry"), "{}", own.message);
             let others: Vec<_> = findings.iter().map(|it| it.rule).collect();
             assert!(
                 !others.contains(&"reuse-of-forgotten-connection"),

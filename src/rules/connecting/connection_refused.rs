@@ -10,10 +10,11 @@ use crate::base::format::duration;
 use crate::protocol::tcp::hops;
 use crate::rules::Severity;
 use crate::rules::connecting::reset_then_refused;
+use crate::rules::remedy::Remedy;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 use crate::rules::scans::{failures, group};
 use crate::rules::statement::{Statement, Value, sentence};
-use crate::rules::wording::{UNSENT, shows};
+use crate::rules::wording::{UNSENT_UNTIL, shows};
 
 rule! {
     /// # What happened
@@ -32,8 +33,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Start the server, or correct the address and the port. On the server, `ss -ltn` (`netstat -an`) shows what listens, and on
-    ///   which address. A program that listens on 127.0.0.1 or ::1 refuses other hosts.
+    /// - Start the server, or correct its address and port in the client's configuration. On the server, `ss -ltn` (`netstat
+    ///   -an`) shows what listens, and on which address. A program that listens on 127.0.0.1 or ::1 refuses other hosts.
     /// - Or, if it happens during a start, send no traffic before the server is ready: use readiness checks, or change the
     ///   start order of a sidecar proxy.
     /// - Compare with a capture at the server. A SYN that does not arrive was refused by a firewall on the way. A SYN that
@@ -113,7 +114,10 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         .iter()
         .map(|group| {
             group.diagnosis(match group.kind {
-                Kind::Lost => story(&group.connections),
+                Kind::Lost => Diagnosis {
+                    remedies: fitting(hosts, &group.connections),
+                    ..story(&group.connections)
+                },
                 Kind::Nearer => from_nearer(hosts, &group.connections, &distances),
                 Kind::Foreign => by_somebody_else(&group.connections, &distances),
                 Kind::Fallback => fallback(&group.connections),
@@ -166,6 +170,18 @@ fn distances(hosts: &Hosts<'_>) -> Distances {
         *low = (*low).min(it.server_ttl);
         *high = (*high).max(it.server_ttl);
     }
+    all
+}
+
+/// The remedies: that on a start only where the server accepted a connection to that port after it had refused one.
+fn fitting(hosts: &Hosts<'_>, refused: &[&ConnectionSummary]) -> Vec<Remedy> {
+    let accepted = |it: &&ConnectionSummary| it.opening == Opening::Handshake;
+    let started = hosts.connections.iter().filter(accepted).any(|later| {
+        let mut refused = refused.iter();
+        refused.any(|it| it.server == later.server && it.first < later.first)
+    });
+    let mut all = RULE.remedies();
+    all.retain(|it| started || !it.text().contains("during a start"));
     all
 }
 
@@ -269,7 +285,7 @@ fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
             "A RST with sequence number 0 answers a segment without ACK, which was not captured."
         ),
         [_] => sentence!(
-            "The connection attempt was refused with a RST, {} after the SYN.",
+            "The client's connection attempt was refused with a RST, {} after the SYN.",
             least
         ),
         all => sentence!(
@@ -282,7 +298,7 @@ fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
             Value::Duration(least, most)
         ),
     })
-    .means(UNSENT);
+    .means(UNSENT_UNTIL);
     let retried = connections.iter().filter(|it| it.syn_retries > 0).count();
     if retried > 0 {
         message.say(sentence!(
@@ -400,6 +416,24 @@ mod tests {
         assert_eq!(severity(&format!("{refused}{later}")), Severity::Error);
         let other_port = other.replace("2:80", "2:81");
         assert_eq!(severity(&format!("{refused}{other_port}")), Severity::Error);
+    }
+
+    /// A start is a reason only where the server accepts later.
+    #[test]
+    fn advice_on_a_start_needs_one() {
+        let refused = "client :40000 server 10.0.0.2:80\nSYN -->\n<-- RST\n";
+        let open = |port: u16| {
+            format!("client :40001 server 10.0.0.2:{port}\n+9s SYN -->\n<-- SYN\nACK -->\n")
+        };
+        for (text, starts) in [
+            (refused.to_owned(), false),
+            (format!("{refused}{}", open(80)), true),
+            (format!("{refused}{}", open(81)), false),
+        ] {
+            let remedies = findings(&text).remove(0).remedies;
+            let told = remedies.iter().any(|it| it.contains("during a start"));
+            assert_eq!(told, starts, "{remedies:?}");
+        }
     }
 
     /// A client that acknowledges, or a server that sends data, shows a SYN-ACK that the capture lacks.

@@ -272,25 +272,32 @@ fn story_of_several(checks: &[Checks<'_>]) -> Diagnosis {
 }
 
 fn story(probes: &[&ConnectionSummary], beat: Measured) -> Diagnosis {
-    let (ends, side) = match (probes[0].by, probes[0].how) {
-        (By::Client, How::Fin) => ("closed", "close by the client"),
-        (By::Client, _) => ("reset", "RST from the client"),
-        _ => ("closed by the server", "close by the server"),
-    };
     let asks = probes[0].spoke[0];
     let what = match probes[0].spoke {
         [true, _] => "after one response",
-        [false, true] => "without data from the client",
-        [false, false] => "without data",
+        [false, _] => "without sending data",
+    };
+    let (ended, side) = match (probes[0].by, probes[0].how) {
+        (By::Client, How::Fin) => (
+            sentence!("The client closed each {}.", what),
+            "close by the client",
+        ),
+        (By::Client, _) => (
+            sentence!("The client reset each {}.", what),
+            "RST from the client",
+        ),
+        _ => (
+            sentence!("The server closed each {}.", what),
+            "close by the server",
+        ),
     };
     let mut message = Statement::from(sentence!(
-        "The client opened {}, one every {} ({}). Each was {} {}.",
+        "The client opened {}, one every {} ({}).",
         Value::count(probes.len() as u64, "connection", "connections"),
         beat.median,
-        Value::Duration(beat.range.0, beat.range.1),
-        ends,
-        what
-    ));
+        Value::Duration(beat.range.0, beat.range.1)
+    ))
+    .and(ended);
     if asks {
         message.say("The request was the same each time.");
     }
