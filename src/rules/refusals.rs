@@ -4,6 +4,7 @@
 //! status says of the server's own fault is none of these.
 
 use crate::analysis::connection::{Connection, is_refused_early};
+use crate::protocol::dialogue::{Complaint, DialogueFacts, is_login};
 use crate::protocol::http::{Exchange, FieldName};
 
 /// Why HTTP's status is the end of what the client wanted.
@@ -38,6 +39,39 @@ pub(super) fn refused(connection: &Connection) -> Option<(&Exchange, u16, Refusa
         };
         Some((exchange, status, refusal))
     })
+}
+
+/// Whether the server refused the user or the password of a login: by the code that has no other meaning in its protocol, or by
+/// the text. A login that is refused for where it came from, or for lack of TLS, is none.
+pub(super) fn are_credentials(connection: &Connection, complaint: &Complaint) -> bool {
+    const WORDS: [&[u8]; 8] = [
+        b"password",
+        b"login incorrect",
+        b"login was refused",
+        b"authentication failed",
+        // IMAP (RFC 5530 §3).
+        b"[authenticationfailed]",
+        b"invalidcredentials",
+        b"wrongpass",
+        b"logon_failure",
+    ];
+    let facts = connection.dialogue.as_deref();
+    let refused = facts.and_then(DialogueFacts::refused_request);
+    let asked = refused.and_then(|it| it.rare.as_ref()?.asked.as_ref());
+    let login = asked.is_some_and(is_login);
+    // PostgreSQL: invalid_password. MySQL: ER_ACCESS_DENIED_ERROR. SMTP: RFC 4954 §6.
+    let code = complaint.code_bytes().split(|byte| *byte == b' ').next();
+    let by_code = matches!(code, Some(b"28P01" | b"1045" | b"535"));
+    let text = complaint.text.as_bytes().to_ascii_lowercase();
+    let mut words = WORDS.iter();
+    login && (by_code || words.any(|it| memchr::memmem::find(&text, it).is_some()))
+}
+
+/// Whether the server refused the user or the password of a login.
+pub(super) fn were_credentials_refused(connection: &Connection) -> bool {
+    let facts = connection.dialogue.as_deref();
+    let complaint = facts.and_then(|it| it.complaint.as_ref());
+    complaint.is_some_and(|it| are_credentials(connection, it))
 }
 
 /// Whether the server refused a request with this status.

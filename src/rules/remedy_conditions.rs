@@ -3,7 +3,9 @@
 use super::classify::behind_another;
 use super::classify_h2::{blames, ended_by_drain, lost, refused, told_goaway, told_reset};
 use super::log_errors::certificate_alert;
-use super::refusals::{was_refused_with, was_upload_refused, was_websocket_refused};
+use super::refusals::{
+    was_refused_with, was_upload_refused, was_websocket_refused, were_credentials_refused,
+};
 use super::remedy::{Condition, when};
 use super::stuck_segments::largest_through;
 use super::unanswered::{self, lost_between_places};
@@ -23,6 +25,12 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the alert was {}", |it, name| {
         let code = alert(it).and_then(Alert::code);
         code.is_some_and(|code| alert_name(code) == Some(name))
+    }),
+    when("the alert was encrypted", |it, _| {
+        alert(it).is_some_and(|alert| alert.code().is_none())
+    }),
+    when("the alert was not encrypted", |it, _| {
+        alert(it).is_some_and(|alert| alert.code().is_some())
     }),
     when("the server sent the alert", |it, _| {
         alert(it).is_some_and(|alert| alert.from.index() == Who::Server as usize)
@@ -207,6 +215,12 @@ pub(super) static CONDITIONS: &[Condition] = &[
             .is_none_or(|h2| h2.mismatch.as_ref().is_some_and(|it| it.by_client))
     }),
     when("the request was refused with {}", was_refused_with),
+    when("the user or the password was refused", |it, _| {
+        were_credentials_refused(it)
+    }),
+    when("neither user nor password was refused", |it, _| {
+        !were_credentials_refused(it)
+    }),
     when("a WebSocket was refused", |it, _| was_websocket_refused(it)),
     when("an upload was refused", |it, _| was_upload_refused(it)),
     when("the request's head was not complete", |it, _| {
@@ -388,6 +402,18 @@ mod tests {
             HELLO,
             "<-- alert 80",
             "<-- alert 40",
+        ),
+        (
+            "the alert was encrypted",
+            "ClientHello [sni=a version=1.3] -->\n<-- ServerHello [version=1.3]\n",
+            "app 19 -->\nFIN -->",
+            "alert 40 -->\nFIN -->",
+        ),
+        (
+            "the alert was not encrypted",
+            "ClientHello [sni=a version=1.3] -->\n<-- ServerHello [version=1.3]\n",
+            "alert 40 -->\nFIN -->",
+            "app 19 -->\nFIN -->",
         ),
         (
             "the server sent the alert",
@@ -639,6 +665,18 @@ mod tests {
             "POST / \"a\" -->\n",
             "<-- 413 \"no\"",
             "<-- 431 \"no\"",
+        ),
+        (
+            "the user or the password was refused",
+            "<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n<-- \"250 mx\\r\\n\"\n\"AUTH PLAIN AGEAYg==\\r\\n\" -->\n",
+            "<-- \"535 5.7.8 no\\r\\n\"",
+            "<-- \"538 5.7.11 encrypt\\r\\n\"",
+        ),
+        (
+            "neither user nor password was refused",
+            "<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n<-- \"250 mx\\r\\n\"\n\"AUTH PLAIN AGEAYg==\\r\\n\" -->\n",
+            "<-- \"538 5.7.11 encrypt\\r\\n\"",
+            "<-- \"535 5.7.8 no\\r\\n\"",
         ),
         (
             "a WebSocket was refused",

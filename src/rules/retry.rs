@@ -23,7 +23,11 @@ pub(super) fn complete(story: &mut Diagnosis, connection: &Connection) {
         return;
     }
     if let Some(told) = of(connection) {
+        let again = is_malformed(connection.outcome) && told.template() != SAME_RESPONSE;
         story.message.mean(told);
+        if again {
+            story.message.mean(SAME_RESPONSE);
+        }
     }
     if lost_between_places(connection).is_some() {
         story
@@ -59,6 +63,12 @@ pub(super) fn complete_all(story: &mut Diagnosis, connections: &[&Connection]) {
 /// Connections examined of a case across many.
 const LOOKED_AT: usize = 64;
 
+/// What is said of a response that cannot be parsed.
+const SAME_RESPONSE: &str = "A retry gets the same response until this is fixed.";
+
+/// What is said of an error that is about the moment.
+pub(super) const PASSING: &str = "A later retry may succeed: the error is about the moment.";
+
 /// Whether the server ended the session because of what was asked.
 fn was_refused(connection: &Connection) -> bool {
     let dialogue = connection.dialogue.as_deref();
@@ -67,9 +77,9 @@ fn was_refused(connection: &Connection) -> bool {
 }
 
 /// Whether the error that ended the session is one of the moment: the server had too much to do, or waited too long. By SQLSTATE
-/// (class 53, `57P03`), MySQL's numbers, the replies of SMTP and FTP that begin with 4 (RFC 5321 §4.2.1, RFC 959 §4.2.1), or
+/// (class 40: a transaction that was rolled back, class 53, `55P03`, `57P03`), MySQL's numbers, the replies of SMTP and FTP that begin with 4 (RFC 5321 §4.2.1, RFC 959 §4.2.1), or
 /// what the text says.
-fn is_passing(connection: &Connection) -> bool {
+pub(super) fn is_passing(connection: &Connection) -> bool {
     const WORDS: [&[u8]; 9] = [
         b"timeout",
         b"too many",
@@ -89,8 +99,12 @@ fn is_passing(connection: &Connection) -> bool {
     complaint.is_some_and(|it| {
         let by_code = match it.code_bytes() {
             [b'4', b'0'..=b'9', b'0'..=b'9'] => has_passing_replies(connection),
-            [b'5', b'3', _, _, _] | b"57P03" => true,
-            other => matches!(other, b"1040" | b"1203"),
+            [b'4', b'0', _, _, _] | [b'5', b'3', _, _, _] | b"55P03" | b"57P03" => true,
+            other => {
+                let number = other.split(|byte| *byte == b' ').next();
+                // Too many connections, of one user; a lock that timed out, a deadlock.
+                matches!(number, Some(b"1040" | b"1203" | b"1205" | b"1213"))
+            }
         };
         let text = it.text.as_bytes().to_ascii_lowercase();
         by_code
@@ -158,12 +172,10 @@ fn of(connection: &Connection) -> Option<Sentence> {
         return Some(match spoken.iter().find(lost) {
             Some(exchange) => repetition_on(connection, exchange),
             None if was_refused(connection) => match is_passing(connection) {
-                true => "A later retry may succeed: the error is about the moment.".into(),
+                true => PASSING.into(),
                 false => "A retry fails in the same way until this is fixed.".into(),
             },
-            None if is_malformed(connection.outcome) => {
-                "A retry gets the same response until this is fixed.".into()
-            }
+            None if is_malformed(connection.outcome) => SAME_RESPONSE.into(),
             None => "No request was open: there is nothing to retry.".into(),
         });
     }
@@ -199,15 +211,31 @@ fn of(connection: &Connection) -> Option<Sentence> {
         );
     }
     match (connection.outcome, unread) {
-        (ConnectionOutcome::Failed(_) | ConnectionOutcome::Unknown(_), Some(_)) => Some(
-            "The server did not acknowledge the client's last data. hangup does not read what it asks: do not retry it blindly, \
-             because the server may have processed it."
-                .into(),
-        ),
-        (ConnectionOutcome::Failed(_) | ConnectionOutcome::Unknown(_), None) => Some(
-            "hangup does not read what the client asked: do not retry it blindly, because the server may have processed it.".into(),
-        ),
+        (ConnectionOutcome::Failed(_) | ConnectionOutcome::Unknown(_), unread) => {
+            Some(unknown_request(connection.tls.is_some(), unread.is_some()).into())
+        }
         (ConnectionOutcome::Fine(_), _) => None,
+    }
+}
+
+/// What is said of a request that is encrypted, or in a protocol that is not known, and of which the server has not
+/// acknowledged all.
+const fn unknown_request(encrypted: bool, unacknowledged: bool) -> &'static str {
+    match (encrypted, unacknowledged) {
+        (true, false) => {
+            "Do not retry the encrypted request blindly: the server may have processed it. What only reads is safe to retry."
+        }
+        (true, true) => {
+            "Do not retry the encrypted request blindly: the server may have processed it, although it did not acknowledge all of \
+             it. What only reads is safe to retry."
+        }
+        (false, false) => {
+            "Do not retry what the client sent blindly: the server may have processed it."
+        }
+        (false, true) => {
+            "Do not retry what the client sent last blindly: the server may have processed it, although it did not acknowledge \
+             all of it."
+        }
     }
 }
 
@@ -291,11 +319,11 @@ mod tests {
             (
                 "SYN -->\n<-- SYN\nACK -->\n\"\\x01\" -->\n<-- ACK\n+2s <-- FIN\n+40ms ACK -->\n\
                  +2s \"\\x02\" -->\n<-- RST [noack]",
-                "do not retry it blindly",
+                "Do not retry what the client sent last blindly",
             ),
             (
                 "SYN -->\n<-- SYN\nACK -->\n\"\\x01\\x02\" -->\n<-- ACK\n+40ms <-- RST",
-                "do not retry it blindly",
+                "Do not retry what the client sent blindly",
             ),
         ] {
             let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
@@ -304,5 +332,19 @@ mod tests {
             let said = said.text(&Default::default(), Default::default());
             assert!(said.contains(told), "{ladder}: {said}");
         }
+    }
+
+    /// A request that got no end of its response gets none the next time.
+    #[test]
+    fn a_response_that_cannot_be_parsed_comes_again() {
+        let text = "SYN -->\n<-- SYN\nGET /a -->\n<-- \"<html>hello</html>\"\nACK -->\n<-- FIN\nFIN -->\n<-- ACK";
+        let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        let mut own = findings.iter().filter(|it| it.rule == "malformed-response");
+        let found = own.next().expect("found");
+        assert!(
+            found.message.meaning().ends_with(SAME_RESPONSE),
+            "{}",
+            found.message
+        );
     }
 }

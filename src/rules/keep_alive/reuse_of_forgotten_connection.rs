@@ -25,7 +25,7 @@ rule! {
     /// # Why it matters
     ///
     /// Something forgot the connection silently. The idle timeout of a load balancer or NAT gateway may have passed (AWS NLB
-    /// 350 s, Azure 4 min). Or the server restarted or crashed, or a firewall dropped the FIN. The client cannot know, and
+    /// 350 s, Azure 4 min). Or the server restarted or crashed. Or it closed while the path was broken, and its FIN was lost. The client cannot know, and
     /// notices only when it loses a request.
     ///
     /// # Remedy
@@ -36,7 +36,9 @@ rule! {
     ///   for what changed at the time of the RST on the firewall, load balancer or container host in front of the server: a
     ///   rule, a restart, a container that stopped.
     /// - *If the lost data came after an idle time of under 30 s and the RST has no other TTL than the server's segments:* Look
-    ///   for a restart or a crash of the server, or of a device on the way, before the time of the RST.
+    ///   in the server's log, before the RST, for the end of this session: a timeout, a restart or a crash.
+    /// - *If the lost data came after an idle time of under 30 s and the RST has no other TTL than the server's segments:* Look
+    ///   for what broke the path, where that log shows an orderly end: the FIN of it did not arrive.
     /// - Capture at the server as well: if the RST is not in that capture, something on the way sent it.
     /// - *If the request may be repeated:* Also let the client retry it on a new connection (RFC 9112 §9.3.1).
     ///
@@ -112,7 +114,7 @@ rule! {
 }
 
 /// That the connection was open, as far as the client could know.
-const NOT_CLOSED: &str = "The server had sent no FIN.";
+const NOT_CLOSED: &str = "No FIN from the server is in the capture.";
 
 /// Pauses from which on an idle limit may be the reason.
 const IDLE: Duration = Duration::from_secs(1);
@@ -167,7 +169,7 @@ fn origin(connection: &Connection, reset: &CloseEvent) -> Option<Sentence> {
         (true, _) => "A device on the way sent this RST, not the server.".into(),
         (false, _) if reset.signs.has(ResetSigns::HOP) => return None,
         (false, _) => {
-            "The server's host had lost the connection, or a device on the way sent the RST in its name.".into()
+            "The server's host no longer had the connection, or a device on the way sent the RST in its name.".into()
         }
     })
 }

@@ -26,8 +26,7 @@ rule! {
     /// # Remedy
     ///
     /// - *If the body was not announced:* Let the client send `Content-Length` with the body, or `Transfer-Encoding: chunked`.
-    /// - Correct the program that writes the request: the finding quotes the faulty bytes. Encode targets and field values
-    ///   with the library's own functions.
+    /// - Correct the program that writes the request. Encode targets and field values with the library's own functions.
     /// - Let the first proxy refuse such requests: attackers send them as well.
     ///
     /// # Tell it by

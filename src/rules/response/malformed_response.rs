@@ -28,8 +28,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Correct the program that writes the response: the finding quotes the faulty bytes. Write header fields with the
-    ///   server's own functions, and let no value with line ends into them.
+    /// - Correct the program that writes the response. Write header fields with the server's own functions, and let no value
+    ///   with line ends into them.
     /// - *If the response had no status line:* Check that the port speaks HTTP, and that the client uses the right address and scheme.
     /// - *If a lenient parser accepts it:* Until then, let the client tolerate it where that is safe (.NET Framework `useUnsafeHeaderParsing`, Node.js
     ///   `insecureHTTPParser`).
@@ -253,7 +253,7 @@ pub(in crate::rules) fn place(fault: &Fault, message: Option<&Message>) -> Optio
     let start = message.map_or(0, |message| message.start);
     let at = fault.offset.saturating_sub(start);
     Some(match fault.quoted == fault.offset {
-        true => sentence!("At byte {} of the message stands {}.", at, bytes),
+        true => sentence!("The fault begins at byte {} of the message: {}.", at, bytes),
         false => sentence!(
             "It is byte {} of the message, in the line that begins with {}.",
             at,

@@ -3,11 +3,12 @@
 use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
-use crate::protocol::dialogue::is_login;
+use crate::protocol::dialogue::{Complaint, is_login};
 use crate::protocol::http::{Exchange, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request, response};
-use crate::rules::refusals::{Refusal, refused};
+use crate::rules::refusals::{Refusal, are_credentials, refused};
+use crate::rules::retry::{PASSING, is_passing};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Value, sentence};
 use crate::rules::wording::{
@@ -31,7 +32,10 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If HTTP was not spoken:* Read the text: it says what the server did not accept.
+    /// - *If the user or the password was refused:* Correct the user or the password in the client's configuration, or the
+    ///   account at the server.
+    /// - *If HTTP was not spoken and neither user nor password was refused:* Correct what the error names, in the client or at
+    ///   the server.
     /// - *If the request was refused with 413:* Raise the server's limit on the body (nginx `client_max_body_size`, Apache
     ///   `LimitRequestBody`, Kestrel `MaxRequestBodySize`, IIS `maxAllowedContentLength`), or let the client send less at once.
     /// - *If the request was refused with 414:* Let the client send its parameters in the body of a POST, or raise the server's
@@ -227,8 +231,20 @@ fn reply(connection: &Connection) -> Verdict {
         message,
     )
     .adds(more)
+    .means(Some(retry_of_refused(connection, complaint)))
     .shows(Some(complaint.at), "error message")
     .about(connection)
+}
+
+/// What a retry is good for after a reply that is an error.
+fn retry_of_refused(connection: &Connection, complaint: &Complaint) -> &'static str {
+    match () {
+        () if is_passing(connection) => PASSING,
+        () if are_credentials(connection, complaint) => {
+            "The same login fails again. Retrying it may lock the account."
+        }
+        () => "An unchanged retry most likely gets the same reply.",
+    }
 }
 
 #[cfg(test)]
@@ -287,13 +303,28 @@ mod tests {
     #[test]
     fn a_login_that_is_refused_is_called_so() {
         let begin = "client server :25\nSYN -->\n<-- SYN\nACK -->\n<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n<-- \"250 mx\\r\\n\"\n";
-        for (asked, reply, summary) in [
+        for (asked, reply, summary, retry, remedy) in [
             (
                 "AUTH PLAIN AGEAYg==",
                 "535 5.7.8 no",
                 "Server refused a login",
+                "The same login fails again.",
+                "Correct the user or the password",
             ),
-            ("VRFY me", "550 5.1.1 no", "Server replied with an error"),
+            (
+                "AUTH PLAIN AGEAYg==",
+                "454 4.7.0 not now",
+                "Server refused a login",
+                "A later retry may succeed",
+                "Correct what the error names",
+            ),
+            (
+                "VRFY me",
+                "550 5.1.1 no",
+                "Server replied with an error",
+                "An unchanged retry most likely gets the same reply.",
+                "Correct what the error names",
+            ),
         ] {
             let text = format!(
                 "{begin}\"{asked}\\r\\n\" -->\n<-- \"{reply}\\r\\n\"\n\"QUIT\\r\\n\" -->\n<-- \"221 bye\\r\\n\" FIN\nFIN -->\n<-- ACK"
@@ -305,6 +336,13 @@ mod tests {
                 .find(|it| it.rule == RULE.name)
                 .expect("found");
             assert_eq!(found.summary.over(1), summary, "{asked}");
+            let meaning = found.message.meaning();
+            assert!(meaning.starts_with(retry), "{asked}: {meaning}");
+            assert!(
+                found.remedies[0].starts_with(remedy),
+                "{:?}",
+                found.remedies
+            );
         }
     }
 }

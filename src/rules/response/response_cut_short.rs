@@ -33,8 +33,8 @@ rule! {
     ///
     /// - *If the client's window had gone to zero and nothing had come for 1 s or more:* Let the client read faster, or raise the server's send timeout (nginx
     ///   `send_timeout`, Apache `Timeout`, HAProxy `timeout client`).
-    /// - Look in the server's log at the time of the FIN for an error while writing the response. The status had already
-    ///   been sent, so only a log shows the error.
+    /// - Look in the server's log at the time of the FIN for an error while writing, a crash or a killed process. Look in the
+    ///   system log for an out-of-memory kill.
     /// - *If the close came within 1 s of the last bytes and the response announced its length:* Compare `Content-Length`
     ///   with the length of what the program sends: counted before compression or a rewrite, it is too large. The same
     ///   number of missing bytes in several cases means this.

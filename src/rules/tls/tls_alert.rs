@@ -45,7 +45,14 @@ rule! {
     ///   the alert's sender accepts.
     /// - *If the alert was missing_extension:* Let the client send the extension that the server requires; most often it is
     ///   the server name, which old clients leave out.
-    /// - Look at the log of the alert's sender: it knows what it refused.
+    /// - *If the alert was encrypted and the client sent the alert:* Look in the client's log for the reason. An expired
+    ///   certificate, another name and an unknown issuer look the same here.
+    /// - *If the alert was encrypted and the client sent the alert:* Look at the certificate's dates, names and issuer, with
+    ///   `openssl s_client -connect HOST:PORT -servername NAME`.
+    /// - *If the alert was not encrypted and the client sent the alert:* Look in the client's log at the time of the alert: it
+    ///   knows what it refused.
+    /// - *If the server sent the alert:* Look in the server's log at the time of the alert: it knows what it refused.
+    /// - *If the alert was encrypted:* Or capture again with a key log (`--keylog FILE`): it shows the reason.
     ///
     /// # Tell it by
     ///
@@ -115,8 +122,20 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let code = alert.code();
-    let name = code.map_or_else(|| "an alert that is encrypted".to_owned(), called);
+    let name = code.map_or_else(|| "encrypted".to_owned(), called);
     let message = match (by, alert.in_handshake) {
+        (Who::Client, true) if code.is_none() => {
+            "The client ended the TLS handshake with an encrypted alert.".into()
+        }
+        (Who::Server, true) if code.is_none() => {
+            "The server ended the TLS handshake with an encrypted alert.".into()
+        }
+        (Who::Client, false) if code.is_none() => {
+            "The client ended the TLS connection, whose handshake was complete, with an encrypted alert.".into()
+        }
+        (Who::Server, false) if code.is_none() => {
+            "The server ended the TLS connection, whose handshake was complete, with an encrypted alert.".into()
+        }
         (Who::Client, true) => {
             sentence!(
                 "The client ended the TLS handshake with a fatal alert: {}.",
@@ -153,7 +172,10 @@ fn check(connection: &Connection) -> Verdict {
         (true, None) => {
             Sentence::from("[TLS handshake|# TLS handshakes] ended with an encrypted alert")
         }
-        (false, _) => sentence!(
+        (false, None) => {
+            Sentence::from("[TLS connection|# TLS connections] ended with an encrypted alert")
+        }
+        (false, Some(_)) => sentence!(
             "[TLS connection|# TLS connections] ended with the alert {}",
             &name
         ),
@@ -175,8 +197,12 @@ fn check(connection: &Connection) -> Verdict {
         }
         Some(code) => about_certificate(code, side(by.other()))
             .or_else(|| about(code, alert.in_handshake).map(Sentence::from)),
+        None if by == Who::Client => Some(Sentence::from(
+            "At this point of a TLS 1.3 handshake such an alert is about the server's certificate. A key log would show the reason.",
+        )),
         None => Some(Sentence::from(
-            "At this point of a TLS 1.3 handshake such an alert is about the server's certificate. With a key log both could be read.",
+            "At this point of a TLS 1.3 handshake the server objects to what it got from the client: a certificate, or its lack. \
+             A key log would show the reason.",
         )),
     };
     let telling = tell(&RULE, Severity::Error, reading.certainty, summary, message)
@@ -305,6 +331,34 @@ mod tests {
         assert!(named.contains("does not know the name"), "{named}");
         let nameless = told("version=1.2");
         assert!(nameless.contains("had sent none"), "{nameless}");
+    }
+
+    /// The reason is not on the wire: what to look at depends on who knows it.
+    #[test]
+    fn an_encrypted_alert_names_the_side_that_knows_the_reason() {
+        let open = "SYN -->\n<-- SYN\nClientHello [sni=a] -->\n<-- ServerHello [version=1.3] Finished [version=1.3] app 800\n";
+        for (alert, told, remedy) in [
+            (
+                "app 19 FIN -->\n<-- FIN\nACK -->",
+                "The client ended the TLS handshake with an encrypted alert.",
+                "Look in the client's log",
+            ),
+            (
+                "<-- alert 40 FIN\nFIN -->\n<-- ACK",
+                "The server ended the TLS handshake with a fatal alert: handshake_failure (40).",
+                "Compare the cipher suites",
+            ),
+        ] {
+            let found = ladder_check::found_by(&super::RULE, &format!("{open}{alert}"));
+            let found = found.expect("found");
+            assert!(found.message.contains(told), "{}", found.message);
+            let first = found.remedies.first();
+            assert!(
+                first.is_some_and(|it| it.starts_with(remedy)),
+                "{:?}",
+                found.remedies
+            );
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::rules::classify_messages::timed_out;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Statement, Value, sentence};
 use crate::rules::waiting::gateway_error::{answered, is_told, shown};
-use crate::rules::wording::{named, not_yet, tell};
+use crate::rules::wording::{named, not_yet, repetition, tell};
 
 rule! {
     /// # What happened
@@ -27,6 +27,8 @@ rule! {
     ///
     /// # Remedy
     ///
+    /// - *If the status was 503:* Look whether the server was down for maintenance, or at a limit of its own (workers,
+    ///   connections, rate of requests), and raise that limit.
     /// - Look in the server's log at the time of the response.
     /// - Look also in the logs of the proxies in front of the server: they say whether the response is their own.
     ///
@@ -98,8 +100,9 @@ fn check(connection: &Connection) -> Verdict {
         Severity::Note,
         Certainty::Certain,
         "Server responded with an error status[| on # connections]",
-        Statement::from(answered(exchange, "The server", status)),
-    );
+        Statement::from(answered(exchange, "The server", status)).means(repetition(exchange)),
+    )
+    .means((status == 503).then_some("503 stands for a passing state: wait before the retry."));
     shown(told, exchange, more, connection)
 }
 
@@ -147,7 +150,7 @@ fn grpc(connection: &Connection) -> Verdict {
         Severity::Note,
         Certainty::Certain,
         "Server responded with an error status[| on # connections]",
-        Statement::from(message),
+        Statement::from(message).means(repetition(exchange)),
     )
     .adds((more > 0).then(|| {
         sentence!(
@@ -199,7 +202,7 @@ mod tests {
             told.as_deref(),
             Some(
                 "The server responded with 500 to `GET /a` after 2.50 s. 1 more request on this \
-                 connection got a response like this."
+                 connection got a response like this. `GET /a` is safe to retry (GET is idempotent)."
             )
         );
     }

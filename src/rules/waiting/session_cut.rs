@@ -43,8 +43,8 @@ rule! {
     /// - *If the client closed first:* Look in the client's log at the time of the close for a crash, a restart or a missed
     ///   heartbeat.
     /// - *If neither side closed first:* Look in the logs of both sides at the time of the close.
-    /// - *If MQTT was spoken:* Give each client an identifier of its own: of two with the same one, each connection ends the
-    ///   other's session (MQTT 3.1.1 §3.1.4).
+    /// - *If MQTT was spoken:* Give each client an identifier of its own: of two with the same one the server keeps only the
+    ///   newer (MQTT 3.1.1 §3.1.4).
     /// - *If Redis was spoken:* Look on the server at `client-output-buffer-limit pubsub`, which ends slow subscribers, and for
     ///   a `CLIENT KILL`.
     /// - Let the client connect again by itself, after a pause that grows.
@@ -356,8 +356,8 @@ fn taken(
     connection: &Connection,
 ) -> Diagnosis {
     let message = sentence!(
-        "A new connection sent CONNECT with the client identifier \"{}\" ({}). The server ended the session that had the same \
-         identifier {} later.",
+        "A new connection sent CONNECT with the client identifier \"{}\" ({}). After {} the server ended the older session with \
+         this identifier.",
         shortened(identifier.as_bytes(), IDENTIFIER),
         Value::Places(vec![by], false),
         close.time.since(at.time)
@@ -369,12 +369,9 @@ fn taken(
         "[Session|# sessions] taken over by the same client identifier",
         message,
     )
-    .adds(Some(
-        "Of two clients with the same identifier an MQTT server keeps the newer one.",
-    ))
     .means(Some(
-        "No request was open: there is nothing to retry. If both clients connect again by themselves, they go on ending each \
-         other's sessions.",
+        "No request was open: there is nothing to retry. Clients that connect again by themselves go on ending each other's \
+         sessions.",
     ))
     .shows(Some(at), "CONNECT with the same identifier")
     .shows(Some(close), "the server ends the older session")

@@ -32,6 +32,8 @@ rule! {
     ///   the pool replace such connections.
     /// - *If the reported code was 57P03:* Wait until the server has started: let the program retry, or start after it.
     /// - *If the reported code was 1153:* Raise `max_allowed_packet` at the server, or let the client send less at once.
+    /// - *If the user or the password was refused:* Correct the user or the password in the client's configuration, or the
+    ///   account at the server.
     /// - Act on the reported text: it names the cause.
     /// - Look in the log of the side that reported the error, at the time of the message.
     ///

@@ -8,7 +8,8 @@ use crate::protocol::http::Exchange;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::sentence;
-use crate::rules::wording::{not_yet, quoted_error, side, tell};
+use crate::rules::wording::{UNSENT, not_yet, quoted_error, side, tell};
+use crate::rules::wording_tls::STAYS_BROKEN;
 
 rule! {
     /// # What happened
@@ -119,6 +120,10 @@ fn check(connection: &Connection) -> Verdict {
     .adds(afterwards(facts, close).map(|it| {
         sentence!("After that the server reported {}.", quoted_error(it))
     }))
+    .means(Some(match step == PASSWORD_STEP && by == Who::Client {
+        true => STAYS_BROKEN,
+        false => UNSENT,
+    }))
     .shows(Some(spoke), "last data")
     .shows(Some(close), format!("{word} from the {}", side(by)))
     .about(connection)
@@ -167,6 +172,7 @@ fn without_tls(connection: &Connection, exchange: &Exchange) -> Verdict {
         ),
     )
     .presumes(Some("The client requires TLS."))
+    .means(Some(STAYS_BROKEN))
     .shows(Some(answer.last), "the server refuses TLS")
     .shows(Some(close), "FIN from the client")
     .about(connection)
@@ -201,9 +207,13 @@ mod tests {
         let other = format!("{MYSQL}<-- \"\\x02\\0\\0\\x02\\xfe\\x04\"\nFIN -->\n<-- FIN\nACK -->");
         let found = ladder_check::found_by(&super::RULE, &other).expect("found");
         assert!(
-            found.message.ends_with("as far as the login."),
+            found.message.happened().ends_with("as far as the login."),
             "{}",
             found.message
+        );
+        assert_eq!(
+            found.message.meaning(),
+            "No request was sent: a retry is safe."
         );
         let open = format!(
             "{MYSQL}<-- \"\\x07\\0\\0\\x02\\0\\0\\0\\x02\\0\\0\\0\"\nFIN -->\n<-- FIN\nACK -->"
