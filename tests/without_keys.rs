@@ -408,26 +408,72 @@ fn who_waits_for_nothing_has_not_given_up() {
     for (text, wanted) in rows {
         assert_eq!(rules(&format!("{TALK}{text}")), *wanted, "{text}");
     }
-    // One message, and no word of the server: nobody knows whether an answer was due.
+    // One message, and no word of the server: an answer may have been due, but not in a log.
     let once = "app 100 -->\n<-- ACK\n+60s FIN -->\n<-- FIN\nACK -->";
     assert_eq!(rules(once), none);
+    let elsewhere = format!("{OTHER}{once}").replace(":6514", ":7001");
+    let proof = ladder_check::run(&elsewhere.parse().unwrap());
+    let found: Vec<_> = proof
+        .findings
+        .iter()
+        .map(|it| (it.rule, it.severity))
+        .collect();
+    assert_eq!(found, [(gave_up[0], Severity::Note)]);
+    assert_eq!(proof.connections[0].outcome.name(), "unknown");
+    // The answer that came too late shows that one was due.
+    let late = elsewhere.replace("<-- FIN\nACK -->", "+100ms <-- app 300\nRST -->");
+    let proof = ladder_check::run(&late.parse().unwrap());
+    let found: Vec<_> = proof
+        .findings
+        .iter()
+        .map(|it| (it.rule, it.severity))
+        .collect();
+    assert_eq!(found, [(gave_up[0], Severity::Error)], "{late}");
 }
 
-/// HTTP/2 sends many records that are no requests: who has the last word means nothing.
+/// Where HTTP/2 may be spoken, frames too small for a response leave a request open.
 #[test]
-fn nothing_is_said_of_a_wait_where_streams_share_a_connection() {
-    for (length, spoken) in [(42, true), (36, false)] {
+fn small_frames_leave_a_request_of_http_2_open() {
+    let opening = "SYN -->\n<-- SYN\nACK -->\nClientHello [sni=a alpn=h2,http/1.1] -->\n\
+         <-- ServerHello [version=1.3] app 32 app 800 Finished [version=1.3]\nFinished [version=1.3] -->\n\
+         app 81 app 62 -->\n<-- app 250 app 250 app 57\napp 26 -->\n<-- app 26\n";
+    let rows = [
+        // Nothing but the acknowledgement of its SETTINGS came.
+        ("+2s FIN -->\n<-- FIN\nACK -->", true, "unknown"),
+        ("+2s app 30 FIN -->\n<-- FIN\nACK -->", true, "unknown"),
+        // The server reset the stream.
+        (
+            "<-- app 30\n+2s FIN -->\n<-- FIN\nACK -->",
+            false,
+            "unknown",
+        ),
+        // It did not wait.
+        ("+200ms FIN -->\n<-- FIN\nACK -->", false, "unknown"),
+        // A response came.
+        ("<-- app 90\n+2s FIN -->\n<-- FIN\nACK -->", false, "fine"),
+    ];
+    for (text, found, outcome) in rows {
+        let proof = ladder_check::run(&format!("{opening}{text}").parse().unwrap());
+        let told = proof.findings.iter().map(|it| (it.rule, it.severity));
+        let wanted = found.then_some(("client-gave-up-waiting", Severity::Note));
+        assert_eq!(told.collect::<Vec<_>>(), Vec::from_iter(wanted), "{text}");
+        assert_eq!(proof.connections[0].outcome.name(), outcome, "{text}");
+    }
+}
+
+/// HTTP/2 sends many records that are no requests: who has the last word proves nothing.
+#[test]
+fn little_is_said_of_a_wait_where_streams_share_a_connection() {
+    for (length, severity) in [(42, Severity::Error), (36, Severity::Note)] {
         let text = format!(
             "SYN -->\n<-- SYN\nACK -->\nClientHello [sni=a alpn=h2,http/1.1] -->\n\
              <-- ServerHello [version=1.3] app {length} app 800 Finished [version=1.3]\nFinished [version=1.3] -->\n\
              <-- app 250 app 250 app 60\napp 300 -->\n<-- app 900\napp 200 -->\n<-- ACK\n+2s FIN -->\n<-- FIN\nACK -->"
         );
-        let rules = ladder_check::run(&text.parse().unwrap()).rules();
-        assert_eq!(
-            rules.contains(&"client-gave-up-waiting"),
-            spoken,
-            "{rules:?}"
-        );
+        let proof = ladder_check::run(&text.parse().unwrap());
+        let found = proof.findings.iter().map(|it| (it.rule, it.severity));
+        let wanted = [("client-gave-up-waiting", severity)];
+        assert_eq!(found.collect::<Vec<_>>(), wanted, "{length}");
     }
 }
 

@@ -420,10 +420,14 @@ pub(super) fn hidden_wait(
             at.time.since(left.left.time)
         )
     });
+    let severity = match left.certainty {
+        Certainty::Possible => Severity::Warning,
+        _ => Severity::Error,
+    };
     let mut telling = tell(
         rule,
-        Severity::Error,
-        Certainty::Likely,
+        severity,
+        left.certainty,
         "Client stopped waiting for [a response|# responses] inside TLS",
         message,
     )

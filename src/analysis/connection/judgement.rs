@@ -10,6 +10,7 @@ use super::tls_close::{
     LONGEST_FAREWELL, cut_while_sending, ended_unanswered, gave_up, is_https, is_unanswered,
     left_before_answer, refused_without_certificate, response_cut, stage_at_close,
 };
+use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::dialogue::AppProtocol;
@@ -512,7 +513,7 @@ fn cut_in_handshake(connection: &Connection, facts: &TlsFacts) -> bool {
 /// What record headers show to be lost, where the records are not decrypted.
 fn lost_in_records(connection: &Connection, facts: &TlsFacts) -> Option<FailedReason> {
     let teardown = &connection.teardown;
-    if gave_up(connection).is_some() {
+    if gave_up(connection).is_some_and(|it| it.certainty < Certainty::Possible) {
         return Some(FailedReason::ClientLeft);
     }
     if ended_unanswered(connection).is_some() {
@@ -1049,7 +1050,9 @@ fn behind_tls(connection: &Connection, facts: &TlsFacts) -> ConnectionOutcome {
     let upgraded = is_https(connection, facts) && (1..TLS_GOODBYE).contains(&turns.shortest);
     // Tickets are no answer.
     let tickets = facts.only_tickets && server.records >= 2;
-    if upgraded || turns.full || server.lacking > 0 || tickets {
+    // Frames that are too small for a response may be all that came for a request of HTTP/2.
+    let open = facts.may_be_multiplexed() && turns.streams.asked.is_some();
+    if upgraded || turns.full || server.lacking > 0 || tickets || open {
         return HIDDEN;
     }
     // A server that closes as soon as it has spoken may have had more to say.

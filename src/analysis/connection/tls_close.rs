@@ -310,6 +310,8 @@ pub(crate) struct GaveUp {
     pub(crate) close: FrameRef,
     /// What came first.
     pub(crate) word: &'static str,
+    /// [`Certainty::Possible`] where nothing shows that an answer was due.
+    pub(crate) certainty: Certainty,
 }
 
 impl GaveUp {
@@ -349,40 +351,86 @@ pub(crate) fn gave_up(connection: &Connection) -> Option<GaveUp> {
         }
         _ => return None,
     };
-    let found = GaveUp {
-        asked: facts.turns_inside.asked_at?,
-        left: left_at(connection, facts, Who::Client),
-        close: event.frame_ref,
-        word,
-    };
+    let left = left_at(connection, facts, Who::Client);
     let [client, server] = facts.flows;
     let unseen = client.unsure || server.unsure;
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     let within = client.lacking > 0 || server.lacking > 0;
-    let parted = server.close_notify != CloseNotify::None && !goes_unheard(facts, found.left);
+    let parted = server.close_notify != CloseNotify::None && !goes_unheard(facts, left);
     // A client that closes only its own direction goes on reading.
-    let reads = server.last.is_some_and(|last| last > found.left)
+    let reads = server.last.is_some_and(|last| last > left)
         && connection.reset[Who::Client as usize].is_none();
-    if unseen || missing || within || parted || reads || !facts.is_unanswered(found.left.time) {
+    if unseen || missing || within || parted || reads || speaks_unasked(connection, facts) {
         return None;
     }
-    if speaks_unasked(connection, facts) {
-        return None;
+    if !facts.is_unanswered(left.time) {
+        let (asked, gave_up) = open_stream(facts, left)?;
+        let found = GaveUp {
+            asked,
+            left: gave_up,
+            close: event.frame_ref,
+            word,
+            certainty: Certainty::Possible,
+        };
+        return (found.waited() >= LONG_WAIT).then_some(found);
     }
+    let (asked, least, certainty) = waits_for(connection, facts, left)?;
+    let found = GaveUp {
+        asked,
+        left,
+        close: event.frame_ref,
+        word,
+        certainty,
+    };
+    (found.waited() >= least).then_some(found)
+}
+
+/// A client that spoke last inside TLS and left: when it spoke, how long it must have waited, and how sure it is that an answer was due.
+fn waits_for(
+    connection: &Connection,
+    facts: &TlsFacts,
+    left: FrameRef,
+) -> Option<(FrameRef, Duration, Certainty)> {
     // Much less than all that was answered is a frame of a WebSocket, a push or a keep-alive, and no request like those.
     let turns = facts.turns_inside;
     if turns.taken > 1 && turns.asked.saturating_mul(2) < turns.shortest {
         return None;
     }
-    let https = is_https(connection, facts);
     let least = match facts.is_http1() {
         true => SHORTEST_WAIT.max(connection.connect_time.unwrap_or_default() * 3),
         false => LONG_WAIT,
     };
     // A server of HTTP/2 speaks, whatever it is asked.
     let silent = facts.may_be_multiplexed() && facts.hello.is_some() && facts.only_greets();
-    let expects = https || silent || facts.turns_inside.taken >= HABIT;
-    (expects && found.waited() >= least).then_some(found)
+    // Nor does one that answers a client which has left.
+    let late = facts.flows[Who::Server as usize].last > Some(left);
+    let expects = is_https(connection, facts) || silent || late || turns.taken >= HABIT;
+    // Without an announced protocol, what is sent may be a report that nobody answers.
+    let reports = connection.server.port == SYSLOG_TLS;
+    let certainty = match expects {
+        true => Certainty::Likely,
+        false if reports || facts.may_be_multiplexed() => return None,
+        false => Certainty::Possible,
+    };
+    Some((turns.asked_at?, least, certainty))
+}
+
+/// Whose clients report, and get no answer (RFC 5425 §4.1).
+const SYSLOG_TLS: u16 = 6514;
+
+/// The last record of a client that may have begun a request of HTTP/2, after which the server sent nothing but frames too small
+/// for a response; and when the client gave up: by its RST_STREAM, after which it soon left, or when it left.
+fn open_stream(facts: &TlsFacts, left: FrameRef) -> Option<(FrameRef, FrameRef)> {
+    let streams = facts.turns_inside.streams;
+    let may = facts.may_be_multiplexed() && facts.hello.is_some();
+    let asked = streams.asked.filter(|_| may)?;
+    match streams.withdrawn {
+        None => Some((asked, left)),
+        Some((at, by_client)) => {
+            let soon = left.time.since(at.time) < SHORTEST_WAIT;
+            (by_client && soon).then_some((asked, at.min(left)))
+        }
+    }
 }
 
 /// Whether the server said `close_notify` only after the client had left.

@@ -56,7 +56,7 @@ pub struct TlsFacts {
     pub turns_inside: HiddenTurns,
     /// The first of them one by one.
     pub exchanged: Vec<HiddenExchange>,
-    /// TLS 1.3: all that the server has sent may be session tickets (RFC 8446 §4.6.1), which answer no request.
+    /// TLS 1.3: all that the server had sent up to then may be session tickets (RFC 8446 §4.6.1), which answer no request.
     pub only_tickets: bool,
     /// What the limits left out of all this.
     pub left_out: TlsLeftOut,

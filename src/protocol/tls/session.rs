@@ -28,8 +28,12 @@ pub(crate) const MAX_ALERTS: usize = 8;
 const RECORD_HEADER: u64 = 5;
 /// Session tickets that servers send at once: OpenSSL two, others up to four.
 const MAX_TICKETS: u64 = 4;
-/// A server that sends two tickets writes them one after the other.
-const ONE_FLIGHT: Duration = Duration::from_millis(20);
+/// What a record adds to its payload: content type and tag (RFC 8446 §5.2), or explicit nonce and tag (RFC 5288 §3).
+const OVERHEAD_13: u64 = 17;
+const OVERHEAD_12: u64 = 24;
+/// A server that sends two tickets writes them one after the other, but the second may wait until the first is acknowledged
+/// (RFC 9293 §3.7.4), which a client delays (§3.8.6.3).
+const ONE_FLIGHT: Duration = Duration::from_millis(250);
 /// Turns after which the handshake is over: both hellos, both Finished and one more, whatever the version (RFC 8446 §2,
 /// RFC 5246 §7.3). A HelloRetryRequest adds two, but then the fifth is the client's Finished.
 const TURNS_OF_HANDSHAKE: u32 = 5;
@@ -51,7 +55,6 @@ const SERVER_HELLO_DONE: u8 = 14;
 struct TrailingAlerts {
     flow: ApplicationData,
     turns: HiddenTurns,
-    not_only_tickets: bool,
     /// They answer the FIN of the other direction.
     answers: bool,
 }
@@ -96,7 +99,6 @@ pub struct TlsSession {
     pub(super) last_inside: Option<FlowEnd>,
     /// Length of every application data record of the server, as long as all are the same.
     ticket: Option<u16>,
-    not_only_tickets: bool,
     left_out: TlsLeftOut,
     notified: [Option<FrameRef>; 2],
     /// The ClientHello of a renegotiation.
@@ -326,11 +328,7 @@ impl TlsSession {
                 ..flow
             }
         });
-        let server = self.caller.unwrap_or(FlowEnd::A).other();
-        let not_only_tickets = match self.presumed_alerts(server) {
-            Some(before) => before.not_only_tickets,
-            None => self.not_only_tickets,
-        };
+        let at_end = self.hidden_turns.at_end();
         let left_out = TlsLeftOut {
             messages: self.directions.iter().map(|it| it.too_long).sum::<u32>()
                 + self.inside.iter().map(|it| it.too_long).sum::<u32>(),
@@ -340,7 +338,7 @@ impl TlsSession {
         TlsFacts {
             caller: self.caller.unwrap_or(FlowEnd::A),
             stage: self.stage(),
-            only_tickets: self.is_13() && !not_only_tickets && !is_known,
+            only_tickets: self.is_13() && !at_end.beyond_tickets && !is_known,
             turns: self.turns,
             server_done: self.server_done,
             hello: self.hello,
@@ -363,9 +361,9 @@ impl TlsSession {
                 true => HiddenTurns {
                     last: self.last_inside,
                     asked_at: flows[self.caller.unwrap_or(FlowEnd::A).index()].last,
-                    ..self.hidden_turns.at_end()
+                    ..at_end
                 },
-                false => self.hidden_turns.at_end(),
+                false => at_end,
             },
             left_out,
         }
@@ -518,7 +516,7 @@ impl TlsSession {
             return;
         }
         self.may_trail(from, record);
-        let mut crosses = false;
+        let (mut crosses, mut ticket) = (false, false);
         if !is_caller {
             let flow = &self.flows[from.index()];
             let same = *self.ticket.get_or_insert(record.length) == record.length;
@@ -531,9 +529,18 @@ impl TlsSession {
                 && flow.records == 1
                 && self.hidden_turns.now().taken == 1
                 && record.at.time.since(since) < ONE_FLIGHT;
-            self.not_only_tickets |= !same || between && !crosses || flow.records >= MAX_TICKETS;
+            ticket = self.is_13() && same && (!between || crosses) && flow.records < MAX_TICKETS;
+            if !same || between && !crosses || flow.records >= MAX_TICKETS {
+                self.hidden_turns.go_beyond_tickets();
+            }
         }
         let length = u64::from(record.length);
+        let payload = length.saturating_sub(match self.is_13() {
+            true => OVERHEAD_13,
+            false => OVERHEAD_12,
+        });
+        self.hidden_turns
+            .frames(is_caller, record.at, payload, ticket);
         if !crosses {
             self.hidden_turns.record(from, is_caller, record.at, length);
         }
@@ -574,7 +581,6 @@ impl TlsSession {
             self.trailing[index] = Some(TrailingAlerts {
                 flow: self.flows[index],
                 turns: self.hidden_turns.now(),
-                not_only_tickets: self.not_only_tickets,
                 answers: self.fins[other],
             });
         }

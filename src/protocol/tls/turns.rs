@@ -39,6 +39,54 @@ pub struct HiddenTurns {
     pub full: bool,
     /// The same of the TLS client.
     pub asks_on: bool,
+    /// The server sent records that cannot all be session tickets of TLS 1.3.
+    pub beyond_tickets: bool,
+    /// What may be open if HTTP/2 is spoken.
+    pub streams: HiddenStreams,
+}
+
+/// A request of HTTP/2 that may be open, as far as the lengths of records tell: each small frame of control has its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HiddenStreams {
+    /// The last record of the TLS client that may hold a request, if no record of the server that may hold a response came after
+    /// it.
+    pub asked: Option<FrameRef>,
+    /// The first frame as long as RST_STREAM that came after it, and whether it is of the client.
+    pub withdrawn: Option<(FrameRef, bool)>,
+    /// Which side has sent its first record: it holds no request and no response, unless it is long.
+    begun: [bool; 2],
+}
+
+/// Payload of a record with an acknowledgement of SETTINGS, or with a PING or GOAWAY (RFC 9113 §6.5, §6.7, §6.8).
+const CONTROL: [u64; 2] = [9, 17];
+/// The same with a RST_STREAM or WINDOW_UPDATE (RFC 9113 §6.4, §6.9).
+const STREAM_CONTROL: u64 = 13;
+/// Payload up to which the first record of a server holds its SETTINGS, and no response.
+const LONGEST_SETTINGS: u64 = 100;
+/// The same of a client, whose preface stands before them (RFC 9113 §3.4).
+const LONGEST_PREFACE: u64 = 130;
+/// The least payload that a request takes: names of the static table, and a short path.
+const LEAST_HEADERS: u64 = 23;
+
+impl HiddenStreams {
+    fn record(&mut self, asks: bool, at: FrameRef, payload: u64, ticket: bool) {
+        let first = !std::mem::replace(&mut self.begun[usize::from(!asks)], true);
+        let longest = match asks {
+            true => LONGEST_PREFACE,
+            false => LONGEST_SETTINGS,
+        };
+        if first && payload <= longest || !asks && ticket || CONTROL.contains(&payload) {
+            // A ticket is longer than SETTINGS, which come after it.
+            self.begun[1] &= !(first && ticket && payload > longest);
+        } else if payload == STREAM_CONTROL {
+            self.withdrawn.get_or_insert((at, asks));
+        } else if !asks {
+            self.asked = None;
+        } else if payload >= LEAST_HEADERS {
+            self.asked = Some(at);
+            self.withdrawn = None;
+        }
+    }
 }
 
 /// A turn of the TLS client, and that of the server which followed it: with HTTP/1 a request and its response, with HTTP/2 several.
@@ -107,6 +155,16 @@ impl TurnCounter {
         turns.last = Some(from);
     }
 
+    /// The same record, whose payload may be frames of HTTP/2. `ticket`: it may hold a session ticket instead.
+    pub(super) fn frames(&mut self, asks: bool, at: FrameRef, payload: u64, ticket: bool) {
+        self.now.streams.record(asks, at, payload, ticket);
+    }
+
+    /// What the server sends now, or has sent, is more than session tickets.
+    pub(super) const fn go_beyond_tickets(&mut self) {
+        self.now.beyond_tickets = true;
+    }
+
     fn keep(&mut self, from: FlowEnd, asks: bool, at: FrameRef, length: u64) {
         let is_new = asks && self.now.last != Some(from);
         if is_new && self.kept.len() < MAX_HIDDEN {
@@ -156,7 +214,9 @@ impl TurnCounter {
     /// The direction ends by its FIN, and what it sent last is likely a `close_notify`: these were the turns before it.
     pub(super) fn end_with_alert(&mut self, from: FlowEnd, before: HiddenTurns) {
         match &mut self.ended {
-            Some((_, by, by_fin)) => *by_fin |= *by == from,
+            Some((_, by, by_fin)) if *by == from => *by_fin = true,
+            // The other side's close may have answered it.
+            Some((then, ..)) if (then.taken, then.answered) != (before.taken, before.answered) => {}
             ended => *ended = Some((before, from, true)),
         }
     }
@@ -221,6 +281,75 @@ mod tests {
         turns.end(CLIENT, true);
         turns.record(SERVER, false, at(30), 16_401);
         assert_eq!((turns.at_end().answered, turns.at_end().full), (50, false));
+    }
+
+    #[test]
+    fn small_frames_of_control_answer_no_request() {
+        // Who, payload, and whether it may be a ticket; then whether a request may be open, and whether it was withdrawn.
+        let rows: [(&[(bool, u64, bool)], bool, bool); 8] = [
+            // A preface alone.
+            (&[(true, 64, false), (false, 27, true)], false, false),
+            // Preface, tickets, SETTINGS, request, acknowledgements.
+            (
+                &[
+                    (true, 64, false),
+                    (false, 265, true),
+                    (false, 265, true),
+                    (false, 57, false),
+                    (true, 45, false),
+                    (true, 9, false),
+                    (false, 9, false),
+                ],
+                true,
+                false,
+            ),
+            // The same, answered.
+            (
+                &[
+                    (true, 64, false),
+                    (false, 57, true),
+                    (true, 45, false),
+                    (false, 60, false),
+                ],
+                false,
+                false,
+            ),
+            // Preface and request in one.
+            (&[(true, 190, false), (false, 27, true)], true, false),
+            // SETTINGS and response in one.
+            (&[(true, 190, false), (false, 300, false)], false, false),
+            // Reset, and asked again.
+            (
+                &[(true, 190, false), (false, 27, true), (false, 13, false)],
+                true,
+                true,
+            ),
+            (
+                &[
+                    (true, 190, false),
+                    (false, 27, true),
+                    (false, 13, false),
+                    (true, 40, false),
+                ],
+                true,
+                false,
+            ),
+            // A WINDOW_UPDATE is no request.
+            (
+                &[(true, 64, false), (false, 27, true), (true, 13, false)],
+                false,
+                true,
+            ),
+        ];
+        for (records, open, withdrawn) in rows {
+            let mut turns = TurnCounter::default();
+            for (asks, payload, ticket) in records {
+                turns.frames(*asks, at(0), *payload, *ticket);
+            }
+            let streams = turns.now().streams;
+            let found = (streams.asked.is_some(), streams.withdrawn.is_some());
+            assert_eq!(found, (open, withdrawn), "{records:?}");
+        }
     }
 
     #[test]

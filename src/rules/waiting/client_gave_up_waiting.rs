@@ -28,8 +28,9 @@ rule! {
     /// server's log says "client closed request" (nginx 499), "broken pipe" or `ClientAbortException`; a load balancer's says
     /// 460.
     ///
-    /// Inside TLS without keys, the order of the records shows it: the client sent last, waited, and closed. HTTP/2 has
-    /// records that are not requests, so nothing is said about it.
+    /// Inside TLS without keys, the order of the records shows it: the client sent last, waited, and closed. Without an
+    /// announced protocol an answer may not have been due. HTTP/2 has records that are not requests. In both cases the finding
+    /// is a note.
     ///
     /// Where servers speak first (mail, FTP, SSH, MySQL), the client may have waited for the greeting. The server's
     /// operating system accepted the connection, but the program was busy, stopped or dead.
