@@ -72,8 +72,11 @@ pub(super) const PASSING: &str = "A later retry may succeed: the error is about 
 /// Whether the server ended the session because of what was asked.
 fn was_refused(connection: &Connection) -> bool {
     let dialogue = connection.dialogue.as_deref();
-    connection.outcome == ConnectionOutcome::Failed(FailedReason::ReportedError)
-        && dialogue.is_some_and(|it| it.refused_request().is_some())
+    let reported = matches!(
+        connection.outcome,
+        ConnectionOutcome::Failed(FailedReason::ReportedError | FailedReason::LoginRefused)
+    );
+    reported && dialogue.is_some_and(|it| it.refused_request().is_some())
 }
 
 /// Whether the error that ended the session is one of the moment: the server had too much to do, or waited too long. By SQLSTATE

@@ -13,8 +13,7 @@ use super::tls_close::{
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::dialogue::AppProtocol;
-use crate::protocol::dialogue::DialogueFacts;
+use crate::protocol::dialogue::{AppProtocol, DialogueFacts, is_login};
 use crate::protocol::h2::{Goaway, H2Facts};
 use crate::protocol::http::{
     ErrorCode, Exchange, FieldName, Framing, Message, MessageProgress, Outcome, Phase, Protocol,
@@ -132,6 +131,7 @@ fn lost(connection: &Connection) -> Option<FailedReason> {
         return Some(FailedReason::WrongProtocol);
     }
     reported(connection)
+        .or_else(|| login_refused(connection))
         .or_else(|| exchanges(connection))
         .or_else(lost_in_tls)
         .or_else(|| websocket(connection))
@@ -216,6 +216,23 @@ fn reported(connection: &Connection) -> Option<FailedReason> {
     let over = complaint.fatal || last && !parted && !owed && !idle;
     (ends && over && soon && is_closed(connection) && !complaint.is_denial())
         .then_some(FailedReason::ReportedError)
+}
+
+/// The server refused who asked for a session, and but for a goodbye nothing was answered after that.
+fn login_refused(connection: &Connection) -> Option<FailedReason> {
+    let facts = connection.dialogue.as_deref()?;
+    let complaint = facts.complaint.as_ref()?;
+    let refused = facts.refused_request()?;
+    let login = refused.rare.as_ref()?.asked.as_ref()?;
+    let bye = facts.goodbyes[Who::Client as usize];
+    let goes_on = |exchange: &Exchange| {
+        let asked = request(exchange).map(|message| message.first);
+        let parts = asked.zip(bye).is_some_and(|(asked, bye)| asked >= bye);
+        asked.is_some_and(|asked| asked > complaint.at) && exchange.is_complete() && !parts
+    };
+    let ends = is_closed(connection) && complaint.by == FlowEnd::B;
+    let over = ends && is_login(login) && !facts.exchanges.iter().any(goes_on);
+    over.then_some(FailedReason::LoginRefused)
 }
 
 fn exchanges(connection: &Connection) -> Option<FailedReason> {

@@ -180,6 +180,8 @@ reasons! {
     WebSocketError "websocket-error" "a WebSocket was closed with an error",
     /// A side reported an error in the words of its protocol, and ended the session.
     ReportedError "reported-error" "a side reported an error and ended the session",
+    /// The server refused a login, and nothing was done on the connection after it.
+    LoginRefused "login-refused" "the server refused the login",
     /// A session of another protocol ended without the words with which its protocol ends one.
     SessionCut "session-cut" "a session was cut in the middle",
     /// A side stopped answering.
