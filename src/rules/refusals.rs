@@ -3,7 +3,7 @@
 //! In: the record of one connection. Out: the last such exchange, its status and why, for the rule and for its remedies. What a
 //! status says of the server's own fault is none of these.
 
-use crate::analysis::connection::{Connection, is_refused_early};
+use crate::analysis::connection::{Author, Connection, author, is_refused_early};
 use crate::protocol::dialogue::{Complaint, DialogueFacts, is_login};
 use crate::protocol::http::{Exchange, FieldName};
 
@@ -72,6 +72,13 @@ pub(super) fn were_credentials_refused(connection: &Connection) -> bool {
     let facts = connection.dialogue.as_deref();
     let complaint = facts.and_then(|it| it.complaint.as_ref());
     complaint.is_some_and(|it| are_credentials(connection, it))
+}
+
+/// Whether a limit of a gateway itself refused the request, as its own page says: nothing behind it was asked.
+pub(super) fn is_gateway_limit(exchange: &Exchange) -> bool {
+    let limits = |meaning: &str| meaning.starts_with("a limit of its own");
+    !exchange.is_proxied()
+        && matches!(author(exchange), Author::Gateway(_, meaning) if limits(meaning))
 }
 
 /// Whether the server refused a request with this status.

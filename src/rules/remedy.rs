@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::classify::{announced, unannounced_body};
 use super::members::Members;
 use super::named_products::{client, server};
+use super::refusals::is_gateway_limit;
 use super::remedy_conditions;
 use super::unanswered::timed_out_after;
 use crate::analysis::connection::{Connection, Opening, Phase, Who};
@@ -224,6 +225,12 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the status was {}", |it, status| {
         let last = it.exchanges.last().and_then(|it| it.response.as_ref());
         last.is_some_and(|response| status.parse() == Ok(response.status))
+    }),
+    when("a limit of the gateway refused the request", |it, _| {
+        it.exchanges.iter().any(is_gateway_limit)
+    }),
+    when("no limit of the gateway refused the request", |it, _| {
+        !it.exchanges.iter().any(is_gateway_limit)
     }),
     when("the proxy answered {}", |it, statuses| {
         let mut proxied = it.exchanges.iter().filter(|it| it.is_proxied());
@@ -578,6 +585,16 @@ mod tests {
             "the close came within 1 s of the last bytes",
             "GET / -->\n<-- 200 data 300 [length=1000]\n+999ms <-- FIN",
             "GET / -->\n<-- 200 data 300 [length=1000]\n+1s <-- FIN",
+        ),
+        (
+            "a limit of the gateway refused the request",
+            "GET / -->\n<-- 503 \"<center>nginx</center>\" [server=nginx]",
+            "GET / -->\n<-- 503 \"busy\" [server=nginx]",
+        ),
+        (
+            "no limit of the gateway refused the request",
+            "GET / -->\n<-- 503 \"busy\" [server=nginx]",
+            "GET / -->\n<-- 503 \"<center>nginx</center>\" [server=nginx]",
         ),
         (
             "the answer came in under 1 s",

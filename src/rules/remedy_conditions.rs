@@ -144,6 +144,12 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("neither side closed first", |it, _| {
         matches!(it.teardown.by, By::Both | By::Middlebox)
     }),
+    when("the connection began with a PROXY header", |it, _| {
+        it.proxied.is_some()
+    }),
+    when("the connection began without a PROXY header", |it, _| {
+        it.proxied.is_none()
+    }),
     when("the client sent a ClientHello", |it, _| began_tls(it)),
     when("the server spoke another protocol than HTTP", |it, _| {
         speaks_other(it)
@@ -397,6 +403,18 @@ mod tests {
 
     /// Each condition with a value, what precedes, what follows where it holds, and where it does not.
     const BOTH_SIDES: &[(&str, &str, &str, &str)] = &[
+        (
+            "the connection began with a PROXY header",
+            "SYN -->\n<-- SYN\nACK -->\n",
+            "\"PROXY TCP4 10.0.0.9 10.0.0.2 40000 80\\r\\n\" -->",
+            "GET / -->",
+        ),
+        (
+            "the connection began without a PROXY header",
+            "SYN -->\n<-- SYN\nACK -->\n",
+            "GET / -->",
+            "\"PROXY TCP4 10.0.0.9 10.0.0.2 40000 80\\r\\n\" -->",
+        ),
         (
             "the alert was internal_error",
             HELLO,

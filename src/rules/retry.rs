@@ -154,6 +154,11 @@ fn of(connection: &Connection) -> Option<Sentence> {
     if connection.teardown.how == How::Open {
         return None;
     }
+    if connection.is_proxy_header_refused() {
+        return Some(
+            "The server read no request: a retry is safe, but fails in the same way until this is fixed.".into(),
+        );
+    }
     if let Some(facts) = connection.tls.as_deref()
         && connection.teardown.phase == Phase::TlsHandshake
     {

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::ops::Deref;
 use std::time::Duration;
 
+use super::refusals::is_gateway_limit;
 use super::Finding;
 use super::facts::RuleInput;
 use super::h2::{h2_reset_stream, websocket_abnormal_close};
@@ -311,7 +312,9 @@ pub(super) fn explain(
         return;
     }
     // Not every server that resets a stream is a gateway.
-    let gateway = is_gateways(rule) && rule != h2_reset_stream::RULE.name;
+    let gateway = is_gateways(rule)
+        && rule != h2_reset_stream::RULE.name
+        && !is_gateway_limit(exchange);
     let from = exchange.request.as_ref().map(|it| it.message.first.time);
     let Some(from) = from.filter(|_| gateway) else {
         return;

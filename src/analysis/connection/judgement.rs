@@ -127,7 +127,7 @@ fn lost(connection: &Connection) -> Option<FailedReason> {
     };
     // The server's own page says that it wants TLS.
     let refused = connection.tls.is_none() && connection.exchanges.iter().any(Exchange::wants_tls);
-    if refused || connection.mismatch().is_some() {
+    if refused || connection.mismatch().is_some() || connection.is_proxy_header_refused() {
         return Some(FailedReason::WrongProtocol);
     }
     reported(connection)

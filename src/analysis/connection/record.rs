@@ -569,6 +569,14 @@ impl Connection {
         pair.filter(|(client, server)| client != server && *client != FirstWords::Goodbye)
     }
 
+    /// Whether the server took the header of the PROXY protocol, with which the connection began, for a request: all it said was 400
+    /// (RFC 9110 §15.5.1).
+    #[must_use]
+    pub fn is_proxy_header_refused(&self) -> bool {
+        let mut statuses = self.exchanges.iter().filter_map(Exchange::status).peekable();
+        self.proxied.is_some() && statuses.peek().is_some() && statuses.all(|it| it == 400)
+    }
+
     /// How long this side had sent nothing when the connection was closed, if that is longer than the sides had agreed on.
     /// MQTT allows one and a half times its Keep Alive (MQTT 3.1.1 §3.1.2.10), AMQP two heartbeats (AMQP 0-9-1 §4.2.7).
     pub(crate) fn overdue(&self, who: Who) -> Option<Duration> {

@@ -105,6 +105,9 @@ rule! {
 }
 
 fn check(connection: &Connection) -> Verdict {
+    if connection.is_proxy_header_refused() {
+        return Verdict::Clear;
+    }
     if let Some(reading) = failure_as(connection, TlsFailureKind::Plaintext) {
         let answer = connection.exchanges.first().and_then(|it| it.status());
         if reading.by != Some(Who::Client)

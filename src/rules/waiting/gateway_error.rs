@@ -6,6 +6,7 @@ use crate::base::certainty::Certainty;
 use crate::protocol::http::{Exchange, FieldName, Message};
 use crate::rules::Severity;
 use crate::rules::classify::{request, response};
+use crate::rules::refusals::is_gateway_limit;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{DiagnosisBuilder, named, not_yet, repetition, tell};
@@ -24,13 +25,15 @@ rule! {
     ///
     /// # Remedy
     ///
+    /// - *If a limit of the gateway refused the request:* Raise that limit (nginx `limit_req`, `limit_conn`), or let the client
+    ///   send less often.
     /// - *If the server is not named:* Look in the gateway's log at the time of the response: it names the server behind it and what that
     ///   server did.
-    /// - Capture between the gateway and the server behind it at the same time, on all interfaces of the gateway's host. A
-    ///   refusal, a FIN or a RST before the response shows there.
+    /// - *If no limit of the gateway refused the request:* Capture between the gateway and the server behind it at the same time,
+    ///   on all interfaces of the gateway's host. A refusal, a FIN or a RST before the response shows there.
     /// - *If the status was 502 and the answer came in under 1 s:* Compare the idle timeout of the server behind the gateway
     ///   with the gateway's. Where the server closes idle connections first, requests meet the close.
-    /// - *If the status was 503:* Check whether the gateway had a server for the request: health checks, a full pool, a rate
+    /// - *If the status was 503 and no limit of the gateway refused the request:* Check whether the gateway had a server for the request: health checks, a full pool, a rate
     ///   limit, a deployment in progress.
     ///
     /// # Tell it by
@@ -133,6 +136,9 @@ fn check(connection: &Connection) -> Verdict {
         message.say(sentence!("The response's `Via` field says {}.", via));
     }
     message.mean(repetition(exchange));
+    if is_gateway_limit(exchange) {
+        message.mean("At once, a retry meets the same limit.");
+    }
     let more = all.count();
     let told = tell(
         &RULE,

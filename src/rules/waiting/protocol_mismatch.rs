@@ -17,6 +17,9 @@ rule! {
     /// client connected to a web server. The first bytes of each side show its protocol by themselves. Where one of the two is
     /// TLS, `tls-plaintext-mismatch` reports it.
     ///
+    /// A proxy may begin with a line that names its client, the PROXY protocol. A server that expects none answers 400, before
+    /// it has read the request.
+    ///
     /// # Why it matters
     ///
     /// Nothing works on such a connection. The client's error seldom names the cause: it mentions HTTP/0.9, a malformed
@@ -24,8 +27,12 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Correct the port or the address in the client's configuration: it names a service that speaks another protocol.
-    /// - Check what listens on the port (`ss -ltnp`), and what a proxy, a port mapping or a Kubernetes Service forwards to it.
+    /// - *If the connection began with a PROXY header:* Switch the PROXY protocol off at the proxy, or on at this port of the
+    ///   server (nginx `listen … proxy_protocol`, HAProxy `accept-proxy`, Apache `RemoteIPProxyProtocol`).
+    /// - *If the connection began without a PROXY header:* Correct the port or the address in the client's configuration: it
+    ///   names a service that speaks another protocol.
+    /// - *If the connection began without a PROXY header:* Check what listens on the port (`ss -ltnp`), and what a proxy, a
+    ///   port mapping or a Kubernetes Service forwards to it.
     ///
     /// # Tell it by
     ///
@@ -53,6 +60,21 @@ rule! {
     ///  0.000  SYN                -->
     ///  0.010                     <--  SYN
     ///  0.020  "*1\r\n$4\r\nPING\r\n" -->
+    ///  0.030                     <--  400 "no" [close]
+    ///  0.031                     <--  FIN
+    ///  0.040  FIN                -->
+    ///  0.050                     <--  ACK
+    ///  => findings protocol-mismatch
+    /// ```
+    ///
+    /// A PROXY header at a server that expects none:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "PROXY TCP4 10.0.0.9 10.0.0.2 40000 80\r\n" -->
+    ///  0.021  GET /              -->
     ///  0.030                     <--  400 "no" [close]
     ///  0.031                     <--  FIN
     ///  0.040  FIN                -->
@@ -107,6 +129,9 @@ rule! {
 }
 
 fn check(connection: &Connection) -> Verdict {
+    if connection.is_proxy_header_refused() {
+        return unexpected_header(connection);
+    }
     let Some((client, server)) = connection.mismatch() else {
         return not_yet(connection);
     };
@@ -162,6 +187,20 @@ fn check(connection: &Connection) -> Verdict {
         Some(close).filter(|it| it.frame.0 > 0 && connection.last_data[Who::Server as usize] < *it),
         "the end of the connection",
     )
+    .about(connection)
+}
+
+fn unexpected_header(connection: &Connection) -> Verdict {
+    let answer = connection.exchanges.iter().find_map(response);
+    tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Likely,
+        "[A PROXY header was|# PROXY headers were] answered with 400",
+        "The client began with a header of the PROXY protocol. The server answered it with 400.",
+    )
+    .presumes(Some("This port of the server expects no such header."))
+    .shows(answer.map(|it| it.first), "400 from the server")
     .about(connection)
 }
 
