@@ -405,15 +405,15 @@ mod tests {
     const BOTH_SIDES: &[(&str, &str, &str, &str)] = &[
         (
             "the connection began with a PROXY header",
-            "SYN -->\n<-- SYN\nACK -->\n",
-            "\"PROXY TCP4 10.0.0.9 10.0.0.2 40000 80\\r\\n\" -->",
+            "",
+            "\"PROXY TCP4 10.0.0.9 10.0.0.2 40000 80\\r\\n\" -->\nGET / -->",
             "GET / -->",
         ),
         (
             "the connection began without a PROXY header",
-            "SYN -->\n<-- SYN\nACK -->\n",
+            "",
             "GET / -->",
-            "\"PROXY TCP4 10.0.0.9 10.0.0.2 40000 80\\r\\n\" -->",
+            "\"PROXY TCP4 10.0.0.9 10.0.0.2 40000 80\\r\\n\" -->\nGET / -->",
         ),
         (
             "the alert was internal_error",

@@ -10,13 +10,13 @@ use std::net::IpAddr;
 use std::ops::Deref;
 use std::time::Duration;
 
-use super::refusals::is_gateway_limit;
 use super::Finding;
 use super::facts::RuleInput;
 use super::h2::{h2_reset_stream, websocket_abnormal_close};
 use super::headline::Headline;
 use super::members::NAMED;
 use super::proxy_role::ProxyRole;
+use super::refusals::is_gateway_limit;
 use super::request::client_left_mid_upload;
 use super::response::{client_left_mid_response, reset_mid_response, response_cut_short};
 use super::rule::Diagnosis;
@@ -312,9 +312,8 @@ pub(super) fn explain(
         return;
     }
     // Not every server that resets a stream is a gateway.
-    let gateway = is_gateways(rule)
-        && rule != h2_reset_stream::RULE.name
-        && !is_gateway_limit(exchange);
+    let gateway =
+        is_gateways(rule) && rule != h2_reset_stream::RULE.name && !is_gateway_limit(exchange);
     let from = exchange.request.as_ref().map(|it| it.message.first.time);
     let Some(from) = from.filter(|_| gateway) else {
         return;

@@ -16,7 +16,8 @@ use crate::base::frame_ref::FrameRef;
 use crate::protocol::dialogue::{AppProtocol, DialogueFacts, is_login};
 use crate::protocol::h2::{Goaway, H2Facts};
 use crate::protocol::http::{
-    ErrorCode, Exchange, FieldName, Framing, Message, MessageProgress, Outcome, Phase, Protocol,
+    ErrorCode, Exchange, FieldName, Framing, Message, MessageProgress, Outcome, Party, Phase,
+    Protocol,
 };
 use crate::protocol::tcp::{CloseEvent, ResetKind};
 use crate::protocol::tls::{CertificateFlaw, HandshakeStage, PROMPT, TlsFacts};
@@ -273,6 +274,7 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
             }
             Outcome::ClientLeft if exchange.is_endless() || connection.is_presumed() => None,
             Outcome::ClientLeft if did_not_wait(connection, exchange) => None,
+            Outcome::ClientLeft if lost_nothing(connection, exchange) => None,
             Outcome::ClientLeft if exchange.stream.is_none() && is_open_ended(exchange) => {
                 goes_on(connection).then_some(FailedReason::ClientLeft)
             }
@@ -403,6 +405,30 @@ fn did_not_wait(connection: &Connection, exchange: &Exchange) -> bool {
     let answered = taken || connection.exchanges.is_empty();
     let closed = teardown.by == By::Client && teardown.how == How::Fin;
     closed && answered && request(exchange).is_some_and(at_once)
+}
+
+/// Whether the client reset as soon as it had the head of the response, and had asked as health checks ask: it wanted the status alone.
+pub(crate) fn wanted_the_status(connection: &Connection, exchange: &Exchange) -> bool {
+    const AT_ONCE: Duration = Duration::from_millis(10);
+    let teardown = &connection.teardown;
+    let reset = own_reset(connection, Who::Client).is_some() && teardown.by == By::Client;
+    let had =
+        response(exchange).filter(|it| it.progress == MessageProgress::Body && it.received() == 0);
+    reset && exchange.is_bare() && had.is_some_and(|it| teardown.at.since(it.first.time) <= AT_ONCE)
+}
+
+/// Whether the client left in the middle of a response of which it had what it wanted.
+fn lost_nothing(connection: &Connection, exchange: &Exchange) -> bool {
+    wanted_the_status(connection, exchange) || is_cancelled_call(exchange)
+}
+
+/// Whether the client cancelled a call of gRPC that had begun to answer: a subscription has no other end.
+fn is_cancelled_call(exchange: &Exchange) -> bool {
+    let cancelled = exchange
+        .cut_by()
+        .is_some_and(|it| it.by == Party::Requester);
+    let call = exchange.stream.as_ref().is_some_and(|it| it.is_grpc);
+    cancelled && call && exchange.response.is_some()
 }
 
 /// The client closed while it waited, and the response came to nobody. The server may have closed as well before it had the
@@ -904,7 +930,9 @@ fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReaso
         }
         match exchange.outcome(ending) {
             None => return Some(unseen),
-            Some(Outcome::ClientLeft) if !exchange.is_endless() => {
+            Some(Outcome::ClientLeft)
+                if !exchange.is_endless() && !lost_nothing(connection, exchange) =>
+            {
                 return Some(UnknownReason::EndUnknown);
             }
             Some(_) => {}

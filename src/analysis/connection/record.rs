@@ -573,7 +573,11 @@ impl Connection {
     /// (RFC 9110 §15.5.1).
     #[must_use]
     pub fn is_proxy_header_refused(&self) -> bool {
-        let mut statuses = self.exchanges.iter().filter_map(Exchange::status).peekable();
+        let mut statuses = self
+            .exchanges
+            .iter()
+            .filter_map(Exchange::status)
+            .peekable();
         self.proxied.is_some() && statuses.peek().is_some() && statuses.all(|it| it == 400)
     }
 

@@ -294,6 +294,24 @@ impl Exchange {
             .filter(move |field| field.name == name)
     }
 
+    /// Whether the head of the request has hardly more than `Host` and `Connection`, as that of a health check. Programs that want
+    /// the content say who they are, or what they accept.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        /// The version, two line ends, and `Connection: keep-alive`.
+        const REST: usize = "  HTTP/1.1\r\n\r\nConnection: keep-alive\r\n".len();
+        let bare = |request: &Request| {
+            let length = |text: &Option<SharedText>| text.as_ref().map(|it| it.as_bytes().len());
+            let host = length(&request.host).map_or(0, |it| it + "Host: \r\n".len());
+            let line = request.method.name().map_or(0, str::len)
+                + length(&request.target).unwrap_or_default();
+            request.user_agent.is_none()
+                && request.message.is_complete()
+                && request.message.head_len as usize <= line + host + REST
+        };
+        self.stream.is_none() && self.request.as_ref().is_some_and(bare)
+    }
+
     /// The first byte that the request asks for, if it asks for a part of its target by a single range (RFC 9110 §14.2).
     #[must_use]
     pub fn range_start(&self) -> Option<u64> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Who, wanted_the_status};
 use crate::base::format::whole_seconds;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{Exchange, Framing, Message, MessageProgress};
@@ -299,10 +299,11 @@ fn left(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         let cut = it.rare.as_ref().is_some_and(|it| it.response.head_cut);
         it.is_endless() || cut && message.framing == Framing::Chunked
     });
+    let status_alone = wanted_the_status(connection, exchange);
     // A download that is cancelled, a film in which somebody jumps: what was coming is no longer wanted.
     let cancelled = is_browser(connection) && (shut || quiet < FLOWING);
     let severity = match (message.framing, message.progress) {
-        _ if endless => Severity::Note,
+        _ if endless || status_alone => Severity::Note,
         (Framing::UntilClose, _) => Severity::Note,
         (_, MessageProgress::Unseen) if !message.is_surely_short() => Severity::Note,
         _ if cancelled => Severity::Note,
@@ -319,6 +320,9 @@ fn left(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .adds(cancelled.then_some(
         "A browser does this when the user leaves the page, cancels a download or jumps in a film.",
     ))
+    .adds(status_alone.then_some(
+        "Its request had no field but `Host` and `Connection`: health checks ask so, and want the status alone.",
+    ))
     .adds(unread)
     .adds(gone.map(|times| {
         sentence!(
@@ -333,6 +337,7 @@ fn left(connection: &Connection, ending: &Ending<'_>) -> Verdict {
              of the client's host, or by a FIN that was lost.",
         ),
         (None, false, Some(_)) => Some("What the server sent was lost on the way to the client."),
+        (None, false, None) if status_alone => Some("This is a health check, and harmless."),
         (None, false, None) => None,
     })
     .shows(Some(message.first), "response begins")
@@ -461,6 +466,24 @@ mod tests {
             "{message}"
         );
         assert_eq!(found("<-- h2 DATA 1 0 END"), []);
+    }
+
+    /// Health checks read the status, and reset.
+    #[test]
+    fn who_asks_for_nothing_but_the_status_has_it() {
+        let rows = [
+            ("GET / -->", "+1ms RST -->", Severity::Note, true),
+            ("GET / -->", "+100ms RST -->", Severity::Warning, false),
+            ("GET / -->", "+1ms FIN -->\n<-- ACK", Severity::Warning, false),
+            ("GET / [user-agent=curl/8.5] -->", "+1ms RST -->", Severity::Warning, false),
+        ];
+        for (ask, end, severity, fine) in rows {
+            let text = format!("SYN -->\n<-- SYN\nACK -->\n{ask}\n<-- 200 [length=2]\n{end}");
+            let proof = ladder_check::run(&text.parse().expect("a ladder"));
+            let found = proof.findings.iter().find(|it| it.rule == super::RULE.name);
+            assert_eq!(found.map(|it| it.severity), Some(severity), "{text}");
+            assert_eq!(proof.connections[0].outcome.is_fine(), fine, "{text}");
+        }
     }
 
     #[test]

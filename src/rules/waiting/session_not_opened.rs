@@ -225,7 +225,7 @@ mod tests {
                 format!("{MYSQL}<-- \"\\x0b\\0\\0\\x02\\xff\\x15\\x04#28000no\"\n{close}");
             let proof = ladder_check::run(&refused.parse().expect("a ladder"));
             assert_eq!(proof.rules(), ["request-refused"]);
-            assert!(proof.connections[0].outcome.is_fine());
+            assert_eq!(proof.connections[0].outcome.reason(), "login-refused");
         }
     }
 
