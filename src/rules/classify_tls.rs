@@ -463,6 +463,15 @@ mod tests {
                 &["tls-alert"],
             );
         }
+        // Both messages in one record, and a request behind them.
+        for both in [61, 77] {
+            check(
+                &format!(
+                    "{begin}app {both} -->\napp 94 -->\n<-- close_notify [version=1.3]\n<-- RST"
+                ),
+                &["tls-client-certificate-missing"],
+            );
+        }
         // The JDK's empty Certificate message is no end of the handshake.
         check(
             &format!("{begin}app 41 app 69 -->\n<-- app 35 FIN\n{left}"),

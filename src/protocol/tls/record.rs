@@ -24,7 +24,7 @@ pub(super) const HEARTBEAT: u8 = 24;
 /// An encrypted TLS 1.3 alert without padding: two bytes, the content type and a 16-byte tag (RFC 8446 §5.2).
 pub(super) const ENCRYPTED_ALERT_LENGTH: u16 = 19;
 /// Zeros that the JDK appends to each encrypted record (`OutputRecord.t13Encrypt`).
-const PADDING_OF_JDK: u16 = 16;
+pub(super) const PADDING_OF_JDK: u16 = 16;
 /// The same alert with the padding of the JDK.
 pub(super) const JDK_ALERT_LENGTH: u16 = ENCRYPTED_ALERT_LENGTH + PADDING_OF_JDK;
 /// The same alert as Mbed TLS sends it, which pads content and type to a multiple of 16 bytes
@@ -32,8 +32,10 @@ pub(super) const JDK_ALERT_LENGTH: u16 = ENCRYPTED_ALERT_LENGTH + PADDING_OF_JDK
 pub(super) const MBED_ALERT_LENGTH: u16 = 32;
 /// An alert is rarely longer, in any cipher and with any padding.
 pub(super) const LONGEST_ALERT: u16 = 96;
-/// An encrypted TLS 1.3 Certificate message without certificates: eight bytes, the content type and the tag.
-pub(super) const ENCRYPTED_EMPTY_CERTIFICATE_LENGTH: u16 = 25;
+/// A Certificate message of TLS 1.3 without certificates (RFC 8446 §4.4.2): header, an empty context, an empty list.
+pub(super) const EMPTY_CERTIFICATE_LENGTH: u16 = 8;
+/// The same, encrypted: with the content type and the tag.
+pub(super) const ENCRYPTED_EMPTY_CERTIFICATE_LENGTH: u16 = EMPTY_CERTIFICATE_LENGTH + 17;
 /// The same with the padding of the JDK.
 pub(super) const JDK_EMPTY_CERTIFICATE_LENGTH: u16 =
     ENCRYPTED_EMPTY_CERTIFICATE_LENGTH + PADDING_OF_JDK;

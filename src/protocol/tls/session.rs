@@ -8,9 +8,10 @@ use super::facts::{
 };
 use super::hello::{ClientHello, ServerAnswer, ServerHello, TlsVersion};
 use super::record::{
-    ALERT, APPLICATION_DATA, AlertLength, CHANGE_CIPHER_SPEC, ENCRYPTED_ALERT_LENGTH,
-    ENCRYPTED_EMPTY_CERTIFICATE_LENGTH, EndedRecord, HANDSHAKE, HEARTBEAT, JDK_ALERT_LENGTH,
-    JDK_EMPTY_CERTIFICATE_LENGTH, LONGEST_ALERT, MAX_RECORD, MBED_ALERT_LENGTH, RecordReader,
+    ALERT, APPLICATION_DATA, AlertLength, CHANGE_CIPHER_SPEC, EMPTY_CERTIFICATE_LENGTH,
+    ENCRYPTED_ALERT_LENGTH, ENCRYPTED_EMPTY_CERTIFICATE_LENGTH, EndedRecord, HANDSHAKE, HEARTBEAT,
+    JDK_ALERT_LENGTH, JDK_EMPTY_CERTIFICATE_LENGTH, LONGEST_ALERT, MAX_RECORD, MBED_ALERT_LENGTH,
+    PADDING_OF_JDK, RecordReader,
 };
 use super::turns::{HiddenTurns, TurnCounter};
 use std::time::Duration;
@@ -498,6 +499,16 @@ impl TlsSession {
                 {
                     self.client_certificate =
                         ClientCertificate::Missing(record.at, Certainty::Likely);
+                }
+                length if is_caller && self.client_certificate == self.asked => {
+                    // Both messages in one record.
+                    let both = self
+                        .finished_length()
+                        .map(|it| it + EMPTY_CERTIFICATE_LENGTH);
+                    if both.is_some_and(|it| length == it || length == it + PADDING_OF_JDK) {
+                        self.client_certificate =
+                            ClientCertificate::Missing(record.at, Certainty::Likely);
+                    }
                 }
                 _ => {}
             }
