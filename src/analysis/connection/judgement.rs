@@ -268,6 +268,9 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
             }
             // An error that came to nobody changed nothing.
             Outcome::Complete if came_too_late(connection, exchange) => None,
+            Outcome::Complete if gave_up_on_credentials(connection, exchange) => {
+                Some(FailedReason::ProxyRefused)
+            }
             Outcome::Complete => refused(exchange),
             Outcome::Unfinished => {
                 (connection.teardown.how == How::Silence).then_some(FailedReason::Silence)
@@ -386,6 +389,14 @@ fn refused(exchange: &Exchange) -> Option<FailedReason> {
         503 if matches!(author(exchange), Author::Gateway(..)) => Some(FailedReason::GatewayError),
         _ => None,
     }
+}
+
+/// A proxy asked for credentials, and the client left a connection that could have carried the next attempt.
+fn gave_up_on_credentials(connection: &Connection, exchange: &Exchange) -> bool {
+    let last = connection.exchanges.last().is_some_and(|it| std::ptr::eq(it, exchange));
+    let left = (connection.teardown.by, connection.teardown.how) == (By::Client, How::Fin);
+    let kept = response(exchange).is_some_and(|it| it.connection.close == 0);
+    exchange.status() == Some(407) && exchange.is_proxied() && last && left && kept
 }
 
 /// The server sent more application data after the client had left, and met a RST.
