@@ -13,8 +13,7 @@ use crate::protocol::http::{
 /// A client that sends nothing for this long in the middle of a request has stalled.
 pub(super) const STALLED: Duration = Duration::from_secs(1);
 
-/// A client that closes within this time did not wait.
-pub(super) const NO_WAIT: Duration = Duration::from_millis(10);
+pub(super) use crate::analysis::connection::NO_WAIT;
 
 /// The response, if there is one.
 pub(super) fn response(exchange: &Exchange) -> Option<&Message> {

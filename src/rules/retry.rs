@@ -143,6 +143,9 @@ const fn is_malformed(outcome: ConnectionOutcome) -> bool {
     )
 }
 
+/// What a retry of a request meets whose response cannot be parsed.
+const SAME_RESPONSE: &str = "A retry gets the same response until this is fixed.";
+
 /// What is known of a retry after the end of this connection; `None` while it is open.
 fn of(connection: &Connection) -> Option<Sentence> {
     match connection.opening {
@@ -178,6 +181,14 @@ fn of(connection: &Connection) -> Option<Sentence> {
     let lost = |it: &&Exchange| it.request.is_some() && !(it.is_complete() && arrived(it));
     if !spoken.is_empty() && !connection.is_presumed() {
         return Some(match spoken.iter().find(lost) {
+            // What answered is wrong, and answers a retry in the same way.
+            Some(exchange) if is_malformed(connection.outcome) && exchange.response.is_some() => {
+                let told = repetition_on(connection, exchange);
+                match told.forbids_retry() {
+                    true => told,
+                    false => SAME_RESPONSE.into(),
+                }
+            }
             Some(exchange) => repetition_on(connection, exchange),
             None if was_refused(connection) => match is_passing(connection) {
                 true => PASSING.into(),
@@ -316,6 +327,10 @@ mod tests {
             ),
             (
                 "SYN -->\n<-- SYN\nGET /a -->\n<-- \"HTTP/1.1 2XX OK\\r\\nContent-Length: 2\\r\\n\\r\\nok\"\nFIN -->\n<-- FIN\nACK -->",
+                "A retry gets the same response until this is fixed",
+            ),
+            (
+                "SYN -->\n<-- SYN\nGET /a -->\n<-- \"HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\nzz\\r\\n\"\n<-- FIN\nFIN -->\n<-- ACK",
                 "A retry gets the same response until this is fixed",
             ),
             (

@@ -8,7 +8,7 @@ use super::rule::Diagnosis;
 use super::statement::{Sentence, sentence};
 use super::unanswered::{probed, silence};
 use super::wording::side;
-use crate::analysis::connection::{Connection, Opening, Who, beside};
+use crate::analysis::connection::{Connection, Opening, UnansweredSegments, Who, beside};
 use crate::base::frame_ref::FrameRef;
 
 /// What a finding says as long as nothing shows which of the two it is.
@@ -37,6 +37,7 @@ pub(super) fn explain(
     facts: &RuleInput<'_>,
 ) {
     let found = match rule {
+        "retransmissions-exhausted" => return explain_data(story, connection, facts),
         "idle-state-lost" => silence(connection).map(|(who, it)| (who, it.since)),
         "keepalive-probes-unanswered" => probed(connection).map(|(who, it)| (who, it.since)),
         _ => None,
@@ -71,6 +72,57 @@ pub(super) fn explain(
     });
 }
 
+/// What to look for where the host and the path were alive.
+const FORGOTTEN: &str = "Find what had lost the connection: a NAT or a firewall that forgets idle connections, or the \
+                         program on the host that stopped answering. Keepalive probes, sooner than that, keep it.";
+
+/// The same of data that was repeated in vain: a host that sends on another connection meanwhile is not gone.
+fn explain_data(story: &mut Diagnosis, connection: &Connection, facts: &RuleInput<'_>) {
+    let Some((who, it)) = silence(connection) else {
+        return;
+    };
+    let told = it.acknowledged.is_some() || connection.passages(who).lost > 0;
+    let left = connection.fin[who.other() as usize].is_some_and(|fin| fin.frame_ref <= it.again);
+    let Some((id, first)) = alive(connection, it, facts).filter(|_| !told && !left) else {
+        return;
+    };
+    story.message.presume_no_more();
+    story.message.say(sentence!(
+        "Another connection between the two hosts went on meanwhile ({}, {}): the {}'s host and the path were alive.",
+        format!("#{id}"),
+        first,
+        side(who.other())
+    ));
+    story
+        .message
+        .presume("The state of this connection alone had been lost.");
+    story
+        .remedies
+        .retain(|it| !it.text().starts_with("Check the path to the host"));
+    story.remedies.insert(0, FORGOTTEN.into());
+}
+
+/// The first connection between the same hosts that begins while these segments got no answer, or before the next of them was due,
+/// and of which both sides were seen.
+fn alive(
+    connection: &Connection,
+    it: &UnansweredSegments,
+    facts: &RuleInput<'_>,
+) -> Option<(u32, FrameRef)> {
+    let hosts = [connection.client.ip, connection.server.ip];
+    let later = facts
+        .summaries
+        .partition_point(|other| other.first <= it.since);
+    let mut after = facts.summaries.get(later..)?.iter();
+    let due = it.until.time.after(it.until.time.since(it.since.time));
+    let other = after.find(|other| {
+        let own = [other.client.ip, other.server.ip];
+        let same = own == hosts || own == [hosts[1], hosts[0]];
+        same && other.seen == [true; 2] && other.first.time <= due
+    })?;
+    Some((other.id, other.first))
+}
+
 /// The first connection between the same hosts that opened after this, in either direction.
 fn opened(
     connection: &Connection,
@@ -91,7 +143,7 @@ fn opened(
 mod tests {
     use super::*;
     use crate::rules::keep_alive::idle_state_lost;
-    use crate::rules::ladder_check::told_by;
+    use crate::rules::ladder_check::{self, told_by};
 
     /// The lines end in the time at which a new connection opens, if any.
     fn told(ttl: &str, new: &str) -> String {
@@ -101,6 +153,33 @@ mod tests {
              +300ms <-- again [lost]\n+600ms <-- again [lost]\n+1200ms <-- again [lost]\n{new}"
         );
         told_by(&idle_state_lost::RULE, &text).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_host_that_sends_elsewhere_is_not_gone() {
+        let told = |other: &str| {
+            let text = format!(
+                "client 10.0.0.1:40001 server\nSYN -->\n<-- SYN\nGET / -->\n+200ms again -->\n+400ms again -->\n\
+                 +800ms again -->\n+1600ms again -->\n+3200ms again -->\n{other}"
+            );
+            let rule = "retransmissions-exhausted";
+            let proof = ladder_check::run(&text.parse().expect("a ladder"));
+            let found = proof.findings.into_iter().find(|it| it.rule == rule);
+            let found = found.expect("found");
+            (found.message.to_string(), found.remedies[0].to_string())
+        };
+        let (gone, fix) = told("");
+        assert!(
+            gone.contains("host was gone") && fix.contains("the path"),
+            "{gone} {fix}"
+        );
+        let new = "client 10.0.0.1:40009 server\n+1s SYN -->\n<-- SYN\nACK -->\n";
+        let (alive, fix) = told(new);
+        assert!(
+            alive.contains("the path were alive") && !alive.contains("was gone"),
+            "{alive}"
+        );
+        assert!(fix.contains("a NAT"), "{fix}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::download_parts::DownloadParts;
+use super::tls::tls_handshake_cut::is_not_needed;
 use super::{Finding, Severity};
 use crate::analysis::connection::{
     Connection, ConnectionOutcome, ConnectionSummary, FineReason, Opening, UnknownReason,
@@ -24,6 +25,8 @@ pub(crate) fn spared(
     findings: &[Finding],
 ) -> Vec<u32> {
     let mut spared = spared_attempts(summaries, findings);
+    let surplus = findings.iter().filter(|it| is_not_needed(it));
+    spared.extend(surplus.flat_map(|it| it.connections.iter().copied()));
     spared.extend(DownloadParts::new(connections).had_their_part(connections));
     spared
 }

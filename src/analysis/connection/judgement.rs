@@ -393,7 +393,10 @@ fn refused(exchange: &Exchange) -> Option<FailedReason> {
 
 /// A proxy asked for credentials, and the client left a connection that could have carried the next attempt.
 fn gave_up_on_credentials(connection: &Connection, exchange: &Exchange) -> bool {
-    let last = connection.exchanges.last().is_some_and(|it| std::ptr::eq(it, exchange));
+    let last = connection
+        .exchanges
+        .last()
+        .is_some_and(|it| std::ptr::eq(it, exchange));
     let left = (connection.teardown.by, connection.teardown.how) == (By::Client, How::Fin);
     let kept = response(exchange).is_some_and(|it| it.connection.close == 0);
     exchange.status() == Some(407) && exchange.is_proxied() && last && left && kept
@@ -430,16 +433,43 @@ pub(crate) fn wanted_the_status(connection: &Connection, exchange: &Exchange) ->
 
 /// Whether the client left in the middle of a response of which it had what it wanted.
 fn lost_nothing(connection: &Connection, exchange: &Exchange) -> bool {
-    wanted_the_status(connection, exchange) || is_cancelled_call(exchange)
+    wanted_the_status(connection, exchange)
+        || is_cancelled_call(exchange)
+        || left_at_once(connection, exchange)
 }
 
-/// Whether the client cancelled a call of gRPC that had begun to answer: a subscription has no other end.
+/// A client that closes within this time of its request, or within a round trip, did not wait.
+pub(crate) const NO_WAIT: Duration = Duration::from_millis(10);
+
+/// Whether the client closed right behind its request, sooner than a response could come: it wanted none.
+fn left_at_once(connection: &Connection, exchange: &Exchange) -> bool {
+    let teardown = &connection.teardown;
+    let soon = NO_WAIT.max(connection.expected_round_trip());
+    let asked = request(exchange).filter(|it| it.is_complete());
+    let Some(fin) = connection.fin[Who::Client as usize] else {
+        return false;
+    };
+    let at = fin.frame_ref.time;
+    let unheard = response(exchange).is_none_or(|it| it.end() > fin.received);
+    let seen = connection.sent[Who::Server as usize].packets > 0;
+    matches!(teardown.by, By::Client | By::Both)
+        && teardown.how == How::Fin
+        && exchange.stream.is_none()
+        && (seen && unheard)
+        && asked.is_some_and(|it| at.since(it.last.time) <= soon)
+}
+
+/// Whether the client cancelled a stream of HTTP/2 that had begun to answer, or at once: a subscription has no other end, and what
+/// is no longer needed is cancelled so. The connection goes on.
 fn is_cancelled_call(exchange: &Exchange) -> bool {
-    let cancelled = exchange
+    let cancels = exchange
         .cut_by()
-        .is_some_and(|it| it.by == Party::Requester);
-    let call = exchange.stream.as_ref().is_some_and(|it| it.is_grpc);
-    cancelled && call && exchange.response.is_some()
+        .filter(|it| it.by == Party::Requester && it.code == ErrorCode::CANCEL);
+    let asked = request(exchange).map(|it| it.last.time);
+    cancels.is_some_and(|it| {
+        let soon = asked.is_some_and(|asked| it.at.time.since(asked) < AT_ONCE);
+        exchange.response.is_some() || soon
+    })
 }
 
 /// The client closed while it waited, and the response came to nobody. The server may have closed as well before it had the
@@ -458,7 +488,10 @@ fn left_unread(connection: &Connection) -> Option<FailedReason> {
     let had = server.acknowledged.max(reset.received);
     let last = connection.spoken().last()?;
     let short = response(last).is_some_and(|answer| answer.end() > had);
-    let waited = !last.is_endless() && !is_open_ended(last) && !did_not_wait(connection, last);
+    let waited = !last.is_endless()
+        && !is_open_ended(last)
+        && !did_not_wait(connection, last)
+        && !left_at_once(connection, last);
     (left && waited && (short || goes_on(connection))).then_some(FailedReason::ClientLeft)
 }
 
@@ -1039,7 +1072,15 @@ fn complete(connection: &Connection) -> ConnectionOutcome {
         return Unknown(UnknownReason::NotOpened);
     }
     if !is_opaque(connection) || spoken {
-        return Fine(FineReason::Complete);
+        let last = connection.exchanges.last();
+        let ending = connection.teardown.ending();
+        let left = |it: &Exchange| {
+            it.outcome(ending) == Some(Outcome::ClientLeft) && left_at_once(connection, it)
+        };
+        return Fine(match last.is_some_and(left) {
+            true => FineReason::NotAwaited,
+            false => FineReason::Complete,
+        });
     }
     if is_encrypted(connection) {
         return Unknown(UnknownReason::Encrypted);

@@ -205,6 +205,8 @@ reasons! {
     Unused "unused" "nothing was sent on it",
     /// The client withdrew the attempt as soon as it was answered.
     Cancelled "cancelled" "the client cancelled the connection attempt",
+    /// The client closed right behind its request, sooner than a response could come.
+    NotAwaited "not-awaited" "the client did not wait for a response",
     /// Another connection took its place.
     NotNeeded "not-needed" "another connection took its place",
 }

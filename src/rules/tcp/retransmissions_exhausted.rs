@@ -296,7 +296,9 @@ fn lasted_long(it: &UnansweredSegments) -> bool {
 
 /// Whether a side was still retransmitting when the capture ended: its system has not given up.
 pub(in crate::rules) fn goes_on(connection: &Connection, it: &UnansweredSegments) -> bool {
-    let lasted = it.until.time.since(it.peer_last_sent.time);
+    // Of a side that was never seen nothing was the last.
+    let heard = it.peer_last_sent.time.max(connection.first.time);
+    let lasted = it.until.time.since(heard);
     connection.teardown.how == How::Open
         || stopped(connection, it).is_none() && lasted < SHORT_OUTAGE
 }
@@ -339,12 +341,15 @@ fn check(connection: &Connection) -> Verdict {
         let mut flows = facts.flows.iter();
         it.length <= GOODBYE && flows.any(|flow| flow.close_notify.frame_ref().is_some())
     });
+    let unheard = connection.sent[who.other() as usize].packets == 0;
+    // Nor does one that says it with its own FIN lose anything.
+    let parting = connection.fin[who as usize].is_some_and(|fin| fin.frame_ref >= it.since);
     let again = sentence!(
         "The {} retransmitted {} {} over {}.",
         side(who),
         what(connection, who, it.since),
         Value::count(it.same.into(), "time", "times"),
-        it.until.time.since(it.again.time)
+        it.until.time.since(it.again.max(it.since).time)
     );
     let (summary, message) = match (lost, it.acknowledged) {
         (false, Some(at)) => (
@@ -353,6 +358,13 @@ fn check(connection: &Connection) -> Verdict {
                 "The {} had acknowledged that before the first retransmission ({}).",
                 side(who.other()),
                 at
+            )),
+        ),
+        (false, None) if unheard => (
+            "Retransmissions on [a connection|# connections] got no answer",
+            Statement::from(again).and(sentence!(
+                "The capture holds no segment from the {} on this connection.",
+                side(who.other())
             )),
         ),
         (false, None) => (
@@ -371,7 +383,7 @@ fn check(connection: &Connection) -> Verdict {
     tell(
         &RULE,
         match left {
-            true if goodbye => Severity::Note,
+            _ if goodbye && (left || parting) => Severity::Note,
             true => Severity::Warning,
             false if goes_on && !lost => Severity::Warning,
             false => Severity::Error,
@@ -404,7 +416,8 @@ fn check(connection: &Connection) -> Verdict {
         format!("the {} acknowledges the data", side(who.other())),
     )
     .shows(
-        Some(it.peer_last_sent).filter(|last| it.acknowledged.is_none_or(|at| *last > at)),
+        Some(it.peer_last_sent)
+            .filter(|last| !unheard && it.acknowledged.is_none_or(|at| *last > at)),
         format!("last segment from the {}", side(who.other())),
     )
     .shows(Some(it.again), "first retransmission")

@@ -10,7 +10,7 @@ use crate::analysis::connection::{By, Connection, ConnectionSummary, How, ResetS
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::tls::{CertificateFlaw, HandshakeStage};
-use crate::rules::Severity;
+use crate::rules::{Finding, Severity};
 use crate::rules::classify_tls::{TlsFailure, TlsFailureKind, failure};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::scans::SCANNER;
@@ -342,8 +342,17 @@ pub(in crate::rules) fn temper(story: &mut Diagnosis, connection: &Connection, i
             .message
             .presume("The client did not need this connection.");
         story.message.mean_only("Nothing was lost.");
-        story.remedies = vec!["Change nothing.".into()];
+        story.remedies = vec![NOT_NEEDED.into()];
     }
+}
+
+/// What to change about a connection that was not needed.
+const NOT_NEEDED: &str = "Change nothing.";
+
+/// Whether the finding is on connections that were not needed, as others of the same hosts served at that time.
+pub(in crate::rules) fn is_not_needed(finding: &Finding) -> bool {
+    let mut remedies = finding.remedies.iter();
+    finding.rule == RULE.name && remedies.all(|it| it == NOT_NEEDED)
 }
 
 /// The connections on which both sides sent data, by their two hosts, in order of their numbers.

@@ -95,6 +95,12 @@ fn a_message_without_its_end_is_lost_whoever_closes() {
             "GET / -->\n<-- ACK\n+30s FIN -->\n<-- FIN\nACK -->",
             "failed client-left",
         ),
+        // Who leaves at once waits for nothing.
+        (
+            OPEN,
+            "GET / FIN -->\n<-- ACK\n<-- FIN\nACK -->",
+            "fine not-awaited",
+        ),
         // The response comes, and nobody is there to have it.
         (
             OPEN,
@@ -155,7 +161,11 @@ fn the_edges_of_the_capture_leave_it_unknown() {
             "failed no-response",
         ),
         (KEPT, "FIN -->\n<-- ACK\n+5s <-- ACK", "unknown half-closed"),
-        (OPEN, "<~~ SYN\nGET / -->\nFIN -->", "failed client-left"),
+        (
+            OPEN,
+            "<~~ SYN\nGET / -->\n+3s FIN -->",
+            "failed client-left",
+        ),
     ]);
 }
 
