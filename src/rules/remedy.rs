@@ -118,6 +118,21 @@ pub(super) static CONDITIONS: &[Condition] = &[
     when("the connection had carried a request before", |it, _| {
         answered(it) > 0
     }),
+    when("the connection had never been idle for longer", |it, _| {
+        let pauses = pauses_before_requests(it);
+        pauses
+            .split_last()
+            .is_some_and(|(last, before)| before.iter().all(|it| it < last))
+    }),
+    when(
+        "the connection had been idle for as long before",
+        |it, _| {
+            let pauses = pauses_before_requests(it);
+            pauses
+                .split_last()
+                .is_some_and(|(last, before)| before.iter().any(|it| it >= last))
+        },
+    ),
     when("it was the first request on the connection", |it, _| {
         answered(it) == 0
     }),
@@ -202,6 +217,9 @@ pub(super) static CONDITIONS: &[Condition] = &[
     }),
     when("the client's window had gone to zero", |it, _| {
         it.sent[Who::Client as usize].zero_windows > 0
+    }),
+    when("the client's window had not gone to zero", |it, _| {
+        it.sent[Who::Client as usize].zero_windows == 0
     }),
     when("the close came within {} of the last bytes", |it, limit| {
         let last = it.last_data.iter().map(|it| it.time).max();
@@ -358,6 +376,17 @@ fn idle(connection: &Connection) -> Option<Duration> {
     let last = connection.last_data.iter().map(|it| it.time).max()?;
     let since = last.max(connection.first.time);
     quiet.then(|| connection.teardown.at.since(since))
+}
+
+/// The pauses between each response and the request after it.
+fn pauses_before_requests(connection: &Connection) -> Vec<Duration> {
+    let pairs = connection.spoken().windows(2).filter_map(|pair| {
+        let [before, after] = pair else { return None };
+        let answered = before.response.as_ref()?.message.last.time;
+        let asked = after.request.as_ref()?.message.first.time;
+        Some(asked.since(answered))
+    });
+    pairs.collect()
 }
 
 /// How long the connection had been idle before the client sent what was never acknowledged.
@@ -582,6 +611,11 @@ mod tests {
             "GET / -->\n<-- 200 data 300 [length=1000]\nACK -->\n+1s <-- RST",
         ),
         (
+            "the client's window had not gone to zero",
+            "GET / -->\n<-- 200 data 300 [length=1000]\nACK -->\n+1s <-- RST",
+            "GET / -->\n<-- 200 data 300 [length=1000]\nACK [win=0] -->\n+1s <-- RST",
+        ),
+        (
             "the close came within 1 s of the last bytes",
             "GET / -->\n<-- 200 data 300 [length=1000]\n+999ms <-- FIN",
             "GET / -->\n<-- 200 data 300 [length=1000]\n+1s <-- FIN",
@@ -650,6 +684,16 @@ mod tests {
             "the request must not be repeated",
             "POST / \"x\" -->\n<-- RST",
             "PUT / \"x\" -->\n<-- RST",
+        ),
+        (
+            "the connection had never been idle for longer",
+            "GET / -->\n<-- 200 \"x\"\n+1s GET / -->\n<-- 200 \"x\"\n+2s GET / -->\n<-- FIN",
+            "GET / -->\n<-- 200 \"x\"\n+2s GET / -->\n<-- 200 \"x\"\n+1s GET / -->\n<-- FIN",
+        ),
+        (
+            "the connection had been idle for as long before",
+            "GET / -->\n<-- 200 \"x\"\n+2s GET / -->\n<-- 200 \"x\"\n+1s GET / -->\n<-- FIN",
+            "GET / -->\n<-- 200 \"x\"\n+1s GET / -->\n<-- 200 \"x\"\n+2s GET / -->\n<-- FIN",
         ),
         (
             "the connection had carried a request before",

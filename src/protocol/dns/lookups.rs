@@ -53,6 +53,8 @@ pub struct Lookup {
     pub tries: u32,
     /// The first answer without an error; if all have one, the last.
     pub answer: Option<LookupAnswer>,
+    /// It was asked as tools for DNS and resolvers ask.
+    pub is_of_tool: bool,
 }
 
 /// What an answer is matched by: client, server, message ID, context.
@@ -164,6 +166,7 @@ impl Lookups {
             last: at,
             tries: 1,
             answer: None,
+            is_of_tool: message.is_of_tool,
         });
     }
 

@@ -66,6 +66,9 @@ pub struct DnsMessage {
     pub addresses: Vec<IpAddr>,
     /// Records of the answer section that were not read, because there were too many.
     pub more: u16,
+    /// A query as tools for DNS and resolvers send it, and no program's resolver library: it wants no validation (CD, RFC 4035
+    /// §3.2.2) or the signatures (DO, RFC 3225 §3), or has a cookie (RFC 7873 §4).
+    pub is_of_tool: bool,
 }
 
 impl DnsMessage {
@@ -96,9 +99,12 @@ impl DnsMessage {
             addresses.extend(address(record, bytes.get(data..data + length)));
             at = data + length;
         }
+        let is_answer = flags & 0x8000 != 0;
+        let is_of_tool = !is_answer && (flags & CHECKING_DISABLED != 0 || wants_more(bytes, at));
         Some(Self {
             id: number(0)?,
-            is_answer: flags & 0x8000 != 0,
+            is_answer,
+            is_of_tool,
             is_truncated: flags & 0x0200 != 0,
             code: (flags & 0xf) as u8,
             name,
@@ -108,6 +114,32 @@ impl DnsMessage {
             more,
         })
     }
+}
+
+/// The flag CD (RFC 4035 §3.2.2).
+const CHECKING_DISABLED: u16 = 0x0010;
+
+/// Whether the record behind the question of a query is one of EDNS (RFC 6891 §6.1.2) with the flag DO or a cookie.
+fn wants_more(bytes: &[u8], at: usize) -> bool {
+    const OPT: u16 = 41;
+    const DNSSEC_OK: u8 = 0x80;
+    const COOKIE: [u8; 2] = [0, 10];
+    let Some((OPT, length, data)) = read_record(bytes, at) else {
+        return false;
+    };
+    // The flags are the third byte of what is the time to live elsewhere, which stands before the length.
+    let ok = data
+        .checked_sub(4)
+        .and_then(|at| bytes.get(at))
+        .is_some_and(|flags| flags & DNSSEC_OK != 0);
+    let mut options = bytes.get(data..data + length).unwrap_or_default();
+    let mut cookie = false;
+    while let Some(([c0, c1, l0, l1], rest)) = options.split_first_chunk() {
+        cookie |= [*c0, *c1] == COOKIE;
+        let length = usize::from(u16::from_be_bytes([*l0, *l1]));
+        options = rest.get(length..).unwrap_or_default();
+    }
+    ok || cookie
 }
 
 /// The type of the record at `at`, the length of its data, and the offset at which the data begins.
@@ -230,6 +262,37 @@ mod tests {
         let none = DnsMessage::read(&write(7, b"shop.example", RecordType::A, Some((3, &[]))))
             .expect("it reads");
         assert_eq!((none.code, none.is_answer, none.records), (3, true, 0));
+    }
+
+    #[test]
+    fn tools_and_resolvers_ask_for_more_than_programs() {
+        let plain = write(7, b"a.example", RecordType::A, None);
+        let with = |flags: u8, edns: &[u8]| {
+            let mut bytes = plain.clone();
+            bytes[3] |= flags;
+            bytes[11] = u8::from(!edns.is_empty());
+            bytes.extend(edns);
+            DnsMessage::read(&bytes).expect("it reads").is_of_tool
+        };
+        let rows: [(u8, &[u8], bool); 6] = [
+            (0, &[], false),
+            // AD, which a stub resolver may set, and CD.
+            (0x20, &[], false),
+            (0x10, &[], true),
+            // EDNS without anything, with DO, with a cookie.
+            (0, &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0], false),
+            (0, &[0, 0, 41, 4, 208, 0, 0, 0x80, 0, 0, 0], true),
+            (
+                0,
+                &[
+                    0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 12, 0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8,
+                ],
+                true,
+            ),
+        ];
+        for (flags, edns, tool) in rows {
+            assert_eq!(with(flags, edns), tool, "{flags:#x} {edns:?}");
+        }
     }
 
     #[test]

@@ -23,6 +23,9 @@ rule! {
     /// server failed (SERVFAIL) or refused the query (REFUSED), or no reply came although the query was repeated. No
     /// connection to that name followed.
     ///
+    /// A query that a DNS tool or a resolver sent is a note. Where the client has no connection in the capture, the finding is a
+    /// warning.
+    ///
     /// The program says "The remote name could not be resolved", `ENOTFOUND`, `EAI_AGAIN`, or "Name or service not known".
     /// Others say "Could not resolve host" (curl 6), `NXDOMAIN`, or "no such host".
     ///
@@ -288,6 +291,9 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
             failed.entry(*client).or_default().push(failure);
         }
     }
+    let present = hosts.connections.iter();
+    let present = present.flat_map(|it| [it.client.ip, it.server.ip]);
+    let present: BTreeSet<IpAddr> = present.collect();
     let works = hosts.connections.iter();
     let works = works.filter(|it| it.opening == Opening::Handshake && it.seen[1]);
     let works: BTreeSet<IpAddr> = works.map(|it| it.client.ip).collect();
@@ -302,8 +308,12 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let heard: BTreeSet<IpAddr> = heard.chain(answered).collect();
     let told = failed.into_iter();
     let told = told.map(|(client, names)| {
-        let connected = works.contains(&client);
-        tell_client(names, connected, heard.contains(&client))
+        let asker = Asker {
+            connected: works.contains(&client),
+            heard: heard.contains(&client),
+            present: present.contains(&client),
+        };
+        tell_client(names, asker)
     });
     told.flatten().collect()
 }
@@ -377,9 +387,19 @@ struct Kind {
     is_expected: bool,
 }
 
-/// The findings of one client. `connected`: it opened connections that were answered, so it works on the whole. `heard`: the
-/// capture has packets to it.
-fn tell_client(failed: Vec<FailedLookup<'_>>, connected: bool, heard: bool) -> Vec<HostDiagnosis> {
+/// What the capture has of a client beside its lookups.
+#[derive(Clone, Copy)]
+struct Asker {
+    /// It opened connections that were answered, so it works on the whole.
+    connected: bool,
+    /// There are packets to it.
+    heard: bool,
+    /// It has connections. Where there are none, what it asked for cannot be seen to be missing.
+    present: bool,
+}
+
+/// The findings of one client.
+fn tell_client(failed: Vec<FailedLookup<'_>>, asker: Asker) -> Vec<HostDiagnosis> {
     let mut kinds: BTreeMap<Kind, Vec<FailedLookup<'_>>> = BTreeMap::new();
     for it in failed {
         let names = it.failure == LookupFailure::NoSuchName;
@@ -397,7 +417,7 @@ fn tell_client(failed: Vec<FailedLookup<'_>>, connected: bool, heard: bool) -> V
             names.sort_by_key(|it| it.lookup.asked);
             let first = names.first()?.lookup;
             Some(HostDiagnosis {
-                story: story(kind, &names, connected, heard),
+                story: story(kind, &names, asker),
                 client: Some(first.client),
                 server: Some(first.server),
                 connections: Vec::new(),
@@ -413,7 +433,12 @@ fn is_scan(kind: Kind, names: &[FailedLookup<'_>]) -> bool {
     names.len() >= A_SCAN && !kind.failure.is_silent()
 }
 
-fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -> Diagnosis {
+fn story(kind: Kind, names: &[FailedLookup<'_>], asker: Asker) -> Diagnosis {
+    let Asker {
+        connected,
+        heard,
+        present,
+    } = asker;
     let nowhere = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
     let first = names.first().map(|it| it.lookup);
     let client = first.map_or(nowhere, |it| it.client);
@@ -503,13 +528,15 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -
             "The capture has no packet to this client, so it may lack that direction. A capture at the client would settle it.",
         );
     }
-    message.presume(match (scan, deaf) {
+    let tool = names.iter().all(|it| it.lookup.is_of_tool);
+    message.presume(match (scan || tool, deaf) {
+        (true, _) if tool => "A tool for DNS asked, or a resolver: programs do not ask so.",
         (true, _) => "A scanner looked up so many names, or a server that does so for others.",
         (false, true) => "The queries or their replies were lost.",
         (false, false) => "The program that asked could not connect for that reason.",
     });
     let severity = match kind.failure {
-        _ if scan || kind.is_expected => Severity::Note,
+        _ if scan || tool || kind.is_expected => Severity::Note,
         LookupFailure::NoReplyYet if connected => Severity::Note,
         LookupFailure::NoReplyYet => Severity::Warning,
         LookupFailure::Silence if deaf => Severity::Warning,
@@ -519,6 +546,7 @@ fn story(kind: Kind, names: &[FailedLookup<'_>], connected: bool, heard: bool) -
         {
             Severity::Warning
         }
+        _ if !present => Severity::Warning,
         _ => Severity::Error,
     };
     let note = match kind.failure {
@@ -663,7 +691,9 @@ mod tests {
     #[test]
     fn what_is_expected_to_fail_is_a_note_at_most() {
         let severity = |name: &str| {
-            let text = format!("client :5000 server 10.0.0.53:53\nlookup {name} -->\n<-- nxdomain");
+            let text = format!(
+                "client :5000 server 10.0.0.53:53\nlookup {name} -->\n<-- nxdomain\nclient :40000 server 10.0.0.2:80\nSYN -->"
+            );
             ladder_check::found_by(&RULE, &text).map(|found| found.severity)
         };
         assert_eq!(severity("shop.example"), Some(Severity::Error));
@@ -701,7 +731,10 @@ mod tests {
             );
             finding.severity
         };
-        assert_eq!(severity(&text), Severity::Error);
+        // Of this client nothing else is captured: whether it missed the names is not shown.
+        assert_eq!(severity(&text), Severity::Warning);
+        let fails = format!("{text}client :40000 server 10.0.0.2:80\nSYN -->");
+        assert_eq!(severity(&fails), Severity::Error);
         let works = format!("{text}client :40000 server 10.0.0.2:80\nSYN -->\n<-- SYN\nACK -->");
         assert_eq!(severity(&works), Severity::Warning);
     }

@@ -30,13 +30,16 @@ rule! {
     ///
     /// # Remedy
     ///
+    /// - *If nothing had come for 3 s or more and the client's window had not gone to zero:* Find out why the server sent nothing
+    ///   more: look in its log for that time, and at what stands behind it. Data that was lost on the way shows in a capture
+    ///   at the server.
     /// - *If nothing had come for 1 s or more:* Compare the times of several cases: equal and round ones are the client's
     ///   timeout. Raise it for the whole response, or send the response faster.
     /// - *If the client's window had gone to zero:* Let the client read what comes, or close as soon as it has what it needs:
     ///   it kept the server waiting.
-    /// - Let the server notice that the client has closed (`Response.IsClientConnected`, `HttpContext.RequestAborted`, a
+    /// - *If the close came within 3 s of the last bytes:* Let the server notice that the client has closed (`Response.IsClientConnected`, `HttpContext.RequestAborted`, a
     ///   request's context in Go) and log it quietly: it is not an error of the server.
-    /// - Look for a place in the client that closes without reading to the end. Let it read the body, or cancel it on
+    /// - *If the close came within 3 s of the last bytes:* Look for a place in the client that closes without reading to the end. Let it read the body, or cancel it on
     ///   purpose.
     ///
     /// # Tell it by
@@ -474,8 +477,18 @@ mod tests {
         let rows = [
             ("GET / -->", "+1ms RST -->", Severity::Note, true),
             ("GET / -->", "+100ms RST -->", Severity::Warning, false),
-            ("GET / -->", "+1ms FIN -->\n<-- ACK", Severity::Warning, false),
-            ("GET / [user-agent=curl/8.5] -->", "+1ms RST -->", Severity::Warning, false),
+            (
+                "GET / -->",
+                "+1ms FIN -->\n<-- ACK",
+                Severity::Warning,
+                false,
+            ),
+            (
+                "GET / [user-agent=curl/8.5] -->",
+                "+1ms RST -->",
+                Severity::Warning,
+                false,
+            ),
         ];
         for (ask, end, severity, fine) in rows {
             let text = format!("SYN -->\n<-- SYN\nACK -->\n{ask}\n<-- 200 [length=2]\n{end}");

@@ -10,13 +10,13 @@ use crate::analysis::connection::{By, Connection, ConnectionSummary, How, ResetS
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::tls::{CertificateFlaw, HandshakeStage};
-use crate::rules::{Finding, Severity};
 use crate::rules::classify_tls::{TlsFailure, TlsFailureKind, failure};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::scans::SCANNER;
 use crate::rules::statement::{Sentence, Value, sentence};
 use crate::rules::wording::{not_yet, tell};
 use crate::rules::wording_tls::{adding, asked_for, dates, describe, hello, hidden_alert, sign};
+use crate::rules::{Finding, Severity};
 
 rule! {
     /// # What happened

@@ -38,8 +38,10 @@ rule! {
     ///   out-of-memory kill.
     /// - *If the wait was under 50 ms and it was the first request on the connection:* Look for a rule of the server or of a
     ///   proxy that refuses the request (nginx `return 444`). This is too soon for a timeout.
-    /// - *If the wait was under 50 ms and the connection had carried a request before:* Let the client close idle connections
+    /// - *If the wait was under 50 ms and the connection had never been idle for longer:* Let the client close idle connections
     ///   sooner than the server does: the server was probably closing this one when the request came.
+    /// - *If the wait was under 50 ms and the connection had been idle for as long before:* Look for what in this request made the server
+    ///   close: a rule that refuses it, or a fault that it triggers.
     /// - *If HTTP was spoken:* Look for code that closes without responding: a handler that returns without writing.
     /// - *If HTTP was spoken and the wait was 1 s or more:* Compare the wait with the server's timeouts (ASP.NET
     ///   `executionTimeout`, gunicorn `--timeout`). Raise the timeout above the longest call, or make the call shorter.

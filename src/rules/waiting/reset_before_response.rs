@@ -35,8 +35,10 @@ rule! {
     /// - *If HTTP was spoken and the wait was under 50 ms and it was the first request on the connection:* Look for a rule of the
     ///   server or a firewall that refuses the request (a deny list, nginx `return 444` with `reset_timedout_connection`).
     ///   This is too soon for a timeout.
-    /// - *If HTTP was spoken and the wait was under 50 ms and the connection had carried a request before:* Let the client close
+    /// - *If HTTP was spoken and the wait was under 50 ms and the connection had never been idle for longer:* Let the client close
     ///   idle connections sooner than the server does: the server was probably closing this one when the request came.
+    /// - *If HTTP was spoken and the wait was under 50 ms and the connection had been idle for as long before:* Look for what in
+    ///   this request made the server close: a rule that refuses it, or a fault that it triggers.
     /// - *If HTTP was not spoken and the wait was under 50 ms:* Look for a rule of the server or of a firewall that refuses
     ///   it. This is too soon for a timeout.
     /// - *If HTTP was spoken and the wait was 1 s or more:* Compare the wait with the server's timeouts (gunicorn `--timeout`,
