@@ -157,6 +157,9 @@ fn of(connection: &Connection) -> Option<Sentence> {
     if connection.teardown.how == How::Open {
         return None;
     }
+    if connection.outcome == ConnectionOutcome::Failed(FailedReason::ForgedData) {
+        return Some("On the same path, a retry meets the same device.".into());
+    }
     if connection.is_proxy_header_refused() {
         return Some(
             "The server read no request: a retry is safe, but fails in the same way until this is fixed.".into(),

@@ -131,7 +131,13 @@ fn lost(connection: &Connection) -> Option<FailedReason> {
     if refused || connection.mismatch().is_some() || connection.is_proxy_header_refused() {
         return Some(FailedReason::WrongProtocol);
     }
+    let forged = || {
+        connection
+            .has_taken_forged_data()
+            .then_some(FailedReason::ForgedData)
+    };
     reported(connection)
+        .or_else(forged)
         .or_else(|| login_refused(connection))
         .or_else(|| exchanges(connection))
         .or_else(lost_in_tls)

@@ -190,6 +190,8 @@ reasons! {
     BytesLost "bytes-lost" "bytes were lost to a RST",
     /// A box on the path reset the connection while something was outstanding.
     InjectedReset "injected-reset" "a forged RST cut it",
+    /// A device on the way sent data in the name of a side, and the other took it.
+    ForgedData "forged-data" "a device on the way sent data in the name of a side",
     /// The server ended without an answer to the client's last words, as it had given to those before.
     UnansweredWords "unanswered-words" "the client's last message got no answer",
 }

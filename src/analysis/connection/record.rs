@@ -415,6 +415,15 @@ impl Connection {
         odd.any(|it| it.forged.is_some())
     }
 
+    /// Whether a side took bytes that another device had sent in the other's name: they came from another distance, and without
+    /// what the other's segments have, or before it can have sent any.
+    #[must_use]
+    pub(crate) fn has_taken_forged_data(&self) -> bool {
+        let all = self.oddities.iter().flatten();
+        let mut forged = all.filter_map(|it| it.forged.as_deref());
+        forged.any(|it| it.is_certainly_foreign() && (it.taken || it.genuine.is_none()))
+    }
+
     /// The side whose bytes in the capture are not those that it sent, and the segment: it breaks the grammar and has a wrong
     /// checksum, while those of the same side after it are right.
     #[must_use]

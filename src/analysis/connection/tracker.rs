@@ -147,8 +147,13 @@ impl ConnectionTracker {
             frame: segment.frame,
             time: segment.time,
         };
-        let endpoints = [segment.source, segment.destination];
-        let predecessor = predecessor.map(|it| it.before(segment.source));
+        let answers = segment.flags.has(Flags::SYN) && segment.flags.has(Flags::ACK);
+        // The answer to a SYN that was not captured is sent to who called.
+        let endpoints = match answers {
+            true => [segment.destination, segment.source],
+            false => [segment.source, segment.destination],
+        };
+        let predecessor = predecessor.map(|it| it.before(endpoints[0]));
         Self::begun(at, endpoints, segment.context, predecessor)
     }
 

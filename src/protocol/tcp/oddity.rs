@@ -49,6 +49,14 @@ pub struct ForgedBytes {
     pub taken: bool,
 }
 
+impl ForgedBytes {
+    /// Whether no other route explains it: it came from another distance, and lacks what the sender's segments have, or came before
+    /// the sender can have answered.
+    pub(crate) const fn is_certainly_foreign(&self) -> bool {
+        self.ttls[0] != self.ttls[1] && (self.unstamped || self.genuine.is_none())
+    }
+}
+
 /// What tells one host's segments from another's.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Traits {

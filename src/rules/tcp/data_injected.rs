@@ -97,7 +97,7 @@ fn check(connection: &Connection) -> Verdict {
     let [ttl, own] = found.ttls;
     // A changed route has another distance, too.
     let early = found.genuine.is_none();
-    let (severity, certainty) = match ttl != own && (found.unstamped || early) {
+    let (severity, certainty) = match found.is_certainly_foreign() {
         true => (Severity::Error, Certainty::Likely),
         false => (Severity::Warning, Certainty::Possible),
     };
@@ -185,6 +185,18 @@ mod tests {
         let (text, frames) = told(&second).expect("found");
         assert!(!text.contains("acknowledged"), "{text}");
         assert_eq!(frames, [5]);
+    }
+
+    /// What is read behind the forged bytes is no message of anybody's.
+    #[test]
+    fn data_that_was_taken_from_elsewhere_is_the_failure() {
+        let text = format!(
+            "client server [ttl=53]\nSYN -->\n+197ms <-- SYN\nACK -->\nGET /1 -->\n+198ms <-- 200 \"x\"\nACK -->\nGET / -->\n\
+             +5ms <-- \"{ONE}\" [ttl=61]\nRST -->"
+        );
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        assert!(proof.rules().contains(&super::RULE.name));
+        assert_eq!(proof.connections[0].outcome.reason(), "forged-data");
     }
 
     #[test]

@@ -172,6 +172,18 @@ mod tests {
         assert!(proof.connections[0].outcome.is_fine());
     }
 
+    /// A capture that is started while a connection opens begins with the answer to its SYN.
+    #[test]
+    fn a_syn_that_was_not_captured_hides_nothing() {
+        let rest = "<-- SYN\nACK -->\n\"*1\\r\\n$4\\r\\nPING\\r\\n\" -->\n<-- \"-NOAUTH Authentication required.\\r\\n\"\n\
+                    <-- FIN\nFIN -->\n<-- ACK";
+        for syn in ["SYN -->", "SYN ~~>"] {
+            let text = format!("client :40000 server :6379\n{syn}\n{rest}");
+            let proof = ladder_check::run(&text.parse().expect("a ladder"));
+            assert_eq!(proof.rules(), [super::RULE.name], "{syn}");
+        }
+    }
+
     /// The advice for a code comes before the advice to read it.
     #[test]
     fn a_known_code_has_its_setting() {
