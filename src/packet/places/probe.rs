@@ -283,7 +283,8 @@ impl<'a> Index<'a> {
     /// What two files share.
     fn shared(&self, other: &Self) -> Shared {
         let mut shared = self.with_these_numbers(other);
-        if shared.samples.len() < SHARED || shared.weighty == 0 {
+        let few = shared.samples.len() < SHARED || shared.weighty == 0;
+        if few && !self.goes_on_in(other) && !other.goes_on_in(self) {
             shared = self.with_other_numbers(other);
         }
         if shared.samples.len() < SHARED {
@@ -300,6 +301,19 @@ impl<'a> Index<'a> {
             .samples
             .sort_unstable_by_key(|it| (it.time, it.flow, it.later));
         shared
+    }
+
+    /// Whether the other file begins after this one ends and goes on with its connections, as in a set of rotated files. What is
+    /// alike in two such files is alike by nature, such as the requests of a load test.
+    fn goes_on_in(&self, other: &Self) -> bool {
+        let last = self.prints.iter().map(|it| it.time).max();
+        let first = other.prints.iter().map(|it| it.time).min();
+        if last.zip(first).is_none_or(|(last, first)| first < last) {
+            return false;
+        }
+        let own: HashSet<u64> = self.prints.iter().map(|it| it.flow).collect();
+        let mut theirs = other.prints.iter();
+        theirs.any(|it| own.contains(&it.flow) && !other.opens.contains_key(&it.flow))
     }
 
     /// The segments that two files share.
@@ -381,5 +395,47 @@ mod tests {
         for _ in 0..8 {
             assert_eq!(clocks(), first);
         }
+    }
+
+    /// A load test sends the same on one connection after another. Where its capture was rotated, what is alike in both files is no
+    /// second place: the connection that is open goes on in the second.
+    #[test]
+    fn a_file_that_goes_on_is_no_place() {
+        let print = |flow: u64, nth: u32, time: i64, flags: Flags| Print {
+            identity: flow << 32 | u64::from(nth),
+            time,
+            flow,
+            low: true,
+            ip_id: 0,
+            weighty: true,
+            numbers: Numbers {
+                seq: flow as u32 * 1_000_003 + nth * 10,
+                ack: flow as u32 * 7_000_003,
+                times: Some(crate::packet::decode::TimestampOption { value: 5, echo: 5 }),
+                length: 10,
+                flags,
+            },
+            likeness: u64::from(nth) + 1,
+            ends: [Endpoint {
+                ip: std::net::Ipv4Addr::LOCALHOST.into(),
+                port: 1,
+            }; 2],
+            ttl: 64,
+            interface: 0,
+        };
+        let flow = |number: u64, parts: std::ops::Range<u32>, at: i64| {
+            parts.map(move |nth| {
+                let flags = if nth == 0 { Flags::SYN } else { Flags::ACK };
+                print(number, nth, at + i64::from(nth), flags)
+            })
+        };
+        let alike = |second: Vec<Print>| {
+            let first: Vec<_> = flow(1, 0..6, 0).chain(flow(2, 0..3, 10)).collect();
+            Index::of(&first).shared(&Index::of(&second)).samples.len()
+        };
+        assert_eq!(alike(flow(2, 3..6, 20).collect()), 0);
+        // At the same time, or with nothing that goes on, it may be one.
+        assert!(alike(flow(2, 3..6, 5).collect()) > 0);
+        assert!(alike(flow(3, 0..6, 20).collect()) > 0);
     }
 }
