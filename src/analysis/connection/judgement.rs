@@ -444,25 +444,40 @@ fn lost_nothing(connection: &Connection, exchange: &Exchange) -> bool {
         || left_at_once(connection, exchange)
 }
 
-/// A client that closes within this time of its request, or within a round trip, did not wait.
+/// A client that closes within this time of its request, or within two round trips, did not wait.
 pub(crate) const NO_WAIT: Duration = Duration::from_millis(10);
+/// The same where the request was acknowledged only after the close: a round trip took longer. Hosts delay acknowledgements (RFC
+/// 9293 §3.8.6.3), Linux by 40 ms.
+const UNHEARD: Duration = Duration::from_millis(50);
+/// What was sent longer before a close, and not acknowledged by it, was lost.
+const CROSSES_WITHIN: Duration = Duration::from_millis(200);
 
 /// Whether the client closed right behind its request, sooner than a response could come: it wanted none.
-fn left_at_once(connection: &Connection, exchange: &Exchange) -> bool {
+pub(crate) fn left_at_once(connection: &Connection, exchange: &Exchange) -> bool {
     let teardown = &connection.teardown;
-    let soon = NO_WAIT.max(connection.expected_round_trip());
     let asked = request(exchange).filter(|it| it.is_complete());
-    let Some(fin) = connection.fin[Who::Client as usize] else {
+    let Some((asked, fin)) = asked.zip(connection.fin[Who::Client as usize]) else {
         return false;
     };
     let at = fin.frame_ref.time;
-    let unheard = response(exchange).is_none_or(|it| it.end() > fin.received);
+    let waited = at.since(asked.last.time);
+    let answer = response(exchange);
+    let unheard = answer.is_none_or(|it| it.end() > fin.received);
     let seen = connection.sent[Who::Server as usize].packets > 0;
+    // A response that the capture had before the close crossed it: the client is further away than the time between them.
+    let crossed = answer.is_some_and(|it| {
+        let before = at.since(it.first.time);
+        it.first.time < at && it.start >= fin.received && before < CROSSES_WITHIN
+    });
+    let client = &connection.sent[Who::Client as usize];
+    let taken = client.acknowledged >= asked.end() && client.retransmitted == 0;
+    let late = taken && fin.acknowledged < asked.end() && waited < UNHEARD;
+    let soon = waited <= NO_WAIT.max(connection.expected_round_trip() * 2);
     matches!(teardown.by, By::Client | By::Both)
         && teardown.how == How::Fin
         && exchange.stream.is_none()
         && (seen && unheard)
-        && asked.is_some_and(|it| at.since(it.last.time) <= soon)
+        && (soon || crossed || late)
 }
 
 /// Whether the client cancelled a stream of HTTP/2 that had begun to answer, or at once: a subscription has no other end, and what

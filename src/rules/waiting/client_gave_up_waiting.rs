@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Connection, Taken, Who};
+use crate::analysis::connection::{Connection, Taken, Who, left_at_once};
 use crate::base::certainty::Certainty;
 use crate::base::format::whole_seconds;
 use crate::base::frame_ref::FrameRef;
@@ -208,6 +208,12 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             );
         }
         let took = waited(Some(exchange), answer.first);
+        if answer.first < close {
+            return sentence!(
+                "The response had been sent {} before that close, and crossed it.",
+                close.time.since(answer.first.time)
+            );
+        }
         match exchange.status().filter(|it| *it >= 500) {
             Some(504) => sentence!(
                 "The server responded with 504 (a timeout of its own) {} after the request, too late for the client.",
@@ -233,8 +239,8 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             usual
         )
     });
-    let hasty =
-        time <= NO_WAIT.max(connection.expected_round_trip()) && ending.close.kind.is_none();
+    let reset = ending.close.kind.is_some();
+    let hasty = !reset && (time <= NO_WAIT || left_at_once(connection, exchange));
     let sooner = hasty
         && connection.connect_time.is_some_and(|it| time < it)
         && usual(connection).is_none_or(|it| time < it);
@@ -763,6 +769,23 @@ mod tests {
         // One that is on its way is not missing.
         let told = message("GET / -->\n+100ms FIN -->\n<-- ACK\n<-- FIN\nACK -->").expect("found");
         assert!(told.contains("had received the request"), "{told}");
+    }
+
+    /// What was captured before the close and not acknowledged by it was still on its way: the client is far.
+    #[test]
+    fn a_response_that_crosses_the_close_was_not_awaited() {
+        use crate::rules::Severity::{Error, Note};
+        for (text, severity) in [
+            ("GET / -->\n<-- ACK\n<-- 200 \"x\"\n+9ms FIN [ack=1] -->\n<-- FIN\nRST -->", Note),
+            ("GET / -->\n+40ms FIN -->\n+20ms <-- ACK\n<-- 200 \"x\"\nRST -->", Note),
+            ("GET / -->\n<-- ACK\n+60ms FIN -->\n<-- ACK\n<-- 200 \"x\"\nRST -->", Error),
+        ] {
+            let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}");
+            let found = ladder_check::found_by(&super::RULE, &text).expect("found");
+            assert_eq!(found.severity, severity, "{text}: {}", found.message);
+            let raise = found.remedies.iter().any(|it| it.contains("Raise"));
+            assert_eq!(raise, severity == Error, "{:?}", found.remedies);
+        }
     }
 
     #[test]
