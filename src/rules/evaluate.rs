@@ -76,6 +76,8 @@ pub(crate) fn evaluate_with(
     let in_use = LazyCell::new(|| tls_handshake_cut::InUse::new(facts.summaries));
     let stops = LazyCell::new(|| ServerStops::new(facts.summaries));
     let parts = LazyCell::new(|| DownloadParts::new(facts.connections));
+    // What one connection lacks, the others may lack as well.
+    let lossy = LazyCell::new(|| facts.summaries.iter().any(|it| it.missing));
     let transfers = Transfers::new(facts);
     let mut raced = keep_alive_race::lay_unread(facts);
     let mut taken_over = session_cut::taken_over(facts);
@@ -101,10 +103,13 @@ pub(crate) fn evaluate_with(
             if transfers.spares(rule, connection) || told.contains(&index) {
                 continue;
             }
-            if rule.name == close_wait_leak::RULE.name
-                && is_closed_beyond(connection.id, &translated, facts)
-            {
-                continue;
+            if rule.name == close_wait_leak::RULE.name {
+                if is_closed_beyond(connection.id, &translated, facts) {
+                    continue;
+                }
+                if *lossy {
+                    close_wait_leak::temper(&mut story);
+                }
             }
             if let Some(behind) = behind {
                 story.message.say(sentence!(

@@ -193,10 +193,9 @@ impl<'a> LookedUpName<'a> {
             || facts.end.since(first) >= LONG_SILENCE;
         // Who repeats a query has heard nothing, also where only one direction was captured.
         let unheard = self.lookups.iter().all(|it| it.tries > 1);
-        let told = match over {
-            true => again && silence_tells,
-            false => (unheard || again && silence_tells) && last.time.since(first) >= FIRST_TRY,
-        };
+        // Two queries within a moment are those of two programs, or for two kinds.
+        let repeated = last.time.since(first) >= FIRST_TRY;
+        let told = repeated && (again && silence_tells || unheard && !over);
         (silent && told).then(|| {
             Some(FailedLookup {
                 lookup: self.lookups.first()?,

@@ -7,7 +7,7 @@ use crate::base::certainty::Certainty;
 use crate::base::format::capitalised;
 use crate::base::frame_ref::FrameRef;
 use crate::rules::Severity;
-use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::statement::{Statement, sentence};
 use crate::rules::wording::{not_yet, side, tell};
 
@@ -148,6 +148,15 @@ rule! {
     "one side closed, and the other side never did", Check::Connection(check)
 }
 
+/// Reduces the finding where the capture lacks packets: the close may be among them.
+pub(in crate::rules) fn temper(story: &mut Diagnosis) {
+    story.severity = Severity::Note;
+    story.certainty = Certainty::Possible;
+    story
+        .message
+        .mean("The capture lacks packets of other connections: this close may be among them.");
+}
+
 /// Time a program may take to close.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -285,6 +294,17 @@ mod tests {
                 (severity, certainty),
                 "{syn}"
             );
+        }
+    }
+
+    #[test]
+    fn a_capture_that_lacks_packets_may_lack_the_close() {
+        let lossy = "client :40003 server\nSYN -->\n<-- SYN\nACK -->\nGET / -->\n<~~ data 100\n<-- data 100\nACK -->\n\
+                     FIN -->\n<-- FIN\nACK -->\n";
+        for (more, severity) in [("", Severity::Error), (lossy, Severity::Note)] {
+            let text = format!("SYN -->\n<-- SYN\nACK -->\n+5s FIN -->\n<-- ACK\n{more}{OTHER}");
+            let found = ladder_check::found_by(&RULE, &text).expect("found");
+            assert_eq!(found.severity, severity, "{more}");
         }
     }
 
