@@ -18,7 +18,7 @@ use super::classify_tls::failure;
 use super::named_products::may_be_browser;
 use crate::analysis::connection::{
     By, CloseEvent, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, ResetKind,
-    Who,
+    Who, is_answered_with_holes, is_leftover,
 };
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
@@ -302,6 +302,9 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                     message.progress != MessageProgress::Complete || message.end() > close.received
                 })
             })?;
+            if is_leftover(connection, exchange) || is_answered_with_holes(connection, exchange) {
+                return None;
+            }
             let quiet = request(exchange)
                 .map(|message| unheard_for(connection, Who::Client, message, close.frame_ref))
                 .unwrap_or_default();

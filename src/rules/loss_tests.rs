@@ -41,3 +41,31 @@ fn a_loss_that_tcp_proves_is_found() {
     }
     assert!(without.is_empty(), "{}", without.join("\n\n"));
 }
+
+/// What the capture lacks is not what the hosts did: nothing is told of these as a warning.
+const UNSEEN: &[&str] = &[
+    // The rest of a request whose beginning was before the capture.
+    "\"xy\" -->\n<-- ACK\n<-- 200 \"abcd\"\nACK -->\n+500ms <-- FIN\nFIN -->\n<-- ACK",
+    // A part of a head, which the server acknowledged before it responded.
+    "SYN -->\n<-- SYN\nACK -->\n\"GET / HTTP/1.1\\r\\nA: b\\r\\n\" -->\n\"Host: a\\r\\n\\r\\n\" ~~>\n<-- ACK\n<-- 200 \"x\"\nACK -->\n\
+     +9s <-- RST",
+    // The beginning of a response. The next request is no retry.
+    "SYN -->\n<-- SYN\nACK -->\nPOST /a \"x\" -->\n<~~ data 100\n<-- data 50\nACK -->\n<-- FIN\nFIN -->\n<-- ACK\n\
+     client :40009 server\nSYN -->\n<-- SYN\nACK -->\nPOST /a \"x\" -->\n<-- 200 \"x\"\nACK -->\n<-- FIN\nFIN -->\n<-- ACK",
+    // The request for a tunnel.
+    "<-- SYN\n<-- \"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n\\x00\\x00\\x04\"\n<-- FIN",
+];
+
+#[test]
+fn what_the_capture_lacks_is_not_what_the_hosts_did() {
+    for text in UNSEEN {
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        let mut loud = proof
+            .findings
+            .iter()
+            .filter(|it| it.severity >= Severity::Warning);
+        let loud = loud.next().map(|it| it.message.to_string());
+        assert_eq!(loud, None, "{text}");
+        assert!(!proof.connections[0].outcome.is_failed(), "{text}");
+    }
+}

@@ -177,6 +177,27 @@ fn is_no_request(exchange: &Exchange) -> bool {
     exchange.response.is_none() && is_broken(request(exchange))
 }
 
+/// Bytes with which a connection begins in the capture, and that do not show the beginning of a request: the rest of one.
+pub(crate) fn is_leftover(connection: &Connection, exchange: &Exchange) -> bool {
+    let unread = exchange.request.as_ref().is_some_and(|it| {
+        let head = it.message.progress == MessageProgress::Head && it.target.is_none();
+        head && it.message.start == 0
+    });
+    connection.opening == Opening::Midstream && unread && exchange.response.is_none()
+}
+
+/// A response to a request of which the capture lacks a part, and of which the server had all that was sent.
+pub(crate) fn is_answered_with_holes(connection: &Connection, exchange: &Exchange) -> bool {
+    let client = &connection.sent[Who::Client as usize];
+    client.missing > 0
+        && client.acknowledged >= client.bytes
+        && exchange
+            .request
+            .as_ref()
+            .is_some_and(|it| !it.message.is_complete())
+        && response(exchange).is_some_and(Message::is_complete)
+}
+
 /// Bytes that were taken for a response, though nothing was asked: nobody waits for its end.
 fn is_unasked(connection: &Connection, exchange: &Exchange) -> bool {
     let whole = connection.opening == Opening::Handshake
@@ -256,7 +277,17 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
             && connection.teardown.by != By::Middlebox
             && !met_no_socket(connection, exchange);
         let unasked = is_unasked(connection, exchange);
+        // What came of a stream may be beyond the snapshot length.
+        let beyond = exchange.stream.is_some()
+            && connection.turns.cut
+            && !response(exchange).is_some_and(Message::is_complete);
+        let partly = is_leftover(connection, exchange)
+            || is_answered_with_holes(connection, exchange)
+            || beyond;
         if unasked || is_no_request(exchange) || is_not_followed(connection, exchange) || unseen {
+            return None;
+        }
+        if partly {
             return None;
         }
         if exchange
@@ -992,6 +1023,9 @@ fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReaso
         }
         if is_no_request(exchange) || is_faulty(exchange) && !altered {
             return Some(UnknownReason::Malformed);
+        }
+        if is_answered_with_holes(connection, exchange) {
+            return Some(UnknownReason::LostPackets);
         }
         match exchange.outcome(ending) {
             None => return Some(unseen),

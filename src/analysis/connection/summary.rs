@@ -583,7 +583,9 @@ fn lost(connection: &Connection, last: &Exchange) -> Option<LostRequest> {
     let over = !matches!(connection.teardown.how, How::Open);
     let whole = request.message.progress == MessageProgress::Complete;
     // Of a direction that was not captured, no response can be missed; nor of one whose bytes the client acknowledged.
-    let unseen = connection.sent[Who::Server as usize].packets == 0;
+    let server = &connection.sent[Who::Server as usize];
+    let taken = server.missing > 0 && server.acknowledged >= server.bytes;
+    let unseen = server.packets == 0 || taken;
     if last.is_complete() || !over || !whole || unseen {
         return None;
     }

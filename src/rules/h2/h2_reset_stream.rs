@@ -2,6 +2,7 @@
 
 use super::h2_reset_burst::burst;
 use crate::analysis::connection::{Connection, Who};
+use crate::base::certainty::Certainty;
 use crate::protocol::h2::Stall;
 use crate::protocol::http::{ErrorCode, Exchange, MessageProgress, Party, StreamReset};
 use crate::rules::Severity;
@@ -111,7 +112,20 @@ fn check(connection: &Connection) -> Verdict {
     if burst(connection).is_some() {
         return Verdict::Clear;
     }
-    story(connection, exchange, reset, all.count())
+    let mut told = story(connection, exchange, reset, all.count());
+    // What came of the stream may be beyond the snapshot length, or among what was not captured.
+    let partly = connection.turns.cut || connection.sent.iter().any(|it| it.missing > 0);
+    if let Verdict::Found(story) = &mut told
+        && partly
+        && exchange
+            .response
+            .as_ref()
+            .is_none_or(|it| !it.message.is_complete())
+    {
+        story.severity = Severity::Note;
+        story.certainty = Certainty::Possible;
+    }
+    told
 }
 
 fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more: usize) -> Verdict {

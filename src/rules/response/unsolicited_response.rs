@@ -1,6 +1,7 @@
 //! A response came without a request.
 
 use crate::analysis::connection::{Connection, Opening, Who};
+use crate::protocol::http::Method;
 use crate::rules::Severity;
 use crate::rules::classify::{behind_another, late_timeout, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -102,6 +103,18 @@ fn check(connection: &Connection) -> Verdict {
     };
     // It ends a request that did not come whole.
     if late_timeout(connection).is_some() {
+        return Verdict::Clear;
+    }
+    // What follows a tunnel's beginning is the tunnel's.
+    let mut spoken = connection.exchanges.iter();
+    let tunnel = spoken.any(|it| {
+        let connects = it
+            .request
+            .as_ref()
+            .is_some_and(|it| it.method == Method::Connect);
+        connects && it.status().is_some_and(|status| status / 100 == 2)
+    });
+    if tunnel {
         return Verdict::Clear;
     }
     let client = &connection.sent[Who::Client as usize];

@@ -80,6 +80,17 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     if strays.is_empty() {
         return Vec::new();
     }
+    // One answer does not belong to the SYNs of a scan that all come from one port.
+    let mut asking: HashMap<Endpoint, u32, foldhash::fast::FixedState> = HashMap::default();
+    for it in hosts
+        .connections
+        .iter()
+        .filter(|it| it.opening == Opening::Unanswered)
+    {
+        *asking.entry(it.client).or_default() += 1;
+    }
+    asking.retain(|_, count| *count > 1);
+    let many = asking;
     let mut found = Vec::new();
     for asked in hosts.connections {
         if asked.opening != Opening::Unanswered || asked.seen[1] {
@@ -90,7 +101,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         };
         let soon = answer.first.time >= asked.first.time
             && answer.first.time.since(asked.first.time) <= SOON;
-        if answer.server != asked.server && soon {
+        if answer.server.ip != asked.server.ip && soon && !many.contains_key(&asked.client) {
             let mut it = HostDiagnosis::of(story(asked, answer), &[asked]);
             it.connections.push(answer.id);
             it.connections.sort_unstable();

@@ -776,9 +776,18 @@ mod tests {
     fn a_response_that_crosses_the_close_was_not_awaited() {
         use crate::rules::Severity::{Error, Note};
         for (text, severity) in [
-            ("GET / -->\n<-- ACK\n<-- 200 \"x\"\n+9ms FIN [ack=1] -->\n<-- FIN\nRST -->", Note),
-            ("GET / -->\n+40ms FIN -->\n+20ms <-- ACK\n<-- 200 \"x\"\nRST -->", Note),
-            ("GET / -->\n<-- ACK\n+60ms FIN -->\n<-- ACK\n<-- 200 \"x\"\nRST -->", Error),
+            (
+                "GET / -->\n<-- ACK\n<-- 200 \"x\"\n+9ms FIN [ack=1] -->\n<-- FIN\nRST -->",
+                Note,
+            ),
+            (
+                "GET / -->\n+40ms FIN -->\n+20ms <-- ACK\n<-- 200 \"x\"\nRST -->",
+                Note,
+            ),
+            (
+                "GET / -->\n<-- ACK\n+60ms FIN -->\n<-- ACK\n<-- 200 \"x\"\nRST -->",
+                Error,
+            ),
         ] {
             let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}");
             let found = ladder_check::found_by(&super::RULE, &text).expect("found");
