@@ -143,9 +143,6 @@ const fn is_malformed(outcome: ConnectionOutcome) -> bool {
     )
 }
 
-/// What a retry of a request meets whose response cannot be parsed.
-const SAME_RESPONSE: &str = "A retry gets the same response until this is fixed.";
-
 /// What is known of a retry after the end of this connection; `None` while it is open.
 fn of(connection: &Connection) -> Option<Sentence> {
     match connection.opening {

@@ -483,32 +483,33 @@ const UNHEARD: Duration = Duration::from_millis(50);
 /// What was sent longer before a close, and not acknowledged by it, was lost.
 const CROSSES_WITHIN: Duration = Duration::from_millis(200);
 
-/// Whether the client closed right behind its request, sooner than a response could come: it wanted none.
+/// Whether the client closed right behind its request, sooner than a response could come, and reset the one that was on its way: it
+/// wanted none.
 pub(crate) fn left_at_once(connection: &Connection, exchange: &Exchange) -> bool {
     let teardown = &connection.teardown;
     let asked = request(exchange).filter(|it| it.is_complete());
-    let Some((asked, fin)) = asked.zip(connection.fin[Who::Client as usize]) else {
+    let fin = connection.fin[Who::Client as usize];
+    let Some(((asked, answer), fin)) = asked.zip(response(exchange)).zip(fin) else {
         return false;
     };
     let at = fin.frame_ref.time;
     let waited = at.since(asked.last.time);
-    let answer = response(exchange);
-    let unheard = answer.is_none_or(|it| it.end() > fin.received);
-    let seen = connection.sent[Who::Server as usize].packets > 0;
+    let trip = connection.expected_round_trip();
     // A response that the capture had before the close crossed it: the client is further away than the time between them.
-    let crossed = answer.is_some_and(|it| {
-        let before = at.since(it.first.time);
-        it.first.time < at && it.start >= fin.received && before < CROSSES_WITHIN
-    });
+    let crossed = answer.first.time < at
+        && answer.start >= fin.received
+        && at.since(answer.first.time) < CROSSES_WITHIN;
+    let under_way = answer.first.time.since(at) < trip;
     let client = &connection.sent[Who::Client as usize];
     let taken = client.acknowledged >= asked.end() && client.retransmitted == 0;
     let late = taken && fin.acknowledged < asked.end() && waited < UNHEARD;
-    let soon = waited <= NO_WAIT.max(connection.expected_round_trip() * 2);
+    let late = late && answer.first.time.since(at) < CROSSES_WITHIN;
     matches!(teardown.by, By::Client | By::Both)
         && teardown.how == How::Fin
         && exchange.stream.is_none()
-        && (seen && unheard)
-        && (soon || crossed || late)
+        && own_reset(connection, Who::Client).is_some()
+        && answer.end() > fin.received
+        && (crossed || late || under_way && waited <= NO_WAIT.max(trip * 2))
 }
 
 /// Whether the client cancelled a stream of HTTP/2 that had begun to answer, or at once: a subscription has no other end, and what

@@ -22,7 +22,8 @@ rule! {
     /// query with an SQLSTATE or a search with a result code. The session went on, or was closed cleanly. The application's
     /// log has the text of the error.
     ///
-    /// A login that was refused, with nothing done on the connection after it, is a warning.
+    /// Where nothing was done on the connection after a login was refused, it counts as failed. That is no fault of the
+    /// connection: the finding is a note.
     ///
     /// In HTTP, the server refused a request for its size (413, 414, 431), or an upload before all of it had arrived. Or it did
     /// not open the WebSocket that the client asked for.
@@ -127,7 +128,7 @@ rule! {
     ///
     /// RFC 5321 §4.2 (reply codes); RFC 4511 §4.1.9 (result codes). RFC 9110 §15.5.14, §15.5.15 and RFC 6585 §5 (limits of size).
     /// RFC 6455 §4.2.2 (a server that does not open a WebSocket).
-    pub(in crate::rules) RULE: "request-refused", Severity::Warning,
+    pub(in crate::rules) RULE: "request-refused", Severity::Note,
     "the server replies to a request with an error, or refuses it for its size", Check::Read(check)
 }
 
@@ -224,10 +225,7 @@ fn reply(connection: &Connection) -> Verdict {
     });
     tell(
         &RULE,
-        match connection.outcome {
-            ConnectionOutcome::Failed(FailedReason::LoginRefused) => Severity::Warning,
-            _ => Severity::Note,
-        },
+        Severity::Note,
         Certainty::Certain,
         match asked.and_then(in_other_words).is_some_and(is_login) {
             true => "Server refused [a login|# logins]",

@@ -240,7 +240,8 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         )
     });
     let reset = ending.close.kind.is_some();
-    let hasty = !reset && (time <= NO_WAIT || left_at_once(connection, exchange));
+    let soon = NO_WAIT.max(connection.expected_round_trip() * 2);
+    let hasty = !reset && (time <= soon || left_at_once(connection, exchange));
     let sooner = hasty
         && connection.connect_time.is_some_and(|it| time < it)
         && usual(connection).is_none_or(|it| time < it);

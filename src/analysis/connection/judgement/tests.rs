@@ -98,8 +98,8 @@ fn a_message_without_its_end_is_lost_whoever_closes() {
         // Who leaves at once waits for nothing.
         (
             OPEN,
-            "GET / FIN -->\n<-- ACK\n<-- FIN\nACK -->",
-            "fine not-awaited",
+            "GET / FIN -->\n<-- ACK\n<-- 200 \"x\"\nRST [noack] -->",
+            "fine complete",
         ),
         // The response comes, and nobody is there to have it.
         (
