@@ -286,7 +286,8 @@ mod tests {
     #[test]
     fn small_frames_of_control_answer_no_request() {
         // Who, payload, and whether it may be a ticket; then whether a request may be open, and whether it was withdrawn.
-        let rows: [(&[(bool, u64, bool)], bool, bool); 8] = [
+        type Sent = (bool, u64, bool);
+        let rows: [(&[Sent], bool, bool); 8] = [
             // A preface alone.
             (&[(true, 64, false), (false, 27, true)], false, false),
             // Preface, tickets, SETTINGS, request, acknowledgements.
