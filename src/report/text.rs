@@ -35,13 +35,16 @@ impl<'o> TextSheet<'o> {
         // Blanks are held back until the next word follows on the same line.
         let mut owed = 0;
         let mut fresh = true;
-        for (tone, text) in &line.0 {
+        for (nth, (tone, text)) in line.0.iter().enumerate() {
             let text = harmless(text);
+            // A full stop of its own stays with the word before it.
+            let stop = line.0.get(nth + 1).filter(|it| it.1 == ".");
             let words: Vec<&str> = match tone {
                 Tone::Code => vec![&text],
                 _ => text.split_inclusive(' ').collect(),
             };
-            for word in words {
+            let last = words.len().saturating_sub(1);
+            for (nth, word) in words.into_iter().enumerate() {
                 let (bare, space) = match word.strip_suffix(' ') {
                     Some(bare) => (bare, 1),
                     None => (word, 0),
@@ -50,7 +53,8 @@ impl<'o> TextSheet<'o> {
                     owed += space;
                     continue;
                 }
-                let width = owed + bare.chars().count();
+                let stop = usize::from(stop.is_some() && nth == last);
+                let width = owed + bare.chars().count() + stop;
                 if !fresh && owed > 0 && at + width > WIDTH {
                     write!(self.out, "\n{:indent$}", "")?;
                     at = indent;
