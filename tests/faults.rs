@@ -16,11 +16,16 @@ use wire::{ACK, FIN, Packet, SYN, run_packets};
 
 /// The clients, what tells them by their requests, and the least part of the rows, in thousand, that must be right. Those whose
 /// parser is read byte by byte come first; of the others, kinds of faults are known.
-const CLIENTS: [(&str, &str, usize); 18] = [
+const CLIENTS: [(&str, &str, usize); 20] = [
     ("node-http", "Connection: keep-alive\r\n", 940),
     (
         "axios",
         "User-Agent: axios/1.11.0\r\nAccept-Encoding: gzip\r\n",
+        885,
+    ),
+    (
+        "got",
+        "User-Agent: got (https://github.com/sindresorhus/got)\r\nAccept-Encoding: gzip\r\n",
         885,
     ),
     (
@@ -45,6 +50,11 @@ const CLIENTS: [(&str, &str, usize); 18] = [
         "python-requests",
         "User-Agent: python-requests/2.34.2\r\nAccept-Encoding: gzip, deflate\r\n",
         935,
+    ),
+    (
+        "urllib3",
+        "User-Agent: python-urllib3/2.7.0\r\nAccept-Encoding: identity\r\n",
+        930,
     ),
     ("php-stream", "Connection: close\r\n", 960),
     (

@@ -80,6 +80,9 @@ pub fn inside(server: &Product) -> Option<&'static Product> {
 /// Programs that never write `Connection: close` by themselves. nginx does, towards its servers.
 const KEEP_OPEN: [&str; 4] = ["curl", "chrome", "firefox", "safari"];
 
+/// Programs that decode a body also where their request names no coding.
+const DECODE_UNASKED: [&str; 2] = ["urllib3", "python-requests"];
+
 impl Product {
     /// Whether its texts are about this protocol.
     #[must_use]
@@ -91,6 +94,12 @@ impl Product {
     #[must_use]
     pub(crate) fn is_browser(&self) -> bool {
         ["chrome", "firefox", "safari"].contains(&self.name)
+    }
+
+    /// Whether it decodes a body that it has not asked to be coded.
+    #[must_use]
+    pub(crate) fn decodes_unasked(&self) -> bool {
+        DECODE_UNASKED.contains(&self.name)
     }
 
     /// Whether it leaves the connection open unless its user says otherwise.
@@ -163,6 +172,7 @@ use TokenPosition::{Anywhere, First};
 /// precedes those it wraps.
 const USER_AGENTS: &[(&str, TokenPosition, &str)] = &[
     ("python-requests", First, "python-requests"),
+    ("python-urllib3", First, "urllib3"),
     ("python-urllib", First, "python-urllib"),
     ("python-httpx", First, "httpx"),
     ("aiohttp", Anywhere, "aiohttp"),
@@ -171,6 +181,7 @@ const USER_AGENTS: &[(&str, TokenPosition, &str)] = &[
     ("grpc-node-js", First, "grpc-js"),
     ("axios", Anywhere, "axios"),
     ("node-fetch", First, "node-fetch-2"),
+    ("got", First, "got"),
     ("undici", First, "undici"),
     ("node", First, "node-fetch"),
     ("go-http-client", First, "go"),
@@ -185,6 +196,8 @@ const USER_AGENTS: &[(&str, TokenPosition, &str)] = &[
     ("curl", First, "curl"),
     ("ruby", First, "ruby"),
     ("php", First, "php-stream"),
+    ("libwww-perl", Anywhere, "lwp"),
+    ("lwp", First, "lwp"),
     // SOAP proxies of the .NET Framework, with the version of its runtime.
     (
         "ms web services client protocol",
@@ -204,8 +217,6 @@ const USER_AGENTS: &[(&str, TokenPosition, &str)] = &[
 /// systems. They are none of the libraries of the tables.
 const STRANGERS: &[&str] = &[
     "jakarta commons-httpclient",
-    "libwww-perl",
-    "lwp",
     "microsoft-cryptoapi",
     "microsoft bits",
     "windows-update-agent",
@@ -213,8 +224,6 @@ const STRANGERS: &[&str] = &[
     "dalvik",
     "apachebench",
     "wrk",
-    "got",
-    "python-urllib3",
     "googlebot",
     "bingbot",
 ];
@@ -465,13 +474,21 @@ pub(crate) const REMEDY_WORDS: &[(&str, LogSide, &[&str])] = &[
     (
         "Node",
         LogSide::Client,
-        &["node-http", "node-fetch", "undici", "axios", "node-fetch-2"],
+        &[
+            "node-http",
+            "node-fetch",
+            "undici",
+            "axios",
+            "node-fetch-2",
+            "got",
+        ],
     ),
     (
         "Python",
         LogSide::Client,
         &[
             "python-requests",
+            "urllib3",
             "httpx",
             "aiohttp",
             "python-urllib",
@@ -521,11 +538,10 @@ mod tests {
     fn user_agents() {
         client("curl/7.88.1", "curl/7.88.1");
         client("python-requests/2.34.2", "python-requests/2.34.2");
-        assert!(is_stranger("python-urllib3/2.8.0", LogSide::Client));
-        assert!(is_stranger(
-            "got (https://github.com/sindresorhus/got)",
-            LogSide::Client
-        ));
+        client("python-urllib3/2.8.0", "urllib3/2.8.0");
+        client("got (https://github.com/sindresorhus/got)", "got");
+        client("libwww-perl/6.68", "lwp/6.68");
+        client("LWP::Simple/6.68 libwww-perl/6.68", "lwp/6.68");
         client("Python-urllib/3.11", "python-urllib/3.11");
         client("python-httpx/0.28.1", "httpx/0.28.1");
         client("Python/3.11 aiohttp/3.14.5", "aiohttp/3.14.5");

@@ -40,6 +40,11 @@ const once = {
     const it = await load('axios').request({ url, timeout: 4000, proxy: false, responseType: 'arraybuffer', validateStatus: () => true, httpAgent: agent() });
     return [it.status, it.data.length];
   },
+  got: async (url) => {
+    const { got } = await import(require('url').pathToFileURL(modules + '/node_modules/got/dist/source/index.js'));
+    const it = await got(url, { timeout: { request: 4000 }, retry: { limit: 0 }, throwHttpErrors: false, followRedirect: false, agent: { http: agent() }, responseType: 'buffer' });
+    return [it.statusCode, it.rawBody.length];
+  },
   undici: async (url) => {
     const it = await load('undici').request(url, { headersTimeout: 4000, bodyTimeout: 4000 });
     return [it.statusCode, (await it.body.arrayBuffer()).byteLength];

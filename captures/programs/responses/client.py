@@ -51,6 +51,13 @@ def via_requests(url):
         return [it.status_code, len(it.content)]
 
 
+def via_urllib3(url):
+    import urllib3
+    with urllib3.PoolManager(timeout=4, retries=False) as pool:
+        it = pool.request("GET", url, redirect=False)
+        return [it.status, len(it.data)]
+
+
 def via_httpx(url):
     import httpx
     with httpx.Client(timeout=4, trust_env=False) as client:
@@ -71,7 +78,7 @@ def via_command(i):
     write(i, None if run.returncode else run.stdout.decode("latin1").split(), lines)
 
 
-ONCE = {"http.client": via_httpclient, "urllib": via_urllib, "requests": via_requests, "httpx": via_httpx}
+ONCE = {"http.client": via_httpclient, "urllib": via_urllib, "requests": via_requests, "urllib3": via_urllib3, "httpx": via_httpx}
 for i in range(COUNT):
     if LIBRARY in COMMANDS:
         via_command(i)

@@ -1,4 +1,4 @@
-//! What Python's `http.client` makes of a response (CPython 3.11), alone and below urllib3 2 and requests:
+//! What Python's `http.client` makes of a response (CPython 3.11), alone and below urllib3 2, with and without requests:
 //! `Lib/http/client.py`, `Lib/email/feedparser.py`, urllib3's `response.py`.
 
 use super::reading::{Cursor, Reading, ReadingEnd as End, is_blank, refuse, trim_end, trim_start};
@@ -8,8 +8,10 @@ use super::reading::{Cursor, Reading, ReadingEnd as End, is_blank, refuse, trim_
 pub(super) enum Reader {
     /// `http.client` itself.
     Alone,
-    /// urllib3.
-    Urllib3,
+    /// `http.client` for urllib3, which has it read the whole body at once.
+    Whole,
+    /// urllib3, part by part, as requests has it read.
+    Parts,
 }
 
 /// A line longer than this is refused (`_MAXLINE`).
@@ -51,12 +53,15 @@ fn head(input: &mut Cursor<'_>, reader: Reader) -> Result<Reading, Reading> {
         .and_then(|it| int(it, 10));
     let own = own.filter(|it| *it >= 0);
     let length = if bodiless { Some(0) } else { own };
-    if reader == Reader::Urllib3 {
+    let stated = match reader {
+        Reader::Alone => None,
+        Reader::Whole | Reader::Parts => stated_length(&lengths)?,
+    };
+    if reader == Reader::Parts {
         let listed = |it: &&[u8]| {
             let mut names = it.split(|byte| *byte == b',');
             names.any(|it| strip(it).eq_ignore_ascii_case(b"chunked"))
         };
-        let stated = stated_length(&lengths)?;
         chunked |= encodings.iter().any(listed);
         if chunked {
             return chunks(input, reader);
@@ -222,13 +227,13 @@ fn chunks(input: &mut Cursor<'_>, reader: Reader) -> Result<Reading, Reading> {
             false => int(size, 16),
         };
         match size {
-            None if line.is_empty() && reader == Reader::Urllib3 => {
+            None if line.is_empty() && reader == Reader::Parts => {
                 return Ok(Reading::Ends(End::BetweenChunks));
             }
             None => {
                 let reason = match reader {
-                    Reader::Alone => "IncompleteRead",
-                    Reader::Urllib3 => "InvalidChunkLength",
+                    Reader::Alone | Reader::Whole => "IncompleteRead",
+                    Reader::Parts => "InvalidChunkLength",
                 };
                 return Ok(Reading::Refuses(reason, true));
             }

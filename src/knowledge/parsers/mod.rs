@@ -44,10 +44,10 @@ type Parser = fn(Cursor<'_>) -> Reading;
 pub(super) const STRICT_JAVA: &str = "java-httpclient 17.0.21+";
 
 /// The parsers, each with the products that use it.
-const PARSERS: [(Parser, &[&str]); 14] = [
+const PARSERS: [(Parser, &[&str]); 15] = [
     (
         |it| llhttp::read(it, llhttp::Edition::Node),
-        &["node-http", "axios", "node-fetch-2"],
+        &["node-http", "axios", "node-fetch-2", "got"],
     ),
     (
         |it| llhttp::read(it, llhttp::Edition::Undici),
@@ -60,8 +60,12 @@ const PARSERS: [(Parser, &[&str]); 14] = [
         &["python-http.client", "python-urllib"],
     ),
     (
-        |it| http_client::read(it, http_client::Reader::Urllib3),
+        |it| http_client::read(it, http_client::Reader::Parts),
         &["python-requests"],
+    ),
+    (
+        |it| http_client::read(it, http_client::Reader::Whole),
+        &["urllib3"],
     ),
     (php::read, &["php-stream"]),
     (go::read, &["go"]),

@@ -1,5 +1,6 @@
 //! The wire events that a malformed HTTP/1 message is to its receiver.
 
+use super::program;
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{CodingFault, Exchange, Fault, FaultRule, FieldName, Framing};
 
@@ -58,12 +59,12 @@ pub(super) fn is_endless(exchange: &Exchange) -> bool {
 }
 
 /// What a client that decodes meets in a body that is not in its content coding. One that has not asked for a coding
-/// takes the bytes as they are.
+/// takes the bytes as they are, with few exceptions.
 pub(super) fn coding(exchange: &Exchange) -> Option<WireEvent> {
     let (_, fault) = exchange.coding_fault()?;
     let cut = exchange.rare.as_ref().is_some_and(|it| it.request.head_cut);
     let asked = exchange.request.as_ref().is_none_or(|it| it.accepts_coding);
-    if !asked && !cut {
+    if !asked && !cut && !program::decodes_unasked(exchange) {
         return None;
     }
     Some(match fault {

@@ -263,6 +263,11 @@ fn client(exchange: &Exchange) -> Program {
     }
 }
 
+/// Whether the client of this exchange decodes what it has not asked for, too.
+pub(super) fn decodes_unasked(exchange: &Exchange) -> bool {
+    matches!(client(exchange), Program::Known(it) if it.product.decodes_unasked())
+}
+
 /// The name by which a client calls itself whose texts are not known; none if a proxy forwarded its request.
 #[must_use]
 pub fn client_without_texts(connection: &Connection) -> Option<String> {
