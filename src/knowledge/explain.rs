@@ -657,6 +657,14 @@ mod tests {
         leads("EMFILE", &["close-wait-leak"]);
     }
 
+    /// What one word says depends on the type before it.
+    #[test]
+    fn a_word_belongs_to_its_type() {
+        let all = match_error("java.net.SocketTimeoutException: timeout");
+        let programs = all.first().map_or(&[][..], |it| &it.products);
+        assert!(programs.iter().any(|it| it.name == "okhttp"), "{all:?}");
+    }
+
     #[test]
     fn a_warm_up_crosses_no_socket() {
         for text in [

@@ -169,6 +169,15 @@ fn clauses(line: &str) -> impl Iterator<Item = &str> {
         .filter(|it| !it.trim().is_empty())
 }
 
+/// A text of one word with the type before it, as it is printed: without it, it says nothing.
+fn whole_of_a_word(fact: &ErrorText) -> Option<&'static str> {
+    let (kind, text) = fact.kind.zip(fact.text)?;
+    let is_type = kind.contains('.') && !kind.contains(' ');
+    let word = !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphabetic());
+    // Leaks a few short texts, once per process.
+    (is_type && word).then(|| &*Box::leak(format!("{kind}: {text}").into_boxed_str()))
+}
+
 /// The name of a type without its package; empty for types of several words (`DEBUG log`).
 fn last_name(kind: &'static str) -> &'static str {
     let name = kind.rsplit('.').next().unwrap_or(kind);
@@ -214,7 +223,8 @@ impl PhraseIndex {
             let kind = fact.kind.map(last_name).filter(|name| {
                 !name.is_empty() && types.get(name).is_some_and(|it| *it <= FACTS_OF_A_TYPE)
             });
-            let texts = [fact.text, fact.cause, kind].into_iter().flatten();
+            let short = whole_of_a_word(fact);
+            let texts = [fact.text, fact.cause, kind, short].into_iter().flatten();
             for text in texts.filter(|it| !is_code(it)) {
                 let phrase = *known.entry(text).or_insert_with(|| {
                     let words = spelled(text).map(|word| phrases.word(word)).collect();
