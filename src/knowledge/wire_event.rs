@@ -103,9 +103,11 @@ events! {
     Client Packets FinAfterAccept "fin-after-accept" "the server closes right after it accepted" ["closed-before-request" "closed-before-response"]
     Client Packets RstAfterAccept "rst-after-accept" "the server resets right after it accepted" ["reset-after-handshake" "reset-before-response"]
     Client Packets FinBeforeResponse "fin-before-response" "the server closes a fresh connection without answering the request" ["closed-before-response" "closed-before-request"]
+    Client Packets FinAfterInterim "fin-after-interim" "the server closes behind an interim response, without the response" ["closed-before-response"]
     Client Packets RstBeforeResponse "rst-before-response" "a fresh connection is reset before any byte of the response" ["reset-before-response" "reset-injected"]
     Client Packets FinWhileSending "fin-while-sending" "the server closes while the request is being sent" ["closed-before-request" "early-response-reset"]
     Client Packets RstWhileSending "rst-while-sending" "the connection is reset while the request is being sent" ["early-response-reset" "reset-before-response"]
+    Client Packets WriteStalled "write-stalled" "the server takes no more of the request until the client's timeout" ["client-gave-up-waiting" "early-response-reset"]
     Client Packets RstAtConnect "rst-at-connect" "the server resets before the client's program has seen the connection open" ["reset-after-handshake"]
     Client Packets EarlyResponseThenRst "early-response-then-rst" "the server answers early, then resets while the client still sends" ["early-response-reset"]
     Client Packets EarlyResponseRstAtOnce "early-response-rst-at-once" "the server answers early, and resets within 20 ms, while the client still sends" ["early-response-reset"]
@@ -361,6 +363,20 @@ impl WireEvent {
         }
     }
 
+    /// What a client meets in place of this event that does not retry the request: the end on a connection that it used
+    /// again, then that on any.
+    #[must_use]
+    pub(crate) fn without_a_retry(self) -> Vec<Self> {
+        let last = match self {
+            Self::IdleFin | Self::IdleFinPost | Self::RaceFin | Self::RaceFinPost => {
+                Self::FinBeforeResponse
+            }
+            Self::RaceRst | Self::RaceRstPost | Self::RaceWriteFails => Self::RstBeforeResponse,
+            other => return vec![other],
+        };
+        vec![self.for_unsafe_method(), last]
+    }
+
     /// The same event at a proxy that has handed the request on. `responds`: the server behind it has sent something.
     #[must_use]
     pub(crate) const fn behind_a_proxy(self, responds: bool) -> Self {
@@ -412,6 +428,22 @@ impl WireEvent {
         )
     }
 
+    /// Whether a response that came whole is one that a client may refuse to read.
+    #[must_use]
+    pub(crate) fn may_be_refused(self) -> bool {
+        const RULES: [&str; 4] = [
+            "malformed-response",
+            "ambiguous-message-length",
+            "body-overrun",
+            "undecodable-body",
+        ];
+        let of_limits = matches!(
+            self,
+            Self::TooManyFields | Self::RepeatedLength | Self::HeaderOver8K | Self::HeaderOver16K
+        );
+        of_limits || self.rules().iter().any(|it| RULES.contains(it))
+    }
+
     /// Whether it is about what a whole response says, not about whether it is one.
     #[must_use]
     pub(crate) const fn is_of_content(self) -> bool {
@@ -458,7 +490,8 @@ impl WireEvent {
             Self::LoginRefused => Self::SessionEnded,
             Self::GreetingRefused => Self::LoginRefused,
             Self::RecipientRefused | Self::StatementCancelled => Self::ErrorAnswered,
-            Self::GreetingSilent => Self::ServerSilent,
+            Self::GreetingSilent | Self::WriteStalled => Self::ServerSilent,
+            Self::FinAfterInterim => Self::FinBeforeResponse,
             Self::FinInAnswer => Self::FinBeforeResponse,
             Self::RstInAnswer => Self::RstBeforeResponse,
             Self::ConnectUnansweredToTheEnd => Self::ConnectUnanswered,

@@ -9,6 +9,7 @@
 //! The texts are those of the tables of error texts, which say how each product prints them. Left out: limits of lengths and
 //! of counts that are events of their own, and what content codings hide.
 
+mod apache;
 mod curl;
 mod go;
 mod h11;
@@ -44,7 +45,7 @@ type Parser = fn(Cursor<'_>) -> Reading;
 pub(super) const STRICT_JAVA: &str = "java-httpclient 17.0.21+";
 
 /// The parsers, each with the products that use it.
-const PARSERS: [(Parser, &[&str]); 15] = [
+const PARSERS: [(Parser, &[&str]); 17] = [
     (
         |it| llhttp::read(it, llhttp::Edition::Node),
         &["node-http", "axios", "node-fetch-2", "got"],
@@ -84,6 +85,14 @@ const PARSERS: [(Parser, &[&str]); 15] = [
         &["aiohttp"],
     ),
     (mono::read, &["mono-webrequest", "mono-wcf"]),
+    (
+        |it| apache::read(it, apache::Release::Four),
+        &["apache-httpclient-4"],
+    ),
+    (
+        |it| apache::read(it, apache::Release::Five),
+        &["apache-httpclient-5"],
+    ),
 ];
 
 /// What all parsers make of one response.
@@ -181,6 +190,25 @@ mod tests {
     fn read(product: &str, response: &str) -> Option<Reading> {
         let readings = Readings::of(response.as_bytes(), true, StreamEnd::Fin);
         readings.of_product(product)
+    }
+
+    /// A reader of lines waits for a status line as long as the stream stays open.
+    #[test]
+    fn what_is_no_status_line_is_skipped() {
+        for (response, end) in [
+            ("junk\r\n", ReadingEnd::Nothing),
+            ("\x01\x02junk", ReadingEnd::StatusLine),
+            (
+                "HTTP/1.1 200 OK\rContent-Length: 5\r\rhello",
+                ReadingEnd::StatusLine,
+            ),
+        ] {
+            let readings = Readings::of(response.as_bytes(), true, StreamEnd::Waited);
+            for product in ["apache-httpclient-4", "apache-httpclient-5"] {
+                let read = readings.of_product(product);
+                assert_eq!(read, Some(Reading::Ends(end)), "{product}: {response:?}");
+            }
+        }
     }
 
     /// What each printed when it was run against these.
@@ -285,6 +313,46 @@ mod tests {
                 STRICT_JAVA,
                 format!("{CHUNKS}fffffffff\r\nhello"),
                 refuses("chunk length too big: "),
+            ),
+            (
+                "apache-httpclient-4",
+                "junk\r\n".into(),
+                in_head("The server failed to respond with a valid HTTP response"),
+            ),
+            (
+                "apache-httpclient-5",
+                "junk\r\n".into(),
+                Some(Reading::Ends(ReadingEnd::Nothing)),
+            ),
+            (
+                "apache-httpclient-4",
+                "HTTP/1.1 abc OK\r\n\r\n".into(),
+                in_head("Status line contains invalid status code: "),
+            ),
+            (
+                "apache-httpclient-5",
+                "HTTP/1.1 abc OK\r\n\r\n".into(),
+                Some(Reading::Ends(ReadingEnd::Nothing)),
+            ),
+            (
+                "apache-httpclient-5",
+                "HTTP/1.1 20 OK\r\n\r\n".into(),
+                in_head("Invalid response: "),
+            ),
+            (
+                "apache-httpclient-4",
+                format!("\r\n{LENGTH}\r\nhello"),
+                accepts,
+            ),
+            (
+                "apache-httpclient-5",
+                format!("{LENGTH}: novalue\r\n\r\nhello"),
+                in_head("Invalid header; error at offset "),
+            ),
+            (
+                "apache-httpclient-4",
+                "HTTP/1.1 200 OK\r\nCo".into(),
+                in_head("Invalid header: "),
             ),
             (
                 "httpx",

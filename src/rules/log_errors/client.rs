@@ -64,6 +64,10 @@ pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
     if resets_at_connect(connection) {
         stories.push(vec![WireEvent::RstAtConnect]);
     }
+    // A client whose timeout expires here closes behind what it still has to send: no packet shows it.
+    if write_stalls(connection) {
+        stories.insert(0, vec![WireEvent::WriteStalled]);
+    }
     // As long as the next retransmission is not overdue, the operating system has not given up, and the program may have.
     let mut met = stories.iter().flatten();
     let unanswered = connection.unanswered.as_ref();
@@ -91,6 +95,19 @@ fn resets_at_connect(connection: &Connection) -> bool {
             .is_some_and(|(reset, opened)| {
                 reset.frame_ref.time.since(connection.first.time) < opened + AT_ONCE
             })
+}
+
+/// Whether the server took nothing more of a request for so long that the client may have given up, and ended the
+/// connection then.
+fn write_stalls(connection: &Connection) -> bool {
+    let last = connection
+        .exchanges
+        .last()
+        .and_then(|it| it.request.as_ref());
+    let unsent = last.filter(|it| it.message.progress == MessageProgress::Body);
+    classify::is_shut(connection, Who::Server)
+        && matches!(met(connection), ClientEvent::Fin | ClientEvent::Reset)
+        && unsent.is_some_and(|it| connection.teardown.at.since(it.message.last.time) >= IDLE)
 }
 
 /// What a program meets that stops waiting while its operating system still retransmits.
@@ -600,7 +617,9 @@ fn answered(exchange: &Exchange) -> Option<WireEvent> {
 /// The end of a connection without any request.
 fn unasked(connection: &Connection, met: ClientEvent) -> Option<WireEvent> {
     let silent = connection.sent.iter().all(|sent| sent.bytes == 0);
-    let fresh = silent && connection.teardown.at.since(connection.first.time) < IDLE;
+    // What came before the capture began is not known.
+    let begun = connection.opening == Opening::Handshake;
+    let fresh = begun && silent && connection.teardown.at.since(connection.first.time) < IDLE;
     match met {
         ClientEvent::Fin if fresh => Some(WireEvent::FinAfterAccept),
         ClientEvent::Reset if fresh => Some(WireEvent::RstAfterAccept),
@@ -658,6 +677,7 @@ fn cut_off(connection: &Connection, at: usize, met: ClientEvent) -> Vec<WireEven
         (None, ClientEvent::Fin) => match connection.teardown.phase {
             _ if !sent => WireEvent::FinWhileSending,
             Phase::BeforeRequest => WireEvent::FinAfterAccept,
+            _ if is_continued(exchange) => WireEvent::FinAfterInterim,
             _ => WireEvent::FinBeforeResponse,
         },
         (None, ClientEvent::Reset) => match connection.teardown.phase {
@@ -667,6 +687,12 @@ fn cut_off(connection: &Connection, at: usize, met: ClientEvent) -> Vec<WireEven
         },
     };
     vec![event]
+}
+
+/// Whether an interim response had come.
+fn is_continued(exchange: &Exchange) -> bool {
+    let rare = exchange.rare.as_ref();
+    rare.is_some_and(|it| !it.interim.is_empty())
 }
 
 /// The RST with which the server, which has responded, meets what the client still sends; also behind a FIN.
@@ -688,10 +714,7 @@ fn withholds(exchange: &Exchange, request: &Message) -> bool {
     request.progress == MessageProgress::Body
         && request.received() == 0
         && exchange.request_fields(FieldName::Expect).next().is_some()
-        && exchange
-            .rare
-            .as_ref()
-            .is_none_or(|it| it.interim.is_empty())
+        && !is_continued(exchange)
 }
 
 /// A request on a reused connection got no response. The client cannot know whether the server received it.
@@ -779,11 +802,7 @@ fn left(
             && connection.exchanges.len() == 1 =>
         {
             // An interim response is one, and says that the server waits for more or works.
-            let interim = |it: &Exchange| {
-                let rare = it.rare.as_ref();
-                rare.is_some_and(|it| !it.interim.is_empty())
-            };
-            let unread = |it: &Exchange| it.response.is_none() && !interim(it);
+            let unread = |it: &Exchange| it.response.is_none() && !is_continued(it);
             let unread = connection.exchanges.iter().all(unread);
             events.extend(unread.then_some(WireEvent::BadStatusLine));
         }

@@ -309,6 +309,12 @@ fn cut(
             E::FinInAnswer
         }];
     }
+    if lacks_version(connection) {
+        return vec![match reset {
+            true => E::RstAfterAccept,
+            false => E::FinAfterAccept,
+        }];
+    }
     let server = Who::Server as usize;
     let close = match reset {
         true => connection.reset[server].map(|it| it.frame_ref.time),
@@ -339,6 +345,16 @@ fn cut(
         (false, true) => E::RaceFin,
         (false, false) => E::FinBeforeResponse,
     }]
+}
+
+/// Whether the server of an SSH session ended it before its version (RFC 4253 §4.2), which the client does not wait for with
+/// its own.
+fn lacks_version(connection: &Connection) -> bool {
+    let facts = connection.dialogue.as_deref();
+    let server = &connection.sent[Who::Server as usize];
+    facts.is_some_and(|it| it.protocol == Some(AppProtocol::Ssh))
+        && server.bytes == 0
+        && server.missing == 0
 }
 
 /// The client closed while it waited for an answer.
@@ -378,7 +394,7 @@ fn unserved(connection: &Connection, exchanges: &[Exchange]) -> Option<WireEvent
 /// The server's close with nothing outstanding. The client's program meets it when it next uses the connection.
 fn unasked(connection: &Connection, met: ClientEvent) -> Option<WireEvent> {
     let reset = met == ClientEvent::Reset;
-    if connection.sent[Who::Client as usize].bytes == 0 {
+    if connection.sent[Who::Client as usize].bytes == 0 || lacks_version(connection) {
         return Some(match reset {
             true => WireEvent::RstAfterAccept,
             false => WireEvent::FinAfterAccept,

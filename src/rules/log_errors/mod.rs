@@ -143,6 +143,13 @@ impl Predictor {
         if stories.is_empty() && matches!(opener, Opener::Proxy(Some(_))) {
             stories = relay::opaque(connection);
         }
+        // A program that retries silently is seen to do so.
+        if who == Who::Client && self.relays.is_unretried(connection) {
+            for story in &mut stories {
+                let own = story.drain(..).flat_map(WireEvent::without_a_retry);
+                *story = own.collect();
+            }
+        }
         // A proxy that answers 504 went on waiting, whatever else it met.
         if who == Who::Client
             && matches!(opener, Opener::Proxy(Some(_)))

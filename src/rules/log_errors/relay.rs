@@ -35,6 +35,8 @@ pub struct Relays {
     strangers: HashSet<Endpoint, Fast>,
     /// The connections on which proxies served what they had from other connections.
     served: HashSet<u32, Fast>,
+    /// The connections whose client is seen not to have retried the request that they lost.
+    unretried: HashSet<u32, Fast>,
     /// The connections whose last request a proxy handed on, and whether the server behind it had sent something.
     forwarded: HashMap<u32, bool, Fast>,
 }
@@ -72,6 +74,7 @@ impl Relays {
         };
         let mut relays = Self {
             data: data_connections(connections).collect(),
+            unretried: unretried(connections),
             ..Self::default()
         };
         let others = connections.iter().filter(|it| names_another(it));
@@ -129,6 +132,11 @@ impl Relays {
         self.data.get(&connection.id).copied()
     }
 
+    /// Whether the capture shows that the client did not retry the request that this connection lost.
+    pub(super) fn is_unretried(&self, connection: &Connection) -> bool {
+        self.unretried.contains(&connection.id)
+    }
+
     /// The proxy that answers at this endpoint, if other connections show it.
     pub(super) fn at(&self, server: Endpoint) -> Option<NamedProduct> {
         let product = self.at_endpoint.get(&server).copied().flatten()?;
@@ -179,6 +187,48 @@ impl Relays {
         }
     }
 }
+
+/// The connections that lost the last request after another one, while their client had no other connection to that server
+/// and opened none, though the capture goes on.
+fn unretried(connections: &[Arc<Connection>]) -> HashSet<u32, Fast> {
+    let lost = |it: &Connection| {
+        let [.., last] = &it.exchanges[..] else {
+            return false;
+        };
+        let ended = it.teardown.how != How::Open && it.teardown.by != By::Client;
+        let alone = it.exchanges.len() > 1;
+        ended && alone && last.request.is_some() && last.response.is_none()
+    };
+    let pair = |it: &Connection| (it.client.ip, it.server);
+    // When each pair of hosts had its connections.
+    let mut times: HashMap<_, Vec<_>, Fast> = HashMap::default();
+    for it in connections.iter().filter(|it| lost(it)) {
+        times.entry(pair(it)).or_default();
+    }
+    for it in connections {
+        if let Some(times) = times.get_mut(&pair(it)) {
+            times.push((it.first.time, it.last.time));
+        }
+    }
+    for times in times.values_mut() {
+        times.sort_unstable();
+    }
+    let unretried = connections.iter().filter(|it| lost(it)).filter(|it| {
+        let (at, own) = (it.teardown.at, (it.first.time, it.last.time));
+        let times = times.get(&pair(it)).map_or(&[][..], Vec::as_slice);
+        let until = times.partition_point(|(first, _)| first.since(at) < RETRY);
+        // Of those that began before, the latest may still be open; older ones are not looked for.
+        let near = times.get(..until).unwrap_or_default();
+        let other = |(first, last): &&(_, _)| (*first, *last) != own && *last > at;
+        until <= NEAR && it.until.since(at) >= AT_ONCE && !near.iter().any(|it| other(&it))
+    });
+    unretried.map(|it| it.id).collect()
+}
+
+/// A program that retries by itself has begun within this time.
+const RETRY: Duration = Duration::from_secs(5);
+/// Connections of one client to one server that are compared: with more of them, who retries what is not told.
+const NEAR: usize = 64;
 
 /// The gateway that answered on this connection by itself, in words of its own.
 pub(super) fn gateway(connection: &Connection) -> Option<NamedProduct> {
@@ -373,5 +423,27 @@ mod tests {
         );
         let pooled = second(&format!("{first}{}", leg("10.0.0.2", &pooled)));
         assert!(pooled.1.is_none(), "{pooled:?}");
+    }
+
+    /// Where the capture goes on and nothing is sent again, a program that retries silently did not.
+    #[test]
+    fn a_retry_that_is_not_seen_was_none() {
+        let told = |after: &str| {
+            let ask = "GET /a [user-agent=Apache-HttpClient/4.5.14] -->\n";
+            let ladder = format!(
+                "client 10.0.0.1:40001 server 10.0.0.2:80\nSYN -->\n<-- SYN\nACK -->\n{ask}<-- 200 \"one\"\nACK -->\n+300ms {ask}<-- RST\n{after}"
+            );
+            let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+            let connections: Vec<_> = proof.connections.into_iter().map(Arc::new).collect();
+            let legs = Legs::new(&connections, &[]);
+            let mut predictor = Predictor::with(Relays::new(&connections, &legs));
+            let told = predictor.told(&connections[0], Who::Client);
+            told.first().and_then(|it| it.text)
+        };
+        let again = "client 10.0.0.1:40002 server 10.0.0.2:80\n+1ms SYN -->\n<-- SYN\nACK -->\nGET /a -->\n<-- 200 \"one\"\n";
+        let other = "client 10.0.0.9:40003 server 10.0.0.2:80\n+900ms SYN -->\n<-- SYN\nACK -->\nGET /b -->\n<-- 200 \"two\"\n";
+        assert_eq!(told(""), None);
+        assert_eq!(told(again), None);
+        assert_eq!(told(other), Some("Connection reset"));
     }
 }

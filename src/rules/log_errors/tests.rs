@@ -560,7 +560,7 @@ fn a_request_that_a_shut_window_stops_was_being_sent() {
             format!("POST / [length=90000{cut}] data 1000 -->\n<-- ACK [win=0]\n+2s <-- RST");
         assert_eq!(
             met(Who::Client, &post),
-            [[WireEvent::RstWhileSending]],
+            [[WireEvent::WriteStalled], [WireEvent::RstWhileSending]],
             "{cut}"
         );
         assert!(met(Who::Server, &post).is_empty(), "{cut}");

@@ -15,11 +15,7 @@ fn a_circle_of_redirects_ends_where_its_client_stops() {
             31,
             "python-requests: Exceeded 30 redirects.",
         ),
-        (
-            "Go-http-client/1.1",
-            10,
-            "go: … \"…\": stopped after 10 redirects",
-        ),
+        ("Go-http-client/1.1", 10, "go: stopped after 10 redirects"),
         ("Go-http-client/1.1", 31, "-"),
     ] {
         let one = format!("GET /a [user-agent={agent}] -->\n<-- 302\n");
@@ -118,4 +114,42 @@ fn a_response_that_came_too_late_is_no_error_of_the_client() {
 #[test]
 fn a_syn_that_was_just_sent_timed_out_for_nobody() {
     assert!(suspected("SYN -->\n+2ms SYN [isn=9000000] -->\n<-- SYN\nACK -->").is_empty());
+}
+
+/// Programs that name themselves in a request have words of their own.
+#[test]
+fn each_program_has_its_own_words_for_a_close() {
+    for (agent, fin, rst) in [
+        (
+            "python-urllib3/2.7.0",
+            "urllib3: ('Connection aborted.', RemoteDisconnected('Remote end closed connection without response'))",
+            "urllib3: ('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))",
+        ),
+        ("got", "got: socket hang up", "got: read ECONNRESET"),
+        (
+            "libwww-perl/6.68",
+            "lwp: 500 Server closed connection without sending any data back",
+            "lwp: 500 Status read failed: Connection reset by peer",
+        ),
+    ] {
+        let asked = format!("GET / [user-agent={agent}] -->\n<-- ACK\n");
+        check(&format!("{asked}<-- FIN"), fin);
+        check(&format!("{asked}<-- RST"), rst);
+    }
+}
+
+/// What a client makes of a close behind `100 Continue`.
+#[test]
+fn a_close_behind_an_interim_response_may_have_words_of_its_own() {
+    let go = "GET / [user-agent=Go-http-client/1.1] -->\n";
+    check(
+        &format!("{go}<-- 100\nACK -->\n<-- FIN"),
+        "go: … \"…\": net/http: HTTP/1.x transport connection broken: unexpected EOF",
+    );
+    check(&format!("{go}<-- ACK\n<-- FIN"), "go: … \"…\": EOF");
+    let curl = "GET / [user-agent=curl/8.1] -->\n";
+    check(
+        &format!("{curl}<-- 100\nACK -->\n<-- FIN"),
+        "curl: curl: (52) Empty reply from server",
+    );
 }
