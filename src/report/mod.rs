@@ -305,6 +305,31 @@ mod tests {
         assert!(!told.contains("Notable"));
     }
 
+    /// Whether the client that named itself reads it is a matter of its library.
+    #[test]
+    fn a_response_that_its_client_refuses_is_no_healthy_one() {
+        let line = |agent: &str| {
+            let fields = "X: a\\r\\n".repeat(130);
+            let ladder = format!(
+                "SYN -->\n<-- SYN\nACK -->\nGET / [user-agent={agent}] -->\n\
+                 <-- \"HTTP/1.1 204 No Content\\r\\n{fields}\\r\\n\"\nACK -->\nFIN -->\n<-- FIN\nACK -->"
+            );
+            let proof = crate::rules::ladder_check::run(&ladder.parse().expect("a ladder"));
+            let told = text(&snapshot(proof.connections));
+            told.lines().take(2).collect::<Vec<_>>().join(" ")
+        };
+        let refused = line("python-requests/2.34.2");
+        assert!(refused.contains("No fault is shown"), "{refused}");
+        assert!(
+            refused.contains("but python-requests likely refused the response"),
+            "{refused}"
+        );
+        for accepts in ["curl/8.1", "unheard-of"] {
+            let told = line(accepts);
+            assert!(told.contains("Nothing is wrong"), "{told}");
+        }
+    }
+
     #[test]
     fn a_capture_without_tcp_says_what_was_in_it() {
         let mut empty = snapshot(Vec::new());

@@ -18,7 +18,7 @@ use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
 use super::{Shown, finding, log_section, places, search_result, standpoint};
 use crate::analysis::connection::{
-    By, Connection, ConnectionOutcome, ConnectionSummary, UnknownReason,
+    By, Connection, ConnectionOutcome, ConnectionSummary, UnknownReason, Who,
 };
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::escape::escape;
@@ -26,11 +26,13 @@ use crate::base::format::duration;
 use crate::base::format::{bytes, count, number, ranges};
 use crate::base::net::Skip;
 use crate::base::time::Timestamp;
+use crate::knowledge::product;
 use crate::report::snapshot::{InputSummary, Snapshot};
 use crate::report::wording::connection::{self, story};
 use crate::report::wording::local;
 use crate::report::wording::other_packets::{no_tcp, other_protocols, quic};
 use crate::report::wording::outcomes::{OutcomeTally, remark, why_it_failed};
+use crate::rules::log_errors::stories;
 use crate::rules::{Finding, Severity};
 
 /// Input files listed one by one.
@@ -166,11 +168,16 @@ impl<'v, 'a> Page<'v, 'a> {
         let blamed = errors + warnings + notes > 0;
         let why = why_it_failed(snapshot);
         let clause = self.outcomes.clause(blamed, why.as_ref());
+        let refused = self.refusing_client();
+        let clause = match refused {
+            Some(client) => format!("{clause}, but {client} likely refused the response"),
+            None => clause,
+        };
         if !blamed && self.outcomes.failed == 0 {
             // Exchanges that were let go are not judged.
             let limits = &snapshot.summary.limits;
             let is_whole = limits.iter().all(|limit| limit.name != "exchanges");
-            return match self.outcomes.fine == all && is_whole {
+            return match self.outcomes.fine == all && is_whole && refused.is_none() {
                 true => StyledLine::of(Tone::Good, format!("Nothing is wrong: {clause}.")),
                 false => format!("No fault is shown: {clause}.").into(),
             };
@@ -195,6 +202,26 @@ impl<'v, 'a> Page<'v, 'a> {
             }
         }
         line.plain(".")
+    }
+
+    /// The program that named itself on the only connection, if nothing was lost there and its library refuses what came.
+    fn refusing_client(&self) -> Option<&'static str> {
+        let [only] = &self.view.snapshot.connections[..] else {
+            return None;
+        };
+        if !only.outcome.is_fine() || self.outcomes.all() != 1 {
+            return None;
+        }
+        // What no event names, its bytes show.
+        let met = stories(only, Who::Client);
+        let mut events = met.iter().flatten();
+        if !met.is_empty() && !events.any(|it| it.may_be_refused()) {
+            return None;
+        }
+        let told = self.view.told(only, Who::Client);
+        let own = told.iter().find(|it| it.identified_by.is_some())?;
+        own.text?;
+        product(own.stack).map(|it| it.title)
     }
 
     /// What the capture lacks, which bounds all that is said of it.
