@@ -4,13 +4,14 @@
 //! of rows and waits until its last one is written, so that only a few chunks are in memory.
 
 use std::io::{self, Write};
+use std::ops::Range;
 use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
 
 use crate::analysis::connection::Connection;
 use crate::report::view::View;
 
-/// Rows that are made at a time: about a megabyte.
+/// Connections and exchanges whose rows are made at a time: about half a megabyte.
 const CHUNK: usize = 256;
 /// Threads that make rows, while one writes them. More do not help: writing takes a quarter as long as making.
 const THREADS: usize = 4;
@@ -22,16 +23,15 @@ pub(super) fn write(
     row: impl Fn(&View<'_>, usize, &Connection, &mut Vec<u8>) -> io::Result<()> + Sync,
 ) -> io::Result<()> {
     let connections: Vec<&Connection> = view.shown().collect();
-    let made = |view: &View<'_>, chunk: usize, bytes: &mut Vec<u8>| -> io::Result<()> {
-        let first = chunk * CHUNK;
-        let mut rows = (first..).zip(connections.iter().skip(first).take(CHUNK));
+    let made = |view: &View<'_>, chunk: &Range<usize>, bytes: &mut Vec<u8>| -> io::Result<()> {
+        let mut rows = chunk.clone().zip(&connections[chunk.clone()]);
         rows.try_for_each(|(place, it)| row(view, place, it, bytes))
     };
-    let chunks = connections.len().div_ceil(CHUNK);
+    let chunks = chunks(&connections);
     let threads = view.options.threads.unwrap_or(THREADS).min(THREADS);
-    if chunks <= THREADS || threads < 2 {
+    if chunks.len() <= THREADS || threads < 2 {
         let mut bytes = Vec::new();
-        for chunk in 0..chunks {
+        for chunk in &chunks {
             bytes.clear();
             made(view, chunk, &mut bytes)?;
             out.write_all(&bytes)?;
@@ -45,10 +45,10 @@ pub(super) fn write(
             // What was written is filled again: its pages are there.
             let (back, written) = channel::<Vec<u8>>();
             from.push((chunk, back));
-            let (parts, made) = (view.parts(), &made);
+            let (parts, made, chunks) = (view.parts(), &made, &chunks);
             scope.spawn(move || {
                 let view = View::from(parts);
-                for chunk in (first..chunks).step_by(threads) {
+                for chunk in chunks.iter().skip(first).step_by(threads) {
                     let mut bytes = written.try_recv().unwrap_or_default();
                     bytes.clear();
                     let done = made(&view, chunk, &mut bytes).map(|()| bytes);
@@ -59,7 +59,7 @@ pub(super) fn write(
                 }
             });
         }
-        for (from, back) in from.iter().cycle().take(chunks) {
+        for (from, back) in from.iter().cycle().take(chunks.len()) {
             // If the channel is closed, its thread has panicked; the scope reports that.
             let Ok(bytes) = from.recv() else {
                 break;
@@ -71,4 +71,41 @@ pub(super) fn write(
         }
         Ok(())
     })
+}
+
+/// The places of the connections of each chunk.
+fn chunks(connections: &[&Connection]) -> Vec<Range<usize>> {
+    let mut chunks: Vec<Range<usize>> = Vec::new();
+    let mut room = 0;
+    for (place, connection) in connections.iter().enumerate() {
+        match chunks.last_mut() {
+            Some(chunk) if room > 0 => chunk.end = place + 1,
+            _ => {
+                chunks.push(place..place + 1);
+                room = CHUNK;
+            }
+        }
+        room = room.saturating_sub(1 + connection.exchanges.len());
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::http::Exchange;
+    use crate::report::snapshot::sample;
+
+    #[test]
+    fn a_connection_with_many_exchanges_fills_a_chunk() {
+        let mut small = sample::connection();
+        small.exchanges = vec![Exchange::default(); 1].into();
+        let mut large = small.clone();
+        large.exchanges = vec![Exchange::default(); 2 * CHUNK].into();
+        let all = [vec![&small; 2 * CHUNK], vec![&large; 2], vec![&small]].concat();
+        let chunks = chunks(&all);
+        let sizes: Vec<usize> = chunks.iter().map(Range::len).collect();
+        assert_eq!(sizes, [128, 128, 128, 128, 1, 1, 1]);
+        assert!(chunks.iter().cloned().flatten().eq(0..all.len()));
+    }
 }
