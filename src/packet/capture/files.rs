@@ -26,8 +26,9 @@ use super::summary::FileSummary;
 use crate::base::time::Timestamp;
 
 /// Bytes read at once from a single input, and thus the size of a batch. Large enough that the cost of a system call is
-/// negligible, small enough that the frames are still in the cache when they are analysed.
-const CHUNK: usize = 1 << 20;
+/// negligible, small enough that the frames are still in the cache when they are analysed, and that those in flight take a
+/// few megabytes.
+const CHUNK: usize = 512 << 10;
 /// The same for each of several inputs, all of which may have to be open at once.
 const CHUNK_OF_SEVERAL: usize = 256 << 10;
 /// Bytes of frames that wait in the buffers of all inputs, as long as each has at least [`SMALLEST_CHUNK`].
