@@ -129,6 +129,12 @@ impl<'a> Hosts<'a> {
         }
     }
 
+    /// How many connections clients have with a server.
+    pub(crate) fn connections_to(&self, server: Endpoint) -> usize {
+        let own = self.pairs.iter().filter(|pair| pair.server == server);
+        own.map(|pair| pair.members.len()).sum()
+    }
+
     /// The connection that the client opened instead of this one ([`Fallbacks`]).
     #[must_use]
     pub(crate) fn fallback(&self, failed: &ConnectionSummary) -> Option<&'a ConnectionSummary> {
@@ -220,6 +226,7 @@ mod tests {
         let counts: Vec<_> = hosts.host_pairs().map(|it| it.connections.len()).collect();
         assert_eq!(counts, [2, 1]);
         assert_eq!(hosts.busy(2).count(), 1);
+        assert_eq!(hosts.connections_to(one.server), 2);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -10,6 +11,8 @@ use super::row::{BothSides, JsonTime, PlaceRow, text};
 use crate::analysis::connection::Connection;
 use crate::base::escape::{escape, harmless};
 use crate::base::frame_names::FrameNames;
+use crate::base::net::Endpoint;
+use crate::base::time::Timestamp;
 use crate::protocol::http::{Exchange, Outcome};
 use crate::report::finding::{affected, touched_paths};
 use crate::report::snapshot::Snapshot;
@@ -41,7 +44,7 @@ pub(super) struct FindingRow<'a> {
     /// Further connections, whose details are gone.
     connections_gone: u64,
     /// The client, if there is exactly one.
-    client: Option<std::net::IpAddr>,
+    client: Option<IpAddr>,
     /// The server as `address:port`, if there is exactly one.
     server: Option<String>,
     /// The finding that this one follows from; absent if there is none.
@@ -140,7 +143,7 @@ impl<'a> FindingRow<'a> {
         let snapshot = view.snapshot;
         let frames: &FrameNames = &snapshot.frames;
         let evidence = finding.evidence.iter();
-        let span = snapshot.span_of(finding);
+        let hosts = HostsConcerned::of(finding, snapshot);
         let (requests, requests_unread) = requests(finding, snapshot);
         let first = finding.example();
         let first = first.and_then(|id| snapshot.connection(id));
@@ -166,14 +169,42 @@ impl<'a> FindingRow<'a> {
                 .chain(resets(finding, snapshot))
                 .collect(),
             remedies: finding.remedies.iter().map(|it| harmless(it)).collect(),
-            first: span.map(|(first, _)| JsonTime(first)),
-            last: span.map(|(_, last)| JsonTime(last)),
+            first: hosts.span.map(|(first, _)| JsonTime(first)),
+            last: hosts.span.map(|(_, last)| JsonTime(last)),
             requests,
             requests_unread,
             filter: filter(finding, snapshot),
             predicted: BothSides::of(|who| first.map(|it| ErrorRows::new(it, who, view))),
-            counts: CountsRow::new(finding, snapshot),
+            counts: CountsRow::new(finding, snapshot, &hosts),
         }
+    }
+}
+
+/// When and between whom the connections of a finding were, as far as they are listed. All of it is found in one pass, since very
+/// many connections may have one finding.
+#[derive(Default)]
+struct HostsConcerned {
+    span: Option<(Timestamp, Timestamp)>,
+    clients: HashSet<IpAddr>,
+    servers: HashSet<Endpoint>,
+}
+
+impl HostsConcerned {
+    fn of(finding: &Finding, snapshot: &Snapshot) -> Self {
+        let mut all = Self::default();
+        let mut before = None;
+        let ids = finding.connections.iter();
+        for it in ids.filter_map(|id| snapshot.connection_summary(*id)) {
+            let (first, last) = all.span.unwrap_or((it.first.time, it.last));
+            all.span = Some((first.min(it.first.time), last.max(it.last)));
+            let hosts = (it.client.ip, it.server);
+            // Many in a row are of the same two.
+            if before.replace(hosts) != Some(hosts) {
+                all.clients.insert(hosts.0);
+                all.servers.insert(hosts.1);
+            }
+        }
+        all
     }
 }
 
@@ -239,26 +270,15 @@ impl<'a> RequestRow<'a> {
 }
 
 impl CountsRow {
-    fn new(finding: &Finding, snapshot: &Snapshot) -> Self {
-        let ids = finding.connections.iter();
-        let listed = ids.filter_map(|id| snapshot.connection_summary(*id));
-        let (mut clients, mut servers) = (HashSet::new(), HashSet::new());
-        let mut last = None;
-        for it in listed.map(|it| (it.client.ip, it.server)) {
-            // Many in a row are of the same two.
-            if last.replace(it) != Some(it) {
-                clients.insert(it.0);
-                servers.insert(it.1);
-            }
-        }
+    fn new(finding: &Finding, snapshot: &Snapshot, hosts: &HostsConcerned) -> Self {
         let kinds = touched_paths(snapshot, &finding.connections);
         let more = kinds.len().saturating_sub(KINDS) as u64;
         let kinds = kinds.into_iter().take(KINDS);
         Self {
             times: finding.times,
             connections: finding.in_all(),
-            clients: clients.len() as u64,
-            servers: servers.len() as u64,
+            clients: hosts.clients.len() as u64,
+            servers: hosts.servers.len() as u64,
             requests: kinds
                 .map(|(request, connections)| KindRow {
                     request,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::analysis::connection::{By, ConnectionSummary, How, Opening};
 use crate::analysis::hosts::{Hosts, Measured, Period};
 use crate::base::certainty::Certainty;
+use crate::base::time::Timestamp;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 use crate::rules::statement::{Statement, Value, sentence};
@@ -170,12 +171,13 @@ struct Checks<'a> {
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     for host_pairs in hosts.busy(HALF_OPEN) {
-        let all = host_pairs.connections.len();
-        let own = host_pairs.connections.into_iter();
-        let mut kinds: Vec<_> = own.filter_map(|it| Some((kind_of(it)?, it))).collect();
-        kinds.sort_by_key(|(kind, _)| *kind);
-        let kinds = kinds.chunk_by(|(one, _), (other, _)| one == other);
-        let mut checks: Vec<Checks<'_>> = kinds.filter_map(|it| at_interval(it, all)).collect();
+        let own = host_pairs.connections.iter().zip(0..);
+        let mut kinds: Vec<_> = own.filter_map(|(it, at)| Case::of(it, at)).collect();
+        kinds.sort_unstable_by_key(|it| (it.kind, it.at));
+        let kinds = kinds.chunk_by(|one, other| one.kind == other.kind);
+        let mut checks: Vec<Checks<'_>> = kinds
+            .filter_map(|it| at_interval(it, &host_pairs.connections))
+            .collect();
         checks.sort_by_key(|it| it.probes[0].id);
         let asking = checks.iter().filter(|it| it.probes[0].spoke[0]).count();
         if asking > MOST_ASKED {
@@ -196,26 +198,48 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
 /// The kind of a probe that only connects.
 const SILENT: u32 = 0;
 
+/// A connection that may be a probe: its kind, its place among those of both hosts, and when it began. (Very many may have to
+/// be sorted and looked at.)
+struct Case {
+    kind: u32,
+    at: u32,
+    began: Timestamp,
+}
+
+impl Case {
+    fn of(it: &ConnectionSummary, at: u32) -> Option<Self> {
+        Some(Self {
+            kind: kind_of(it)?,
+            at,
+            began: it.first.time,
+        })
+    }
+}
+
 /// The connections of one kind, if they come at an interval: of `all` between the two hosts.
-fn at_interval<'a>(kind: &[(u32, &'a ConnectionSummary)], all: usize) -> Option<Checks<'a>> {
-    let (first, _) = kind.first()?;
-    let half_open = kind.len() == all && kind.iter().all(|(_, it)| it.opening == Opening::Rejected);
+fn at_interval<'a>(kind: &[Case], all: &[&'a ConnectionSummary]) -> Option<Checks<'a>> {
+    let first = kind.first()?;
+    let summaries = || {
+        kind.iter()
+            .filter_map(|it| all.get(it.at as usize).copied())
+    };
+    let half_open =
+        kind.len() == all.len() && summaries().all(|it| it.opening == Opening::Rejected);
     if kind.len() < if half_open { HALF_OPEN } else { PROBES } {
         return None;
     }
-    let shortest = match first {
-        &SILENT => SHORTEST,
+    let shortest = match first.kind {
+        SILENT => SHORTEST,
         _ => SHORTEST_ASKED,
     };
-    let at: Vec<_> = kind.iter().map(|(_, it)| it.first.time).collect();
+    let at: Vec<_> = kind.iter().map(|it| it.began).collect();
     let beat = Period::of(&at, JITTER).map(|it| it.measured);
     let beat = beat.filter(|beat| beat.median >= shortest)?;
-    let probes = kind.iter().map(|(_, it)| *it).collect();
+    let probes = summaries().collect();
     Some(Checks { probes, beat })
 }
 
-/// What a probe does: [`SILENT`], or the hash of its request, which is always the same. (A number, because very many may have
-/// to be sorted.)
+/// What a probe does: [`SILENT`], or the hash of its request, which is always the same.
 fn kind_of(it: &ConnectionSummary) -> Option<u32> {
     let quick = it.close.time.since(it.first.time) <= QUICK;
     if !quick {

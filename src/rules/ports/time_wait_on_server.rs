@@ -85,11 +85,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         if connections.len() < LEAST {
             continue;
         }
-        let all = hosts
-            .connections
-            .iter()
-            .filter(|it| it.server == server)
-            .count();
+        let all = hosts.connections_to(server);
         let span = connections[connections.len() - 1]
             .first
             .time
