@@ -166,5 +166,5 @@ fn alone(
         stores.push(store);
     }
     stats.take_decoder(&decoder);
-    Ok(EngineOutput::join(stores, stats))
+    Ok(EngineOutput::join(stores, stats, 1))
 }

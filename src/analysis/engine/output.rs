@@ -26,22 +26,68 @@ pub struct EngineOutput {
     pub tallies: Tallies,
 }
 
-impl EngineOutput {
-    pub(super) fn join(mut stores: Vec<SettledStore>, stats: EngineStats) -> Self {
-        let (mut given_up, mut tallies) = (GivenUp::default(), Tallies::default());
-        let mut all = Settled::default();
+/// Summaries from which on a second thread gains more than its start costs.
+const WORTH_A_THREAD: usize = 4096;
+
+/// The connections of some stores, in order of first frame.
+#[derive(Debug, Default)]
+struct Sorted {
+    settled: Settled,
+    given_up: GivenUp,
+    tallies: Tallies,
+}
+
+impl Sorted {
+    fn of(mut stores: Vec<SettledStore>) -> Self {
+        let mut all = Self::default();
         // The stores are emptied one after another, so that nothing large exists twice.
         for store in &mut stores {
-            store.clear_into(&mut all);
-            store.add_given_up(&mut given_up, &mut tallies);
+            store.clear_into(&mut all.settled);
+            store.add_given_up(&mut all.given_up, &mut all.tallies);
         }
-        drop(stores);
+        sort(&mut all.settled.summaries, |it| it.first.frame);
+        all
+    }
+
+    fn merge(&mut self, other: Self) {
+        let (own, theirs) = (&mut self.settled, other.settled);
+        merge(&mut own.summaries, &theirs.summaries, |it| it.first.frame);
+        own.records.extend(theirs.records);
+        self.given_up.add(&other.given_up);
+        self.tallies.0.extend(other.tallies.0);
+    }
+}
+
+impl EngineOutput {
+    pub(super) fn join(mut stores: Vec<SettledStore>, stats: EngineStats, threads: usize) -> Self {
+        let count: usize = stores.iter().map(SettledStore::len).sum();
+        let half = match threads > 1 && count >= WORTH_A_THREAD {
+            true => stores.len() / 2,
+            false => stores.len(),
+        };
+        let others = stores.split_off(half);
+        let all = match others.is_empty() {
+            true => Sorted::of(stores),
+            false => std::thread::scope(|scope| {
+                let others = scope.spawn(|| Sorted::of(others));
+                let mut all = Sorted::of(stores);
+                match others.join() {
+                    Ok(others) => all.merge(others),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+                all
+            }),
+        };
+        let Sorted {
+            settled,
+            given_up,
+            tallies,
+        } = all;
         let Settled {
             mut summaries,
             records: mut connections,
             ..
-        } = all;
-        sort(&mut summaries, |it| it.first.frame);
+        } = settled;
         connections.sort_by_cached_key(|connection: &Arc<Connection>| connection.first.frame);
         for (id, summary) in (1..).zip(&mut summaries) {
             summary.id = id;
@@ -58,6 +104,24 @@ impl EngineOutput {
             stats,
             given_up,
             tallies,
+        }
+    }
+}
+
+/// Merges `other` into `one`, both of which are sorted by the first frames; of the same frame, those of `one` come first.
+fn merge<T: Copy>(one: &mut Vec<T>, other: &[T], frame: impl Fn(&T) -> FrameNumber) {
+    let (mut left, mut right) = (one.len(), other.len());
+    one.reserve_exact(right);
+    one.extend_from_slice(other);
+    // From the end, where there is room.
+    while right > 0 {
+        let to = left + right - 1;
+        if left > 0 && frame(&one[left - 1]) > frame(&other[right - 1]) {
+            left -= 1;
+            one[to] = one[left];
+        } else {
+            right -= 1;
+            one[to] = other[right];
         }
     }
 }
@@ -92,10 +156,16 @@ mod tests {
     #[test]
     fn sorting_keeps_the_order_within_a_frame() {
         let frames = [7, 3, 9, 3, 1, 7, 2, 7, 1, 8];
-        let mut all: Vec<(u64, usize)> = frames.into_iter().zip(0..).collect();
+        let all: Vec<(u64, usize)> = frames.into_iter().zip(0..).collect();
         let mut wanted = all.clone();
         wanted.sort_by_key(|(frame, _)| *frame);
-        sort(&mut all, |(frame, _)| FrameNumber(*frame));
-        assert_eq!(all, wanted);
+        for half in 0..=all.len() {
+            let mut all = all.clone();
+            let mut others = all.split_off(half);
+            sort(&mut all, |(frame, _)| FrameNumber(*frame));
+            sort(&mut others, |(frame, _)| FrameNumber(*frame));
+            merge(&mut all, &others, |(frame, _)| FrameNumber(*frame));
+            assert_eq!(all, wanted);
+        }
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn analyse(
     progress: &mut dyn FnMut(u64),
 ) -> Result<EngineOutput, CaptureError> {
     let (stores, stats, outcome) = work(source, settings, threads, &mut Unobserved(progress));
-    outcome.map(|()| EngineOutput::join(stores, stats))
+    outcome.map(|()| EngineOutput::join(stores, stats, threads))
 }
 
 /// Reads a source to its end, or until the observer stops it, on `threads` threads. Returns what was settled after the

@@ -257,6 +257,11 @@ impl SettledStore {
         self.stay == Stay::Latest
     }
 
+    /// Number of connections.
+    pub(super) fn len(&self) -> usize {
+        self.shelves.iter().map(|shelf| shelf.kept.len()).sum()
+    }
+
     /// Takes the stored connections out.
     pub(super) fn clear(&mut self) -> Settled {
         let mut all = Settled::default();
@@ -270,8 +275,7 @@ impl SettledStore {
             (self.summary_bytes, self.record_bytes) = (0, 0);
             self.request_bytes = 0;
         }
-        all.summaries
-            .reserve_exact(self.shelves.iter().map(|shelf| shelf.kept.len()).sum());
+        all.summaries.reserve_exact(self.len());
         for shelf in &mut self.shelves {
             let shelf = std::mem::take(shelf);
             all.requests.extend(shelf.requests);
