@@ -20,7 +20,7 @@ use super::settings::EngineSettings;
 use super::stats::EngineStats;
 use crate::base::net::Quote;
 use crate::base::time::Timestamp;
-use crate::packet::capture::{Batch, CaptureError, Fill, Source};
+use crate::packet::capture::{Batch, CaptureError, Fill, FrameSlot, Source};
 use crate::packet::decode::{Decoder, Segment};
 
 /// Batches in flight: enough that no thread waits for long, few enough that they stay in the cache.
@@ -49,8 +49,9 @@ enum QuoteOrSegment {
 /// What is next for a worker.
 #[derive(Clone, Copy)]
 enum WorkItem {
-    /// The frame with this index, which the worker decodes.
-    Frame(u32),
+    /// The frame in this slot, which the worker decodes. (A copy, because what two workers read of one list is moved to and fro
+    /// between their caches.)
+    Frame(FrameSlot),
     /// The next one that is decoded already.
     Decoded,
 }
@@ -250,11 +251,11 @@ impl ReadingThread<'_> {
             &mut work_batch.extra,
             &work_batch.batch,
         );
-        for (index, frame) in (0..).zip(batch.frames()) {
+        for (slot, frame) in batch.slots.iter().zip(batch.frames()) {
             if let Some(flow) = usual_flow(&frame) {
                 self.stats.frame(frame.time);
                 let to = worker_of[partition(&flow)];
-                lists[to].items.push(WorkItem::Frame(index));
+                lists[to].items.push(WorkItem::Frame(*slot));
                 continue;
             }
             decode(&mut self.decoder, &mut self.stats, &frame, |decoded| {
@@ -345,11 +346,8 @@ fn run_worker(
         let mut ready = list.decoded.iter();
         for item in &list.items {
             match item {
-                WorkItem::Frame(index) => {
-                    let Some(frame) = work_batch.batch.nth(*index as usize) else {
-                        continue;
-                    };
-                    usual(&frame, |flow, segment| {
+                WorkItem::Frame(slot) => {
+                    usual(&work_batch.batch.frame(slot), |flow, segment| {
                         let (part, store) = &mut shares[share_of[partition(flow)]];
                         part.usual(flow, segment, store);
                     });

@@ -193,7 +193,8 @@ impl Batch {
         self.slots.get(index).map(|slot| self.frame(slot))
     }
 
-    fn frame(&self, slot: &FrameSlot) -> Frame<'_> {
+    /// The frame in this slot.
+    pub(crate) fn frame(&self, slot: &FrameSlot) -> Frame<'_> {
         Frame {
             number: FrameNumber(self.first + u64::from(slot.nth)),
             time: slot.time,

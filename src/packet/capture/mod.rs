@@ -44,6 +44,7 @@ pub(crate) use chosen::{Chosen, ChosenInterfaces, may_have_interfaces};
 pub use error::CaptureError;
 pub(crate) use files::read_numbered;
 pub use files::{OpenOptions, open, read};
+pub(crate) use frame::FrameSlot;
 pub use frame::{Batch, Fill, Frame, LinkType, Source};
 pub(crate) use handles::is_same;
 pub use input::Input;
