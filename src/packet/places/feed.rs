@@ -3,55 +3,53 @@
 
 use std::collections::VecDeque;
 
+use super::ahead::{Ahead, FactReader, ReadBatch, SegmentFacts};
 use super::clock::ClockEstimate;
-use super::identity::{self, Numbers};
 use super::items::{Item, Side, TcpFacts};
-use super::renumbered;
 use super::union::Union;
 use super::way::{self, Trail};
 use crate::base::net::{Endpoint, Loss};
-use crate::packet::capture::{Batch, CaptureError, FileSummary, Fill, Frame, Source};
-use crate::packet::decode::{Decoder, Segment};
-use crate::packet::flow::FlowKey;
+use crate::packet::capture::{CaptureError, FileSummary, Fill, Frame, Source as _};
+use crate::packet::decode::TcpOptions;
 
 /// Where the frames of one side come from.
 pub(super) enum Origin {
-    /// One place, by its number.
-    One(Box<dyn Source>, u32),
-    /// Several, which were joined before.
-    Joined(Box<Union>),
+    /// One place, and its number.
+    One(Ahead, u32),
+    /// Several, which were joined before, and what decodes their frames.
+    Joined(Box<Union>, FactReader),
 }
 
 impl Origin {
-    fn source(&mut self) -> &mut dyn Source {
+    fn fill(&mut self, read: &mut ReadBatch) -> Result<Fill, CaptureError> {
         match self {
-            Self::One(source, _) => &mut **source,
-            Self::Joined(union) => &mut **union,
+            Self::One(ahead, _) => ahead.fill(read),
+            Self::Joined(union, reader) => reader.fill(&mut **union, read),
         }
     }
 
     pub(super) fn files(&self) -> &[FileSummary] {
         match self {
-            Self::One(source, _) => source.files(),
-            Self::Joined(union) => union.files(),
+            Self::One(ahead, _) => ahead.files(),
+            Self::Joined(union, _) => union.files(),
         }
     }
 
     pub(super) fn lost(&self) -> Loss {
         match self {
-            Self::One(source, _) => source.lost(),
-            Self::Joined(union) => union.lost(),
+            Self::One(ahead, _) => ahead.lost(),
+            Self::Joined(union, _) => union.lost(),
         }
     }
 
     pub(super) const fn is_joined(&self) -> bool {
-        matches!(self, Self::Joined(_))
+        matches!(self, Self::Joined(..))
     }
 
     pub(super) fn inner(&mut self) -> Option<&mut Union> {
         match self {
             Self::One(..) => None,
-            Self::Joined(union) => Some(union),
+            Self::Joined(union, _) => Some(union),
         }
     }
 
@@ -62,7 +60,7 @@ impl Origin {
                 seen: way::bit(*place),
                 ..Trail::default()
             },
-            Self::Joined(union) => union.trail(number),
+            Self::Joined(union, _) => union.trail(number),
         }
     }
 }
@@ -70,7 +68,7 @@ impl Origin {
 /// A batch that holds frames of the window.
 #[derive(Debug)]
 struct HeldBatch {
-    batch: Batch,
+    read: ReadBatch,
     /// Frames in the window, or still to be taken.
     left: usize,
 }
@@ -78,7 +76,6 @@ struct HeldBatch {
 /// One place, read ahead.
 pub(super) struct Feed {
     pub(super) origin: Origin,
-    decoder: Decoder,
     clock: ClockEstimate,
     batches: VecDeque<HeldBatch>,
     /// The number of the first of `batches`.
@@ -86,7 +83,7 @@ pub(super) struct Feed {
     /// The next frame to take, in the last batch, and its time by the clock of the base, once it was asked.
     next: usize,
     next_time: Option<i64>,
-    spare: Vec<Batch>,
+    spare: Vec<ReadBatch>,
     ended: bool,
     pub(super) held_bytes: usize,
     /// The times of its first frame and of the latest looked at, by the clock of the base.
@@ -97,7 +94,6 @@ impl Feed {
     pub(super) fn new(origin: Origin, clock: ClockEstimate) -> Self {
         Self {
             origin,
-            decoder: Decoder::new(),
             clock,
             batches: VecDeque::new(),
             first: 0,
@@ -122,7 +118,7 @@ impl Feed {
     fn look_ahead(&mut self) -> Result<Option<i64>, CaptureError> {
         loop {
             let last = self.batches.back();
-            if let Some(slot) = last.and_then(|last| last.batch.slots.get(self.next)) {
+            if let Some(slot) = last.and_then(|last| last.read.batch.slots.get(self.next)) {
                 let time = self.clock.to_first(slot.time.as_nanos());
                 let (begin, end) = self.span.unwrap_or((time, time));
                 self.span = Some((begin.min(time), end.max(time)));
@@ -131,77 +127,73 @@ impl Feed {
             if self.ended {
                 return Ok(None);
             }
-            let mut batch = self.spare.pop().unwrap_or_default();
-            if self.origin.source().fill(&mut batch)? == Fill::End {
+            let mut read = self.spare.pop().unwrap_or_default();
+            if self.origin.fill(&mut read)? == Fill::End {
                 self.ended = true;
                 continue;
             }
-            if batch.is_empty() {
-                self.spare.push(batch);
+            if read.batch.is_empty() {
+                self.spare.push(read);
                 continue;
             }
-            self.held_bytes += batch.used;
+            self.held_bytes += read.batch.used;
             self.next = 0;
-            let left = batch.len();
-            self.batches.push_back(HeldBatch { batch, left });
+            let left = read.batch.len();
+            self.batches.push_back(HeldBatch { read, left });
         }
     }
 
-    /// Takes the next frame, after [`Feed::peek`] has found one. `settle` gives a segment its flow, whose key and ends it gets,
-    /// and says whether it must be known what remains of the segment if its numbers are changed.
+    /// Takes the next frame, after [`Feed::peek`] has found one. `place` gives the flow of a segment and the end that sent it;
+    /// a flow that is new has these two ends.
     pub(super) fn take(
         &mut self,
         side: Side,
-        settle: impl FnOnce((u64, Endpoint, Endpoint), i64, &mut TcpFacts) -> bool,
+        place: impl FnOnce(&SegmentFacts, &mut dyn FnMut() -> Option<[Endpoint; 2]>) -> (u32, usize),
     ) -> Option<Item> {
-        let last = self.batches.back()?;
-        let frame = last.batch.nth(self.next)?;
-        let own_time = frame.time.as_nanos();
-        let time = self.clock.to_first(own_time);
-        let mut item = Item {
+        let read = &self.batches.back()?.read;
+        let facts = read.facts.get(self.next)?;
+        let slot = read.batch.slots.get(self.next)?;
+        let own_time = slot.time.as_nanos();
+        let number = read.batch.first + u64::from(slot.nth);
+        let tcp = facts.segment.as_ref().map(|segment| {
+            let (flow, end) = place(segment, &mut || read.ends(self.next));
+            TcpFacts {
+                flow,
+                end,
+                ..segment.tcp
+            }
+        });
+        let item = Item {
             side,
             batch: self.first + self.batches.len() as u64 - 1,
             slot: u32::try_from(self.next).unwrap_or(u32::MAX),
-            time,
+            time: self.clock.to_first(own_time),
             own_time,
-            identity: 0,
-            tcp: None,
+            identity: facts.identity,
+            tcp,
             partner: None,
             covered: 0,
             looked_through: false,
-            trail: self.origin.trail(frame.number.0),
+            trail: self.origin.trail(number),
         };
         self.next += 1;
         self.next_time = None;
-        let read = |segment: &Segment<'_>| {
-            let numbers = Numbers::of(segment);
-            item.identity = numbers.identity();
-            let mut tcp = TcpFacts {
-                flow: 0,
-                end: 0,
-                numbers,
-                ttl: segment.ttl,
-                ip_id: segment.ip_id.unwrap_or(0),
-                telling: identity::is_telling(segment),
-                likeness: 0,
-            };
-            let (from, to) = (segment.source, segment.destination);
-            let share = FlowKey::new(from, to, segment.context).share();
-            if settle((share, from, to), time, &mut tcp) {
-                tcp.likeness = renumbered::likeness(segment);
-            }
-            item.tcp = Some(tcp);
-        };
-        if self.decoder.with_segment(&frame, read).is_none() {
-            item.identity = identity::of_other(&frame).unwrap_or(0);
-        }
         Some(item)
+    }
+
+    /// The options of a SYN that was not released.
+    pub(super) fn options(&self, item: &Item) -> Option<&TcpOptions> {
+        self.held(item)?.options(item.slot)
+    }
+
+    fn held(&self, item: &Item) -> Option<&ReadBatch> {
+        let at = usize::try_from(item.batch.checked_sub(self.first)?).ok()?;
+        self.batches.get(at).map(|held| &held.read)
     }
 
     /// The frame of an item that was not released.
     pub(super) fn frame(&self, item: &Item) -> Option<Frame<'_>> {
-        let at = usize::try_from(item.batch.checked_sub(self.first)?).ok()?;
-        self.batches.get(at)?.batch.nth(item.slot as usize)
+        self.held(item)?.batch.nth(item.slot as usize)
     }
 
     /// The frame of this item is not needed any more.
@@ -216,9 +208,9 @@ impl Feed {
                 break;
             };
             self.first += 1;
-            self.held_bytes = self.held_bytes.saturating_sub(held.batch.used);
-            held.batch.clear();
-            self.spare.push(held.batch);
+            self.held_bytes = self.held_bytes.saturating_sub(held.read.batch.used);
+            held.read.batch.clear();
+            self.spare.push(held.read);
         }
     }
 }

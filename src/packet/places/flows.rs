@@ -3,9 +3,10 @@
 //! Two flows are linked by one segment with telling numbers. The nearer place shows the higher hop limit, and what the
 //! host sends earlier than the other place, compared with what it receives: both hold without comparing clocks.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 use std::net::IpAddr;
 
+use super::ahead::SegmentFacts;
 use super::clock::median;
 use super::identity::Numbers;
 use super::items::{BASE, Item, OTHER, Side, TcpFacts};
@@ -14,7 +15,7 @@ use super::rewrite::Rewriting;
 use super::way::{Position, Stop, neighbours};
 use crate::base::net::{Endpoint, Flags};
 
-/// Flows that are followed at both places. When there are more, all are forgotten; each takes 300 bytes.
+/// Flows that are followed at both places. When there are more, all are forgotten; each takes 400 bytes.
 pub(crate) const MAX_FLOWS: usize = 65_536;
 /// Differences of times that are kept of each direction.
 const KEPT: usize = 5;
@@ -28,42 +29,49 @@ const VOTES: usize = 8;
 /// Numbers of one end that are further apart than this at about the same time are not of one connection: a second at 1 Gbit/s.
 const FAR: u32 = 1 << 27;
 
-/// One flow at one place.
+/// One flow at one place. What is looked at of every segment stands together: flows lie far apart in memory, and fetching them is
+/// what takes the time.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 struct Flow {
     share: u64,
     /// The sender of its first segment, and the receiver.
     endpoints: [Endpoint; 2],
     /// The same flow at the other place, and whether its ends are in the other order there.
     link: Option<(u32, bool)>,
+    /// The lesser end is the first.
+    lesser_first: bool,
+    /// The other place shows another connection with these addresses and ports.
+    apart: bool,
+    /// It is open what is added to the other place's numbers, because of a new connection.
+    reopened: bool,
     /// Whether a box between the places gives packets other identifications.
     renumbered: bool,
+    /// How often it was asked which place is nearer to its client.
+    noted: u8,
+    next_recent: u8,
+
+    /// Of each end, the latest number, and the first of the connection.
+    latest: [Option<u32>; 2],
+    isn: [Option<u32>; 2],
+    /// Of the base: what is added to the other place's numbers.
+    shift: Shift,
+
+    /// The latest segments that both places show, to recognise second sightings here.
+    recent: [u32; 8],
     /// Of each end, how much higher the hop limit is here than at the other place.
     hops: [Option<i16>; 2],
+    /// It was opened here, by this end.
+    opener: Option<usize>,
+
     /// Of each end, how much later the other place saw its segments.
     later: [[i64; KEPT]; 2],
     counts: [usize; 2],
-    /// The latest segments that both places show, to recognise second sightings here.
-    recent: [u32; 8],
-    next_recent: usize,
-    used: i64,
     /// Of the base: the last frame whose counterpart has left the window, with its time, and the counterpart's own time.
-    pub(super) passed: Option<Passed>,
-    /// How often it was asked which place is nearer to its client.
-    noted: u8,
-    /// It was opened here, by this end.
-    opener: Option<usize>,
-    /// Of each end, the first number of the connection, and the latest.
-    isn: [Option<u32>; 2],
-    latest: [Option<u32>; 2],
-    /// Of the base: what is added to the other place's numbers, and whether that is open because of a new connection.
-    shift: Shift,
-    reopened: bool,
+    passed: Option<Passed>,
     votes: Vec<Vote>,
     /// Of the other place: its frames that wait, as long as it is open whether the base shows it with other numbers.
     waits: Vec<u64>,
-    /// The other place shows another connection with these addresses and ports.
-    apart: bool,
 }
 
 /// What two similar segments say of two flows.
@@ -106,7 +114,8 @@ pub(super) struct Expected {
 /// All flows.
 #[derive(Debug, Default)]
 pub(super) struct Flows {
-    index: [HashMap<u64, u32, foldhash::fast::FixedState>; 2],
+    /// Of each side, the places of its flows by their `share`, which is a hash.
+    index: [HashTable<u32>; 2],
     flows: [Vec<Flow>; 2],
     /// The flow that was looked up last on each side.
     latest: [Option<(u64, u32)>; 2],
@@ -125,50 +134,61 @@ pub(super) struct Flows {
 }
 
 impl Flows {
-    /// The flow of a segment, and which end sent it.
+    /// The flow of a segment, and which end sent it. A flow that is new has these ends.
     pub(super) fn place(
         &mut self,
         side: Side,
-        key: (u64, Endpoint, Endpoint),
-        time: i64,
+        segment: &SegmentFacts,
+        ends: &mut dyn FnMut() -> Option<[Endpoint; 2]>,
     ) -> (u32, usize) {
-        let (share, source, destination) = key;
+        let share = segment.share;
         // The next segment is often of the same flow.
         let latest = self.latest[side].filter(|it| it.0 == share);
         let found = latest.map(|it| it.1);
-        let found = found.or_else(|| self.index[side].get(&share).copied());
+        let found = found.or_else(|| self.find(side, share));
         if let Some(at) = found
-            && let Some(flow) = self.flows[side].get_mut(at as usize)
+            && let Some(flow) = self.flows[side].get(at as usize)
         {
             self.latest[side] = Some((share, at));
-            flow.used = time;
-            return (at, usize::from(flow.endpoints[0] != source));
+            return (at, usize::from(flow.lesser_first != segment.from_lesser));
         }
         let at = u32::try_from(self.flows[side].len()).unwrap_or(u32::MAX);
+        let Some(endpoints) = ends() else {
+            return (u32::MAX, 0);
+        };
         self.flows[side].push(Flow {
             share,
-            endpoints: [source, destination],
+            endpoints,
             link: None,
+            lesser_first: segment.from_lesser,
+            apart: false,
+            reopened: false,
             renumbered: false,
+            noted: 0,
+            next_recent: 0,
+            latest: [None; 2],
+            isn: [None; 2],
+            shift: Shift::default(),
+            recent: [0; 8],
             hops: [None; 2],
+            opener: None,
             later: [[0; KEPT]; 2],
             counts: [0; 2],
-            recent: [0; 8],
-            next_recent: 0,
-            used: time,
             passed: None,
-            noted: 0,
-            opener: None,
-            isn: [None; 2],
-            latest: [None; 2],
-            shift: Shift::default(),
-            reopened: false,
             votes: Vec::new(),
             waits: Vec::new(),
-            apart: false,
         });
-        self.index[side].insert(share, at);
+        let flows = &self.flows[side];
+        let hash = |at: &u32| flows.get(*at as usize).map_or(0, |flow| flow.share);
+        self.index[side].insert_unique(share, at, hash);
         (at, 0)
+    }
+
+    /// The place of the flow with this identity.
+    fn find(&self, side: Side, share: u64) -> Option<u32> {
+        let flows = &self.flows[side];
+        let is_it = |at: &u32| flows.get(*at as usize).is_some_and(|it| it.share == share);
+        self.index[side].find(share, is_it).copied()
     }
 
     /// Whether there are too many: the window must be emptied, then [`Flows::forget`] called.
@@ -190,11 +210,10 @@ impl Flows {
 
     /// Takes note of a segment's numbers. A SYN begins another connection on the flow: what was known of the old one does
     /// not hold for it.
-    pub(super) fn open(&mut self, side: Side, tcp: &TcpFacts) {
-        let Some(flow) = self.flows[side].get_mut(tcp.flow as usize) else {
+    pub(super) fn open(&mut self, side: Side, at: u32, end: usize, numbers: &Numbers) {
+        let Some(flow) = self.flows[side].get_mut(at as usize) else {
             return;
         };
-        let (numbers, end) = (&tcp.numbers, tcp.end);
         flow.latest[end] = Some(numbers.seq.wrapping_add(numbers.length));
         if numbers.flags.has(Flags::ACK) {
             flow.latest[1 - end].get_or_insert(numbers.ack);
@@ -212,7 +231,7 @@ impl Flows {
         flow.apart = false;
         let base = match (side, flow.link) {
             (_, None) => return,
-            (BASE, _) => tcp.flow,
+            (BASE, _) => at,
             (_, Some((base, _))) => base,
         };
         if let Some(flow) = self.flows[BASE].get_mut(base as usize) {
@@ -406,8 +425,8 @@ impl Flows {
         if flow.apart {
             return true;
         }
-        let found = self.index[1 - side].get(&flow.share);
-        let Some(other) = found.and_then(|at| self.flows[1 - side].get(*at as usize)) else {
+        let found = self.find(1 - side, flow.share);
+        let Some(other) = found.and_then(|at| self.flows[1 - side].get(at as usize)) else {
             return false;
         };
         if !flow.contradicts(other) {
@@ -464,7 +483,7 @@ impl Flows {
 
     /// Where the other place lies on the way from this end of a flow of the base.
     pub(super) fn position_of(&self, share: u64, sender: Endpoint) -> Option<Position> {
-        let flow = self.flows[BASE].get(*self.index[BASE].get(&share)? as usize)?;
+        let flow = self.flows[BASE].get(self.find(BASE, share)? as usize)?;
         let end = usize::from(flow.endpoints[0] != sender);
         match flow.link {
             Some(_) => Some(flow.position(end)),
@@ -536,7 +555,8 @@ impl Flows {
         let Some(opener) = flow.opener else {
             return;
         };
-        let positions = [opener, 1 - opener].map(|end| flow.position(end));
+        let middles = [0, 1].map(|end| flow.middle(end));
+        let positions = [opener, 1 - opener].map(|end| flow.position_by(end, middles));
         if positions[0].is_before(Position::FIRST).is_none() {
             return;
         }
@@ -636,8 +656,8 @@ impl Flows {
 
 impl Flow {
     fn note(&mut self, identity: u64) {
-        let at = self.next_recent % self.recent.len();
-        self.recent[at] = short(identity);
+        let at = self.next_recent % self.recent.len() as u8;
+        self.recent[usize::from(at)] = short(identity);
         self.next_recent = at + 1;
     }
 
@@ -674,7 +694,12 @@ impl Flow {
 
     /// Where the other place lies on the way of an end's segments.
     fn position(&self, end: usize) -> Position {
-        let there_and_back = (self.middle(end), self.middle(1 - end));
+        self.position_by(end, [0, 1].map(|end| self.middle(end)))
+    }
+
+    /// The same, where the middles of both ends are known.
+    fn position_by(&self, end: usize, middles: [Option<i64>; 2]) -> Position {
+        let there_and_back = (middles[end], middles[1 - end]);
         Position {
             hops: [
                 self.hops[end].unwrap_or(0),

@@ -50,6 +50,6 @@ pub(super) struct TcpFacts {
     pub(super) ttl: u8,
     pub(super) ip_id: u16,
     pub(super) telling: bool,
-    /// What remains where its numbers are changed; 0 if that says too little, or is not asked.
+    /// What remains where its numbers are changed; 0 if that says too little.
     pub(super) likeness: u64,
 }

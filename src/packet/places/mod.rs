@@ -21,6 +21,7 @@
 //!
 //! Left out: boxes that divide the payload anew.
 
+mod ahead;
 mod clock;
 mod feed;
 mod flows;
@@ -35,6 +36,7 @@ mod way;
 
 use std::path::Path;
 
+use ahead::{Ahead, FactReader};
 use clock::ClockEstimate;
 use feed::Origin;
 
@@ -93,25 +95,21 @@ fn joined(
     let mut indexes: Vec<usize> = Vec::new();
     for (number, place) in (0..).zip(sources) {
         let (source, files, clock) = place?;
-        let other = Origin::One(source, number);
+        let other = Origin::One(Ahead::new(source), number);
         joined = Some(match joined {
             None => other,
             Some(base) => {
                 let all = [&indexes[..], &files];
-                Origin::Joined(Box::new(union::Union::new(
-                    [base, other],
-                    all,
-                    clock,
-                    number,
-                )))
+                let union = union::Union::new([base, other], all, clock, number);
+                Origin::Joined(Box::new(union), FactReader::new())
             }
         });
         indexes.extend(files);
     }
-    Ok(joined.map(|it| match it {
-        Origin::One(source, _) => source,
-        Origin::Joined(union) => union,
-    }))
+    Ok(match joined {
+        Some(Origin::Joined(union, _)) => Some(union),
+        _ => None,
+    })
 }
 
 /// Opens one capture of which several interfaces are places: each is an input of its own.

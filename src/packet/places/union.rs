@@ -25,7 +25,6 @@ use crate::base::net::{Endpoint, Flags, Loss};
 use crate::base::passage::{Passage, Sight, Vantage};
 use crate::base::time::Timestamp;
 use crate::packet::capture::{Batch, CaptureError, FileSummary, Fill, Frame, RunLog, Source};
-use crate::packet::decode::{Decoder, TcpOptions};
 
 /// How long a frame waits for its counterpart, at least; four round trips between the places if that is more.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -69,7 +68,6 @@ pub(super) struct Union {
     stopped: bool,
     bytes: Vec<u8>,
     notes: Notes,
-    decoder: Decoder,
     /// The places joined here that may show a segment, as they were asked for last.
     stops: Vec<Stop>,
     /// Segments that were lost on the way between each two places, and those that were forged there.
@@ -89,7 +87,7 @@ impl Union {
         let clock = compared.unwrap_or_default();
         let files = indexes.iter().map(|it| it.len()).sum();
         let [mut base, other] = origins;
-        if let Origin::Joined(inner) = &mut base {
+        if let Origin::Joined(inner, _) = &mut base {
             inner.notes.is_inner = true;
         }
         let window = WINDOW.max(clock.round_trip.unwrap_or_default().saturating_mul(4));
@@ -122,7 +120,6 @@ impl Union {
             stopped: false,
             bytes: Vec::new(),
             notes: Notes::default(),
-            decoder: Decoder::new(),
             stops: Vec::new(),
             lost: [[0; PLACES]; PLACES],
             forged: [[0; PLACES]; PLACES],
@@ -208,10 +205,10 @@ impl Union {
             (None, Some(_)) => OTHER,
         };
         let flows = &mut self.flows;
-        let taken = self.feeds[side].take(side, |key, time, tcp| {
-            (tcp.flow, tcp.end) = flows.place(side, key, time);
-            flows.open(side, tcp);
-            flows.is_unsettled(side, tcp)
+        let taken = self.feeds[side].take(side, |segment, ends| {
+            let (flow, end) = flows.place(side, segment, ends);
+            flows.open(side, flow, end, &segment.tcp.numbers);
+            (flow, end)
         });
         let Some(mut item) = taken else {
             return Ok(false);
@@ -411,21 +408,15 @@ impl Union {
         if !tcp.numbers.flags.has(Flags::SYN) {
             return;
         }
-        let [here, there] = [base, other].map(|item| self.options(item));
+        let [here, there] = [base, other].map(|item| self.feeds[item.side].options(item));
         let (Some(here), Some(there)) = (here, there) else {
             return;
         };
-        let found = changes(place, &here, &there);
+        let found = changes(place, here, there);
         self.counts[OTHER].other_options += u64::from(!found.is_empty());
         for what in found {
             self.notes.add(at, what);
         }
-    }
-
-    /// The options of a segment that waits.
-    fn options(&mut self, item: &Item) -> Option<TcpOptions> {
-        let frame = self.feeds[item.side].frame(item)?;
-        self.decoder.with_segment(&frame, |it| it.options)
     }
 
     /// The number of the other place, if it is told apart.
@@ -442,7 +433,7 @@ impl Union {
     /// The places joined here on the way of a flow's segments from this sender.
     fn stops(&self, share: u64, sender: Endpoint, found: &mut Vec<Stop>) {
         match &self.feeds[BASE].origin {
-            Origin::Joined(inner) => inner.stops(share, sender, found),
+            Origin::Joined(inner, _) => inner.stops(share, sender, found),
             Origin::One(..) => found.push(Stop {
                 place: 0,
                 position: Position::FIRST,
@@ -472,7 +463,7 @@ impl Union {
         stops.clear();
         let named = self.flows.named(side, tcp);
         match (&self.feeds[BASE].origin, named) {
-            (Origin::Joined(inner), Some((share, sender))) => {
+            (Origin::Joined(inner, _), Some((share, sender))) => {
                 inner.stops(share, sender, &mut stops);
             }
             _ => stops.push(Stop {
