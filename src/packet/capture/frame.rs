@@ -52,7 +52,7 @@ const SMALLEST_FRAME: usize = 64;
 #[derive(Debug, Default)]
 pub struct Batch {
     /// The bytes that the slots point into; may hold more than the frames (record headers lie between them). Its length
-    /// is the allocated room and only grows: zeroing a mebibyte anew for each fill would cost as much as a third of the
+    /// is the allocated room and only grows: zeroing it anew for each fill would cost as much as a third of the
     /// time to read it.
     pub(crate) bytes: Vec<u8>,
     /// Number of `bytes` in use; [`Batch::push`] appends from here.
