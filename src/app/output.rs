@@ -38,6 +38,9 @@ pub(super) fn closed(error: io::Error) -> io::Error {
     }
 }
 
+/// Columns of a report that goes to no terminal.
+const WIDE: usize = 100;
+
 /// The report's options: colour, time zone and the like.
 pub(super) fn options(asked: &cli::JudgingArgs, to_stdout: bool) -> report::ReportOptions {
     report::ReportOptions {
@@ -48,6 +51,7 @@ pub(super) fn options(asked: &cli::JudgingArgs, to_stdout: bool) -> report::Repo
         }),
         table: CsvTable::default(),
         color: wants_color(asked.color, to_stdout),
+        width: (!to_stdout || !io::stdout().is_terminal()).then_some(WIDE),
         zone: zone(asked.local),
         threads: asked.threads.map(usize::from),
     }

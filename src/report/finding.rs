@@ -13,9 +13,10 @@ use hashbrown::HashMap;
 
 use super::finding_order::{FindingSection, sections};
 use super::ladder_figure::{DrawnLadder, LadderOptions, REPORT_ROWS, below, drawn, legend};
-use super::log_lines;
+use super::log_lines::{self, LogLine};
 use super::remedy_words::{LONG, short, timed};
 use super::rich_text::{RichTable, StyledLine, Tone};
+use super::text::WIDTH;
 use super::view::View;
 use crate::analysis::connection::{By, Connection, ConnectionOutcome, How, Opening, Who};
 use crate::base::certainty::Certainty;
@@ -105,10 +106,12 @@ pub fn numbered_findings(snapshot: &Snapshot) -> Vec<NumberedFinding> {
     findings.collect()
 }
 
-/// Writes all sections to a sheet. Returns the connections whose ladder it draws whole.
+/// Writes all sections to a sheet. Returns the connections whose ladder it draws whole. `said`: the headline that the verdict
+/// has.
 pub(super) fn write(
     view: &View<'_>,
     sections: Vec<FindingSection<'_>>,
+    said: Option<String>,
     sheet: &mut dyn Sheet,
 ) -> io::Result<BTreeSet<u32>> {
     let (harmless, harmful): (Vec<_>, Vec<_>) = sections
@@ -117,6 +120,7 @@ pub(super) fn write(
     let writer = FindingWriter {
         view,
         harmful: &harmful,
+        said,
         shown: RefCell::default(),
         logged: RefCell::default(),
         whole: RefCell::default(),
@@ -139,6 +143,9 @@ pub(super) fn write(
         let ids = section.connections();
         let ids = match &ids[..] {
             [] => String::new(),
+            ids if section.elsewhere.is_empty() => {
+                format!(" {}, {}.", capitalised(&connections(ids)), between(cause))
+            }
             ids => format!(" {}.", capitalised(&connections(ids))),
         };
         let told = section.message(0, &view.snapshot.frames);
@@ -152,6 +159,8 @@ struct FindingWriter<'v, 'a> {
     view: &'v View<'a>,
     /// All sections that are not harmless.
     harmful: &'v [FindingSection<'a>],
+    /// The headline that the verdict has: a page that says nothing twice leaves it out below.
+    said: Option<String>,
     /// Connections whose sentence and ladder are already on the page.
     shown: RefCell<BTreeSet<u32>>,
     /// Connections whose logs are.
@@ -170,10 +179,19 @@ impl FindingWriter<'_, '_> {
         let ids = section.connections();
         let cause = section.cause();
         let is_note = section.severity() < Severity::Warning;
-        sheet.entry(&headline(number, section))?;
         let message = section.message(0, &self.view.snapshot.frames);
         let message = message.hedged(cause.certainty);
-        for paragraph in message.happened_in_parts() {
+        let mut happened = message.happened_in_parts();
+        let title = cause.summary.over(section.times());
+        let is_said = number == 1 && self.said.as_ref() == Some(&title);
+        match sheet.is_brief() && is_said {
+            true => {
+                let first = happened.next().unwrap_or_default();
+                sheet.entry(&heading(number, section, None).plain(first))?;
+            }
+            false => sheet.entry(&heading(number, section, Some(title)))?,
+        }
+        for paragraph in happened {
             sheet.detail("", &paragraph.into())?;
         }
         for effect in section.effects() {
@@ -202,23 +220,37 @@ impl FindingWriter<'_, '_> {
         if let Some(connection) = has_logs
             && self.logged.borrow_mut().insert(connection.id)
         {
-            self.logged(connection, &ids, cause.proxy, sheet)?;
+            self.logged(connection, &ids, cause.proxy, is_note, sheet)?;
         }
-        self.whereabouts(section, &ids, first, sheet)?;
+        let figure = first.filter(|_| new && !is_note);
+        let figure = figure.and_then(|it| self.picture(it, section));
+        let (lines, drawn) = figure.unwrap_or_default();
+        let evidence = self.evidence(shown, &drawn);
+        let last = shown.evidence.iter().map(|it| it.frame_ref).max();
+        let beside: Vec<_> = evidence
+            .iter()
+            .filter(|(frame, _)| !is_note || last.is_some_and(|it| it.frame == *frame))
+            .filter(|_| sheet.is_brief())
+            .collect();
+        self.whereabouts(section, &ids, first, &beside, sheet)?;
         self.worst(shown, &ids, sheet)?;
         let gone = section.gone();
         if gone > 0 {
             sheet.detail("Limits", &details_gone(gone, ids.len() as u64 + gone))?;
         }
-        let figure = first.filter(|_| new && !is_note);
-        let figure = figure.and_then(|it| self.picture(it, section));
-        let (lines, drawn) = figure.unwrap_or_default();
-        self.evidence(shown, &drawn, sheet)?;
+        if !sheet.is_brief() && !evidence.is_empty() {
+            let named = |(frame, note): &(FrameNumber, String)| {
+                format!("{}: {note}", self.view.snapshot.frames.name(*frame))
+            };
+            let all: Vec<String> = evidence.iter().map(named).collect();
+            sheet.detail("Evidence", &all.join("; ").into())?;
+        }
         if is_note {
             return Ok(());
         }
         let filter = match (first, cause.client, cause.server) {
-            (Some(_), ..) if !new => None,
+            // The place of one connection says as much.
+            (Some(_), ..) if !new || sheet.is_brief() => None,
             (Some(connection), ..) => {
                 let others = self.view.snapshot.summaries.iter();
                 Some(connection::short_filter(connection, others))
@@ -229,7 +261,7 @@ impl FindingWriter<'_, '_> {
         if let Some(filter) = filter {
             sheet.detail("Filter", &StyledLine::default().code(filter))?;
         }
-        match (first.filter(|_| new), lines.is_empty()) {
+        match (first.filter(|_| new && !sheet.is_brief()), lines.is_empty()) {
             (Some(connection), true) => self.ladder_command(connection, sheet),
             (_, true) => Ok(()),
             (_, false) => sheet.figure(&lines),
@@ -281,23 +313,45 @@ impl FindingWriter<'_, '_> {
         connection: &Connection,
         ids: &[u32],
         proxy: ProxyRole,
+        is_note: bool,
         sheet: &mut dyn Sheet,
     ) -> io::Result<()> {
         let mut piped = [false; 2];
         let mut is_told = [false; 2];
-        for (who, side) in Who::BOTH.map(|who| (who, proxy.name_of(who))) {
+        let mut is_named = [false; 2];
+        let sides = Who::BOTH.map(|who| {
             let told = |it: &Connection| self.view.told(it, who);
-            for line in log_lines::of_all(self.view.snapshot, told, connection, ids, who, SUSPECTS)
-            {
-                is_told[who as usize] = true;
+            log_lines::of_all(self.view.snapshot, told, connection, ids, who, SUSPECTS)
+        });
+        let named = sides.iter().flatten().any(|it| it.is_named);
+        let both = sides.iter().all(|it| !it.is_empty());
+        let returned = systems(connection, proxy, piped);
+        for (who, lines) in Who::BOTH.into_iter().zip(sides) {
+            let side = proxy.name_of(who);
+            is_told[who as usize] = !lines.is_empty();
+            // Where the record does not decide between causes, the text of one of them would look like the cause.
+            let is_clear = log_errors::stories(connection, who).len() < 2;
+            let (most, is_shown): (usize, fn(&LogLine) -> bool) = match (named, both) {
+                (true, _) => (usize::MAX, |it| it.is_named),
+                (false, _) if !is_clear || is_note => (0, |_| false),
+                // What the operating system returns is sure, and one of two.
+                (false, true) => (SUSPECTS / 2, |_| true),
+                (false, _) if returned.iter().any(|it| it.0 == who) => (SUSPECTS / 2, |_| true),
+                (false, false) => (SUSPECTS, |_| true),
+            };
+            for line in lines.into_iter().filter(is_shown).take(most) {
+                is_named[who as usize] |= line.is_named;
                 piped[who as usize] |= names_pipe(&line.text);
                 let lead = format!("{side} log{}, {}", line.of, line.lead);
                 let text = StyledLine::from(lead).strong(line.text);
                 sheet.detail(EXPECTED, &text)?;
             }
         }
-        for line in systems(connection, proxy, piped) {
-            sheet.detail(EXPECTED, &line.into())?;
+        for (who, line) in systems(connection, proxy, piped) {
+            // The log of a program that is named has the error of its socket.
+            if !is_named[who as usize] {
+                sheet.detail(EXPECTED, &line.into())?;
+            }
         }
         match is_told[Who::Server as usize] || !self.were_never_opened(ids) {
             true => Ok(()),
@@ -323,12 +377,14 @@ impl FindingWriter<'_, '_> {
         !ids.is_empty() && ids.iter().all(unopened)
     }
 
-    /// Which connections, hosts and requests, and when it was first seen.
+    /// Which connections, hosts and requests, and when it was first seen. `beside`: frames, with what they show, of which nothing
+    /// else on the page says it.
     fn whereabouts(
         &self,
         section: &FindingSection<'_>,
         ids: &[u32],
         first: Option<&Connection>,
+        beside: &[&(FrameNumber, String)],
         sheet: &mut dyn Sheet,
     ) -> io::Result<()> {
         let cause = section.cause();
@@ -364,13 +420,29 @@ impl FindingWriter<'_, '_> {
         // The last piece of evidence is what the logs of both sides have a line about.
         let shown = section.shown();
         if let Some(last) = shown.evidence.iter().map(|it| it.frame_ref).max() {
+            let name = |frame| self.view.snapshot.frames.name(frame);
             let time = self.view.time(last.time);
-            let frame = self.view.snapshot.frames.name(last.frame);
+            let (own, others): (Vec<_>, Vec<_>) = beside
+                .iter()
+                .copied()
+                .partition(|(frame, _)| *frame == last.frame);
+            let others = others.into_iter();
+            let mut frames: Vec<String> = others
+                .map(|(frame, note)| format!("{}: {note}", name(*frame)))
+                .collect();
+            frames.push(format!("{} at {time}", name(last.frame)));
+            frames.extend(own.into_iter().map(|(_, note)| note.clone()));
+            let frames = match frames.split_last() {
+                Some((note, rest)) if beside.iter().any(|(_, it)| it == note) => {
+                    format!("{}: {note}", rest.join("; "))
+                }
+                _ => frames.join("; "),
+            };
             told += &match (ids, first) {
                 ([_, _, ..], Some(connection)) => {
-                    format!("; for example #{}, {frame} at {time}", connection.id)
+                    format!("; for example #{}, {frames}", connection.id)
                 }
-                _ => format!("; {frame} at {time}"),
+                _ => format!("; {frames}"),
             };
         }
         sheet.detail("Where", &told.into())
@@ -437,13 +509,8 @@ impl FindingWriter<'_, '_> {
         sheet.detail("Longest", &told.into())
     }
 
-    /// The frames that prove it, except those that the ladder shows.
-    fn evidence(
-        &self,
-        cause: &Finding,
-        drawn: &[FrameNumber],
-        sheet: &mut dyn Sheet,
-    ) -> io::Result<()> {
+    /// The frames that prove it, except those that the ladder shows, each with what it shows.
+    fn evidence(&self, cause: &Finding, drawn: &[FrameNumber]) -> Vec<(FrameNumber, String)> {
         let most = match cause.severity < Severity::Warning {
             true => NOTE_FRAMES,
             false => usize::MAX,
@@ -455,19 +522,10 @@ impl FindingWriter<'_, '_> {
         shown.sort_by_key(|it| it.frame_ref);
         let shown = shown.chunk_by(|one, next| one.frame_ref.frame == next.frame_ref.frame);
         let shown = shown.filter_map(|same| {
-            let frame = self
-                .view
-                .snapshot
-                .frames
-                .name(same.first()?.frame_ref.frame);
             let notes: Vec<&str> = same.iter().map(|it| &*it.note).collect();
-            Some(format!("{frame}: {}", notes.join(", ")))
+            Some((same.first()?.frame_ref.frame, notes.join(", ")))
         });
-        let shown: Vec<String> = shown.collect();
-        match shown.is_empty() {
-            true => Ok(()),
-            false => sheet.detail("Evidence", &shown.join("; ").into()),
-        }
+        shown.collect()
     }
 
     /// The ladder of a case, and the frames that it shows; `None` if it was not drawn.
@@ -505,6 +563,7 @@ impl FindingWriter<'_, '_> {
         let mut beside: Vec<Evidence> = beside.filter(|it| !is_own(it)).cloned().collect();
         beside.sort_by_key(|it| it.frame_ref);
         let options = LadderOptions {
+            width: self.view.options.width.unwrap_or(WIDTH),
             rows: Some(REPORT_ROWS),
             marked: &marked,
             beside: &beside,
@@ -523,8 +582,8 @@ impl FindingWriter<'_, '_> {
         let shown = marked.iter().filter(|(frame, _)| frames.contains(frame));
         let marks = legend(shown.map(|(_, severity)| *severity));
         let left_out = (left_out > 0).then(|| {
-            let acks = count(left_out, "bare ACK", "bare ACKs");
-            format!("{acks} left out")
+            let more = count(left_out, "segment", "segments");
+            format!("{more} left out")
         });
         let parts: Vec<String> = marks.into_iter().chain(signs).chain(left_out).collect();
         lines.extend(below(&parts, options.width));
@@ -583,18 +642,20 @@ fn table(sections: &[FindingSection<'_>]) -> RichTable {
     }
 }
 
-/// `1. ERROR  4,812 × requests were answered by a RST  [reset-before-response]`.
-fn headline(place: u32, section: &FindingSection<'_>) -> StyledLine {
+/// `1. ERROR  4,812 × requests were answered by a RST  [reset-before-response]`. Without a title the text follows.
+fn heading(place: u32, section: &FindingSection<'_>, title: Option<String>) -> StyledLine {
     let cause = section.cause();
-    StyledLine::default()
+    let line = StyledLine::default()
         .plain(format!("{place}. "))
         .with(
             section.severity().into(),
             section.severity().name().to_uppercase(),
         )
-        .plain("  ")
-        .strong(cause.summary.over(section.times()))
-        .faint(format!("  [{}]", cause.rule))
+        .plain("  ");
+    match title {
+        Some(title) => line.strong(title).faint(format!("  [{}]", cause.rule)),
+        None => line.faint(format!("[{}]  ", cause.rule)),
+    }
 }
 
 /// `the details of 12,000 of 15,210 connections are gone`.
@@ -765,7 +826,7 @@ fn fixes(
 
 /// The socket errors that each side's operating system returns, whatever the program makes of them.
 /// `piped`: the expected log of that side has the error of a later call.
-fn systems(connection: &Connection, proxy: ProxyRole, piped: [bool; 2]) -> Vec<String> {
+fn systems(connection: &Connection, proxy: ProxyRole, piped: [bool; 2]) -> Vec<(Who, String)> {
     let sides = Who::BOTH.map(|who| (who, proxy.name_of(who)));
     let told = sides.into_iter().filter_map(|(who, side)| {
         let outcome = log_errors::socket(connection, who, log_errors::system(connection, who))?;
@@ -775,7 +836,7 @@ fn systems(connection: &Connection, proxy: ProxyRole, piped: [bool; 2]) -> Vec<S
             true => ", then EPIPE on each later write",
             false => "",
         };
-        Some(format!("{side} socket: {error}{later}"))
+        Some((who, format!("{side} socket: {error}{later}")))
     });
     told.collect()
 }

@@ -1,7 +1,7 @@
 //! The ladder: both lifelines, an arrow for each segment, and the states of RFC 9293 beside it where they change.
 //!
 //! In: a connection reread from its input, and which frames to mark. Out: lines of a given width. A report keeps the
-//! beginning, the end and the evidence of a long ladder; `hangup ladder` shows all rows.
+//! evidence, with the row before and the one after it; `hangup ladder` shows all rows.
 //!
 //! ```text
 //!   1   0.000  SYN-SENT  │── SYN ────────────────────▶│
@@ -22,7 +22,7 @@ use super::rich_text::{StyledLine, Tone, sign};
 use super::wording::segment::Detail;
 use crate::analysis::connection::Who;
 use crate::analysis::transcript::{
-    ConnectionTranscript, SegmentKind, TranscriptRow, TranscriptRows, TranscriptStep,
+    ConnectionTranscript, SegmentKind, TranscriptRow, TranscriptRows,
 };
 use crate::base::format::count;
 use crate::base::frame_ref::FrameNumber;
@@ -30,17 +30,16 @@ use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 use crate::rules::{Evidence, ProxyRole, Severity};
 
-/// Rows of a ladder in a report.
+/// Rows of a ladder in a report, at most.
 pub(super) const REPORT_ROWS: usize = 10;
-/// Rows kept at the beginning of a shortened ladder, and at its end.
-const HEAD: usize = 2;
-const TAIL: usize = 3;
+/// Rows of a ladder that is not worth shortening.
+const SHORT: usize = 4;
 /// How a ladder is drawn.
 #[derive(Clone, Debug)]
 pub struct LadderOptions<'a> {
     /// Columns of a line.
     pub width: usize,
-    /// Rows at most; more are folded.
+    /// Only the evidence with the row before and the one after it, and so many rows at most.
     pub rows: Option<usize>,
     /// A row for each segment, where runs of data are folded otherwise.
     pub whole: bool,
@@ -136,7 +135,8 @@ pub(super) struct DrawnLadder {
     pub(super) signs: Vec<String>,
     /// The frames that have a row of their own.
     pub(super) frames: Vec<FrameNumber>,
-    /// Acknowledgements that it leaves out without a row that says so.
+    /// Segments that it leaves out without a row that says so: acknowledgements, and what comes before the first row and after
+    /// the last one.
     pub(super) left_out: u64,
 }
 
@@ -145,7 +145,7 @@ pub(super) fn drawn(reread: &ConnectionTranscript, options: &LadderOptions<'_>) 
     let rows = TranscriptRows::new(&reread.transcript, &reread.connection, options.whole);
     let mut hidden = vec![false; rows.lines.len()];
     let mut keeps = vec![true; rows.lines.len()];
-    if let Some(most) = options.rows.filter(|most| rows.lines.len() > *most) {
+    if let Some(most) = options.rows.filter(|_| rows.lines.len() > SHORT) {
         hidden = acknowledgements(&rows, reread, options.marked);
         let visible = (0..hidden.len()).filter(|nth| !hidden[*nth]);
         let visible: Vec<usize> = visible.collect();
@@ -187,7 +187,10 @@ pub(super) fn drawn(reread: &ConnectionTranscript, options: &LadderOptions<'_>) 
             continue;
         }
         let only_hidden = left_out.segments > 0 && !left_out.is_told;
-        untold += left_out.untold();
+        untold += match drawn.len() {
+            1 => left_out.forget(),
+            _ => left_out.untold(),
+        };
         drawn.extend(left_out.fold());
         // A frame during a pause stands before it or after it, where it is nearer.
         let before = match row {
@@ -210,8 +213,7 @@ pub(super) fn drawn(reread: &ConnectionTranscript, options: &LadderOptions<'_>) 
         }
         told_until = ends;
     }
-    untold += left_out.untold();
-    drawn.extend(left_out.fold());
+    untold += left_out.forget();
     drawn.extend(beside.map(|it| row_beside(reread, it, &clock, options)));
     let columns = LadderColumns::of(&drawn, options.width, glyphs);
     let lines = drawn.iter().map(|row| columns.line(row));
@@ -286,6 +288,11 @@ impl LeftOut {
         }
     }
 
+    /// Segments for which there is no row because nothing stands on the other side of it.
+    fn forget(&mut self) -> u64 {
+        std::mem::take(self).segments
+    }
+
     /// The row that says so.
     fn fold(&mut self) -> Option<LadderRow> {
         let Self { segments, is_told } = std::mem::take(self);
@@ -339,8 +346,7 @@ fn segment(
     rows
 }
 
-/// Which of the visible rows of a long ladder are kept: the beginning, the end, the marked ones, then heads and closing
-/// segments, the last ones first.
+/// Which of the visible rows of a ladder are kept: the marked ones, or the close if none is, then their neighbours.
 fn chosen(
     rows: &TranscriptRows,
     visible: &[usize],
@@ -349,35 +355,32 @@ fn chosen(
     most: usize,
 ) -> Vec<bool> {
     let all = visible.len();
-    if all <= most {
-        return vec![true; all];
-    }
     let row = |nth: usize| visible.get(nth).and_then(|it| rows.lines.get(*it));
     let step = |nth: usize| match row(nth) {
         Some(TranscriptRow::Step(step)) => reread.transcript.steps.get(*step),
         _ => None,
     };
-    let is_marked = |nth: usize| {
-        let frame = step(nth).map(|it| it.frame);
+    let is_marked = |nth: &usize| {
+        let frame = step(*nth).map(|it| it.frame);
         marked.iter().any(|(it, _)| Some(*it) == frame)
-            || rows.close.is_some() && rows.close == visible.get(nth).copied()
     };
-    let says = |nth: usize| {
-        let of = |it: &TranscriptStep| {
-            it.flags.is_control() || reread.transcript.frame_notes(it).next().is_some()
-        };
-        step(nth).is_some_and(of) || matches!(row(nth), Some(TranscriptRow::Pause(_)))
-    };
-    let mut keeps: Vec<bool> = (0..all).map(|nth| nth < HEAD || is_marked(nth)).collect();
+    let mut own: Vec<usize> = (0..all).filter(is_marked).collect();
+    if own.is_empty() {
+        own.extend(
+            (0..all).find(|nth| rows.close.is_some() && rows.close == visible.get(*nth).copied()),
+        );
+    }
+    let mut keeps = vec![false; all];
+    own.iter().for_each(|nth| keeps[*nth] = true);
     // Marked rows are few, but nothing here bounds them.
-    let mut kept = keeps.iter().filter(|keep| **keep).count();
-    for tail in [true, false] {
-        for nth in (0..all).rev() {
-            let last = nth + TAIL >= all;
-            if kept < most && !keeps[nth] && last == tail && (tail || says(nth)) {
-                keeps[nth] = true;
-                kept += 1;
-            }
+    let mut kept = own.len();
+    let beside = own
+        .iter()
+        .flat_map(|nth| [nth.checked_sub(1), Some(nth + 1)]);
+    for nth in beside.flatten().filter(|nth| *nth < all) {
+        if kept < most && !keeps[nth] {
+            keeps[nth] = true;
+            kept += 1;
         }
     }
     // A fold of one row would take as much space as the row.
@@ -476,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_one_keeps_both_ends_and_what_is_marked() {
+    fn a_long_one_keeps_what_is_marked_and_its_neighbours() {
         let mut text = RACE.to_owned();
         for millis in 100..140 {
             text += &format!("\n0.{millis} data 100 -->\n0.{millis}5 <-- ACK");
@@ -485,6 +488,17 @@ mod tests {
         let options = LadderOptions {
             rows: Some(REPORT_ROWS),
             ..LadderOptions::default()
+        };
+        // Without evidence it is the close.
+        let close = drawn(&text, &options);
+        assert!(
+            close.contains("FIN-WAIT-1") && !close.contains("silence"),
+            "{close}"
+        );
+        let marked = [5, 88].map(|frame| (FrameNumber(frame), Severity::Error));
+        let options = LadderOptions {
+            marked: &marked,
+            ..options
         };
         let lines = drawn(&text, &options);
         insta::assert_snapshot!(lines);

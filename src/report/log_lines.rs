@@ -28,6 +28,8 @@ pub(crate) struct LogLine {
     pub(crate) lead: String,
     /// The text in quotes, or why there is none.
     pub(crate) text: String,
+    /// Whether the capture names the program; all others are a guess.
+    pub(crate) is_named: bool,
 }
 
 impl LogLine {
@@ -50,6 +52,7 @@ pub(crate) fn of_one(
         of: String::new(),
         lead,
         text,
+        is_named: one.identified_by.is_some(),
     };
     let quoted = |one: &PredictedText, text: &'static str| {
         let quoted = format!("“{}”", filled(text, connection, who));
@@ -96,6 +99,7 @@ pub(crate) fn of_one(
             of: String::new(),
             lead: format!("{name} (by its User-Agent): "),
             text: "hangup does not know its texts.".to_owned(),
+            is_named: true,
         }];
     }
     let likely = told.iter().filter_map(|it| Some((it, it.text?)));
@@ -174,11 +178,13 @@ pub(crate) fn of_all(
             line
         })
         .collect();
+    let is_named = shown.iter().any(|it| it.is_named);
     let remark = |text: String| LogLine {
         key: ("", None, false),
         of: String::new(),
         lead: String::new(),
         text,
+        is_named,
     };
     let rest = ids.len().saturating_sub(ALIKE) as u64;
     let unseen = rest > 0 && cases == ALIKE && !shown.is_empty();

@@ -81,7 +81,10 @@ pub fn write(
     };
     let view = View::new(snapshot, options, usual);
     match format {
-        Format::Text => page::write(&view, &mut text::TextSheet::new(out, options.color)),
+        Format::Text => {
+            let mut sheet = text::TextSheet::new(out, options.color).of_width(options.width);
+            page::write(&view, &mut sheet)
+        }
         Format::Markdown => page::write(&view, &mut markdown::MarkdownSheet::new(out)),
         Format::Html => {
             let mut sheet = html::HtmlSheet::new(out);
@@ -445,8 +448,9 @@ mod tests {
         other.times = 1;
         all.findings.push(other);
         let told = text(&all);
-        assert!(told.contains("1. ERROR  connections"), "{told}");
         let flat = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        let once = "failed (#2–#4): connections were reset before the response;";
+        assert!(flat.contains(once), "{told}");
         assert!(
             flat.contains(
                 "Where 3 connections (#2–#4), 10.0.0.1 → 10.0.0.2:80 (2), 10.0.0.7 → 10.0.0.2:80"
@@ -461,8 +465,41 @@ mod tests {
         let mut all = troubled();
         all.findings[0].times = 1;
         let told = text(&all);
-        assert!(told.contains("1. ERROR  connections"), "{told}");
+        let flat = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        let once = "failed (#2–#4): connections were reset before the response;";
+        assert!(flat.contains(once), "{told}");
         assert!(told.contains("2 connections (#2, #3)"), "{told}");
+    }
+
+    /// A page of text is read from top to bottom: what the verdict says is no title below it, and a frame stands in one place.
+    #[test]
+    fn text_says_nothing_twice() {
+        let all = troubled();
+        let markdown = told(&all, Format::Markdown, &ReportOptions::default());
+        for (words, in_markdown) in [
+            ("were reset before the response", 2),
+            ("Filter", 1),
+            ("Evidence", 1),
+        ] {
+            let flat = text(&all).split_whitespace().collect::<Vec<_>>().join(" ");
+            let in_text = flat.matches(words).count();
+            assert_eq!(in_text, in_markdown - 1, "{words}");
+            assert_eq!(markdown.matches(words).count(), in_markdown, "{words}");
+        }
+    }
+
+    #[test]
+    fn lines_are_as_long_as_wanted() {
+        let longest = |width| {
+            let options = ReportOptions {
+                width,
+                ..ReportOptions::default()
+            };
+            let text = told(&troubled(), Format::Text, &options);
+            text.lines().map(|it| it.chars().count()).max()
+        };
+        assert!(longest(None).is_some_and(|it| it <= 80));
+        assert!(longest(Some(100)).is_some_and(|it| it > 80 && it <= 100));
     }
 
     #[test]

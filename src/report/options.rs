@@ -51,6 +51,8 @@ pub struct ReportOptions {
     pub table: CsvTable,
     /// Colour, for text.
     pub color: bool,
+    /// Columns of text; `None`: 80.
+    pub width: Option<usize>,
     /// The time zone for people; machine-readable formats always use UTC.
     pub zone: Zone,
     /// Threads that make the rows of connections in JSON, at most; `None`: a few. The report is the same with any number.

@@ -16,7 +16,7 @@ use super::finding_order::{FindingSection, sections};
 use super::groups::{ConnectionGroup, MOST, groups};
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
-use super::{Shown, finding, log_section, places, search_result, standpoint};
+use super::{Shown, finding, log_section, numbered_findings, places, search_result, standpoint};
 use crate::analysis::connection::{
     By, Connection, ConnectionOutcome, ConnectionSummary, UnknownReason, Who,
 };
@@ -41,7 +41,7 @@ const FILES: usize = 12;
 const MORE: usize = 8;
 /// Lines of an ignore list whose matches are listed one by one.
 const IGNORED: usize = 8;
-/// Connections up to which the findings say how they ended.
+/// Ways to end up to which the findings say how the connections ended.
 const FEW: usize = 4;
 /// Rows of the sockets table.
 const SOCKETS: usize = 12;
@@ -60,7 +60,8 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     }
     page.ignored(sheet)?;
     page.doubts(sheet)?;
-    let drawn = finding::write(view, sections, sheet)?;
+    let said = page.said().filter(|_| view.snapshot.narrowed.is_none());
+    let drawn = finding::write(view, sections, said, sheet)?;
     log_section::write(view, sheet)?;
     // In a report narrowed to an error, the overall statistics would be misleading.
     if view.snapshot.narrowed.is_none() {
@@ -224,6 +225,11 @@ impl<'v, 'a> Page<'v, 'a> {
         product(own.stack).map(|it| it.title)
     }
 
+    /// The headline that the verdict has.
+    fn said(&self) -> Option<String> {
+        why_it_failed(self.view.snapshot).map(|it| it.headline)
+    }
+
     /// What the capture lacks, which bounds all that is said of it.
     fn doubts(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
         let summary = &self.view.snapshot.summary;
@@ -306,16 +312,15 @@ impl<'v, 'a> Page<'v, 'a> {
         let Some(worst) = worst.filter(|it| it.severity > Severity::Benign) else {
             return Ok(());
         };
-        let mut commands = vec![format!("hangup explain {}", worst.rule)];
+        let mut line = StyledLine::default().code(format!("hangup explain {}", worst.rule));
         let example = worst.example().filter(|_| self.view.has_files());
         if let Some(first) = example.filter(|it| !drawn.contains(it)) {
             let files = self.view.files();
-            commands.push(format!("hangup ladder {files} -c {first}"));
+            line = line
+                .plain("; ")
+                .code(format!("hangup ladder {files} -c {first}"));
         }
-        for command in commands {
-            sheet.detail("More", &StyledLine::default().code(command))?;
-        }
-        Ok(())
+        sheet.detail("More", &line)
     }
 
     fn packets(&self) -> StyledLine {
@@ -477,7 +482,9 @@ impl<'v, 'a> Page<'v, 'a> {
         let gone = summary.let_go.saturating_add(given_up.records);
         // One row says no more than the verdict and the findings do; nor do a few connections that findings describe.
         let is_told = !self.view.snapshot.findings.is_empty() && gone == 0;
-        let is_short = table.rows.len() == 1 || self.are_described();
+        let is_short = table.rows.len() == 1
+            || table.rows.len() <= FEW && self.are_described()
+            || self.is_one_story();
         if table.rows.is_empty() || is_told && is_short {
             return Ok(());
         }
@@ -504,14 +511,27 @@ impl<'v, 'a> Page<'v, 'a> {
         Ok(())
     }
 
-    /// Whether there are few connections, and a finding describes each that is not fine.
+    /// Whether a finding describes each connection that is not fine.
     fn are_described(&self) -> bool {
         let connections = &self.view.snapshot.summaries;
         let is_described = |it: &ConnectionSummary| {
             matches!(it.outcome, ConnectionOutcome::Fine(_))
                 || !self.view.finding_numbers(it.id).is_empty()
         };
-        connections.len() <= FEW && connections.iter().all(is_described)
+        connections.iter().all(is_described)
+    }
+
+    /// Whether one finding names all connections that are not fine, or still open: the verdict counts those.
+    fn is_one_story(&self) -> bool {
+        let connections = self.view.snapshot.summaries.iter();
+        let ignored = &self.view.snapshot.ignored;
+        let mut open = connections.filter(|it| {
+            let is_told = it.outcome.is_fine() || it.outcome.is_still_open();
+            !is_told && !ignored.leaves_out(it.id)
+        });
+        let all = numbered_findings(self.view.snapshot);
+        let first = all.first();
+        first.is_some_and(|it| open.all(|own| it.connections.binary_search(&own.id).is_ok()))
     }
 
     fn sockets(&self, sheet: &mut dyn Sheet) -> io::Result<()> {

@@ -8,6 +8,10 @@ pub(super) const REMEDY: &str = "Fix";
 
 /// The elements of a page.
 pub(super) trait Sheet {
+    /// Whether a page in this format says nothing twice: it is read from top to bottom, in one go.
+    fn is_brief(&self) -> bool {
+        false
+    }
     /// The subject of the page, and what is to be said of it in a line.
     fn title(&mut self, subject: &StyledLine, verdict: Option<&StyledLine>) -> io::Result<()>;
     /// Begins a section.

@@ -1,12 +1,12 @@
-//! The page as plain text of 80 columns, for mail and tickets; in colour for a terminal that supports it.
+//! The page as plain text, for mail and tickets; in colour for a terminal that supports it.
 
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::sheet::Sheet;
 use crate::base::escape::harmless;
 use std::io::{self, Write};
 
-/// Columns of the page.
-const WIDTH: usize = 80;
+/// Columns of the page, if nothing else is wanted.
+pub(super) const WIDTH: usize = 80;
 /// Columns before details, and between a label and its text.
 const INDENT: usize = 2;
 /// Columns of labels.
@@ -17,6 +17,8 @@ const BODY: usize = 4;
 pub(super) struct TextSheet<'o> {
     out: &'o mut dyn Write,
     color: bool,
+    /// Columns of the page.
+    width: usize,
     /// The last label shown, while details follow each other.
     label: Option<&'static str>,
 }
@@ -26,7 +28,16 @@ impl<'o> TextSheet<'o> {
         Self {
             out,
             color,
+            width: WIDTH,
             label: None,
+        }
+    }
+
+    /// The same in lines of this many columns.
+    pub(super) fn of_width(self, width: Option<usize>) -> Self {
+        Self {
+            width: width.unwrap_or(WIDTH),
+            ..self
         }
     }
 
@@ -55,7 +66,7 @@ impl<'o> TextSheet<'o> {
                 }
                 let stop = usize::from(stop.is_some() && nth == last);
                 let width = owed + bare.chars().count() + stop;
-                if !fresh && owed > 0 && at + width > WIDTH {
+                if !fresh && owed > 0 && at + width > self.width {
                     write!(self.out, "\n{:indent$}", "")?;
                     at = indent;
                 } else {
@@ -97,6 +108,10 @@ impl<'o> TextSheet<'o> {
 }
 
 impl Sheet for TextSheet<'_> {
+    fn is_brief(&self) -> bool {
+        true
+    }
+
     fn title(&mut self, subject: &StyledLine, verdict: Option<&StyledLine>) -> io::Result<()> {
         let mut line = subject.clone();
         if let Some(verdict) = verdict {
@@ -133,7 +148,7 @@ impl Sheet for TextSheet<'_> {
         }
         // Text to be copied that is too long starts further left, to stay on one line.
         if let [(Tone::Code, text)] = &line.0[..]
-            && INDENT + LABEL + text.chars().count() > WIDTH
+            && INDENT + LABEL + text.chars().count() > self.width
         {
             if !shown.is_empty() {
                 write!(self.out, "{:INDENT$}", "")?;
@@ -187,7 +202,7 @@ impl Sheet for TextSheet<'_> {
         };
         let mut widths: Vec<usize> = (0..table.columns.len()).map(width).collect();
         let all: usize = widths.iter().map(|it| it + INDENT).sum();
-        if table.spares_last && all > WIDTH {
+        if table.spares_last && all > self.width {
             widths.pop();
         }
         for row in lines() {

@@ -37,7 +37,7 @@ pub struct FailureCause {
     pub others: u64,
 }
 
-/// Why connections of the capture failed, if findings say it.
+/// Why connections of the capture failed, if findings say it; of one that did not fail, what is worth knowing.
 #[must_use]
 pub fn why_it_failed(snapshot: &Snapshot) -> Option<FailureCause> {
     match &snapshot.summaries[..] {
@@ -49,6 +49,13 @@ pub fn why_it_failed(snapshot: &Snapshot) -> Option<FailureCause> {
 /// Of one connection: the headline of the error, or warning, whose evidence has the end of the connection, else of the worst
 /// error.
 fn why_this_failed(snapshot: &Snapshot, only: &ConnectionSummary) -> Option<FailureCause> {
+    if !only.outcome.is_failed() {
+        let first = numbered_findings(snapshot).into_iter().next();
+        return first.map(|it| FailureCause {
+            headline: it.headline,
+            others: 0,
+        });
+    }
     let is_cause = |it: &&Finding| {
         it.severity >= Severity::Warning
             && it.caused_by.is_none()
@@ -61,12 +68,10 @@ fn why_this_failed(snapshot: &Snapshot, only: &ConnectionSummary) -> Option<Fail
     };
     let worst = causes().find(|it| it.severity == Severity::Error);
     let explains = causes().find(ends).or(worst);
-    explains
-        .filter(|_| only.outcome.is_failed())
-        .map(|it| FailureCause {
-            headline: it.headline(),
-            others: 0,
-        })
+    explains.map(|it| FailureCause {
+        headline: it.headline(),
+        others: 0,
+    })
 }
 
 /// Of many: the first finding on a connection that failed, and those after it which explain more of them.
@@ -93,12 +98,20 @@ fn why_they_failed(snapshot: &Snapshot) -> Option<FailureCause> {
     Some(FailureCause { headline, others })
 }
 
-/// A headline as a clause: "the server closed an idle connection".
+/// A headline as a clause: "the server closed an idle connection". Of "2 connections failed: the host does not answer" that is
+/// the end, because it follows what says that some failed.
 fn as_clause(headline: &str) -> Cow<'_, str> {
-    let clause = within_a_sentence(headline);
+    let says_why = |(who, why): (&str, _)| {
+        let failed = who.ends_with(" connection") || who.ends_with(" connections");
+        failed.then_some(why)
+    };
+    let why = headline.split_once(" failed: ").and_then(says_why);
+    let clause = within_a_sentence(why.unwrap_or(headline));
     let actor = clause.split([' ', '\'']).next().unwrap_or_default();
     match actor {
-        "client" | "server" | "proxy" | "gateway" => format!("the {clause}").into(),
+        "client" | "server" | "proxy" | "gateway" | "response" | "session" => {
+            format!("the {clause}").into()
+        }
         _ => clause,
     }
 }
@@ -250,11 +263,30 @@ impl OutcomeTally {
                         why.map_or(Cow::Borrowed(reason.phrase()), |it| as_clause(&it.headline));
                     format!("the connection failed: {why}")
                 }
-                ConnectionOutcome::Fine(_) if blamed => "the connection did not fail".to_owned(),
-                ConnectionOutcome::Fine(_) => "the connection is fine".to_owned(),
-                ConnectionOutcome::Unknown(reason) => {
-                    format!("the connection {}", reason.phrase())
-                }
+                ConnectionOutcome::Fine(_) => match why.filter(|_| blamed) {
+                    Some(why) => {
+                        let clause = as_clause(&why.headline);
+                        format!("{clause}; the connection itself did not fail")
+                    }
+                    None if blamed => "the connection did not fail".to_owned(),
+                    None => "the connection is fine".to_owned(),
+                },
+                ConnectionOutcome::Unknown(reason) => match (reason, why) {
+                    (UnknownReason::Malformed, Some(why)) => {
+                        format!(
+                            "the connection may have failed: {}",
+                            as_clause(&why.headline)
+                        )
+                    }
+                    (_, Some(why)) => {
+                        format!(
+                            "the connection {}: {}",
+                            reason.phrase(),
+                            as_clause(&why.headline)
+                        )
+                    }
+                    (_, None) => format!("the connection {}", reason.phrase()),
+                },
             };
         }
         let told = match (self.failed, self.fine) {
@@ -364,6 +396,42 @@ impl OutcomeTally {
 mod tests {
     use super::*;
     use crate::analysis::connection::{FailedReason, FineReason};
+
+    /// What follows "the connection failed" does not say it again, and one that did not fail has a headline all the same.
+    #[test]
+    fn a_headline_becomes_a_clause() {
+        let told = |outcome: ConnectionOutcome, headline: &str| {
+            let mut all = OutcomeTally::default();
+            all.add(outcome);
+            let why = FailureCause {
+                headline: headline.to_owned(),
+                others: 0,
+            };
+            all.clause(true, Some(&why))
+        };
+        let failed = ConnectionOutcome::Failed(FailedReason::NoResponse);
+        let fine = ConnectionOutcome::Fine(FineReason::Complete);
+        let malformed = ConnectionOutcome::Unknown(UnknownReason::Malformed);
+        for (outcome, headline, clause) in [
+            (
+                failed,
+                "A connection failed: the host does not answer",
+                "the connection failed: the host does not answer",
+            ),
+            (
+                fine,
+                "Server responded with an error status",
+                "the server responded with an error status; the connection itself did not fail",
+            ),
+            (
+                malformed,
+                "Response breaks the grammar of HTTP",
+                "the connection may have failed: the response breaks the grammar of HTTP",
+            ),
+        ] {
+            assert_eq!(told(outcome, headline), clause);
+        }
+    }
 
     #[test]
     fn every_mixture_is_told_with_its_numbers() {

@@ -35,7 +35,7 @@ rule! {
     ///   often: PINGs, resets, or small frames.
     /// - *If the GOAWAY said INADEQUATE_SECURITY:* Let both sides use TLS 1.2 or newer with ciphers that HTTP/2 allows
     ///   (RFC 9113 §9.2.2).
-    /// - *If the GOAWAY said INTERNAL_ERROR and the GOAWAY did not name connection idle:* Look into the log of the side that sent
+    /// - *If the GOAWAY said INTERNAL_ERROR and the GOAWAY did not name connection idle:* Look in the log of the side that sent
     ///   it: it failed by itself, or ended the connection for a reason of its own.
     /// - *If the GOAWAY named connection idle:* Change nothing: the connection had been idle. To keep it longer, raise the idle
     ///   timeout of the side that sent it (gRPC `MAX_CONNECTION_IDLE`).

@@ -34,9 +34,9 @@ rule! {
     ///   forbids: fields such as `Connection`, a content length that does not fit.
     /// - *If the stream was reset with INTERNAL_ERROR and the server reset the stream:* Find out whether the server is a
     ///   proxy, and look at its connection to the server behind it: the fault may lie there.
-    /// - *If the server reset the stream:* Look into the server's log for that request: the code comes from its handler or
+    /// - *If the server reset the stream:* Look in the server's log for that request: the code comes from its handler or
     ///   from the proxy in front of it.
-    /// - *If the client reset the stream:* Look into the client's log: it names what it objected to in the response.
+    /// - *If the client reset the stream:* Look in the client's log: it names what it objected to in the response.
     ///
     /// # Tell it by
     ///

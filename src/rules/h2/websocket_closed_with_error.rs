@@ -24,7 +24,7 @@ rule! {
     ///
     /// - *If the close reason mentions ping timeout:* Let the side that did not close answer pings: its event loop or thread was
     ///   busy. Or raise the ping timeout of the side that closed (`ping_timeout`).
-    /// - *If the close code was 1011 and the close reason does not mention ping timeout:* Look into the log of the side that
+    /// - *If the close code was 1011 and the close reason does not mention ping timeout:* Look in the log of the side that
     ///   closed: its handler failed.
     /// - *If the close code was 1009:* Send smaller messages, or raise the limit of the side that closed (`max_size`,
     ///   `maxPayload`, `MaxReceivedMessageSize`).

@@ -34,9 +34,9 @@ rule! {
     ///
     /// - *If the server had not answered the ClientHello and the server closed first:* Check that this port speaks TLS, and
     ///   that the target behind a load balancer is up. A filter on the path may object to the name.
-    /// - *If the server had not answered the ClientHello and the client closed first:* Look into the client's log for its
+    /// - *If the server had not answered the ClientHello and the client closed first:* Look in the client's log for its
     ///   timeout or its reason to leave. A capture at the server shows whether the ClientHello arrived.
-    /// - *If the server had answered the ClientHello and the client ended the session first:* Look into the client's log. It did not
+    /// - *If the server had answered the ClientHello and the client ended the session first:* Look in the client's log. It did not
     ///   accept what the server sent without saying so on the wire (pinning, an old library), or left on its own.
     /// - *If the server had answered the ClientHello and the server closed first and the client had not ended the session
     ///   first:* Look in the server's log at the time of the close. It ended the handshake without an alert: a crash, a limit, a missing client certificate.
