@@ -52,6 +52,10 @@ const UNSEEN: &[&str] = &[
     // The beginning of a response. The next request is no retry.
     "SYN -->\n<-- SYN\nACK -->\nPOST /a \"x\" -->\n<~~ data 100\n<-- data 50\nACK -->\n<-- FIN\nFIN -->\n<-- ACK\n\
      client :40009 server\nSYN -->\n<-- SYN\nACK -->\nPOST /a \"x\" -->\n<-- 200 \"x\"\nACK -->\n<-- FIN\nFIN -->\n<-- ACK",
+    // All bare acknowledgements: a response that is not acknowledged for so long would have been repeated.
+    "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"x\"\n+9s <-- RST",
+    // The end of an attempt that was still under way.
+    "SYN -->\n<-- SYN\nACK -->\nGET / [lost] -->\n+1s <-- again\nACK [lost] -->\nagain -->",
     // The request for a tunnel.
     "<-- SYN\n<-- \"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n\\x00\\x00\\x04\"\n<-- FIN",
 ];

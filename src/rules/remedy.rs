@@ -797,13 +797,13 @@ mod tests {
         ),
         (
             "the server had waited for an acknowledgement",
-            "GET / -->\n<-- 200 \"x\" [lost]\n+9s <-- RST",
+            "GET / -->\n<-- 200 \"x\" [lost]\n+300ms <-- again [lost]\n+9s <-- RST",
             "GET / -->\n<-- 200 \"x\"\nACK -->\n+9s <-- RST",
         ),
         (
             "the server had not waited for an acknowledgement",
             "GET / -->\n<-- 200 \"x\"\nACK -->\n+9s <-- RST",
-            "GET / -->\n<-- 200 \"x\" [lost]\n+9s <-- RST",
+            "GET / -->\n<-- 200 \"x\" [lost]\n+300ms <-- again [lost]\n+9s <-- RST",
         ),
         (
             "a message had two lengths",

@@ -386,7 +386,16 @@ impl Connection {
         let since = sent.acknowledged.unwrap_or(sent.since);
         let waited = reset.time.since(since.time);
         let seen = self.sent.iter().all(|it| it.packets > 0);
-        (seen && waited >= ACKNOWLEDGED_WITHIN).then_some(waited)
+        // Who is not acknowledged repeats. Where nothing was repeated, and nothing of the other side shows how much it had, the
+        // capture lacks the acknowledgement.
+        let other = who.other() as usize;
+        let closes = [self.fin[other], self.reset[other]];
+        let heard = closes.iter().flatten().any(|it| it.frame_ref > sent.since)
+            || self.last_data[other] > sent.since;
+        let trip = self.connect_time.unwrap_or_default();
+        let repeats = waited >= REPEATED_WITHIN.max(trip * 4);
+        let lacks = repeats && !heard && self.sent[who as usize].retransmitted == 0;
+        (seen && !lacks && waited >= ACKNOWLEDGED_WITHIN).then_some(waited)
     }
 
     /// An estimate of the round trip: that of the handshake, but no less than programs need to react.

@@ -294,6 +294,9 @@ fn burst<'a>(suspects: &[&'a ConnectionSummary]) -> Option<Vec<&'a ConnectionSum
     (burst.len() >= SUSPECTS || refused >= REFUSED).then_some(burst)
 }
 
+/// A connection that is open when the capture ends, and has not been tried for this long, may still be served.
+const STILL_TRIED: Duration = Duration::from_secs(3);
+
 /// Connections that the listener never handed to its program, with none served beside them.
 fn ignored(
     facts: &RuleInput<'_>,
@@ -363,8 +366,16 @@ fn ignored(
         evidence.push(shows(first.close, "RST without ACK: no socket"));
     }
     evidence.sort_by_key(|it| it.frame_ref);
+    // Its next segment may still be taken.
+    let trying = reset == 0
+        && all
+            .iter()
+            .all(|it| it.how == How::Open && it.last.since(it.first.time) < STILL_TRIED);
     Diagnosis {
-        severity: Severity::Error,
+        severity: match trying {
+            true => Severity::Note,
+            false => Severity::Error,
+        },
         certainty: match reset == all.len() {
             true => Certainty::Likely,
             false => Certainty::Possible,
