@@ -4,7 +4,9 @@ use super::Severity;
 use super::rule::{Rule, Verdict};
 use super::statement::{Value, sentence};
 use super::wording::{not_yet, tell};
-use crate::analysis::connection::{Connection, ConnectionOutcome, FailedReason, Phase, Who};
+use crate::analysis::connection::{
+    By, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, UnknownReason, Who,
+};
 use crate::base::certainty::Certainty;
 
 /// The verdict of a rule on a connection that the server closed without a reply to the client's last bytes, in a protocol
@@ -15,7 +17,8 @@ pub(super) fn unanswered(
     closes: &'static str,
 ) -> Verdict {
     if connection.outcome != ConnectionOutcome::Failed(FailedReason::UnansweredWords) {
-        return not_yet(connection);
+        let mute = (closes == "FIN").then(|| mute(rule, connection)).flatten();
+        return mute.unwrap_or_else(|| not_yet(connection));
     }
     let turns = &connection.turns;
     let asked = connection.last_data[Who::Client as usize];
@@ -69,6 +72,37 @@ pub(super) fn unanswered(
     .about(connection)
 }
 
+/// The server took what the client said, and closed first without a byte of its own. Some protocols need no reply, so this proves
+/// no loss.
+fn mute(rule: &'static Rule, connection: &Connection) -> Option<Verdict> {
+    let [client, server] = &connection.sent;
+    let teardown = &connection.teardown;
+    let fin = connection.fin[Who::Server as usize]?;
+    let had = fin.received.min(client.bytes);
+    let is_mute = connection.outcome == ConnectionOutcome::Unknown(UnknownReason::Opaque)
+        && connection.opening == Opening::Handshake
+        && (teardown.by, teardown.how) == (By::Server, How::Fin)
+        && server.bytes + server.missing == 0
+        && client.missing == 0
+        && had > 0;
+    is_mute.then(|| {
+        tell(
+            rule,
+            Severity::Note,
+            Certainty::Possible,
+            "Server closed [a connection|# connections] without a word",
+            sentence!(
+                "The server had received {}, and closed the connection {} after it began. It had sent no byte of data.",
+                Value::exact_bytes(had),
+                fin.frame_ref.time.since(connection.first.time)
+            ),
+        )
+        .presumes(Some("A reply to these bytes was due."))
+        .shows(Some(fin.frame_ref), "FIN from the server")
+        .about(connection)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use crate::rules::ladder_check;
@@ -93,6 +127,18 @@ mod tests {
             rules(&format!("{TALK}{query}+1280ms <-- RST")),
             ["reset-before-response"]
         );
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_and_closes_is_noted() {
+        let said = "\"\\x01\\x02hello, is anybody there\" -->\n<-- ACK\n+30ms <-- FIN\n";
+        let text = format!("{OPEN}{said}FIN -->\n<-- ACK");
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        let found = proof.findings.iter().map(|it| (it.rule, it.severity));
+        let wanted = [("closed-before-response", super::Severity::Note)];
+        assert_eq!(found.collect::<Vec<_>>(), wanted);
+        let spoke = format!("<-- \"\\x05hi\"\n{said}FIN -->\n<-- ACK");
+        assert_eq!(rules(&spoke), [""; 0]);
     }
 
     #[test]
