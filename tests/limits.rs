@@ -565,7 +565,7 @@ fn what_a_limit_leaves_out_of_a_talk_is_reported() {
         ),
         (
             "tls-offers",
-            vec![(true, client_hello(100)), (false, record(21, &[2, 40]))],
+            vec![(true, client_hello(228)), (false, record(21, &[2, 40]))],
             36,
             "that clients of TLS offer were not kept",
         ),

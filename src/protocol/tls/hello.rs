@@ -8,8 +8,9 @@ use std::fmt;
 
 /// Most bytes kept of a server name, which has at most 255 (RFC 6066 §3).
 const MAX_NAME: usize = 255;
-/// Cipher suites, protocols and versions kept of each list; browsers send about twenty suites, scanners hundreds.
-pub(crate) const MAX_LIST: usize = 64;
+/// Cipher suites, protocols and versions kept of each list; browsers send about twenty suites, older programs a hundred, scanners
+/// more.
+pub(crate) const MAX_LIST: usize = 192;
 /// The random of a ServerHello that is a HelloRetryRequest (RFC 8446 §4.1.3).
 const RETRY: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
