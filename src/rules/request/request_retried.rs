@@ -119,6 +119,8 @@ rule! {
 
 /// A program that retries a request automatically does so within this time.
 const SOON: Duration = Duration::from_secs(5);
+/// A client that retries by itself does so at once. What is sent later may be the program's next call.
+const AT_ONCE: Duration = Duration::from_millis(500);
 /// So many more connections with the same request than losses explain make it a routine.
 const ROUTINE: usize = 1;
 
@@ -246,9 +248,18 @@ fn tell(pairs: &[RetryPair<'_>], lost: LostRequest, severity: Severity) -> Optio
             "new connection that begins with the same request",
         ),
     ];
+    // A program's next call may be the same as the one that failed.
+    let later = |(first, second): &RetryPair<'_>| second.first.time.since(first.close.time);
+    let at_once = pairs.iter().any(|it| later(it) < AT_ONCE);
     let story = Diagnosis {
-        severity,
-        certainty: Certainty::Likely,
+        severity: match at_once {
+            true => severity,
+            false => Severity::Note,
+        },
+        certainty: match at_once {
+            true => Certainty::Likely,
+            false => Certainty::Possible,
+        },
         summary: "[Lost request was|# lost requests were] retried on another connection".into(),
         message,
         evidence,
@@ -344,6 +355,19 @@ mod tests {
         assert_eq!(severity("b"), None);
         // Where none names itself, the fields tell them apart.
         assert_eq!(severity("a accept=text"), None);
+    }
+
+    /// A program that tries again by itself does not wait; its next call may look the same.
+    #[test]
+    fn what_is_sent_much_later_is_only_possibly_a_retry() {
+        for (wait, severity) in [("9ms", Severity::Warning), ("865ms", Severity::Note)] {
+            let text = format!(
+                "client :1 server\nSYN -->\n<-- SYN\nPOST / \"x\" -->\n<-- ACK\n<-- RST\n\
+                 client :2 server\n+{wait} SYN -->\n<-- SYN\nPOST / \"x\" -->\n<-- 200"
+            );
+            let found = ladder_check::found_by(&RULE, &text).expect("found");
+            assert_eq!(found.severity, severity, "{wait}: {}", found.message);
+        }
     }
 
     #[test]
