@@ -754,7 +754,9 @@ fn bytes(connection: &Connection) -> Option<FailedReason> {
         let unanswered = connection.unanswered.as_deref();
         unanswered.is_some_and(|both| {
             let it = &both[who as usize];
-            it.length > 0 && it.count - it.probes.min(it.count) >= SILENCE
+            // Within a moment, several are those of one loss.
+            let lasted = it.until.time.since(it.since.time) >= AT_ONCE;
+            lasted && it.length > 0 && it.count - it.probes.min(it.count) >= SILENCE
         })
     };
     // A side that repeats its words before it closes says no goodbye.
@@ -1025,7 +1027,12 @@ fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReaso
         if is_no_request(exchange) || is_faulty(exchange) && !altered {
             return Some(UnknownReason::Malformed);
         }
-        if is_answered_with_holes(connection, exchange) {
+        // What is missing of the server may have been the response.
+        let unseen_answer = exchange.response.is_none()
+            && exchange.request.is_some()
+            && connection.sent[Who::Server as usize].missing > 0
+            && !met_no_socket(connection, exchange);
+        if unseen_answer || is_answered_with_holes(connection, exchange) {
             return Some(UnknownReason::LostPackets);
         }
         match exchange.outcome(ending) {

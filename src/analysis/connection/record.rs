@@ -389,11 +389,14 @@ impl Connection {
         // Who is not acknowledged repeats. Where nothing was repeated, and nothing of the other side shows how much it had, the
         // capture lacks the acknowledgement.
         let other = who.other() as usize;
+        let own = self.sent[who as usize].bytes;
         let closes = [self.fin[other], self.reset[other]];
-        let heard = closes.iter().flatten().any(|it| it.frame_ref > sent.since)
-            || self.last_data[other] > sent.since;
+        let lacked = |it: &CloseEvent| {
+            it.frame_ref > sent.since && it.kind != Some(ResetKind::NoSocket) && it.received < own
+        };
+        let heard = closes.iter().flatten().any(lacked) || self.last_data[other] > sent.since;
         let trip = self.connect_time.unwrap_or_default();
-        let repeats = waited >= REPEATED_WITHIN.max(trip * 4);
+        let repeats = waited >= ACKNOWLEDGED_WITHIN.max(trip * 4);
         let lacks = repeats && !heard && self.sent[who as usize].retransmitted == 0;
         (seen && !lacks && waited >= ACKNOWLEDGED_WITHIN).then_some(waited)
     }

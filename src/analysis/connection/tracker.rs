@@ -550,7 +550,7 @@ impl ConnectionTracker {
                     packets: counts.packets,
                     bytes: peer.stream().bytes(),
                     retransmitted: counts.retransmitted,
-                    missing: peer.stream().missing(),
+                    missing: peer.stream().missing() + peer.unseen_before_reset(),
                     fins: counts.fins,
                     resets: counts.resets,
                     keep_alives: counts.keep_alives,

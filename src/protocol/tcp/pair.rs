@@ -7,6 +7,7 @@
 
 use super::doubt;
 use super::oddity::{Oddity, Traits, forged};
+use super::peer::MOST_SKIPPED;
 use super::peer::{CloseEvent, Peer};
 use super::reset::{self, ResetKind, ResetSigns};
 use super::state::{Standing, State, StateInput};
@@ -767,9 +768,6 @@ fn proves_more(segment: &Segment<'_>, sender: &Peer, receiver: &Peer) -> bool {
         && peers.iter().all(unused)
         && (2..=MOST_UNSEEN).contains(&sender.stream.offset(segment.seq))
 }
-
-/// Payload that one side may have sent without a byte of it being captured: further away, the number fits no stream.
-const MOST_SKIPPED: i64 = 1 << 20;
 
 fn receiver_has_all(sender: &Peer, next: i64) -> bool {
     sender.stream.acknowledged() >= next

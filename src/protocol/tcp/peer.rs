@@ -15,6 +15,9 @@ use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
 
+/// Payload that one side may have sent without a byte of it being captured: further away, the number fits no stream.
+pub(super) const MOST_SKIPPED: i64 = 1 << 20;
+
 /// A round trip is shorter: a SYN-ACK that nobody acknowledges is repeated until then (RFC 9293 §3.8.3, R2 of SYNs).
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(60);
 
@@ -245,6 +248,20 @@ impl Peer {
         let bytes = u64::try_from(end - known).ok()?;
         // One number may be its FIN.
         (bytes > 1).then_some((bytes, at))
+    }
+
+    /// Payload bytes that it had sent before its own RST, as the number of that RST shows, and that the capture does not have. One
+    /// number may be its FIN.
+    #[must_use]
+    pub(crate) fn unseen_before_reset(&self) -> u64 {
+        let own = self.reset.filter(|it| it.kind == Some(ResetKind::Abort));
+        let sent = own.map_or(0, |it| it.sent);
+        let known = u64::try_from(self.stream.send_next().max(self.stream.acknowledged()));
+        let ahead = sent.saturating_sub(known.unwrap_or(0));
+        match (2..=MOST_SKIPPED.unsigned_abs()).contains(&ahead) {
+            true => ahead,
+            false => 0,
+        }
     }
 
     /// Whether it has sent a SYN and still waits for an answer to it.

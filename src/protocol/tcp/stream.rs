@@ -604,6 +604,10 @@ impl ByteStream {
         if self.fin.is_none() && offset >= self.top && offset <= self.top.max(self.acked) + MAX_LEAP
         {
             self.fin = Some(offset);
+            // All before it had been acknowledged, and none of it was captured.
+            if self.later.is_none() && self.next < offset && self.acked >= offset {
+                self.declare_gap(from, at, offset, reader);
+            }
         }
         self.end_if_done(from, at, reader);
     }

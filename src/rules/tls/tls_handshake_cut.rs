@@ -216,7 +216,8 @@ fn check(connection: &Connection) -> Verdict {
             "The client had sent application data before the server had finished, so it had accepted the server.",
         )
     } else {
-        mute(&reading).then_some(
+        let captured = connection.sent.iter().all(|it| it.missing == 0);
+        (captured && mute(&reading)).then_some(
             "Most TLS libraries send an alert when they refuse a certificate. This client sent none.",
         )
     };
