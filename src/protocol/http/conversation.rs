@@ -290,9 +290,6 @@ impl HttpConversation {
         begins: bool,
         texts: &mut TextInterner,
     ) -> usize {
-        if self.direction(from).quotes {
-            self.quote(from, bytes, texts);
-        }
         match self.direction(from).state {
             HttpReadState::Body { left } => {
                 if begins && self.is_body_missing(from) && self.restarts(from, bytes) {
@@ -300,10 +297,8 @@ impl HttpConversation {
                 }
                 let take = left.min(bytes.len() as u64);
                 self.tell(from, 0, take as usize, StreamPart::Body);
-                if self.direction(from).coding.is_some() {
-                    let body = bytes.get(..take as usize).unwrap_or_default();
-                    self.check_coding(from, body);
-                }
+                let body = bytes.get(..take as usize).unwrap_or_default();
+                self.see_body(from, body, texts);
                 self.take_body(from, at, take);
                 take as usize
             }
@@ -311,15 +306,13 @@ impl HttpConversation {
                 if begins && self.is_body_missing(from) && self.restarts(from, bytes) {
                     return self.boundary(from, at, bytes, texts);
                 }
-                self.take_chunks(from, at, bytes, chunks)
+                self.take_chunks(from, at, bytes, chunks, texts)
             }
             HttpReadState::Boundary => self.boundary(from, at, bytes, texts),
             HttpReadState::Head { proven } => self.more_of_head(from, at, bytes, proven, texts),
             HttpReadState::UntilClose => {
                 self.tell(from, 0, bytes.len(), StreamPart::Body);
-                if self.direction(from).coding.is_some() {
-                    self.check_coding(from, bytes);
-                }
+                self.see_body(from, bytes, texts);
                 self.extend(from, at, bytes.len() as u64, 0);
                 bytes.len()
             }
@@ -698,6 +691,7 @@ impl HttpConversation {
         // Without them the rest cannot be decoded.
         let direction = self.direction_mut(from);
         direction.coding = CodingCheck::NONE;
+        direction.quotes = false;
         direction.sampling = None;
         if let HttpReadState::Body { left } = self.direction(from).state {
             let take = left.min(length);

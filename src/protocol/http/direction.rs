@@ -77,7 +77,7 @@ pub(super) struct HttpDirection {
     pub(super) guess: Option<Box<Chunks>>,
     /// Whether all bytes so far belong to messages that were parsed.
     pub(super) clean: bool,
-    /// The beginning of the body that comes next is kept.
+    /// The beginning of the body that comes next, or that this direction is in, is kept.
     pub(super) quotes: bool,
     /// Checks the body that this direction is in, if it has a content coding.
     pub(super) coding: CodingCheck,
@@ -129,6 +129,7 @@ impl HttpDirection {
         self.clean = false;
         self.pending = None;
         self.guess = None;
+        self.quotes = false;
         self.coding = CodingCheck::NONE;
     }
 }

@@ -91,8 +91,8 @@ pub struct RareParts {
     pub body_withheld: bool,
     /// In a protocol other than HTTP: what was asked.
     pub asked: Option<Asked>,
-    /// The beginning of the body of an error of HTTP/1, as far as one segment holds it: it shows whether a gateway wrote it, or
-    /// a server that wants TLS.
+    /// The beginning of the content of an error of HTTP/1, without the lines of chunks, up to the first byte that was not
+    /// captured: it shows whether a gateway wrote it, or a server that wants TLS.
     pub body_start: Option<SharedText>,
     /// The body of the response has a content coding, and this is wrong with it.
     pub coding: Option<(ContentCoding, CodingFault)>,

@@ -11,7 +11,7 @@ use super::framing::{self, BodyFraming};
 use super::head::{self, Head, HeadKind};
 use super::message::{Framing, HttpVersion, Message, MessageProgress, Method};
 use super::sample::MAX_SAMPLE;
-use super::text::TextInterner;
+use super::text::{SharedText, TextInterner};
 use super::unfold::unfold;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -349,18 +349,20 @@ impl HttpConversation {
         }
     }
 
-    /// Keeps the beginning of a body that shows who wrote it.
+    /// Keeps the beginning of a body that shows who wrote it. `bytes` are the next ones of its content.
     pub(super) fn quote(&mut self, from: FlowEnd, bytes: &[u8], texts: &mut TextInterner) {
-        let direction = self.direction_mut(from);
-        if !direction.is_in_body() {
+        let index = self.direction(from).exchange as usize;
+        let Some(exchange) = self.exchanges.get_mut(index) else {
             return;
-        }
-        direction.quotes = false;
-        let start = bytes.get(..bytes.len().min(MAX_QUOTE)).unwrap_or_default();
-        let index = direction.exchange as usize;
-        if let Some(exchange) = self.exchanges.get_mut(index) {
-            exchange.rare_mut().body_start = Some(texts.text(start));
-        }
+        };
+        let start = &mut exchange.rare_mut().body_start;
+        let before = start.as_ref().map_or(&[][..], SharedText::as_bytes);
+        let room = MAX_QUOTE.saturating_sub(before.len());
+        let new = bytes.get(..room).unwrap_or(bytes);
+        let allocated = texts.allocated();
+        *start = Some(texts.text(&[before, new].concat()));
+        self.text_bytes += texts.allocated().wrapping_sub(allocated);
+        self.direction_mut(from).quotes = room > new.len();
     }
 
     /// The body that comes has a content coding.
@@ -374,10 +376,16 @@ impl HttpConversation {
         }
     }
 
-    /// Body bytes that were captured, of a body whose coding is checked.
-    pub(super) fn check_coding(&mut self, from: FlowEnd, bytes: &[u8]) {
-        let found = self.direction_mut(from).coding.feed(bytes);
-        self.coding_found(from, found);
+    /// Body bytes that were captured, of a body that is no chunked one.
+    #[inline]
+    pub(super) fn see_body(&mut self, from: FlowEnd, bytes: &[u8], texts: &mut TextInterner) {
+        if self.direction(from).quotes {
+            self.quote(from, bytes, texts);
+        }
+        if self.direction(from).coding.is_some() {
+            let found = self.direction_mut(from).coding.feed(bytes);
+            self.coding_found(from, found);
+        }
     }
 
     fn coding_found(&mut self, from: FlowEnd, found: Option<(ContentCoding, CodingFault)>) {
@@ -407,10 +415,14 @@ impl HttpConversation {
         at: FrameRef,
         bytes: &[u8],
         mut chunks: Chunks,
+        texts: &mut TextInterner,
     ) -> usize {
         let before = chunks;
         if self.teller.is_some() {
             self.tell_chunks(from, bytes, chunks);
+        }
+        if self.direction(from).quotes {
+            self.quote_chunks(from, bytes, chunks, texts);
         }
         let mut data = 0;
         let (used, step) = if self.direction(from).coding.is_some() {
@@ -465,6 +477,25 @@ impl HttpConversation {
         }
     }
 
+    /// As [`HttpConversation::quote`], of what is data in these bytes.
+    #[cold]
+    fn quote_chunks(
+        &mut self,
+        from: FlowEnd,
+        bytes: &[u8],
+        mut chunks: Chunks,
+        texts: &mut TextInterner,
+    ) {
+        let mut content = Vec::new();
+        chunks.feed_to(bytes, &mut 0, |part| {
+            let room = MAX_QUOTE.saturating_sub(content.len());
+            content.extend_from_slice(part.get(..room).unwrap_or(part));
+        });
+        if !content.is_empty() {
+            self.quote(from, &content, texts);
+        }
+    }
+
     /// Tells which of these bytes are lines, and which are data.
     #[cold]
     pub(super) fn tell_chunks(&self, from: FlowEnd, bytes: &[u8], mut chunks: Chunks) {
@@ -514,7 +545,9 @@ impl HttpConversation {
             let found = self.direction_mut(from).coding.finish();
             self.coding_found(from, found);
         }
-        self.direction_mut(from).state = HttpReadState::Boundary;
+        let direction = self.direction_mut(from);
+        direction.state = HttpReadState::Boundary;
+        direction.quotes = false;
         if self.role(from) == Some(HeadKind::Response) {
             let index = self.direction(from).exchange;
             self.awaiting = index.saturating_add(1);

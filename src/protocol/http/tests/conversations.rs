@@ -221,6 +221,61 @@ fn other_protocols_take_over() {
     );
 }
 
+/// What is kept of the content of the first response.
+fn body_start(script: &HttpScript) -> Option<String> {
+    let rare = script.conversation.exchanges().first()?.rare.as_ref()?;
+    let start = rare.body_start.as_ref()?;
+    Some(start.as_bytes().escape_ascii().to_string())
+}
+
+#[test]
+fn the_beginning_of_an_error_is_the_same_however_it_is_cut() {
+    let page = "<html><body>The server did not respond in time.</body></html>";
+    let length = page.len();
+    let (begin, rest) = page.split_at(20);
+    let long = page.repeat(9);
+    let counted = format!("Content-Length: {length}\r\n\r\n{page}");
+    let chunked = format!(
+        "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{begin}\r\n{:x};x=y\r\n{rest}\r\n0\r\n\r\n",
+        begin.len(),
+        rest.len()
+    );
+    let until_close = format!("{page}{OK}").as_bytes().escape_ascii().to_string();
+    let rows = [
+        (counted, page),
+        (chunked, page),
+        (format!("\r\n{page}{OK}"), &until_close),
+        (format!("\r\n{long}"), &long[..320]),
+        (format!("Content-Length: 999\r\n\r\n{long}"), &long[..320]),
+        // What follows in the same bytes is not of this body.
+        (format!("Content-Length: 0\r\n\r\n{OK}"), ""),
+        (format!("Content-Length: 4\r\n\r\nBusy{OK}"), "Busy"),
+    ];
+    for (rest, kept) in rows {
+        for slice in [usize::MAX, 1000, 7, 1] {
+            let script = script()
+                .sliced(slice)
+                .a(format!("{GET}{GET}"))
+                .b(format!("HTTP/1.1 504 Gateway Time-out\r\n{rest}"));
+            let told = body_start(&script).unwrap_or_default();
+            assert_eq!(told, kept, "{rest:?} by {slice}");
+        }
+    }
+}
+
+#[test]
+fn behind_a_hole_nothing_is_the_beginning_of_an_error() {
+    let head = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 30\r\n\r\n";
+    let holed = script().a(GET).b(head).b("12345").gap(B, 5).b("abcde");
+    assert_eq!(body_start(&holed).as_deref(), Some("12345"));
+    let cut = script().a(GET).b(head).cut(B, "1234567890", 4).b("abcde");
+    assert_eq!(body_start(&cut).as_deref(), Some("1234"));
+    let first = script().a(GET).b(head).gap(B, 5).b("abcde");
+    assert_eq!(body_start(&first), None);
+    // A response that needs none of it keeps none.
+    assert_eq!(body_start(&script().a(GET).b(OK)), None);
+}
+
 #[test]
 fn an_answer_in_plain_text_settles_who_asks() {
     let hello = "\x16\x03\x01\x00\x05\x01";
