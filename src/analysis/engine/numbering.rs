@@ -70,7 +70,7 @@ impl Numbering {
     ) -> EngineOutput {
         let EngineView {
             settled,
-            mut open,
+            open,
             stats,
             mut given_up,
             mut tallies,
@@ -78,7 +78,7 @@ impl Numbering {
         let mut now_open: Vec<OrderKey> = open.summaries.iter().map(of_summary).collect();
         now_open.sort_unstable();
         let mut fresh = settled;
-        fresh.append(&mut open);
+        fresh.append(open);
         let kept = self.forget_before(summaries, records, fresh.summaries.len());
         let was_open = |key: &OrderKey| is_among(&self.open, key);
         let stays = |id: u32, key: &OrderKey| id >= kept.first && !was_open(key);
@@ -301,13 +301,17 @@ fn key(frame: FrameNumber, client: Endpoint, server: Endpoint, context: Context)
     (frame, client.min(server), client.max(server), context)
 }
 
-/// Merges two sorted sequences.
+/// Merges two sorted sequences; `expected` elements come from `before`. If none do, what is fresh is not copied.
 fn merge<T>(
     before: impl Iterator<Item = T>,
     fresh: Vec<T>,
     key: impl Fn(&T) -> OrderKey,
     expected: usize,
 ) -> Vec<T> {
+    let mut before = before.peekable();
+    if before.peek().is_none() {
+        return fresh;
+    }
     let mut all = Vec::with_capacity(expected + fresh.len());
     let mut fresh = fresh.into_iter().peekable();
     for one in before {
@@ -322,6 +326,7 @@ fn merge<T>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::retention::Settled;
     use super::*;
     use crate::report::snapshot::sample;
 
@@ -337,7 +342,7 @@ mod tests {
     fn view(settled: &[u64], open: &[u64]) -> EngineView {
         let settled_connections = |frames: &[u64]| {
             let records: Vec<_> = frames.iter().map(|it| Arc::new(connection(*it))).collect();
-            super::super::retention::Settled {
+            Settled {
                 summaries: records
                     .iter()
                     .map(|it| ConnectionSummary::from(&**it))
@@ -413,6 +418,26 @@ mod tests {
         let kept = seen.summaries.len() as u64;
         assert_eq!(kept + seen.stats.bounds.shed, 701);
         assert_eq!(numbers(&seen).last(), Some(&(1007, 701)));
+    }
+
+    #[test]
+    fn what_is_alone_is_moved_and_not_copied() {
+        let fresh: Vec<_> = [connection(3), connection(7)].map(Arc::new).into();
+        let room = fresh.as_ptr();
+        let all = merge(std::iter::empty(), fresh, of_record, 0);
+        assert_eq!((all.as_ptr(), all.len()), (room, 2));
+        let mut settled = Settled::default();
+        settled.append(Settled {
+            records: all,
+            ..Settled::default()
+        });
+        assert_eq!(settled.records.as_ptr(), room);
+        settled.append(Settled {
+            records: vec![Arc::new(connection(9))],
+            ..Settled::default()
+        });
+        let frames = settled.records.iter().map(|it| it.first.frame.0);
+        assert!(frames.eq([3, 7, 9]));
     }
 
     #[test]

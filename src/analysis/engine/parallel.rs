@@ -103,7 +103,7 @@ pub fn watched(
     };
     for mut store in stores {
         store.add_given_up(&mut view.given_up, &mut view.tallies);
-        view.settled.append(&mut store.clear());
+        view.settled.append(store.clear());
     }
     (view, outcome)
 }
@@ -389,8 +389,8 @@ fn show(shares: &mut [(Partition, SettledStore)], now: Timestamp) -> PartialView
         for store in [&beside, &*store] {
             store.add_given_up(&mut all.given_up, &mut all.tallies);
         }
-        all.open.append(&mut beside.clear());
-        all.settled.append(&mut store.clear());
+        all.open.append(beside.clear());
+        all.settled.append(store.clear());
     }
     all
 }

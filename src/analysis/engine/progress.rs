@@ -85,8 +85,8 @@ impl EngineView {
     }
 
     pub(super) fn add(&mut self, mut part: PartialView) {
-        self.settled.append(&mut part.settled);
-        self.open.append(&mut part.open);
+        self.settled.append(part.settled);
+        self.open.append(part.open);
         self.stats.add(part.stats);
         self.given_up.add(&part.given_up);
         self.tallies.0.append(&mut part.tallies.0);

@@ -154,10 +154,20 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    pub(super) fn append(&mut self, other: &mut Self) {
-        self.summaries.append(&mut other.summaries);
-        self.requests.append(&mut other.requests);
-        self.records.append(&mut other.records);
+    /// Moves all of `other` here, and frees the room it took there.
+    pub(super) fn append(&mut self, other: Self) {
+        join(&mut self.summaries, other.summaries);
+        join(&mut self.requests, other.requests);
+        join(&mut self.records, other.records);
+    }
+}
+
+/// Moves all of `more` behind `all`, without a copy if there is nothing before it.
+fn join<T>(all: &mut Vec<T>, mut more: Vec<T>) {
+    if all.is_empty() {
+        *all = more;
+    } else {
+        all.append(&mut more);
     }
 }
 
