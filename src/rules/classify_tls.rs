@@ -112,10 +112,13 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
     }
     // An alert in response to a close is not its cause.
     let too_late = |alert: &Alert| closer == Some(Who::of(alert.from.other())) && close < alert.at;
-    if let Some(alert) = facts
-        .fatal()
-        .filter(|alert| (alert.in_handshake || alert.code().is_some()) && !too_late(alert))
-    {
+    // A record as long as an alert stands in the place of a Finished only if all before it is known.
+    let unsure = |alert: &Alert| {
+        alert.code().is_none() && connection.sent[Who::of(alert.from) as usize].missing > 0
+    };
+    let counts =
+        |alert: &&Alert| (alert.in_handshake || alert.code().is_some()) && !too_late(alert);
+    if let Some(alert) = facts.fatal().filter(counts).filter(|it| !unsure(it)) {
         let (failure, certainty) = by_alert(connection, facts, alert);
         let by = Some(Who::of(alert.from));
         return reading(failure, by, alert.at, Some(alert), certainty);

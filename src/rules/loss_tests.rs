@@ -60,6 +60,12 @@ const UNSEEN: &[&str] = &[
     "SYN -->\n<-- SYN\nACK -->\nGET / -->\n<~~ 200 data 700 [length=900]\n+30ms <-- RST",
     // A ClientHello, which the server acknowledged.
     "SYN -->\nClientHello [sni=a] ~~>\n<-- ServerHello [version=1.3] Finished [version=1.3] app 800\nACK -->\nFIN -->\n<-- FIN\nACK -->",
+    // The client's Finished, before a goodbye that is as long as an alert.
+    "SYN -->\n<-- SYN\nACK -->\nClientHello [sni=a] -->\n<-- ServerHello [version=1.3] app 32 app 69\nFinished [version=1.3] ~~>\n\
+     app 100 -->\n<-- app 250 app 262\nclose_notify [version=1.3] FIN -->\n<-- FIN\nACK -->",
+    // The server's consent to TLS.
+    "client :40000 server :5432\nSYN -->\n<~~ SYN\nACK -->\n\"\\0\\0\\0\\x08\\x04\\xd2\\x16\\x2f\" -->\n<~~ \"S\"\n\
+     ClientHello ~~>\n<-- ServerHello [version=1.3] app 32 app 69\nACK -->\nFIN -->\n<-- FIN\nACK -->",
     // The request for a tunnel.
     "<-- SYN\n<-- \"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n\\x00\\x00\\x04\"\n<-- FIN",
 ];

@@ -481,7 +481,7 @@ pub(crate) const NO_WAIT: Duration = Duration::from_millis(10);
 /// 9293 §3.8.6.3), Linux by 40 ms.
 const UNHEARD: Duration = Duration::from_millis(50);
 /// What was sent longer before a close, and not acknowledged by it, was lost.
-const CROSSES_WITHIN: Duration = Duration::from_millis(200);
+pub(crate) const CROSSES_WITHIN: Duration = Duration::from_millis(200);
 
 /// Whether the client closed right behind its request, sooner than a response could come, and reset the one that was on its way: it
 /// wanted none.
@@ -589,7 +589,9 @@ fn tls(connection: &Connection, facts: &TlsFacts) -> Option<FailedReason> {
     let close = connection.teardown.frame_ref();
     // An alert that answers a close is not its cause.
     let alert = facts.fatal().filter(|alert| {
-        (alert.in_handshake || alert.code().is_some())
+        // A record as long as an alert stands in the place of a Finished only if all before it is known.
+        let whole = connection.sent[Who::of(alert.from) as usize].missing == 0;
+        (alert.in_handshake && whole || alert.code().is_some())
             && !(closer == Some(Who::of(alert.from.other())) && close < alert.at)
     });
     if let Some(alert) = alert {

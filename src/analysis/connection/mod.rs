@@ -28,7 +28,8 @@ pub use crate::protocol::tcp::{
 pub use author::{Author, author};
 pub use frame_notes::{FrameNote, FrameNotes};
 pub(crate) use judgement::{
-    NO_WAIT, is_answered_with_holes, is_leftover, is_refused_early, left_at_once, wanted_the_status,
+    CROSSES_WITHIN, NO_WAIT, is_answered_with_holes, is_leftover, is_refused_early, left_at_once,
+    wanted_the_status,
 };
 pub use outcome::{ConnectionOutcome, FailedReason, FineReason, UnknownReason};
 pub(crate) use plain::{PlainConnection, PlainNotes, PlainStep};

@@ -587,7 +587,12 @@ impl Connection {
     pub fn mismatch(&self) -> Option<(FirstWords, FirstWords)> {
         let [client, server] = self.first_words;
         let pair = client.zip(server);
+        // What the server said before its first record may have been its consent to TLS.
+        let own = Who::Server as usize;
+        let begins = self.last_syn[own].is_some() && self.sent[own].missing == 0;
+        let consented = server == Some(FirstWords::Tls) && !begins;
         pair.filter(|(client, server)| client != server && *client != FirstWords::Goodbye)
+            .filter(|_| !consented)
     }
 
     /// Whether the server took the header of the PROXY protocol, with which the connection began, for a request: all it said was 400

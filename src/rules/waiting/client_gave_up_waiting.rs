@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Connection, Taken, Who, left_at_once};
+use crate::analysis::connection::{CROSSES_WITHIN, Connection, Taken, Who, left_at_once};
 use crate::base::certainty::Certainty;
 use crate::base::format::whole_seconds;
 use crate::base::frame_ref::FrameRef;
@@ -241,7 +241,13 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     });
     let reset = ending.close.kind.is_some();
     let soon = NO_WAIT.max(connection.expected_round_trip() * 2);
-    let hasty = !reset && (time <= soon || left_at_once(connection, exchange));
+    // No program has so short a timeout; and what had been sent before the close was not awaited any longer.
+    let crossed = response(exchange).is_some_and(|answer| {
+        answer.first < close && close.time.since(answer.first.time) < CROSSES_WITHIN
+    });
+    let hasty = time <= NO_WAIT
+        || crossed
+        || !reset && (time <= soon || left_at_once(connection, exchange));
     let sooner = hasty
         && connection.connect_time.is_some_and(|it| time < it)
         && usual(connection).is_none_or(|it| time < it);
