@@ -186,6 +186,13 @@ pub(crate) fn is_leftover(connection: &Connection, exchange: &Exchange) -> bool 
     connection.opening == Opening::Midstream && unread && exchange.response.is_none()
 }
 
+/// A stream of HTTP/2 whose response is not whole, on a connection of whose packets the snapshot length kept a part.
+fn is_beyond_snap_length(connection: &Connection, exchange: &Exchange) -> bool {
+    exchange.stream.is_some()
+        && connection.turns.cut
+        && !response(exchange).is_some_and(Message::is_complete)
+}
+
 /// A response to a request of which the capture lacks a part, and of which the server had all that was sent.
 pub(crate) fn is_answered_with_holes(connection: &Connection, exchange: &Exchange) -> bool {
     let client = &connection.sent[Who::Client as usize];
@@ -277,13 +284,9 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
             && connection.teardown.by != By::Middlebox
             && !met_no_socket(connection, exchange);
         let unasked = is_unasked(connection, exchange);
-        // What came of a stream may be beyond the snapshot length.
-        let beyond = exchange.stream.is_some()
-            && connection.turns.cut
-            && !response(exchange).is_some_and(Message::is_complete);
         let partly = is_leftover(connection, exchange)
             || is_answered_with_holes(connection, exchange)
-            || beyond;
+            || is_beyond_snap_length(connection, exchange);
         if unasked || is_no_request(exchange) || is_not_followed(connection, exchange) || unseen {
             return None;
         }
@@ -1028,6 +1031,9 @@ fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReaso
         }
         if is_no_request(exchange) || is_faulty(exchange) && !altered {
             return Some(UnknownReason::Malformed);
+        }
+        if is_beyond_snap_length(connection, exchange) {
+            return Some(UnknownReason::SnapLength);
         }
         // What is missing of the server may have been the response.
         let unseen_answer = exchange.response.is_none()
