@@ -50,6 +50,7 @@ fn product_names() -> BTreeSet<&'static str> {
         "browsers",
         "firewalls",
         "requests",
+        "got",
         "Go",
         "Java",
         "Google",
