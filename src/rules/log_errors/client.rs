@@ -104,7 +104,12 @@ fn write_stalls(connection: &Connection) -> bool {
         .exchanges
         .last()
         .and_then(|it| it.request.as_ref());
-    let unsent = last.filter(|it| it.message.progress == MessageProgress::Body);
+    let unsent = last.filter(|it| {
+        matches!(
+            it.message.progress,
+            MessageProgress::Body | MessageProgress::Unseen
+        )
+    });
     classify::is_shut(connection, Who::Server)
         && matches!(met(connection), ClientEvent::Fin | ClientEvent::Reset)
         && unsent.is_some_and(|it| connection.teardown.at.since(it.message.last.time) >= IDLE)
