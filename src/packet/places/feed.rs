@@ -9,7 +9,9 @@ use super::items::{Item, Side, TcpFacts};
 use super::union::Union;
 use super::way::{self, Trail};
 use crate::base::net::{Endpoint, Loss};
-use crate::packet::capture::{CaptureError, FileSummary, Fill, Frame, Source as _};
+use crate::packet::capture::{
+    Batch, CaptureError, FileSummary, Fill, Frame, FrameSlot, Source as _,
+};
 use crate::packet::decode::TcpOptions;
 
 /// Where the frames of one side come from.
@@ -196,6 +198,16 @@ impl Feed {
         self.held(item)?.batch.nth(item.slot as usize)
     }
 
+    /// The slot of the frame of an item that was not released.
+    pub(super) fn slot(&self, item: &Item) -> Option<&FrameSlot> {
+        self.held(item)?.batch.slots.get(item.slot as usize)
+    }
+
+    /// The first batch that is held.
+    pub(super) fn front(&self) -> Option<&Batch> {
+        self.batches.front().map(|held| &held.read.batch)
+    }
+
     /// The frame of this item is not needed any more.
     pub(super) fn release(&mut self, item: &Item) {
         let at = item.batch.checked_sub(self.first);
@@ -203,13 +215,18 @@ impl Feed {
         if let Some(held) = at.and_then(|at| self.batches.get_mut(at)) {
             held.left = held.left.saturating_sub(1);
         }
+    }
+
+    /// Reuses the batches of which no frame is needed any more, after `done` has had them.
+    pub(super) fn reuse(&mut self, mut done: impl FnMut(&mut Batch)) {
         while self.batches.len() > 1 && self.batches.front().is_some_and(|held| held.left == 0) {
             let Some(mut held) = self.batches.pop_front() else {
                 break;
             };
             self.first += 1;
             self.held_bytes = self.held_bytes.saturating_sub(held.read.batch.used);
-            held.read.batch.clear();
+            done(&mut held.read.batch);
+            held.read.clear();
             self.spare.push(held.read);
         }
     }

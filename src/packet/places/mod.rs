@@ -28,6 +28,7 @@ mod flows;
 mod identity;
 mod items;
 mod notes;
+mod output;
 mod probe;
 mod renumbered;
 mod rewrite;

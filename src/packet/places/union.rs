@@ -16,6 +16,7 @@ use super::feed::{Feed, Origin};
 use super::flows::{Flows, Passed};
 use super::items::{BASE, Item, OTHER, Partner, Side, TcpFacts};
 use super::notes::{Notes, changes};
+use super::output::Output;
 use super::rewrite::rewrite;
 use super::way::{
     Fate, HELD, PLACES, Position, Seen, Stop, Trail, bit, narrowed, neighbours, revised,
@@ -36,7 +37,7 @@ const ROOM: usize = 1 << 14;
 pub(crate) const MAX_HELD_BYTES: usize = 64 << 20;
 /// Frames that wait, of both places; 150 bytes each.
 pub(crate) const MAX_ITEMS: usize = 1 << 18;
-/// Bytes of frames in one batch.
+/// Bytes of frames that are copied to one batch.
 const CHUNK: usize = 256 << 10;
 /// Frames in which the rest of a payload is looked for that is divided otherwise at the other place.
 const LOOKED_THROUGH: usize = 4096;
@@ -68,6 +69,7 @@ pub(super) struct Union {
     stopped: bool,
     bytes: Vec<u8>,
     notes: Notes,
+    output: Output,
     /// The places joined here that may show a segment, as they were asked for last.
     stops: Vec<Stop>,
     /// Segments that were lost on the way between each two places, and those that were forged there.
@@ -120,6 +122,7 @@ impl Union {
             stopped: false,
             bytes: Vec::new(),
             notes: Notes::default(),
+            output: Output::default(),
             stops: Vec::new(),
             lost: [[0; PLACES]; PLACES],
             forged: [[0; PLACES]; PLACES],
@@ -524,7 +527,7 @@ impl Union {
                     };
                     self.flows.pass(&tcp, passed);
                 }
-                self.feeds[OTHER].release(&item);
+                self.release(&item);
             }
             (_, None) => {
                 let passed = tcp.and_then(|tcp| self.flows.passed(&tcp));
@@ -731,6 +734,11 @@ impl Union {
         if item.side == BASE && item.tcp.is_some() && item.partner.is_some() {
             self.counts[BASE].both += 1;
         }
+        if item.side == BASE {
+            // It is of another batch than those before it, of which all frames are known then.
+            let output = &mut self.output;
+            self.feeds[BASE].reuse(|base| output.pass_on(batch, base));
+        }
         let Some(frame) = self.feeds[item.side].frame(item) else {
             return;
         };
@@ -738,18 +746,8 @@ impl Union {
             (Some(tcp), OTHER) => self.flows.rewriting(tcp),
             _ => None,
         };
-        let data = match &rewriting {
-            Some(rewriting) => {
-                self.bytes.clear();
-                self.bytes.extend_from_slice(frame.data);
-                // What is not plain TCP over IP stays as it is, and is a flow of its own.
-                let _ = rewrite(frame.link, &mut self.bytes, rewriting);
-                &self.bytes[..]
-            }
-            None => frame.data,
-        };
         let own = frame.number;
-        batch.push(Frame {
+        let frame = Frame {
             number: FrameNumber(self.next_number),
             time: time.map_or(frame.time, Timestamp::from_nanos),
             passage: match (item.trail.fate, frame.passage) {
@@ -757,9 +755,22 @@ impl Union {
                 (Fate::Open, known) => known,
                 _ => passage,
             },
-            data,
             ..frame
-        });
+        };
+        match (&rewriting, self.feeds[item.side].slot(item)) {
+            (None, Some(slot)) if item.side == BASE => self.output.push(&frame, slot),
+            (Some(rewriting), _) => {
+                self.bytes.clear();
+                self.bytes.extend_from_slice(frame.data);
+                // What is not plain TCP over IP stays as it is, and is a flow of its own.
+                let _ = rewrite(frame.link, &mut self.bytes, rewriting);
+                self.output.push_copy(&Frame {
+                    data: &self.bytes,
+                    ..frame
+                });
+            }
+            _ => self.output.push_copy(&frame),
+        }
         let first = FrameNumber(self.next_number);
         let place = self.origin(item.side, own);
         self.runs.record(&mut self.files, first, place);
@@ -774,7 +785,16 @@ impl Union {
             .put(&mut self.files, first.0, item.trail, whats, || {
                 flows.ends(item.side, item.tcp.as_ref()?)
             });
+        self.release(item);
+    }
+
+    /// The frame of this item is not needed any more. (Those of the base are needed until they are returned: see
+    /// [`Union::put`].)
+    fn release(&mut self, item: &Item) {
         self.feeds[item.side].release(item);
+        if item.side == OTHER {
+            self.feeds[OTHER].reuse(|_| ());
+        }
     }
 
     /// The file of a frame of one side, and its number in it.
@@ -830,12 +850,15 @@ impl Union {
 impl Source for Union {
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
         batch.clear();
-        while !self.stopped && batch.used < CHUNK {
+        while !self.stopped && batch.is_empty() && self.output.copied() < CHUNK {
             if self.is_ripe()? {
                 self.retire(batch);
             } else if !self.take()? {
                 break;
             }
+        }
+        if batch.is_empty() {
+            self.output.copy_to(batch, self.feeds[BASE].front());
         }
         self.counts[OTHER].flows = self.flows.linked;
         self.counts[BASE].flows = self.flows.linked;
@@ -879,4 +902,88 @@ fn rounded(span: i64) -> i64 {
         unit *= 10;
     }
     (span + unit / 2 * span.signum()) / unit * unit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::probe;
+    use super::*;
+    use crate::packet::capture::{Input, OpenOptions, read_numbered};
+    use std::path::Path;
+
+    /// A source with its frames in other batches: so many in each.
+    struct Divided {
+        inner: Box<dyn Source>,
+        read: Batch,
+        at: usize,
+        most: usize,
+    }
+
+    impl Source for Divided {
+        fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
+            batch.clear();
+            while batch.len() < self.most {
+                if let Some(frame) = self.read.nth(self.at) {
+                    batch.push(frame);
+                    self.at += 1;
+                } else if self.inner.fill(&mut self.read)? == Fill::End {
+                    break;
+                } else {
+                    self.at = 0;
+                }
+            }
+            Ok(match batch.is_empty() {
+                true => Fill::End,
+                false => Fill::Frames,
+            })
+        }
+
+        fn stop(&mut self) {}
+
+        fn lost(&self) -> Loss {
+            self.inner.lost()
+        }
+
+        fn files(&self) -> &[FileSummary] {
+            self.inner.files()
+        }
+    }
+
+    /// What comes out of these places, if their batches have so many frames.
+    fn frames(paths: [&Path; 2], most: usize) -> Vec<String> {
+        let found = probe::places(&paths).expect("they are places");
+        let sources = (0..).zip(found).map(|(number, place)| {
+            let inputs = place.files.iter().map(|it| Input::open(paths[*it]));
+            let inner = read_numbered(inputs, &OpenOptions::default(), number * 9)?;
+            let source: Box<dyn Source> = Box::new(Divided {
+                inner,
+                read: Batch::default(),
+                at: 0,
+                most,
+            });
+            Ok((source, place.files, place.clock))
+        });
+        let joined = super::super::joined(sources).expect("they are captures");
+        let mut joined = joined.expect("they are two");
+        let (mut batch, mut all) = (Batch::default(), Vec::new());
+        while joined.fill(&mut batch).expect("they are captures") != Fill::End {
+            all.extend(batch.frames().map(|frame| format!("{frame:?}")));
+        }
+        all
+    }
+
+    #[test]
+    fn batches_may_end_anywhere() {
+        for name in ["data-lost-once", "clean-parallel", "both-translated"] {
+            let paths = ["", "@server"].map(|it| format!("captures/places/{name}{it}.pcap"));
+            let [one, other] = [&paths[0], &paths[1]].map(Path::new);
+            for paths in [[one, other], [other, one]] {
+                let whole = frames(paths, usize::MAX);
+                assert!(!whole.is_empty());
+                for most in 1..8 {
+                    assert_eq!(frames(paths, most), whole, "{paths:?}, {most}");
+                }
+            }
+        }
+    }
 }
