@@ -93,6 +93,8 @@ fn status(input: &mut Cursor<'_>, release: Release) -> Result<u32, Reading> {
         let line = without_end(input.whole_line(End::StatusLine)?);
         let code = code(line);
         match (release, code) {
+            // It says that it does not know the version.
+            _ if is_of_another_version(line) => return Err(Reading::Unknown),
             (_, Some(Ok(code))) if code < 100 => return refuse("Invalid response: "),
             (_, Some(Ok(code))) => return Ok(code),
             (Release::Four, Some(Err(()))) => {
@@ -119,6 +121,13 @@ fn code(line: &[u8]) -> Option<Result<u32, ()>> {
     let digits = !code.is_empty() && code.iter().all(u8::is_ascii_digit);
     let number = std::str::from_utf8(code).ok().filter(|_| digits);
     Some(number.and_then(|it| it.parse().ok()).ok_or(()))
+}
+
+/// Whether a status line names a version other than HTTP/1.
+fn is_of_another_version(line: &[u8]) -> bool {
+    let version = trim_start(line, is_c_space).strip_prefix(b"HTTP/");
+    let digit = |it: &[u8]| it.first().is_some_and(u8::is_ascii_digit);
+    version.is_some_and(|it| digit(it) && !it.starts_with(b"1."))
 }
 
 fn without_end(line: &[u8]) -> &[u8] {

@@ -336,6 +336,11 @@ mod tests {
             ),
             (
                 "apache-httpclient-5",
+                "HTTP/3.7 200 OK\r\n\r\n".into(),
+                Some(Reading::Unknown),
+            ),
+            (
+                "apache-httpclient-5",
                 "HTTP/1.1 20 OK\r\n\r\n".into(),
                 in_head("Invalid response: "),
             ),
