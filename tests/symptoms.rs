@@ -157,7 +157,7 @@ const EVENTS: &[(&str, &str)] = &[
     ),
     (
         "protocol_space_in_header_name",
-        "GET / [UA] -->\n<-- \"HTTP/1.1 200 OK\\r\\nBad Name: x\\r\\nContent-Length: 2\\r\\n\\r\\nok\"CLOSED",
+        "GET / [UA] -->\n<-- \"HTTP/1.1 200 OK\\r\\nBad Header : x\\r\\nContent-Length: 2\\r\\n\\r\\nok\"CLOSED",
     ),
     (
         "protocol_nul_in_header_value",
