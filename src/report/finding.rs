@@ -80,6 +80,8 @@ pub struct NumberedFinding {
     pub headline: String,
     /// All connections that the cause or an effect names, ascending.
     pub connections: Vec<u32>,
+    /// Those that the cause names.
+    pub of_cause: Vec<u32>,
     /// Connections whose details are gone, so that they have no number.
     pub gone: u64,
 }
@@ -100,6 +102,7 @@ pub fn numbered_findings(snapshot: &Snapshot) -> Vec<NumberedFinding> {
             severity: section.severity(),
             headline: cause.summary.over(section.times()),
             connections: ids.into_iter().collect(),
+            of_cause: cause.connections.clone(),
             gone: section.gone(),
         }
     });

@@ -466,7 +466,7 @@ mod tests {
         all.findings[0].times = 1;
         let told = text(&all);
         let flat = told.split_whitespace().collect::<Vec<_>>().join(" ");
-        let once = "failed (#2–#4): connections were reset before the response;";
+        let once = "failed (#2–#4): connections were reset before the response, and a connection was refused;";
         assert!(flat.contains(once), "{told}");
         assert!(told.contains("2 connections (#2, #3)"), "{told}");
     }

@@ -1,11 +1,11 @@
 //! What came of many connections, in one clause: how many failed, are fine, or cannot be judged, and why not.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::connection::{ConnectionOutcome, ConnectionSummary, UnknownReason};
 use crate::analysis::hosts::Legs;
-use crate::base::format::{capitalised, count, number, ranges};
+use crate::base::format::{capitalised, number, ranges};
 use crate::report::numbered_findings;
 use crate::report::snapshot::Snapshot;
 use crate::rules::{Finding, Severity, within_a_sentence};
@@ -28,13 +28,26 @@ pub fn remark(outcome: ConnectionOutcome) -> String {
     }
 }
 
-/// Why connections failed: the headline of the finding that explains it, and how many others it takes to explain all.
+/// Why connections failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailureCause {
-    /// The headline of the cause.
+    /// The headline of the finding that explains it.
     pub headline: String,
-    /// Further findings that explain connections which those before do not.
-    pub others: u64,
+    /// What that finding tells happened on a proxy's own connections.
+    pub is_behind_proxy: bool,
+    /// What explains connections that the first does not: headlines, and the reasons of those that no finding explains.
+    pub others: Vec<String>,
+}
+
+impl FailureCause {
+    /// The headline alone.
+    fn of(headline: String) -> Self {
+        Self {
+            headline,
+            is_behind_proxy: false,
+            others: Vec::new(),
+        }
+    }
 }
 
 /// Why connections of the capture failed, if findings say it; of one that did not fail, what is worth knowing.
@@ -51,10 +64,7 @@ pub fn why_it_failed(snapshot: &Snapshot) -> Option<FailureCause> {
 fn why_this_failed(snapshot: &Snapshot, only: &ConnectionSummary) -> Option<FailureCause> {
     if !only.outcome.is_failed() {
         let first = numbered_findings(snapshot).into_iter().next();
-        return first.map(|it| FailureCause {
-            headline: it.headline,
-            others: 0,
-        });
+        return first.map(|it| FailureCause::of(it.headline));
     }
     let is_cause = |it: &&Finding| {
         it.severity >= Severity::Warning
@@ -68,34 +78,55 @@ fn why_this_failed(snapshot: &Snapshot, only: &ConnectionSummary) -> Option<Fail
     };
     let worst = causes().find(|it| it.severity == Severity::Error);
     let explains = causes().find(ends).or(worst);
-    explains.map(|it| FailureCause {
-        headline: it.headline(),
-        others: 0,
-    })
+    explains.map(|it| FailureCause::of(it.headline()))
 }
 
-/// Of many: the first finding on a connection that failed, and those after it which explain more of them.
+/// Of many: the first finding on a connection that failed, those after it which explain more of them, and the reasons of the
+/// others.
 fn why_they_failed(snapshot: &Snapshot) -> Option<FailureCause> {
     let failed = snapshot
         .summaries
         .iter()
         .filter(|it| it.outcome.is_failed() && !snapshot.ignored.leaves_out(it.id));
-    let mut failed: BTreeSet<u32> = failed.map(|it| it.id).collect();
-    let mut causes = Vec::new();
+    let mut failed: BTreeMap<u32, &'static str> =
+        failed.map(|it| (it.id, it.outcome.phrase())).collect();
+    let legs = &snapshot.legs;
+    let is_behind = |id| legs.behind_all(id).is_empty() && !legs.before_all(id).is_empty();
+    let mut cause: Option<FailureCause> = None;
     for finding in numbered_findings(snapshot) {
         let before = failed.len();
         if finding.severity >= Severity::Warning && before > 0 {
-            finding.connections.iter().for_each(|id| {
+            let explained = |id: &&u32| failed.contains_key(id);
+            let own: Vec<u32> = finding
+                .connections
+                .iter()
+                .filter(explained)
+                .copied()
+                .collect();
+            for id in &own {
                 failed.remove(id);
-            });
-            if failed.len() < before {
-                causes.push(finding.headline);
+                // The proxy's client met the same fault.
+                for leg in legs.before_all(*id) {
+                    failed.remove(&leg.client.connection);
+                }
+            }
+            match &mut cause {
+                _ if own.is_empty() => {}
+                Some(first) => first.others.push(finding.headline),
+                None => {
+                    cause = Some(FailureCause {
+                        is_behind_proxy: finding.of_cause.iter().all(|id| is_behind(*id)),
+                        ..FailureCause::of(finding.headline)
+                    });
+                }
             }
         }
     }
-    let others = causes.len().saturating_sub(1) as u64;
-    let headline = causes.into_iter().next()?;
-    Some(FailureCause { headline, others })
+    let mut cause = cause?;
+    let reasons: BTreeSet<&str> = failed.into_values().collect();
+    let one_of_many = |reason: &str| reason.replacen("the connection ", "a connection ", 1);
+    cause.others.extend(reasons.into_iter().map(one_of_many));
+    Some(cause)
 }
 
 /// A headline as a clause: "the server closed an idle connection". Of "2 connections failed: the host does not answer" that is
@@ -107,12 +138,19 @@ fn as_clause(headline: &str) -> Cow<'_, str> {
     };
     let why = headline.split_once(" failed: ").and_then(says_why);
     let clause = within_a_sentence(why.unwrap_or(headline));
-    let actor = clause.split([' ', '\'']).next().unwrap_or_default();
-    match actor {
-        "client" | "server" | "proxy" | "gateway" | "response" | "session" => {
-            format!("the {clause}").into()
-        }
-        _ => clause,
+    let mut words = clause.split([' ', '\'']);
+    let needs_article = |word| {
+        matches!(
+            word,
+            "client" | "server" | "proxy" | "gateway" | "response" | "session" | "handshake"
+        )
+    };
+    let actor = words.next().unwrap_or_default();
+    // "MQTT session", "TLS handshake".
+    let is_abbreviation = actor.chars().all(char::is_uppercase);
+    match needs_article(actor) || is_abbreviation && words.next().is_some_and(needs_article) {
+        true => format!("the {clause}").into(),
+        false => clause,
     }
 }
 
@@ -221,11 +259,20 @@ impl OutcomeTally {
         let Some(why) = why.filter(|_| self.failed > 0) else {
             return String::new();
         };
-        let others = match why.others {
-            0 => String::new(),
-            many => format!(", and {}", count(many, "other fault", "other faults")),
+        let first = as_clause(&why.headline);
+        // The proxy itself is not behind itself.
+        let is_proxy = ["the proxy ", "the gateway "]
+            .iter()
+            .any(|it| first.starts_with(it));
+        let first = match why.is_behind_proxy && !is_proxy {
+            true => format!("behind the proxy {first}"),
+            false => first.into_owned(),
         };
-        format!(": {}{others}", as_clause(&why.headline))
+        match &why.others[..] {
+            [] => format!(": {first}"),
+            [second] => format!(": {first}, and {}", as_clause(second)),
+            many => format!(": {first}, and {} other faults", many.len()),
+        }
     }
 
     /// Those that cannot be judged, the open ones among them.
@@ -403,10 +450,7 @@ mod tests {
         let told = |outcome: ConnectionOutcome, headline: &str| {
             let mut all = OutcomeTally::default();
             all.add(outcome);
-            let why = FailureCause {
-                headline: headline.to_owned(),
-                others: 0,
-            };
+            let why = FailureCause::of(headline.to_owned());
             all.clause(true, Some(&why))
         };
         let failed = ConnectionOutcome::Failed(FailedReason::NoResponse);
@@ -422,6 +466,11 @@ mod tests {
                 fine,
                 "Server responded with an error status",
                 "the server responded with an error status; the connection itself did not fail",
+            ),
+            (
+                failed,
+                "TLS handshake ended with an encrypted alert",
+                "the connection failed: the TLS handshake ended with an encrypted alert",
             ),
             (
                 malformed,
@@ -547,35 +596,47 @@ mod tests {
     fn what_explains_the_failures_follows_their_number() {
         let failed = ConnectionOutcome::Failed(FailedReason::NoResponse);
         let before = ConnectionOutcome::Unknown(UnknownReason::BeganBefore);
-        let cause = |others| FailureCause {
+        let cause = |others: &[&str], is_behind_proxy| FailureCause {
             headline: "Server closed 2 connections".to_owned(),
-            others,
+            is_behind_proxy,
+            others: others.iter().copied().map(str::to_owned).collect(),
         };
-        for (outcomes, others, told) in [
+        let login = "Server refused a login";
+        for (outcomes, why, told) in [
             (
                 &[failed, failed][..],
-                0,
+                cause(&[], false),
                 "both connections failed: the server closed 2 connections",
             ),
             (
+                &[failed, failed],
+                cause(&[], true),
+                "both connections failed: behind the proxy the server closed 2 connections",
+            ),
+            (
                 &[failed, failed, failed],
-                2,
-                "all 3 connections failed: the server closed 2 connections, and 2 other faults",
+                cause(&[login], false),
+                "all 3 connections failed: the server closed 2 connections, and the server refused a login",
+            ),
+            (
+                &[failed, failed, failed, failed],
+                cause(&[login, "a request was cut short"], false),
+                "all 4 connections failed: the server closed 2 connections, and 2 other faults",
             ),
             (
                 &[failed, failed, before],
-                0,
+                cause(&[], false),
                 "2 of 3 connections failed: the server closed 2 connections; 1 began before the capture",
             ),
             (
                 &[before, before],
-                0,
+                cause(&[], false),
                 "both connections began before the capture",
             ),
         ] {
             let mut tally = OutcomeTally::default();
             outcomes.iter().for_each(|it| tally.add(*it));
-            assert_eq!(tally.clause(true, Some(&cause(others))), told);
+            assert_eq!(tally.clause(true, Some(&why)), told);
         }
     }
 
