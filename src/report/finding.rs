@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 use super::finding_order::{FindingSection, sections};
 use super::ladder_figure::{DrawnLadder, LadderOptions, REPORT_ROWS, below, drawn, legend};
 use super::log_lines::{self, LogLine};
-use super::remedy_words::{LONG, short, timed};
+use super::remedy_words::{LONG, addressed, short, timed};
 use super::rich_text::{RichTable, StyledLine, Tone};
 use super::text::WIDTH;
 use super::view::View;
@@ -25,6 +25,7 @@ use crate::base::format::duration;
 use crate::base::format::{count, number, ranges};
 use crate::base::frame_names::FrameNames;
 use crate::base::frame_ref::FrameNumber;
+use crate::base::net::Endpoint;
 use crate::knowledge::product;
 use crate::protocol::http::{Exchange, SharedText};
 use crate::report::snapshot::Snapshot;
@@ -217,8 +218,11 @@ impl FindingWriter<'_, '_> {
         if let Some(connection) = first {
             self.resets(connection, shown, &ids, new, sheet)?;
         }
-        let most = if is_note { 1 } else { REMEDIES };
-        fixes(section, most, &self.shown_at(section, &ids), sheet)?;
+        // Between several hosts the reader has to choose.
+        let server = section.elsewhere.is_empty().then_some(shown.server);
+        let name = first.and_then(|it| it.tls.as_deref()?.sni());
+        let called = server.flatten().map(|it| (it, name));
+        fixes(section, &self.shown_at(section, &ids), called, sheet)?;
         let has_logs = first.filter(|it| !self.is_logged_elsewhere(it, section));
         if let Some(connection) = has_logs
             && self.logged.borrow_mut().insert(connection.id)
@@ -803,17 +807,22 @@ pub(super) fn touched(connection: &Connection, with_host: bool) -> Option<String
     ))
 }
 
-/// The first remedies of the cause, and of its like between other hosts. `at`: when the case that is shown was over.
+/// The first remedies of the cause, and of its like between other hosts. `at`: when the case that is shown was over. `called`:
+/// the server, if it is one, and the name that the client called it.
 fn fixes(
     section: &FindingSection<'_>,
-    most: usize,
     at: &str,
+    called: Option<(Endpoint, Option<&str>)>,
     sheet: &mut dyn Sheet,
 ) -> io::Result<()> {
     let told = section.remedies(0);
-    let told: Vec<Cow<'_, str>> = told.into_iter().take(most).collect();
+    let told: Vec<Cow<'_, str>> = told.into_iter().take(REMEDIES).collect();
     for (nth, remedy) in told.iter().enumerate() {
         let text = timed(short(remedy, LONG), at);
+        let text = match called {
+            Some((server, name)) => addressed(&text, server, name),
+            None => text,
+        };
         let text = match nth {
             0 => standing_first(&text),
             _ => text,

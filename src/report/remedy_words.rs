@@ -1,6 +1,8 @@
 //! A remedy in about two lines: without most of its examples, then without what follows its first sentences. The rule's page
 //! has all of it.
 
+use crate::base::net::Endpoint;
+
 /// Characters of a remedy in a report from which on it is shortened.
 pub(super) const LONG: usize = 150;
 
@@ -38,6 +40,21 @@ pub(super) fn timed(remedy: String, time: &str) -> String {
     let mut timed = remedy;
     timed.insert_str(at, &format!(" ({time})"));
     timed
+}
+
+/// A remedy with this server in its commands, and the name that the client called it.
+pub(super) fn addressed(remedy: &str, server: Endpoint, name: Option<&str>) -> String {
+    let plain = |it: &&str| {
+        it.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+    };
+    let named = match name.filter(plain) {
+        Some(name) => format!(" -servername {name}"),
+        None => String::new(),
+    };
+    remedy
+        .replace(" -servername NAME", &named)
+        .replace("HOST:PORT", &server.to_string())
 }
 
 /// The end of the words for the moment: `the RST`, `the first RST`.
@@ -93,6 +110,8 @@ fn fewer_examples(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
@@ -139,5 +158,28 @@ mod tests {
             timed("Look at the time of the RST.".to_owned(), ""),
             "Look at the time of the RST."
         );
+    }
+
+    #[test]
+    fn a_command_names_the_server_that_was_called() {
+        let server = Endpoint {
+            ip: Ipv4Addr::new(10, 0, 0, 2).into(),
+            port: 443,
+        };
+        let remedy = "Look (`openssl s_client -connect HOST:PORT -servername NAME`).";
+        for (name, told) in [
+            (
+                Some("www.example"),
+                "Look (`openssl s_client -connect 10.0.0.2:443 -servername www.example`).",
+            ),
+            // What a packet says does not reach a shell.
+            (
+                Some("a;reboot"),
+                "Look (`openssl s_client -connect 10.0.0.2:443`).",
+            ),
+            (None, "Look (`openssl s_client -connect 10.0.0.2:443`)."),
+        ] {
+            assert_eq!(addressed(remedy, server, name), told);
+        }
     }
 }

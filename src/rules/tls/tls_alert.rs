@@ -45,10 +45,10 @@ rule! {
     ///   the alert's sender accepts.
     /// - *If the alert was missing_extension:* Let the client send the extension that the server requires; most often it is
     ///   the server name, which old clients leave out.
-    /// - *If the alert was encrypted and the client sent the alert:* Look in the client's log for the reason. An expired
-    ///   certificate, another name and an unknown issuer look the same here.
-    /// - *If the alert was encrypted and the client sent the alert:* Look at the certificate's dates, names and issuer, with
-    ///   `openssl s_client -connect HOST:PORT -servername NAME`.
+    /// - *If the alert was encrypted and the client sent the alert:* Look in the client's log, or at the certificate
+    ///   (`openssl s_client -connect HOST:PORT -servername NAME`): its dates, its names, its issuer.
+    /// - *If the alert was encrypted and the client sent the alert:* Renew the certificate, correct its names, or let the
+    ///   client trust its issuer, whichever is at fault.
     /// - *If the alert was not encrypted and the client sent the alert:* Look in the client's log at the time of the alert: it
     ///   knows what it refused.
     /// - *If the server sent the alert:* Look in the server's log at the time of the alert: it knows what it refused.
@@ -198,11 +198,10 @@ fn check(connection: &Connection) -> Verdict {
         Some(code) => about_certificate(code, side(by.other()))
             .or_else(|| about(code, alert.in_handshake).map(Sentence::from)),
         None if by == Who::Client => Some(Sentence::from(
-            "At this point of a TLS 1.3 handshake such an alert is about the server's certificate. A key log would show the reason.",
+            "The client did not accept the server's certificate. A key log would show the reason.",
         )),
         None => Some(Sentence::from(
-            "At this point of a TLS 1.3 handshake the server objects to what it got from the client: a certificate, or its lack. \
-             A key log would show the reason.",
+            "The server did not accept the client's certificate, or that it had sent none. A key log would show the reason.",
         )),
     };
     let telling = tell(&RULE, Severity::Error, reading.certainty, summary, message)

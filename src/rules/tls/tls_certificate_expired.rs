@@ -30,7 +30,7 @@ rule! {
     /// - *If the certificate was not valid yet:* Compare the clocks of the client, of the host that captured, and of the authority
     ///   that issued it.
     /// - *If the certificate is hidden:* Look at the dates that the server sends (`openssl s_client -connect
-    ///   HOST:PORT`), and compare the client's clock.
+    ///   HOST:PORT -servername NAME`), and compare the client's clock.
     /// - Also watch the date of what the server sends, not of the file.
     ///
     /// # Tell it by

@@ -36,7 +36,7 @@ rule! {
     /// - *If the certificate is not known to sign itself and the alert may be about the issuer:* Also, for a private CA, add its
     ///   root certificate to the trust store of the failing program. Java, Python, Node.js and the system each have one.
     /// - *If the certificate is hidden:* Capture with a key log to read the certificate, or look at it with `openssl s_client
-    ///   -connect HOST:PORT -showcerts`.
+    ///   -connect HOST:PORT -servername NAME -showcerts`.
     ///
     /// # Tell it by
     ///
