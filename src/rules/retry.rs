@@ -322,6 +322,18 @@ mod tests {
                 "The server did not process the command \"SET c",
             ),
             (
+                "client server :6379\nSYN -->\n<-- SYN\nACK -->\n\"*2\\r\\n$3\\r\\nGET\\r\\n$1\\r\\na\\r\\n\" -->\n<-- ACK\n+40ms <-- RST",
+                "The command \"GET a\" is safe to retry",
+            ),
+            (
+                "client server :6379\nSYN -->\n<-- SYN\nACK -->\n\"*2\\r\\n$4\\r\\nINCR\\r\\n$1\\r\\na\\r\\n\" -->\n<-- ACK\n+40ms <-- RST",
+                "Do not retry the command \"INCR a\" blindly",
+            ),
+            (
+                "client server :5432\nSYN -->\n<-- SYN\nACK -->\n\"\\x00\\x00\\x00\\x08\\x04\\xd2\\x16\\x2f\" -->\n<-- ACK\n+40ms <-- RST",
+                "The SSLRequest is safe to retry",
+            ),
+            (
                 "SYN -->\n<-- SYN\nACK -->\n<-- FIN\nACK -->\n\"QUIT\\r\\n\" -->\n<-- RST [noack]",
                 "No request was sent: a retry is safe",
             ),

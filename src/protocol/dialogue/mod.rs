@@ -52,6 +52,7 @@ mod ssh;
 pub use facts::{Complaint, DataConnection, DialogueFacts, EncryptedTurn, ProgramFacts};
 pub(crate) use facts::{begins_with, is_login};
 pub(crate) use mysql::PASSWORD_STEP;
+pub(crate) use postgresql::SSL_REQUEST;
 pub use protocols::AppProtocol;
 pub(crate) use ssh::{HOST_KEY, UNMATCHED};
 

@@ -321,7 +321,9 @@ impl Grammar {
                 self.answer = Answer::Greeting;
                 return Unit::new(whole, Role::Notice);
             }
-            let login = Unit::new(whole, Role::Ask { ends: true }).named("login", b"");
+            let login = Unit::new(whole, Role::Ask { ends: true })
+                .named("login", b"")
+                .safe(true);
             let login = login.at(LOGIN_STEP);
             self.asked = true;
             return match attributes(body, capabilities) {
@@ -331,7 +333,9 @@ impl Grammar {
             };
         }
         self.asked = true;
-        Unit::new(whole, Role::Ask { ends: true }).named("authentication", b"")
+        Unit::new(whole, Role::Ask { ends: true })
+            .named("authentication", b"")
+            .safe(true)
     }
 
     fn answered(&mut self, whole: u64, sequence: u8, body: &[u8]) -> Option<Unit> {

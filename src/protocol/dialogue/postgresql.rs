@@ -8,6 +8,8 @@ use super::lines::statement;
 /// The codes in the first message.
 const STARTUP: u32 = 196_608;
 const CANCEL: u32 = 80_877_102;
+/// What the protocol calls the request for TLS.
+pub(crate) const SSL_REQUEST: &str = "SSLRequest";
 const SSL: u32 = 80_877_103;
 const GSSENC: u32 = 80_877_104;
 /// The longest message that is believed: the limit of the server.
@@ -139,10 +141,10 @@ impl Grammar {
             SSL | GSSENC => {
                 self.one_byte = true;
                 let noun = match code {
-                    SSL => "request for TLS",
-                    _ => "request for GSSAPI encryption",
+                    SSL => SSL_REQUEST,
+                    _ => "GSSENCRequest",
                 };
-                ask.named(noun, b"")
+                ask.named(noun, b"").safe(true)
             }
             // It is answered by the close alone.
             CANCEL => Unit::new(whole, Role::Goodbye),
@@ -153,6 +155,7 @@ impl Grammar {
                     .unwrap_or(bytes);
                 let (name, shape) = parameters(own.get(8..).unwrap_or_default());
                 ask.named("startup message", b"")
+                    .safe(true)
                     .by(name, b"")
                     .shaped(&shape)
             }
@@ -436,7 +439,7 @@ mod tests {
         let ask = b"\0\0\0\x08\x04\xd2\x16\x2f";
         assert_eq!(
             told(1, &[(">", ask), ("<", b"N"), (">", STARTUP), ("<", READY)]),
-            "PostgreSQL; request for TLS: answered; startup message: answered; between"
+            "PostgreSQL; SSLRequest: answered; startup message: answered; between"
         );
     }
 }

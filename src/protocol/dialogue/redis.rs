@@ -62,6 +62,55 @@ const INLINE: &[&[u8]] = &[
     b"DBSIZE",
 ];
 
+/// Commands that change nothing, or only their own connection.
+const READS: &[&[u8]] = &[
+    b"AUTH",
+    b"BITCOUNT",
+    b"COMMAND",
+    b"DBSIZE",
+    b"ECHO",
+    b"EXISTS",
+    b"GET",
+    b"GETBIT",
+    b"GETRANGE",
+    b"HELLO",
+    b"HEXISTS",
+    b"HGET",
+    b"HGETALL",
+    b"HKEYS",
+    b"HLEN",
+    b"HMGET",
+    b"HSCAN",
+    b"HVALS",
+    b"INFO",
+    b"KEYS",
+    b"LINDEX",
+    b"LLEN",
+    b"LRANGE",
+    b"MGET",
+    b"PING",
+    b"PTTL",
+    b"RANDOMKEY",
+    b"SCAN",
+    b"SCARD",
+    b"SELECT",
+    b"SISMEMBER",
+    b"SMEMBERS",
+    b"SSCAN",
+    b"STRLEN",
+    b"TIME",
+    b"TTL",
+    b"TYPE",
+    b"XLEN",
+    b"XRANGE",
+    b"ZCARD",
+    b"ZCOUNT",
+    b"ZRANGE",
+    b"ZRANK",
+    b"ZSCAN",
+    b"ZSCORE",
+];
+
 /// Refusals with which a server greets.
 const REFUSALS: &[&[u8]] = &[
     b"-ERR max number of clients",
@@ -297,7 +346,8 @@ impl Grammar {
         // Client libraries say their name and look what there is; older servers do not know the commands.
         let optional = matches!(name_of(&words), b"CLIENT" | b"COMMAND");
         let ask = Unit::new(length, Role::Ask { ends: left == 0 }).named("command", &words);
-        Step::Message(ask.optional(optional))
+        let reads = READS.binary_search(&name_of(&words)).is_ok();
+        Step::Message(ask.optional(optional).safe(reads))
     }
 
     fn answered(&mut self, bytes: &[u8], line: &[u8], length: u64, rest: Rest) -> Step {

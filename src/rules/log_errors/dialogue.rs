@@ -11,7 +11,7 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::time::Timestamp;
 use crate::knowledge::WireEvent;
 use crate::protocol::dialogue::{
-    AppProtocol, Complaint, DialogueFacts, HOST_KEY, UNMATCHED, begins_with, is_login,
+    AppProtocol, Complaint, DialogueFacts, HOST_KEY, SSL_REQUEST, UNMATCHED, begins_with, is_login,
 };
 use crate::protocol::http::{Exchange, Message};
 use crate::protocol::layers::FirstWords;
@@ -388,7 +388,7 @@ fn unserved(connection: &Connection, exchanges: &[Exchange]) -> Option<WireEvent
     }
     let last = exchanges.last().filter(|_| connection.tls.is_none())?;
     let asked = last.rare.as_ref()?.asked.as_ref()?;
-    (asked.noun == "request for TLS").then_some(WireEvent::TlsNotOffered)
+    (asked.noun == SSL_REQUEST).then_some(WireEvent::TlsNotOffered)
 }
 
 /// The server's close with nothing outstanding. The client's program meets it when it next uses the connection.

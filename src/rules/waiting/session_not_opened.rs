@@ -3,7 +3,9 @@
 use crate::analysis::connection::{By, Connection, ConnectionOutcome, How, UnknownReason, Who};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::dialogue::{AppProtocol, Complaint, DialogueFacts, PASSWORD_STEP};
+use crate::protocol::dialogue::{
+    AppProtocol, Complaint, DialogueFacts, PASSWORD_STEP, SSL_REQUEST,
+};
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
@@ -144,14 +146,14 @@ fn afterwards(facts: &DialogueFacts, close: FrameRef) -> Option<&Complaint> {
     complaint.filter(|it| Who::of(it.by) == Who::Server && it.at > close)
 }
 
-/// The request for TLS that the server refused, if it is the only one and the client left after it.
+/// The SSLRequest that the server refused, if it is the only one and the client left after it.
 fn refused_tls<'a>(connection: &Connection, facts: &'a DialogueFacts) -> Option<&'a Exchange> {
     let [only] = &*facts.exchanges else {
         return None;
     };
     let asked = only.rare.as_ref()?.asked.as_ref()?;
     let left = connection.teardown.by == By::Client && connection.teardown.how == How::Fin;
-    let refused = asked.noun == "request for TLS" && only.is_complete();
+    let refused = asked.noun == SSL_REQUEST && only.is_complete();
     (left && refused && connection.tls.is_none()).then_some(only)
 }
 
