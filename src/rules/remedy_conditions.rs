@@ -166,6 +166,18 @@ pub(super) static CONDITIONS: &[Condition] = &[
         };
         response_faults(it).filter(start).any(|it| !http(it))
     }),
+    when("line ends may stand in a value", |it, _| {
+        response_faults(it).any(|it| {
+            matches!(
+                it.rule,
+                FaultRule::SecondStartLine
+                    | FaultRule::NoColon
+                    | FaultRule::BareCr
+                    | FaultRule::BareLf
+                    | FaultRule::SpaceBeforeFields
+            )
+        })
+    }),
     when("a lenient parser accepts it", |it, _| {
         let mut faults = response_faults(it).peekable();
         faults.peek().is_some() && faults.all(|it| is_lenient(it.rule))
@@ -659,6 +671,12 @@ mod tests {
             "GET / -->\n",
             "<-- \"hello\\r\\n\\r\\n\"\n<-- FIN",
             "<-- \"http/1.1 200 OK\\r\\n\\r\\n\"\n<-- FIN",
+        ),
+        (
+            "line ends may stand in a value",
+            "GET / -->\n",
+            r#"<-- "HTTP/1.1 200 OK\r\nA: b\r\nc\r\nContent-Length: 0\r\n\r\n""#,
+            r#"<-- "HTTP/1.1 200 OK\r\nA : b\r\nContent-Length: 0\r\n\r\n""#,
         ),
         (
             "a lenient parser accepts it",

@@ -253,7 +253,7 @@ pub(super) fn hidden_response(rule: &'static Rule, connection: &Connection, word
     let last = flow.last.unwrap_or_default();
     let since = cut.at.time.since(last.time);
     let lacking = sentence!(
-        "The server's last record lacked {} of the length that its header announces.",
+        "The server's last TLS record lacked {} of what its header announces.",
         Value::exact_bytes(u64::from(flow.lacking))
     );
     let within = flow.lacking > 0;
@@ -357,7 +357,7 @@ pub(super) fn hidden_upload(rule: &'static Rule, connection: &Connection) -> Ver
     let sign = match cut.lacking {
         0 => Sentence::from("The client's last record was full, as when more follows."),
         lacking => sentence!(
-            "The client's last record lacked {} of the length that its header announces.",
+            "The client's last TLS record lacked {} of what its header announces.",
             Value::exact_bytes(u64::from(lacking))
         ),
     };

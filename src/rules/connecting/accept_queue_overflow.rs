@@ -380,8 +380,7 @@ fn ignored(
             true => Certainty::Likely,
             false => Certainty::Possible,
         },
-        summary: "[A connection was|# connections were] opened, but no data was acknowledged"
-            .into(),
+        summary: "Server acknowledged nothing that [the client|# clients] sent".into(),
         message,
         evidence,
         remedies: match reset {

@@ -316,7 +316,7 @@ fn story(probes: &[&ConnectionSummary], beat: Measured) -> Diagnosis {
         ),
     };
     let mut message = Statement::from(sentence!(
-        "The client opened {}, one every {} ({}).",
+        "The client opened {}, one about every {} ({}).",
         Value::count(probes.len() as u64, "connection", "connections"),
         beat.median,
         Value::Duration(beat.range.0, beat.range.1)

@@ -37,8 +37,8 @@ rule! {
     ///   rule, a restart, a container that stopped.
     /// - *If the lost data came after an idle time of under 30 s and the RST has no other TTL than the server's segments:* Look
     ///   in the server's log, before the RST, for the end of this session: a timeout, a restart or a crash.
-    /// - *If the lost data came after an idle time of under 30 s and the RST has no other TTL than the server's segments:* Look
-    ///   for what broke the path, where that log shows an orderly end: the FIN of it did not arrive.
+    /// - *If the lost data came after an idle time of under 30 s and the RST has no other TTL than the server's segments:* Where
+    ///   that log shows a timeout, repair the path, or raise that timeout (sshd `ClientAliveInterval`).
     /// - Capture at the server as well: if the RST is not in that capture, something on the way sent it.
     /// - *If the request may be repeated:* Also let the client retry it on a new connection (RFC 9112 §9.3.1).
     ///

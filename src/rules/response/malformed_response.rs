@@ -28,8 +28,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Correct the program that writes the response. Write header fields with the server's own functions, and let no value
-    ///   with line ends into them.
+    /// - Correct the program that writes the response. A server's own functions for fields and chunks keep to the grammar.
+    /// - *If line ends may stand in a value:* Let no value with line ends into a header field.
     /// - *If the response had no status line:* Check that the port speaks HTTP, and that the client uses the right address and scheme.
     /// - *If a lenient parser accepts it:* Until then, let the client tolerate it where that is safe (.NET Framework `useUnsafeHeaderParsing`, Node.js
     ///   `insecureHTTPParser`).

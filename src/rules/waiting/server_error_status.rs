@@ -28,7 +28,7 @@ rule! {
     /// # Remedy
     ///
     /// - *If the status was 503:* Look whether the server was down for maintenance, or at a limit of its own (workers,
-    ///   connections, rate of requests), and raise that limit.
+    ///   connections, rate of requests), which can be raised.
     /// - Look in the server's log at the time of the response.
     /// - Look also in the logs of the proxies in front of the server: they say whether the response is their own.
     ///

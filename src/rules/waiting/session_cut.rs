@@ -366,7 +366,7 @@ fn taken(
         &RULE,
         Severity::Warning,
         connection.teardown.certainty,
-        "[Session|# sessions] taken over by the same client identifier",
+        "[Session|# sessions] ended by a newer one with the same identifier",
         message,
     )
     .means(Some(
