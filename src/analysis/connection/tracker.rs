@@ -445,9 +445,12 @@ impl ConnectionTracker {
     /// Builds the record, when nothing more can come. `ended` says why, and until when the connection was observed.
     #[must_use]
     pub(crate) fn settle(mut self, ended: SettledBecause, texts: &mut TextInterner) -> Connection {
+        let owing = FlowEnd::BOTH.into_iter().find(|end| {
+            self.pair.acknowledges_unseen_fin(*end).is_some() && verdict::owes(&self, *end)
+        });
         let midstream = self.midstream_client();
         let mut streams = self.parsed.reader(midstream, texts);
-        self.pair.close(self.last, &mut streams);
+        self.pair.close(self.last, owing, &mut streams);
         let least = least_answer_time(FlowEnd::BOTH.map(|end| self.pair.peer(end).last_syn()));
         if let Some(stack) = &mut self.parsed.stack {
             stack.answers_take(least);

@@ -271,7 +271,7 @@ impl StreamFollower {
 
     /// Ends the streams.
     pub(super) fn close(&mut self, chunks: &mut StreamChunks) {
-        self.pair.close(self.last, chunks);
+        self.pair.close(self.last, None, chunks);
     }
 
     fn seen(&self, from: Who) -> SeenBefore {

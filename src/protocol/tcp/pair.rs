@@ -189,10 +189,10 @@ impl EndpointPair {
         }
     }
 
-    /// Nothing more will come: holes become gaps, and held bytes are delivered.
-    pub fn close<R: StreamSink>(&mut self, at: FrameRef, reader: &mut R) {
+    /// Nothing more will come: holes become gaps, and held bytes are delivered. `owing`: the end that owed the other something.
+    pub fn close<R: StreamSink>(&mut self, at: FrameRef, owing: Option<FlowEnd>, reader: &mut R) {
         for end in FlowEnd::BOTH {
-            self.infer_fin(end, at, reader);
+            self.infer_fin(end, at, owing == Some(end), reader);
         }
         for end in FlowEnd::BOTH {
             self.infer_probe(end);
@@ -202,24 +202,37 @@ impl EndpointPair {
         }
     }
 
-    /// The one number beyond everything that an end sent, acknowledged by a peer that then closed, was a FIN which the
-    /// capture lacks. (A single byte of payload there would need another cause for the close.)
-    fn infer_fin<R: StreamSink>(&mut self, end: FlowEnd, at: FrameRef, reader: &mut R) {
-        let (own, peer) = self.both(end);
+    /// The close of an end's peer, if it acknowledges the one number beyond everything that the end sent.
+    #[must_use]
+    pub(crate) fn acknowledges_unseen_fin(&self, end: FlowEnd) -> Option<CloseEvent> {
+        let (own, peer) = (&self.peers[end.index()], &self.peers[end.other().index()]);
         let top = own.stream.top();
         let knew = |event: &CloseEvent| i64::try_from(event.received) == Ok(top + 1);
-        let close = peer.fin.or(peer.reset).filter(knew);
         let alone = own.fin.is_none()
             && own.reset.is_none()
             && own.stream.acknowledged() == top + 1
-            && own.stream.missing() == 1
+            && own.stream.missing() > 0
             && peer.zero_windows == 0;
-        // An acknowledgement that comes with the peer's own close does not tell when the FIN had come.
-        let seen = own
-            .one_beyond
-            .filter(|seen| close.is_some_and(|close| *seen < close.frame_ref));
-        let (Some(seen), Some(close), true) = (seen, close, alone) else {
+        peer.fin.or(peer.reset).filter(knew).filter(|_| alone)
+    }
+
+    /// The one number beyond everything that an end sent, acknowledged by a peer that then closed, was a FIN which the
+    /// capture lacks. (A single byte of payload there would need another cause for the close.) `owes`: the end owed its peer
+    /// more than a byte, so that the acknowledgement may come with the peer's close.
+    fn infer_fin<R: StreamSink>(&mut self, end: FlowEnd, at: FrameRef, owes: bool, reader: &mut R) {
+        let Some(close) = self.acknowledges_unseen_fin(end) else {
             return;
+        };
+        let (own, peer) = self.both(end);
+        let top = own.stream.top();
+        let knew = |event: &CloseEvent| i64::try_from(event.received) == Ok(top + 1);
+        // An acknowledgement that comes with the peer's own close does not tell when the FIN had come.
+        let seen = own.one_beyond.filter(|seen| *seen < close.frame_ref);
+        let seen = match (seen, owes) {
+            (Some(seen), true) => seen,
+            (Some(seen), false) if own.stream.missing() == 1 => seen,
+            (None, true) if close.kind.is_none() => close.frame_ref,
+            _ => return,
         };
         let received = u64::try_from(peer.stream.acknowledged()).unwrap_or(0);
         own.fin = Some(CloseEvent {
