@@ -84,7 +84,7 @@ rule! {
     ///  1.000  again              -->
     /// ```
     ///
-    /// The capture has one direction only, so answers are not visible:
+    /// The capture has one direction only, so answers are not visible. A client that repeats its SYN once may have met a loss:
     ///
     /// ```ladder
     ///         client :40000           server
@@ -96,8 +96,7 @@ rule! {
     ///         client :40001           server
     ///  0.100  SYN                -->
     ///  1.100  again              -->
-    ///  3.100  again              -->
-    ///  7.100  again              -->
+    ///  1.120  ACK                -->
     /// ```
     ///
     /// # References
@@ -126,16 +125,19 @@ enum Kind {
 }
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
-    if hosts.halves().misses_a_direction() {
-        return Vec::new();
-    }
+    // A client that has its answer does not repeat its SYN, wherever the answer passes.
+    let partly = hosts.halves().misses_a_direction();
     let mut all: Vec<Failures<'_, Kind>> = Vec::new();
     for pair in hosts.host_pairs() {
         let of = |is: fn(&ConnectionSummary) -> bool| {
             let own = pair.connections.iter().copied();
             own.filter(|it| is(it)).collect::<Vec<_>>()
         };
-        let silent = of(is_silent);
+        let mut silent = of(is_silent);
+        silent.retain(|it| !partly || has_failed(it));
+        if partly && silent.is_empty() {
+            continue;
+        }
         let sure = is_enough(hosts, &silent, |it| it.syn_retries);
         if sure || may_have_failed(hosts, &silent) {
             let benign = silent.iter().all(|it| hosts.fallback(it).is_some());
@@ -240,6 +242,7 @@ fn has_failed(it: &ConnectionSummary) -> bool {
     let without_answer = ConnectionOutcome::Failed(FailedReason::Unanswered);
     match it.opening {
         Opening::Unanswered => it.outcome == without_answer,
+        _ if it.by == By::Nobody => it.outcome == without_answer,
         _ => it.by == By::Server && u32::from(it.syn_acks) > REPETITIONS,
     }
 }
@@ -454,6 +457,15 @@ mod tests {
             three.message
         );
         assert!(finding(&(1..=2).map(attempt).collect::<String>()).is_none());
+    }
+
+    /// Wherever an answer passes: a client that has it does not ask again.
+    #[test]
+    fn a_client_that_repeats_its_syn_got_no_answer_in_any_direction() {
+        let half = "client :40000 server\nSYN -->\n<~~ SYN\nGET / -->\n<~~ 200 \"hello\"\nACK -->\n";
+        let again = "client :40001 server :81\n+100ms SYN -->\n+1s again -->\n+2s again -->\n";
+        assert!(finding(&format!("{half}{again}+4s again -->")).is_some());
+        assert!(finding(&format!("{half}{again}+10ms ACK -->\nGET / -->")).is_none());
     }
 
     /// Programs for sharing files call addresses that they heard of, each at a port of its own.
