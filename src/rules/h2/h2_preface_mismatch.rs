@@ -191,11 +191,15 @@ const QUOTED: usize = 64;
 
 /// Whether the capture lacks bytes that this side sent before those it has.
 fn is_partial(connection: &Connection, who: Who) -> bool {
-    let lost = connection
-        .h2
-        .as_ref()
-        .is_some_and(|h2| h2.halves[who as usize].lost);
-    connection.opening != Opening::Handshake || connection.sent[who as usize].missing > 0 || lost
+    let h2 = connection.h2.as_deref();
+    let lost = h2.is_some_and(|h2| h2.halves[who as usize].lost);
+    // The preface is the beginning, whether or not the handshake was captured.
+    let begun = h2.is_some_and(|h2| {
+        let [client, _] = &h2.halves;
+        client.frames > 0 && !h2.midstream && !client.lost
+    });
+    let began_before = connection.opening != Opening::Handshake && !begun;
+    began_before || connection.sent[who as usize].missing > 0 || lost
 }
 
 #[cfg(test)]
@@ -219,6 +223,14 @@ mod tests {
         ] {
             assert!(!run(text).contains(&super::RULE.name), "{text}");
         }
+    }
+
+    /// The preface is the beginning of what is said, with or without the handshake.
+    #[test]
+    fn the_preface_shows_the_beginning() {
+        let run = |text: &str| ladder_check::run(&text.parse().expect("a ladder")).rules();
+        let text = "h2 preface h2 SETTINGS -->\n<-- 400 \"no\" [close] FIN\nFIN -->\n<-- ACK";
+        assert!(run(text).contains(&super::RULE.name), "{:?}", run(text));
     }
 
     #[test]

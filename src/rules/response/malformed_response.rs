@@ -164,7 +164,8 @@ pub(in crate::rules) fn worst(
     let mut found: Option<(Severity, &Exchange, &Fault)> = None;
     let mut messages = 0;
     // The first bytes of a connection whose beginning was not captured may be the rest of a body.
-    let mut rest_of_body = connection.opening != Opening::Handshake;
+    let mut rest_of_body =
+        connection.opening != Opening::Handshake && !begins_with_request(connection);
     for exchange in &connection.exchanges {
         if exchange.rare.is_none() {
             rest_of_body &= message_of(exchange, who).is_none();
@@ -202,6 +203,24 @@ pub(in crate::rules) fn worst(
         messages += u64::from(counted);
     }
     found.map(|(severity, exchange, fault)| (severity, exchange, fault, messages))
+}
+
+/// Whether the capture begins with a whole request, and what the server sent first came after it: that is the response.
+fn begins_with_request(connection: &Connection) -> bool {
+    let [client, server] = connection.sent;
+    let first = connection.exchanges.first();
+    client.missing == 0
+        && server.missing == 0
+        && first.is_some_and(|it| {
+            let asked = it.request.as_ref().filter(|it| it.target.is_some());
+            let asked = asked.map(|it| &it.message);
+            let answer = message_of(it, Who::Server);
+            asked.zip(answer).is_some_and(|(asked, answer)| {
+                let interim = it.rare.as_ref().is_some_and(|it| !it.interim.is_empty());
+                let begins = asked.start == 0 && (answer.start == 0 || interim);
+                asked.is_complete() && begins && answer.first > asked.last
+            })
+        })
 }
 
 /// Whether what looks like a status line comes from a server that nobody asked anything: it is text of another protocol.
@@ -374,6 +393,18 @@ mod tests {
             told.contains(r#"It is byte 20 of the message, in the line that begins with "Bad"#),
             "{told}"
         );
+    }
+
+    /// The first bytes after the first whole request are its response, with or without the handshake.
+    #[test]
+    fn a_response_needs_no_handshake() {
+        let found = |before: &str, ask: &str| {
+            let text = format!("{before}GET / [close]{ask}\n<-- \"no status line\\r\\n\\r\\n\"\n<-- FIN\nFIN -->\n<-- ACK");
+            ladder_check::found_by(&super::RULE, &text).is_some()
+        };
+        assert!(found("", " -->"));
+        assert!(!found("<-- data 100\nACK -->\n", " -->"));
+        assert!(!found("", " ~~>"));
     }
 
     /// Most clients wait for the LF until they give up: the one that closes is not the cause.
