@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::path_mtu_blackhole;
+use super::{checksum_wrong, path_mtu_blackhole};
 use crate::analysis::connection::{
     Connection, ConnectionOutcome, FailedReason, How, Opening, ResetKind, UnansweredSegments, Who,
     beside,
@@ -160,6 +160,76 @@ fn never_acknowledged(connection: &Connection) -> Verdict {
     .about(connection)
 }
 
+/// Over at least this time, retransmissions are not those of one loss.
+const LASTED: Duration = Duration::from_secs(1);
+
+/// Data that was repeated and never acknowledged, though the other side was alive, or its last acknowledgement before was not
+/// captured. What a rule says of the close that followed is said there.
+fn never_taken(connection: &Connection) -> Option<Verdict> {
+    let lost = connection.outcome == ConnectionOutcome::Failed(FailedReason::Silence);
+    let damaged = checksum_wrong::dropped(connection).is_some();
+    let said = ending(connection).is_some_and(|it| it.exchange.is_some())
+        || path_mtu_blackhole::is_one(connection)
+        || damaged;
+    let unanswered = connection.unanswered.as_deref().filter(|_| lost && !said)?;
+    let (who, it) = Who::BOTH.into_iter().find_map(|who| {
+        let it = &unanswered[who as usize];
+        let data = it.count.saturating_sub(it.probes);
+        let lasted = it.until.time.since(it.since.time) >= LASTED;
+        // A probe repeats the last bytes first.
+        let enough = it.same >= SAME || data > REPETITIONS;
+        (data >= REPETITIONS && enough && lasted).then_some((who, it))
+    })?;
+    let (name, other) = (side(who), side(who.other()));
+    let again = match it.same >= SAME {
+        true => sentence!(
+            "The {} retransmitted {} {} over {}.",
+            name,
+            what(connection, who, it.since),
+            Value::count(it.same.into(), "time", "times"),
+            it.until.time.since(it.again.max(it.since).time)
+        ),
+        false => sentence!(
+            "The {} sent {} again over {}.",
+            name,
+            Value::count(it.count.into(), "segment", "segments"),
+            it.until.time.since(it.since.time)
+        ),
+    };
+    let fin = connection.fin[who.other() as usize].map(|fin| fin.frame_ref);
+    let left = fin.filter(|fin| *fin > it.since).map(|fin| {
+        sentence!(
+            "The {} closed {} after the first copy and acknowledged none of them.",
+            other,
+            fin.time.since(it.since.time)
+        )
+    });
+    let missing = connection.has_holes() || connection.opening == Opening::Midstream;
+    let told = tell(
+        &RULE,
+        Severity::Error,
+        match missing || left.is_none() {
+            true => Certainty::Possible,
+            false => Certainty::Likely,
+        },
+        "Data on [a connection|# connections] was never acknowledged",
+        again,
+    )
+    .adds(left)
+    .presumes(Some(sentence!(
+        "What the {} sent was lost on the way to the {}.",
+        name,
+        other
+    )))
+    .shows(Some(it.since), "first copy")
+    .shows(Some(it.until), "last retransmission")
+    .shows(
+        fin.filter(|fin| *fin > it.since),
+        format!("FIN from the {other}, without an acknowledgement of the data"),
+    );
+    Some(told.about(connection))
+}
+
 /// The capture ends while two retransmissions are unanswered. Chance loses no three segments over so long a time.
 const LONG: Duration = Duration::from_secs(10);
 
@@ -305,14 +375,15 @@ pub(in crate::rules) fn goes_on(connection: &Connection, it: &UnansweredSegments
 
 fn check(connection: &Connection) -> Verdict {
     let Some((who, it)) = silence(connection) else {
-        return few(connection).unwrap_or_else(|| never_acknowledged(connection));
+        return few(connection)
+            .or_else(|| never_taken(connection))
+            .unwrap_or_else(|| never_acknowledged(connection));
     };
-    if it.idle >= IDLE
-        || it.count < REPETITIONS
-        || it.same < SAME
-        || path_mtu_blackhole::is_one(connection)
-    {
+    if it.idle >= IDLE || it.count < REPETITIONS || path_mtu_blackhole::is_one(connection) {
         return Verdict::Clear;
+    }
+    if it.same < SAME {
+        return never_taken(connection).unwrap_or(Verdict::Clear);
     }
     let missing = connection.sent[who.other() as usize].missing > 0;
     let stopped = stopped(connection, it);
@@ -537,6 +608,30 @@ mod tests {
         );
         let told = ladder_check::told_by(&RULE, &tail);
         assert_eq!(told, None, "the last bytes are not the oldest");
+    }
+
+    /// A client that closes has not acknowledged what it did not get; a capture without bare acknowledgements shows no older one.
+    #[test]
+    fn what_was_never_acknowledged_is_told_of_a_side_that_is_alive() {
+        let ask = "SYN -->\n<-- SYN\nGET / -->\n";
+        let again = "+300ms <-- again [lost]\n+600ms <-- again [lost]\n";
+        let lost = |head: &str| {
+            format!("{ask}<-- 200 data 300 [lost {head}]\n{again}+900ms FIN -->\n<-- ACK\n+300ms <-- again [lost]\n+2s <-- again [lost]")
+        };
+        let told = ladder_check::told_by(&RULE, &lost("head=400 cut=60")).expect("found");
+        assert!(
+            told.contains("The client closed 1.80 s after the first copy and acknowledged none"),
+            "{told}"
+        );
+        // What the client did is told by another rule, where the response is read.
+        assert_eq!(ladder_check::told_by(&RULE, &lost("")), None);
+        let turns = "\"\\x01a\" -->\n<-- \"\\x02b\"\n";
+        let text = format!(
+            "SYN -->\n<-- SYN\n{turns}data 9 -->\n+2s data 8 [lost] -->\n{}",
+            "+400ms again [lost] -->\n".repeat(5)
+        );
+        let told = ladder_check::told_by(&RULE, &text).expect("found");
+        assert!(told.contains("sent 5 segments again over 4.00 s"), "{told}");
     }
 
     #[test]
