@@ -140,7 +140,9 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         return None;
     }
     // Nothing was outstanding: only a client's RST, or a server closing before any request, is reported.
+    let unanswered = connection.outcome == ConnectionOutcome::Failed(FailedReason::NoResponse);
     if teardown.orderly
+        && !unanswered
         && who == Who::Server
         && teardown.phase != Phase::BeforeRequest
         && owns_reset(connection, Who::Client).is_none()
@@ -168,14 +170,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     });
     let server_too = connection.fin[Who::Server as usize].filter(|_| teardown.server_too);
     // The other way round it may have been the client's FIN, and the server closed since the client had.
-    let [client, _] = connection.sent;
-    let answers_fin = who == Who::Server
-        && close.kind.is_none()
-        && client.packets > 0
-        && client.missing > 0
-        && client.fins + client.resets == 0
-        && close.received == client.bytes.saturating_add(client.missing);
-    if answers_fin {
+    if who == Who::Server && connection.may_answer_close() {
         return None;
     }
     let told = told.or(server_too.filter(|_| who == Who::Client));
@@ -297,10 +292,18 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
         Phase::BeforeRequest => before_request(connection, close),
         Phase::Request => {
             // The rest of the request may have been sent after all, beyond what the server had received when it closed.
+            // Of a request with a cut head the next one shows that it was complete.
+            let ended = |exchange: &Exchange| {
+                let last = exchanges
+                    .last()
+                    .is_some_and(|it| std::ptr::eq(it, exchange));
+                is_open_ended(exchange) && exchange.response.is_some() && !last
+            };
             let exchange = exchanges.iter().filter(at_stake).find(|exchange| {
-                request(exchange).is_some_and(|message| {
+                let open = request(exchange).is_some_and(|message| {
                     message.progress != MessageProgress::Complete || message.end() > close.received
-                })
+                });
+                open && !ended(exchange)
             })?;
             if is_leftover(connection, exchange) || is_answered_with_holes(connection, exchange) {
                 return None;
@@ -381,6 +384,18 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                 Some(late),
             ))
         }
+        // So did one that came to the server after its close, whatever is hidden of what was said before.
+        Phase::Opaque if !is_reset && unheard_request(connection, close).is_some() => {
+            let late = unheard_request(connection, close)?;
+            Some((
+                after_close(connection, close, request(late)?.first, false),
+                Some(late),
+            ))
+        }
+        Phase::Opaque if refused_late(connection, close).is_some() => Some((
+            EndingKind::ReuseOfForgotten,
+            refused_late(connection, close),
+        )),
         Phase::Opaque if is_reset => {
             let exchange = exchanges.last().filter(|it| has_more(connection, it))?;
             Some((EndingKind::ResetMidResponse, Some(exchange)))
@@ -588,6 +603,37 @@ fn met_no_socket<'a>(connection: &'a Connection, close: &CloseEvent) -> Option<&
     let asked = request(late)?.first;
     let met = close.kind.is_none() && asked > close.frame_ref && refused.frame_ref > asked;
     met.then_some(late)
+}
+
+/// The last request, if it crossed the server's FIN: nothing of it had arrived, and a RST from a host without a socket
+/// answered it.
+fn unheard_request<'a>(connection: &'a Connection, close: &CloseEvent) -> Option<&'a Exchange> {
+    let refused = owns_reset(connection, Who::Server)
+        .filter(|reset| reset.kind == Some(ResetKind::NoSocket))?;
+    let late = connection
+        .spoken()
+        .last()
+        .filter(|it| it.response.is_none())?;
+    let asked = request(late)?;
+    let crossed = close.frame_ref.time.since(asked.first.time) <= under_way(connection);
+    let unheard = asked.start >= close.received && refused.frame_ref > asked.first;
+    (crossed && unheard && !connection.has_holes()).then_some(late)
+}
+
+/// The last request, if a RST from a host without a socket answered it, after a pause in which the server had nothing more to
+/// say.
+fn refused_late<'a>(connection: &'a Connection, close: &CloseEvent) -> Option<&'a Exchange> {
+    let late = connection
+        .spoken()
+        .last()
+        .filter(|it| it.response.is_none())?;
+    let asked = request(late)?;
+    let quiet = connection.last_data[Who::Server as usize];
+    let paused = quiet < asked.first && asked.first.time.since(quiet.time) >= PAUSE;
+    let drawn = close.kind == Some(ResetKind::NoSocket)
+        && asked.first < close.frame_ref
+        && asked.start >= connection.sent[Who::Client as usize].acknowledged;
+    (drawn && paused && !connection.has_holes()).then_some(late)
 }
 
 /// Where the client's host acknowledged the server's FIN, if that was before this segment of its own or with it: then the
@@ -846,6 +892,18 @@ mod tests {
                 TURNS,
                 "data 9 -->\nFIN -->\n<-- data 9\nRST [noack] -->",
                 None,
+            ),
+            // Heads that the capture cut hide where messages end, and not what met no socket.
+            (
+                OPEN,
+                "GET /1 [head=300 cut=60] -->\n<-- 200 \"a\" [head=300 cut=60]\nACK -->\n+9s GET /2 [head=300 cut=60] -->\n<-- RST [noack]",
+                Some(EndingKind::ReuseOfForgotten),
+            ),
+            (
+                OPEN,
+                "GET /1 [head=300 cut=60] -->\n<-- 200 \"a\" [head=300 cut=60]\nACK -->\n+9s <-- FIN\n\
+                 GET /2 [head=300 cut=60 crossed] -->\n<-- RST [noack]",
+                Some(EndingKind::Race),
             ),
             // A foreign RST and the end of the capture are not classified here.
             (KEPT, "GET /2 -->\n<-- RST [ttl=9]", None),

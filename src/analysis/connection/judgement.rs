@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::author::{Author, author};
+use super::lacking::may_explain;
 use super::outcome::{ConnectionOutcome, FailedReason, FineReason, UnknownReason};
 use super::record::{Connection, Opening, Roles, SettledBecause, Who};
 use super::teardown::{By, How};
@@ -67,11 +68,23 @@ pub(super) fn judge(connection: &Connection, ended: SettledBecause) -> Connectio
         return ConnectionOutcome::Unknown(UnknownReason::OneDirection);
     }
     if let Some(lost) = lost(connection) {
-        return ConnectionOutcome::Failed(lost);
+        return match may_explain(connection, lost) {
+            true => ConnectionOutcome::Unknown(lacks(connection)),
+            false => ConnectionOutcome::Failed(lost),
+        };
     }
     match hidden(connection, ended) {
         Some(reason) => ConnectionOutcome::Unknown(reason),
         None => complete(connection),
+    }
+}
+
+/// What keeps a loss from being proven.
+fn lacks(connection: &Connection) -> UnknownReason {
+    match (connection.has_holes(), connection.opening) {
+        (true, _) => UnknownReason::LostPackets,
+        (false, Opening::Midstream) => UnknownReason::BeganBefore,
+        (false, _) => UnknownReason::SnapLength,
     }
 }
 
@@ -86,7 +99,9 @@ fn attempt(connection: &Connection) -> Option<ConnectionOutcome> {
         Opening::Unanswered | Opening::Rejected if open => Unknown(UnknownReason::CutOff),
         // A system repeats its SYN after a second at most, unless there was an answer or the program gave up.
         Opening::Unanswered if connection.syn_retries == 0 => Unknown(UnknownReason::NoAnswerSeen),
-        Opening::Unanswered if is_given_up(connection) => Failed(FailedReason::Unanswered),
+        Opening::Unanswered if is_given_up(connection, connection.syn_retries) => {
+            Failed(FailedReason::Unanswered)
+        }
         Opening::Unanswered => Unknown(UnknownReason::CutOff),
         // An answer to a SYN that the capture lacks: what the client sent passes elsewhere.
         Opening::Rejected if connection.sent[Who::Client as usize].packets == 0 => {
@@ -101,17 +116,20 @@ fn attempt(connection: &Connection) -> Option<ConnectionOutcome> {
                 }
             }
             By::Nobody if connection.syn_acks < 2 => Unknown(UnknownReason::NoAnswerSeen),
-            By::Nobody => Failed(FailedReason::Unanswered),
+            By::Nobody if is_given_up(connection, connection.syn_acks - 1) => {
+                Failed(FailedReason::Unanswered)
+            }
+            By::Nobody => Unknown(UnknownReason::CutOff),
             By::Middlebox => Failed(FailedReason::InjectedReset),
             By::Client | By::Server | By::Both => Failed(FailedReason::Rejected),
         },
     })
 }
 
-/// Whether a repeated SYN that has no answer will get none: it was repeated for long, or not again when its turn had come, as
-/// each wait is twice the one before (RFC 6298 §5.5).
-fn is_given_up(connection: &Connection) -> bool {
-    let retries = u32::from(connection.syn_retries);
+/// Whether a SYN or SYN-ACK that was repeated so often and has no answer will get none: it was repeated for long, or not again
+/// when its turn had come, as each wait is twice the one before (RFC 6298 §5.5).
+fn is_given_up(connection: &Connection, retries: u16) -> bool {
+    let retries = u32::from(retries);
     let tried = connection.last.time.since(connection.first.time);
     let waits = 2_u32.saturating_pow(retries);
     let next = tried.saturating_mul(waits) / waits.saturating_sub(1).max(1);
@@ -328,6 +346,7 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
                 None
             }
             // Where it would have ended is not known.
+            Outcome::ClientLeft if still_answers(connection, exchange) => None,
             Outcome::ClientLeft if is_broken(response(exchange)) => Some(FailedReason::Malformed),
             Outcome::ClientLeft => Some(FailedReason::ClientLeft),
             Outcome::CutShort if is_refused_early(connection, exchange) => None,
@@ -336,6 +355,22 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
     })
     .or_else(|| left_unread(connection))
     .or_else(|| authentication_cut(connection))
+}
+
+/// Whether the client closed its direction alone as far as the capture goes: it closed right behind its request, or the server
+/// went on sending, until the end of the capture.
+fn still_answers(connection: &Connection, exchange: &Exchange) -> bool {
+    let close = connection.teardown.frame_ref();
+    let spoke = connection.last_data[Who::Server as usize];
+    let soon = NO_WAIT.max(connection.expected_round_trip());
+    let asked = request(exchange).map(|it| it.last.time);
+    let behind =
+        exchange.response.is_none() && asked.is_some_and(|asked| close.time.since(asked) <= soon);
+    connection.teardown.how == How::Fin
+        && connection.reset == [None; 2]
+        && connection.fin[Who::Server as usize].is_none()
+        && (spoke > close || behind)
+        && connection.until.since(spoke.max(close).time) < LAST_MOMENT
 }
 
 /// The server refused a request before all of it had come, and the client has the whole response: it need not send the rest.
@@ -806,7 +841,9 @@ fn bytes(connection: &Connection) -> Option<FailedReason> {
         false => server > farewell(connection, Who::Server),
     };
     let last = connection.last_data[Who::Server as usize];
-    if needed && (at_risk(last) || foreign) {
+    // Whether a client of a protocol that is not read wanted what a RST overtook, nothing shows.
+    let wanted = connection.tls.is_some() || is_known(connection);
+    if needed && (at_risk(last) && wanted || foreign) {
         return Some(FailedReason::BytesLost);
     }
     if needed && repeated(Who::Server) {
@@ -1045,6 +1082,9 @@ fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReaso
         }
         match exchange.outcome(ending) {
             None => return Some(unseen),
+            Some(Outcome::ClientLeft) if still_answers(connection, exchange) => {
+                return Some(UnknownReason::CutOff);
+            }
             Some(Outcome::ClientLeft)
                 if !exchange.is_endless() && !lost_nothing(connection, exchange) =>
             {

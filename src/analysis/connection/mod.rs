@@ -9,6 +9,7 @@ mod carried;
 mod footprint;
 mod frame_notes;
 mod judgement;
+mod lacking;
 mod outcome;
 mod plain;
 mod record;

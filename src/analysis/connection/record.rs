@@ -404,7 +404,10 @@ impl Connection {
     /// An estimate of the round trip: that of the handshake, but no less than programs need to react.
     #[must_use]
     pub(crate) fn expected_round_trip(&self) -> Duration {
-        self.connect_time.unwrap_or_default().max(LEAST_ROUND_TRIP)
+        // Without the handshake, what one side took to answer the other.
+        let answers = self.round_trip.iter().copied().flatten().max();
+        let took = self.connect_time.or(answers);
+        took.unwrap_or_default().max(LEAST_ROUND_TRIP)
     }
 
     /// Whether a RST came so soon after data that it may have reached the other program first, which then loses the data.

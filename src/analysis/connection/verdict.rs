@@ -222,6 +222,14 @@ fn opening(live: &ConnectionTracker, client: FlowEnd) -> Opening {
     if caller.answered_syn() || caller.proven() == Standing::In(State::Established) {
         return Opening::Handshake;
     }
+    // No program resets what its system has not opened.
+    let aborts = |peer: &Peer| {
+        peer.reset()
+            .is_some_and(|it| it.kind == Some(ResetKind::Abort))
+    };
+    if aborts(called) && caller.reset().is_none() {
+        return Opening::Handshake;
+    }
     // The server has data of the client that the capture has not.
     if caller.stream().acknowledged() > 0 {
         return Opening::Handshake;
@@ -574,6 +582,21 @@ fn layered_phase(
         None if opening == Opening::Handshake => Phase::BeforeRequest,
         None => Phase::Opaque,
     }
+}
+
+/// Whether this end owed the other a response when the capture ended.
+pub(super) fn owes(live: &ConnectionTracker, end: FlowEnd) -> bool {
+    let (client, _) = roles(live);
+    let whole =
+        |end: FlowEnd| Reach::bytes(u64::try_from(live.pair.peer(end).stream().top()).unwrap_or(0));
+    let opening = opening(live, client);
+    let (sent, received) = (whole(client), whole(end));
+    let phase = || layered_phase(live, opening, client, sent, received, live.last.time);
+    end != client
+        && matches!(
+            phase(),
+            Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody
+        )
 }
 
 /// The verdict without a FIN or RST: a silence, or just the end of the capture.

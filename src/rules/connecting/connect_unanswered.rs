@@ -462,7 +462,8 @@ mod tests {
     /// Wherever an answer passes: a client that has it does not ask again.
     #[test]
     fn a_client_that_repeats_its_syn_got_no_answer_in_any_direction() {
-        let half = "client :40000 server\nSYN -->\n<~~ SYN\nGET / -->\n<~~ 200 \"hello\"\nACK -->\n";
+        let half =
+            "client :40000 server\nSYN -->\n<~~ SYN\nGET / -->\n<~~ 200 \"hello\"\nACK -->\n";
         let again = "client :40001 server :81\n+100ms SYN -->\n+1s again -->\n+2s again -->\n";
         assert!(finding(&format!("{half}{again}+4s again -->")).is_some());
         assert!(finding(&format!("{half}{again}+10ms ACK -->\nGET / -->")).is_none());

@@ -91,7 +91,8 @@ rule! {
 }
 
 fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
-    if connection.teardown.orderly || connection.fin_acknowledged[Who::Server as usize].is_none() {
+    let orderly = connection.teardown.orderly && !connection.outcome.is_failed();
+    if orderly || connection.fin_acknowledged[Who::Server as usize].is_none() {
         return not_yet(connection);
     }
     if let Some(ending) = ending.filter(|it| it.exchange.is_some()) {

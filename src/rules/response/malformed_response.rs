@@ -399,7 +399,9 @@ mod tests {
     #[test]
     fn a_response_needs_no_handshake() {
         let found = |before: &str, ask: &str| {
-            let text = format!("{before}GET / [close]{ask}\n<-- \"no status line\\r\\n\\r\\n\"\n<-- FIN\nFIN -->\n<-- ACK");
+            let text = format!(
+                "{before}GET / [close]{ask}\n<-- \"no status line\\r\\n\\r\\n\"\n<-- FIN\nFIN -->\n<-- ACK"
+            );
             ladder_check::found_by(&super::RULE, &text).is_some()
         };
         assert!(found("", " -->"));

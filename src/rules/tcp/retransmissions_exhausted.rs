@@ -616,7 +616,9 @@ mod tests {
         let ask = "SYN -->\n<-- SYN\nGET / -->\n";
         let again = "+300ms <-- again [lost]\n+600ms <-- again [lost]\n";
         let lost = |head: &str| {
-            format!("{ask}<-- 200 data 300 [lost {head}]\n{again}+900ms FIN -->\n<-- ACK\n+300ms <-- again [lost]\n+2s <-- again [lost]")
+            format!(
+                "{ask}<-- 200 data 300 [lost {head}]\n{again}+900ms FIN -->\n<-- ACK\n+300ms <-- again [lost]\n+2s <-- again [lost]"
+            )
         };
         let told = ladder_check::told_by(&RULE, &lost("head=400 cut=60")).expect("found");
         assert!(

@@ -399,3 +399,102 @@ fn what_is_not_in_the_order_of_time_is_not_judged() {
     // A clock that was set back once.
     assert_eq!(outcome(&[2, 3, 4, 1, 2, 3, 4]).0, "complete");
 }
+
+/// What the capture lacks may have been what seems lost.
+#[test]
+fn an_absence_in_a_capture_with_holes_is_no_loss() {
+    let end = "\nFIN -->\n<-- ACK";
+    check(&[
+        // The client's FIN may be missing: the server's acknowledges one number more.
+        (
+            OPEN,
+            "GET / -->\n<-- ACK\n+2s FIN ~~>\n<-- FIN",
+            "unknown lost-packets",
+        ),
+        (
+            OPEN,
+            "GET / -->\n<-- ACK\n+2s <-- FIN\nFIN -->",
+            "failed no-response",
+        ),
+        // Which response is whose is not known.
+        (
+            OPEN,
+            &format!("GET /1 ~~>\n<-- 200 data 5 [length=9]{end}"),
+            "unknown lost-packets",
+        ),
+        (
+            OPEN,
+            &format!("GET /1 -->\n<-- 200 data 5 [length=9]{end}"),
+            "failed client-left",
+        ),
+        // A protocol that is not read.
+        (
+            OPEN,
+            "data 9 ~~>\n<-- data 9\ndata 90 -->\n<-- RST",
+            "unknown lost-packets",
+        ),
+        (
+            OPEN,
+            "data 9 -->\n<-- data 9\ndata 90 [lost] -->\n<-- RST",
+            "failed bytes-lost",
+        ),
+        // It was used.
+        (
+            OPEN,
+            "GET / ~~>\n<-- ACK\n+9s <-- RST [noack]",
+            "unknown lost-packets",
+        ),
+    ]);
+}
+
+/// What a RST overtook in a protocol that is not read may have been a goodbye.
+#[test]
+fn the_last_bytes_of_what_is_not_read_are_not_missed() {
+    let said = format!("{OPEN}\"\\x01a\" -->\n<-- ACK\n");
+    check(&[
+        (&said, "<-- data 90\n<-- RST", "unknown opaque"),
+        (
+            &said,
+            "<-- data 90 [lost]\n+300ms <-- again [lost]\n+2s <-- RST",
+            "failed bytes-lost",
+        ),
+    ]);
+}
+
+/// A client that closes its direction alone waits on.
+#[test]
+fn a_half_close_at_the_end_of_the_capture_is_no_leaving() {
+    let later = "\nclient :40009 server :81\n+9s SYN -->";
+    check(&[
+        (OPEN, "GET / -->\nFIN -->", "unknown cut-off"),
+        (
+            OPEN,
+            "GET / -->\nFIN -->\n<-- 200 data 5 [length=9]",
+            "unknown cut-off",
+        ),
+        (
+            OPEN,
+            &format!("GET / -->\n+2s FIN -->\n<-- ACK{later}"),
+            "failed client-left",
+        ),
+        (
+            OPEN,
+            "GET / -->\nFIN -->\n<-- 200 data 5 [length=9]\nRST [noack] -->",
+            "fine not-awaited",
+        ),
+    ]);
+}
+
+/// As with a SYN, two answers to one that nobody acknowledges may be followed by a third.
+#[test]
+fn a_syn_ack_without_an_answer_is_waited_for() {
+    let again = "SYN -->\n<-- SYN\n+1s <-- again\n";
+    let later = "client :40009 server :81\n+9s SYN -->";
+    check(&[
+        (again, "", "unknown cut-off"),
+        (again, later, "failed unanswered"),
+        (again, "+2s <-- again\n+4s <-- again", "failed unanswered"),
+        // A program had it: no other aborts it.
+        ("SYN -->\n<-- SYN\n", "<-- RST", "failed rejected"),
+    ]);
+}
