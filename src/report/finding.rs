@@ -744,6 +744,9 @@ fn between(finding: &Finding) -> String {
         (Some(client), Some(server)) => format!("{client} → {server}"),
         (Some(client), None) => client.to_string(),
         (None, Some(server)) => format!("→ {server}"),
+        (None, None) if finding.connections.is_empty() && finding.gone == 0 => {
+            "the whole capture".to_owned()
+        }
         (None, None) => "several hosts".to_owned(),
     }
 }

@@ -8,7 +8,7 @@ use crate::analysis::hosts::Legs;
 use crate::base::format::{capitalised, number, ranges};
 use crate::report::numbered_findings;
 use crate::report::snapshot::Snapshot;
-use crate::rules::{Finding, Severity, within_a_sentence};
+use crate::rules::{Check, Finding, Severity, rule, within_a_sentence};
 
 /// `unknown: it began before the capture`.
 #[must_use]
@@ -63,7 +63,11 @@ pub fn why_it_failed(snapshot: &Snapshot) -> Option<FailureCause> {
 /// error.
 fn why_this_failed(snapshot: &Snapshot, only: &ConnectionSummary) -> Option<FailureCause> {
     if !only.outcome.is_failed() {
-        let first = numbered_findings(snapshot).into_iter().next();
+        // What is said of the capture is not about how this one ended.
+        let mut all = numbered_findings(snapshot).into_iter();
+        let is_of_capture =
+            |name: &str| rule(name).is_some_and(|it| matches!(it.check, Check::Capture(_)));
+        let first = all.find(|it| !is_of_capture(it.rule));
         return first.map(|it| FailureCause::of(it.headline));
     }
     let is_cause = |it: &&Finding| {
