@@ -157,9 +157,8 @@ pub(crate) fn of_all(
         cases += 1;
         for mut line in of_one(&told(connection), connection, who, suspects) {
             let hides = line.key.1.is_none() && line.text.contains(RETRIES);
-            if hides && shows_no_retry(snapshot, connection) {
-                line.text =
-                    "would report no error if it retried; the capture shows no retry.".to_owned();
+            if let Some(unseen) = unseen_retry(snapshot, connection).filter(|_| hides) {
+                line.text = format!("would report no error if it retried; {unseen}.");
             }
             match lines.iter_mut().find(|(it, _)| it.key == line.key) {
                 Some((_, own)) => own.push(connection.id),
@@ -203,20 +202,24 @@ const RETRIES: &str = "retries silently";
 /// A program that retries by itself does so within this time.
 const RETRIES_WITHIN: Duration = Duration::from_secs(1);
 
-/// Whether the capture goes on after the end of a connection, and has no other one of the same two hosts that came after it.
-fn shows_no_retry(snapshot: &Snapshot, connection: &Connection) -> bool {
+/// Why no retry is seen of what a connection lost, if the capture has no other connection of the same two hosts that came
+/// after it.
+fn unseen_retry(snapshot: &Snapshot, connection: &Connection) -> Option<&'static str> {
     let close = connection.teardown.at;
-    let goes_on = snapshot
-        .summary
-        .span
-        .is_some_and(|(_, end)| end.since(close) >= RETRIES_WITHIN);
     let is_other = |it: &ConnectionSummary| {
         it.id != connection.id
             && it.client.ip == connection.client.ip
             && it.server == connection.server
             && it.last >= close
     };
-    goes_on && snapshot.summary.let_go == 0 && !snapshot.summaries.iter().any(is_other)
+    if snapshot.summary.let_go > 0 || snapshot.summaries.iter().any(is_other) {
+        return None;
+    }
+    let (_, end) = snapshot.summary.span?;
+    Some(match end.since(close) >= RETRIES_WITHIN {
+        true => "the capture shows no retry",
+        false => "the capture ends too soon to show it",
+    })
 }
 
 /// Why a program reports no error, after a colon, if the tables say it.
@@ -239,10 +242,13 @@ mod tests {
         let lost = "client :1 server\nSYN -->\n<-- SYN\nGET /1 -->\n<-- 200 \"one\"\nACK -->\n+2s <-- FIN\n+40ms ACK -->\nGET /2 -->\n<-- RST [noack]\n";
         let other = "client 10.9.9.9:7 server 10.8.8.8:80\n+3s SYN -->\n<-- SYN\nACK -->\n";
         let again = "client :2 server\n+9ms SYN -->\n<-- SYN\nGET /2 -->\n<-- 200 \"two\"\n";
-        for (text, none) in [
-            (lost.to_owned(), false),
-            (format!("{lost}{other}"), true),
-            (format!("{lost}{again}{other}"), false),
+        for (text, unseen) in [
+            (
+                lost.to_owned(),
+                Some("the capture ends too soon to show it"),
+            ),
+            (format!("{lost}{other}"), Some("the capture shows no retry")),
+            (format!("{lost}{again}{other}"), None),
         ] {
             let proof = ladder_check::run(&text.parse().expect("a ladder"));
             let all = &proof.connections;
@@ -252,7 +258,7 @@ mod tests {
                 ..Snapshot::default()
             };
             snapshot.summary.span = Some((all[0].first.time, end));
-            assert_eq!(shows_no_retry(&snapshot, &all[0]), none, "{text}");
+            assert_eq!(unseen_retry(&snapshot, &all[0]), unseen, "{text}");
         }
     }
 }

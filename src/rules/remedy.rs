@@ -177,6 +177,10 @@ pub(super) static CONDITIONS: &[Condition] = &[
             .as_ref()
             .is_some_and(|quote| quote.reporter != it.server.ip)
     }),
+    when("the server had sent nothing", |it, _| {
+        let sent = it.sent[Who::Server as usize];
+        sent.bytes == 0 && sent.missing == 0
+    }),
     when("the client had sent something", |it, _| {
         it.sent[Who::Client as usize].bytes > 0
     }),
@@ -569,6 +573,11 @@ mod tests {
             "the client had sent something",
             "GET / -->\n<-- FIN",
             "<-- FIN",
+        ),
+        (
+            "the server had sent nothing",
+            "\"a\" -->\n<-- FIN",
+            "<-- \"a\"\n<-- FIN",
         ),
         (
             "the client had sent nothing",

@@ -323,7 +323,7 @@ mod tests {
             ),
             (
                 "client server :6379\nSYN -->\n<-- SYN\nACK -->\n\"*2\\r\\n$3\\r\\nGET\\r\\n$1\\r\\na\\r\\n\" -->\n<-- ACK\n+40ms <-- RST",
-                "The command \"GET a\" is safe to retry",
+                "The command \"GET a\" is safe to retry (it changes nothing)",
             ),
             (
                 "client server :6379\nSYN -->\n<-- SYN\nACK -->\n\"*2\\r\\n$4\\r\\nINCR\\r\\n$1\\r\\na\\r\\n\" -->\n<-- ACK\n+40ms <-- RST",

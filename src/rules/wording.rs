@@ -221,6 +221,7 @@ pub(super) fn repetition(exchange: &Exchange) -> Sentence {
         None => request
             .filter(|it| it.method.is_idempotent())
             .map(|_| method(Some(exchange))),
+        Some(asked) if !asked.noun.ends_with("request") => None,
         Some(asked) => {
             let words = asked.words.as_ref().map_or(&b""[..], |it| it.as_bytes());
             let method = words.split(|byte| *byte == b' ').next().unwrap_or_default();

@@ -34,6 +34,8 @@ rule! {
     /// - *If PostgreSQL was spoken:* Look in PostgreSQL's log for "server process … was terminated by
     ///   signal". A server that ends a
     ///   session on purpose sends an error before it closes, and none came.
+    /// - *If HTTP was not spoken and the wait was 1 s or more and the server had sent nothing:* Check that the target is up, where a
+    ///   proxy or load balancer listens on this port. One that cannot reach its target closes like this.
     /// - Look in the server's log at the time of the FIN for a crash or a killed process. Look in the system log for an
     ///   out-of-memory kill.
     /// - *If the wait was under 50 ms and it was the first request on the connection:* Look for a rule of the server or of a
