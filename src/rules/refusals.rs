@@ -14,6 +14,8 @@ pub(super) enum Refusal {
     Size(&'static str),
     /// The client asked for a WebSocket.
     WebSocket,
+    /// The client showed no certificate, or none that is accepted.
+    Certificate,
     /// Not all of the request had come.
     Early,
 }
@@ -33,6 +35,7 @@ pub(super) fn refused(connection: &Connection) -> Option<(&Exchange, u16, Refusa
             413 => Refusal::Size("its body"),
             414 => Refusal::Size("its target"),
             431 => Refusal::Size("its head"),
+            _ if exchange.wants_certificate() => Refusal::Certificate,
             _ if websocket() => Refusal::WebSocket,
             _ if is_refused_early(connection, exchange) => Refusal::Early,
             _ => return None,
@@ -89,6 +92,11 @@ pub(super) fn was_refused_with(connection: &Connection, status: &str) -> bool {
 /// Whether the server refused to open a WebSocket.
 pub(super) fn was_websocket_refused(connection: &Connection) -> bool {
     refused(connection).is_some_and(|(.., it)| it == Refusal::WebSocket)
+}
+
+/// Whether the server refused a request for the client's certificate, or for the lack of one.
+pub(super) fn was_certificate_wanted(connection: &Connection) -> bool {
+    refused(connection).is_some_and(|(.., it)| it == Refusal::Certificate)
 }
 
 /// Whether the server refused a request before all of it had come, for another reason than its size.

@@ -4,7 +4,8 @@ use super::classify::behind_another;
 use super::classify_h2::{blames, ended_by_drain, lost, refused, told_goaway, told_reset};
 use super::log_errors::certificate_alert;
 use super::refusals::{
-    was_refused_with, was_upload_refused, was_websocket_refused, were_credentials_refused,
+    was_certificate_wanted, was_refused_with, was_upload_refused, was_websocket_refused,
+    were_credentials_refused,
 };
 use super::remedy::{Condition, when};
 use super::stuck_segments::largest_through;
@@ -240,6 +241,9 @@ pub(super) static CONDITIONS: &[Condition] = &[
         !were_credentials_refused(it)
     }),
     when("a WebSocket was refused", |it, _| was_websocket_refused(it)),
+    when("a client certificate was wanted", |it, _| {
+        was_certificate_wanted(it)
+    }),
     when("an upload was refused", |it, _| was_upload_refused(it)),
     when("the request's head was not complete", |it, _| {
         last_request(it).is_some_and(|it| it.progress == MessageProgress::Head)
@@ -713,6 +717,12 @@ mod tests {
             "<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n<-- \"250 mx\\r\\n\"\n\"AUTH PLAIN AGEAYg==\\r\\n\" -->\n",
             "<-- \"538 5.7.11 encrypt\\r\\n\"",
             "<-- \"535 5.7.8 no\\r\\n\"",
+        ),
+        (
+            "a client certificate was wanted",
+            "GET / -->\n",
+            "<-- 400 \"<center>No required SSL certificate was sent</center>\"",
+            "<-- 400 \"no\"",
         ),
         (
             "a WebSocket was refused",

@@ -210,6 +210,13 @@ const WANTS_TLS: [&[u8]; 4] = [
     b"combination of host and port requires TLS",
 ];
 
+/// What nginx writes in a 400 (its 495 and 496) to a client whose certificate is missing or was not verified
+/// (ngx_http_special_response.c).
+const WANTS_CERTIFICATE: [&[u8]; 2] = [
+    b"No required SSL certificate was sent",
+    b"The SSL certificate error",
+];
+
 impl Exchange {
     /// The method as sent, also one that [`Method`] does not list; `None` if it was not seen.
     #[must_use]
@@ -419,10 +426,21 @@ impl Exchange {
     /// Whether a server refused this request in plain text, because it wants TLS on this port.
     #[must_use]
     pub fn wants_tls(&self) -> bool {
+        self.is_bad_request_saying(&WANTS_TLS)
+    }
+
+    /// Whether a server refused this request because the client showed no certificate, or none that it accepts.
+    #[must_use]
+    pub fn wants_certificate(&self) -> bool {
+        self.is_bad_request_saying(&WANTS_CERTIFICATE)
+    }
+
+    /// Whether the response is a 400 whose body begins with a page that has one of these words.
+    fn is_bad_request_saying(&self, words: &[&[u8]]) -> bool {
         let page = self.rare.as_ref().and_then(|it| it.body_start.as_ref());
         let page = page.map_or(&[][..], SharedText::as_bytes);
         let says = |words: &&[u8]| memchr::memmem::find(page, words).is_some();
-        self.status() == Some(400) && WANTS_TLS.iter().any(says)
+        self.status() == Some(400) && words.iter().any(says)
     }
 
     /// Adds what one of its heads says about who passed it on.

@@ -26,7 +26,7 @@ rule! {
     /// connection: the finding is a note.
     ///
     /// In HTTP, the server refused a request for its size (413, 414, 431), or an upload before all of it had arrived. Or it did
-    /// not open the WebSocket that the client asked for.
+    /// not open the WebSocket that the client asked for, or its page says that it wants a client certificate.
     ///
     /// # Why it matters
     ///
@@ -47,6 +47,8 @@ rule! {
     ///   limit (Node.js `--max-http-header-size`, Tomcat `maxHttpHeaderSize`).
     /// - *If a WebSocket was refused:* Check path, `Origin` and credentials of the request. Behind a proxy, check that it passes
     ///   on `Upgrade` and `Connection`.
+    /// - *If a client certificate was wanted:* Give the client a certificate of an authority that the server accepts (nginx
+    ///   `ssl_client_certificate`), or make it optional at the server (nginx `ssl_verify_client`).
     /// - *If an upload was refused:* Look in the server's log for the reason. Let the client ask first, with `Expect:
     ///   100-continue`, before it sends a large body.
     ///
@@ -163,6 +165,15 @@ fn status_of_http(
                 "The client asked for a WebSocket with {}, and the server responded with {}.",
                 name,
                 status.to_string()
+            ),
+        ),
+        Refusal::Certificate => (
+            "Server wants [a client certificate|client certificates for # requests]",
+            sentence!(
+                "The server responded with {} to {}: its page says that it wants a client certificate, or did not accept the one \
+                 that was sent.",
+                status.to_string(),
+                name
             ),
         ),
         Refusal::Early => (
@@ -282,6 +293,16 @@ mod tests {
             (
                 format!("{ASKED}<-- 403 \"no\"{CLOSE}"),
                 Some("asked for a WebSocket with `GET /ws`, and the server responded with 403."),
+            ),
+            (
+                format!(
+                    "GET / -->\n<-- 400 \"<h1>No required SSL certificate was sent</h1>\"{CLOSE}"
+                ),
+                Some("wants a client certificate"),
+            ),
+            (
+                format!("GET / -->\n<-- 400 \"<h1>Bad Request</h1>\"{CLOSE}"),
+                None,
             ),
             (format!("{ASKED}<-- 401 \"no\"{CLOSE}"), None),
             (format!("{ASKED}<-- 502 \"no\"{CLOSE}"), None),
