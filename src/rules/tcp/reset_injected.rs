@@ -163,7 +163,8 @@ fn check(connection: &Connection) -> Verdict {
             && event.signs.count() >= 2
             && !matches!(event.kind, Some(ResetKind::Stale | ResetKind::Refusal));
         let odd = is_late_forgery(connection, who, &event) || is_ignored(connection, who, &event);
-        (foreign || scored || odd).then_some((who, event))
+        let doubted = foreign || scored || odd;
+        (doubted && !was_over(connection, who, &event)).then_some((who, event))
     });
     // Some devices reset both sides.
     let foreign = foreign.min_by_key(|(_, event)| event.frame_ref);
@@ -292,6 +293,16 @@ fn is_late_forgery(connection: &Connection, who: Who, event: &CloseEvent) -> boo
             .has(ResetSigns::BEHIND.with(ResetSigns::NUMBERING))
         && connection.sent[who as usize].ttl != event.ttl
 }
+
+/// Whether the other side had reset the connection long before: whoever sent this RST, it ended nothing. A device that resets
+/// both sides does so at once.
+fn was_over(connection: &Connection, who: Who, event: &CloseEvent) -> bool {
+    let other = connection.reset[who.other() as usize];
+    other.is_some_and(|it| event.frame_ref.time.since(it.frame_ref.time) >= LONG_OVER)
+}
+
+/// No device that resets both sides takes longer.
+const LONG_OVER: Duration = Duration::from_secs(1);
 
 /// Whether a RST had no effect where it should have had one: the host whose address it carries went on, and the other side
 /// answered.
@@ -743,5 +754,8 @@ mod tests {
             severity(&format!("{OPEN}<-- 200 [close] FIN\n<-- RST [ttl=249]")),
             None
         );
+        let both = |wait| format!("{OPEN}<-- 200 \"x\"\nRST -->\n+{wait} <-- RST [ttl=249]");
+        assert_eq!(severity(&both("17s")), None);
+        assert!(severity(&both("1ms")).is_some());
     }
 }
