@@ -91,7 +91,7 @@ fn default(
 pub(super) fn forgotten(idle: Duration) -> Option<Sentence> {
     let limit = network_limit(idle)?;
     Some(sentence!(
-        "The longest idle timeout known on networks that is shorter is {} s ({}).",
+        "The known idle limit of networks that comes nearest below is {} s ({}).",
         limit.seconds.to_string(),
         limit.to_string()
     ))

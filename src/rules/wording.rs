@@ -7,7 +7,9 @@ use super::classify::{Ending, request};
 use super::rule::{Diagnosis, Rule, Verdict};
 use super::statement::{Sentence, Statement, Value, sentence};
 use super::{Evidence, Severity};
-use crate::analysis::connection::{Connection, ConnectionSummary, Phase, ResetKind, Who};
+use crate::analysis::connection::{
+    Author, Connection, ConnectionSummary, Phase, ResetKind, Who, author,
+};
 use crate::base::certainty::Certainty;
 use crate::base::escape::{in_backticks, shortened};
 use crate::base::flow_end::FlowEnd;
@@ -252,6 +254,11 @@ pub(super) fn repetition(exchange: &Exchange) -> Sentence {
             name
         ),
         None if request.is_some_and(begun) => had_in_part(name),
+        // The gateway that responded did not process it.
+        None if matches!(author(exchange), Author::Gateway(..)) => sentence!(
+            "Do not retry {} blindly: what stands behind the gateway may have processed [it|them].",
+            name
+        ),
         None => sentence!(
             "Do not retry {} blindly: the server may have processed [it|them].",
             name

@@ -28,9 +28,9 @@ rule! {
     /// # Remedy
     ///
     /// - Fix the loss first: another finding says what ended the connection.
-    /// - Let the client retry only idempotent requests by itself, or give each request a key by which the server recognises a
-    ///   retry (`Idempotency-Key`).
-    /// - At proxies, switch off retries of requests that are not idempotent (nginx `proxy_next_upstream` without
+    /// - *If the request must not be repeated:* Let the client retry only idempotent requests by itself, or give each request a
+    ///   key by which the server recognises a retry (`Idempotency-Key`).
+    /// - *If the request must not be repeated:* At proxies, switch off retries of requests that are not idempotent (nginx `proxy_next_upstream` without
     ///   `non_idempotent`).
     ///
     /// # Example
@@ -224,7 +224,7 @@ fn tell(pairs: &[RetryPair<'_>], lost: LostRequest, severity: Severity) -> Optio
         }
     };
     let later = second.first.time.since(first.close.time);
-    let message = Statement::from(match pairs.len() {
+    let mut message = Statement::from(match pairs.len() {
         1 => sentence!(
             "A request was lost when its connection ended. Another connection began with the same request {} later.",
             later
@@ -236,8 +236,11 @@ fn tell(pairs: &[RetryPair<'_>], lost: LostRequest, severity: Severity) -> Optio
         ),
     })
     .presuming("The client retried what was lost.")
-    .means(what)
-    .means("That the bodies are the same is concluded from their lengths.");
+    .means(what);
+    // Where nothing was done twice, nobody needs to know.
+    if matches!(lost, LostRequest::Had) {
+        message.mean("That the bodies are the same is concluded from their lengths.");
+    }
     let evidence: Vec<Evidence> = vec![
         shows(
             first.close,
