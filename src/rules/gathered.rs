@@ -210,11 +210,11 @@ impl Gathered {
                 joined.connections.sort_unstable();
                 joined.message.say(match servers.more {
                     false => sentence!(
-                        "The client has this case with {} addresses and ports.",
+                        "The same happened between the client and {} addresses and ports in all.",
                         servers.known.len()
                     ),
                     true => sentence!(
-                        "The client has this case with more than {} addresses and ports.",
+                        "The same happened between the client and more than {} addresses and ports.",
                         servers.known.len()
                     ),
                 });
@@ -226,11 +226,11 @@ impl Gathered {
                 joined.connections.sort_unstable();
                 joined.message.say(match clients.more {
                     false => sentence!(
-                        "{} clients have this case with the server.",
+                        "The same happened to {} clients of the server in all.",
                         clients.known.len()
                     ),
                     true => sentence!(
-                        "More than {} clients have this case with the server.",
+                        "The same happened to more than {} clients of the server.",
                         clients.known.len()
                     ),
                 });
@@ -404,7 +404,10 @@ mod tests {
             if findings == 1 {
                 assert_eq!((key.client, key.server), (None, Some(all[0].server)));
                 let told = cases.message.text(&Default::default());
-                let said = format!("{} clients have this case", base::format::number(count));
+                let said = format!(
+                    "The same happened to {} clients",
+                    base::format::number(count)
+                );
                 assert!(told.contains(&said), "{told}");
                 assert!(
                     !told.contains(" of 6,000:") && !told.contains(" of 40:"),
@@ -437,7 +440,7 @@ mod tests {
         let told = gathered.into_cases();
         let (_, cases) = told.first_key_value().expect("one finding");
         let text = cases.message.text(&Default::default());
-        assert!(told.len() == 1 && text.contains("More than 65,5"), "{text}");
+        assert!(told.len() == 1 && text.contains("more than 65,5"), "{text}");
     }
 
     #[test]
