@@ -66,23 +66,33 @@ fn header(bytes: &[u8]) -> Option<(u8, u32)> {
 
 /// The first bytes are those of PostgreSQL.
 pub(super) fn recognise(opening: &Opening<'_>) -> bool {
-    let first = number(opening.client).zip(opening.client.get(4..).and_then(number));
-    match first {
-        Some((8, SSL | GSSENC) | (16, CANCEL)) => true,
-        Some((9..=10_000, STARTUP)) => true,
-        _ if opening.midstream && opening.port == 5432 => {
+    match () {
+        () if is_startup(opening.client) => true,
+        () if opening.midstream && opening.port == 5432 => {
             header(opening.client).is_some_and(|(kind, length)| {
                 b"QPBESX".contains(&kind) && (4..MAX_LENGTH >> 8).contains(&length)
             })
         }
-        _ => false,
+        () => false,
     }
+}
+
+/// Whether these bytes are the first message of a client, which has no type.
+fn is_startup(bytes: &[u8]) -> bool {
+    let first = number(bytes).zip(bytes.get(4..).and_then(number));
+    matches!(
+        first,
+        Some((8, SSL | GSSENC) | (16, CANCEL) | (9..=10_000, STARTUP))
+    )
 }
 
 impl Messages for Grammar {
     fn new(opening: &Opening<'_>) -> Self {
+        let begins = is_startup(opening.client);
         Self {
-            starts: !opening.midstream,
+            starts: !opening.midstream || begins,
+            // It answers what was before the capture: a request for encryption, and begins no message.
+            one_byte: opening.midstream && begins && opening.server == b"N",
             ..Self::default()
         }
     }
@@ -340,7 +350,7 @@ fn report(body: &[u8]) -> (&[u8], &[u8], Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::protocol::dialogue::tests::{Said, told};
+    use crate::protocol::dialogue::tests::{Said, told, told_midstream};
 
     const STARTUP: &[u8] = b"\0\0\0\x12\0\x03\0\0user\0me\0\0\0";
     const READY: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
@@ -431,6 +441,22 @@ mod tests {
             let told = told(5432, &all);
             let begun = "PostgreSQL; startup message: answered; ";
             assert_eq!(told, format!("{begun}{expected}"));
+        }
+    }
+
+    /// A capture may begin between the handshake of TCP and the first message, or behind the answer on encryption.
+    #[test]
+    fn the_first_message_is_known_without_the_handshake() {
+        let ask = b"\0\0\0\x08\x04\xd2\x16\x2f";
+        let login = "startup message: answered; B: 57P01 FATAL: terminating connection; between";
+        let end = [(">", STARTUP), ("<", READY), ("<", FATAL)];
+        for (begin, said) in [
+            (vec![(">", &ask[..]), ("<", b"N")], "SSLRequest: answered; "),
+            (vec![("<", &b"N"[..])], ""),
+            (vec![], ""),
+        ] {
+            let told = told_midstream(5432, &[begin, end.to_vec()].concat());
+            assert_eq!(told, format!("PostgreSQL; {said}{login}"));
         }
     }
 

@@ -61,9 +61,10 @@ enum Stage {
 pub(super) fn recognise(opening: &Opening<'_>) -> bool {
     let version = |bytes: &[u8]| bytes.starts_with(b"SSH-2.") || bytes.starts_with(b"SSH-1.");
     let (client, server) = (opening.client, opening.server);
-    // Both versions come first, and one of them may be before the capture.
+    // Both versions come first: what was before the capture was the handshake alone, or one of them.
     if opening.midstream {
-        return false;
+        let begins = |bytes: &[u8]| bytes.is_empty() || version(bytes);
+        return (version(client) || version(server)) && begins(client) && begins(server);
     }
     let line = server.split(|byte| *byte == b'\n').next();
     let text = line.is_some_and(is_text);
@@ -309,7 +310,7 @@ fn disconnect(whole: u64, body: &[u8]) -> Unit {
 
 #[cfg(test)]
 mod tests {
-    use crate::protocol::dialogue::tests::{Said, told};
+    use crate::protocol::dialogue::tests::{Said, told, told_midstream};
 
     const VERSION: &[u8] = b"SSH-2.0-OpenSSH_9.2\r\n";
     const KEXINIT: &[u8] = &[0, 0, 0, 6, 4, 20, 0, 0, 0, 0];
@@ -323,6 +324,14 @@ mod tests {
         let all = [methods, keys, ciphers, ciphers, macs, macs];
         let list = |it: &&str| [&(it.len() as u32).to_be_bytes()[..], it.as_bytes()].concat();
         all.iter().flat_map(list).collect()
+    }
+
+    /// What was before the capture was the handshake of TCP.
+    #[test]
+    fn versions_show_the_beginning() {
+        let said = [(">", VERSION), ("<", VERSION), (">", KEXINIT)];
+        assert!(told_midstream(22, &said).starts_with("SSH"));
+        assert!(told_midstream(22, &[("<", KEXINIT), (">", VERSION)]).starts_with('?'));
     }
 
     #[test]

@@ -13,11 +13,24 @@ pub(super) type Said<'a> = &'a [(&'a str, &'a [u8])];
 /// read as given, and byte by byte: both must come to the same.
 #[track_caller]
 pub(super) fn told(port: u16, said: Said<'_>) -> String {
-    let whole = Script::read(port, said.iter().map(|(who, bytes)| (end(who), *bytes)));
+    told_of(port, None, said)
+}
+
+/// The same without the handshake of TCP.
+#[track_caller]
+pub(super) fn told_midstream(port: u16, said: Said<'_>) -> String {
+    told_of(port, Some(FlowEnd::A), said)
+}
+
+#[track_caller]
+fn told_of(port: u16, midstream: Option<FlowEnd>, said: Said<'_>) -> String {
+    let whole = said.iter().map(|(who, bytes)| (end(who), *bytes));
+    let whole = Script::read(port, midstream, whole);
     let each = said
         .iter()
         .flat_map(|(who, bytes)| bytes.chunks(1).map(|byte| (end(who), byte)));
-    assert_eq!(Script::read(port, each).told, whole.told, "byte by byte");
+    let each = Script::read(port, midstream, each);
+    assert_eq!(each.told, whole.told, "byte by byte");
     whole.told
 }
 
@@ -33,9 +46,13 @@ struct Script {
 }
 
 impl Script {
-    fn read<'a>(port: u16, said: impl Iterator<Item = (FlowEnd, &'a [u8])>) -> Self {
+    fn read<'a>(
+        port: u16,
+        midstream: Option<FlowEnd>,
+        said: impl Iterator<Item = (FlowEnd, &'a [u8])>,
+    ) -> Self {
         let mut texts = TextInterner::new();
-        let mut dialogue = Dialogue::new([50_000, port], [0; 2], None);
+        let mut dialogue = Dialogue::new([50_000, port], [0; 2], midstream);
         let mut reach = [Reach::default(); 2];
         let at = FrameRef::default();
         for (from, bytes) in said {
@@ -83,7 +100,7 @@ fn turns_of_an_unknown_protocol_are_presumed_to_be_requests_and_answers() {
     let said = [(">", ask), ("<", answer), (">", ask), ("<", answer)];
     assert_eq!(told(9, &said), "?; ?");
     let habit = [&said[..], &said[..1]].concat();
-    let read = Script::read(9, habit.iter().map(|(who, bytes)| (end(who), *bytes)));
+    let read = Script::read(9, None, habit.iter().map(|(who, bytes)| (end(who), *bytes)));
     // So short and so soon that it may be a goodbye.
     assert_eq!(
         read.told,

@@ -14,6 +14,9 @@ const MAX_LOOKED_AT: usize = 16;
 /// Error codes that are registered (§7); senders use no others.
 const LAST_CODE: u32 = 0xd;
 
+/// The greatest number of a stream, by which a GOAWAY announces another one.
+const MOST: u32 = 0x7fff_ffff;
+
 /// Which side sent these frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameSender {
@@ -81,6 +84,14 @@ fn fits(header: H2FrameHeader, payload: &[u8]) -> bool {
 fn whose(header: H2FrameHeader, payload: &[u8]) -> FrameSender {
     match header.kind {
         kind::PUSH_PROMISE => FrameSender::Responder,
+        kind::GOAWAY => {
+            // Clients open the odd streams, and the last one that was processed is the peer's (§5.1.1, §6.8).
+            let last = payload.first_chunk().copied().map(u32::from_be_bytes);
+            match last.map(|it| it & MOST) {
+                Some(last) if last % 2 == 1 && last != MOST => FrameSender::Responder,
+                _ => FrameSender::Either,
+            }
+        }
         kind::HEADERS => {
             let pad = usize::from(header.has(flag::PADDED));
             let priority = if header.has(flag::PRIORITY) { 5 } else { 0 };
@@ -109,6 +120,8 @@ mod tests {
     const GET: &[u8] = b"\0\0\x03\x01\x05\0\0\0\x07\x82\x84\x86";
     const OK: &[u8] = b"\0\0\x01\x01\x04\0\0\0\x07\x88";
     const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0abcdefgh";
+    const GOAWAY: &[u8] = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x03\0\0\0\0";
+    const LAST: &[u8] = b"\0\0\x08\x07\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\0";
     const BODY: &[u8] = b"\0\0\x02\0\x01\0\0\0\x07hi";
 
     #[track_caller]
@@ -128,6 +141,8 @@ mod tests {
         check(&[OK], Some(FrameSender::Responder));
         check(&[PING], Some(FrameSender::Either));
         check(&[PING, OK, BODY], Some(FrameSender::Responder));
+        check(&[GOAWAY], Some(FrameSender::Responder));
+        check(&[PING, LAST], Some(FrameSender::Either));
         check(&[BODY, OK], Some(FrameSender::Responder));
         check(
             &[PING, PING, OK, BODY, &[0, 0]],
