@@ -64,9 +64,11 @@ pub(super) fn resets(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'
     };
     let acks = segment.flags.has(Flags::ACK) && receiver.stream.is_anchored();
     let had = acks.then(|| receiver.stream.offset(segment.ack));
+    // What stands behind the RST in the capture may have been sent before it.
     if let Some(event) = &mut sender.reset
         && start >= i64::try_from(event.sent).unwrap_or(i64::MAX)
         && !segment.flags.has(Flags::SYN)
+        && segment.time >= event.frame_ref.time
     {
         event.signs.add(ResetSigns::GOES_ON, true);
         // An acknowledgement of what came after the RST, or with the timestamps that the RST lacks: it was sent later

@@ -145,7 +145,8 @@ pub(super) fn signs(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetSigns
 
 /// Whether a RST acknowledges bytes beyond everything that its receiver sent, and beyond a FIN that may not have been captured.
 fn acknowledges_unsent(segment: &Segment<'_>, to: &Peer) -> bool {
-    let known = segment.flags.has(Flags::ACK) && to.stream.is_whole();
+    // Of a direction that passes elsewhere nothing shows what was sent.
+    let known = segment.flags.has(Flags::ACK) && to.stream.is_whole() && to.packets > 0;
     let beyond =
         to.stream.offset(segment.ack) - to.stream.send_next().max(to.stream.acknowledged());
     known && (2..=super::stream::MAX_LEAP).contains(&beyond)

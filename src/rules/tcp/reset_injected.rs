@@ -134,6 +134,16 @@ rule! {
     ///  9.010                     <--  RST [noack]
     /// ```
     ///
+    /// The client's direction was not captured: what it had sent is not known.
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                ~~>
+    ///  0.010                     <--  SYN
+    ///  0.020  "ask for it"       ~~>
+    ///  0.040                     <--  RST
+    /// ```
+    ///
     /// On one host there is no device between the two:
     ///
     /// ```ladder
