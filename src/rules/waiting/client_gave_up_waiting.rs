@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{CROSSES_WITHIN, Connection, Taken, Who, left_at_once};
+use crate::analysis::connection::{CROSSES_WITHIN, Connection, ResetKind, Taken, Who, left_at_once};
 use crate::base::certainty::Certainty;
 use crate::base::format::whole_seconds;
 use crate::base::frame_ref::FrameRef;
@@ -166,6 +166,9 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     {
         return lost;
     }
+    if is_drawn(connection, ending, time) {
+        return gone(connection, ending, exchange, time);
+    }
     if let Some(heard) = unread(connection, exchange, close) {
         return left_after(connection, exchange, [heard, close], word);
     }
@@ -300,6 +303,54 @@ pub(in crate::rules) fn is_reaction(exchange: &Exchange, close: FrameRef) -> boo
     let after = answer.first.time.since(close.time);
     answer.first > close && after <= SOON && close.time.since(asked.last.time) >= after * 10
 }
+
+/// Whether a RST without ACK was drawn from a host that had no such connection any more, and no close of the client was captured,
+/// sooner than any program's timeout: what ended it there is not known.
+fn is_drawn(connection: &Connection, ending: &Ending<'_>, time: Duration) -> bool {
+    let own = connection.fin[Who::Client as usize];
+    ending.close.kind == Some(ResetKind::NoSocket)
+        && own.is_none()
+        && time < CROSSES_WITHIN
+        && !may_be_browser(connection)
+}
+
+/// The client's host had no such connection any more when a segment of the server came.
+fn gone(
+    connection: &Connection,
+    ending: &Ending<'_>,
+    exchange: &Exchange,
+    time: Duration,
+) -> Verdict {
+    let close = ending.close.frame_ref;
+    let message = sentence!(
+        "The client's host answered a segment of the server with a RST, {} after {}: it had no such connection any more. What had \
+         ended it there is not in the capture.",
+        time,
+        named(exchange)
+    );
+    let mut verdict = tell(
+        &RULE,
+        Severity::Note,
+        Certainty::Possible,
+        "Client closed [the connection|# connections] before the response",
+        message,
+    )
+    .presumes(Some("The client's program had closed, or a RST that the capture lacks had come in the server's name."))
+    .means(Some(repetition(exchange)))
+    .shows(
+        request(exchange).map(|message| message.last),
+        format!("{} complete", asked(Some(exchange))),
+    )
+    .shows(Some(close), "RST from the client: no such connection")
+    .about(connection);
+    if let Verdict::Found(story) = &mut verdict {
+        story.remedies = vec![ELSEWHERE.into()];
+    }
+    verdict
+}
+
+/// What to do where the end of a connection is not in the capture.
+const ELSEWHERE: &str = "Capture at the client, without gaps: that shows what ended the connection there.";
 
 /// What to change where a client does not wait.
 const HASTY: &str = "Change nothing if the client only notifies. Otherwise let it read the response before it closes.";
@@ -639,6 +690,16 @@ mod tests {
             told.contains("waited 3.40 s") && told.contains("a RST") && !told.contains("round"),
             "{told}"
         );
+    }
+
+    /// A RST that answers a segment is no decision of the client's program.
+    #[test]
+    fn a_host_without_the_connection_had_no_timeout() {
+        let drawn = "GET / -->\n<-- ACK\nRST [noack] -->";
+        let told = message(&format!("+1ms {drawn}")).expect("found");
+        assert!(told.contains("it had no such connection any more"), "{told}");
+        let told = message("GET / -->\n<-- ACK\nRST -->").expect("found");
+        assert!(told.contains("then closed with a RST"), "{told}");
     }
 
     /// A server of another protocol answers in its own: a client that leaves after that had an answer.
