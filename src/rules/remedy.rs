@@ -120,6 +120,9 @@ pub(super) static CONDITIONS: &[Condition] = &[
     }),
     when("the connection had never been idle for longer", |it, _| {
         let pauses = pauses_before_requests(it);
+        if it.opening == Opening::Midstream && answered(it) == 0 {
+            return true;
+        }
         pauses
             .split_last()
             .is_some_and(|(last, before)| before.iter().all(|it| it < last))
@@ -134,7 +137,7 @@ pub(super) static CONDITIONS: &[Condition] = &[
         },
     ),
     when("it was the first request on the connection", |it, _| {
-        answered(it) == 0
+        answered(it) == 0 && it.opening != Opening::Midstream
     }),
     when("the request was relayed by a proxy", |it, _| relayed(it)),
     when("the client is {}", |it, name| is(client(it), name)),

@@ -10,7 +10,7 @@ use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
 use crate::protocol::http::Exchange;
 use crate::rules::classify::{
-    Ending, EndingKind, PAUSE, acknowledged_close, ending, request, response,
+    Ending, EndingKind, PAUSE, acknowledged_close, ending, is_first_in_view, request, response,
 };
 use crate::rules::lost_data::{Before, LostData, lost_data};
 use crate::rules::measured_time;
@@ -276,6 +276,13 @@ fn read(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         ));
     }
     message.say("No response came.");
+    let late = is_first_in_view(connection, exchange);
+    if late {
+        message.say(
+            "The capture does not show whether the connection had been used before: the server may have closed as soon as it \
+             had accepted it.",
+        );
+    }
     message.presume(match known {
         Some(_) => Sentence::from("The client's program had not noticed the close yet."),
         None => sentence!("The request and the {} crossed on the way.", word),
@@ -438,6 +445,16 @@ mod tests {
     fn message(text: &str) -> Option<String> {
         let text = format!("SYN -->\n<-- SYN\nGET /1 -->\n<-- 200 \"one\"\nACK -->\n{text}");
         ladder_check::told_by(&super::RULE, &text)
+    }
+
+    /// A server that closes at once when it has accepted looks the same where the capture begins late.
+    #[test]
+    fn a_capture_that_begins_with_the_close_shows_no_idle_time() {
+        let text = "ACK -->\n<-- FIN\nACK -->\n+15ms GET / -->\n<-- RST [noack]";
+        let found = ladder_check::found_by(&super::RULE, text).expect("found");
+        let told = found.message.to_string();
+        assert!(told.contains("may have closed as soon as it had accepted"), "{told}");
+        assert!(found.certainty > crate::base::certainty::Certainty::Certain);
     }
 
     #[test]

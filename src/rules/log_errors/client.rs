@@ -675,7 +675,7 @@ fn cut_off(connection: &Connection, at: usize, met: ClientEvent) -> Vec<WireEven
         },
         (None, ClientEvent::Fin) if request.method == Method::Connect => WireEvent::ProxyFin,
         (None, ClientEvent::Reset) if request.method == Method::Connect => WireEvent::ProxyRst,
-        (None, met) if at > 0 => {
+        (None, met) if at > 0 || is_reused(connection, &request.message) => {
             let repeatable = request.method.is_idempotent();
             return reused(connection, &request.message, met, repeatable);
         }
@@ -692,6 +692,15 @@ fn cut_off(connection: &Connection, at: usize, met: ClientEvent) -> Vec<WireEven
         },
     };
     vec![event]
+}
+
+/// Whether the first request in the capture came on a connection that had been used, as far as that shows: the connection was there
+/// before the capture, and the request did not follow its opening at once.
+fn is_reused(connection: &Connection, request: &Message) -> bool {
+    const PAUSE: Duration = Duration::from_millis(100);
+    let paused = request.first.time.since(connection.first.time) >= PAUSE;
+    let begins = request.first == connection.first;
+    connection.opening == Opening::Midstream && request.start == 0 && (paused || begins)
 }
 
 /// Whether an interim response had come.

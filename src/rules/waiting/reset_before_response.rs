@@ -217,7 +217,7 @@ fn story(
     } else if is_open_ended(exchange) || connection.is_presumed() {
         teardown.certainty.max(Certainty::Likely)
     } else {
-        teardown.certainty
+        ending.certainty
     };
     let request = exchange
         .request
