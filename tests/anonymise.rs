@@ -43,7 +43,6 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("ftp-not-found.pcap", WRITTEN),
     ("ftp-passive-blocked.pcap", WRITTEN),
     ("security-8550/input.pcap", FRAGMENTS),
-    ("postgres.pcapng", RECOGNISED),
     ("arkime_synthetic.pcap", RECOGNISED),
     ("heuristic_tcp_ack_payload.pcap", OUTSIDE),
     ("ftp-upload-active/input.pcap", WRITTEN),

@@ -202,6 +202,11 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     if reported && follows && who == Who::Server {
         return None;
     }
+    // What the server sent after the request, and was not read, may have been its response.
+    let unread = exchange.is_some_and(|it| connection.has_unread_answer(it));
+    if follows && unread && who == Who::Server {
+        return None;
+    }
     if exchange.is_some_and(|exchange| {
         let settled = match reading {
             EndingKind::LeftMidResponse => goes_on(connection, exchange, &close),
@@ -242,12 +247,23 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
             || exchange.is_some_and(|it| may_have_more(connection, it, &close))
         {
             Certainty::Possible
-        } else if hidden || connection.is_presumed() || server_too.is_some() {
+        } else if hidden
+            || connection.is_presumed()
+            || server_too.is_some()
+            || exchange.is_some_and(|it| is_first_in_view(connection, it))
+        {
             teardown.certainty.max(Certainty::Likely)
         } else {
             teardown.certainty
         },
     })
+}
+
+/// Whether this is the first request that the capture has of a connection that began before it: what had become of the connection
+/// is not known.
+pub(super) fn is_first_in_view(connection: &Connection, exchange: &Exchange) -> bool {
+    let first = connection.spoken().first();
+    connection.opening == Opening::Midstream && first.is_some_and(|it| std::ptr::eq(it, exchange))
 }
 
 /// The event of the server's close: a FIN, or the `close_notify` after which the client closed.

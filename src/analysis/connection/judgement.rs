@@ -186,6 +186,10 @@ fn response(exchange: &Exchange) -> Option<&Message> {
     exchange.response.as_ref().map(|response| &response.message)
 }
 
+fn is_unseen(message: Option<&Message>) -> bool {
+    message.is_some_and(|message| message.progress == MessageProgress::Unseen)
+}
+
 fn is_broken(message: Option<&Message>) -> bool {
     message.is_some_and(|message| message.progress == MessageProgress::Broken)
 }
@@ -963,7 +967,7 @@ fn encrypted_session_cut(connection: &Connection) -> Option<FailedReason> {
     } && connection.teardown.by == By::Server;
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     let [client, server] = connection.turns.taken;
-    let begun = client.min(server) >= AGREED && connection.roles == Roles::Handshake;
+    let begun = client.min(server) >= AGREED && connection.roles != Roles::Ports;
     let quiet = match Who::of(turn.from) {
         Who::Client => AT_ONCE,
         Who::Server => PARTS_WITHIN,
@@ -1060,6 +1064,14 @@ fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReaso
     let ending = teardown.ending();
     let altered = connection.altered().is_some();
     for exchange in &connection.exchanges {
+        // An error in answer to what was not captured: whether the request was complete is not known.
+        let status = exchange.status().unwrap_or_default();
+        let asked = request(exchange);
+        let refuses =
+            asked.is_none() && status >= 400 || is_unseen(asked) && matches!(status, 400 | 408);
+        if refuses && (missing || connection.turns.cut) {
+            return Some(unseen);
+        }
         if is_unasked(connection, exchange) {
             continue;
         }
@@ -1080,6 +1092,19 @@ fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReaso
         if unseen_answer || is_answered_with_holes(connection, exchange) {
             return Some(UnknownReason::LostPackets);
         }
+        // A client that is still sending when the capture ends may meet a RST.
+        let sends = connection.last_data[Who::Client as usize] > connection.teardown.frame_ref();
+        if is_refused_early(connection, exchange)
+            && sends
+            && connection.fin[Who::Client as usize].is_none()
+            && matches!(ended, SettledBecause::Capture(_))
+            && connection
+                .until
+                .since(connection.last_data[Who::Client as usize].time)
+                < LAST_MOMENT
+        {
+            return Some(UnknownReason::CutOff);
+        }
         match exchange.outcome(ending) {
             None => return Some(unseen),
             Some(Outcome::ClientLeft) if still_answers(connection, exchange) => {
@@ -1092,6 +1117,9 @@ fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReaso
             }
             Some(_) => {}
         }
+    }
+    if connection.has_unseen_request() {
+        return Some(UnknownReason::LostPackets);
     }
     if has_uncaptured_excess(connection) {
         return Some(UnknownReason::Malformed);
@@ -1203,6 +1231,8 @@ fn complete(connection: &Connection) -> ConnectionOutcome {
     let spoke = connection.last_data[Who::Client as usize].time;
     let goodbye = turns.length <= FAREWELL && at.since(spoke) < AT_ONCE && turns.taken[0] > 1;
     match turns.last {
+        // A refusal may stand in what was not captured of the answers.
+        Some(_) if turns.cut => Unknown(UnknownReason::SnapLength),
         Some(Who::Server) if by_client && turns.taken[0] > 0 => Fine(FineReason::Answered),
         Some(Who::Client) if by_client && goodbye => Fine(FineReason::Answered),
         _ => Unknown(UnknownReason::Opaque),
@@ -1215,6 +1245,17 @@ fn unused(connection: &Connection) -> ConnectionOutcome {
     let aborted = teardown.by == By::Server && matches!(teardown.how, How::Reset(_));
     if connection.ungreeted().is_some() {
         return ConnectionOutcome::Failed(FailedReason::ClientLeft);
+    }
+    // Only a segment of the client draws such a RST from a server that has closed, and none was captured after that close.
+    let drawn = own_reset(connection, Who::Server).is_some_and(|reset| {
+        let closed = connection.fin[Who::Server as usize];
+        let left = connection.fin[Who::Client as usize];
+        reset.kind == Some(ResetKind::NoSocket)
+            && closed.is_some_and(|fin| fin.frame_ref < reset.frame_ref)
+            && left.is_none_or(|fin| fin.frame_ref > reset.frame_ref)
+    });
+    if drawn {
+        return ConnectionOutcome::Unknown(UnknownReason::LostPackets);
     }
     // A server that keeps a connection to which nothing comes aborts it in the end.
     let soon = teardown.at.since(connection.first.time) <= AT_ONCE;
@@ -1253,6 +1294,10 @@ fn behind_tls(connection: &Connection, facts: &TlsFacts) -> ConnectionOutcome {
     let answered = (turns.last == Some(FlowEnd::B) || goodbye) && client.records > 0;
     if facts.caller != FlowEnd::A || !answered {
         return HIDDEN;
+    }
+    // Of records that were cut, the numbers of bytes alone are known.
+    if connection.turns.cut {
+        return ConnectionOutcome::Unknown(UnknownReason::SnapLength);
     }
     // Words that are shorter than any request of HTTP/1 are those of a WebSocket, which has an end of its own.
     let upgraded = is_https(connection, facts) && (1..TLS_GOODBYE).contains(&turns.shortest);

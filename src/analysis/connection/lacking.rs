@@ -6,7 +6,7 @@
 use super::outcome::FailedReason;
 use super::record::{Connection, Opening, Who};
 use super::teardown::{By, How};
-use crate::protocol::http::{Exchange, MessageProgress};
+use crate::protocol::http::{Exchange, MessageProgress, Protocol};
 use crate::protocol::tcp::ResetKind;
 
 impl Connection {
@@ -40,6 +40,43 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// Whether the server sent something after this request that was not read, because the capture cut a head of HTTP/1: it may have
+    /// been the response.
+    #[must_use]
+    pub(crate) fn has_unread_answer(&self, exchange: &Exchange) -> bool {
+        let asked = exchange.request.as_ref().map(|it| it.message.first);
+        let heard = self.last_data[Who::Server as usize];
+        let mut all = self.exchanges.iter().filter_map(|it| it.response.as_ref());
+        let is_read = all.any(|it| it.message.first <= heard && heard <= it.message.last);
+        let interim = exchange
+            .rare
+            .as_ref()
+            .is_some_and(|it| !it.interim.is_empty());
+        self.turns.cut
+            && self.protocol == Protocol::Http1
+            && exchange.response.is_none()
+            && exchange.stream.is_none()
+            && asked.is_some_and(|asked| asked < heard)
+            && !is_read
+            && !interim
+    }
+
+    /// Whether the client sent more than the capture shows as requests: the server acknowledged bytes behind the last one.
+    #[must_use]
+    pub(crate) fn has_unseen_request(&self) -> bool {
+        let [client, _] = self.sent;
+        let last = self.exchanges.last().and_then(|it| it.request.as_ref());
+        self.protocol == Protocol::Http1
+            && self.tls.is_none()
+            && client.missing > 1
+            && last.is_some_and(|it| {
+                let end = it.message.end();
+                it.message.is_complete() && client.acknowledged > end.saturating_add(1)
+            })
+    }
+}
+
 /// Whether the end of its response lies beyond what was captured of it.
 fn is_unseen(exchange: &Exchange) -> bool {
     exchange.response.as_ref().is_some_and(|it| {
@@ -55,13 +92,25 @@ pub(super) fn may_explain(connection: &Connection, reason: FailedReason) -> bool
         FailedReason::NoResponse => {
             // The server's FIN may be missing, and a message before it.
             let closed = gone && connection.teardown.by == By::Server && server.missing > 0;
-            connection.may_answer_close() || connection.has_unpaired_responses() || closed
+            let mut all = connection.exchanges.iter();
+            let unread = all.any(|it| connection.has_unread_answer(it));
+            let unpaired = connection.has_unpaired_responses();
+            connection.may_answer_close() || unpaired || closed || unread
         }
         FailedReason::CutShort | FailedReason::Reset | FailedReason::RequestCut => {
             connection.may_answer_close()
         }
         FailedReason::ClientLeft => {
-            connection.has_unpaired_responses() || connection.spoken().iter().any(is_unseen)
+            // Data that was cut, and came before the client left, may have been the response.
+            let heard = connection.last_data[Who::Server as usize];
+            let cut = |it: &Exchange| {
+                let asked = it.request.as_ref().map(|it| it.message.last);
+                let asked = asked.filter(|_| it.response.is_none() && it.stream.is_none());
+                let spoke = asked.is_some_and(|asked| asked < heard);
+                spoke && connection.turns.cut && heard < connection.teardown.frame_ref()
+            };
+            let unseen = |it: &Exchange| is_unseen(it) || cut(it);
+            connection.has_unpaired_responses() || connection.spoken().iter().any(unseen)
         }
         // What was read shows whether the bytes mattered.
         FailedReason::BytesLost => {

@@ -453,7 +453,10 @@ mod tests {
         let text = "ACK -->\n<-- FIN\nACK -->\n+15ms GET / -->\n<-- RST [noack]";
         let found = ladder_check::found_by(&super::RULE, text).expect("found");
         let told = found.message.to_string();
-        assert!(told.contains("may have closed as soon as it had accepted"), "{told}");
+        assert!(
+            told.contains("may have closed as soon as it had accepted"),
+            "{told}"
+        );
         assert!(found.certainty > crate::base::certainty::Certainty::Certain);
     }
 

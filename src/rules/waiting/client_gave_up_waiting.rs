@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{CROSSES_WITHIN, Connection, ResetKind, Taken, Who, left_at_once};
+use crate::analysis::connection::{
+    CROSSES_WITHIN, Connection, ResetKind, Taken, Who, left_at_once,
+};
 use crate::base::certainty::Certainty;
 use crate::base::format::whole_seconds;
 use crate::base::frame_ref::FrameRef;
@@ -350,7 +352,8 @@ fn gone(
 }
 
 /// What to do where the end of a connection is not in the capture.
-const ELSEWHERE: &str = "Capture at the client, without gaps: that shows what ended the connection there.";
+const ELSEWHERE: &str =
+    "Capture at the client, without gaps: that shows what ended the connection there.";
 
 /// What to change where a client does not wait.
 const HASTY: &str = "Change nothing if the client only notifies. Otherwise let it read the response before it closes.";
@@ -697,7 +700,10 @@ mod tests {
     fn a_host_without_the_connection_had_no_timeout() {
         let drawn = "GET / -->\n<-- ACK\nRST [noack] -->";
         let told = message(&format!("+1ms {drawn}")).expect("found");
-        assert!(told.contains("it had no such connection any more"), "{told}");
+        assert!(
+            told.contains("it had no such connection any more"),
+            "{told}"
+        );
         let told = message("GET / -->\n<-- ACK\nRST -->").expect("found");
         assert!(told.contains("then closed with a RST"), "{told}");
     }

@@ -498,3 +498,69 @@ fn a_syn_ack_without_an_answer_is_waited_for() {
         ("SYN -->\n<-- SYN\n", "<-- RST", "failed rejected"),
     ]);
 }
+
+/// What the capture lacks may have been a refusal, or what was refused.
+#[test]
+fn what_may_have_been_refused_is_not_fine() {
+    let end = "\nFIN -->\n<-- FIN\nACK -->";
+    check(&[
+        (
+            OPEN,
+            &format!("data 25 ~~>\n<-- ACK\n<-- 408 \"x\" [close]{end}"),
+            "unknown lost-packets",
+        ),
+        (
+            OPEN,
+            &format!("GET / ~~>\n<-- ACK\n<-- 200 \"x\"{end}"),
+            "fine complete",
+        ),
+        // Another request was acknowledged, and met a RST.
+        (
+            OPEN,
+            "GET / -->\n<-- 200 \"x\"\nACK -->\n+9s GET /2 ~~>\n<-- RST",
+            "unknown lost-packets",
+        ),
+        // The word of a refusal stands in what was cut.
+        (
+            OPEN,
+            &format!("data 40 [cut=20] -->\n<-- data 90 [cut=20]{end}"),
+            "unknown snap-length",
+        ),
+        // It was sent while the server refused it, and goes on.
+        (
+            OPEN,
+            "POST / [length=9000] data 1000 -->\n<-- 413 \"no\" [close] FIN\ndata 500 -->\n<-- ACK\ndata 500 -->",
+            "unknown cut-off",
+        ),
+        // A segment of the client drew it.
+        (
+            OPEN,
+            "<-- FIN\nACK -->\n+10ms <-- RST [noack]",
+            "unknown lost-packets",
+        ),
+        (
+            OPEN,
+            "+1s <-- FIN\nACK -->\n+9s FIN -->\n<-- RST [noack]",
+            "fine unused",
+        ),
+    ]);
+}
+
+/// Data that was cut, and came for a request, may have been its response.
+#[test]
+fn a_response_beyond_the_snap_length_may_have_been_whole() {
+    let ask = format!("{OPEN}GET / [head=300 cut=60] -->\n");
+    check(&[
+        (
+            &ask,
+            "<-- \"hello there\\n\"\n<-- FIN\nFIN -->\n<-- ACK",
+            "unknown snap-length",
+        ),
+        (&ask, "<-- FIN\nFIN -->\n<-- ACK", "failed no-response"),
+        (
+            &ask,
+            "<-- 103\n<-- data 400 [cut=20]\nACK -->\n+1s FIN -->",
+            "unknown snap-length",
+        ),
+    ]);
+}
