@@ -578,6 +578,9 @@ pub(super) fn under_way(connection: &Connection) -> Duration {
     (connection.expected_round_trip() * 5).max(Duration::from_millis(50))
 }
 
+/// No host delays an acknowledgement for longer (RFC 9293 §3.8.6.3: less than half a second, and most for 40 to 200 ms).
+const DELAYED: Duration = Duration::from_millis(500);
+
 /// What a request is that was sent at `asked`, which the server had not received when it closed. `at_once`: it closed right
 /// behind its last response.
 fn after_close(
@@ -588,6 +591,11 @@ fn after_close(
 ) -> EndingKind {
     let known = acknowledged_close(connection, asked).filter(|_| close.kind.is_none());
     let margin = under_way(connection);
+    // Where the request itself acknowledges a close that was long before it, the capture lacks an earlier acknowledgement.
+    let late = asked.time.since(close.frame_ref.time) > margin + DELAYED;
+    if late && known == Some(asked) {
+        return EndingKind::ReuseOfClosed;
+    }
     match known.is_some_and(|known| at_once || asked.time.since(known.time) > margin) {
         true => EndingKind::ReuseOfClosed,
         false => EndingKind::Race,
@@ -858,6 +866,12 @@ mod tests {
             (
                 KEPT,
                 "<-- FIN\nACK -->\n+1s GET /2 -->\n<-- RST [noack]",
+                Some(EndingKind::ReuseOfClosed),
+            ),
+            // The first acknowledgement of the close is that of the request.
+            (
+                KEPT,
+                "<-- FIN\n+3s GET /2 -->\n<-- RST [noack]",
                 Some(EndingKind::ReuseOfClosed),
             ),
             (
