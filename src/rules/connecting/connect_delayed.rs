@@ -98,6 +98,8 @@ const REPEATED: Duration = Duration::from_millis(900);
 const LONG: Duration = Duration::from_millis(2900);
 /// No system retransmits a SYN for longer; the clock of the capture has jumped.
 const LONGEST: Duration = Duration::from_secs(600);
+/// After this time without an acknowledgement a SYN-ACK is repeated (RFC 6298 §2.1), and what a timer may be late by.
+const UNREPEATED: Duration = Duration::from_millis(1500);
 
 fn check(connection: &Connection) -> Verdict {
     // SYNs that met an older connection have rules of their own.
@@ -109,6 +111,12 @@ fn check(connection: &Connection) -> Verdict {
     }
     let Some(connected) = connection.connect_time else {
         return Verdict::Clear;
+    };
+    // A SYN-ACK that is not acknowledged is repeated after a second: where it was not, the capture lacks the acknowledgement.
+    let answered = connection.last_syn[1].map(|at| at.time.since(connection.first.time));
+    let connected = match answered {
+        Some(answered) if connection.syn_acks == 1 && connected > answered + UNREPEATED => answered,
+        _ => connected,
     };
     let again = u64::from(connection.syn_retries);
     let answers = u64::from(connection.syn_acks.saturating_sub(1));
@@ -204,6 +212,14 @@ mod tests {
 
     fn finding(text: &str) -> Option<crate::rules::Finding> {
         ladder_check::found_by(&RULE, text)
+    }
+
+    /// The first segment behind the SYN-ACK may be the close, where the capture lacks bare acknowledgements.
+    #[test]
+    fn a_syn_ack_that_is_not_repeated_opened_the_connection() {
+        let told = finding("SYN -->\n+1s again -->\n<-- SYN\n+4s FIN -->\n<-- FIN").expect("found");
+        assert!(told.message.contains("open 1.0"), "{}", told.message);
+        assert_eq!(told.severity, Severity::Note);
     }
 
     #[test]
