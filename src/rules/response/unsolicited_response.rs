@@ -123,6 +123,8 @@ fn check(connection: &Connection) -> Verdict {
         || connection.tls.is_some()
         || client.missing > 0
         || client.packets == 0
+        // A request may stand in what was cut.
+        || connection.turns.cut
         || connection.sent[Who::Server as usize].missing > 0
     {
         return Verdict::Clear;
@@ -192,6 +194,19 @@ mod tests {
     use crate::rules::ladder_check::{found_by, told_by};
 
     const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\nGET /x -->\n<-- 200 \"one\"\n";
+
+    /// Two requests in one segment, of which the capture kept the beginning.
+    #[test]
+    fn a_request_may_stand_in_what_was_cut() {
+        let told = |cut: &str| {
+            let ask = format!("SYN -->\n<-- SYN\nACK -->\nGET /a [head=300 {cut}] -->\n");
+            let rest =
+                "<-- 200 \"one\"\nACK -->\n+1s <-- 200 \"two\"\nACK -->\nFIN -->\n<-- FIN\nACK -->";
+            told_by(&super::RULE, &format!("{ask}{rest}"))
+        };
+        assert!(told("").is_some());
+        assert_eq!(told("cut=60"), None);
+    }
 
     #[test]
     fn a_second_response_is_no_idle_timeout() {
