@@ -181,7 +181,10 @@ fn check(connection: &Connection) -> Verdict {
         ),
     };
     let facts = reading.facts;
-    let unasked = facts.answer.is_none() && facts.client_certificate == ClientCertificate::NotAsked;
+    // A client that spoke again had an answer, which the snapshot length may have cut.
+    let again = connection.turns.cut && connection.turns.taken[Who::Client as usize] > 1;
+    let unasked =
+        facts.answer.is_none() && facts.client_certificate == ClientCertificate::NotAsked && !again;
     let nameless = unasked && facts.sni().is_none() && code == Some(40) && by == Who::Server;
     let nameless =
         nameless.then_some("Or the server needs the server name (SNI): the client had sent none.");
@@ -316,6 +319,24 @@ mod tests {
                 "{told}"
             );
         }
+    }
+
+    /// A client that goes on had the server's choice, though the capture has not.
+    #[test]
+    fn a_choice_that_was_cut_was_made() {
+        let told = |flight: &str| {
+            let text = format!("{OPEN}{flight}<-- alert 40 FIN\nFIN -->\n<-- ACK");
+            ladder_check::told_by(&super::RULE, &text).expect("found")
+        };
+        let cut = told(
+            "<-- ServerHello Certificate [name=a] ServerHelloDone [cut=30]\nKeyExchange -->\n",
+        );
+        assert!(
+            cut.contains("or a client certificate that was wanted"),
+            "{cut}"
+        );
+        let none = told("");
+        assert!(none.contains("curves or signature algorithms"), "{none}");
     }
 
     #[test]
