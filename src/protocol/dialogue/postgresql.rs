@@ -66,15 +66,12 @@ fn header(bytes: &[u8]) -> Option<(u8, u32)> {
 
 /// The first bytes are those of PostgreSQL.
 pub(super) fn recognise(opening: &Opening<'_>) -> bool {
-    match () {
-        () if is_startup(opening.client) => true,
-        () if opening.midstream && opening.port == 5432 => {
-            header(opening.client).is_some_and(|(kind, length)| {
-                b"QPBESX".contains(&kind) && (4..MAX_LENGTH >> 8).contains(&length)
-            })
-        }
-        () => false,
-    }
+    let known = || {
+        header(opening.client).is_some_and(|(kind, length)| {
+            b"QPBESX".contains(&kind) && (4..MAX_LENGTH >> 8).contains(&length)
+        })
+    };
+    is_startup(opening.client) || opening.midstream && opening.port == 5432 && known()
 }
 
 /// Whether these bytes are the first message of a client, which has no type.
