@@ -8,7 +8,9 @@ use super::rule::Diagnosis;
 use super::statement::{Sentence, sentence};
 use super::unanswered::{probed, silence};
 use super::wording::side;
-use crate::analysis::connection::{Connection, Opening, UnansweredSegments, Who, beside};
+use crate::analysis::connection::{
+    By, Connection, ConnectionSummary, How, Opening, UnansweredSegments, Who, beside,
+};
 use crate::base::frame_ref::FrameRef;
 
 /// What a finding says as long as nothing shows which of the two it is.
@@ -83,7 +85,7 @@ fn explain_data(story: &mut Diagnosis, connection: &Connection, facts: &RuleInpu
     };
     let told = it.acknowledged.is_some() || connection.passages(who).lost > 0;
     let left = connection.fin[who.other() as usize].is_some_and(|fin| fin.frame_ref <= it.again);
-    let Some((id, first)) = alive(connection, it, facts).filter(|_| !told && !left) else {
+    let Some((id, first)) = alive(connection, (who, it), facts).filter(|_| !told && !left) else {
         return;
     };
     story.message.presume_no_more();
@@ -102,25 +104,53 @@ fn explain_data(story: &mut Diagnosis, connection: &Connection, facts: &RuleInpu
     story.remedies.insert(0, FORGOTTEN.into());
 }
 
-/// The first connection between the same hosts that begins while these segments got no answer, or before the next of them was due,
-/// and of which both sides were seen.
+/// Connections that began before, of which as many are looked at: what a host has open at once is among them.
+const LOOKED_BACK: usize = 4096;
+
+/// A connection between the same hosts on which the silent one sent something while these segments got no answer, or before the
+/// next of them was due; and the frame that shows it.
 fn alive(
     connection: &Connection,
-    it: &UnansweredSegments,
+    (who, it): (Who, &UnansweredSegments),
     facts: &RuleInput<'_>,
 ) -> Option<(u32, FrameRef)> {
     let hosts = [connection.client.ip, connection.server.ip];
+    let silent = hosts[who.other() as usize];
     let later = facts
         .summaries
         .partition_point(|other| other.first <= it.since);
-    let mut after = facts.summaries.get(later..)?.iter();
     let due = it.until.time.after(it.until.time.since(it.since.time));
-    let other = after.find(|other| {
+    let among_them = |other: &&ConnectionSummary| {
         let own = [other.client.ip, other.server.ip];
         let same = own == hosts || own == [hosts[1], hosts[0]];
-        same && other.seen == [true; 2] && other.first.time <= due
-    })?;
-    Some((other.id, other.first))
+        same && other.id != connection.id && other.seen == [true; 2]
+    };
+    let mut after = facts.summaries.get(later..)?.iter();
+    let new = after
+        .find(among_them)
+        .filter(|other| other.first.time <= due);
+    if let Some(new) = new {
+        return Some((new.id, new.first));
+    }
+    let before = &facts.summaries[later.saturating_sub(LOOKED_BACK)..later];
+    let meanwhile = |at: &FrameRef| *at > it.since && at.time <= due;
+    before.iter().filter(among_them).find_map(|other| {
+        let of = match other.client.ip == silent {
+            true => Who::Client,
+            false => Who::Server,
+        };
+        let by = match of {
+            Who::Client => By::Client,
+            Who::Server => By::Server,
+        };
+        let own = other.by == by && matches!(other.how, How::Fin | How::Reset(_));
+        let closed = Some(other.close).filter(|_| own).filter(meanwhile);
+        let spoke = || {
+            let last = facts.record(other.id)?.last_data[of as usize];
+            Some(last).filter(meanwhile)
+        };
+        Some((other.id, closed.or_else(spoke)?))
+    })
 }
 
 /// The first connection between the same hosts that opened after this, in either direction.
@@ -180,6 +210,32 @@ mod tests {
             "{alive}"
         );
         assert!(fix.contains("a NAT"), "{fix}");
+    }
+
+    /// On a connection that was open before, and goes on.
+    #[test]
+    fn a_host_that_sends_on_an_older_connection_is_not_gone() {
+        let told = |pause: &str, elsewhere: &str| {
+            let text = format!(
+                "client 10.0.0.1:40009 server\nSYN -->\n<-- SYN\nACK -->\nclient 10.0.0.1:40001 server\nSYN -->\n<-- SYN\n\
+                 GET / -->\n+200ms again -->\n+400ms again -->\n+800ms again -->\n\
+                 client 10.0.0.1:40009 server\n{pause} {elsewhere}\nclient 10.0.0.1:40001 server\n\
+                 +1600ms again -->\n+3200ms again -->\n\
+                 client 10.0.0.9:40009 server\n+20s GET /late -->"
+            );
+            ladder_check::told_by(&crate::rules::tcp::retransmissions_exhausted::RULE, &text)
+                .unwrap_or_default()
+        };
+        for (elsewhere, alive) in [
+            ("<-- FIN", true),
+            ("<-- 200 \"pushed\"", true),
+            ("FIN -->", false),
+            ("GET /b -->", false),
+        ] {
+            let text = told("+50ms", elsewhere);
+            assert_eq!(text.contains("went on meanwhile (#1"), alive, "{text}");
+            assert_eq!(text.contains("was gone"), !alive, "{text}");
+        }
     }
 
     #[test]
