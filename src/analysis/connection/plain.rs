@@ -28,6 +28,7 @@ use crate::protocol::http::{
     plain_response,
 };
 use crate::protocol::layers::LayerOptions;
+use crate::protocol::tcp::may_be_padding;
 
 /// A close this soon after the response has no timer behind it.
 const AT_ONCE: Duration = Duration::from_millis(100);
@@ -705,6 +706,7 @@ fn is_ordinary(segment: &Segment<'_>) -> bool {
         && segment.window != 0
         && segment.length <= u16::MAX.into()
         && segment.payload.len() == segment.length as usize
+        && !may_be_padding(segment)
         && !segment.options.malformed
 }
 

@@ -59,6 +59,8 @@ pub struct RereadSegment {
     interface: u32,
     data: Box<[u8]>,
     payload: PayloadPlace,
+    /// Bytes of the TCP header, which precedes the payload.
+    header: usize,
 }
 
 /// Where the payload is.
@@ -70,15 +72,20 @@ enum PayloadPlace {
 }
 
 impl RereadSegment {
-    /// The segment, with the captured part of its payload.
+    /// The segment, with the captured part of its payload, and its bytes if there are some.
     #[must_use]
     pub fn segment(&self) -> Segment<'_> {
-        let payload = match &self.payload {
-            PayloadPlace::Within(range) => self.data.get(range.clone()).unwrap_or_default(),
-            PayloadPlace::Apart(bytes) => bytes,
+        let (payload, bytes) = match &self.payload {
+            PayloadPlace::Within(range) => {
+                let from = range.start.saturating_sub(self.header);
+                let both = [range.clone(), from..range.end];
+                both.map(|it| self.data.get(it).unwrap_or_default()).into()
+            }
+            PayloadPlace::Apart(bytes) => (&**bytes, &[][..]),
         };
         Segment {
             payload,
+            bytes,
             ..self.segment
         }
     }
@@ -307,6 +314,7 @@ impl RereadSoFar {
             interface: frame.interface,
             data: frame.data.into(),
             payload: payload(frame.data, segment.payload),
+            header: segment.bytes.len().saturating_sub(segment.payload.len()),
         };
         let weight = step.weight();
         if self.end.is_empty()

@@ -219,6 +219,14 @@ impl StreamFollower {
         let missing = chunks.missing;
         // Ignore the result: duplicate frames have been sorted out before.
         let _ = self.pair.segment(end(from), segment, chunks);
+        let peer = self.pair.peer(end(from));
+        let padded = peer.leaves_out(segment) && peer.stream().bytes() == before.bytes;
+        let bare = Segment {
+            length: 0,
+            payload: &[],
+            ..*segment
+        };
+        let segment = if padded { &bare } else { segment };
         let kind = self.kind(from, segment, before);
         let before = match kind {
             SegmentKind::Again => self.sent_before(me, seq),

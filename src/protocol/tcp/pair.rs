@@ -7,6 +7,7 @@
 
 use super::doubt;
 use super::oddity::{Oddity, Traits, forged};
+use super::padding::is_padding;
 use super::peer::MOST_SKIPPED;
 use super::peer::{CloseEvent, Peer};
 use super::reset::{self, ResetKind, ResetSigns};
@@ -50,7 +51,7 @@ impl EndpointPair {
         &self.peers[end as usize]
     }
 
-    fn both(&mut self, from: FlowEnd) -> (&mut Peer, &mut Peer) {
+    pub(super) fn both(&mut self, from: FlowEnd) -> (&mut Peer, &mut Peer) {
         let [a, b] = &mut self.peers;
         match from {
             FlowEnd::A => (a, b),
@@ -74,6 +75,8 @@ impl EndpointPair {
         {
             return SegmentResult::Duplicate;
         }
+        let bare = Self::without_padding(from, sender, receiver, segment, reader);
+        let segment = bare.as_ref().unwrap_or(segment);
         let at = FrameRef {
             frame: segment.frame,
             time: segment.time,
@@ -191,6 +194,9 @@ impl EndpointPair {
 
     /// Nothing more will come: holes become gaps, and held bytes are delivered. `owing`: the end that owed the other something.
     pub fn close<R: StreamSink>(&mut self, at: FrameRef, owing: Option<FlowEnd>, reader: &mut R) {
+        for end in FlowEnd::BOTH {
+            self.decide_padding(end, reader);
+        }
         for end in FlowEnd::BOTH {
             self.infer_fin(end, at, owing == Some(end), reader);
         }
@@ -488,7 +494,7 @@ impl EndpointPair {
         receiver.stream.acknowledge(from.other(), at, ack, reader);
     }
 
-    fn take_payload<R: StreamSink>(
+    pub(super) fn take_payload<R: StreamSink>(
         from: FlowEnd,
         sender: &mut Peer,
         receiver: &Peer,
@@ -785,16 +791,6 @@ fn proves_more(segment: &Segment<'_>, sender: &Peer, receiver: &Peer) -> bool {
 fn receiver_has_all(sender: &Peer, next: i64) -> bool {
     sender.stream.acknowledged() >= next
 }
-
-/// Whether what looks like a payload is the padding of a short frame: some boxes count it as a part of the packet.
-fn is_padding(segment: &Segment<'_>) -> bool {
-    segment.length <= MAX_PADDING
-        && !segment.payload.is_empty()
-        && segment.payload.iter().all(|byte| *byte == 0)
-}
-
-/// An Ethernet frame of an IPv4 acknowledgement is padded by 6 bytes at most.
-const MAX_PADDING: u32 = 6;
 
 fn close_event(
     sender: &Peer,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::fingerprint::Fingerprint;
 use super::inbox::Inbox;
 use super::oddity::{OddSegments, Oddities, Traits};
+use super::padding::{Padding, is_padding, may_be_padding};
 use super::reset::{ResetKind, ResetSigns};
 use super::sightings::Sightings;
 use super::state::{Standing, State};
@@ -114,6 +115,8 @@ pub struct Peer {
     pub(super) inbox: Inbox,
     /// The byte stream it sent.
     pub(super) stream: ByteStream,
+    /// What looks like payload of it, and may be the padding of a frame.
+    pub(super) padding: Padding,
     /// Its initial sequence number, if its SYN was seen.
     pub(super) isn: Option<Seq>,
     /// Its first SYN.
@@ -345,6 +348,11 @@ impl Peer {
     #[must_use]
     pub const fn reset(&self) -> Option<CloseEvent> {
         self.reset
+    }
+
+    /// Whether the payload of this segment of it, which its stream has not taken, is set aside or left out as padding.
+    pub(crate) fn leaves_out(&self, segment: &Segment<'_>) -> bool {
+        may_be_padding(segment) && (self.padding.proven || is_padding(segment))
     }
 
     /// Since when it has been in TIME-WAIT.
