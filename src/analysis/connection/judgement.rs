@@ -1213,8 +1213,10 @@ fn complete(connection: &Connection) -> ConnectionOutcome {
     if !is_opaque(connection) || spoken {
         let last = connection.exchanges.last();
         let ending = connection.teardown.ending();
+        let crossed = connection.teardown.by == By::Both;
         let left = |it: &Exchange| {
-            it.outcome(ending) == Some(Outcome::ClientLeft) && left_at_once(connection, it)
+            (crossed || it.outcome(ending) == Some(Outcome::ClientLeft))
+                && left_at_once(connection, it)
         };
         return Fine(match last.is_some_and(left) {
             true => FineReason::NotAwaited,

@@ -345,6 +345,8 @@ pub struct Connection {
     pub unanswered: Option<Box<[UnansweredSegments; 2]>>,
     /// What each side had sent that is neither captured nor acknowledged, if there is anything ([`Connection::skipped`]).
     pub skipped: Option<Box<[Option<SkippedBytes>; 2]>>,
+    /// Each side's RST that had no effect before the one in `reset`, if there is any ([`Connection::ignored_reset`]).
+    pub ignored_reset: Option<Box<[Option<CloseEvent>; 2]>>,
     /// What each side sent at the end that was never acknowledged, if there is anything ([`Connection::in_flight`]).
     pub in_flight: Option<Box<[Option<InFlight>; 2]>>,
     /// What became of each side's segments between two places that captured the connection, if two did
@@ -395,10 +397,15 @@ impl Connection {
             it.frame_ref > sent.since && it.kind != Some(ResetKind::NoSocket) && it.received < own
         };
         let heard = closes.iter().flatten().any(lacked) || self.last_data[other] > sent.since;
+        // A side whose close crossed it did not wait for it.
+        let crossed = |it: &CloseEvent| {
+            lacked(it) && it.frame_ref.time.since(sent.since.time) < ACKNOWLEDGED_WITHIN
+        };
+        let left = self.fin[other].as_ref().is_some_and(crossed);
         let trip = self.connect_time.unwrap_or_default();
         let repeats = waited >= ACKNOWLEDGED_WITHIN.max(trip * 4);
         let lacks = repeats && !heard && self.sent[who as usize].retransmitted == 0;
-        (seen && !lacks && waited >= ACKNOWLEDGED_WITHIN).then_some(waited)
+        (seen && !lacks && !left && waited >= ACKNOWLEDGED_WITHIN).then_some(waited)
     }
 
     /// An estimate of the round trip: that of the handshake, but no less than programs need to react.
@@ -456,6 +463,13 @@ impl Connection {
     #[must_use]
     pub fn skipped(&self, who: Who) -> Option<SkippedBytes> {
         self.skipped.as_ref()?[who as usize]
+    }
+
+    /// A RST with a side's address before that side's [`reset`](Self::reset), which had no effect: the side went on, and the other
+    /// answered.
+    #[must_use]
+    pub fn ignored_reset(&self, who: Who) -> Option<CloseEvent> {
+        self.ignored_reset.as_ref()?[who as usize]
     }
 
     /// What a side sent at the end that was never acknowledged.

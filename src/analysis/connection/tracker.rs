@@ -482,6 +482,7 @@ impl ConnectionTracker {
         };
         let fin = ends.map(|end| close(end, self.pair.peer(end).fin()));
         let reset = ends.map(|end| close(end, self.pair.peer(end).reset()));
+        let ignored_reset = ends.map(|end| close(end, self.pair.peer(end).ignored_reset()));
         let backwards = super::verdict::asks_backwards(&self, verdict.client);
         let protocol = match backwards {
             true => Protocol::Opaque,
@@ -585,6 +586,7 @@ impl ConnectionTracker {
             out_of_range: peers.map(|peer| peer.out_of_range()),
             unanswered: unanswered(peers),
             skipped: boxed(peers.map(skipped)),
+            ignored_reset: boxed(ignored_reset),
             in_flight: boxed(peers.map(in_flight)),
             passages: boxed(peers.map(|peer| peer.counts().passages)),
             checksums: boxed(peers.map(|peer| peer.checksums())),

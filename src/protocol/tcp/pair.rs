@@ -433,7 +433,11 @@ impl EndpointPair {
             receiver.isn = Some(isn);
         }
         let ack = receiver.stream.offset(segment.ack);
-        if ack < 0 || ack > receiver.stream.send_next() + super::stream::MAX_LEAP {
+        // Nothing can follow a FIN: what is acknowledged beyond was not sent. What a RST has there says nothing.
+        let last = receiver.stream.fin().map_or(i64::MAX, |fin| fin + 1);
+        let beyond_fin = ack > last && segment.flags.has(Flags::RST);
+        let far = ack > receiver.stream.send_next() + super::stream::MAX_LEAP;
+        if ack < 0 || far || beyond_fin {
             // Acknowledges what was never sent on this connection (RFC 9293 §3.10.7.4), or what the capture lacks: very much of a
             // transfer, whose FIN was captured.
             if receiver.far_fin == Some(segment.ack) {
@@ -443,6 +447,7 @@ impl EndpointPair {
             return;
         }
         sender.last_ack = Some(segment.ack);
+        let ack = ack.min(last);
         if ack > receiver.stream.acknowledged() && ack == receiver.stream.top() + 1 {
             receiver.one_beyond = Some(at);
         }
@@ -691,6 +696,10 @@ impl EndpointPair {
             Some(_) => false,
         };
         if replace {
+            let ignored = |it: &CloseEvent| it.signs.has(ResetSigns::GOES_ON);
+            if let Some(before) = sender.reset.filter(ignored) {
+                sender.ignored_reset.get_or_insert(Box::new(before));
+            }
             sender.reset = Some(event);
         }
         doubt::both(sender, receiver, segment);

@@ -168,6 +168,8 @@ pub struct Peer {
     pub(super) skipped: Option<(i64, FrameRef)>,
     /// Its first RST that is not stale; if all are stale, the first.
     pub(super) reset: Option<CloseEvent>,
+    /// A RST before that one, which had no effect: its host went on, and the other side answered.
+    pub(super) ignored_reset: Option<Box<CloseEvent>>,
     /// Since when it has been in TIME-WAIT.
     pub(super) time_wait: Option<FrameRef>,
     /// What its packets look like.
@@ -353,6 +355,12 @@ impl Peer {
     /// Whether the payload of this segment of it, which its stream has not taken, is set aside or left out as padding.
     pub(crate) fn leaves_out(&self, segment: &Segment<'_>) -> bool {
         may_be_padding(segment) && (self.padding.proven || is_padding(segment))
+    }
+
+    /// A RST before [`Self::reset`] that had no effect, and after which it went on.
+    #[must_use]
+    pub(crate) fn ignored_reset(&self) -> Option<CloseEvent> {
+        self.ignored_reset.as_deref().copied()
     }
 
     /// Since when it has been in TIME-WAIT.

@@ -111,6 +111,7 @@ pub(crate) fn connection() -> Connection {
         tls: None,
         icmp: None,
         skipped: None,
+        ignored_reset: None,
         in_flight: None,
         checksums: None,
         passages: None,

@@ -165,7 +165,9 @@ rule! {
 
 fn check(connection: &Connection) -> Verdict {
     let foreign = Who::BOTH.into_iter().filter_map(|who| {
-        let event = connection.reset[who as usize]?;
+        let ignored = connection.ignored_reset(who);
+        let ignored = ignored.filter(|event| is_ignored(connection, who, event));
+        let event = ignored.or(connection.reset[who as usize])?;
         let foreign = event.kind == Some(ResetKind::Foreign);
         // If the kind of RST alone does not show it, two signs do.
         let manner = ResetSigns::NUMBERING.with(ResetSigns::OPTIONS);
