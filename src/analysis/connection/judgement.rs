@@ -304,7 +304,8 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
         let unseen = exchange.response.is_none()
             && connection.sent[Who::Server as usize].missing > 0
             && connection.teardown.by != By::Middlebox
-            && !met_no_socket(connection, exchange);
+            && !met_no_socket(connection, exchange)
+            || exchange.response.is_none() && may_have_begun_to_answer(connection);
         let unasked = is_unasked(connection, exchange);
         let partly = is_leftover(connection, exchange)
             || is_answered_with_holes(connection, exchange)
@@ -359,6 +360,17 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
     })
     .or_else(|| left_unread(connection))
     .or_else(|| authentication_cut(connection))
+}
+
+/// Whether the one number by which the server's close is known may be a byte of its response instead: all that it sent is its
+/// SYN-ACK, and nothing after it confirms the close.
+fn may_have_begun_to_answer(connection: &Connection) -> bool {
+    let server = &connection.sent[Who::Server as usize];
+    let opened = u64::from(connection.syn_acks);
+    connection.teardown.by == By::Server
+        && connection.closed_unseen()
+        && server.bytes == 0
+        && server.packets <= opened
 }
 
 /// Whether the client closed its direction alone as far as the capture goes: it closed right behind its request, or the server
@@ -1087,8 +1099,9 @@ fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReaso
         // What is missing of the server may have been the response.
         let unseen_answer = exchange.response.is_none()
             && exchange.request.is_some()
-            && connection.sent[Who::Server as usize].missing > 0
-            && !met_no_socket(connection, exchange);
+            && (connection.sent[Who::Server as usize].missing > 0
+                && !met_no_socket(connection, exchange)
+                || may_have_begun_to_answer(connection));
         if unseen_answer || is_answered_with_holes(connection, exchange) {
             return Some(UnknownReason::LostPackets);
         }
