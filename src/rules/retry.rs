@@ -5,9 +5,9 @@
 use super::Severity;
 use super::lost_data::reached_no_program;
 use super::rule::Diagnosis;
-use super::statement::Sentence;
+use super::statement::{Sentence, Value, sentence};
 use super::unanswered::lost_between_places;
-use super::wording::{UNSENT, repetition_on};
+use super::wording::{UNSENT, named, repetition_on};
 use super::wording_tls::stays_broken;
 use crate::analysis::connection::{
     By, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, UnknownReason, Who,
@@ -27,6 +27,12 @@ pub(super) fn complete(story: &mut Diagnosis, connection: &Connection) {
         story.message.mean(told);
         if again {
             story.message.mean(SAME_RESPONSE);
+        }
+        if let Some(refused) = refused_before_others(connection) {
+            story.message.mean(sentence!(
+                "A retry of {} fails in the same way until this is fixed.",
+                Value::named(named(refused))
+            ));
         }
     }
     if lost_between_places(connection).is_some() {
@@ -141,6 +147,15 @@ const fn is_malformed(outcome: ConnectionOutcome) -> bool {
         ConnectionOutcome::Failed(FailedReason::Malformed)
             | ConnectionOutcome::Unknown(UnknownReason::Malformed)
     )
+}
+
+/// The request for which the server ended the session, where others were sent behind it and got no answer.
+fn refused_before_others(connection: &Connection) -> Option<&Exchange> {
+    let refused = connection.dialogue.as_deref()?.refused_request()?;
+    let start = |it: &Exchange| Some(it.request.as_ref()?.message.start);
+    let behind = |it: &Exchange| start(it) > start(refused) && !it.is_complete();
+    let others = connection.spoken().iter().any(behind);
+    (others && was_refused(connection) && !is_passing(connection)).then_some(refused)
 }
 
 /// What is known of a retry after the end of this connection; `None` while it is open.

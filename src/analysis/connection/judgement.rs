@@ -268,7 +268,7 @@ fn reported(connection: &Connection) -> Option<FailedReason> {
         return None;
     }
     // A client that leaves after a refusal has not been sent away.
-    let ends = complaint.fatal || complaint.answers.is_none() || closer == Some(by);
+    let ends = complaint.fatal || !complaint.is_answer || closer == Some(by);
     // After an error that ends the session a goodbye is only polite, and nothing more is owed.
     let over = complaint.fatal || last && !parted && !owed && !idle;
     (ends && over && soon && is_closed(connection) && !complaint.is_denial())

@@ -38,6 +38,8 @@ pub(super) struct Exchanges {
     asking: bool,
     goodbyes: [Option<(u64, FrameRef)>; 2],
     complaint: Option<Complaint>,
+    /// The request that this answers, if it was dropped.
+    refused_before: Option<Box<Exchange>>,
     /// The present message of each direction is the one that reports that error.
     complains: [bool; 2],
     /// Requests that were answered by an error.
@@ -135,6 +137,7 @@ impl Default for Exchanges {
             asking: false,
             goodbyes: [None; 2],
             complaint: None,
+            refused_before: None,
             complains: [false; 2],
             refused: 0,
             waiting: [None; 2],
@@ -352,11 +355,13 @@ impl Exchanges {
         }
         if let Some((code, text)) = told {
             self.turned_away = login;
+            self.refused_before = None;
             self.complaint = Some(Complaint {
                 by: from,
                 at: first,
                 code: (!code.is_empty()).then(|| texts.text(code)),
                 text: texts.text(text),
+                is_answer: current.is_some(),
                 answers: current.map(|it| it.exchange),
                 fatal: unit.fatal,
             });
@@ -441,8 +446,12 @@ impl Exchanges {
             || self.list.len() >= MAX_OPEN
         {
             self.let_go += u64::from(!complete(self.list.front()));
-            self.list.pop_front();
+            let gone = self.list.pop_front();
             self.keys.pop_front();
+            let answers = |it: &Complaint| it.answers == Some(self.dropped);
+            if self.complaint.as_ref().is_some_and(answers) {
+                self.refused_before = gone.map(Box::new);
+            }
             self.dropped += 1;
         }
     }
@@ -597,6 +606,7 @@ impl Exchanges {
             alive: self.alive.filter(|it| *it > 0),
             listens: self.listens,
             goodbyes: self.goodbyes.map(|it| it.map(|(_, at)| at)),
+            refused_before: self.refused_before.filter(|_| complaint.is_some()),
             complaint,
             refused: self.refused,
             last_words,

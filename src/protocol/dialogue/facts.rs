@@ -34,6 +34,8 @@ pub struct DialogueFacts {
     pub goodbyes: [Option<FrameRef>; 2],
     /// The last error that a side reported.
     pub complaint: Option<Complaint>,
+    /// The request that this answers, if it is no longer among `exchanges`.
+    pub refused_before: Option<Box<Exchange>>,
     /// Number of requests that were answered by an error.
     pub refused: u32,
     /// The beginning of each side's last turn, if it is printable text.
@@ -96,8 +98,9 @@ pub struct Complaint {
     pub code: Option<SharedText>,
     /// Its text.
     pub text: SharedText,
-    /// The place in [`DialogueFacts::exchanges`] of the request that it answers; `None` if it answers none, or that is not
-    /// kept any more.
+    /// It answers a request.
+    pub is_answer: bool,
+    /// The place of that in [`DialogueFacts::exchanges`], if it is kept there ([`DialogueFacts::refused_request`]).
     pub answers: Option<u64>,
     /// By the protocol the session is over with it.
     pub fatal: bool,
@@ -130,7 +133,7 @@ impl Complaint {
         let is_state = state.strip_suffix(b")").unwrap_or(state).len() == 5;
         let denies = is_state && (state.starts_with(b"28") || state.starts_with(b"3D"));
         let unbound = code == b"49" && self.text.as_bytes().starts_with(b"invalidCredentials");
-        self.answers.is_some() && (denies || unbound)
+        self.is_answer && (denies || unbound)
     }
 }
 
@@ -183,10 +186,12 @@ impl DialogueFacts {
         self.protocol.is_some() && !self.presumed
     }
 
-    /// The request that the last reported error answers, if it answers one that is kept.
+    /// The request that the last reported error answers, if it answers one.
     #[must_use]
     pub(crate) fn refused_request(&self) -> Option<&Exchange> {
-        let place = self.complaint.as_ref()?.answers?;
+        let Some(place) = self.complaint.as_ref()?.answers else {
+            return self.refused_before.as_deref();
+        };
         self.exchanges.get(usize::try_from(place).ok()?)
     }
 

@@ -201,10 +201,8 @@ fn lacks_tls(connection: &Connection, facts: &DialogueFacts) -> Option<WireEvent
 
 /// What an error of the server is to the client, by the request that it answers. `over`: the session ends with it.
 fn said(facts: &DialogueFacts, complaint: &Complaint, over: bool) -> WireEvent {
-    let place = complaint.answers.and_then(|it| usize::try_from(it).ok());
-    let exchange = place.and_then(|it| facts.exchanges.get(it));
-    let rare = exchange.and_then(|it| it.rare.as_ref());
-    let greeting = complaint.answers.is_none() && facts.before == 0 && facts.exchanges.is_empty();
+    let rare = facts.refused_request().and_then(|it| it.rare.as_ref());
+    let greeting = !complaint.is_answer && facts.before == 0 && facts.exchanges.is_empty();
     // A line in place of the server's version (RFC 4253 §4.2) comes before all that a client asks.
     if facts.protocol == Some(AppProtocol::Ssh) && complaint.code.is_none() {
         return WireEvent::GreetingRefused;
@@ -248,9 +246,7 @@ pub(super) fn resets_while_sending(connection: &Connection) -> bool {
     let complained = connection.dialogue.as_deref().and_then(complaint);
     reset
         && complained.is_some_and(|(facts, complaint)| {
-            let place = complaint.answers.and_then(|it| usize::try_from(it).ok());
-            let exchange = place.and_then(|it| facts.exchanges.get(it));
-            let asked = exchange.and_then(request);
+            let asked = facts.refused_request().and_then(request);
             asked.is_some_and(|it| !it.is_complete() || it.last > complaint.at)
         })
 }

@@ -100,7 +100,7 @@ fn check(connection: &Connection) -> Verdict {
     let failed = connection.outcome == ConnectionOutcome::Failed(FailedReason::ReportedError);
     // A side that ends the session with such a message, when nothing was under way.
     let parted = facts.goodbyes[complaint.by.index()].is_some()
-        && complaint.answers.is_none()
+        && !complaint.is_answer
         && connection.teardown.how != How::Open
         && complaint.at <= close;
     if !failed && !parted {
@@ -205,6 +205,31 @@ mod tests {
                 found.remedies
             );
         }
+    }
+
+    /// What comes behind it does not hide the command that was refused.
+    #[test]
+    fn the_refused_command_is_named_whatever_follows() {
+        let text = format!(
+            "{USED}\"BDAT 5 X\\r\\n\" -->\n<-- \"521 5.5.4 Syntax\\r\\n\"\n<-- FIN\n\
+             \"VRFY a\\r\\nVRFY b\\r\\nVRFY c\\r\\nVRFY d\\r\\nVRFY e\\r\\n\" [crossed] -->\n<-- RST [noack]"
+        );
+        let found = ladder_check::found_by(&super::RULE, &text).expect("found");
+        assert!(
+            found
+                .message
+                .contains("the reply to the command \"BDAT 5 X\""),
+            "{}",
+            found.message
+        );
+        assert_eq!(found.severity, crate::rules::Severity::Error);
+        assert!(
+            found
+                .message
+                .contains("A retry of the command \"BDAT 5 X\" fails"),
+            "{}",
+            found.message
+        );
     }
 
     #[test]
