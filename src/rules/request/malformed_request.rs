@@ -136,9 +136,15 @@ fn check(connection: &Connection) -> Verdict {
     let message = message_of(exchange, Who::Client);
     // What the server understood all the same lost nothing.
     let understood = exchange.status().is_some_and(|it| (200..400).contains(&it));
+    // So does a refusal that is about what was asked: the server had read it.
+    let read = matches!(
+        exchange.status(),
+        Some(401..=407 | 409..=413 | 415..=417 | 501)
+    );
     let severity = match (understood, severity) {
         (true, Severity::Error) => Severity::Warning,
         (true, Severity::Warning) => Severity::Note,
+        (false, Severity::Warning) if read => Severity::Note,
         (_, severity) => severity,
     };
     let other_version = fault.rule == FaultRule::OtherVersion;
@@ -187,7 +193,24 @@ fn check(connection: &Connection) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::ladder_check;
+    use crate::rules::{Severity, ladder_check};
+
+    /// A method that is not allowed has nothing to do with the end of a line.
+    #[test]
+    fn a_tolerated_fault_is_not_why_the_method_was_refused() {
+        for (status, severity) in [
+            ("405", Severity::Note),
+            ("411", Severity::Note),
+            ("501", Severity::Note),
+            ("400", Severity::Warning),
+        ] {
+            let text = format!(
+                "SYN -->\n<-- SYN\n\"TRACE / HTTP/1.1\\nHost: a\\n\\n\" -->\n<-- {status} \"no\"\nACK -->"
+            );
+            let found = ladder_check::found_by(&super::RULE, &text).expect("found");
+            assert_eq!(found.severity, severity, "{status}");
+        }
+    }
 
     #[test]
     fn the_preface_of_http2_is_no_broken_request() {
