@@ -1,7 +1,7 @@
 //! A response came without a request.
 
 use crate::analysis::connection::{Connection, Opening, Who};
-use crate::protocol::http::Method;
+use crate::protocol::http::{Exchange, Method};
 use crate::rules::Severity;
 use crate::rules::classify::{behind_another, late_timeout, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -95,9 +95,7 @@ rule! {
 }
 
 fn check(connection: &Connection) -> Verdict {
-    let unasked = |exchange: &&crate::protocol::http::Exchange| {
-        exchange.request.is_none() && exchange.response.is_some()
-    };
+    let unasked = |exchange: &&Exchange| exchange.request.is_none() && exchange.response.is_some();
     let Some(exchange) = connection.exchanges.iter().find(unasked) else {
         return not_yet(connection);
     };
@@ -148,7 +146,27 @@ fn check(connection: &Connection) -> Verdict {
         .status()
         .map_or_else(|| "a response".to_owned(), |status| status.to_string());
     let behind = behind_another(connection).filter(|_| later.is_none());
+    // The further ones that follow each other.
+    let place = |first: &Exchange| {
+        let mut all = connection.exchanges.iter();
+        all.position(|it| std::ptr::eq(it, first))
+    };
+    let rest = behind
+        .and_then(place)
+        .and_then(|at| connection.exchanges.get(at + 1..));
+    let further = rest
+        .unwrap_or_default()
+        .iter()
+        .take_while(|it| it.request.is_none())
+        .count();
     let message = match (later, behind) {
+        (None, Some(first)) if further > 1 => Statement::from(sentence!(
+            "The server sent {} responses more, the first of them {}, directly behind its response to {}.",
+            further as u64,
+            status.clone(),
+            named(first)
+        ))
+        .means("A client that keeps the connection may take them for the responses to its next requests."),
         (None, Some(first)) => Statement::from(sentence!(
             "The server sent a second response ({}) directly behind its response to {}.",
             status.clone(),
@@ -176,6 +194,7 @@ fn check(connection: &Connection) -> Verdict {
         },
         connection.teardown.certainty,
         match twice {
+            true if further > 1 => "Server responded several times to [a request|# requests]",
             true => "Server responded twice to [a request|# requests]",
             false => "Server responded without a request[| on # connections]",
         },
@@ -223,6 +242,15 @@ mod tests {
             "{:?}",
             found.remedies
         );
+        let thrice =
+            format!("{OPEN}+1ms <-- 200 \"two\" 200 \"three\"\nACK -->\nFIN -->\n<-- FIN\nACK -->");
+        let found = found_by(&super::RULE, &thrice).expect("found");
+        assert!(
+            found.message.contains("sent 2 responses more"),
+            "{}",
+            found.message
+        );
+        assert!(found.headline().contains("several times"));
         let idle =
             format!("{OPEN}ACK -->\n+5s <-- 408 \"late\" [close]\n<-- FIN\nFIN -->\n<-- ACK");
         let found = found_by(&super::RULE, &idle).expect("found");
