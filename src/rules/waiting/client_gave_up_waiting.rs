@@ -9,7 +9,7 @@ use crate::base::certainty::Certainty;
 use crate::base::format::whole_seconds;
 use crate::base::frame_ref::FrameRef;
 use crate::knowledge::service_name;
-use crate::protocol::http::Exchange;
+use crate::protocol::http::{Exchange, Message};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, is_open_ended, request, response, unaccepted};
 use crate::rules::classify_h2::{client_cancelled, more_cancelled, was_sent_away};
@@ -213,6 +213,15 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
             );
         }
         let took = waited(Some(exchange), answer.first);
+        if let Some(by) = sent_before(connection, answer) {
+            return sentence!(
+                "The server had sent the response {} after the request at the latest, as the number of a later segment ({}) shows. It was \
+                 lost before it was captured, and came again {} after the request.",
+                waited(Some(exchange), by),
+                by,
+                took
+            );
+        }
         if answer.first < close {
             return sentence!(
                 "The response had been sent {} before that close, and crossed it.",
@@ -295,6 +304,14 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     verdict
 }
 
+/// The segment that shows that a response had been sent before the first copy of it that was captured: the server's FIN, whose
+/// number is behind it.
+fn sent_before(connection: &Connection, answer: &Message) -> Option<FrameRef> {
+    let fin = connection.fin[Who::Server as usize]?;
+    let behind = fin.sent > answer.start && fin.frame_ref < answer.first;
+    (behind && connection.unseen_fin(Who::Server).is_none()).then_some(fin.frame_ref)
+}
+
 /// Whether a response came so soon after the client's close, of which it had shown nothing for long, that the close probably
 /// caused it: many programs end their work on a request whose client has left.
 pub(in crate::rules) fn is_reaction(exchange: &Exchange, close: FrameRef) -> bool {
@@ -374,12 +391,23 @@ fn left_after(
     [heard, close]: [FrameRef; 2],
     word: &'static str,
 ) -> Verdict {
-    let message = sentence!(
-        "The client closed with a {} {} after the last byte of {}. Before that the server had sent data that hangup does not read as a response.",
-        word,
-        waited(Some(exchange), close),
-        named(exchange)
-    );
+    let last = connection.last_data[Who::Client as usize];
+    let went_on = heard < last && last < close;
+    let message = match went_on {
+        true => sentence!(
+            "The server answered {} with data that hangup does not read as a response. After it the client sent more, got nothing back, \
+             and closed with a {} {} later.",
+            named(exchange),
+            word,
+            close.time.since(last.time)
+        ),
+        false => sentence!(
+            "The client closed with a {} {} after the last byte of {}. Before that the server had sent data that hangup does not read as a response.",
+            word,
+            waited(Some(exchange), close),
+            named(exchange)
+        ),
+    };
     let mut verdict = tell(
         &RULE,
         Severity::Note,
@@ -387,13 +415,20 @@ fn left_after(
         "Client closed [the connection|# connections] before the response",
         message,
     )
-    .presumes(Some("That data was not the whole response."))
+    .presumes(Some(match went_on {
+        true => "The client did not wait for an answer to what it sent last.",
+        false => "That data was not the whole response.",
+    }))
     .means(Some(repetition(exchange)))
     .shows(Some(heard), "last data from the server")
+    .shows(Some(last).filter(|_| went_on), "last data from the client")
     .shows(Some(close), format!("{word} from the client"))
     .about(connection);
     if let Verdict::Found(story) = &mut verdict {
-        story.remedies = vec![UNREAD.into()];
+        story.remedies = vec![match went_on {
+            true => HASTY.into(),
+            false => UNREAD.into(),
+        }];
     }
     verdict
 }
@@ -618,35 +653,42 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
         false if round.is_some() => Severity::Error,
         false => Severity::Warning,
     };
-    Some(
-        tell(
-            &RULE,
-            severity,
-            connection.teardown.certainty,
-            "Client cancelled [a stream|streams on # connections] while waiting",
-            told,
-        )
-        .adds(round)
-        .adds(match browser {
-            true => Some(CANCELS),
-            false if at_once => Some(CANCELS_AT_ONCE),
-            false => None,
-        })
-        .adds(
-            (!at_once)
-                .then(|| measured_time::wait(connection, time, Who::Client))
-                .flatten(),
-        )
-        .adds(more)
-        .means(Some(repetition(exchange)))
-        .shows(
-            request(exchange).map(|message| message.last),
-            format!("{what} complete"),
-        )
-        .shows(Some(reset.at), "RST_STREAM (CANCEL) from the client")
-        .about(connection),
+    let mut verdict = tell(
+        &RULE,
+        severity,
+        connection.teardown.certainty,
+        "Client cancelled [a stream|streams on # connections] while waiting",
+        told,
     )
+    .adds(round)
+    .adds(match browser {
+        true => Some(CANCELS),
+        false if at_once => Some(CANCELS_AT_ONCE),
+        false => None,
+    })
+    .adds(
+        (!at_once)
+            .then(|| measured_time::wait(connection, time, Who::Client))
+            .flatten(),
+    )
+    .adds(more)
+    .means(Some(repetition(exchange)))
+    .shows(
+        request(exchange).map(|message| message.last),
+        format!("{what} complete"),
+    )
+    .shows(Some(reset.at), "RST_STREAM (CANCEL) from the client")
+    .about(connection);
+    if let Verdict::Found(story) = &mut verdict
+        && at_once
+    {
+        story.remedies = vec![CANCELLED_AT_ONCE.into()];
+    }
+    Some(verdict)
 }
+
+/// What to change where a client cancels a request sooner than most timeouts are.
+const CANCELLED_AT_ONCE: &str = "Change nothing if the client no longer needed the response. Otherwise raise its deadline above the time that the server needs.";
 
 /// A round number of seconds is a setting. Users of browsers leave after any time: with them only multiples of 5 s count.
 fn round(time: Duration, browser: bool) -> Option<Sentence> {
@@ -725,6 +767,39 @@ mod tests {
         }
     }
 
+    /// The wait is counted from what the client sent last, and that it was not answered is a fact.
+    #[test]
+    fn a_client_that_goes_on_after_what_is_not_read_waits_from_then_on() {
+        let ask =
+            r#""\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x03\x00\x00\x00" -->"#;
+        let told = message(&format!(
+            "{ask}\n<-- data 9\nACK -->\n+50ms data 40 -->\n<-- ACK\n+12ms FIN -->\n<-- ACK"
+        ));
+        assert!(
+            told.as_ref()
+                .is_some_and(|it| it.contains("got nothing back") && it.contains("13.0 ms later")),
+            "{told:?}"
+        );
+    }
+
+    /// The first copy was lost before the place of capture; the FIN behind it was not.
+    #[test]
+    fn a_retransmission_is_not_when_the_response_was_sent() {
+        let told = |fin: &str| {
+            let text = format!(
+                "GET / -->\n+1400ms FIN -->\n{fin}\n+5s <-- 200 \"hello\" FIN [seq=1]\nRST [noack] -->"
+            );
+            message(&text).expect("found")
+        };
+        let late = told("<-- ACK");
+        assert!(late.contains("too late for the client"), "{late}");
+        let lost = told("+1s <-- FIN [seq=44]");
+        assert!(
+            lost.contains("2.40 s after the request at the latest"),
+            "{lost}"
+        );
+    }
+
     /// Users leave pages after any time. Scripts have timeouts of some seconds.
     #[test]
     fn what_a_browser_cancels_is_its_users_wish() {
@@ -768,6 +843,9 @@ mod tests {
             let found = ladder_check::run(&text.parse().expect("a ladder")).findings;
             let found: Vec<_> = found.iter().map(|it| (it.rule, it.severity)).collect();
             assert_eq!(found, [("client-gave-up-waiting", severity)], "{wait}");
+            let fix = ladder_check::found_by(&super::RULE, &text).expect("found");
+            let nothing = fix.remedies[0].starts_with("Change nothing if the client no longer");
+            assert_eq!(nothing, severity == Note, "{:?}", fix.remedies);
         }
     }
 
