@@ -3,9 +3,12 @@
 //! In: a case, its connection, and the connections beside it. Out: which of the two it is, as far as the capture shows. A new
 //! connection that opens meanwhile shows that the host is up; a capture beside the host shows that no device stood between.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use super::facts::RuleInput;
 use super::rule::Diagnosis;
-use super::statement::{Sentence, sentence};
+use super::statement::{Sentence, Value, sentence};
 use super::unanswered::{probed, silence};
 use super::wording::side;
 use crate::analysis::connection::{
@@ -85,8 +88,11 @@ fn explain_data(story: &mut Diagnosis, connection: &Connection, facts: &RuleInpu
     };
     let told = it.acknowledged.is_some() || connection.passages(who).lost > 0;
     let left = connection.fin[who.other() as usize].is_some_and(|fin| fin.frame_ref <= it.again);
-    let Some((id, first)) = alive(connection, (who, it), facts).filter(|_| !told && !left) else {
+    if told || left {
         return;
+    }
+    let Some((id, first)) = alive(connection, (who, it), facts) else {
+        return explain_together(story, connection, (who, it), facts);
     };
     story.message.presume_no_more();
     story.message.say(sentence!(
@@ -102,6 +108,75 @@ fn explain_data(story: &mut Diagnosis, connection: &Connection, facts: &RuleInpu
         .remedies
         .retain(|it| !it.text().starts_with("Check the path to the host"));
     story.remedies.insert(0, FORGOTTEN.into());
+}
+
+/// What to look at where several hosts fall silent at once.
+const SHARED: &str = "Check what the paths to these servers have in common, from the client on: its link, a firewall or a filter, the login \
+                      page of a network.";
+
+/// The same where other hosts fell silent at the same moment: hosts do not fail together.
+fn explain_together(
+    story: &mut Diagnosis,
+    connection: &Connection,
+    (who, it): (Who, &UnansweredSegments),
+    facts: &RuleInput<'_>,
+) {
+    let others = silent_together(connection, it, facts);
+    if who != Who::Client || others.is_empty() || beside(connection) == Some(Who::Server) {
+        return;
+    }
+    story.message.presume_no_more();
+    story.message.say(sentence!(
+        "At the same time {} did not answer the client.",
+        Value::count(others.len() as u64, "other server", "other servers")
+    ));
+    if connection.opening == Opening::Handshake && it.through == 0 {
+        story
+            .message
+            .say("The SYN was answered: only the segments with data were not.");
+    }
+    story
+        .message
+        .presume("What the paths to these servers share drops the packets.");
+    story
+        .remedies
+        .retain(|it| !it.text().starts_with("Check the path to the host"));
+    story.remedies.insert(0, SHARED.into());
+}
+
+/// Connections before and after, of which as many are looked at for hosts that fall silent together.
+const LOOKED_AROUND: usize = 256;
+
+/// The other servers in other networks from which this client got no answer while its segments here got none.
+fn silent_together(
+    connection: &Connection,
+    it: &UnansweredSegments,
+    facts: &RuleInput<'_>,
+) -> BTreeSet<IpAddr> {
+    let all = facts.connections;
+    let place = all.partition_point(|other| other.id < connection.id);
+    let around =
+        place.saturating_sub(LOOKED_AROUND)..all.len().min(place.saturating_add(LOOKED_AROUND));
+    let near = all.get(around).unwrap_or_default().iter();
+    let silent = near.filter(|other| {
+        other.client.ip == connection.client.ip
+            && !is_same_network(other.server.ip, connection.server.ip)
+            && silence(other).is_some_and(|(who, own)| {
+                who == Who::Client
+                    && own.since.time <= it.until.time
+                    && it.since.time <= own.until.time
+            })
+    });
+    silent.map(|other| other.server.ip).collect()
+}
+
+/// Whether two addresses may be of one network: that may be cut off as a whole.
+fn is_same_network(one: IpAddr, other: IpAddr) -> bool {
+    match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => one.octets()[..2] == other.octets()[..2],
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.segments()[..3] == other.segments()[..3],
+        _ => true,
+    }
 }
 
 /// Connections that began before, of which as many are looked at: what a host has open at once is among them.
@@ -174,6 +249,50 @@ mod tests {
     use super::*;
     use crate::rules::keep_alive::idle_state_lost;
     use crate::rules::ladder_check::{self, told_by};
+
+    /// Two hosts in different networks do not fail at the same moment.
+    #[test]
+    fn hosts_that_fall_silent_together_have_a_path_in_common() {
+        let told = |other: &str, together: bool| {
+            let titles = [("192.0.2.7", 40_001), (other, 40_002)]
+                .map(|(server, port)| format!("client 10.0.0.1:{port} server {server}:80\n"));
+            let opened = "SYN -->\n<-- SYN\nACK -->\nGET / [lost] -->\n";
+            let waits = [300, 600, 1200, 2400].map(|wait| format!("+{wait}ms again [lost] -->\n"));
+            let mut text = String::new();
+            match together {
+                true => {
+                    titles
+                        .iter()
+                        .for_each(|it| text += &format!("{it}{opened}"));
+                    for wait in &waits {
+                        text += &format!("{}{wait}{}again [lost] -->\n", titles[0], titles[1]);
+                    }
+                }
+                false => titles
+                    .iter()
+                    .for_each(|it| text += &format!("{it}+20s {opened}{}", waits.concat())),
+            }
+            let rule = "retransmissions-exhausted";
+            let proof = ladder_check::run(&text.parse().expect("a ladder"));
+            let found = proof.findings.into_iter().find(|it| it.rule == rule);
+            let found = found.expect("found");
+            (found.message.to_string(), found.remedies[0].to_string())
+        };
+        for (other, together, shared) in [
+            ("198.51.100.9", true, true),
+            ("198.51.100.9", false, false),
+            ("192.0.2.99", true, false),
+        ] {
+            let (text, fix) = told(other, together);
+            assert_eq!(
+                text.contains("1 other server did not answer"),
+                shared,
+                "{text}"
+            );
+            assert_eq!(text.contains("host was gone"), !shared, "{text}");
+            assert_eq!(fix.contains("in common"), shared, "{fix}");
+        }
+    }
 
     /// The lines end in the time at which a new connection opens, if any.
     fn told(ttl: &str, new: &str) -> String {
