@@ -174,4 +174,16 @@ mod tests {
         let hosts = Hosts::new(&[], &[], Default::default());
         assert!(matches!(check(&capture_quality, &hosts), Verdict::Clear));
     }
+
+    /// The number of a socket that is gone is made up: no byte can follow the server's FIN.
+    #[test]
+    fn nothing_is_missing_behind_a_fin() {
+        let told = |ack: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nACK -->\nGET / -->\n<-- 200 \"one\" FIN\nRST [{ack}] -->\n"
+            );
+            crate::rules::ladder_check::told_by(&RULE, &text)
+        };
+        assert_eq!(told("ack=900"), None);
+    }
 }
