@@ -111,11 +111,25 @@ type ErrorTextIndex = HashMap<(LogSide, WireEvent), Vec<&'static ErrorText>>;
 
 static TEXTS: LazyLock<HashMap<&'static str, ProductTexts>> = LazyLock::new(|| {
     let mut texts: HashMap<&'static str, ProductTexts> = HashMap::new();
-    for line in lines() {
+    let mut lines = lines().peekable();
+    while let Some(line) = lines.next() {
         let mut tabs = memchr::memchr_iter(b'\t', line.as_bytes());
-        let product = tabs.next().zip(tabs.next());
-        if let Some(name) = product.and_then(|(side, end)| line.get(side + 1..end)) {
-            texts.entry(name).or_default().lines.push(line);
+        let Some((side, end)) = tabs.next().zip(tabs.next()) else {
+            continue;
+        };
+        let start = side + 1;
+        let Some(name) = line.get(start..end) else {
+            continue;
+        };
+        let own = &mut texts.entry(name).or_default().lines;
+        own.push(line);
+        // Most rows of a product stand together.
+        let same = |it: &&str| {
+            let after = it.get(start..).and_then(|it| it.strip_prefix(name));
+            after.is_some_and(|it| it.starts_with('\t'))
+        };
+        while let Some(next) = lines.next_if(same) {
+            own.push(next);
         }
     }
     texts
