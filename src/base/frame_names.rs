@@ -29,10 +29,10 @@ impl FrameNames {
     /// Names by path and runs of each file, in the order given.
     #[must_use]
     pub fn new<'a>(files: impl IntoIterator<Item = (&'a str, &'a [FrameRun])>) -> Self {
-        let mut paths = Vec::new();
-        let mut runs = Vec::new();
-        for (index, (path, own)) in files.into_iter().enumerate() {
-            paths.push(path);
+        let files: Vec<_> = files.into_iter().collect();
+        let paths: Vec<&str> = files.iter().map(|(path, _)| *path).collect();
+        let mut runs = Vec::with_capacity(files.iter().map(|(_, own)| own.len()).sum());
+        for (index, (_, own)) in files.iter().enumerate() {
             runs.extend(own.iter().map(|run| (*run, index)));
         }
         runs.sort_unstable_by_key(|(run, _)| run.first);

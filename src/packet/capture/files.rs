@@ -32,7 +32,7 @@ const CHUNK: usize = 512 << 10;
 /// The same for each of several inputs, all of which may have to be open at once.
 const CHUNK_OF_SEVERAL: usize = 256 << 10;
 /// Bytes of frames that wait in the buffers of all inputs, as long as each has at least [`SMALLEST_CHUNK`].
-const BUFFERED: usize = 16 << 20;
+const BUFFERED: usize = 8 << 20;
 /// Bytes to read at once however many inputs there are: a few frames.
 const SMALLEST_CHUNK: usize = 1 << 10;
 /// The part of a batch below which frames are copied to it rather than passed on in a batch of their own.
@@ -172,14 +172,15 @@ impl Files {
         next_interface: u32,
     ) -> Result<Self, CaptureError> {
         let mut inputs = inputs.into_iter().peekable();
+        let expected = inputs.size_hint().0;
         let mut files = Self {
-            waiting: Vec::new(),
-            open: Vec::new(),
+            waiting: Vec::with_capacity(expected),
+            open: Vec::with_capacity(expected),
             handles: FileHandles::default(),
             buffered: 0,
             heads: BinaryHeap::new(),
             drained: Vec::new(),
-            summaries: Vec::new(),
+            summaries: Vec::with_capacity(expected),
             next_interface,
             next_number: 1,
             chunk: chunk.unwrap_or(CHUNK),

@@ -342,12 +342,14 @@ impl FileFormat {
     }
 }
 
-/// Makes `bytes` at least `room` long; frees the memory that a single huge record required.
+/// Makes `bytes` at least `room` long, and no longer, as there may be thousands; frees the memory that a single huge record
+/// required.
 fn make_room(bytes: &mut Vec<u8>, room: usize) {
     if bytes.len() > room.saturating_mul(4) {
         bytes.truncate(room);
         bytes.shrink_to_fit();
     } else if bytes.len() < room {
+        bytes.reserve_exact(room - bytes.len());
         bytes.resize(room, 0);
     }
 }
