@@ -381,7 +381,7 @@ fn summary(files: &[FileSummary], lost: Loss, stats: &EngineStats) -> CaptureSum
             offset: damage.offset,
             reason: damage.reason.clone(),
         }),
-        vantage: file.vantage,
+        vantage: file.vantage.as_deref().copied(),
         only: file.only.clone(),
     });
     CaptureSummary {

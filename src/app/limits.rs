@@ -400,7 +400,7 @@ impl Beyond<'_> {
             "places" => self
                 .files
                 .iter()
-                .filter_map(|it| it.vantage)
+                .filter_map(|it| it.vantage.as_ref())
                 .map(|it| it.hurried)
                 .sum(),
             "sightings" => self.files.iter().map(|it| it.more_sightings).sum(),
@@ -466,10 +466,10 @@ mod tests {
             left_out: 17,
             more_runs: 18,
             more_sightings: 37,
-            vantage: Some(Vantage {
+            vantage: Some(Box::new(Vantage {
                 hurried: 35,
                 ..Vantage::default()
-            }),
+            })),
             ..FileSummary::default()
         }];
         let hit = hits(&Beyond {

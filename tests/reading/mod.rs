@@ -94,7 +94,7 @@ pub fn analyse_with(
             offset: damage.offset,
             reason: damage.reason.clone(),
         }),
-        vantage: file.vantage,
+        vantage: file.vantage.as_deref().copied(),
         only: file.only.clone(),
     });
     let summary = CaptureSummary {

@@ -271,8 +271,8 @@ impl Files {
             file.at = 0;
             let last = file.batch.slots.last().copied();
             file.count(last.as_ref());
-            if file.reader.has_ended() {
-                file.batch.shrink(0);
+            if chunk < self.chunk || file.reader.has_ended() {
+                file.batch.trim();
             }
             file.buffered = file.batch.bytes.len();
             match file.batch.slots.first() {

@@ -129,6 +129,17 @@ impl Batch {
         self.slots.shrink_to(room / SMALLEST_FRAME);
     }
 
+    /// Frees what lies behind the last frame.
+    pub(crate) fn trim(&mut self) {
+        self.used = self
+            .slots
+            .last()
+            .map_or(0, |slot| slot.start as usize + slot.captured as usize);
+        self.bytes.truncate(self.used);
+        self.bytes.shrink_to_fit();
+        self.slots.shrink_to_fit();
+    }
+
     /// Frees what the frames before index `at` take, except for the slot of the last of them. Returns the index that `at` has
     /// then.
     pub(crate) fn forget(&mut self, at: usize) -> usize {

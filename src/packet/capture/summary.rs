@@ -62,7 +62,7 @@ pub struct FileSummary {
     /// Runs that are not in `runs`, because there were too many.
     pub more_runs: u64,
     /// The place where it was captured, if several places show the same connections.
-    pub vantage: Option<Vantage>,
+    pub vantage: Option<Box<Vantage>>,
     /// The interfaces whose frames are read of it, if those of others are another place.
     pub only: Option<String>,
     /// What several places show of segments; of all places in the first file.
@@ -83,7 +83,9 @@ pub fn frame_names(files: &[FileSummary]) -> FrameNames {
     let Some(sightings) = sightings.map(|it| it.sightings.clone()) else {
         return names;
     };
-    let is_at = |file: &FileSummary, number: u32| file.vantage.is_some_and(|it| it.place == number);
+    let is_at = |file: &FileSummary, number: u32| {
+        file.vantage.as_ref().is_some_and(|it| it.place == number)
+    };
     let places = (0..).map_while(|number| {
         let at = files.iter().position(|it| is_at(it, number))?;
         let only = files.get(at)?.only.as_deref();

@@ -822,7 +822,7 @@ impl Union {
                     continue;
                 };
                 // What a place further down has found out about its own files stays.
-                let vantage = match file.vantage {
+                let vantage = match file.vantage.as_deref().copied() {
                     Some(inner) if side == BASE && inner.place > 0 => inner,
                     Some(inner) => Vantage {
                         both: inner.both,
@@ -834,14 +834,14 @@ impl Union {
                 summary.follow(file);
                 // What was lost or forged is known when all places have been asked.
                 let place = usize::try_from(vantage.place).unwrap_or(usize::MAX);
-                summary.vantage = Some(Vantage {
+                summary.vantage = Some(Box::new(Vantage {
                     lost_to: self.lost.get(place).copied().unwrap_or_default(),
                     forged_from: self
                         .forged
                         .each_ref()
                         .map(|it| it.get(place).copied().unwrap_or(0)),
                     ..vantage
-                });
+                }));
             }
         }
     }
