@@ -3,6 +3,7 @@
 use super::malformed_response::{message_of, quote, worst};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{Exchange, FaultRule, FieldName, Framing};
 use crate::rules::Severity;
 use crate::rules::classify::response;
@@ -106,9 +107,15 @@ fn unknown_coding(connection: &Connection) -> Option<Verdict> {
         ),
     )
     .means(Some("Only the close shows where it ends, and many clients refuse it."))
-    .shows(exchange.response_head_end(), format!("`Transfer-Encoding: {value}`"))
+    .shows(head_end(exchange), format!("`Transfer-Encoding: {value}`"))
     .about(connection);
     Some(verdict)
+}
+
+/// Where the head of the response ended, or where the response began if its head has no end.
+fn head_end(exchange: &Exchange) -> Option<FrameRef> {
+    let began = || response(exchange).map(|it| it.first);
+    exchange.response_head_end().or_else(began)
 }
 
 /// Whether a byte that no field may have makes the length unclear: that fault is reported as one of the grammar.
@@ -142,7 +149,7 @@ fn unregistered_coding(connection: &Connection) -> Option<Verdict> {
         "Strict clients refuse it. Others read the chunks, and take what is in them for the body.",
     ))
     .shows(
-        exchange.response_head_end(),
+        head_end(exchange),
         format!("`Transfer-Encoding` with `{coding}`"),
     )
     .about(connection);
@@ -200,4 +207,17 @@ fn check(connection: &Connection) -> Verdict {
     .adds(more)
     .shows(message.map(|message| message.first), fault.rule.text())
     .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn a_head_without_an_end_is_shown_where_it_began() {
+        let text = "SYN -->\n<-- SYN\nACK -->\nGET / -->\n\
+                    <-- \"HTTP/1.1 200 OK\\r\\nTransfer-Encoding: lalala, chunked\\r\\nA\\0: \"\nACK -->";
+        let found = ladder_check::found_by(&super::RULE, text).expect("found");
+        assert!(!found.evidence.is_empty());
+    }
 }
