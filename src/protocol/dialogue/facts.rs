@@ -100,7 +100,7 @@ pub struct Complaint {
     pub text: SharedText,
     /// It answers a request.
     pub is_answer: bool,
-    /// The place of that in [`DialogueFacts::exchanges`], if it is kept there ([`DialogueFacts::refused_request`]).
+    /// The place of that in [`DialogueFacts::exchanges`], if it is kept there; else it is [`DialogueFacts::refused_before`].
     pub answers: Option<u64>,
     /// By the protocol the session is over with it.
     pub fatal: bool,
