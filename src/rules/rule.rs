@@ -75,6 +75,14 @@ impl Verdict {
         }
         self
     }
+
+    /// Has this as its only remedy, if there is one: a case of its own, for which those of the rule do not fit.
+    pub(super) fn advises(mut self, instead: Option<&'static str>) -> Self {
+        if let (Self::Found(story), Some(remedy)) = (&mut self, instead) {
+            story.remedies = vec![remedy.into()];
+        }
+        self
+    }
 }
 
 /// One case.

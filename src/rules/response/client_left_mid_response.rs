@@ -312,7 +312,7 @@ fn left(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         _ if cancelled => Severity::Note,
         _ => Severity::Warning,
     };
-    let mut verdict = tell(
+    tell(
         &RULE,
         severity,
         ending.certainty,
@@ -345,19 +345,13 @@ fn left(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     })
     .shows(Some(message.first), "response begins")
     .shows(Some(close), format!("{word} from the client"))
-    .about(connection);
-    if let (Verdict::Found(story), Some(_)) = (&mut verdict, gone) {
-        story.remedies = vec![GONE.into()];
-    } else if let Verdict::Found(story) = &mut verdict
-        && vanished
-    {
-        story.remedies = vec![VANISHED.into()];
-    } else if let Verdict::Found(story) = &mut verdict
-        && stuck.is_some()
-    {
-        story.remedies = vec![LOST_ON_THE_WAY.into()];
-    }
-    verdict
+    .about(connection)
+    .advises(match (gone, vanished, stuck) {
+        (Some(_), ..) => Some(GONE),
+        (None, true, _) => Some(VANISHED),
+        (None, false, Some(_)) => Some(LOST_ON_THE_WAY),
+        (None, false, None) => None,
+    })
 }
 
 /// How often the server had repeated what the client did not acknowledge to the end, if that began before the close.

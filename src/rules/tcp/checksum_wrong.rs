@@ -106,7 +106,7 @@ fn altered(connection: &Connection) -> Verdict {
     let (name, other) = (side(who), side(who.other()));
     let sent = &connection.sent[who as usize];
     let accepted = sent.missing == 0 && sent.acknowledged >= sent.bytes;
-    let mut verdict = tell(
+    tell(
         &RULE,
         Severity::Note,
         Certainty::Likely,
@@ -130,11 +130,8 @@ fn altered(connection: &Connection) -> Verdict {
     }))
     .means(Some("What the message said is not known, so hangup reports no fault of its grammar."))
     .shows(Some(at), "wrong checksum")
-    .about(connection);
-    if let Verdict::Found(story) = &mut verdict {
-        story.remedies = vec![UNCHANGED.into()];
-    }
-    verdict
+    .about(connection)
+    .advises(Some(UNCHANGED))
 }
 
 /// What to do where the bytes are not those that were sent.

@@ -317,15 +317,11 @@ fn check(connection: &Connection) -> Verdict {
     for ((_, _, what, _), first) in &all {
         telling = telling.shows(Some(*first), *what);
     }
-    let mut verdict = telling.about(connection);
-    if let Verdict::Found(story) = &mut verdict {
-        match (probe, damaged) {
-            (true, _) => story.remedies = vec![SCANNER.into()],
-            (_, true) => story.remedies = vec![DAMAGED.into()],
-            _ => {}
-        }
-    }
-    verdict
+    telling.about(connection).advises(match (probe, damaged) {
+        (true, _) => Some(SCANNER),
+        (false, true) => Some(DAMAGED),
+        (false, false) => None,
+    })
 }
 
 #[cfg(test)]

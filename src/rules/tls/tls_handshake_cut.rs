@@ -242,20 +242,17 @@ fn check(connection: &Connection) -> Verdict {
         telling = telling.adds(dates(reading.facts));
         telling = adding(telling, describe(reading.facts));
     }
-    let mut verdict = telling
+    telling
         .shows(hello(&reading), "ClientHello")
         .shows(probe, "heartbeat from the client")
         .shows(alert, "encrypted alert")
         .shows(Some(reading.at), sign(&reading, connection))
-        .about(connection);
-    if let Verdict::Found(story) = &mut verdict {
-        match (probe, content) {
-            (Some(_), _) => story.remedies = vec![SCANNER.into()],
-            (None, true) => story.remedies = vec![UNNEEDED.into()],
-            (None, false) => {}
-        }
-    }
-    verdict
+        .about(connection)
+        .advises(match (probe, content) {
+            (Some(_), _) => Some(SCANNER),
+            (None, true) => Some(UNNEEDED),
+            (None, false) => None,
+        })
 }
 
 /// What to do where a client left that had accepted the server.

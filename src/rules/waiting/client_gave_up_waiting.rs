@@ -270,7 +270,7 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         false => Severity::Error,
         true => browsers_severity(time, round.is_some()),
     };
-    let mut verdict = tell(
+    tell(
         &RULE,
         severity,
         ending.certainty,
@@ -295,13 +295,8 @@ fn check(connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
         Some(close),
         format!("{word} from the client, no response byte received"),
     )
-    .about(connection);
-    if let Verdict::Found(story) = &mut verdict
-        && hasty
-    {
-        story.remedies = vec![HASTY.into()];
-    }
-    verdict
+    .about(connection)
+    .advises(hasty.then_some(HASTY))
 }
 
 /// The segment that shows that a response had been sent before the first copy of it that was captured: the server's FIN, whose
@@ -347,7 +342,7 @@ fn gone(
         time,
         named(exchange)
     );
-    let mut verdict = tell(
+    tell(
         &RULE,
         Severity::Note,
         Certainty::Possible,
@@ -361,11 +356,8 @@ fn gone(
         format!("{} complete", asked(Some(exchange))),
     )
     .shows(Some(close), "RST from the client: no such connection")
-    .about(connection);
-    if let Verdict::Found(story) = &mut verdict {
-        story.remedies = vec![ELSEWHERE.into()];
-    }
-    verdict
+    .about(connection)
+    .advises(Some(ELSEWHERE))
 }
 
 /// What to do where the end of a connection is not in the capture.
@@ -408,7 +400,7 @@ fn left_after(
             named(exchange)
         ),
     };
-    let mut verdict = tell(
+    tell(
         &RULE,
         Severity::Note,
         Certainty::Possible,
@@ -423,14 +415,8 @@ fn left_after(
     .shows(Some(heard), "last data from the server")
     .shows(Some(last).filter(|_| went_on), "last data from the client")
     .shows(Some(close), format!("{word} from the client"))
-    .about(connection);
-    if let Verdict::Found(story) = &mut verdict {
-        story.remedies = vec![match went_on {
-            true => HASTY.into(),
-            false => UNREAD.into(),
-        }];
-    }
-    verdict
+    .about(connection)
+    .advises(Some(if went_on { HASTY } else { UNREAD }))
 }
 
 /// The server had sent its response before the client left, and the client never acknowledged any of it.
@@ -525,11 +511,7 @@ fn response_lost(
     for (at, note) in evidence {
         telling = telling.shows(at, note);
     }
-    let mut verdict = telling.about(connection);
-    if let Verdict::Found(story) = &mut verdict {
-        story.remedies = vec![LOST_ON_THE_WAY.into()];
-    }
-    verdict
+    telling.about(connection).advises(Some(LOST_ON_THE_WAY))
 }
 
 /// What to look at where the response did not get through.
@@ -653,7 +635,7 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
         false if round.is_some() => Severity::Error,
         false => Severity::Warning,
     };
-    let mut verdict = tell(
+    let verdict = tell(
         &RULE,
         severity,
         connection.teardown.certainty,
@@ -678,12 +660,8 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
         format!("{what} complete"),
     )
     .shows(Some(reset.at), "RST_STREAM (CANCEL) from the client")
-    .about(connection);
-    if let Verdict::Found(story) = &mut verdict
-        && at_once
-    {
-        story.remedies = vec![CANCELLED_AT_ONCE.into()];
-    }
+    .about(connection)
+    .advises(at_once.then_some(CANCELLED_AT_ONCE));
     Some(verdict)
 }
 
