@@ -392,36 +392,7 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
             Some((reading, Some(exchange)))
         }
         Phase::Between | Phase::After => after_server(connection, close),
-        // Behind what was not followed a request met no socket.
-        Phase::Opaque if !is_reset && met_no_socket(connection, close).is_some() => {
-            let late = met_no_socket(connection, close)?;
-            Some((
-                after_close(connection, close, request(late)?.first, false),
-                Some(late),
-            ))
-        }
-        // So did one that came to the server after its close, whatever is hidden of what was said before.
-        Phase::Opaque if !is_reset && unheard_request(connection, close).is_some() => {
-            let late = unheard_request(connection, close)?;
-            Some((
-                after_close(connection, close, request(late)?.first, false),
-                Some(late),
-            ))
-        }
-        Phase::Opaque if refused_late(connection, close).is_some() => Some((
-            EndingKind::ReuseOfForgotten,
-            refused_late(connection, close),
-        )),
-        Phase::Opaque if is_reset => {
-            let exchange = exchanges.last().filter(|it| has_more(connection, it))?;
-            Some((EndingKind::ResetMidResponse, Some(exchange)))
-        }
-        Phase::Opaque => {
-            let exchange = exchanges
-                .last()
-                .filter(|it| may_have_more(connection, it, close))?;
-            Some((EndingKind::CutShort, Some(exchange)))
-        }
+        Phase::Opaque => not_followed(connection, close),
         _ => None,
     }
 }
@@ -602,6 +573,37 @@ fn after_close(
     }
 }
 
+/// What was said before is hidden, and the server closed.
+fn not_followed<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {
+    // A request met no socket, or came to the server after its close.
+    let met = || met_no_socket(connection, close).or_else(|| unheard_request(connection, close));
+    if close.kind.is_none()
+        && let Some(late) = met()
+    {
+        return reused(connection, close, late);
+    }
+    if let Some(late) = refused_late(connection, close) {
+        return Some((EndingKind::ReuseOfForgotten, Some(late)));
+    }
+    let last = connection.spoken().last();
+    match close.kind {
+        Some(_) => {
+            let exchange = last.filter(|it| has_more(connection, it))?;
+            Some((EndingKind::ResetMidResponse, Some(exchange)))
+        }
+        None => {
+            let exchange = last.filter(|it| may_have_more(connection, it, close))?;
+            Some((EndingKind::CutShort, Some(exchange)))
+        }
+    }
+}
+
+/// A request was sent after the server's close, or crossed it.
+fn reused<'a>(connection: &Connection, close: &CloseEvent, late: &'a Exchange) -> EndingRead<'a> {
+    let asked = request(late)?.first;
+    Some((after_close(connection, close, asked, false), Some(late)))
+}
+
 /// The capture begins late, with the server's FIN or the RST for a request that met no socket. What came before is not known.
 fn before_request_in_view<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {
     if close.kind == Some(ResetKind::NoSocket) {
@@ -609,36 +611,34 @@ fn before_request_in_view<'a>(connection: &'a Connection, close: &CloseEvent) ->
         let drawn = request(asked)?.first < close.frame_ref && asked.response.is_none();
         return drawn.then_some((EndingKind::ReuseOfForgotten, Some(asked)));
     }
-    let late = met_no_socket(connection, close)?;
-    Some((
-        after_close(connection, close, request(late)?.first, false),
-        Some(late),
-    ))
+    reused(connection, close, met_no_socket(connection, close)?)
+}
+
+/// The last request, and what was sent of it, if nothing came for it.
+fn last_unanswered(connection: &Connection) -> Option<(&Exchange, &Message)> {
+    let last = connection.spoken().last()?;
+    let asked = request(last).filter(|_| last.response.is_none())?;
+    Some((last, asked))
+}
+
+/// The RST of the server's host, if that had no socket any more.
+fn socketless_reset(connection: &Connection) -> Option<CloseEvent> {
+    owns_reset(connection, Who::Server).filter(|it| it.kind == Some(ResetKind::NoSocket))
 }
 
 /// The last request, if it was sent after the server's FIN, and a RST from a host without a socket answered it.
 fn met_no_socket<'a>(connection: &'a Connection, close: &CloseEvent) -> Option<&'a Exchange> {
-    let refused = owns_reset(connection, Who::Server)
-        .filter(|reset| reset.kind == Some(ResetKind::NoSocket))?;
-    let late = connection
-        .spoken()
-        .last()
-        .filter(|it| it.response.is_none())?;
-    let asked = request(late)?.first;
-    let met = close.kind.is_none() && asked > close.frame_ref && refused.frame_ref > asked;
-    met.then_some(late)
+    let refused = socketless_reset(connection)?;
+    let (late, asked) = last_unanswered(connection)?;
+    let after = asked.first > close.frame_ref && refused.frame_ref > asked.first;
+    (close.kind.is_none() && after).then_some(late)
 }
 
 /// The last request, if it crossed the server's FIN: nothing of it had arrived, and a RST from a host without a socket
 /// answered it.
 fn unheard_request<'a>(connection: &'a Connection, close: &CloseEvent) -> Option<&'a Exchange> {
-    let refused = owns_reset(connection, Who::Server)
-        .filter(|reset| reset.kind == Some(ResetKind::NoSocket))?;
-    let late = connection
-        .spoken()
-        .last()
-        .filter(|it| it.response.is_none())?;
-    let asked = request(late)?;
+    let refused = socketless_reset(connection)?;
+    let (late, asked) = last_unanswered(connection)?;
     let crossed = close.frame_ref.time.since(asked.first.time) <= under_way(connection);
     let unheard = asked.start >= close.received && refused.frame_ref > asked.first;
     (crossed && unheard && !connection.has_holes()).then_some(late)
@@ -647,11 +647,7 @@ fn unheard_request<'a>(connection: &'a Connection, close: &CloseEvent) -> Option
 /// The last request, if a RST from a host without a socket answered it, after a pause in which the server had nothing more to
 /// say.
 fn refused_late<'a>(connection: &'a Connection, close: &CloseEvent) -> Option<&'a Exchange> {
-    let late = connection
-        .spoken()
-        .last()
-        .filter(|it| it.response.is_none())?;
-    let asked = request(late)?;
+    let (late, asked) = last_unanswered(connection)?;
     let quiet = connection.last_data[Who::Server as usize];
     let paused = quiet < asked.first && asked.first.time.since(quiet.time) >= PAUSE;
     let drawn = close.kind == Some(ResetKind::NoSocket)
