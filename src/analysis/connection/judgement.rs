@@ -301,11 +301,8 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
     let mut each = connection.spoken().iter();
     each.find_map(|exchange| {
         // What was not captured of the server may have been the response, unless its RST shows that it never had the request.
-        let unseen = exchange.response.is_none()
-            && connection.sent[Who::Server as usize].missing > 0
-            && connection.teardown.by != By::Middlebox
-            && !met_no_socket(connection, exchange)
-            || exchange.response.is_none() && may_have_begun_to_answer(connection);
+        let unseen =
+            connection.teardown.by != By::Middlebox && answer_may_be_missing(connection, exchange);
         let unasked = is_unasked(connection, exchange);
         let partly = is_leftover(connection, exchange)
             || is_answered_with_holes(connection, exchange)
@@ -360,6 +357,13 @@ fn exchanges(connection: &Connection) -> Option<FailedReason> {
     })
     .or_else(|| left_unread(connection))
     .or_else(|| authentication_cut(connection))
+}
+
+/// Whether what was not captured of the server may have been the response to this request, or the beginning of it.
+fn answer_may_be_missing(connection: &Connection, exchange: &Exchange) -> bool {
+    let missing = connection.sent[Who::Server as usize].missing > 0;
+    exchange.response.is_none()
+        && (missing && !met_no_socket(connection, exchange) || may_have_begun_to_answer(connection))
 }
 
 /// Whether the one number by which the server's close is known may be a byte of its response instead: all that it sent is its
@@ -1097,24 +1101,18 @@ fn hidden(connection: &Connection, ended: SettledBecause) -> Option<UnknownReaso
             return Some(UnknownReason::SnapLength);
         }
         // What is missing of the server may have been the response.
-        let unseen_answer = exchange.response.is_none()
-            && exchange.request.is_some()
-            && (connection.sent[Who::Server as usize].missing > 0
-                && !met_no_socket(connection, exchange)
-                || may_have_begun_to_answer(connection));
+        let unseen_answer =
+            exchange.request.is_some() && answer_may_be_missing(connection, exchange);
         if unseen_answer || is_answered_with_holes(connection, exchange) {
             return Some(UnknownReason::LostPackets);
         }
         // A client that is still sending when the capture ends may meet a RST.
-        let sends = connection.last_data[Who::Client as usize] > connection.teardown.frame_ref();
+        let sent = connection.last_data[Who::Client as usize];
         if is_refused_early(connection, exchange)
-            && sends
+            && sent > connection.teardown.frame_ref()
             && connection.fin[Who::Client as usize].is_none()
             && matches!(ended, SettledBecause::Capture(_))
-            && connection
-                .until
-                .since(connection.last_data[Who::Client as usize].time)
-                < LAST_MOMENT
+            && connection.until.since(sent.time) < LAST_MOMENT
         {
             return Some(UnknownReason::CutOff);
         }

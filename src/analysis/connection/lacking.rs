@@ -6,6 +6,7 @@
 use super::outcome::FailedReason;
 use super::record::{Connection, Opening, Who};
 use super::teardown::{By, How};
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{Exchange, MessageProgress, Protocol};
 use crate::protocol::tcp::ResetKind;
 
@@ -38,17 +39,20 @@ impl Connection {
             self.sent[Who::Client as usize].missing > 0 || self.opening == Opening::Midstream;
         lacks && self.exchanges.iter().any(|it| it.request.is_none())
     }
-}
 
-impl Connection {
+    /// Whether this is a segment of a response that was read.
+    #[must_use]
+    pub(crate) fn is_of_response(&self, segment: FrameRef) -> bool {
+        let mut all = self.spoken().iter().filter_map(|it| it.response.as_ref());
+        all.any(|it| it.message.first <= segment && segment <= it.message.last)
+    }
+
     /// Whether the server sent something after this request that was not read, because the capture cut a head of HTTP/1: it may have
     /// been the response.
     #[must_use]
     pub(crate) fn has_unread_answer(&self, exchange: &Exchange) -> bool {
         let asked = exchange.request.as_ref().map(|it| it.message.first);
         let heard = self.last_data[Who::Server as usize];
-        let mut all = self.exchanges.iter().filter_map(|it| it.response.as_ref());
-        let is_read = all.any(|it| it.message.first <= heard && heard <= it.message.last);
         let interim = exchange
             .rare
             .as_ref()
@@ -58,7 +62,7 @@ impl Connection {
             && exchange.response.is_none()
             && exchange.stream.is_none()
             && asked.is_some_and(|asked| asked < heard)
-            && !is_read
+            && !self.is_of_response(heard)
             && !interim
     }
 

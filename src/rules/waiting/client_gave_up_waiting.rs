@@ -371,9 +371,8 @@ const HASTY: &str = "Change nothing if the client only notifies. Otherwise let i
 fn unread(connection: &Connection, exchange: &Exchange, close: FrameRef) -> Option<FrameRef> {
     let heard = connection.last_data[Who::Server as usize];
     let asked = request(exchange)?.last;
-    let mut read = connection.spoken().iter().filter_map(response);
-    let is_read = read.any(|it| it.first <= heard && heard <= it.last);
-    (asked < heard && heard < close && !is_read).then_some(heard)
+    let unread = asked < heard && heard < close && !connection.is_of_response(heard);
+    unread.then_some(heard)
 }
 
 /// The client left, and what the server had sent is not read: it may have been the response.
