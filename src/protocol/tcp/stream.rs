@@ -245,12 +245,7 @@ impl ByteStream {
     /// Payload bytes acknowledged but never seen: gaps, and what the peer acknowledged beyond the highest byte.
     #[must_use]
     pub fn missing(&self) -> u64 {
-        // Nothing follows a FIN, whatever a number says.
-        let ended = self.fin.is_some_and(|fin| fin >= self.top);
-        let beyond = match ended {
-            true => 0,
-            false => self.acked - self.send_next(),
-        };
+        let beyond = self.acked - self.send_next();
         let held: i64 = self.later.as_ref().map_or(0, |later| {
             let mut from = self.next;
             let mut hole = 0;
