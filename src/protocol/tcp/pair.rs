@@ -213,7 +213,7 @@ impl EndpointPair {
     pub(crate) fn acknowledges_unseen_fin(&self, end: FlowEnd) -> Option<CloseEvent> {
         let (own, peer) = (&self.peers[end.index()], &self.peers[end.other().index()]);
         let top = own.stream.top();
-        let knew = |event: &CloseEvent| i64::try_from(event.received) == Ok(top + 1);
+        let knew = |event: &CloseEvent| knows_one_more(event, top);
         let alone = own.fin.is_none()
             && own.reset.is_none()
             && own.stream.acknowledged() == top + 1
@@ -231,7 +231,6 @@ impl EndpointPair {
         };
         let (own, peer) = self.both(end);
         let top = own.stream.top();
-        let knew = |event: &CloseEvent| i64::try_from(event.received) == Ok(top + 1);
         // An acknowledgement that comes with the peer's own close does not tell when the FIN had come.
         let seen = own.one_beyond.filter(|seen| *seen < close.frame_ref);
         let seen = match (seen, owes) {
@@ -255,7 +254,7 @@ impl EndpointPair {
         });
         own.stream.finish(end, at, top, reader);
         for event in [&mut peer.fin, &mut peer.reset].into_iter().flatten() {
-            if knew(event) {
+            if knows_one_more(event, top) {
                 event.received -= 1;
                 event.knew_fin = true;
             }
@@ -795,6 +794,11 @@ fn proves_more(segment: &Segment<'_>, sender: &Peer, receiver: &Peer) -> bool {
         && receiver.challenged != Some(segment.seq)
         && peers.iter().all(unused)
         && (2..=MOST_UNSEEN).contains(&sender.stream.offset(segment.seq))
+}
+
+/// Whether a close acknowledges one number more than what its peer sent up to `top`.
+fn knows_one_more(close: &CloseEvent, top: i64) -> bool {
+    i64::try_from(close.received) == Ok(top + 1)
 }
 
 fn receiver_has_all(sender: &Peer, next: i64) -> bool {
