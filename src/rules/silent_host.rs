@@ -200,11 +200,9 @@ fn alive(
         let same = own == hosts || own == [hosts[1], hosts[0]];
         same && other.id != connection.id && other.seen == [true; 2]
     };
-    let mut after = facts.summaries.get(later..)?.iter();
-    let new = after
-        .find(among_them)
-        .filter(|other| other.first.time <= due);
-    if let Some(new) = new {
+    let after = facts.summaries.get(later..)?.iter();
+    let mut meanwhile = after.take_while(|other| other.first.time <= due);
+    if let Some(new) = meanwhile.find(among_them) {
         return Some((new.id, new.first));
     }
     let before = &facts.summaries[later.saturating_sub(LOOKED_BACK)..later];
