@@ -98,31 +98,25 @@ fn why_they_failed(snapshot: &Snapshot) -> Option<FailureCause> {
     let is_behind = |id| legs.behind_all(id).is_empty() && !legs.before_all(id).is_empty();
     let mut cause: Option<FailureCause> = None;
     for finding in numbered_findings(snapshot) {
-        let before = failed.len();
-        if finding.severity >= Severity::Warning && before > 0 {
-            let explained = |id: &&u32| failed.contains_key(id);
-            let own: Vec<u32> = finding
-                .connections
-                .iter()
-                .filter(explained)
-                .copied()
-                .collect();
-            for id in &own {
-                failed.remove(id);
-                // The proxy's client met the same fault.
-                for leg in legs.before_all(*id) {
-                    failed.remove(&leg.client.connection);
-                }
-            }
-            match &mut cause {
-                _ if own.is_empty() => {}
-                Some(first) => first.others.push(finding.headline),
-                None => {
-                    cause = Some(FailureCause {
-                        is_behind_proxy: finding.of_cause.iter().all(|id| is_behind(*id)),
-                        ..FailureCause::of(finding.headline)
-                    });
-                }
+        let blames = finding.severity >= Severity::Warning;
+        let ids = finding.connections.iter().copied();
+        let own: Vec<u32> = ids
+            .filter(|id| blames && failed.remove(id).is_some())
+            .collect();
+        if own.is_empty() {
+            continue;
+        }
+        // The proxy's clients met the same fault.
+        for leg in own.iter().flat_map(|id| legs.before_all(*id)) {
+            failed.remove(&leg.client.connection);
+        }
+        match &mut cause {
+            Some(first) => first.others.push(finding.headline),
+            None => {
+                cause = Some(FailureCause {
+                    is_behind_proxy: finding.of_cause.iter().all(|id| is_behind(*id)),
+                    ..FailureCause::of(finding.headline)
+                });
             }
         }
     }

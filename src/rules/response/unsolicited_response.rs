@@ -147,18 +147,10 @@ fn check(connection: &Connection) -> Verdict {
         .map_or_else(|| "a response".to_owned(), |status| status.to_string());
     let behind = behind_another(connection).filter(|_| later.is_none());
     // The further ones that follow each other.
-    let place = |first: &Exchange| {
-        let mut all = connection.exchanges.iter();
-        all.position(|it| std::ptr::eq(it, first))
-    };
-    let rest = behind
-        .and_then(place)
-        .and_then(|at| connection.exchanges.get(at + 1..));
-    let further = rest
-        .unwrap_or_default()
-        .iter()
-        .take_while(|it| it.request.is_none())
-        .count();
+    let is_behind = |it: &&Exchange| behind.is_some_and(|own| std::ptr::eq(*it, own));
+    let rest = connection.exchanges.iter();
+    let rest = rest.skip_while(|it| !is_behind(it)).skip(1);
+    let further = rest.take_while(|it| it.request.is_none()).count();
     let message = match (later, behind) {
         (None, Some(first)) if further > 1 => Statement::from(sentence!(
             "The server sent {} responses more, the first of them {}, directly behind its response to {}.",
