@@ -24,7 +24,7 @@ use super::recovered_legs;
 use super::retry;
 use super::rule::{Check, HostDiagnosis, Rule, Verdict};
 use super::server_stopped::{self, ServerStops};
-use super::silent_host;
+use super::silent_host::{self, BetweenHosts};
 use super::statement::sentence;
 use super::translated::Translated;
 use super::upstream::{self, Failures};
@@ -74,6 +74,7 @@ pub(crate) fn evaluate_with(
     let mut gathered = Gathered::default();
     let failures = LazyCell::new(|| Failures::new(facts));
     let in_use = LazyCell::new(|| tls_handshake_cut::InUse::new(facts.summaries));
+    let between = LazyCell::new(|| BetweenHosts::new(facts.summaries));
     let stops = LazyCell::new(|| ServerStops::new(facts.summaries));
     let parts = LazyCell::new(|| DownloadParts::new(facts.connections));
     // What one connection lacks, the others may lack as well.
@@ -128,7 +129,9 @@ pub(crate) fn evaluate_with(
                 download_parts::temper(&mut story, connection, &parts);
             }
             upstream::explain(rule.name, &mut story, connection, facts, &failures);
-            silent_host::explain(rule.name, &mut story, connection, facts);
+            if silent_host::concerns(rule.name) {
+                silent_host::explain(rule.name, &mut story, connection, facts, &between);
+            }
             if rule.name == reset_before_response::RULE.name
                 && let Some((at, raced)) = race.zip(raced.remove(&connection.id))
             {

@@ -3,7 +3,7 @@
 //! In: a case, its connection, and the connections beside it. Out: which of the two it is, as far as the capture shows. A new
 //! connection that opens meanwhile shows that the host is up; a capture beside the host shows that no device stood between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::facts::RuleInput;
@@ -34,15 +34,24 @@ pub(super) fn why(connection: &Connection, silent: Who) -> Sentence {
     }
 }
 
+/// Whether it explains findings of this rule.
+pub(super) fn concerns(rule: &str) -> bool {
+    matches!(
+        rule,
+        "retransmissions-exhausted" | "idle-state-lost" | "keepalive-probes-unanswered"
+    )
+}
+
 /// Says what connections that opened meanwhile show.
 pub(super) fn explain(
     rule: &str,
     story: &mut Diagnosis,
     connection: &Connection,
     facts: &RuleInput<'_>,
+    between: &BetweenHosts<'_>,
 ) {
     let found = match rule {
-        "retransmissions-exhausted" => return explain_data(story, connection, facts),
+        "retransmissions-exhausted" => return explain_data(story, connection, facts, between),
         "idle-state-lost" => silence(connection).map(|(who, it)| (who, it.since)),
         "keepalive-probes-unanswered" => probed(connection).map(|(who, it)| (who, it.since)),
         _ => None,
@@ -52,7 +61,7 @@ pub(super) fn explain(
     };
     let silent = who.other();
     let near = beside(connection) == Some(silent);
-    let Some((id, first)) = opened(connection, since, facts) else {
+    let Some((id, first)) = opened(connection, since, between) else {
         if near {
             story.message.mean_no_more(WHICH);
         }
@@ -82,7 +91,12 @@ const FORGOTTEN: &str = "Find what had lost the connection: a NAT or a firewall 
                          program on the host that stopped answering. Keepalive probes, sooner than that, keep it.";
 
 /// The same of data that was repeated in vain: a host that sends on another connection meanwhile is not gone.
-fn explain_data(story: &mut Diagnosis, connection: &Connection, facts: &RuleInput<'_>) {
+fn explain_data(
+    story: &mut Diagnosis,
+    connection: &Connection,
+    facts: &RuleInput<'_>,
+    between: &BetweenHosts<'_>,
+) {
     let Some((who, it)) = silence(connection) else {
         return;
     };
@@ -91,7 +105,7 @@ fn explain_data(story: &mut Diagnosis, connection: &Connection, facts: &RuleInpu
     if told || left {
         return;
     }
-    let Some((id, first)) = alive(connection, (who, it), facts) else {
+    let Some((id, first)) = alive(connection, (who, it), facts, between) else {
         return explain_together(story, connection, (who, it), facts);
     };
     story.message.presume_no_more();
@@ -188,26 +202,20 @@ fn alive(
     connection: &Connection,
     (who, it): (Who, &UnansweredSegments),
     facts: &RuleInput<'_>,
+    between: &BetweenHosts<'_>,
 ) -> Option<(u32, FrameRef)> {
     let hosts = [connection.client.ip, connection.server.ip];
     let silent = hosts[who.other() as usize];
-    let later = facts
-        .summaries
-        .partition_point(|other| other.first <= it.since);
     let due = it.until.time.after(it.until.time.since(it.since.time));
-    let among_them = |other: &&ConnectionSummary| {
-        let own = [other.client.ip, other.server.ip];
-        let same = own == hosts || own == [hosts[1], hosts[0]];
-        same && other.id != connection.id && other.seen == [true; 2]
-    };
-    let after = facts.summaries.get(later..)?.iter();
-    let mut meanwhile = after.take_while(|other| other.first.time <= due);
-    if let Some(new) = meanwhile.find(among_them) {
+    let is_other =
+        |other: &&ConnectionSummary| other.id != connection.id && other.seen == [true; 2];
+    let [before, after] = between.at(hosts, it.since);
+    let mut in_time = after.take_while(|other| other.first.time <= due);
+    if let Some(new) = in_time.find(is_other) {
         return Some((new.id, new.first));
     }
-    let before = &facts.summaries[later.saturating_sub(LOOKED_BACK)..later];
     let meanwhile = |at: &FrameRef| *at > it.since && at.time <= due;
-    before.iter().filter(among_them).find_map(|other| {
+    before.filter(is_other).find_map(|other| {
         let of = match other.client.ip == silent {
             true => Who::Client,
             false => Who::Server,
@@ -230,16 +238,56 @@ fn alive(
 fn opened(
     connection: &Connection,
     since: FrameRef,
-    facts: &RuleInput<'_>,
+    between: &BetweenHosts<'_>,
 ) -> Option<(u32, FrameRef)> {
     let hosts = [connection.client.ip, connection.server.ip];
-    let later = facts.summaries.partition_point(|it| it.first <= since);
-    let mut after = facts.summaries.get(later..)?.iter();
-    let new = after.find(|it| {
-        let own = [it.client.ip, it.server.ip];
-        it.opening == Opening::Handshake && (own == hosts || own == [hosts[1], hosts[0]])
-    })?;
+    let [_, mut after] = between.at(hosts, since);
+    let new = after.find(|it| it.opening == Opening::Handshake)?;
     Some((new.id, new.first))
+}
+
+/// The connections between each two hosts, whichever of them is the client.
+pub(super) struct BetweenHosts<'a> {
+    /// In order of their beginning.
+    summaries: &'a [ConnectionSummary],
+    /// By both addresses, the lower one first: places in `summaries`, in order.
+    places: BTreeMap<[IpAddr; 2], Vec<usize>>,
+}
+
+impl<'a> BetweenHosts<'a> {
+    pub(super) fn new(summaries: &'a [ConnectionSummary]) -> Self {
+        let mut places: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (place, it) in summaries.iter().enumerate() {
+            let hosts = in_order([it.client.ip, it.server.ip]);
+            places.entry(hosts).or_default().push(place);
+        }
+        Self { summaries, places }
+    }
+
+    /// The connections between these hosts that began up to this moment, of the last [`LOOKED_BACK`] between any, and those that
+    /// began after it.
+    fn at(
+        &self,
+        hosts: [IpAddr; 2],
+        since: FrameRef,
+    ) -> [impl Iterator<Item = &'a ConnectionSummary>; 2] {
+        let own = self
+            .places
+            .get(&in_order(hosts))
+            .map_or(&[][..], Vec::as_slice);
+        let later = self.summaries.partition_point(|it| it.first <= since);
+        let earliest = later.saturating_sub(LOOKED_BACK);
+        let [from, to] = [earliest, later].map(|it| own.partition_point(|place| *place < it));
+        let summaries = self.summaries;
+        [from..to, to..own.len()].map(|range| {
+            let own = own.get(range).unwrap_or_default().iter();
+            own.filter_map(|place| summaries.get(*place))
+        })
+    }
+}
+
+fn in_order([one, other]: [IpAddr; 2]) -> [IpAddr; 2] {
+    [one.min(other), one.max(other)]
 }
 
 #[cfg(test)]
