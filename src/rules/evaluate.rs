@@ -73,7 +73,7 @@ pub(crate) fn evaluate_with(
 ) -> Vec<Finding> {
     let mut gathered = Gathered::default();
     let failures = LazyCell::new(|| Failures::new(facts));
-    let in_use = LazyCell::new(|| tls_handshake_cut::InUse::new(facts.summaries));
+    let in_use = LazyCell::new(|| tls_handshake_cut::InUse::new(facts));
     let between = LazyCell::new(|| BetweenHosts::new(facts.summaries));
     let stops = LazyCell::new(|| ServerStops::new(facts.summaries));
     let parts = LazyCell::new(|| DownloadParts::new(facts.connections));

@@ -92,11 +92,11 @@ pub(super) static CONDITIONS: &[Condition] = &[
     }),
     when("the server had answered the ClientHello", |it, _| {
         let stage = tls(it).map(|facts| stage_at_close(it, facts));
-        stage.is_some_and(|stage| stage >= HandshakeStage::ServerHello)
+        stage.is_some_and(|stage| stage >= HandshakeStage::ServerHello || answers_unread(it))
     }),
     when("the server had not answered the ClientHello", |it, _| {
         let stage = tls(it).map(|facts| stage_at_close(it, facts));
-        stage.is_some_and(|stage| stage < HandshakeStage::ServerHello)
+        stage.is_some_and(|stage| stage < HandshakeStage::ServerHello && !answers_unread(it))
     }),
     when("the server's data was lost between two places", |it, _| {
         lost_between_places(it) == Some(Who::Server)
@@ -320,6 +320,11 @@ fn began_tls(connection: &Connection) -> bool {
 
 fn tls(connection: &Connection) -> Option<&TlsFacts> {
     connection.tls.as_deref()
+}
+
+/// Whether the server answered with what the snapshot length cut: its hello, most likely.
+fn answers_unread(connection: &Connection) -> bool {
+    connection.turns.cut && connection.sent[Who::Server as usize].bytes > 0
 }
 
 fn alert(connection: &Connection) -> Option<&Alert> {

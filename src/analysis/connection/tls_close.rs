@@ -481,5 +481,7 @@ pub(crate) fn left_before_answer(connection: &Connection, facts: &TlsFacts) -> b
     (connection.teardown.by, connection.teardown.how) == (By::Client, How::Fin)
         && facts.caller == FlowEnd::A
         && stage_at_close(connection, facts) <= HandshakeStage::ClientHello
+        // What the snapshot length cut may have been the server's hello.
+        && !(connection.turns.cut && connection.sent[Who::Server as usize].bytes > 0)
         && asked.is_none_or(|asked| connection.teardown.at.since(asked) < SHORTEST_LIMIT)
 }

@@ -6,16 +6,22 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use crate::analysis::connection::tls_close::left_before_answer;
-use crate::analysis::connection::{By, Connection, ConnectionSummary, How, ResetSigns, Who};
+use crate::analysis::connection::{
+    By, Connection, ConnectionOutcome, ConnectionSummary, FailedReason, How, ResetSigns, Who,
+};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
+use crate::base::net::Endpoint;
 use crate::protocol::tls::{CertificateFlaw, HandshakeStage};
 use crate::rules::classify_tls::{TlsFailure, TlsFailureKind, failure};
+use crate::rules::facts::RuleInput;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::scans::SCANNER;
 use crate::rules::statement::{Sentence, Value, sentence};
-use crate::rules::wording::{not_yet, tell};
-use crate::rules::wording_tls::{adding, asked_for, dates, describe, hello, hidden_alert, sign};
+use crate::rules::wording::{UNSENT, named, not_yet, tell};
+use crate::rules::wording_tls::{
+    adding, asked_for, dates, describe, hello, hidden_alert, sign, stays_broken,
+};
 use crate::rules::{Finding, Severity};
 
 rule! {
@@ -306,6 +312,9 @@ fn place(connection: &Connection, reading: &TlsFailure<'_>) -> Option<Sentence> 
              than hangup reads."
                 .into()
         }
+        HandshakeStage::ClientHello | HandshakeStage::ServerHello if connection.turns.cut => {
+            "Until then the server had answered. How much of its part that was is not known: the capture cut what it sent.".into()
+        }
         HandshakeStage::ClientHello | HandshakeStage::ServerHello => {
             "Until then the server had sent its hello, and not all of its part.".into()
         }
@@ -323,6 +332,7 @@ fn place(connection: &Connection, reading: &TlsFailure<'_>) -> Option<Sentence> 
 /// ready and close the others at any point (Go and undici do, for HTTP/2). If another connection of the same two hosts
 /// serves at that time, nothing was refused.
 pub(in crate::rules) fn temper(story: &mut Diagnosis, connection: &Connection, in_use: &InUse<'_>) {
+    persists(story, connection, in_use);
     let own = &connection.teardown;
     let left = own.by == By::Client && own.how == How::Fin && story.severity > Severity::Note;
     let spoke = connection.sent[Who::Server as usize].bytes > 0;
@@ -344,6 +354,70 @@ pub(in crate::rules) fn temper(story: &mut Diagnosis, connection: &Connection, i
     }
 }
 
+/// From so many on, handshakes that ended in the same way are no chance.
+const SAME_WAY: u32 = 3;
+
+/// Where none of several handshakes with a server succeeded, the next one fails as well; and a client that fetches a certificate
+/// meanwhile looks for an authority.
+fn persists(story: &mut Diagnosis, connection: &Connection, in_use: &InUse<'_>) {
+    let Some(tls) = connection.tls.as_deref() else {
+        return;
+    };
+    let pair = (connection.client.ip, connection.server);
+    let times = in_use.cut.get(&pair).copied().unwrap_or(0);
+    let lasting = story.severity > Severity::Note && times >= SAME_WAY;
+    if !lasting || in_use.ever(connection) {
+        return;
+    }
+    story.message.mean_instead(UNSENT, stays_broken(tls));
+    let answered = tls.answer.as_ref().map(|(at, _)| *at);
+    let close = connection.teardown.frame_ref();
+    let Some(fetch) = answered.and_then(|_| in_use.fetched(connection.client.ip, close)) else {
+        return;
+    };
+    story.message.say(sentence!(
+        "The client had fetched a certificate with {} ({}, {}).",
+        Value::named(fetch.request.clone()),
+        format!("#{}", fetch.id),
+        fetch.at
+    ));
+    let looked = "It looked for an authority of the server's chain, and does not trust it.";
+    story.message.say(Sentence::from(looked).likely());
+    story.remedies.insert(0, INSTALL.into());
+}
+
+/// What to change where the client lacks an authority.
+const INSTALL: &str = "Install the authority that issued the last certificate of the chain on the client, if it is to be trusted.";
+
+/// A certificate that a client fetched over HTTP.
+struct CertificateFetch {
+    client: IpAddr,
+    id: u32,
+    request: String,
+    at: FrameRef,
+}
+
+impl CertificateFetch {
+    /// Those of a connection: systems fetch the issuer that a certificate names (RFC 5280 §4.2.2.1) over plain HTTP.
+    fn of(connection: &Connection) -> impl Iterator<Item = Self> {
+        let each = connection.exchanges.iter().filter(|it| it.is_complete());
+        each.filter_map(|exchange| {
+            let asked = exchange.request.as_ref()?;
+            let target = asked.target.as_ref()?.as_bytes();
+            let path = target.split(|byte| *byte == b'?').next()?;
+            let path = path.to_ascii_lowercase();
+            let names = [&b".crt"[..], b".cer", b".der", b".p7c"];
+            let is_one = names.iter().any(|name| path.ends_with(name));
+            (is_one && exchange.status() == Some(200)).then(|| Self {
+                client: connection.client.ip,
+                id: connection.id,
+                request: named(exchange),
+                at: asked.message.first,
+            })
+        })
+    }
+}
+
 /// What to change about a connection that was not needed.
 const NOT_NEEDED: &str = "Change nothing.";
 
@@ -355,17 +429,49 @@ pub(in crate::rules) fn is_not_needed(finding: &Finding) -> bool {
 
 /// The connections on which both sides sent data, by their two hosts, in order of their numbers.
 pub(in crate::rules) struct InUse<'a> {
+    /// How many handshakes each client cut with each server.
+    cut: HashMap<(IpAddr, Endpoint), u32, foldhash::fast::FixedState>,
+    /// The certificates that were fetched, in the order of their connections.
+    fetches: Vec<CertificateFetch>,
     by_hosts: HashMap<(IpAddr, IpAddr), Vec<&'a ConnectionSummary>, foldhash::fast::FixedState>,
 }
 
 impl<'a> InUse<'a> {
-    pub(in crate::rules) fn new(all: &'a [ConnectionSummary]) -> Self {
+    pub(in crate::rules) fn new(facts: &RuleInput<'a>) -> Self {
         let mut by_hosts = HashMap::<_, Vec<_>, _>::default();
+        let mut cut = HashMap::<_, u32, _>::default();
+        let failed = ConnectionOutcome::Failed(FailedReason::TlsHandshake);
+        let all = facts.summaries;
+        for it in all
+            .iter()
+            .filter(|it| it.outcome == failed && it.by == By::Client)
+        {
+            *cut.entry((it.client.ip, it.server)).or_default() += 1;
+        }
+        let kept = facts.connections.iter();
+        let fetches = kept.flat_map(|it| CertificateFetch::of(it)).collect();
         for it in all.iter().filter(|it| it.both_sent_data) {
             let hosts = hosts(it.client.ip, it.server.ip);
             by_hosts.entry(hosts).or_default().push(it);
         }
-        Self { by_hosts }
+        Self {
+            cut,
+            fetches,
+            by_hosts,
+        }
+    }
+
+    /// Whether a connection of this client to this server was ever used.
+    fn ever(&self, connection: &Connection) -> bool {
+        let hosts = hosts(connection.client.ip, connection.server.ip);
+        let all = self.by_hosts.get(&hosts);
+        all.is_some_and(|all| all.iter().any(|it| same_service(connection, it)))
+    }
+
+    /// The last certificate that this client had fetched before this close.
+    fn fetched(&self, client: IpAddr, close: FrameRef) -> Option<&CertificateFetch> {
+        let own = self.fetches.iter().filter(|it| it.client == client);
+        own.filter(|it| it.at < close).max_by_key(|it| it.at)
     }
 
     /// The latest one for the same service that was open at the close of this one, and was opened for the same request
@@ -494,6 +600,76 @@ mod tests {
         assert_eq!(
             severity(&format!("{taken}{others}{}{end}", left(""))),
             Some(Severity::Note)
+        );
+    }
+
+    /// What the capture cut may have been all of the server's part.
+    #[test]
+    fn what_was_cut_of_an_answer_is_not_known() {
+        let found = |cut: &str| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n\
+                 <-- ServerHello Certificate [name=a {cut}] ServerHelloDone\n+40ms FIN -->\n<-- FIN\nACK -->"
+            );
+            ladder_check::found_by(&RULE, &text).expect("found")
+        };
+        let whole = found("");
+        assert!(
+            whole.message.contains("server had sent its part"),
+            "{}",
+            whole.message
+        );
+        let cut = found("cut=30");
+        assert!(
+            cut.message.contains("is not known: the capture cut")
+                && !cut.message.contains("did not wait"),
+            "{}",
+            cut.message
+        );
+        assert!(
+            cut.remedies[0].contains("did not accept"),
+            "{:?}",
+            cut.remedies
+        );
+    }
+
+    /// Handshakes that all end alike, and a certificate that the client looked for.
+    #[test]
+    fn what_failed_several_times_fails_again() {
+        let cut = |port: u16| {
+            format!(
+                "client :{port} server\nSYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n\
+                 <-- ServerHello Certificate [name=a] ServerHelloDone\n"
+            )
+        };
+        let end = |port: u16| format!("client :{port} server\nFIN -->\n<-- FIN\nACK -->\n");
+        let fetch = "client :9000 server 192.0.2.80:80\nSYN -->\n<-- SYN\nGET /ca/root.crt -->\n<-- 200 data 900\nACK -->\n";
+        let found = |count: u16, fetch: &str| {
+            let mut text = String::new();
+            for port in 1..=count {
+                text += &cut(port);
+                if port == 1 {
+                    text += fetch;
+                }
+                text += &end(port);
+            }
+            ladder_check::found_by(&RULE, &text).expect("found")
+        };
+        let again = "A retry fails in the same way";
+        assert!(!found(2, "").message.contains(again));
+        assert!(found(3, "").message.contains(again));
+        let fetched = found(3, fetch);
+        assert!(
+            fetched
+                .message
+                .contains("fetched a certificate with `GET /ca/root.crt`"),
+            "{}",
+            fetched.message
+        );
+        assert!(
+            fetched.remedies[0].starts_with("Install the authority"),
+            "{:?}",
+            fetched.remedies
         );
     }
 
