@@ -153,8 +153,10 @@ pub(super) fn write(
             ids => format!(" {}.", capitalised(&connections(ids))),
         };
         let told = section.message(0, &view.snapshot.frames);
-        let told = told.hedged(cause.certainty).happened().to_owned();
-        sheet.item(&lead, &format!("{told}{ids}").into())?;
+        let told = told.hedged(cause.certainty);
+        let (happened, meaning) = (told.happened(), told.meaning());
+        let gap = if meaning.is_empty() { "" } else { " " };
+        sheet.item(&lead, &format!("{happened}{gap}{meaning}{ids}").into())?;
     }
     Ok(writer.whole.into_inner())
 }

@@ -34,8 +34,10 @@ pub(crate) fn spared(
 fn spared_attempts(summaries: &[ConnectionSummary], findings: &[Finding]) -> Vec<u32> {
     let failed = |it: &&ConnectionSummary| {
         let opened = matches!(it.opening, Opening::Handshake | Opening::Midstream);
-        let unseen = ConnectionOutcome::Unknown(UnknownReason::NoAnswerSeen);
-        (it.outcome.is_failed() || it.outcome == unseen) && !opened
+        // A client that reached another address gives up this one without a segment.
+        let unseen = [UnknownReason::NoAnswerSeen, UnknownReason::CutOff];
+        let unseen = unseen.map(ConnectionOutcome::Unknown);
+        (it.outcome.is_failed() || unseen.contains(&it.outcome)) && !opened
     };
     let failed: Vec<&ConnectionSummary> = summaries.iter().filter(failed).collect();
     if failed.is_empty() {
@@ -55,8 +57,9 @@ fn spared_attempts(summaries: &[ConnectionSummary], findings: &[Finding]) -> Vec
     };
     let fallbacks = Fallbacks::new(summaries);
     let spared = |it: &&ConnectionSummary| match worst(it.id) {
-        Some(severity) => severity == Severity::Benign,
-        None => fallbacks.of(it).is_some(),
+        Some(Severity::Benign) => true,
+        Some(Severity::Warning | Severity::Error) => false,
+        Some(Severity::Note) | None => fallbacks.of(it).is_some(),
     };
     failed.into_iter().filter(spared).map(|it| it.id).collect()
 }

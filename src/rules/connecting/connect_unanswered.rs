@@ -14,7 +14,7 @@ use crate::protocol::tcp::hops;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 use crate::rules::scans::{Failures, group};
-use crate::rules::statement::{Statement, Value, sentence};
+use crate::rules::statement::{Sentence, Statement, Value, sentence};
 use crate::rules::wording::{UNSENT, shows};
 
 rule! {
@@ -112,6 +112,13 @@ const REPETITIONS: u32 = 3;
 const LONG_ENOUGH: Duration = Duration::from_secs(3);
 /// An attempt whose last SYN is this near to the end of the capture may still get its answer.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(900);
+/// A wait for the other address from which on people notice it.
+const SLOW: Duration = Duration::from_secs(1);
+/// The advice where another address of the same name works.
+const UNUSABLE_ADDRESS: &str =
+    "Make the silent address reachable, or take it out of DNS until it is: clients try it first.";
+/// How the advice begins that the client follows already.
+const OTHER_ADDRESS: &str = "Set a connect timeout";
 
 /// What is missing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -172,18 +179,15 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         .map(|group| {
             group.diagnosis(match group.kind {
                 Kind::Answer if is_enough(hosts, &group.connections, |it| it.syn_retries) => {
-                    unanswered(hosts, &group.connections, &up)
+                    unanswered(hosts, &group.connections, &up, None)
                 }
                 // One repetition may be lost as well.
                 Kind::Answer => Diagnosis {
                     severity: Severity::Warning,
                     certainty: Certainty::Possible,
-                    ..unanswered(hosts, &group.connections, &up)
+                    ..unanswered(hosts, &group.connections, &up, None)
                 },
-                Kind::Fallback => Diagnosis {
-                    severity: Severity::Benign,
-                    ..unanswered(hosts, &group.connections, &up)
-                },
+                Kind::Fallback => replaced(hosts, &group.connections, &up),
                 Kind::Acknowledgement => unheard(&group.connections),
             })
         })
@@ -247,11 +251,12 @@ fn has_failed(it: &ConnectionSummary) -> bool {
     }
 }
 
-/// `up`: hosts that accepted other connections.
+/// `up`: hosts that accepted other connections. `instead`: what the client did instead.
 fn unanswered(
     hosts: &Hosts<'_>,
     silent: &[&ConnectionSummary],
     up: &BTreeSet<IpAddr>,
+    instead: Option<Sentence>,
 ) -> Diagnosis {
     let (from, until) = span(silent);
     let syns: u64 = silent.iter().map(|it| u64::from(it.syn_retries) + 1).sum();
@@ -269,6 +274,9 @@ fn unanswered(
             longest
         ),
     });
+    if let Some(instead) = instead {
+        message.say(instead);
+    }
     let (mut before, mut meanwhile) = (0, 0);
     for it in hosts.beside(silent).filter(|it| is_answered(it)) {
         match it.first.time {
@@ -344,6 +352,48 @@ fn unanswered(
         message,
         evidence,
         remedies,
+    }
+}
+
+/// Attempts that got no answer, each of which a connection to another address replaced.
+fn replaced(hosts: &Hosts<'_>, silent: &[&ConnectionSummary], up: &BTreeSet<IpAddr>) -> Diagnosis {
+    let delays = silent.iter().filter_map(|it| {
+        let instead = hosts.fallback(it)?;
+        Some((instead.first.time.since(it.first.time), instead.id))
+    });
+    let Some((longest, instead)) = delays.max() else {
+        return unanswered(hosts, silent, up, None);
+    };
+    let instead = match silent.len() {
+        1 => sentence!(
+            "The client opened connection {} to another address with the same port instead, {} after the first SYN.",
+            format!("#{instead}"),
+            longest
+        ),
+        _ => sentence!(
+            "For each of them the client opened a connection to another address with the same port instead, at most {} \
+             after the first SYN.",
+            longest
+        ),
+    };
+    let mut diagnosis = unanswered(hosts, silent, up, Some(instead));
+    diagnosis.message.mean_only(match longest >= SLOW {
+        true => "Only time was lost: each new connection waits for it first.",
+        false => "Only that time was lost.",
+    });
+    diagnosis
+        .remedies
+        .retain(|it| !it.text().starts_with(OTHER_ADDRESS));
+    diagnosis.remedies.insert(0, UNUSABLE_ADDRESS.into());
+    Diagnosis {
+        severity: match longest >= SLOW {
+            true => Severity::Note,
+            false => Severity::Benign,
+        },
+        summary:
+            "[A connection attempt|# connection attempts] got no answer; another address worked"
+                .into(),
+        ..diagnosis
     }
 }
 
@@ -493,6 +543,40 @@ mod tests {
         assert_eq!(severity(|nth| 5000 + nth * 7), Severity::Note);
         assert_eq!(severity(|_| 5000), Severity::Error, "one service");
         assert_eq!(severity(|_| 443), Severity::Error, "one service");
+    }
+
+    /// What a client that reached another address lost is time.
+    #[test]
+    fn an_address_that_another_one_replaced_costs_time() {
+        let found_after = |wait: &str| {
+            let silent =
+                "client :40000 server 10.1.0.1:80\nSYN -->\n+1s again -->\n+2s again -->\n";
+            let other = "client :40001 server 10.1.0.2:80\n";
+            let used = "<-- SYN\nACK -->\nGET / -->\n<-- 200 \"a\"\nFIN -->\n<-- FIN\nACK -->";
+            let text = format!("{silent}{other}+{wait} SYN -->\n{used}");
+            let run = ladder_check::run(&text.parse().expect("a ladder"));
+            let outcome = run.connections[0].outcome;
+            let found = run.findings.into_iter().find(|it| it.rule == RULE.name);
+            (found.expect("found"), outcome)
+        };
+        let (found, outcome) = found_after("500ms");
+        assert_eq!(found.severity, Severity::Note);
+        assert!(outcome.is_fine(), "{outcome:?}");
+        let (said, means) = (found.message.happened(), found.message.meaning());
+        assert!(
+            said.contains("opened connection #2 to another address"),
+            "{said}"
+        );
+        assert!(said.contains("3.50 s after the first SYN"), "{said}");
+        assert_eq!(
+            means,
+            "Only time was lost: each new connection waits for it first."
+        );
+        assert_eq!(
+            found_after("5s").0.severity,
+            Severity::Error,
+            "too late to be instead of it"
+        );
     }
 
     /// Many clients give up after two or three seconds.
