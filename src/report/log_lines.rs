@@ -98,7 +98,7 @@ pub(crate) fn of_one(
             key: ("", Some("User-Agent"), false),
             of: String::new(),
             lead: format!("{name} (by its User-Agent): "),
-            text: "hangup does not know its texts.".to_owned(),
+            text: "its texts for this are not known to hangup.".to_owned(),
             is_named: true,
         }];
     }

@@ -322,9 +322,9 @@ pub(super) fn explain(
         return;
     }
     match failures.of(connection.server.ip, from) {
-        None => story
-            .message
-            .say("The capture shows no failed connection behind the gateway."),
+        None => story.message.say(
+            "The capture has no failed connection behind the gateway: the cause is not in it.",
+        ),
         Some((count, last)) => {
             story.message.say(sentence!(
                 "Before this request, {} that the gateway's host had opened had failed ({} last).",
@@ -778,7 +778,7 @@ mod tests {
             assert!(!named && cause.is_none(), "{told}");
             told
         };
-        assert!(none("").contains("shows no failed"));
+        assert!(none("").contains("has no failed"));
         none(
             "client 10.9.0.1:50000 server 10.0.0.3:8080\nSYN -->\n<-- SYN\nACK -->\nGET /other -->\n<-- ACK\n<-- RST\n",
         );

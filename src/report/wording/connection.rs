@@ -86,7 +86,7 @@ pub const fn when(phase: Phase) -> &'static str {
         Phase::Between => "while idle",
         Phase::After => "after announced close",
         Phase::Tunnel => "in a tunnel",
-        Phase::Opaque => "in unread data",
+        Phase::Opaque => "in unparsed data",
     }
 }
 

@@ -25,10 +25,10 @@ rule! {
     /// # Remedy
     ///
     /// - *If HTTP was spoken:* Let the pool check a connection before it hands it out (Apache HttpClient
-    ///   `validateAfterInactivity`), or remove it at the end of the stream. OkHttp and urllib3 check; upgrade a client library
-    ///   that does neither.
-    /// - *If HTTP was not spoken:* Let the pool check a connection before it hands it out (HikariCP `keepaliveTime`, SQLAlchemy
-    ///   `pool_pre_ping`), or remove it at the end of the stream.
+    ///   `validateAfterInactivity`), or drop it as soon as the server closes it. OkHttp and urllib3 check; upgrade a client
+    ///   library that does neither.
+    /// - *If HTTP was not spoken:* Let the pool check a connection before it hands it out (SQLAlchemy `pool_pre_ping`, Jedis
+    ///   `testOnBorrow`), or drop it as soon as the server closes it.
     /// - Or make the client's idle timeout shorter than the server's.
     ///
     /// # Tell it by
