@@ -257,6 +257,12 @@ pub(super) static CONDITIONS: &[Condition] = &[
         let code = said.and_then(|it| it.as_bytes().split(|byte| b" (".contains(byte)).next());
         code.is_some_and(|code| codes.split(", ").any(|it| it.as_bytes() == code))
     }),
+    when("the reported text mentions {}", |it, parts| {
+        let facts = it.dialogue.as_deref();
+        facts
+            .and_then(|it| it.complaint.as_ref())
+            .is_some_and(|it| parts.split(", ").any(|part| it.mentions(part)))
+    }),
     when("the close reason mentions {}", |it, words| {
         mentions(it, words) == Some(true)
     }),
@@ -758,6 +764,12 @@ mod tests {
             "<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n",
             "<-- \"421 4.4.2 late\\r\\n\" FIN",
             "<-- \"500 what\\r\\n\" FIN",
+        ),
+        (
+            "the reported text mentions Timeout, 4.4.2",
+            "<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n",
+            "<-- \"421 4.4.2 late\\r\\n\" FIN",
+            "<-- \"421 4.7.0 too late\\r\\n\" FIN",
         ),
         (
             "the close reason mentions ping timeout",

@@ -114,6 +114,12 @@ impl Complaint {
         self.fatal && self.text.as_bytes().starts_with(b"ERR Protocol error")
     }
 
+    /// Whether these words are in its text, in this case.
+    #[must_use]
+    pub(crate) fn mentions(&self, words: &str) -> bool {
+        memchr::memmem::find(self.text.as_bytes(), words.as_bytes()).is_some()
+    }
+
     /// Its code; empty if there is none.
     #[must_use]
     pub fn code_bytes(&self) -> &[u8] {

@@ -32,10 +32,24 @@ rule! {
     ///   the pool replace such connections.
     /// - *If the reported code was 57P03:* Wait until the server has started: let the program retry, or start after it.
     /// - *If the reported code was 1153:* Raise `max_allowed_packet` at the server, or let the client send less at once.
+    /// - *If the reported code was 1129:* Find out why connections from this host failed, then run `mysqladmin flush-hosts`
+    ///   at the server.
+    /// - *If the reported code was 1130:* Allow the client's host for this user at the server.
+    /// - *If the reported code was 3D000, 1049:* Correct the name of the database in the client's configuration, or create it.
+    /// - *If the reported text mentions pg_hba.conf:* Allow this host, user and database in the server's `pg_hba.conf`. Where
+    ///   the text says "no encryption", let the client use TLS.
+    /// - *If the reported text mentions max number of clients reached:* Raise `maxclients` at the server, or let the clients
+    ///   hold fewer connections.
+    /// - *If the reported text mentions Exceeded MaxStartups:* Raise `MaxStartups` in the server's `sshd_config`, or open
+    ///   fewer sessions at the same time.
+    /// - *If the reported text mentions too many connect, too many concurrent, maximum number of:* Let the client open fewer
+    ///   sessions at the same time, or raise the server's limit on them.
+    /// - *If the reported text mentions Timeout, timeout exceeded, 4.4.2, inactivity, idle for too long:* Let the client send
+    ///   its next command sooner, or close before the server does. Or raise the server's idle timeout.
     /// - *If the user or the password was refused:* Correct the user or the password in the client's configuration, or the
     ///   account at the server.
-    /// - Act on the reported text: it names the cause.
     /// - Look in the log of the side that reported the error, at the time of the message.
+    /// - Correct what the reported text names, in the client or at the server.
     ///
     /// # Tell it by
     ///
@@ -160,6 +174,27 @@ mod tests {
                         mx\\r\\n\"\nACK -->\n";
     const TIMEOUT: &str = "+2s <-- \"421 4.4.2 timeout\\r\\n\"\n<-- FIN\nACK -->\n";
 
+    /// The texts of limits name no code of their own.
+    #[test]
+    fn the_text_of_a_limit_names_the_setting() {
+        for (port, said, setting) in [
+            (
+                6379,
+                "-ERR max number of clients reached\\r\\n",
+                "`maxclients`",
+            ),
+            (22, "Exceeded MaxStartups\\r\\n", "`MaxStartups`"),
+            (25, "421 4.7.0 too many connections\\r\\n", "fewer sessions"),
+        ] {
+            let text = format!(
+                "client server :{port}\nSYN -->\n<-- SYN\nACK -->\n<-- \"{said}\"\n<-- FIN\nFIN -->\n<-- ACK"
+            );
+            let found = ladder_check::found_by(&super::RULE, &text).expect("found");
+            let first = found.remedies.first().expect("a remedy");
+            assert!(first.contains(setting), "{first}");
+        }
+    }
+
     #[test]
     fn an_idle_session_that_the_server_ends_with_a_reply_lost_nothing() {
         let text = format!("{USED}{TIMEOUT}FIN -->\n<-- ACK");
@@ -190,7 +225,7 @@ mod tests {
         let begin = "client server :5432\nSYN -->\n<-- SYN\nACK -->\n\"\\0\\0\\0\\x12\\0\\x03\\0\\0user\\0me\\0\\0\\0\" -->\n";
         for (code, setting) in [
             ("53300", "`max_connections`"),
-            ("99999", "Act on the reported text"),
+            ("99999", "Look in the log of the side"),
         ] {
             let error = format!(
                 "{begin}<-- \"E\\0\\0\\0\\x24SFATAL\\0VFATAL\\0C{code}\\0Mtoo many\\0\\0\" FIN\nFIN -->\n<-- ACK"
