@@ -6,6 +6,7 @@
 
 use super::words::Words;
 use crate::protocol::http::ContentCoding;
+use crate::protocol::tls::certificate_file;
 
 /// Fields of which numbers and known words stay: they frame the message, or say how the connection goes on.
 const PLAIN: [&str; 48] = [
@@ -343,7 +344,7 @@ fn status_line(words: &mut Words, line: &mut [u8]) {
 fn target(words: &mut Words, target: &mut [u8]) {
     let begin = target.len() - target.trim_ascii_start().len();
     let Some(at) = target.windows(3).position(|it| it == b"://") else {
-        return words.names(target);
+        return path(words, target);
     };
     let (scheme, rest) = target.split_at_mut(at);
     words.text(scheme.get_mut(begin..).unwrap_or_default());
@@ -352,9 +353,19 @@ fn target(words: &mut Words, target: &mut [u8]) {
         .iter()
         .position(|it| matches!(it, b'/' | b'?'))
         .unwrap_or(rest.len());
-    let (host, path) = rest.split_at_mut(end);
+    let (host, rest) = rest.split_at_mut(end);
     authority(words, host);
-    words.names(path);
+    path(words, rest);
+}
+
+/// A path: its names, and not that a file has certificates.
+fn path(words: &mut Words, path: &mut [u8]) {
+    let Some(kept) = certificate_file(path) else {
+        return words.names(path);
+    };
+    let (before, rest) = path.split_at_mut(kept.start);
+    words.names(before);
+    words.names(rest.get_mut(kept.len()..).unwrap_or_default());
 }
 
 /// A host, and its port.

@@ -18,6 +18,21 @@ pub(crate) const MAX_CERTIFICATES: usize = 8;
 /// Names kept of one certificate. Only those of the largest hosters have more; they are counted.
 pub(crate) const MAX_CERTIFICATE_NAMES: usize = 256;
 
+/// How the names of files with certificates end, in lower case.
+const FILES: [&[u8]; 4] = [b".crt", b".cer", b".der", b".p7c"];
+
+/// How the name of a file with certificates ends, if this target of a request has one: systems fetch the issuer that a certificate
+/// names (RFC 5280 §4.2.2.1). It lies there in the target.
+pub(crate) fn certificate_file(target: &[u8]) -> Option<std::ops::Range<usize>> {
+    let end = memchr::memchr(b'?', target).unwrap_or(target.len());
+    let start = end.checked_sub(FILES[0].len())?;
+    let last = target.get(start..end)?;
+    FILES
+        .iter()
+        .any(|it| last.eq_ignore_ascii_case(it))
+        .then_some(start..end)
+}
+
 /// One certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {

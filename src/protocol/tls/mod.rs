@@ -24,7 +24,7 @@ mod turns;
 
 pub use alert::{Alert, name as alert_name};
 pub use certificate::{Certificate, CertificateDate, CertificateKey};
-pub(crate) use certificate::{MAX_CERTIFICATE_NAMES, MAX_CERTIFICATES};
+pub(crate) use certificate::{MAX_CERTIFICATE_NAMES, MAX_CERTIFICATES, certificate_file};
 pub(crate) use facts::PROMPT;
 pub use facts::{
     ApplicationData, CertificateFlaw, ChainEnd, ClientCertificate, CloseNotify, HandshakeStage,

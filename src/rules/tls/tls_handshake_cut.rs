@@ -12,7 +12,7 @@ use crate::analysis::connection::{
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
-use crate::protocol::tls::{CertificateFlaw, HandshakeStage};
+use crate::protocol::tls::{CertificateFlaw, HandshakeStage, certificate_file};
 use crate::rules::classify_tls::{TlsFailure, TlsFailureKind, failure};
 use crate::rules::facts::RuleInput;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
@@ -403,11 +403,7 @@ impl CertificateFetch {
         let each = connection.exchanges.iter().filter(|it| it.is_complete());
         each.filter_map(|exchange| {
             let asked = exchange.request.as_ref()?;
-            let target = asked.target.as_ref()?.as_bytes();
-            let path = target.split(|byte| *byte == b'?').next()?;
-            let path = path.to_ascii_lowercase();
-            let names = [&b".crt"[..], b".cer", b".der", b".p7c"];
-            let is_one = names.iter().any(|name| path.ends_with(name));
+            let is_one = certificate_file(asked.target.as_ref()?.as_bytes()).is_some();
             (is_one && exchange.status() == Some(200)).then(|| Self {
                 client: connection.client.ip,
                 id: connection.id,
