@@ -18,7 +18,18 @@ pub(super) struct Sample {
     pub(super) forward: bool,
 }
 
-/// The clock of a place, compared with that of the place named first.
+impl Sample {
+    /// The same, as seen from the other place.
+    pub(super) const fn turned(self) -> Self {
+        Self {
+            time: self.time + self.later,
+            later: -self.later,
+            ..self
+        }
+    }
+}
+
+/// The clock of a place, compared with that of the first one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ClockEstimate {
     /// Nanoseconds by which it is ahead at `at`.

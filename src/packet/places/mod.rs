@@ -4,7 +4,7 @@
 //!
 //! In: capture files. A bounded probe of the beginning of each (`probe.rs`) finds files that show the same segments, and
 //! what lies between their clocks (`clock.rs`). Out: a [`Source`] like any other (`union.rs`). It has the frames of the
-//! place named first in their order, and between them those that only another place has, at the place that the order of
+//! place nearest to the clients in their order, and between them those that only another place has, at the place that the order of
 //! that other place gives them. Clocks only decide between what neither order decides. Segments are paired by their
 //! numbers, not by their addresses (`identity.rs`), so that NAT does not hide that they are the same (`flows.rs`), and where
 //! a box changes the numbers by what remains (`renumbered.rs`); a frame that only another place has is returned with the
@@ -25,6 +25,7 @@ mod ahead;
 mod clock;
 mod feed;
 mod flows;
+mod grouping;
 mod identity;
 mod items;
 mod notes;
@@ -92,20 +93,28 @@ fn joined(
         Item = Result<(Box<dyn Source>, Vec<usize>, Option<ClockEstimate>), CaptureError>,
     >,
 ) -> Result<Option<Box<dyn Source>>, CaptureError> {
+    let sources: Vec<_> = sources.collect::<Result<_, _>>()?;
+    let places = sources.len();
     let mut joined: Option<Origin> = None;
-    let mut indexes: Vec<usize> = Vec::new();
-    for (number, place) in (0..).zip(sources) {
-        let (source, files, clock) = place?;
+    // A union that is a part of another has its own files in the order of the places; only the last has those that were named.
+    let mut named: Vec<usize> = Vec::new();
+    for (number, (source, files, clock)) in sources.into_iter().enumerate() {
+        let (before, all) = (named.len(), named.len() + files.len());
+        named.extend(files);
+        let indexes: Vec<usize> = match number + 1 == places {
+            true => named.clone(),
+            false => (0..all).collect(),
+        };
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
         let other = Origin::One(Ahead::new(source), number);
         joined = Some(match joined {
             None => other,
             Some(base) => {
-                let all = [&indexes[..], &files];
-                let union = union::Union::new([base, other], all, clock, number);
+                let of_each = [&indexes[..before], &indexes[before..]];
+                let union = union::Union::new([base, other], of_each, clock, number);
                 Origin::Joined(Box::new(union), FactReader::new())
             }
         });
-        indexes.extend(files);
     }
     Ok(match joined {
         Some(Origin::Joined(union, _)) => Some(union),

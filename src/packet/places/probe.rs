@@ -2,12 +2,12 @@
 //! and how their clocks differ.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use hashbrown::{HashMap, HashSet};
 
 use super::clock::{ClockEstimate, Sample};
+use super::grouping::{SharedSegment, divided};
 use super::identity::{self, Numbers};
 use super::renumbered::{self, Shift, Sighting, may_be_same};
 use crate::base::net::{Endpoint, Flags};
@@ -36,7 +36,7 @@ pub(super) struct Place {
 
 /// A segment of one file.
 #[derive(Clone, Copy, Debug)]
-struct Print {
+pub(super) struct Print {
     identity: u64,
     time: i64,
     /// The flow by its addresses and ports.
@@ -56,11 +56,9 @@ struct Print {
 
 /// What two files share.
 #[derive(Default)]
-struct Shared {
-    samples: Vec<Sample>,
+pub(super) struct Shared {
+    pub(super) samples: Vec<SharedSegment>,
     weighty: usize,
-    /// Those of the samples whose hop limits differ.
-    routed: usize,
     /// They show other connections with the same addresses and ports at the same time.
     contradicts: bool,
 }
@@ -77,9 +75,11 @@ impl Shared {
         if self.samples.len() < SHARED || self.weighty == 0 {
             return false;
         }
-        let mut apart: Vec<i64> = self.samples.iter().map(|it| it.later.abs()).collect();
+        let samples = self.samples.iter();
+        let mut apart: Vec<i64> = samples.map(|it| it.sample.later.abs()).collect();
         apart.sort_unstable();
-        self.routed * 2 > self.samples.len() || apart[apart.len() / 2] >= PASSED_ON
+        let routed = self.samples.iter().filter(|it| it.hops != 0).count();
+        routed * 2 > self.samples.len() || apart[apart.len() / 2] >= PASSED_ON
     }
 }
 
@@ -92,7 +92,7 @@ const SAME_BEGIN: i64 = 1_000_000_000;
 type ByKey<'a> = HashMap<u64, Option<&'a Print>>;
 
 /// The prints of one file by what they are sought by.
-struct Index<'a> {
+pub(super) struct Index<'a> {
     prints: &'a [Print],
     by_identity: ByKey<'a>,
     /// Only made where the numbers are not the same.
@@ -109,7 +109,7 @@ pub(super) fn places(paths: &[&Path]) -> Option<Vec<Place>> {
     }
     let budget = (PROBED / paths.len()).min(PROBED_OF_ONE);
     let prints: Vec<Vec<Print>> = paths.iter().map(|path| prints(path, budget)).collect();
-    divided(&prints, Shared::is_of_places)
+    divided(&prints, paths, Shared::is_of_places)
 }
 
 /// The interfaces of one file that are places, by their numbers in it, if there are at least two places.
@@ -131,65 +131,8 @@ pub(super) fn interfaces(path: &Path) -> Option<Vec<Place>> {
     if by_interface.len() < 2 {
         return None;
     }
-    divided(&by_interface, Shared::is_of_hosts)
-}
-
-/// Inputs with these segments as places. Whether two are places, `apart` says of what they share.
-fn divided(prints: &[Vec<Print>], apart: fn(&Shared) -> bool) -> Option<Vec<Place>> {
-    let indexes: Vec<Index<'_>> = prints.iter().map(|it| Index::of(it)).collect();
-    // Each file goes to the first place with which it shares nothing, as long as it shares something with another.
-    let mut places: Vec<Vec<usize>> = vec![vec![0]];
-    let mut shares: BTreeMap<(usize, usize), Shared> = BTreeMap::new();
-    for later in 1..prints.len() {
-        for earlier in 0..later {
-            let shared = indexes[earlier].shared(&indexes[later]);
-            if apart(&shared) {
-                shares.insert((earlier, later), shared);
-            }
-        }
-        let own = places
-            .iter()
-            .position(|place| place.iter().all(|it| !shares.contains_key(&(*it, later))));
-        match own.and_then(|own| places.get_mut(own)) {
-            Some(place) => place.push(later),
-            None => places.push(vec![later]),
-        }
-    }
-    if places.len() < 2 {
-        return None;
-    }
-    let first: HashSet<usize> = places[0].iter().copied().collect();
-    let with_clock = places.iter().enumerate().map(|(number, files)| {
-        let samples = shares.iter().filter_map(|((a, b), shared)| {
-            let here = |it: &usize| files.contains(it);
-            match (first.contains(a) && here(b), first.contains(b) && here(a)) {
-                (true, _) => Some((false, shared)),
-                (_, true) => Some((true, shared)),
-                _ => None,
-            }
-        });
-        let samples: Vec<Sample> = samples
-            .flat_map(|(turned, shared)| {
-                shared.samples.iter().map(move |it| match turned {
-                    false => *it,
-                    true => Sample {
-                        time: it.time + it.later,
-                        later: -it.later,
-                        ..*it
-                    },
-                })
-            })
-            .collect();
-        let clock = match number {
-            0 => None,
-            _ => ClockEstimate::of(&samples),
-        };
-        Place {
-            files: files.clone(),
-            clock,
-        }
-    });
-    Some(with_clock.collect())
+    let numbers: Vec<usize> = (0..by_interface.len()).collect();
+    divided(&by_interface, &numbers, Shared::is_of_hosts)
 }
 
 /// The telling segments at the beginning of a file. One that cannot be read has none; opening it says why.
@@ -243,6 +186,10 @@ impl Print {
         }
     }
 
+    pub(super) const fn time(&self) -> i64 {
+        self.time
+    }
+
     fn sample(&self, other: &Self) -> Sample {
         Sample {
             time: self.time,
@@ -262,7 +209,7 @@ impl Print {
 }
 
 impl<'a> Index<'a> {
-    fn of(prints: &'a [Print]) -> Self {
+    pub(super) fn of(prints: &'a [Print]) -> Self {
         let opens = prints.iter().filter(|it| {
             let flags = it.numbers.flags;
             flags.has(Flags::SYN) && !flags.has(Flags::ACK)
@@ -281,10 +228,12 @@ impl<'a> Index<'a> {
     }
 
     /// What two files share.
-    fn shared(&self, other: &Self) -> Shared {
+    pub(super) fn shared(&self, other: &Self) -> Shared {
         let mut shared = self.with_these_numbers(other);
         let few = shared.samples.len() < SHARED || shared.weighty == 0;
-        if few && !self.goes_on_in(other) && !other.goes_on_in(self) {
+        let later = self.is_before(other) || other.is_before(self);
+        let repeats = later && self.same_hops(other) == Some(true);
+        if few && !repeats && !self.goes_on_in(other) && !other.goes_on_in(self) {
             shared = self.with_other_numbers(other);
         }
         if shared.samples.len() < SHARED {
@@ -299,21 +248,58 @@ impl<'a> Index<'a> {
         // The order in a hash map is another in each run.
         shared
             .samples
-            .sort_unstable_by_key(|it| (it.time, it.flow, it.later));
+            .sort_unstable_by_key(|it| (it.sample.time, it.sample.flow, it.sample.later));
         shared
+    }
+
+    /// Whether the other file begins after this one ends.
+    fn is_before(&self, other: &Self) -> bool {
+        let last = self.prints.iter().map(|it| it.time).max();
+        let first = other.prints.iter().map(|it| it.time).min();
+        last.zip(first).is_some_and(|(last, first)| last <= first)
     }
 
     /// Whether the other file begins after this one ends and goes on with its connections, as in a set of rotated files. What is
     /// alike in two such files is alike by nature, such as the requests of a load test.
-    fn goes_on_in(&self, other: &Self) -> bool {
-        let last = self.prints.iter().map(|it| it.time).max();
-        let first = other.prints.iter().map(|it| it.time).min();
-        if last.zip(first).is_none_or(|(last, first)| first < last) {
+    pub(super) fn goes_on_in(&self, other: &Self) -> bool {
+        if !self.is_before(other) {
             return false;
         }
         let own: HashSet<u64> = self.prints.iter().map(|it| it.flow).collect();
         let mut theirs = other.prints.iter();
         theirs.any(|it| own.contains(&it.flow) && !other.opens.contains_key(&it.flow))
+    }
+
+    /// A segment that both files show. (What opened a connection may be in one of them alone.)
+    fn segment(&self, own: &Print, other: &Print) -> SharedSegment {
+        let [source, destination] = own.ends;
+        let from_client = match self.opens.get(&own.flow) {
+            Some(open) => open.low == own.low,
+            None => (source.port, source) > (destination.port, destination),
+        };
+        SharedSegment {
+            sample: own.sample(other),
+            hops: i16::from(own.ttl) - i16::from(other.ttl),
+            from_client,
+        }
+    }
+
+    /// Whether both files show the segments of a host with one hop limit, as far as they show the same connections; `None` if they
+    /// do not.
+    pub(super) fn same_hops(&self, other: &Self) -> Option<bool> {
+        let same = |ends: &HashMap<(u64, bool), u8>, it: &Print| {
+            ends.get(&(it.flow, it.low)).map(|ttl| *ttl == it.ttl)
+        };
+        let own: HashMap<(u64, bool), u8> = self
+            .prints
+            .iter()
+            .map(|it| ((it.flow, it.low), it.ttl))
+            .collect();
+        let (mut equal, mut others) = (0, 0);
+        for same in other.prints.iter().filter_map(|it| same(&own, it)) {
+            *(if same { &mut equal } else { &mut others }) += 1;
+        }
+        (equal != others).then_some(equal > others)
     }
 
     /// The segments that two files share.
@@ -329,8 +315,7 @@ impl<'a> Index<'a> {
                 continue;
             }
             shared.weighty += usize::from(first.weighty);
-            shared.routed += usize::from(first.ttl != second.ttl);
-            shared.samples.push(first.sample(second));
+            shared.samples.push(self.segment(first, second));
         }
         shared
     }
@@ -338,7 +323,7 @@ impl<'a> Index<'a> {
     /// The segments that two files share with other numbers: those of one connection to whose numbers the same is added.
     fn with_other_numbers(&self, other: &Self) -> Shared {
         type Flows = (u64, u64, bool);
-        let mut alike: HashMap<Flows, Vec<(Shift, Sample)>> = HashMap::new();
+        let mut alike: HashMap<Flows, Vec<(Shift, SharedSegment)>> = HashMap::new();
         let (own, theirs) = (self.by_likeness(), other.by_likeness());
         // Which of them vote below must not depend on the order in a hash map.
         for first in self.prints {
@@ -353,7 +338,7 @@ impl<'a> Index<'a> {
             if !shift.is_plain() {
                 let flows = (first.flow, second.flow, first.low != second.low);
                 let found = alike.entry(flows).or_default();
-                found.push((shift, first.sample(second)));
+                found.push((shift, self.segment(first, second)));
             }
         }
         let mut shared = Shared::default();
@@ -374,7 +359,8 @@ impl<'a> Index<'a> {
 /// Whether the times are the same as well: one file given twice, or two interfaces of one host whose packets were stamped
 /// once.
 fn is_one_clock(shared: &Shared) -> bool {
-    let same = shared.samples.iter().filter(|it| it.later == 0).count();
+    let same = shared.samples.iter().filter(|it| it.sample.later == 0);
+    let same = same.count();
     same * 4 >= shared.samples.len() * 3
 }
 

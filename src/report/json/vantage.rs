@@ -149,7 +149,7 @@ impl SightingRow {
 }
 
 impl VantageRow {
-    /// All places, in the order in which they were named.
+    /// All places, from the clients to the servers.
     pub(super) fn all(inputs: &[InputSummary]) -> impl Iterator<Item = Self> {
         let mut places: Vec<(Vantage, Vec<usize>)> = Vec::new();
         for (index, input) in inputs.iter().enumerate() {
