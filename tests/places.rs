@@ -865,6 +865,53 @@ fn a_hold_is_measured() {
     assert!((1450.0..1550.0).contains(&held[0]), "{held:?}");
 }
 
+/// The records of a classic capture.
+fn records(file: &[u8]) -> Vec<&[u8]> {
+    let (mut all, mut at) = (Vec::new(), 24);
+    while at < file.len() {
+        let length = u32::from_le_bytes(file[at + 8..at + 12].try_into().unwrap()) as usize;
+        all.push(&file[at..at + 16 + length]);
+        at += 16 + length;
+    }
+    all
+}
+
+/// A capture that has nothing of a host on a connection may lack its RST as well.
+#[test]
+fn a_refusal_that_one_capture_lacks_is_not_forged() {
+    // The flags of TCP behind the record's head, Ethernet and IPv4.
+    let is_reset = |record: &[u8]| record[16 + 14 + 20 + 13] & 4 != 0;
+    let seconds = |record: &[u8]| i64::from(u32::from_le_bytes(record[..4].try_into().unwrap()));
+    let (refused, healthy) = (files("refused-by-server"), files("clean-parallel"));
+    let read = |path: &PathBuf| fs::read(path).unwrap();
+    let (first, last) = (read(&healthy[0]), read(&refused[0]));
+    let ahead = seconds(records(&last).last().unwrap()) - seconds(records(&first)[0]) + 1;
+    let ahead = ahead * 1_000_000_000;
+    let dir = std::env::temp_dir().join(format!("hangup-refused-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    for without in [false, true] {
+        let mut paths = Vec::new();
+        for (place, (before, after)) in refused.iter().zip(&healthy).enumerate() {
+            let before = read(before);
+            let mut out = before[..24].to_vec();
+            for record in records(&before) {
+                if !(without && place == 1 && is_reset(record)) {
+                    out.extend(record);
+                }
+            }
+            let drift_ppm = 0;
+            let after = shifted(&read(after), Clock { ahead, drift_ppm });
+            out.extend(&after[24..]);
+            paths.push(dir.join(format!("{place}.pcap")));
+            fs::write(&paths[place], out).unwrap();
+        }
+        let all = analyse(&paths);
+        let rules: Vec<_> = all.findings().iter().map(|it| it.rule).collect();
+        assert_eq!(rules, ["connection-refused"], "without: {without}");
+    }
+    let _ = fs::remove_dir_all(&dir);
+}
+
 /// Every TTL that is told stands in one of the files.
 #[test]
 fn no_hop_limit_is_told_that_no_file_has() {

@@ -450,6 +450,16 @@ impl Flows {
         link.is_some_and(|(to, turned)| to == b.flow && (a.end == b.end) != turned)
     }
 
+    /// Whether the other place shows anything of the sender of this segment on its connection.
+    fn has_sent_elsewhere(&self, tcp: &TcpFacts, side: Side) -> bool {
+        let link = self.flow(side, tcp).and_then(|flow| flow.link);
+        link.is_some_and(|(to, turned)| {
+            let flow = self.flows[1 - side].get(to as usize);
+            let end = tcp.end ^ usize::from(turned);
+            flow.is_some_and(|it| it.latest[end].is_some())
+        })
+    }
+
     fn flow(&self, side: Side, tcp: &TcpFacts) -> Option<&Flow> {
         self.flows[side].get(tcp.flow as usize)
     }
@@ -641,6 +651,10 @@ impl Flows {
                 let flags = tcp.numbers.flags;
                 facts.around = flags.has(Flags::SYN) && flags.has(Flags::ACK);
             }
+            return None;
+        }
+        if near != item.side && linked && !self.has_sent_elsewhere(tcp, item.side) {
+            // A capture that has nothing of a host on this connection may lack this as well.
             return None;
         }
         self.is_trusted(1 - item.side)

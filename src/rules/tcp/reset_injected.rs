@@ -341,7 +341,8 @@ fn differences(connection: &Connection, who: Who, event: &CloseEvent) -> Vec<Sen
             name
         ));
     }
-    if signs.has(ResetSigns::DISTANCE) || event.ttl < low || event.ttl > high {
+    let elsewhere = signs.has(ResetSigns::DISTANCE) || !(low..=high).contains(&event.ttl);
+    if low > 0 && elsewhere {
         all.push(ttls(name, event.ttl, low, high, event.frame_ref.frame));
     }
     if signs.has(ResetSigns::NUMBERING) {
