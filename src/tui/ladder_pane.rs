@@ -47,6 +47,8 @@ pub(super) struct LadderPane {
     segment_rows: TranscriptRows,
     place: ListPosition,
     whole: bool,
+    /// Steps whose runs are unfolded, because they were asked for.
+    unfolded: Vec<usize>,
     made: bool,
 }
 
@@ -69,6 +71,9 @@ impl LadderPane {
     pub(super) fn take(&mut self, reread: &ConnectionTranscript) {
         let first = !self.made;
         self.segment_rows = TranscriptRows::new(&reread.transcript, &reread.connection, self.whole);
+        for step in &self.unfolded {
+            unfold(&mut self.segment_rows, *step);
+        }
         self.place.lay(self.segment_rows.lines.len(), 1);
         self.made = true;
         if first && let Some(close) = self.segment_rows.close {
@@ -93,6 +98,7 @@ impl LadderPane {
                 // Keep the selected step; of a folded run, its first segment.
                 let step = self.step();
                 self.whole = !self.whole;
+                self.unfolded.clear();
                 self.take(reread);
                 let line = step.and_then(|step| self.segment_rows.line_of(step));
                 self.place.select(line.unwrap_or(0));
@@ -122,11 +128,16 @@ impl LadderPane {
         }
     }
 
-    /// Selects the row of a frame.
+    /// Selects the row of a frame. A run that hides it is unfolded.
     pub(super) fn show(&mut self, frame: FrameNumber, reread: &ConnectionTranscript) {
-        let step = reread.transcript.step_of(frame);
-        let line = step.and_then(|step| self.segment_rows.line_of(step));
-        if let Some(line) = line {
+        let Some(step) = reread.transcript.step_of(frame) else {
+            return;
+        };
+        if unfold(&mut self.segment_rows, step) {
+            self.unfolded.push(step);
+            self.place.lay(self.segment_rows.lines.len(), 1);
+        }
+        if let Some(line) = self.segment_rows.line_of(step) {
             self.place.select(line);
         }
     }
@@ -377,6 +388,24 @@ impl LadderPane {
             line.draw(look, row(1), buffer);
         }
     }
+}
+
+/// Replaces the folded run that holds a step by a row for each of its segments; returns whether there was one.
+fn unfold(rows: &mut TranscriptRows, step: usize) -> bool {
+    let Some(line) = rows.line_of(step) else {
+        return false;
+    };
+    let Some(TranscriptRow::Run { first, last, .. }) = rows.lines.get(line).copied() else {
+        return false;
+    };
+    rows.lines
+        .splice(line..=line, (first..=last).map(TranscriptRow::Step));
+    if let Some(close) = &mut rows.close
+        && *close > line
+    {
+        *close += last - first;
+    }
+    true
 }
 
 /// The severity of the worst finding that cites one of these segments.
