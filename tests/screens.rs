@@ -917,6 +917,48 @@ fn a_piece_of_evidence_leads_to_its_frame_and_back() {
     assert_eq!(shown.press("esc").screen(), story);
 }
 
+/// A frame that is folded away is unfolded, and selected itself, not the first of its run.
+#[test]
+fn evidence_in_a_folded_run_is_what_one_gets_to() {
+    for capture in ["h2-goaway-mid-stream.pcapng", "h2-killed-server.pcapng"] {
+        // Away from its secrets, it says little that would keep a row of its own.
+        let apart = format!("{}/apart-{capture}", env!("CARGO_TARGET_TMPDIR"));
+        std::fs::copy(path_of(capture), &apart).unwrap();
+        let mut shown = Shown::capture(&apart, SMALL);
+        let mut story = shown.press("!").screen();
+        if rows_with(&story, "\u{258c}").is_empty() {
+            story = shown.press("tab").screen();
+        }
+        let cited = rows_with(&story, "\u{258c}").concat();
+        let frame = cited.split_once("frame ").unwrap().1;
+        let frame = format!("frame {}  ", frame.split(' ').next().unwrap());
+        let note = cited
+            .split(" s  ")
+            .last()
+            .unwrap()
+            .trim_end_matches([' ', '\u{2502}', '\u{2503}']);
+        let ladder = shown.press("enter").screen();
+        let detail: String = ladder.lines().rev().skip(1).take(2).collect();
+        assert!(
+            detail.contains(&frame) && detail.contains(note),
+            "{frame}{note}: {ladder}"
+        );
+        assert_eq!(shown.press("esc").screen(), story);
+    }
+}
+
+/// Enter, Enter: from the list to the finding, and from there to its evidence, also where findings belong to it.
+#[test]
+fn evidence_is_the_first_link_of_a_finding() {
+    for capture in ["bad-gateway.pcap", "streamed-transfers.pcap.gz"] {
+        for size in [SMALL, LARGE] {
+            let mut shown = Shown::capture(capture, size);
+            let ladder = shown.press("enter enter").screen();
+            assert!(ladder.contains(" Segments "), "{ladder}");
+        }
+    }
+}
+
 #[test]
 fn times_are_shown_in_three_ways() {
     let mut shown = Shown::capture("response-cut-short.pcap", LARGE);

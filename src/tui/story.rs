@@ -144,6 +144,7 @@ impl Screen for StoryScreen {
                 .find(|nth| self.held.is_some() && held(cx.model, *nth) == self.held);
             // A finding that is not shown any more gives its place to no other.
             self.group = again.unwrap_or(groups_shown);
+            let first = self.told.is_none();
             self.told = Some((self.group, cx.model.version));
             let (paragraphs, links) = match cx.model.groups.get(self.group) {
                 Some(group) => paragraphs(group, cx),
@@ -154,6 +155,11 @@ impl Screen for StoryScreen {
             };
             self.pager.replace(paragraphs);
             self.links = links;
+            // What a finding rests on comes first, wherever it stands on the page.
+            let evidence = |link: &StoryLink| matches!(link, StoryLink::Frame(..));
+            if first && let Some(link) = self.links.iter().position(evidence) {
+                self.pager.begin_at(link);
+            }
         }
         let finding = self.finding(cx);
         let (text, ladder) = Split::of(finding, body).parts(body);

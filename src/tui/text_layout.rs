@@ -283,6 +283,11 @@ impl Pager {
         };
     }
 
+    /// Marks a link without scrolling to it.
+    pub(super) fn begin_at(&mut self, link: usize) {
+        self.marked = link.min(self.links.saturating_sub(1));
+    }
+
     /// Index of the marked link.
     pub(super) fn marked(&self) -> Option<usize> {
         (self.links > 0).then_some(self.marked)
