@@ -4,11 +4,11 @@ use crate::knowledge::Counted;
 use std::collections::BTreeMap;
 
 use crate::analysis::connection::{By, ConnectionSummary, How, Phase};
-use crate::analysis::hosts::Sockets;
+use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measured_time::default_count;
-use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::rule::{Check, HostDiagnosis, rule};
 use crate::rules::statement::{Value, sentence};
 use crate::rules::wording::tell;
 
@@ -81,7 +81,7 @@ rule! {
     ///
     /// RFC 9112 §9.3 (persistence), §9.6 (tear-down).
     pub(super) RULE: "max-requests-close", Severity::Note,
-    "the server closes after a fixed number of requests", Check::Sockets(check)
+    "the server closes after a fixed number of requests", Check::Hosts(check)
 }
 
 /// Fewer requests are a coincidence.
@@ -89,7 +89,14 @@ const AT_LEAST: u32 = 10;
 /// Connections that show the same number.
 const ENOUGH: usize = 3;
 
-fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
+    let pairs = hosts.busy(ENOUGH);
+    pairs
+        .filter_map(|pair| of_pair(&pair.connections))
+        .collect()
+}
+
+fn of_pair(connections: &[&ConnectionSummary]) -> Option<HostDiagnosis> {
     let mut numbers: BTreeMap<u32, Vec<&ConnectionSummary>> = BTreeMap::new();
     let mut closed = 0usize;
     for summary in connections {
@@ -101,12 +108,10 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
             numbers.entry(summary.exchanges).or_default().push(summary);
         }
     }
-    let Some((limit, list)) = numbers.into_iter().max_by_key(|(_, list)| list.len()) else {
-        return Verdict::Clear;
-    };
+    let (limit, list) = numbers.into_iter().max_by_key(|(_, list)| list.len())?;
     // All or nearly all connections reach a limit: those that were idle for long may have been closed sooner.
     if list.len() < ENOUGH || list.len() * 2 < closed {
-        return Verdict::Clear;
+        return None;
     }
     let whose = default_count(limit.into(), Counted::Requests);
     let message = sentence!(
@@ -132,5 +137,28 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         format!("first connection that ended after {limit} requests"),
     )
     .story();
-    Verdict::Found(Box::new(story))
+    Some(HostDiagnosis::of(story, &list))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    /// A connection that was used less is none of those that reached the limit.
+    #[test]
+    fn only_those_that_reached_the_limit_are_counted() {
+        let requests = "GET / -->\n<-- 200 \"a\"\nACK -->\n".repeat(12);
+        let text = format!(
+            "client :40001 [times=3 every=10s] server\nSYN -->\n<-- SYN\nACK -->\n{requests}<-- FIN\nFIN -->\n<-- ACK\n\
+             client :50001 server\nSYN -->\n<-- SYN\nACK -->\nFIN -->\n<-- FIN\nACK -->"
+        );
+        let found = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        let found = found.iter().find(|it| it.rule == super::RULE.name);
+        let found = found.expect("found");
+        assert_eq!(found.connections.len(), 3);
+        assert_eq!(
+            found.headline(),
+            "Server closed 3 connections after 12 requests"
+        );
+    }
 }
