@@ -86,6 +86,7 @@ pub(super) fn correct_states(steps: &mut [TranscriptStep]) {
         let answers = steps.iter().any(|it| acts(it) && it.flags.has(Flags::SYN));
         let accepts = is_accepted(steps, at);
         let fin = arrives(steps, who, Flags::FIN);
+        let gone = without_socket(steps, who);
         let mut shown = Standing::Unseen;
         for (nth, step) in steps.iter_mut().enumerate() {
             let mut presumed = step.standings[at];
@@ -100,6 +101,7 @@ pub(super) fn correct_states(steps: &mut [TranscriptStep]) {
                     let may_be_lost = step.from != who && step.may_be_lost;
                     !answers && !accepts || shown == Standing::Unseen && may_be_lost
                 }
+                Standing::In(State::TimeWait) => gone.is_some_and(|it| it < nth),
                 // A RST ends it for good.
                 _ => shown == Standing::In(State::Closed) && !goes_on && step.from != who,
             };
@@ -111,6 +113,16 @@ pub(super) fn correct_states(steps: &mut [TranscriptStep]) {
             step.standings[at] = shown;
         }
     }
+}
+
+/// The first step that met no socket of a side: its RST says so and repeats the number that this step acknowledges (RFC 9293 §3.5.2).
+/// What came after that met none either.
+fn without_socket(steps: &[TranscriptStep], who: Who) -> Option<usize> {
+    let refuses =
+        |it: &TranscriptStep| it.from == who && it.flags.has(Flags::RST) && it.ack.is_none();
+    let (at, reset) = steps.iter().enumerate().find(|(_, it)| refuses(it))?;
+    let met = |it: &TranscriptStep| it.from != who && it.length > 0 && it.ack == Some(reset.seq);
+    steps.get(..at)?.iter().rposition(met)
 }
 
 /// The step before which the other side's SYN or FIN had not arrived as far as the capture shows, if that is another step
@@ -172,6 +184,18 @@ mod tests {
              1.0 SYN -->",
         );
         assert_eq!(told, ["SYN-SENT | UNSEEN", " | "]);
+    }
+
+    /// A request that crossed the close met no socket: the server was not waiting for anything any more.
+    #[test]
+    fn a_side_without_a_socket_is_not_in_time_wait() {
+        let open = "SYN -->\n<-- SYN\nACK -->\ndata 9 -->\n<-- data 20\nACK -->\n+2s <-- FIN\n";
+        let told = states(&format!(
+            "{open}+1ms data 9 [crossed] -->\nFIN -->\n+9ms <-- RST [noack seq=21]"
+        ));
+        assert!(!told.concat().contains("TIME-WAIT"), "{told:?}");
+        let told = states(&format!("{open}+1ms ACK -->\nFIN -->\n<-- ACK"));
+        assert!(told.concat().contains("TIME-WAIT"), "{told:?}");
     }
 
     /// The frames of which nothing shows that they arrived.
