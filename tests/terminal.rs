@@ -146,6 +146,20 @@ fn a_signal_restores_the_terminal() {
     run.end();
 }
 
+/// What is no capture needs no screens: the terminal says why, and the status says that nothing was read.
+#[test]
+fn a_pipe_that_has_no_capture_is_refused() {
+    let Some(run) = Run::of("text", "echo 'this is no capture' |", "-") else {
+        return;
+    };
+    let seen = run.end();
+    assert!(
+        seen.contains("not a packet capture: it is text"),
+        "{seen:?}"
+    );
+    assert!(seen.contains("status 2"), "{seen:?}");
+}
+
 #[test]
 fn a_wrong_configuration_is_refused_before_the_screens() {
     let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("wrong-configuration");

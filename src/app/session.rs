@@ -171,10 +171,13 @@ impl Session {
         let wanted = ReportSelection::of(wanted, key_logs)?;
         for path in files.iter().filter(|it| it.as_os_str() != "-") {
             // Report a missing file now, not on the thread that reads it later.
-            std::fs::metadata(path).map_err(|source| AnalysisError::Input {
+            let metadata = std::fs::metadata(path).map_err(|source| AnalysisError::Input {
                 path: path.clone(),
                 source,
             })?;
+            if metadata.is_dir() {
+                capture::open(&[path], &options)?;
+            }
         }
         let size = |path: &PathBuf| std::fs::metadata(path).ok().filter(|it| it.is_file());
         let sizes: Option<Vec<u64>> = files

@@ -56,6 +56,10 @@ pub(super) fn on_files(asked: &cli::ReadArgs, screen: &cli::ScreenArgs) -> Resul
     let (worst, watch) = (reading.worst(), reading.watch());
     let name = name(&files);
     show(reading, name, host, &asked.judging, screen, config, outside)?;
+    // What is no capture was not shown: the terminal says why.
+    if let Some(reason) = tui_loop::unreadable(&watch.progress()) {
+        bail!("{reason}");
+    }
     Ok(output::exit_code(
         &asked.judging,
         worst(),

@@ -61,7 +61,7 @@ pub(super) fn show(
     let begun = Instant::now();
     loop {
         watchdog.heartbeats.fetch_add(1, Ordering::Relaxed);
-        if signals.leave.load(Ordering::Relaxed) {
+        if signals.leave.load(Ordering::Relaxed) || unreadable(&watch.progress()).is_some() {
             return Ok(());
         }
         if let Some(model) = digests.newest() {
@@ -112,6 +112,14 @@ pub(super) fn show(
                 }
             }
         }
+    }
+}
+
+/// Why the input cannot be read, where nothing of it was.
+pub(super) fn unreadable(progress: &ReadProgress) -> Option<&str> {
+    match &progress.stage {
+        ReadStage::Failed(reason) if progress.frames == 0 => Some(reason),
+        _ => None,
     }
 }
 
