@@ -44,6 +44,13 @@ fn ids(report: &Value) -> Vec<u64> {
     rows.map(|it| it["id"].as_u64().unwrap()).collect()
 }
 
+/// Where a connection failed, one that is fine with a note on it is none that the error is about.
+#[test]
+fn a_note_on_a_connection_that_is_fine_fits_no_error() {
+    let told = report(&[RACE, "--error", "connection reset by peer"]);
+    assert_eq!(ids(&told), [2]);
+}
+
 #[test]
 fn an_error_leads_to_its_connection() {
     for error in [

@@ -34,26 +34,29 @@ pub(super) fn banner(
         );
     }
     let findings = whole.snapshot.findings.len() as u64;
-    // The key comes first: on a narrow screen the end of the line is cut.
+    // The key and the counts come first: on a narrow screen the end of the line is cut.
     let line = StyledLine::of(Tone::Key, key)
         .faint(" shows all  ")
         .with(Tone::Warning, "only ")
-        .strong(text)
         .plain(format!(
-            ": {} of {}, {} of {}",
+            "{} of {}, {} of {}: ",
             number(base.snapshot.findings.len() as u64),
             count(findings, "finding", "findings"),
             number(base.connections()),
             count(whole.connections(), "connection", "connections"),
-        ));
+        ))
+        .strong(text);
     Some(line)
 }
 
 /// The text for an empty list of findings, where the list is narrowed and everything is not empty.
 pub(super) fn nothing_fits(cx: &ViewContext<'_>) -> Option<StyledLine> {
-    cx.snapshot().narrowed.as_ref()?;
+    let narrowed = cx.snapshot().narrowed.as_ref()?;
     let line = match (cx.is_growing(), cx.model.connections()) {
         (true, _) => "No finding fits the error so far. ",
+        (false, 0) if !narrowed.knows_the_error() => {
+            "The error is not known, and no side of a connection says it. "
+        }
         (false, 0) => "No connection fits the error. ",
         (false, _) => "Connections fit the error, and no rule has anything to say about them. ",
     };

@@ -350,8 +350,12 @@ impl ErrorSearch {
             fitting.map(|(id, _)| *id).collect::<Vec<u32>>()
         };
         let found = |rules: &[&str]| {
-            let findings = findings.iter().filter(|it| it.severity > Severity::Benign);
-            let findings = findings.filter(|it| rules.contains(&it.rule));
+            let named = |it: &&Finding| rules.contains(&it.rule);
+            let worst = findings.iter().filter(named).map(|it| it.severity).max();
+            // Where something failed, a note on what did not is no error in a log.
+            let least = worst.map_or(Severity::Note, |it| it.min(Severity::Warning));
+            let findings = findings.iter().filter(named);
+            let findings = findings.filter(|it| it.severity >= least.max(Severity::Note));
             let ids: std::collections::BTreeSet<u32> = findings
                 .flat_map(|it| it.connections.iter().copied())
                 .collect();
