@@ -50,7 +50,7 @@ pub(super) static COLUMNS: [Column; COUNT] = [
     column(SortKey::Protocol, "protocol", "what was spoken", false, 6, 12, 14),
     column(SortKey::Request, "request", "the request that the filter is about, else the last one", false, 14, 44, 6),
     column(SortKey::Requests, "req", "number of requests", true, 3, 9, 8),
-    column(SortKey::Status, "status", "the status of its response", true, 6, 6, 7),
+    column(SortKey::Status, "status", "the status of its response", true, 6, 7, 7),
     column(SortKey::Ended, "ended by", "who closed it, and how", false, 10, 18, 0),
     column(SortKey::When, "when", "what was under way when it was closed", false, 12, 24, 13),
     column(SortKey::Outcome, "outcome", "whether anything was lost", false, 8, 8, 3),
@@ -98,6 +98,8 @@ pub(super) enum ColumnChoice {
     Auto,
     /// Before those that nobody chose.
     Shown,
+    /// Before all others, as the rows are sorted by it.
+    First,
     Hidden,
 }
 
@@ -136,7 +138,12 @@ impl ColumnPlan {
         let mut by_rank: Vec<usize> = (0..COUNT)
             .filter(|at| choices[*at] != ColumnChoice::Hidden)
             .collect();
-        by_rank.sort_by_key(|at| (choices[*at] == ColumnChoice::Auto, COLUMNS[*at].rank));
+        let turn = |choice| match choice {
+            ColumnChoice::First => 0,
+            ColumnChoice::Shown => 1,
+            ColumnChoice::Auto | ColumnChoice::Hidden => 2,
+        };
+        by_rank.sort_by_key(|at| (turn(choices[*at]), COLUMNS[*at].rank));
         let mut left = room;
         let mut shown = Vec::new();
         for at in by_rank {
@@ -166,6 +173,23 @@ impl ColumnPlan {
 
     pub(super) fn shows(&self, by: SortKey) -> bool {
         self.shown.iter().any(|(at, _)| COLUMNS[*at].by == by)
+    }
+
+    /// The columns that the configuration names, and as the last one what the rows are sorted by.
+    pub(super) fn chosen_and(
+        names: &[&str],
+        by: SortKey,
+        room: usize,
+        wanted: &[usize; COUNT],
+    ) -> Self {
+        let at = position(by);
+        if names.contains(&COLUMNS[at].name) {
+            return Self::chosen(names, room, wanted);
+        }
+        let wide = natural_width(at, wanted).min(room);
+        let mut plan = Self::chosen(names, room.saturating_sub(wide + GAP), wanted);
+        plan.shown.push((at, wide));
+        plan
     }
 
     /// The columns that the configuration names, in its order, as far as they fit.
@@ -430,6 +454,28 @@ mod tests {
             names.contains(&"idle") && !names.contains(&"finding"),
             "{names:?}"
         );
+    }
+
+    #[test]
+    fn what_is_sorted_by_is_shown_with_its_arrow() {
+        for (at, column) in COLUMNS.iter().enumerate() {
+            assert!(
+                natural_width(at, &[0; COUNT]) > column.name.len(),
+                "{}",
+                column.name
+            );
+            let mut choices = ColumnChoices::default();
+            choices[at] = ColumnChoice::First;
+            for room in [20, 77, 117] {
+                assert!(
+                    names(room, &choices).contains(&column.name),
+                    "{} {room}",
+                    column.name
+                );
+            }
+            let plan = ColumnPlan::chosen_and(&["#", "server"], column.by, 40, &WANTED);
+            assert!(plan.shows(column.by), "{}", column.name);
+        }
     }
 
     #[test]

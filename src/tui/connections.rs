@@ -515,6 +515,13 @@ impl ConnectionsScreen {
                 self.choice = None;
             }
             (_, Action::Back | Action::Columns | Action::Group) => self.choice = None,
+                // What is sorted by is seen, and nothing covers it.
+                if let Some(choice) = self.columns.get_mut(at)
+                    && *choice == ColumnChoice::Hidden
+                {
+                    *choice = ColumnChoice::Auto;
+                }
+                self.choice = None;
             _ => {}
         }
         Some(KeyOutcome::Done)
@@ -796,7 +803,11 @@ impl ConnectionsScreen {
         let room = usize::from(body.width).saturating_sub(EDGE + 1);
         let untouched = self.columns == ColumnChoices::default();
         if let Some(names) = cx.session.columns.as_ref().filter(|_| untouched) {
-            return ColumnPlan::chosen(names, room, &wanted);
+            return match by {
+                // The order in which the rows begin, which nobody chose.
+                SortKey::Outcome => ColumnPlan::chosen(names, room, &wanted),
+                by => ColumnPlan::chosen_and(names, by, room, &wanted),
+            };
         }
         let mut columns = self.columns;
         let request = &mut columns[columns::position(SortKey::Request)];
@@ -821,6 +832,11 @@ pub(super) fn open_finding(id: u32, cx: &ViewContext<'_>) -> KeyOutcome {
         .position(|it| it.first == place || it.others.contains(&place));
     match group {
         Some(group) => KeyOutcome::Open(Box::new(StoryScreen::new(cx.model, group))),
+        let by = self.rows_wanted.by;
         None => KeyOutcome::Ignored,
     }
 }
+        let sorted = &mut columns[columns::position(by)];
+        if *sorted != ColumnChoice::Hidden {
+            *sorted = ColumnChoice::First;
+        }
