@@ -24,12 +24,13 @@ use super::reread::Reread;
 use super::segments_pane::SegmentsPane;
 use super::text_layout::{ListPosition, Pager, find, holds, scroll_bar};
 use super::{KeyOutcome, PromptInput, Screen, SeekResult, TextSeek, ViewContext, verdict_pane};
-use crate::analysis::connection::Connection;
+use crate::analysis::connection::{BriefRequest, Connection};
 use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::format::duration;
 use crate::base::format::number;
 use crate::base::frame_ref::FrameNumber;
 use crate::protocol::http::{Exchange, Outcome as Became};
+use crate::report::filter::RequestMatcher;
 use crate::report::rich_text::StyledLine;
 use crate::report::snapshot::Snapshot;
 use crate::report::wording::connection;
@@ -78,6 +79,8 @@ pub(super) struct ConnectionScreen {
     reread: Reread,
     /// The frame to select once the segments are there.
     wanted: Option<FrameNumber>,
+    /// The request to select once the segments are there.
+    sought: Option<RequestMatcher>,
     ladder: LadderPane,
     verdict: Pager,
     /// What the verdict was rendered from.
@@ -99,6 +102,7 @@ impl ConnectionScreen {
             part: ConnectionPane::Ladder,
             reread: Reread::of(id),
             wanted: None,
+            sought: None,
             ladder: LadderPane::default(),
             verdict: Pager::default(),
             told_of: None,
@@ -121,6 +125,14 @@ impl ConnectionScreen {
         }
     }
 
+    /// The screen at the first of the connection's requests that was looked for.
+    pub(super) fn at_request(id: u32, sought: RequestMatcher, cx: &ViewContext<'_>) -> Self {
+        Self {
+            sought: Some(sought),
+            ..Self::new(id, cx)
+        }
+    }
+
     /// The connection's record: the one that came with the segments, else the snapshot's.
     fn record<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a Connection> {
         let own = self.reread.transcript().map(|it| &it.connection);
@@ -138,6 +150,19 @@ impl ConnectionScreen {
         self.ladder.take(reread);
         self.bytes.take();
         self.told_of = None;
+        if let Some(sought) = self.sought.take() {
+            let all = reread.connection.spoken();
+            let is_found = |it: &&Exchange| sought.holds(&BriefRequest::of(it));
+            if let Some(found) = all.iter().find(is_found)
+                && let Some(frame) = first_frame(found)
+            {
+                self.ladder.show(frame, reread);
+                self.segments.show(frame, reread);
+            }
+            self.exchanges.lay(all.len(), 1);
+            let found = all.iter().position(|it| is_found(&it));
+            self.exchanges.select(found.unwrap_or(0));
+        }
         if let Some(frame) = self.wanted.take() {
             if reread.transcript.step_of(frame).is_some() {
                 self.ladder.show(frame, reread);

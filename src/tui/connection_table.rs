@@ -11,7 +11,7 @@ use super::grouping::{Grouping, RowGroup, shortened};
 use super::sort_key::SortKey;
 use super::text_layout::{Paragraph, scroll_bar};
 use super::view_model::ViewModel;
-use crate::analysis::connection::{BriefRequest, ConnectionSummary, How};
+use crate::analysis::connection::{BriefRequest, By, ConnectionSummary, How, Phase, ResetKind};
 use crate::base::format::{bytes, capitalised, count, number};
 use crate::report::rich_text::StyledLine;
 use crate::report::wording::connection;
@@ -68,18 +68,43 @@ fn asked(request: &BriefRequest<'_>, is_found: bool) -> String {
     }
 }
 
-/// One sentence about a connection whose record was not kept; `asked` is one about a request.
+/// What is said of a connection whose record was not kept; `asked` is a sentence about a request, and a blank.
 fn in_short(summary: &ConnectionSummary, asked: &str) -> String {
     if summary.how == How::Open {
-        return format!("Still open when the capture ends.{asked}");
+        return format!("{asked}Still open when the capture ends.");
     }
     format!(
-        "{}: {}, {}, {}.{asked} Enter shows it, segment by segment.",
+        "{asked}{} {}. {}. Enter shows it, segment by segment.",
+        closed(summary),
+        during(summary.phase),
         capitalised(&judged(summary.outcome)),
-        connection::who(summary.by),
-        connection::how(summary.how),
-        connection::when(summary.phase)
     )
+}
+
+/// `The client closed it with FIN`.
+fn closed(summary: &ConnectionSummary) -> String {
+    let who = match summary.by {
+        By::Client => "The client",
+        By::Server => "The server",
+        By::Both => "Both sides",
+        By::Middlebox => "A middlebox",
+        By::Nobody => "One side",
+    };
+    match summary.how {
+        How::Silence | How::Open => "Both sides stopped sending".to_owned(),
+        How::Reset(ResetKind::Refusal) => format!("{who} refused it with RST"),
+        How::Reset(_) => format!("{who} reset it with {}", connection::how(summary.how)),
+        How::Fin => format!("{who} closed it with FIN"),
+    }
+}
+
+/// What was going on when it was closed, at the end of a sentence.
+const fn during(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Waiting => "while a request waited for its response",
+        Phase::After => "after a close was announced",
+        phase => connection::when(phase),
+    }
 }
 
 /// A row of its own within an area, if there is one.
@@ -349,13 +374,13 @@ impl ConnectionsScreen {
         if let Some(record) = model.snapshot.connection(summary.id) {
             let story = connection::story(record, &model.snapshot.frames);
             let found = match request.filter(|it| columns::is_found(source, it)) {
-                Some(request) => format!(" {}", asked(&request, true)),
+                Some(request) => asked(&request, true) + " ",
                 None => String::new(),
             };
-            return Some(story + &remark(summary.outcome) + &found);
+            return Some(found + &story + &remark(summary.outcome));
         }
         let is_found = request.is_some_and(|it| columns::is_found(source, &it));
-        let asked = request.map_or_else(String::new, |it| format!(" {}", asked(&it, is_found)));
+        let asked = request.map_or_else(String::new, |it| asked(&it, is_found) + " ");
         Some(in_short(summary, &asked))
     }
 

@@ -22,6 +22,7 @@ use super::choice::{ChoiceList, ChoiceRow};
 use super::columns::{self, COLUMNS, CellSource, ColumnChoice, ColumnChoices, ColumnPlan, GAP};
 use super::compare::CompareScreen;
 use super::completion::Completions;
+use super::connection::ConnectionScreen;
 use super::connection_table::EDGE;
 use super::grouping::Grouping;
 use super::keys::{Action, Scope};
@@ -218,7 +219,10 @@ impl Screen for ConnectionsScreen {
             return KeyOutcome::Done;
         }
         match action {
-            Action::Open => self.open(),
+            Action::Open if self.is_searching() => {
+                KeyOutcome::Say("the search is still under way".to_owned())
+            }
+            Action::Open => self.open(cx),
             Action::Filter => {
                 self.asking = PromptPurpose::Filter;
                 self.typing = Some((
@@ -342,7 +346,7 @@ impl Screen for ConnectionsScreen {
         }
     }
 
-    fn click(&mut self, column: u16, row: u16, _cx: &ViewContext<'_>) -> KeyOutcome {
+    fn click(&mut self, column: u16, row: u16, cx: &ViewContext<'_>) -> KeyOutcome {
         if let Some(outcome) = self.menu.click(row, self.height) {
             return outcome;
         }
@@ -366,7 +370,7 @@ impl Screen for ConnectionsScreen {
         }
         self.hold();
         match again {
-            true => self.open(),
+            true => self.open(cx),
             false => KeyOutcome::Done,
         }
     }
@@ -409,9 +413,19 @@ impl ConnectionsScreen {
         self.selected = self.listing.name(self.place.selected);
     }
 
-    fn open(&mut self) -> KeyOutcome {
+    fn is_searching(&self) -> bool {
+        self.search.is_under_way() || self.search.read_again().is_some()
+    }
+
+    /// Opens the connection, at the request that was found, or unfolds the group.
+    fn open(&mut self, cx: &ViewContext<'_>) -> KeyOutcome {
         if let Some(summary) = self.listing.summary(self.place.selected) {
-            return KeyOutcome::Connection(summary.id);
+            return match self.sought(summary.id).and_then(|it| it.of_request()) {
+                Some(sought) => KeyOutcome::Open(Box::new(ConnectionScreen::at_request(
+                    summary.id, sought, cx,
+                ))),
+                None => KeyOutcome::Connection(summary.id),
+            };
         }
         let group = self.listing.group(self.place.selected);
         let Some(name) = group.map(|it| it.name.clone()) else {
@@ -622,6 +636,8 @@ impl ConnectionsScreen {
         }
         self.matcher = query.of_request();
         self.rows_wanted.query = query;
+            // What was searched for before is no longer what is looked for.
+            self.search.forget();
         self.filter = filter;
         self.complaint = None;
     }
@@ -781,15 +797,26 @@ impl ConnectionsScreen {
         CellSource {
             summary,
             place,
+        let searched = self.search.matcher(summary.id);
             model,
             names: self.names,
-            matcher: self.matcher.as_ref(),
+            matcher: searched.or(self.matcher.as_ref()),
         }
     }
 
     fn planned(&self, cx: &ViewContext<'_>, body: Rect, height: usize) -> ColumnPlan {
         let mut wanted = [0; COLUMNS.len()];
         if let Some(model) = self.listing.model() {
+    /// What says of a request whether it is the one found: the search, else the filter.
+    fn sought(&self, id: u32) -> Option<Filter> {
+        let searched = self.search.query(id);
+        searched.or_else(|| {
+            self.matcher
+                .as_ref()
+                .map(|_| self.rows_wanted.query.clone())
+        })
+    }
+
             let rows = self.place.top..self.place.top + height;
             for (place, summary) in rows.filter_map(|row| self.listing.placed(row)) {
                 let source = self.source(model, place, summary);
@@ -832,11 +859,6 @@ pub(super) fn open_finding(id: u32, cx: &ViewContext<'_>) -> KeyOutcome {
         .position(|it| it.first == place || it.others.contains(&place));
     match group {
         Some(group) => KeyOutcome::Open(Box::new(StoryScreen::new(cx.model, group))),
-        let by = self.rows_wanted.by;
         None => KeyOutcome::Ignored,
     }
 }
-        let sorted = &mut columns[columns::position(by)];
-        if *sorted != ColumnChoice::Hidden {
-            *sorted = ColumnChoice::First;
-        }

@@ -6,7 +6,7 @@ use super::search_again::{FoundAgain, search_again};
 use super::text_layout::holds;
 use super::view_model::ViewModel;
 use super::{Task, TaskOutcome, TextSeek, ViewContext};
-use crate::report::filter::{Filter, FilterEvaluator};
+use crate::report::filter::{Filter, FilterEvaluator, RequestMatcher};
 
 /// The hits of the last search, and the search under way.
 #[derive(Default)]
@@ -24,6 +24,9 @@ struct SearchHits {
     version: u64,
     /// The number of the first connection.
     first: u32,
+    /// What is looked for, and what it says of a request.
+    query: Option<Filter>,
+    matcher: Option<RequestMatcher>,
     /// Whether each connection from there on is a hit.
     found: Vec<bool>,
     /// Those whose requests were not kept, as indices into the snapshot's summaries.
@@ -39,15 +42,18 @@ impl SearchHits {
             (Some(first), Some(last)) => (first.id, last.id),
             _ => (0, 0),
         };
+        let query = query(&needle);
         let mut hits = Self {
             first,
+            matcher: query.as_ref().and_then(Filter::of_request),
+            query: query.clone(),
             found: vec![false; last.saturating_sub(first) as usize + 1],
             needle,
             version: model.version,
             unknown: Vec::new(),
             unread: 0,
         };
-        if let Some(query) = query(&hits.needle) {
+        if let Some(query) = query {
             let chosen = FilterEvaluator::new(&query, &model.snapshot, &model.naming).chosen();
             hits.add(&chosen.rows, model);
             hits.unknown = chosen.unknown;
@@ -105,7 +111,7 @@ impl TextSearch {
             return true;
         }
         let hits = self.hits.as_mut().filter(|it| !it.unknown.is_empty());
-        let query = hits.as_ref().and_then(|hits| query(&hits.needle));
+        let query = hits.as_ref().and_then(|hits| hits.query.clone());
         let (Some(hits), Some(query)) = (hits, query) else {
             return false;
         };
@@ -180,6 +186,23 @@ impl TextSearch {
     /// Whether the text searched for last is in this one.
     pub(super) fn is_in(&self, text: &str) -> bool {
         holds(text, self.needle())
+    }
+
+    /// What the last search says of a request, if it found this connection.
+    pub(super) fn matcher(&self, id: u32) -> Option<&RequestMatcher> {
+        let hits = self.hits.as_ref().filter(|_| self.is_hit(id));
+        hits.and_then(|it| it.matcher.as_ref())
+    }
+
+    /// What the last search looked for, if it found this connection.
+    pub(super) fn query(&self, id: u32) -> Option<Filter> {
+        let hits = self.hits.as_ref().filter(|_| self.is_hit(id));
+        hits.and_then(|it| it.query.clone())
+    }
+
+    /// Forgets the last search.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
     }
 
     /// Whether the text is in this connection's row.
