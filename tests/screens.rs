@@ -173,6 +173,27 @@ impl Shown {
         self
     }
 
+    /// Whether a text stands on the screen in reverse or with a background of its own.
+    fn app_style(&mut self, text: &str) -> bool {
+        self.screen();
+        let buffer = self.terminal.backend().buffer();
+        let width = usize::from(buffer.area.width);
+        let plain = |cell: &ratatui::buffer::Cell| {
+            let style = cell.style();
+            let none = matches!(style.bg, None | Some(ratatui::style::Color::Reset));
+            none && style.add_modifier.is_empty()
+        };
+        buffer.content.chunks(width).any(|row| {
+            let symbols: String = row.iter().map(ratatui::buffer::Cell::symbol).collect();
+            symbols.match_indices(text).any(|(at, _)| {
+                let column = symbols[..at].chars().count();
+                row[column..column + text.chars().count()]
+                    .iter()
+                    .all(|it| !plain(it))
+            })
+        })
+    }
+
     fn screen(&mut self) -> String {
         self.terminal.draw(|frame| self.app.draw(frame)).unwrap();
         let buffer = self.terminal.backend().buffer();
@@ -366,15 +387,9 @@ fn search_finds_and_says_when_it_does_not() {
     let row = found.lines().find(|row| row.contains('▌')).unwrap();
     assert!(row.contains("note"), "{found}");
     let missed = shown.press("/").type_in("no such text").screen();
-    assert!(
-        missed.contains("pattern not found: no such text"),
-        "{missed}"
-    );
+    assert!(missed.contains("text not found: no such text"), "{missed}");
     let missed = shown.press("enter").screen();
-    assert!(
-        missed.contains("pattern not found: no such text"),
-        "{missed}"
-    );
+    assert!(missed.contains("text not found: no such text"), "{missed}");
     // `n` and `N` go around the end, and say so.
     let mut shown = Shown::capture("streamed-transfers.pcap.gz", SMALL);
     shown.press("3 /").type_in("client fin").press("enter");
@@ -386,10 +401,61 @@ fn search_finds_and_says_when_it_does_not() {
             "{keys}: {screen}"
         );
     }
-    // Nothing typed is the pattern from before.
+    // Nothing typed is the text from before.
     let before = shown.screen();
     let next = shown.press("/ enter").screen();
     assert!(next != before && !next.contains("not found"), "{next}");
+}
+
+/// What can be read on a screen is found there, and marked; what cannot leads to the screen that searches further.
+#[test]
+fn what_is_in_sight_is_never_called_missing() {
+    let found = |size, keys: &str, needle: &str| {
+        let mut shown = Shown::capture("keep-alive-race.pcapng", size);
+        let before = shown.press(keys).screen();
+        assert!(before.contains(needle), "{needle}: {before}");
+        let screen = shown.press("/").type_in(needle).press("enter").screen();
+        assert!(!screen.contains("not found"), "{keys} {needle}: {screen}");
+        let style = shown.app_style(needle);
+        assert!(style, "{keys} {needle} is not marked: {screen}");
+    };
+    for size in [SMALL, (120, 40), LARGE] {
+        for needle in ["MaxServicePointIdleTime", "captured", "opened", "1 error"] {
+            found(size, "", needle);
+        }
+        if size != SMALL {
+            found(size, "", "GET /hello");
+        }
+        found(size, "2", "A request crossed");
+        found(size, "4", "TIME-WAIT");
+        found(size, "3", "server FIN");
+    }
+    found(SMALL, "2", "Node");
+    // What only the text below shows, of another finding: it is selected, and the text begins there.
+    let mut shown = Shown::capture("keep-alive-race.pcapng", SMALL);
+    let screen = shown
+        .press("2 G /")
+        .type_in("crossed")
+        .press("enter")
+        .screen();
+    assert!(
+        rows_with(&screen, "\u{258c}").concat().contains("crossed"),
+        "{screen}"
+    );
+    for (keys, hint) in [
+        ("1", "findings: press 2, then /; requests: press 3, then /"),
+        ("2", "(requests: press 3, then /)"),
+        ("4", "(requests: press 3, then /)"),
+    ] {
+        let screen = shown
+            .press(keys)
+            .press("/")
+            .type_in("no such")
+            .press("enter")
+            .screen();
+        assert!(screen.contains("text not found: no such"), "{screen}");
+        assert!(screen.contains(hint), "{screen}");
+    }
 }
 
 #[test]
@@ -493,6 +559,40 @@ fn the_connections() {
     );
 }
 
+/// What the rows are sorted by is seen, with the direction, and the list of columns does not cover it.
+#[test]
+fn the_column_of_the_order_is_shown() {
+    for size in [SMALL, (120, 40), (200, 50)] {
+        let mut shown = Shown::capture("keep-alive-race.pcapng", size);
+        let screen = shown.press("3 s G up enter").screen();
+        assert!(screen.contains("bytes\u{25bc}"), "{screen}");
+        assert!(!screen.contains("Columns:"), "{screen}");
+        let again = shown.press("s enter").screen();
+        assert!(again.contains("bytes\u{25b2}"), "{again}");
+        assert!(shown.press("s g enter").screen().contains("#\u{25b2}"));
+    }
+}
+
+/// Enter on a request that was found, by the search or by a filter, leads to its frame, and the screen names it.
+#[test]
+fn a_request_that_is_found_is_what_one_gets_to() {
+    let capture = "healthy/chromium-many-tabs.pcap.gz";
+    for (begin, needle) in [("3 /", "i10.s"), ("3 f", "path:/i10")] {
+        for size in [SMALL, LARGE] {
+            let mut shown = Shown::capture(&format!("captures/{capture}"), size);
+            let listed = shown.press(begin).type_in(needle).press("enter").screen();
+            assert!(listed.contains("Found: GET /i10.svg"), "{listed}");
+            let ladder = shown.press("enter").screen();
+            let row = rows_with(&ladder, "\u{258c}").concat();
+            assert!(row.contains("GET /i10.svg"), "{ladder}");
+            let tabs = if size == SMALL { "tab tab" } else { "tab" };
+            let exchanges = shown.press(tabs).screen();
+            let row = rows_with(&exchanges, "\u{258c}").concat();
+            assert!(row.contains("/i10.svg"), "{exchanges}");
+        }
+    }
+}
+
 #[test]
 fn columns_and_groups_are_chosen_from_lists() {
     let mut shown = Shown::capture("streamed-transfers.pcap.gz", SMALL);
@@ -559,40 +659,6 @@ fn many_requests(name: &str, count: u32, failed: u32) -> String {
                 from_client,
                 client,
                 time: 1_000_000_000 + i64::from(client) * 1_000_000 + nth * 10_000,
-/// What the rows are sorted by is seen, with the direction, and the list of columns does not cover it.
-#[test]
-fn the_column_of_the_order_is_shown() {
-    for size in [SMALL, (120, 40), (200, 50)] {
-        let mut shown = Shown::capture("keep-alive-race.pcapng", size);
-        let screen = shown.press("3 s G up enter").screen();
-        assert!(screen.contains("bytes\u{25bc}"), "{screen}");
-        assert!(!screen.contains("Columns:"), "{screen}");
-        let again = shown.press("s enter").screen();
-        assert!(again.contains("bytes\u{25b2}"), "{again}");
-        assert!(shown.press("s g enter").screen().contains("#\u{25b2}"));
-    }
-}
-
-/// Enter on a request that was found, by the search or by a filter, leads to its frame, and the screen names it.
-#[test]
-fn a_request_that_is_found_is_what_one_gets_to() {
-    let capture = "healthy/chromium-many-tabs.pcap.gz";
-    for (begin, needle) in [("3 /", "i10.s"), ("3 f", "path:/i10")] {
-        for size in [SMALL, LARGE] {
-            let mut shown = Shown::capture(&format!("captures/{capture}"), size);
-            let listed = shown.press(begin).type_in(needle).press("enter").screen();
-            assert!(listed.contains("Found: GET /i10.svg"), "{listed}");
-            let ladder = shown.press("enter").screen();
-            let row = rows_with(&ladder, "\u{258c}").concat();
-            assert!(row.contains("GET /i10.svg"), "{ladder}");
-            let tabs = if size == SMALL { "tab tab" } else { "tab" };
-            let exchanges = shown.press(tabs).screen();
-            let row = rows_with(&exchanges, "\u{258c}").concat();
-            assert!(row.contains("/i10.svg"), "{exchanges}");
-        }
-    }
-}
-
                 seq,
                 ack,
                 flags,
@@ -641,7 +707,7 @@ fn every_request_is_searched() {
         assert!(row.contains("2750"), "{kept}: {screen}");
         let missed = shown.press("/").type_in("/basket").press("enter").screen();
         assert!(
-            missed.contains("pattern not found: /basket"),
+            missed.contains("text not found: /basket"),
             "{kept}: {missed}"
         );
         // By name instead of address.

@@ -31,7 +31,7 @@ use super::overview::OverviewScreen;
 use super::prompt::{Prompt, PromptKey};
 use super::sockets::SocketsScreen;
 use super::story::StoryScreen;
-use super::text_layout::width;
+use super::text_layout::{holds, width};
 use super::{
     Effect, Glyphs, KeyOutcome, Look, PromptInput, PromptQuestion, Screen, ScreenSubject,
     SeekResult, Tab, Tasks, TextSeek, ViewContext, ViewModel,
@@ -96,6 +96,10 @@ pub struct App {
     stack: Vec<Location>,
     prompt: Option<(Prompt, Typist)>,
     needle: String,
+    /// The text that the screen showed when it was drawn last.
+    in_sight: String,
+    /// The text searched for is marked wherever it is in sight.
+    marks_needle: bool,
     message: Option<StatusMessage>,
     effects: Vec<Effect>,
     now: Duration,
@@ -140,6 +144,8 @@ impl App {
             stack: vec![Location::Tab(Tab::Overview)],
             prompt: None,
             needle: String::new(),
+            in_sight: String::new(),
+            marks_needle: false,
             message: None,
             effects: Vec::new(),
             now: Duration::ZERO,
@@ -291,6 +297,7 @@ impl App {
             look: &self.look,
             session: &self.session,
             tasks: &self.tasks,
+            in_sight: &self.in_sight,
         };
         let screen = match self.stack.last_mut() {
             Some(Location::On(screen)) => screen,
@@ -350,6 +357,7 @@ impl App {
         {
             self.message = None;
         }
+        self.marks_needle = false;
         let outcome = self.with_screen(|screen, cx| screen.act(action, cx));
         match (outcome, action) {
             (KeyOutcome::Ignored, action) => self.act_everywhere(action),
@@ -513,6 +521,7 @@ impl App {
             (_, PromptKey::Nothing) => {}
             (Typist::Search { before, .. }, PromptKey::Changed) if prompt.text.is_empty() => {
                 self.needle.clone_from(before);
+                self.marks_needle = false;
                 prompt.complaint = None;
             }
             (Typist::Search { wrapped, .. }, PromptKey::Changed) => {
@@ -521,10 +530,10 @@ impl App {
                 *wrapped |= found == SeekResult::Wrapped;
                 prompt.complaint = (found == SeekResult::Missing).then(|| super::PromptError {
                     at: 0..prompt.text.len(),
-                    message: format!("pattern not found: {}", prompt.text),
+                    message: self.not_found(),
                 });
             }
-            // As in less and vim, nothing typed means the pattern from before.
+            // As in less and vim, nothing typed means the text from before.
             (Typist::Search { .. }, PromptKey::Given) if prompt.text.is_empty() => {
                 return self.seek(TextSeek::Next);
             }
@@ -537,6 +546,7 @@ impl App {
             }
             (Typist::Search { before, .. }, PromptKey::Dropped) => {
                 self.needle.clone_from(before);
+                self.marks_needle = false;
                 return;
             }
             (Typist::Screen, PromptKey::Changed) => {
@@ -565,6 +575,11 @@ impl App {
     fn sought(&mut self, seek: TextSeek) -> SeekResult {
         let needle = std::mem::take(&mut self.needle);
         let found = self.with_screen(|screen, cx| screen.seek(&needle, seek, cx));
+        let found = match found {
+            SeekResult::Missing if holds(&self.in_sight, &needle) => SeekResult::InSight,
+            found => found,
+        };
+        self.marks_needle = found != SeekResult::Missing;
         self.needle = needle;
         found
     }
@@ -584,11 +599,32 @@ impl App {
     fn tell_sought(&mut self, found: SeekResult) {
         match found {
             SeekResult::Missing => {
-                let text = format!("pattern not found: {}", self.needle);
+                let text = self.not_found();
                 self.warn(text);
             }
             SeekResult::Wrapped => self.tell(Tone::Plain, "search wrapped".to_owned()),
-            SeekResult::Found | SeekResult::UnderWay => {}
+            SeekResult::Found | SeekResult::InSight | SeekResult::UnderWay => {}
+        }
+    }
+
+    /// What is said where a text is not found, and which screen looks further than this one.
+    fn not_found(&mut self) -> String {
+        let scope = self.scope();
+        let elsewhere: &[(&str, Tab)] = match scope {
+            Scope::Overview => &[("findings", Tab::Findings), ("requests", Tab::Connections)],
+            Scope::Findings | Scope::Story | Scope::Sockets => &[("requests", Tab::Connections)],
+            _ => &[],
+        };
+        let keys = &self.session.keys;
+        let search = keys.name(scope, Action::Search).unwrap_or_default();
+        let told = elsewhere.iter().filter_map(|(what, tab)| {
+            let key = keys.name(scope, Action::Tab(*tab as u8))?;
+            Some(format!("{what}: press {key}, then {search}"))
+        });
+        let told = told.collect::<Vec<_>>().join("; ");
+        match told.is_empty() {
+            true => format!("text not found: {}", self.needle),
+            false => format!("text not found: {} ({told})", self.needle),
         }
     }
 
@@ -646,6 +682,14 @@ impl App {
             line.draw(&self.look, inset(rows.banner), buffer);
         }
         self.with_screen(|screen, cx| screen.draw(cx, body, buffer));
+        self.in_sight.clear();
+        for y in body.top()..body.bottom() {
+            self.in_sight += &row_text(buffer, body, y, false).0;
+            self.in_sight.push('\n');
+        }
+        if self.marks_needle {
+            mark(&self.needle, &self.look, body, buffer);
+        }
         if let Some((prompt, _)) = &self.prompt {
             prompt.draw_above(&self.look, rows.footer, body, buffer);
         }
@@ -785,6 +829,7 @@ impl App {
             look: &self.look,
             session: &self.session,
             tasks: &self.tasks,
+            in_sight: &self.in_sight,
         };
         // The path starts at the topmost tab; the tabs below it are history.
         let is_tab = |place: &Location| matches!(place, Location::Tab(_));
@@ -872,6 +917,40 @@ fn on_show<'a>(
 ) -> &'a Arc<ViewModel> {
     let base = frozen.as_ref().unwrap_or(newest);
     base.whole.as_ref().filter(|_| lifted).unwrap_or(base)
+}
+
+/// The text of a row of an area, in lower case if wanted, and where in it each column begins.
+fn row_text(buffer: &Buffer, area: Rect, y: u16, lower: bool) -> (String, Vec<usize>) {
+    let mut text = String::new();
+    let mut columns = Vec::with_capacity(usize::from(area.width));
+    for x in area.left()..area.right() {
+        columns.push(text.len());
+        let symbol = buffer.cell((x, y)).map_or(" ", Cell::symbol);
+        match lower {
+            true => text += &symbol.to_lowercase(),
+            false => text += symbol,
+        }
+    }
+    (text, columns)
+}
+
+/// Marks a text wherever it stands in an area.
+fn mark(needle: &str, look: &Look, area: Rect, buffer: &mut Buffer) {
+    let lower = !needle.chars().any(char::is_uppercase);
+    for y in area.top()..area.bottom() {
+        let (text, columns) = row_text(buffer, area, y, lower);
+        for (at, found) in text.match_indices(needle) {
+            let within = |byte: &usize| (at..at + found.len()).contains(byte);
+            for (x, _) in (area.left()..)
+                .zip(&columns)
+                .filter(|(_, byte)| within(byte))
+            {
+                if let Some(cell) = buffer.cell_mut((x, y)) {
+                    cell.set_style(look.theme.style(Tone::Here));
+                }
+            }
+        }
+    }
 }
 
 /// `area` without one blank column at each side.

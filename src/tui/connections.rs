@@ -187,7 +187,7 @@ impl Screen for ConnectionsScreen {
         let model = self.listing.model().cloned();
         if let Some(seek) = self.search.take(model.as_deref()) {
             let found = self.go_to_hit(seek, cx);
-            self.tell_sought(found);
+            self.tell_sought(found, cx);
         }
         if let Some(task) = &self.export {
             match task.take() {
@@ -515,6 +515,13 @@ impl ConnectionsScreen {
                 if let Some(column) = COLUMNS.get(at) {
                     self.sort_by(column.by);
                 }
+                // What is sorted by is seen, and nothing covers it.
+                if let Some(choice) = self.columns.get_mut(at)
+                    && *choice == ColumnChoice::Hidden
+                {
+                    *choice = ColumnChoice::Auto;
+                }
+                self.choice = None;
             }
             (ChoiceKind::Columns, Action::Toggle) => {
                 if let (Some(column), Some(choice)) = (COLUMNS.get(at), self.columns.get_mut(at)) {
@@ -529,13 +536,6 @@ impl ConnectionsScreen {
                 self.choice = None;
             }
             (_, Action::Back | Action::Columns | Action::Group) => self.choice = None,
-                // What is sorted by is seen, and nothing covers it.
-                if let Some(choice) = self.columns.get_mut(at)
-                    && *choice == ColumnChoice::Hidden
-                {
-                    *choice = ColumnChoice::Auto;
-                }
-                self.choice = None;
             _ => {}
         }
         Some(KeyOutcome::Done)
@@ -568,10 +568,13 @@ impl ConnectionsScreen {
         found
     }
 
-    fn tell_sought(&mut self, found: SeekResult) {
+    fn tell_sought(&mut self, found: SeekResult, cx: &ViewContext<'_>) {
         self.note = match found {
+            SeekResult::Missing if self.search.is_in(cx.in_sight) => {
+                Some((Tone::Plain, "it is on the screen, but in no row".to_owned()))
+            }
             SeekResult::Missing => {
-                let mut text = format!("pattern not found: {}", self.search.needle());
+                let mut text = format!("text not found: {}", self.search.needle());
                 match self.search.not_searched() {
                     0 => {}
                     left => text += &format!(" ({} not searched)", number(left)),
@@ -579,7 +582,7 @@ impl ConnectionsScreen {
                 Some((Tone::Warning, text))
             }
             SeekResult::Wrapped => Some((Tone::Plain, "search wrapped".to_owned())),
-            SeekResult::Found | SeekResult::UnderWay => None,
+            SeekResult::Found | SeekResult::InSight | SeekResult::UnderWay => None,
         };
     }
 
@@ -633,11 +636,11 @@ impl ConnectionsScreen {
     fn set(&mut self, query: Filter, filter: String) {
         if self.rows_wanted.query != query {
             self.again = None;
+            // What was searched for before is no longer what is looked for.
+            self.search.forget();
         }
         self.matcher = query.of_request();
         self.rows_wanted.query = query;
-            // What was searched for before is no longer what is looked for.
-            self.search.forget();
         self.filter = filter;
         self.complaint = None;
     }
@@ -788,25 +791,22 @@ impl ConnectionsScreen {
         KeyOutcome::Done
     }
 
-    pub(super) const fn source<'a>(
+    pub(super) fn source<'a>(
         &'a self,
         model: &'a super::ViewModel,
         place: usize,
         summary: &'a ConnectionSummary,
     ) -> CellSource<'a> {
+        let searched = self.search.matcher(summary.id);
         CellSource {
             summary,
             place,
-        let searched = self.search.matcher(summary.id);
             model,
             names: self.names,
             matcher: searched.or(self.matcher.as_ref()),
         }
     }
 
-    fn planned(&self, cx: &ViewContext<'_>, body: Rect, height: usize) -> ColumnPlan {
-        let mut wanted = [0; COLUMNS.len()];
-        if let Some(model) = self.listing.model() {
     /// What says of a request whether it is the one found: the search, else the filter.
     fn sought(&self, id: u32) -> Option<Filter> {
         let searched = self.search.query(id);
@@ -817,6 +817,9 @@ impl ConnectionsScreen {
         })
     }
 
+    fn planned(&self, cx: &ViewContext<'_>, body: Rect, height: usize) -> ColumnPlan {
+        let mut wanted = [0; COLUMNS.len()];
+        if let Some(model) = self.listing.model() {
             let rows = self.place.top..self.place.top + height;
             for (place, summary) in rows.filter_map(|row| self.listing.placed(row)) {
                 let source = self.source(model, place, summary);
@@ -829,6 +832,7 @@ impl ConnectionsScreen {
         // One column is reserved for the scroll bar.
         let room = usize::from(body.width).saturating_sub(EDGE + 1);
         let untouched = self.columns == ColumnChoices::default();
+        let by = self.rows_wanted.by;
         if let Some(names) = cx.session.columns.as_ref().filter(|_| untouched) {
             return match by {
                 // The order in which the rows begin, which nobody chose.
@@ -837,6 +841,10 @@ impl ConnectionsScreen {
             };
         }
         let mut columns = self.columns;
+        let sorted = &mut columns[columns::position(by)];
+        if *sorted != ColumnChoice::Hidden {
+            *sorted = ColumnChoice::First;
+        }
         let request = &mut columns[columns::position(SortKey::Request)];
         // What a filter finds in requests should be seen.
         if self.matcher.is_some() && *request == ColumnChoice::Auto {

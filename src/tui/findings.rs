@@ -3,9 +3,8 @@
 
 use super::export::{Export, last_row};
 use super::finding_ladder::{FindingLadder, Split};
-use super::finding_words::hosts;
 use super::finding_words::{self, headline};
-use super::finding_words::{connections, rule, subject};
+use super::finding_words::{connections, rule};
 use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -36,6 +35,10 @@ pub(super) struct FindingsScreen {
     told: Option<(usize, u64)>,
     /// Identity of the selected group, which keeps it selected when it moves to another row.
     held: Option<Identity>,
+    /// The text of each group, for the search, and the version of the view model that it is of.
+    texts: Option<(u64, Vec<String>)>,
+    /// What the search found, to show where in the text below it is.
+    found: Option<String>,
 }
 
 type Identity = (
@@ -56,10 +59,31 @@ impl FindingsScreen {
         cx.model.snapshot.findings.get(group.first)
     }
 
+    /// The text of each group: what its row and the part below show of it.
+    fn texts(&mut self, cx: &ViewContext<'_>) -> &[String] {
+        let version = cx.model.version;
+        let made = self.texts.take().filter(|(made, _)| *made == version);
+        let (_, texts) = self.texts.insert(made.unwrap_or_else(|| {
+            let groups = cx.model.groups.iter();
+            (version, groups.map(|it| text_of(it, cx)).collect())
+        }));
+        texts
+    }
+
     fn hold(&mut self, cx: &ViewContext<'_>) {
         let group = cx.model.groups.get(self.place.selected);
         self.held = group.and_then(|group| identity(group, &cx.snapshot().findings));
     }
+}
+
+fn text_of(group: &FindingGroup, cx: &ViewContext<'_>) -> String {
+    let finding = cx.snapshot().findings.get(group.first);
+    let mut text = finding.map_or_else(String::new, |it| it.rule.to_owned());
+    for paragraph in story::paragraphs(group, cx).0 {
+        text.push('\n');
+        text += &paragraph.line.text();
+    }
+    text
 }
 
 impl Screen for FindingsScreen {
@@ -139,6 +163,9 @@ impl Screen for FindingsScreen {
         }
         if let Some(below) = self.below {
             self.story.lay(below);
+            if let Some(needle) = self.found.take() {
+                self.story.seek(&needle, TextSeek::Here);
+            }
         }
         self.hold(cx);
         let finding = self.finding(cx);
@@ -169,17 +196,13 @@ impl Screen for FindingsScreen {
     }
 
     fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> SeekResult {
-        let findings = &cx.snapshot().findings;
-        let groups = &cx.model.groups;
-        let found = find(groups.len(), self.place.selected, seek, |nth| {
-            let finding = findings.get(groups[nth].first);
-            finding.is_some_and(|it| {
-                let hosts = hosts(&groups[nth], cx);
-                let texts = [&subject(&groups[nth], it), &*it.message, it.rule, &hosts];
-                texts.into_iter().any(|text| holds(text, needle))
-            })
+        let selected = self.place.selected;
+        let texts = self.texts(cx);
+        let found = find(texts.len(), selected, seek, |nth| {
+            holds(&texts[nth], needle)
         });
         let found = self.place.go_to(found);
+        self.found = (found != SeekResult::Missing).then(|| needle.to_owned());
         self.hold(cx);
         found
     }

@@ -162,6 +162,8 @@ pub struct ViewContext<'a> {
     pub session: &'a ScreenSubject,
     /// Starts work that takes longer than a key may wait.
     pub tasks: &'a Tasks,
+    /// The text that the screen showed when it was drawn last, row by row.
+    pub in_sight: &'a str,
 }
 
 impl ViewContext<'_> {
@@ -347,6 +349,8 @@ pub enum SeekResult {
     Found,
     /// The hit is selected, and the search went around the end or the beginning to get there.
     Wrapped,
+    /// The text is in sight, where nothing can be selected.
+    InSight,
     /// The search goes on in a task; the screen itself reports what it came to.
     UnderWay,
 }

@@ -54,6 +54,8 @@ pub(super) struct OverviewScreen {
     /// Rows for findings; `charts` are the rows of each chart.
     findings: u16,
     chart: u16,
+    /// The area without its margins, for which texts are wrapped.
+    body: Rect,
     /// The selected finding's text, wrapped.
     told: Vec<WrappedRow>,
     /// The facts about the capture, wrapped.
@@ -96,6 +98,7 @@ impl Screen for OverviewScreen {
         };
         self.left = body;
         let body = inside(body);
+        self.body = body;
         self.legend = Paragraph::new(0, legend(cx)).rows(body.width);
         self.capture = capture(cx)
             .iter()
@@ -151,10 +154,19 @@ impl Screen for OverviewScreen {
 
     fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> SeekResult {
         let findings = &cx.snapshot().findings;
+        // What would be in sight if the finding were selected.
         let found = find(cx.model.groups.len(), self.place.selected, seek, |nth| {
-            let finding = findings.get(cx.model.groups[nth].first);
-            finding.is_some_and(|it| {
-                holds(&subject(&cx.model.groups[nth], it), needle) || holds(it.rule, needle)
+            let group = &cx.model.groups[nth];
+            findings.get(group.first).is_some_and(|finding| {
+                let rows = told(group, cx, self.body);
+                let told = rows.iter().map(WrappedRow::text).collect::<Vec<_>>();
+                let texts = [
+                    finding.severity.name(),
+                    &subject(group, finding),
+                    finding.rule,
+                    &told.join(" "),
+                ];
+                texts.into_iter().any(|text| holds(text, needle))
             })
         });
         self.place.go_to(found)
