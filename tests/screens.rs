@@ -79,8 +79,8 @@ impl Host for Reader {
         read.map(drop).map_err(|error| error.to_string())
     }
 
-    fn write_report(&self, _snapshot: &Snapshot, _to: &Path) -> Result<(), String> {
-        Err("not in this test".to_owned())
+    fn write_report(&self, _snapshot: &Snapshot, to: &Path) -> Result<(), String> {
+        Err(format!("{}: not in this test", to.display()))
     }
 }
 
@@ -965,6 +965,69 @@ fn what_is_there_is_written_over_when_that_is_wanted() {
             let wanted: &[PathBuf] = &[PathBuf::from("there.pcapng")];
             assert_eq!(to, if written { wanted } else { &[] }, "{begin} {answer}");
         }
+    }
+}
+
+/// On every screen the name is there, the ending decides, and what was written is said with its name.
+#[test]
+fn exports_are_alike_on_every_screen() {
+    let erase = KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL);
+    for (begin, name) in [
+        ("e", "response-cut-short.pcapng"),
+        ("3 e", "connections.pcapng"),
+        ("3 enter e", "connection-1.pcapng"),
+        ("2 e", "response-cut-short.pcapng"),
+        ("2 enter e", "response-cut-short.pcapng"),
+    ] {
+        let mut shown = Shown::capture("response-cut-short.pcap", SMALL);
+        let asked = shown.press(begin).screen();
+        assert!(
+            asked.contains(&format!("write to: {name}")),
+            "{begin}: {asked}"
+        );
+        let written = shown.press("enter").screen();
+        let told = format!("written to {name}");
+        assert!(written.contains(&told), "{begin}: {written}");
+        assert!(!shown.press("up").screen().contains(&told));
+        // `y` alone answers, and any other key is no.
+        for (answer, files) in [("n", 1), ("y", 2)] {
+            shown.press("e");
+            shown.app.event(&Event::Key(erase));
+            let asked = shown.type_in("there.pcapng").press("enter").screen();
+            assert!(
+                asked.contains("there.pcapng exists; overwrite it?"),
+                "{asked}"
+            );
+            let said = shown.type_in(answer).screen();
+            let nothing = said.contains("nothing was written");
+            assert_eq!(nothing, answer == "n", "{said}");
+            assert_eq!(
+                shown.host.1.lock().unwrap().len(),
+                files,
+                "{begin} {answer}"
+            );
+        }
+        // What no format belongs to is not written as something else.
+        for wrong in ["r.pdf", "r.xyz", "r"] {
+            shown.press("e");
+            shown.app.event(&Event::Key(erase));
+            let refused = shown.type_in(wrong).press("enter").screen();
+            assert!(
+                refused.contains("end it in .pcapng .pcap for packets"),
+                "{refused}"
+            );
+            shown.press("esc");
+        }
+        assert_eq!(shown.host.1.lock().unwrap().len(), 2, "{begin}");
+        // An error is shown whole.
+        shown.press("e");
+        shown.app.event(&Event::Key(erase));
+        let failed = shown.type_in("r.md").press("enter").screen();
+        assert_eq!(
+            rows_with(&failed, "r.md: not in this test").len(),
+            1,
+            "{failed}"
+        );
     }
 }
 

@@ -46,7 +46,7 @@ impl NewFile {
                 }
                 Ok(Self::Apart(file, path))
             }
-            Err(error) if old.is_none() => Err(error),
+            Err(error) if old.is_none() => Err(without_name(error)),
             Err(_) => File::create(path).map(Self::InPlace),
         }
     }
@@ -95,6 +95,15 @@ pub(super) fn folder(file: &Path) -> &Path {
     match file.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
+    }
+}
+
+/// The system's error without the name of the file that was to be replaced at the end, which nobody has chosen.
+fn without_name(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((told, _)) => io::Error::new(error.kind(), told.to_owned()),
+        None => error,
     }
 }
 
@@ -147,5 +156,12 @@ mod tests {
         let mut sink = NewFile::create(Path::new("/dev/null")).expect("begun");
         sink.write_all(b"gone").expect("written");
         sink.finish().expect("flushed");
+    }
+
+    #[test]
+    fn an_error_names_no_file_that_nobody_chose() {
+        let error = NewFile::create(Path::new("/no/such/folder/a.md")).err();
+        let text = error.map(|it| it.to_string()).unwrap_or_default();
+        assert!(!text.is_empty() && !text.contains("hangup"), "{text}");
     }
 }

@@ -158,16 +158,6 @@ pub(super) fn not_written(path: &Path) -> String {
     format!("{}: the report cannot be written", path.display())
 }
 
-/// The formats, and the endings of files that stand for them.
-const ENDINGS: &[(report::Format, &[&str])] = &[
-    (report::Format::Text, &["txt", "text"]),
-    (report::Format::Json, &["json"]),
-    (report::Format::Ndjson, &["ndjson", "jsonl"]),
-    (report::Format::Markdown, &["md", "markdown"]),
-    (report::Format::Html, &["html", "htm"]),
-    (report::Format::Csv, &["csv"]),
-];
-
 /// The format, by option or by the ending of the file; none, if neither says it.
 pub(super) fn format(asked: &cli::TargetArgs) -> Result<Option<report::Format>> {
     match (asked.format(), asked.file()) {
@@ -186,11 +176,8 @@ pub(super) fn format_for(path: &Path) -> Result<report::Format> {
         return Ok(report::Format::Text);
     };
     let ending = ending.to_string_lossy().to_lowercase();
-    let known = ENDINGS
-        .iter()
-        .find(|(_, endings)| endings.contains(&ending.as_str()));
-    known.map(|(format, _)| *format).ok_or_else(|| {
-        let endings: Vec<_> = ENDINGS
+    report::Format::of_ending(&ending).ok_or_else(|| {
+        let endings: Vec<_> = report::Format::ENDINGS
             .iter()
             .filter_map(|(_, endings)| endings.first().map(|it| format!(".{it}")))
             .collect();
@@ -259,7 +246,7 @@ pub(super) fn refuse_to_overwrite_inputs(inputs: &[PathBuf], output: &Path) -> R
     for input in inputs {
         if input.canonicalize().is_ok_and(|input| input == output) {
             bail!(
-                "{}: is one of the captures; write the report elsewhere",
+                "{}: is one of the captures; name another file",
                 output.display()
             );
         }

@@ -182,7 +182,14 @@ fn not_written(to: &Path, error: &anyhow::Error) -> String {
         .find_map(sandbox::reason);
     match denied {
         Some(reason) => format!("{}: {reason}", to.display()),
-        None => format!("{}: {error:#}", to.display()),
+        None => {
+            let text = format!("{error:#}");
+            let name = to.file_name().unwrap_or(to.as_os_str()).to_string_lossy();
+            match text.contains(&*name) {
+                true => text,
+                false => format!("{}: {text}", to.display()),
+            }
+        }
     }
 }
 
@@ -245,6 +252,11 @@ impl Host for ScreenHost {
         let mut source = (self.packets)()?;
         let read = engine::reread_all(&mut *source, &self.keys, goes_on, each);
         read.map(drop).map_err(|error| error.to_string())
+    }
+
+    fn refuses(&self, path: &Path) -> Option<String> {
+        let refused = output::refuse_to_overwrite_inputs(&self.inputs, path);
+        refused.err().map(|error| not_written(path, &error))
     }
 
     fn exists(&self, path: &Path) -> bool {

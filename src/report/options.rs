@@ -19,6 +19,27 @@ pub enum Format {
     Csv,
 }
 
+impl Format {
+    /// The formats, and the endings of files that stand for them.
+    pub(crate) const ENDINGS: &[(Self, &[&str])] = &[
+        (Self::Text, &["txt", "text"]),
+        (Self::Json, &["json"]),
+        (Self::Ndjson, &["ndjson", "jsonl"]),
+        (Self::Markdown, &["md", "markdown"]),
+        (Self::Html, &["html", "htm"]),
+        (Self::Csv, &["csv"]),
+    ];
+
+    /// The format that an ending stands for.
+    #[must_use]
+    pub(crate) fn of_ending(ending: &str) -> Option<Self> {
+        let ending = ending.to_lowercase();
+        let mut all = Self::ENDINGS.iter();
+        let known = all.find(|(_, endings)| endings.contains(&ending.as_str()));
+        known.map(|(format, _)| *format)
+    }
+}
+
 /// Which connections to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {

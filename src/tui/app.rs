@@ -387,9 +387,10 @@ impl App {
             Action::Freeze => self.freeze(),
             Action::Search => self.ask(
                 PromptQuestion {
-                    label: "search",
+                    label: "search".into(),
                     text: String::new(),
                     hint: "text on this screen; n and N go on from there",
+                    confirms: false,
                 },
                 Typist::Search {
                     before: self.needle.clone(),
@@ -507,8 +508,7 @@ impl App {
     }
 
     fn ask(&mut self, question: PromptQuestion, typist: Typist) {
-        let prompt = Prompt::new(question.label, question.text, question.hint);
-        self.prompt = Some((prompt, typist));
+        self.prompt = Some((Prompt::new(question), typist));
         self.message = None;
         self.typed(PromptKey::Changed);
     }

@@ -23,7 +23,9 @@ use super::menu::{Menu, MenuItem};
 use super::reread::Reread;
 use super::segments_pane::SegmentsPane;
 use super::text_layout::{ListPosition, Pager, find, holds, scroll_bar};
-use super::{KeyOutcome, PromptInput, Screen, SeekResult, TextSeek, ViewContext, verdict_pane};
+use super::{
+    KeyOutcome, PromptError, PromptInput, Screen, SeekResult, TextSeek, ViewContext, verdict_pane,
+};
 use crate::analysis::connection::{BriefRequest, Connection};
 use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::format::duration;
@@ -313,8 +315,8 @@ impl Screen for ConnectionScreen {
             Action::Finding => return open_finding(self.id, cx),
             Action::OtherLeg => return open_leg(self.id, cx),
             Action::Export => {
-                let name = format!("connection-{}.pcapng", self.id);
-                return self.export.ask(vec![self.id], name);
+                let stem = format!("connection-{}", self.id);
+                return self.export.ask(vec![self.id], &stem, cx);
             }
             _ => {}
         }
@@ -358,6 +360,10 @@ impl Screen for ConnectionScreen {
 
     fn answered(&mut self, answer: PromptInput<'_>, cx: &ViewContext<'_>) -> KeyOutcome {
         self.export.answered(answer, cx)
+    }
+
+    fn complaint(&self) -> Option<PromptError> {
+        self.export.complaint()
     }
 
     fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> SeekResult {
@@ -426,7 +432,6 @@ impl Screen for ConnectionScreen {
             };
             StyledLine::of(tone, self.tab(*part)).draw(look, room, buffer);
         }
-        self.export.draw(cx, area, buffer);
         let (left, right) = self.left(&area);
         if let Some(right) = right {
             for y in right.top()..right.bottom() {
@@ -460,6 +465,7 @@ impl Screen for ConnectionScreen {
             }
             (None, _) => self.draw_without(cx, left, buffer),
         }
+        self.export.draw(cx, area, buffer);
         self.menu.draw(look, area, buffer);
     }
 }

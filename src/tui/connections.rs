@@ -12,7 +12,6 @@
 
 use crate::report::rich_text::Tone;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
@@ -24,6 +23,7 @@ use super::compare::CompareScreen;
 use super::completion::Completions;
 use super::connection::ConnectionScreen;
 use super::connection_table::EDGE;
+use super::export::Export;
 use super::grouping::Grouping;
 use super::keys::{Action, Scope};
 use super::menu::{Menu, MenuItem};
@@ -38,7 +38,7 @@ use super::{
     Task, TaskOutcome, TextSeek, ViewContext,
 };
 use crate::analysis::connection::ConnectionSummary;
-use crate::base::format::{count, number};
+use crate::base::format::number;
 use crate::report::filter::{Filter, RequestMatcher};
 use crate::report::wording::connection;
 
@@ -75,8 +75,8 @@ pub(super) struct ConnectionsScreen {
     again: Option<Task<FoundAgain>>,
     pub(super) completions: Completions,
     asking: PromptPurpose,
-    export: Option<Task<Result<String, String>>>,
-    /// Result of the last export or search, shown until the next key.
+    export: Export,
+    /// Result of the last search, shown until the next key.
     pub(super) note: Option<(Tone, String)>,
     height: u16,
 }
@@ -89,12 +89,11 @@ enum ChoiceKind {
 }
 
 /// What the prompt asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum PromptPurpose {
     #[default]
     Filter,
-    Path,
-    Overwrite(PathBuf),
+    Export,
 }
 
 impl Default for ConnectionsScreen {
@@ -124,7 +123,7 @@ impl Default for ConnectionsScreen {
             again: None,
             completions: Completions::default(),
             asking: PromptPurpose::Filter,
-            export: None,
+            export: Export::default(),
             note: None,
             height: 0,
         }
@@ -189,25 +188,12 @@ impl Screen for ConnectionsScreen {
             let found = self.go_to_hit(seek, cx);
             self.tell_sought(found, cx);
         }
-        if let Some(task) = &self.export {
-            match task.take() {
-                TaskOutcome::UnderWay => {}
-                TaskOutcome::Done(result) => {
-                    self.note = Some(match result {
-                        Ok(text) => (Tone::Good, text),
-                        Err(text) => (Tone::Error, text),
-                    });
-                    self.export = None;
-                }
-                TaskOutcome::Gone => self.export = None,
-            }
-        }
+        self.export.lay();
     }
 
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
-        if self.export.is_none() {
-            self.note = None;
-        }
+        self.export.acted();
+        self.note = None;
         if let Some(outcome) = self.menu.act(action) {
             return outcome;
         }
@@ -231,7 +217,8 @@ impl Screen for ConnectionsScreen {
                     self.filter.clone(),
                 ));
                 KeyOutcome::Ask(PromptQuestion {
-                    label: "filter",
+                    label: "filter".into(),
+                    confirms: false,
                     text: self.filter.clone(),
                     hint: "path:/x status:5xx how:reset took:>5s host 10.0.0.1 … or any text",
                 })
@@ -266,7 +253,7 @@ impl Screen for ConnectionsScreen {
                 _ => KeyOutcome::Say("mark two connections with m to compare them".to_owned()),
             },
             Action::Copy => self.copy(cx),
-            Action::Export => self.ask_for_path(),
+            Action::Export => self.ask_for_path(cx),
             // `esc` first clears the marks, then the filter, then the groups, and only then goes back.
             Action::Back if !self.marked.is_empty() => {
                 self.marked.clear();
@@ -285,35 +272,16 @@ impl Screen for ConnectionsScreen {
     }
 
     fn answered(&mut self, answer: PromptInput<'_>, cx: &ViewContext<'_>) -> KeyOutcome {
-        match self.asking.clone() {
+        match self.asking {
             PromptPurpose::Filter => self.filtered(answer),
-            PromptPurpose::Path => match answer {
-                PromptInput::Given(path) if !path.trim().is_empty() => {
-                    let path = PathBuf::from(path.trim());
-                    if cx.session.host.exists(&path) {
-                        self.asking = PromptPurpose::Overwrite(path);
-                        return KeyOutcome::Ask(PromptQuestion {
-                            label: "it exists; overwrite it?",
-                            text: String::new(),
-                            hint: "y, or esc",
-                        });
-                    }
-                    self.write(path, cx)
-                }
-                _ => KeyOutcome::Done,
-            },
-            PromptPurpose::Overwrite(path) => match answer {
-                PromptInput::Given("y" | "Y" | "yes") => self.write(path, cx),
-                PromptInput::Given(_) => KeyOutcome::Say("nothing was written".to_owned()),
-                _ => KeyOutcome::Done,
-            },
+            PromptPurpose::Export => self.export.answered(answer, cx),
         }
     }
 
     fn complaint(&self) -> Option<PromptError> {
         match self.asking {
             PromptPurpose::Filter => self.complaint.clone(),
-            _ => None,
+            PromptPurpose::Export => self.export.complaint(),
         }
     }
 
@@ -394,6 +362,7 @@ impl Screen for ConnectionsScreen {
         if let Some((_, list)) = &self.choice {
             list.draw(cx.look, area, buffer);
         }
+        self.export.draw(cx, area, buffer);
         self.menu.draw(cx.look, area, buffer);
     }
 }
@@ -685,55 +654,15 @@ impl ConnectionsScreen {
         KeyOutcome::Done
     }
 
-    fn ask_for_path(&mut self) -> KeyOutcome {
-        self.asking = PromptPurpose::Path;
-        KeyOutcome::Ask(PromptQuestion {
-            label: "write to",
-            text: String::new(),
-            hint: match self.marked.is_empty() {
-                true => {
-                    "connections.pcapng: the listed ones; report.md .json .csv .txt: the report"
-                }
-                false => {
-                    "connections.pcapng: the marked ones; report.md .json .csv .txt: the report"
-                }
-            },
-        })
-    }
-
-    fn write(&mut self, path: PathBuf, cx: &ViewContext<'_>) -> KeyOutcome {
-        let Some(model) = self.listing.model().cloned() else {
-            return KeyOutcome::Done;
+    /// Asks where to write the marked connections, or the listed ones, or the report.
+    fn ask_for_path(&mut self, cx: &ViewContext<'_>) -> KeyOutcome {
+        self.asking = PromptPurpose::Export;
+        let mut ids: Vec<u32> = match self.marked.is_empty() {
+            true => self.listing.summaries().map(|it| it.id).collect(),
+            false => self.marked.iter().copied().collect(),
         };
-        let host = Arc::clone(&cx.session.host);
-        let name = path.display().to_string();
-        let is_capture = path
-            .extension()
-            .is_some_and(|it| it.eq_ignore_ascii_case("pcapng"));
-        let task = if is_capture {
-            let mut ids: Vec<u32> = match self.marked.is_empty() {
-                true => self.listing.summaries().map(|it| it.id).collect(),
-                false => self.marked.iter().copied().collect(),
-            };
-            ids.sort_unstable();
-            let connections = ids.len() as u64;
-            cx.tasks.spawn(move |_| {
-                let frames = host.write_frames(&model.snapshot, &ids, &path)?;
-                let of = count(connections, "connection", "connections");
-                Ok(format!(
-                    "{} of {of} written to {name}",
-                    count(frames, "packet", "packets")
-                ))
-            })
-        } else {
-            cx.tasks.spawn(move |_| {
-                host.write_report(&model.snapshot, &path)?;
-                Ok(format!("the report is written to {name}"))
-            })
-        };
-        self.export = Some(task);
-        self.note = Some((Tone::Faint, "writing…".to_owned()));
-        KeyOutcome::Done
+        ids.sort_unstable();
+        self.export.ask(ids, "connections", cx)
     }
 
     fn sort_by(&mut self, by: SortKey) {

@@ -99,7 +99,7 @@ pub(super) fn connections(group: &FindingGroup, cx: &ViewContext<'_>) -> KeyOutc
     }
 }
 
-/// Asks where to write the connections that a group names.
+/// Asks where to write the connections that a group names, or the report.
 pub(super) fn export(
     group: &FindingGroup,
     cx: &ViewContext<'_>,
@@ -111,13 +111,8 @@ pub(super) fn export(
     let ids: BTreeSet<u32> = named
         .flat_map(|it| it.connections.iter().copied())
         .collect();
-    match findings.get(group.first) {
-        Some(finding) if !ids.is_empty() => export.ask(
-            ids.into_iter().collect(),
-            format!("{}.pcapng", finding.rule),
-        ),
-        _ => KeyOutcome::Say("it names no connection: it is about the whole".to_owned()),
-    }
+    let stem = findings.get(group.first).map_or("report", |it| it.rule);
+    export.ask(ids.into_iter().collect(), stem, cx)
 }
 
 /// The filter for exactly the connections that a group names: by rule if no other finding's rule name contains this

@@ -1,7 +1,7 @@
 //! The list of findings, worst first. Findings with the same summary about different hosts share one row, consequences
 //! follow their cause, and the selected finding is shown in full below the list.
 
-use super::export::{Export, last_row};
+use super::export::Export;
 use super::finding_ladder::{FindingLadder, Split};
 use super::finding_words::{self, headline};
 use super::finding_words::{connections, rule};
@@ -14,7 +14,7 @@ use super::narrowed;
 use super::story::{self, StoryScreen};
 use super::text_layout::{ListPosition, Pager, Paragraph, find, holds, scroll_bar};
 use super::view_model::FindingGroup;
-use super::{KeyOutcome, PromptInput, Screen, SeekResult, TextSeek, ViewContext};
+use super::{KeyOutcome, PromptError, PromptInput, Screen, SeekResult, TextSeek, ViewContext};
 use crate::report::rich_text::StyledLine;
 use crate::rules::Finding;
 
@@ -177,6 +177,10 @@ impl Screen for FindingsScreen {
         self.export.answered(answer, cx)
     }
 
+    fn complaint(&self) -> Option<PromptError> {
+        self.export.complaint()
+    }
+
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
         self.export.acted();
         let nth = self.place.selected;
@@ -259,6 +263,6 @@ impl Screen for FindingsScreen {
             self.story.draw(cx.look, below, buffer);
         }
         self.ladder.draw(self.finding(cx), cx, buffer);
-        self.export.draw(cx, last_row(area), buffer);
+        self.export.draw(cx, area, buffer);
     }
 }

@@ -369,6 +369,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
     use Scope as S;
     [
         row(S::Overview, &[key(K::Enter)], A::Open, "read more", "open the finding that is selected: what happened, what to change"),
+        row(S::Overview, &[char('e')], A::Export, "export", "write its connections to a capture, or the report to a file"),
         row(S::Overview, &[char('d')], A::Times, "", "show times in the ladder since the beginning, since the segment before, or of day"),
         row(S::Overview, &[key(K::Up), char('k')], A::Up, "", "select the finding before"),
         row(S::Overview, &[key(K::Down), char('j')], A::Down, "", "select the finding after"),
@@ -377,7 +378,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Findings, &[char('c')], A::Connections, "connections", "list the connections that it names"),
         row(S::Findings, &[char('w')], A::Rule, "rule", "read the rule's page: why it matters, what it is not"),
         row(S::Findings, &[char('y')], A::Copy, "copy", "copy the finding as Markdown"),
-        row(S::Findings, &[char('e')], A::Export, "export", "write its connections to a capture, with comments on what happened"),
+        row(S::Findings, &[char('e')], A::Export, "export", "write its connections to a capture, with comments on what happened, or the report to a file"),
         row(S::Findings, &[char('d')], A::Times, "", "show times in the ladder since the beginning, since the segment before, or of day"),
 
         row(S::Story, &[key(K::Enter)], A::Open, "open", "open what is marked: the frame of a piece of evidence, a connection, a finding that belongs to it"),
@@ -386,7 +387,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Story, &[char('c')], A::Connections, "connections", "list the connections that it names"),
         row(S::Story, &[char('w')], A::Rule, "rule", "read the rule's page: why it matters, what it is not"),
         row(S::Story, &[char('y')], A::Copy, "copy", "copy the finding as Markdown"),
-        row(S::Story, &[char('e')], A::Export, "export", "write its connections to a capture, with comments on what happened"),
+        row(S::Story, &[char('e')], A::Export, "export", "write its connections to a capture, with comments on what happened, or the report to a file"),
         row(S::Story, &[char('d')], A::Times, "", "show times in the ladder since the beginning, since the segment before, or of day"),
         row(S::Story, &[key(K::Right), char('l')], A::Right, "", "the next finding"),
         row(S::Story, &[key(K::Left), char('h')], A::Left, "", "the finding before"),
@@ -413,7 +414,7 @@ pub(crate) static TABLE: &[KeyBinding] = &{
         row(S::Connection, &[char('o')], A::OtherLeg, "", "open the connection on the other side of a proxy"),
         row(S::Connection, &[char('y')], A::Copy, "copy", "copy its Wireshark filter, the ladder, what happened, its findings as Markdown"),
         row(S::Connection, &[char('d')], A::Times, "times", "show times since the beginning, since the segment before, or of day"),
-        row(S::Connection, &[char('e')], A::Export, "export", "write it to a capture, with comments on what happened"),
+        row(S::Connection, &[char('e')], A::Export, "export", "write it to a capture, with comments on what happened, or the report to a file"),
 
         row(S::Compare, &[key(K::Tab), key(K::Right), key(K::Left), char('l'), char('h')], A::Next, "other side", "move in the other ladder"),
         row(S::Compare, &[char('c')], A::Connections, "difference", "to the first difference"),

@@ -52,6 +52,7 @@ mod times;
 mod verdict_pane;
 mod view_model;
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,6 +131,11 @@ pub trait Host: Send + Sync {
         _each: &mut dyn FnMut(&Connection),
     ) -> Result<(), String> {
         Err("the capture cannot be read again".to_owned())
+    }
+
+    /// Why a file must not be written; `None` if it may be.
+    fn refuses(&self, _path: &Path) -> Option<String> {
+        None
     }
 
     /// Whether a file exists that would be overwritten.
@@ -302,11 +308,13 @@ pub enum KeyOutcome {
 /// A question for the prompt at the bottom line.
 pub struct PromptQuestion {
     /// The label before the line: `filter`.
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     /// The initial text.
     pub text: String,
     /// Shown while the line is empty.
     pub hint: &'static str,
+    /// A key answers it: `y`, or any other for no.
+    pub confirms: bool,
 }
 
 /// The state of the answer.

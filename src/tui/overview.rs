@@ -4,8 +4,9 @@
 //! The parts are in the order in which a user investigates a fault. In a low terminal the findings keep their rows and
 //! the charts shrink.
 
+use super::export::Export;
 use super::finding_ladder::{FindingLadder, Split};
-use super::finding_words::headline;
+use super::finding_words::{self, headline};
 use super::finding_words::{hosts, subject};
 use super::theme::tone;
 use crate::report::rich_text::Tone;
@@ -20,7 +21,7 @@ use super::narrowed;
 use super::story::StoryScreen;
 use super::text_layout::{LEGIBLE, ListPosition, Paragraph, WrappedRow, find, holds};
 use super::view_model::{FindingGroup, OutcomeClass};
-use super::{KeyOutcome, Screen, SeekResult, TextSeek, ViewContext};
+use super::{KeyOutcome, PromptError, PromptInput, Screen, SeekResult, TextSeek, ViewContext};
 use crate::base::escape::escape;
 use crate::base::format::duration;
 use crate::base::format::{count, number};
@@ -64,6 +65,7 @@ pub(super) struct OverviewScreen {
     /// What is left of the ladder.
     left: Rect,
     ladder: FindingLadder,
+    export: Export,
 }
 
 impl OverviewScreen {
@@ -136,13 +138,32 @@ impl Screen for OverviewScreen {
             });
         }
         self.ladder.lay(finding, None, ladder, cx);
+        self.export.lay();
         let told = self.told.len();
         let rows = usize::from(self.findings).saturating_sub(told).max(1);
         self.place.lay(groups, rows);
     }
 
+    fn answered(&mut self, answer: PromptInput<'_>, cx: &ViewContext<'_>) -> KeyOutcome {
+        self.export.answered(answer, cx)
+    }
+
+    fn complaint(&self) -> Option<PromptError> {
+        self.export.complaint()
+    }
+
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
+        self.export.acted();
         match action {
+            Action::Export => match self.selected(cx) {
+                Some(group) => finding_words::export(group, cx, &mut self.export),
+                None => {
+                    let summaries = cx.snapshot().summaries.iter();
+                    let shown = summaries.filter(|it| cx.model.shows(it.id));
+                    let ids = shown.map(|it| it.id).collect();
+                    self.export.ask(ids, "connections", cx)
+                }
+            },
             Action::Open => match cx.model.groups.len() {
                 0 => KeyOutcome::Go(super::Tab::Connections),
                 _ => KeyOutcome::Open(Box::new(StoryScreen::new(cx.model, self.place.selected))),
@@ -195,7 +216,7 @@ impl Screen for OverviewScreen {
         KeyOutcome::Done
     }
 
-    fn draw(&self, cx: &ViewContext<'_>, _area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         self.ladder.draw(self.finding(cx), cx, buffer);
         let mut left = inside(self.left);
         let mut take = |height: u16| {
@@ -225,6 +246,7 @@ impl Screen for OverviewScreen {
             left.height -= 1;
         }
         draw_rows(&self.capture, cx, left, buffer);
+        self.export.draw(cx, area, buffer);
     }
 }
 

@@ -1,12 +1,14 @@
 //! A line that the user types into.
 
+use std::borrow::Cow;
+
 use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Position, Rect};
 
 use super::text_layout::{Paragraph, width};
-use super::{Look, PromptError};
+use super::{Look, PromptError, PromptQuestion};
 use crate::report::rich_text::StyledLine;
 
 /// Limit in bytes; more is an accidental paste.
@@ -15,13 +17,15 @@ const MAX_LENGTH: usize = 1024;
 /// The line, its label, and the cursor.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prompt {
-    pub(super) label: &'static str,
+    pub(super) label: Cow<'static, str>,
     pub(super) hint: &'static str,
     pub(super) text: String,
     /// Cursor position, in bytes.
     pub(super) at: usize,
     /// The part of the text that cannot be parsed.
     pub(super) complaint: Option<PromptError>,
+    /// A key answers it: `y`, or any other for no.
+    confirms: bool,
 }
 
 /// What a key did to the line.
@@ -34,18 +38,28 @@ pub(super) enum PromptKey {
 }
 
 impl Prompt {
-    pub(super) fn new(label: &'static str, text: String, hint: &'static str) -> Self {
+    pub(super) fn new(question: PromptQuestion) -> Self {
         Self {
-            label,
-            hint,
-            at: text.len(),
-            text,
+            label: question.label,
+            hint: question.hint,
+            at: question.text.len(),
+            text: question.text,
             complaint: None,
+            confirms: question.confirms,
         }
     }
 
     pub(super) fn key(&mut self, event: KeyEvent) -> PromptKey {
         let control = event.modifiers.contains(KeyModifiers::CONTROL);
+        if self.confirms {
+            return match event.code {
+                KeyCode::Char('y' | 'Y') if !control => {
+                    "y".clone_into(&mut self.text);
+                    PromptKey::Given
+                }
+                _ => PromptKey::Dropped,
+            };
+        }
         match event.code {
             KeyCode::Enter => return PromptKey::Given,
             KeyCode::Esc => return PromptKey::Dropped,
@@ -204,7 +218,12 @@ mod tests {
 
     #[test]
     fn a_line_is_edited() {
-        let mut prompt = Prompt::new("search", "größe x".to_owned(), "");
+        let mut prompt = Prompt::new(PromptQuestion {
+            label: "search".into(),
+            text: "größe x".to_owned(),
+            hint: "",
+            confirms: false,
+        });
         let press = |prompt: &mut Prompt, code| prompt.key(KeyEvent::new(code, KeyModifiers::NONE));
         press(&mut prompt, KeyCode::Backspace);
         press(&mut prompt, KeyCode::Left);

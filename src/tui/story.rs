@@ -7,13 +7,13 @@ use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::export::{Export, last_row};
+use super::export::Export;
 use super::finding_ladder::{FindingLadder, Split};
 use super::finding_words::{self};
 use super::keys::{Action, Scope};
 use super::text_layout::{Pager, Paragraph};
 use super::view_model::{FindingGroup, ViewModel};
-use super::{KeyOutcome, PromptInput, Screen, SeekResult, TextSeek, ViewContext};
+use super::{KeyOutcome, PromptError, PromptInput, Screen, SeekResult, TextSeek, ViewContext};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{count, number};
 use crate::base::frame_ref::FrameNumber;
@@ -174,6 +174,10 @@ impl Screen for StoryScreen {
         self.export.answered(answer, cx)
     }
 
+    fn complaint(&self) -> Option<PromptError> {
+        self.export.complaint()
+    }
+
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
         self.export.acted();
         let group = cx.model.groups.get(self.group);
@@ -209,7 +213,7 @@ impl Screen for StoryScreen {
     fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         self.pager.draw(cx.look, self.text, buffer);
         self.ladder.draw(self.finding(cx), cx, buffer);
-        self.export.draw(cx, last_row(area), buffer);
+        self.export.draw(cx, area, buffer);
     }
 }
 
