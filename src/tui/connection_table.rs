@@ -350,6 +350,14 @@ impl ConnectionsScreen {
         if let_go > 0 && !self.rows_wanted.query.is_everything() {
             parts.push(format!("{} not listed, not searched", number(let_go)));
         }
+        let findings = &model.snapshot.findings;
+        let beyond = match self.rows_wanted.grouping == Grouping::Rule {
+            true => findings.iter().map(|it| it.gone).max().unwrap_or(0),
+            false => self.rows_wanted.query.beyond_rows(findings),
+        };
+        if beyond > 0 {
+            parts.push(format!("{} more have no details", number(beyond)));
+        }
         parts.join(", ")
     }
 

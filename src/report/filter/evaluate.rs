@@ -754,6 +754,24 @@ mod tests {
         assert_eq!(found, ids, "{line}");
     }
 
+    /// Connections whose details are given up have no row, and a filter that asks for them says how many there are.
+    #[test]
+    fn what_has_no_row_is_counted() {
+        let mut all = some();
+        all.findings[0].gone = 70;
+        for (line, beyond) in [
+            ("rule:race", 70),
+            ("severity:error by:client", 70),
+            ("rule:race -by:client", 70),
+            ("-rule:race", 0),
+            ("rule:tls", 0),
+            ("by:client", 0),
+        ] {
+            let query = Filter::parse(line).unwrap();
+            assert_eq!(query.beyond_rows(&all.findings), beyond, "{line}");
+        }
+    }
+
     #[test]
     fn tests_choose_connections() {
         for (line, ids) in [

@@ -5,7 +5,7 @@ use super::amount::{AmountRange, Unit};
 use crate::analysis::connection::{By, Opening, Phase, ResetKind, State, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::{Outcome, Protocol};
-use crate::rules::Severity;
+use crate::rules::{Finding, Severity};
 
 /// A combination of tests. Always flat: no `All` in an `All`, no `Any` in an `Any`, and none with fewer than two parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,21 @@ pub(super) enum FilterExpr {
     Any(Vec<FilterExpr>),
     Not(Box<FilterExpr>),
     Test(FilterTest),
+}
+
+impl FilterExpr {
+    /// Whether it asks for the connections of this finding.
+    pub(super) fn asks_for(&self, finding: &Finding) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(|it| it.asks_for(finding)),
+            Self::Test(FilterTest::Rule(name)) => finding.rule.contains(name.as_str()),
+            Self::Test(FilterTest::Severity(SeverityTest::Is(one))) => finding.severity == *one,
+            Self::Test(FilterTest::Severity(SeverityTest::AtLeast(least))) => {
+                finding.severity >= *least
+            }
+            Self::Not(_) | Self::Test(_) => false,
+        }
+    }
 }
 
 /// A test on one connection.

@@ -37,6 +37,7 @@ mod parse;
 mod print;
 mod wireshark;
 
+use crate::rules::Finding;
 use expr::FilterExpr;
 
 pub use complete::{Completion, Offer, complete};
@@ -98,6 +99,17 @@ impl Filter {
     #[must_use]
     pub(crate) fn of_request(&self) -> Option<RequestMatcher> {
         RequestMatcher::of(self)
+    }
+
+    /// Connections that it asks for by what was found on them, and of which the details are given up: no row stands for them. At
+    /// least so many; one connection may have several findings.
+    #[must_use]
+    pub(crate) fn beyond_rows(&self, findings: &[Finding]) -> u64 {
+        let asked = findings.iter().filter(|it| {
+            let expr = self.expr.as_ref();
+            it.gone > 0 && expr.is_some_and(|expr| expr.asks_for(it))
+        });
+        asked.map(|it| it.gone).max().unwrap_or(0)
     }
 
     /// Whether it matches every connection.
