@@ -14,7 +14,7 @@ use crate::analysis::connection::tls_close::{client_left_first, stage_at_close};
 use crate::analysis::connection::{By, Connection, Who, beside};
 use crate::base::frame_ref::FrameRef;
 use crate::knowledge::WireEvent;
-use crate::protocol::http::{Exchange, Fault, FaultRule, Message, MessageProgress, Party};
+use crate::protocol::http::{Exchange, Fault, FaultRule, Framing, Message, MessageProgress, Party};
 use crate::protocol::layers::FirstWords;
 use crate::protocol::tls::{
     Alert, Certificate, ChainEnd, HandshakeStage, TlsFacts, TlsVersion, alert_name,
@@ -168,16 +168,32 @@ pub(super) static CONDITIONS: &[Condition] = &[
         response_faults(it).filter(start).any(|it| !http(it))
     }),
     when("line ends may stand in a value", |it, _| {
-        response_faults(it).any(|it| {
-            matches!(
-                it.rule,
+        response_faults(it).next().is_some_and(|it| {
+            // A status line that ends without CR is that of a program which writes all lines so.
+            let begins = it.bytes.as_bytes().starts_with(b"HTTP/");
+            match it.rule {
                 FaultRule::SecondStartLine
-                    | FaultRule::NoColon
-                    | FaultRule::BareCr
-                    | FaultRule::BareLf
-                    | FaultRule::SpaceBeforeFields
-            )
+                | FaultRule::NoColon
+                | FaultRule::BareCr
+                | FaultRule::SpaceBeforeFields => true,
+                FaultRule::BareLf => !begins,
+                _ => false,
+            }
         })
+    }),
+    when("a chunk was at fault", |it, _| has_wrong_chunk(it)),
+    when("no chunk was at fault", |it, _| !has_wrong_chunk(it)),
+    when("HTTP/1.0 had a transfer coding", |it, _| {
+        has_early_coding(it)
+    }),
+    when("HTTP/1.0 had no transfer coding", |it, _| {
+        !has_early_coding(it)
+    }),
+    when("the response may have a body", |it, _| {
+        !overruns_no_body(it)
+    }),
+    when("the response may have no body", |it, _| {
+        overruns_no_body(it)
     }),
     when("a lenient parser accepts it", |it, _| {
         let mut faults = response_faults(it).peekable();
@@ -300,6 +316,42 @@ fn response_faults(connection: &Connection) -> impl Iterator<Item = &Fault> {
         .exchanges
         .iter()
         .flat_map(Exchange::response_faults)
+}
+
+/// Whether the grammar of chunks is broken in a request.
+fn has_wrong_chunk(connection: &Connection) -> bool {
+    let exchanges = connection.exchanges.iter();
+    let mut faults = exchanges.flat_map(Exchange::request_faults);
+    faults.any(|it| {
+        matches!(
+            it.rule,
+            FaultRule::ChunkSize
+                | FaultRule::ChunkTooLarge
+                | FaultRule::BeforeChunkSize
+                | FaultRule::ChunkExtension
+                | FaultRule::ChunkLine
+                | FaultRule::ChunkEnd
+        )
+    })
+}
+
+/// Whether a message of a version before transfer codings has one.
+fn has_early_coding(connection: &Connection) -> bool {
+    let exchanges = connection.exchanges.iter();
+    let mut faults =
+        exchanges.flat_map(|it| it.request_faults().iter().chain(it.response_faults()));
+    faults.any(|it| it.rule == FaultRule::EncodingInOldVersion)
+}
+
+/// Whether bytes came behind a response that has no body, by its status or its request's method.
+fn overruns_no_body(connection: &Connection) -> bool {
+    let mut exchanges = connection.exchanges.iter();
+    let overrun = exchanges.find(|it| {
+        let mut faults = it.response_faults().iter();
+        faults.any(|it| it.rule == FaultRule::ExcessBytes)
+    });
+    let response = overrun.and_then(|it| it.response.as_ref());
+    response.is_some_and(|it| it.message.framing == Framing::NoBody)
 }
 
 /// Whether llhttp, the parser of Node.js, accepts a response with this fault if it is lenient. What it refuses all the same is
@@ -692,6 +744,42 @@ mod tests {
             "GET / -->\n",
             r#"<-- "HTTP/1.1 200 OK\r\nA: b\r\nc\r\nContent-Length: 0\r\n\r\n""#,
             r#"<-- "HTTP/1.1 200 OK\r\nA : b\r\nContent-Length: 0\r\n\r\n""#,
+        ),
+        (
+            "a chunk was at fault",
+            "",
+            r#""POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n" -->"#,
+            r#""POST / HTTP/1.1\r\nContent Length: 1\r\n\r\n" -->"#,
+        ),
+        (
+            "no chunk was at fault",
+            "",
+            r#""POST / HTTP/1.1\r\nContent Length: 1\r\n\r\n" -->"#,
+            r#""POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n" -->"#,
+        ),
+        (
+            "HTTP/1.0 had a transfer coding",
+            "GET / -->\n",
+            r#"<-- "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n""#,
+            r#"<-- "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n""#,
+        ),
+        (
+            "HTTP/1.0 had no transfer coding",
+            "GET / -->\n",
+            r#"<-- "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n""#,
+            r#"<-- "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n""#,
+        ),
+        (
+            "the response may have a body",
+            "GET / -->\n",
+            r#"<-- "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nabc""#,
+            r#"<-- "HTTP/1.1 204 No Content\r\n\r\nabc""#,
+        ),
+        (
+            "the response may have no body",
+            "GET / -->\n",
+            r#"<-- "HTTP/1.1 204 No Content\r\n\r\nabc""#,
+            r#"<-- "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nabc""#,
         ),
         (
             "a lenient parser accepts it",

@@ -26,7 +26,10 @@ rule! {
     /// # Remedy
     ///
     /// - *If the body was not announced:* Let the client send `Content-Length` with the body, or `Transfer-Encoding: chunked`.
-    /// - Correct the program that writes the request. Encode targets and field values with the library's own functions.
+    /// - *If no chunk was at fault:* Correct the program that writes the request. Encode targets and field values with the
+    ///   library's own functions.
+    /// - *If a chunk was at fault:* Correct the program that writes the request. A library's own functions write chunks by the
+    ///   grammar.
     /// - Let the first proxy refuse such requests: attackers send them as well.
     ///
     /// # Tell it by

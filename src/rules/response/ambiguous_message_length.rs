@@ -29,7 +29,9 @@ rule! {
     ///
     /// - *If a message had two lengths:* Let the sender announce one length only. Remove the `Content-Length` that the
     ///   application sets by hand, or the `Transfer-Encoding` of a response that is passed on.
-    /// - *If no message had two lengths:* Let the sender write `chunked` as the last coding and send chunks, or announce a
+    /// - *If HTTP/1.0 had a transfer coding:* Let the sender use HTTP/1.1 where it sends chunks. In HTTP/1.0, let it announce a
+    ///   `Content-Length`, or end the body with the close.
+    /// - *If no message had two lengths and HTTP/1.0 had no transfer coding:* Let the sender write `chunked` as the last coding and send chunks, or announce a
     ///   `Content-Length` and no `Transfer-Encoding`.
     /// - Let every proxy refuse such messages, and close the connection after them (RFC 9112 §6.3).
     ///

@@ -24,8 +24,9 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Correct the announced length: it must count the bytes that are sent, after compression and re-encoding.
-    /// - Send no body with 204 and 304, nor in the response to a HEAD.
+    /// - *If the response may have a body:* Correct the announced length: it must count the bytes that are sent, after
+    ///   compression and re-encoding.
+    /// - *If the response may have no body:* Let the server send no body with 204 and 304, nor in the response to a HEAD.
     ///
     /// # Tell it by
     ///
