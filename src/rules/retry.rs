@@ -4,6 +4,7 @@
 
 use super::Severity;
 use super::lost_data::reached_no_program;
+use super::response::malformed_response::weight;
 use super::rule::Diagnosis;
 use super::statement::{Sentence, Value, sentence};
 use super::unanswered::lost_between_places;
@@ -13,7 +14,7 @@ use crate::analysis::connection::{
     By, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, UnknownReason, Who,
 };
 use crate::protocol::dialogue::AppProtocol;
-use crate::protocol::http::Exchange;
+use crate::protocol::http::{Exchange, Fault};
 use crate::protocol::tls::{HandshakeStage, TlsFacts};
 
 /// Adds whether a retry is safe, if the case loses something and does not say so yet.
@@ -140,6 +141,13 @@ fn stays(connection: &Connection, facts: &TlsFacts) -> bool {
         || sent
 }
 
+/// Whether the response, as far as it came, is one that no client can parse.
+fn is_answered_wrong(connection: &Connection, exchange: &Exchange) -> bool {
+    let breaks = |it: &Fault| weight(it.rule, Who::Server) == Some(Severity::Error);
+    exchange.response.is_some()
+        && (is_malformed(connection.outcome) || exchange.response_faults().iter().any(breaks))
+}
+
 /// Whether a response came that cannot be parsed, or not by every client.
 const fn is_malformed(outcome: ConnectionOutcome) -> bool {
     matches!(
@@ -197,7 +205,7 @@ fn of(connection: &Connection) -> Option<Sentence> {
     if !spoken.is_empty() && !connection.is_presumed() {
         return Some(match spoken.iter().find(lost) {
             // What answered is wrong, and answers a retry in the same way.
-            Some(exchange) if is_malformed(connection.outcome) && exchange.response.is_some() => {
+            Some(exchange) if is_answered_wrong(connection, exchange) => {
                 let told = repetition_on(connection, exchange);
                 match told.forbids_retry() {
                     true => told,
@@ -354,6 +362,11 @@ mod tests {
             ),
             (
                 "SYN -->\n<-- SYN\nGET /a -->\n<-- \"HTTP/1.1 2XX OK\\r\\nContent-Length: 2\\r\\n\\r\\nok\"\nFIN -->\n<-- FIN\nACK -->",
+                "A retry gets the same response until this is fixed",
+            ),
+            // The head never ends.
+            (
+                "SYN -->\n<-- SYN\nGET /a -->\n<-- \"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\n\\r\\r\\nok\"\nFIN -->\n<-- FIN\nACK -->",
                 "A retry gets the same response until this is fixed",
             ),
             (
