@@ -1031,6 +1031,143 @@ fn exports_are_alike_on_every_screen() {
     }
 }
 
+/// The footer offers what works, and nothing else.
+#[test]
+fn the_footer_offers_what_works() {
+    let footer = |shown: &mut Shown| shown.screen().lines().last().unwrap().to_owned();
+    let mut shown = Shown::capture("keep-alive-race.pcapng", SMALL);
+    assert!(footer(shown.press("3")).contains("m mark"));
+    assert!(!footer(shown.press("m")).contains("v compare"));
+    assert!(footer(shown.press("m")).contains("v compare"));
+    let mut shown = Shown::capture("streamed-transfers.pcap.gz", SMALL);
+    let told = shown.press("3 m m m v").screen();
+    assert!(
+        told.contains("3 are marked, and two can be compared"),
+        "{told}"
+    );
+    // The other side of a proxy, where there is one.
+    for (capture, is_leg) in [
+        ("bad-gateway.pcap", true),
+        ("keep-alive-race.pcapng", false),
+    ] {
+        for size in [SMALL, (120, 40), LARGE] {
+            let mut shown = Shown::capture(capture, size);
+            let footer = footer(shown.press("3 enter"));
+            assert_eq!(footer.contains("o other leg"), is_leg, "{footer}");
+        }
+    }
+    // A capture without findings.
+    let mut shown = Shown::capture("clean-keepalive.pcapng", SMALL);
+    assert!(footer(&mut shown).contains("enter connections"));
+    let nothing = footer(shown.press("2"));
+    for dead in ["enter", "c connections", "w rule", "y copy", "e export"] {
+        assert!(!nothing.contains(dead), "{nothing}");
+    }
+    let told = shown.press("!").screen();
+    assert!(
+        told.contains("nothing was found") && !told.contains("so far"),
+        "{told}"
+    );
+    // What enter opens is said, as it may be out of sight.
+    let mut shown = Shown::capture("bad-gateway.pcap", SMALL);
+    assert!(footer(shown.press("enter")).contains("enter frame "));
+    // A narrow terminal keeps the first key.
+    for keys in ["3", "2", "enter"] {
+        let mut shown = Shown::capture("keep-alive-race.pcapng", (40, 12));
+        assert!(
+            footer(shown.press(keys)).trim_start().starts_with("enter"),
+            "{keys}"
+        );
+    }
+}
+
+/// Rows stand under the heads that are theirs.
+#[test]
+fn an_unfolded_group_has_the_heads_of_its_rows() {
+    let mut shown = Shown::capture("streamed-transfers.pcap.gz", SMALL);
+    let folded = shown.press("3 b down enter").screen();
+    assert!(
+        folded.contains("connections     failed   requests"),
+        "{folded}"
+    );
+    let unfolded = shown.press("enter").screen();
+    assert!(unfolded.contains("ended by"), "{unfolded}");
+    assert!(
+        unfolded.contains("60 connections, 60 requests, "),
+        "{unfolded}"
+    );
+    assert!(unfolded.contains("enter fold"), "{unfolded}");
+    let told = shown.press("y").screen();
+    assert!(told.contains("this is a group"), "{told}");
+    let told = shown.press("r").screen();
+    assert!(
+        told.contains("each group is sorted by outcome, downwards"),
+        "{told}"
+    );
+}
+
+/// Where something is cut, it is said.
+#[test]
+fn what_is_cut_is_marked() {
+    let mut shown = Shown::capture("response-cut-short.pcap", (60, 24));
+    let screen = shown.press("3").screen();
+    let detail: Vec<&str> = screen.lines().rev().skip(1).take(3).collect();
+    assert!(detail[0].ends_with('\u{2026}'), "{screen}");
+    let mut shown = Shown::capture("bad-gateway.pcap", (80, 20));
+    let screen = shown.screen();
+    assert!(screen.contains(" more below"), "{screen}");
+    let screen = shown.press("G").screen();
+    assert!(screen.contains(" more above"), "{screen}");
+}
+
+/// Columns stay where they are while one scrolls, also when wider cells come into sight.
+#[test]
+fn columns_do_not_move_while_one_scrolls() {
+    let path = many_requests("many-columns", 120, 119);
+    for size in [SMALL, (120, 24)] {
+        let mut shown = Shown::capture(&path, size);
+        let head = shown
+            .press("3 s g enter")
+            .screen()
+            .lines()
+            .nth(3)
+            .unwrap()
+            .to_owned();
+        for keys in ["pgdn", "pgdn", "G", "g"] {
+            let screen = shown.press(keys).screen();
+            assert_eq!(screen.lines().nth(3).unwrap(), head, "{keys}: {screen}");
+        }
+    }
+}
+
+/// The place that is captured and its clock are told on the first screen.
+#[test]
+fn places_and_their_clocks_are_told_on_the_overview() {
+    let folder = "captures/places";
+    for size in [SMALL, (120, 40), LARGE] {
+        let mut shown = Shown::nothing_yet(size, Glyphs::UNICODE);
+        let (one, other) = ("clock-ahead.pcap", "clock-ahead@server.pcap");
+        let other = format!("{folder}/{other}");
+        let snapshot = read_with(&format!("{folder}/{one}"), &[&other]);
+        shown.take(snapshot, 1, ReadStage::Done);
+        let screen = shown.screen();
+        assert!(screen.contains(" places "), "{screen}");
+        assert!(screen.contains(" clock "), "{screen}");
+    }
+}
+
+#[test]
+fn a_key_that_changes_nothing_in_sight_says_so() {
+    for keys in ["", "2", "2 enter"] {
+        let mut shown = Shown::capture("keep-alive-race.pcapng", SMALL);
+        let told = shown.press(keys).press("d").screen();
+        assert!(told.contains("no ladder is in sight"), "{told}");
+        let mut shown = Shown::capture("keep-alive-race.pcapng", LARGE);
+        let told = shown.press(keys).press("d").screen();
+        assert!(told.contains("times since the segment before"), "{told}");
+    }
+}
+
 /// The rows that hold a text.
 fn rows_with<'a>(screen: &'a str, text: &str) -> Vec<&'a str> {
     screen.lines().filter(|row| row.contains(text)).collect()

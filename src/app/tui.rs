@@ -170,6 +170,7 @@ fn name(files: &[PathBuf]) -> String {
         [] => String::new(),
         [only] if only == Path::new("-") => "standard input".to_owned(),
         [only] => name(only),
+        [first, second] => format!("{} and {}", name(first), name(second)),
         [first, rest @ ..] => format!("{} and {} more", name(first), rest.len()),
     }
 }

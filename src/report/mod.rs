@@ -28,7 +28,7 @@ mod options;
 mod overview;
 mod page;
 mod page_ladder;
-mod places;
+pub(crate) mod places;
 mod remedy_words;
 pub mod rich_text;
 pub(crate) mod rule_page;

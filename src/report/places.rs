@@ -10,7 +10,7 @@ use crate::base::passage::Vantage;
 use crate::report::snapshot::InputSummary;
 
 /// The line of each place but the first, and one about its clock. Empty if there is one place.
-pub(super) fn lines(
+pub(crate) fn lines(
     inputs: &[InputSummary],
     names: &FrameNames,
 ) -> Vec<(&'static str, StyledLine)> {

@@ -28,6 +28,7 @@ use crate::base::format::{count, number};
 use crate::base::net::Skip;
 use crate::report::rich_text::StyledLine;
 use crate::report::snapshot::ReadStage;
+use crate::report::places;
 use crate::rules::{Finding, Severity};
 
 /// Columns to the left of a chart.
@@ -650,6 +651,11 @@ fn capture(cx: &ViewContext<'_>) -> Vec<Paragraph> {
         told.push(label("limit", Tone::Warning, text));
     }
     told
+    for (title, line) in places::lines(&summary.inputs, &cx.snapshot().frames) {
+        let mut all = StyledLine::default().faint(format!("{:<9}", title.to_lowercase()));
+        all.0.extend(line.0);
+        told.push(Paragraph::new(0, all).hanging(9));
+    }
 }
 
 fn inside(area: Rect) -> Rect {
@@ -659,3 +665,7 @@ fn inside(area: Rect) -> Rect {
         ..area
     }
 }
+            let name = match input.path.as_str() {
+                "-" => "standard input".into(),
+                path => escape(path.as_bytes()),
+            };
