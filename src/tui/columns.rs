@@ -106,6 +106,9 @@ pub(super) enum ColumnChoice {
 /// The user's choice for each column, in the order of [`COLUMNS`].
 pub(super) type ColumnChoices = [ColumnChoice; COUNT];
 
+/// The width that the cells of each column need, in the order of [`COLUMNS`].
+pub(super) type ColumnWidths = [usize; COUNT];
+
 /// Which columns are shown, and how wide each is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ColumnPlan {

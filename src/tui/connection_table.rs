@@ -9,7 +9,7 @@ use super::columns::{self, COLUMNS, CellSource, Column, GAP};
 use super::connections::ConnectionsScreen;
 use super::grouping::{Grouping, RowGroup, shortened};
 use super::sort_key::SortKey;
-use super::text_layout::{Paragraph, scroll_bar};
+use super::text_layout::{Paragraph, scroll_bar, shorten};
 use super::view_model::ViewModel;
 use crate::analysis::connection::{BriefRequest, By, ConnectionSummary, How, Phase, ResetKind};
 use crate::base::format::{bytes, capitalised, count, number};
@@ -321,7 +321,8 @@ impl ConnectionsScreen {
             return;
         };
         let paragraph = Paragraph::new(0, told);
-        let rows = paragraph.rows(area.width.saturating_sub(2));
+        let mut rows = paragraph.rows(area.width.saturating_sub(2));
+        shorten(&mut rows, usize::from(area.height - 1), cx.look.glyphs.more);
         for (row, y) in rows.iter().zip(area.y + 1..area.bottom()) {
             row.line.draw(cx.look, line_of(area, y, 1), buffer);
         }

@@ -18,7 +18,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::choice::{ChoiceList, ChoiceRow};
-use super::columns::{self, COLUMNS, CellSource, ColumnChoice, ColumnChoices, ColumnPlan, GAP};
+use super::columns::{
+    self, COLUMNS, CellSource, ColumnChoice, ColumnChoices, ColumnPlan, ColumnWidths, GAP,
+};
 use super::compare::CompareScreen;
 use super::completion::Completions;
 use super::connection::ConnectionScreen;
@@ -45,6 +47,8 @@ use crate::report::wording::connection;
 /// Rows at the bottom with details of the selected connection.
 const DETAIL_ROWS: u16 = 4;
 /// Height of the screen below which those rows are omitted.
+/// Rows that are measured to choose the columns.
+const MEASURED: usize = 512;
 const SMALL: u16 = 12;
 
 /// The table of all connections.
@@ -67,6 +71,10 @@ pub(super) struct ConnectionsScreen {
     pub(super) plan: ColumnPlan,
     columns: ColumnChoices,
     /// Servers are shown by their names, where they have one.
+    /// The width that the cells of each column need.
+    widths: ColumnWidths,
+    /// What that was measured for: the filter, whether servers are shown by name, and whether only what fits an error is.
+    widths_of: Option<(Filter, bool, bool)>,
     pub(super) names: bool,
     menu: Menu,
     choice: Option<(ChoiceKind, ChoiceList)>,
@@ -117,6 +125,8 @@ impl Default for ConnectionsScreen {
             plan: ColumnPlan::default(),
             columns: ColumnChoices::default(),
             names: false,
+            widths: ColumnWidths::default(),
+            widths_of: None,
             menu: Menu::default(),
             choice: None,
             search: TextSearch::default(),
@@ -194,6 +204,14 @@ impl Screen for ConnectionsScreen {
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
         self.export.acted();
         self.note = None;
+        if changed
+            || self
+                .widths_of
+                .as_ref()
+                .is_none_or(|(_, names, _)| *names != self.names)
+        {
+            self.measure(cx);
+        }
         if let Some(outcome) = self.menu.act(action) {
             return outcome;
         }
@@ -746,16 +764,44 @@ impl ConnectionsScreen {
         })
     }
 
-    fn planned(&self, cx: &ViewContext<'_>, body: Rect, height: usize) -> ColumnPlan {
-        let mut wanted = [0; COLUMNS.len()];
+    fn widen(&self, wanted: &mut ColumnWidths, source: CellSource<'_>, cx: &ViewContext<'_>) {
+        for (wanted, column) in wanted.iter_mut().zip(&COLUMNS) {
+            let (_, text) = columns::cell(column.by, source, cx.look);
+            *wanted = (*wanted).max(width(&text));
+        }
+    }
+
+    /// Measures rows from everywhere in the list, so that columns stay where they are while one scrolls. Where only
+    /// connections were added, no column becomes narrower.
+    fn measure(&mut self, cx: &ViewContext<'_>) {
+        let narrowed = cx.snapshot().narrowed.is_some();
+        let of = (self.rows_wanted.query.clone(), self.names, narrowed);
+        let mut wanted = match self.widths_of.as_ref() == Some(&of) {
+            true => self.widths,
+            false => ColumnWidths::default(),
+        };
+        let places = &self.listing.rows.places;
+        if let Some(model) = self.listing.model() {
+            for place in places
+                .iter()
+                .step_by(places.len().div_ceil(MEASURED).max(1))
+            {
+                let place = *place as usize;
+                if let Some(summary) = model.snapshot.summaries.get(place) {
+                    self.widen(&mut wanted, self.source(model, place, summary), cx);
+                }
+            }
+        }
+        self.widths = wanted;
+        self.widths_of = Some(of);
+    }
+
+    fn planned(&mut self, cx: &ViewContext<'_>, body: Rect, height: usize) -> ColumnPlan {
+        let mut wanted = self.widths;
         if let Some(model) = self.listing.model() {
             let rows = self.place.top..self.place.top + height;
             for (place, summary) in rows.filter_map(|row| self.listing.placed(row)) {
-                let source = self.source(model, place, summary);
-                for (wanted, column) in wanted.iter_mut().zip(&COLUMNS) {
-                    let (_, text) = columns::cell(column.by, source, cx.look);
-                    *wanted = (*wanted).max(width(&text));
-                }
+                self.widen(&mut wanted, self.source(model, place, summary), cx);
             }
         }
         // One column is reserved for the scroll bar.
@@ -798,4 +844,5 @@ pub(super) fn open_finding(id: u32, cx: &ViewContext<'_>) -> KeyOutcome {
         Some(group) => KeyOutcome::Open(Box::new(StoryScreen::new(cx.model, group))),
         None => KeyOutcome::Ignored,
     }
+        self.widths = wanted;
 }

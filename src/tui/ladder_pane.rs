@@ -49,6 +49,8 @@ pub(super) struct LadderPane {
     whole: bool,
     /// Steps whose runs are unfolded, because they were asked for.
     unfolded: Vec<usize>,
+    /// The width that the frames' numbers need.
+    frame: usize,
     made: bool,
 }
 
@@ -71,6 +73,12 @@ impl LadderPane {
     pub(super) fn take(&mut self, reread: &ConnectionTranscript) {
         let first = !self.made;
         self.segment_rows = TranscriptRows::new(&reread.transcript, &reread.connection, self.whole);
+        let names = reread
+            .transcript
+            .steps
+            .iter()
+            .map(|it| reread.frames.column(it.frame).len());
+        self.frame = names.max().unwrap_or(0).max(FRAME);
         for step in &self.unfolded {
             unfold(&mut self.segment_rows, *step);
         }
@@ -169,7 +177,7 @@ impl LadderPane {
 
     /// The whole ladder as text.
     pub(super) fn to_text(&self, reread: &ConnectionTranscript, cx: &ViewContext<'_>) -> String {
-        let columns = columns(TEXT_WIDTH, cx.look);
+        let columns = columns(TEXT_WIDTH, self.frame, cx.look);
         let rows = 0..self.segment_rows.lines.len().min(MOST_ROWS);
         let rows = rows.filter_map(|nth| self.row(nth, &[], cx, reread));
         let rows: Vec<LadderRow> = std::iter::once(head(reread, cx.look)).chain(rows).collect();
@@ -249,7 +257,7 @@ impl LadderPane {
             height: 1.min(area.height),
             ..area
         };
-        let columns = columns(inner.width, cx.look);
+        let columns = columns(inner.width, self.frame, cx.look);
         columns
             .line(&head(reread, cx.look))
             .draw(cx.look, inner, buffer);
@@ -449,14 +457,14 @@ pub(super) fn said(step: &TranscriptStep, reread: &ConnectionTranscript) -> Stri
     step::said(step, reread, Detail::default())
 }
 
-/// The columns of a pane of this width, without those of the cursor and the scroll bar.
-fn columns(width: u16, look: &Look) -> LadderColumns {
+/// The columns of a pane of this width, without those of the cursor and the scroll bar; `frame` is what frame numbers need.
+fn columns(width: u16, frame: usize, look: &Look) -> LadderColumns {
     let width = usize::from(width);
     let state = if width < STATES { 0 } else { STATE };
     let mut columns = LadderColumns {
         glyphs: look.glyphs.ladder,
         measure: super::text_layout::width,
-        frame: if width < WIDE { 0 } else { FRAME },
+        frame: if width < WIDE { 0 } else { frame },
         time: usize::from(look.times.columns(TIME)),
         states: [state; 2],
         arrow: 0,

@@ -19,7 +19,7 @@ use super::chart::{self, BarPart};
 use super::keys::{Action, Scope};
 use super::narrowed;
 use super::story::StoryScreen;
-use super::text_layout::{LEGIBLE, ListPosition, Paragraph, WrappedRow, find, holds};
+use super::text_layout::{LEGIBLE, ListPosition, Paragraph, WrappedRow, find, holds, shorten};
 use super::view_model::{FindingGroup, OutcomeClass};
 use super::{KeyOutcome, PromptError, PromptInput, Screen, SeekResult, TextSeek, ViewContext};
 use crate::base::escape::escape;
@@ -229,8 +229,8 @@ impl Screen for OverviewScreen {
         };
         verdict(cx).draw(cx.look, take(1), buffer);
         take(1);
-        self.draw_findings(cx, take(self.findings), buffer);
-        take(1);
+        let shown = self.draw_findings(cx, take(self.findings), buffer);
+        self.draw_rest(shown, cx, take(1), buffer);
         draw_bar(cx, take(1), buffer);
         draw_rows(&self.legend, cx, take(self.legend.len() as u16), buffer);
         take(1);
@@ -252,7 +252,30 @@ impl Screen for OverviewScreen {
 }
 
 impl OverviewScreen {
-    fn draw_findings(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
+    /// Says how many findings are above and below those in sight.
+    fn draw_rest(&self, shown: usize, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
+        let above = self.place.top;
+        let below = cx.model.groups.len().saturating_sub(above + shown);
+        let more = |many: usize, place: &str| match many {
+            0 => None,
+            many => Some(format!("{} more {place}", number(many as u64))),
+        };
+        let parts: Vec<String> = [more(above, "above"), more(below, "below")]
+            .into_iter()
+            .flatten()
+            .collect();
+        let room = Rect {
+            x: area.x + 2.min(area.width),
+            width: area.width.saturating_sub(2),
+            ..area
+        };
+        StyledLine::default()
+            .faint(parts.join(", "))
+            .draw(cx.look, room, buffer);
+    }
+
+    /// Draws the findings and returns how many are in sight.
+    fn draw_findings(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) -> usize {
         let groups = &cx.model.groups;
         if groups.is_empty() {
             nothing(cx).draw(cx.look, area, buffer);
@@ -274,6 +297,7 @@ impl OverviewScreen {
             headline(group, cx, room, selected, buffer);
             y += 1;
             if selected {
+        let mut shown = 0;
                 let height = (self.told.len() as u16).min(area.bottom() - y);
                 draw_rows(&self.told, cx, Rect { y, height, ..area }, buffer);
                 y += height;
@@ -287,6 +311,7 @@ fn told(group: &FindingGroup, cx: &ViewContext<'_>, body: Rect) -> Vec<WrappedRo
     let columns = body.width.min(LEGIBLE);
     let (most, remedy) = if body.height >= TALL {
         (MESSAGE_ROWS.1, REMEDY.1)
+            shown += 1;
     } else {
         (MESSAGE_ROWS.0, REMEDY.0)
     };
@@ -294,6 +319,7 @@ fn told(group: &FindingGroup, cx: &ViewContext<'_>, body: Rect) -> Vec<WrappedRo
         return Vec::new();
     };
     let glyphs = &cx.look.glyphs;
+        shown
     let message = finding.message.hedged(finding.certainty).to_string();
     let mut rows = Paragraph::new(4, StyledLine::default().faint(hosts(group, cx))).rows(columns);
     rows.truncate(1);
@@ -320,17 +346,6 @@ fn sentences(message: &str, columns: u16, most: usize) -> String {
     };
     let end = ends.iter().rev().find(fits).or(ends.first());
     end.map_or_else(String::new, |end| message[..*end].to_owned())
-}
-
-/// Truncates to `most` rows and appends `sign` if anything was cut.
-fn shorten(rows: &mut Vec<WrappedRow>, most: usize, sign: &str) {
-    if rows.len() > most {
-        rows.truncate(most);
-        if let Some(last) = rows.last_mut() {
-            let line = std::mem::take(&mut last.line);
-            last.line = line.faint(format!(" {sign}"));
-        }
-    }
 }
 
 fn draw_rows(rows: &[WrappedRow], cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {

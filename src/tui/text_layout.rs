@@ -243,6 +243,17 @@ impl WrappedRow {
     }
 }
 
+/// Truncates to `most` rows and appends `sign` if anything was cut.
+pub(super) fn shorten(rows: &mut Vec<WrappedRow>, most: usize, sign: &str) {
+    if rows.len() > most {
+        rows.truncate(most);
+        if let Some(last) = rows.last_mut() {
+            let line = std::mem::take(&mut last.line);
+            last.line = line.faint(format!(" {sign}"));
+        }
+    }
+}
+
 /// A text longer than the screen, with a scroll position and a marked link.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pager {
