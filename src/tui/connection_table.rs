@@ -120,9 +120,14 @@ fn line_of(area: Rect, y: u16, indent: u16) -> Rect {
 impl ConnectionsScreen {
     /// Draws the head and the rows.
     pub(super) fn draw_table(&self, cx: &ViewContext<'_>, table: Rect, buffer: &mut Buffer) {
+        // Where connections are in sight, the heads are theirs, and groups name their figures.
+        let in_sight = self.place.top..self.place.top + usize::from(table.height.saturating_sub(1));
+        let mixed = in_sight
+            .clone()
+            .any(|row| self.listing.placed(row).is_some());
         match self.listing.group(self.place.selected) {
-            Some(_) => self.draw_group_head(cx, table, buffer),
-            None => self.draw_head(cx, table, buffer),
+            Some(_) if !mixed => self.draw_group_head(cx, table, buffer),
+            _ => self.draw_head(cx, table, buffer),
         }
         let rows = Rect {
             y: table.y + 1.min(table.height),
@@ -145,7 +150,7 @@ impl ConnectionsScreen {
             if let Some((place, summary)) = self.listing.placed(row) {
                 self.draw_row(cx, self.source(model, place, summary), room, buffer);
             } else if let Some(group) = self.listing.group(row) {
-                self.draw_group(cx, group, room, buffer);
+                self.draw_group(cx, group, mixed, room, buffer);
             }
             if selected {
                 let row = Rect {
@@ -167,7 +172,14 @@ impl ConnectionsScreen {
         self.draw_group_line(cx, (Tone::Faint, name), figures, area, buffer);
     }
 
-    fn draw_group(&self, cx: &ViewContext<'_>, group: &RowGroup, area: Rect, buffer: &mut Buffer) {
+    fn draw_group(
+        &self,
+        cx: &ViewContext<'_>,
+        group: &RowGroup,
+        mixed: bool,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
         let sign = if self.listing.is_unfolded(group) {
             "-"
         } else {
@@ -185,6 +197,25 @@ impl ConnectionsScreen {
         } else {
             Tone::Strong
         };
+        if mixed {
+            let failed = match group.failed {
+                0 => String::new(),
+                some => format!(", {} failed", number(some)),
+            };
+            let line = StyledLine::of(tone, group.name.as_str()).faint(format!(
+                "  {}{failed}, {}, {}",
+                count(group.places.len() as u64, "connection", "connections"),
+                count(group.requests, "request", "requests"),
+                bytes(group.bytes)
+            ));
+            let room = Rect {
+                x: area.x + (EDGE as u16).min(area.width),
+                width: area.width.saturating_sub(EDGE as u16 + 1),
+                ..area
+            };
+            line.draw(cx.look, room, buffer);
+            return;
+        }
         self.draw_group_line(cx, (tone, &group.name), figures, area, buffer);
     }
 

@@ -264,7 +264,7 @@ impl Screen for ConnectionsScreen {
             }
             Action::Finding => match self.listing.summary(self.place.selected) {
                 Some(summary) => open_finding(summary.id, cx),
-                None => KeyOutcome::Ignored,
+                None => self.is_group(),
             },
             Action::Compare => match self.marked.iter().copied().collect::<Vec<_>>()[..] {
                 [one, two] => KeyOutcome::Open(Box::new(CompareScreen::new([one, two]))),
@@ -275,7 +275,15 @@ impl Screen for ConnectionsScreen {
             // `esc` first clears the marks, then the filter, then the groups, and only then goes back.
             Action::Back if !self.marked.is_empty() => {
                 self.marked.clear();
-                KeyOutcome::Done
+                if self.rows_wanted.grouping == Grouping::None {
+                    return KeyOutcome::Done;
+                }
+                let column = &COLUMNS[columns::position(self.rows_wanted.by)];
+                let way = match self.rows_wanted.down {
+                    true => "downwards",
+                    false => "upwards",
+                };
+                KeyOutcome::Say(format!("each group is sorted by {}, {way}", column.name))
             }
             Action::Back if !self.rows_wanted.query.is_everything() => {
                 self.set(Filter::default(), String::new());
@@ -424,6 +432,14 @@ impl ConnectionsScreen {
 
     /// Marks the selected connection, or those of the selected group; if all are marked, takes the marks away.
     fn mark(&mut self) {
+    /// Says what to do with a group where a connection is wanted.
+    fn is_group(&self) -> KeyOutcome {
+        match self.listing.group(self.place.selected) {
+            Some(_) => KeyOutcome::Say("this is a group; enter shows its connections".to_owned()),
+            None => KeyOutcome::Ignored,
+        }
+    }
+
         let ids: Vec<u32> = match self.listing.group(self.place.selected) {
             Some(group) => {
                 let summaries = self.listing.model().map(|it| &it.snapshot.summaries);
@@ -705,7 +721,7 @@ impl ConnectionsScreen {
 
     fn copy(&mut self, cx: &ViewContext<'_>) -> KeyOutcome {
         let Some((place, summary)) = self.listing.placed(self.place.selected) else {
-            return KeyOutcome::Ignored;
+            return self.is_group();
         };
         let mut items = vec![
             MenuItem::new(
