@@ -4,10 +4,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::ViewContext;
 use super::ladder_pane::{LadderPane, evidence_lines};
 use super::reread::Reread;
 use super::text_layout::{LEGIBLE, one_above_the_other, side_by_side};
+use super::{KeyOutcome, ViewContext};
 use crate::base::format::number;
 use crate::base::frame_ref::FrameNumber;
 use crate::report::rich_text::{StyledLine, Tone};
@@ -103,6 +103,16 @@ impl FindingLadder {
             }
         }
         self.pane.lay(ladder(area));
+    }
+
+    /// Handles the key that changes the times of segments: it has no meaning where no ladder is in sight.
+    pub(super) fn times(&self) -> KeyOutcome {
+        match self.area {
+            Some(_) => KeyOutcome::Ignored,
+            None => KeyOutcome::Say(
+                "no ladder is in sight here: open a connection to change its times".to_owned(),
+            ),
+        }
     }
 
     pub(super) fn draw(

@@ -199,6 +199,7 @@ impl Screen for FindingsScreen {
         }
     }
 
+            (Action::Times, _) => self.ladder.times(),
     fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> SeekResult {
         let selected = self.place.selected;
         let texts = self.texts(cx);

@@ -183,6 +183,7 @@ impl Screen for OverviewScreen {
                 let rows = told(group, cx, self.body);
                 let told = rows.iter().map(WrappedRow::text).collect::<Vec<_>>();
                 let texts = [
+            Action::Times => self.ladder.times(),
                     finding.severity.name(),
                     &subject(group, finding),
                     finding.rule,

@@ -207,6 +207,7 @@ impl Screen for StoryScreen {
             Some(link) if Some(link) == before => self.follow(Some(link), cx),
             Some(_) => KeyOutcome::Done,
             None => KeyOutcome::Ignored,
+            (Action::Times, _) => self.ladder.times(),
         }
     }
 
@@ -410,6 +411,19 @@ impl StoryText<'_, '_> {
             if let Some(id) = self.connection_of(frame, finding) {
                 paragraph = paragraph.link(self.link(StoryLink::Frame(id, frame)));
             }
+        // A ladder's times begin with its connection.
+        let of = finding
+            .example()
+            .and_then(|id| snapshot.connection_summary(id));
+        let later = snapshot
+            .summary
+            .span
+            .zip(of)
+            .is_some_and(|((start, _), it)| it.first.time > start);
+        self.heading(match later {
+            true => "Evidence, with the time since the capture began",
+            false => "Evidence",
+        });
             self.page.push(paragraph);
         }
     }
