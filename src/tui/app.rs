@@ -9,6 +9,7 @@
 //! ```
 
 use crate::report::rich_text::Tone;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -411,7 +412,13 @@ impl App {
                     let story = StoryScreen::new(model, 0);
                     self.apply_outcome(KeyOutcome::Open(Box::new(story)));
                 }
-                None => self.tell(Tone::Plain, "nothing was found so far".to_owned()),
+                None => {
+                    let text = match self.is_growing() {
+                        true => "nothing was found so far",
+                        false => "nothing was found",
+                    };
+                    self.tell(Tone::Plain, text.to_owned());
+                }
             },
             _ => {}
         }
@@ -871,37 +878,55 @@ impl App {
         }
         let scope = self.scope();
         let mut line = StyledLine::default();
-        let rows: Vec<&KeyBinding> = self
-            .session
-            .keys
-            .rows(scope)
-            .filter(|row| !row.hint.is_empty())
-            .collect();
+        let keys = self.session.keys.clone();
+        // A list over the screen has keys of its own.
+        let is_list = matches!(scope, Scope::Menu | Scope::Columns | Scope::Groups);
+        let rows = keys.rows(scope).map(|row| {
+            let hint = match row.scope == scope && !is_list {
+                true => self.with_screen(|screen, cx| screen.hint(row.action, row.hint, cx)),
+                false => row.hint.into(),
+            };
+            (row, hint)
+        });
         // The common keys (back, help, quit) must stay visible; the screen's own keys get the columns that are left.
-        let (own, common): (Vec<&KeyBinding>, Vec<&KeyBinding>) =
-            rows.into_iter().partition(|row| row.scope == scope);
-        let one = |row: &KeyBinding| {
+        let (own, common): (Vec<_>, Vec<_>) = rows
+            .filter(|(_, hint)| !hint.is_empty())
+            .partition(|(row, _)| row.scope == scope);
+        let one = |(row, hint): (&KeyBinding, Cow<'_, str>)| {
             let key = row.keys.first().map(|key| key.name()).unwrap_or_default();
             StyledLine::of(Tone::Key, key)
                 .plain(" ")
-                .faint(row.hint)
+                .faint(hint)
                 .plain("  ")
         };
         let at_start = self.stack.len() == 1;
         let common = common
             .into_iter()
-            .filter(|row| !(at_start && row.action == Action::Back));
-        let common: Vec<StyledLine> = common.map(one).collect();
+            .filter(|(row, _)| !(at_start && row.action == Action::Back));
+        let mut common: Vec<(Action, StyledLine)> =
+            common.map(|it| (it.0.action, one(it))).collect();
+        let own: Vec<StyledLine> = own.into_iter().map(one).collect();
         let mut room = usize::from(inset(area).width);
-        let reserved: usize = common.iter().map(StyledLine::width).sum();
-        room = room.saturating_sub(reserved);
-        for hint in own.into_iter().map(one) {
+        let reserved = |common: &[(Action, StyledLine)]| -> usize {
+            common.iter().map(|(_, line)| line.width()).sum()
+        };
+        // In a narrow terminal the screen's first key is worth more than those that are the same everywhere.
+        for least in [Action::Search, Action::Help] {
+            if own
+                .first()
+                .is_some_and(|it| it.columns() + reserved(&common) > room)
+            {
+                common.retain(|(action, _)| *action != least);
+            }
+        }
+        room = room.saturating_sub(reserved(&common));
+        for hint in own {
             if hint.columns() <= room {
                 room -= hint.columns();
                 line.0.extend(hint.0);
             }
         }
-        for hint in common {
+        for (_, hint) in common {
             line.0.extend(hint.0);
         }
         line.draw(&self.look, inset(area), buffer);

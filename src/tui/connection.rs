@@ -10,6 +10,7 @@
 //! The segments are reread from the input in a task; until they arrive the screen shows the verdict.
 
 use crate::report::rich_text::Tone;
+use std::borrow::Cow;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -254,6 +255,26 @@ impl Screen for ConnectionScreen {
             true => Scope::Menu,
             false => Scope::Connection,
         }
+    }
+
+    fn hint<'k>(&self, action: Action, usual: &'k str, cx: &ViewContext<'_>) -> Cow<'k, str> {
+        let is_read = self.reread.transcript().is_some();
+        let works = match action {
+            Action::Open => {
+                return match self.part {
+                    _ if !is_read => "",
+                    ConnectionPane::Ladder => self.ladder.unfolds(),
+                    ConnectionPane::Exchanges | ConnectionPane::Segments => "ladder",
+                    ConnectionPane::Verdict | ConnectionPane::Bytes => "",
+                }
+                .into();
+            }
+            Action::OtherLeg => other_leg(self.id, cx).is_some(),
+            Action::Finding => !cx.model.naming.numbers(self.id).is_empty(),
+            Action::Connections | Action::Times => is_read,
+            _ => true,
+        };
+        if works { usual } else { "" }.into()
     }
 
     fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
@@ -594,12 +615,15 @@ fn first_frame(exchange: &Exchange) -> Option<FrameNumber> {
     request.or_else(|| exchange.response.as_ref().map(|it| it.message.first.frame))
 }
 
-/// Opens the connection for which a proxy made this one, or the last one that it made for this one.
-fn open_leg(id: u32, cx: &ViewContext<'_>) -> KeyOutcome {
+/// The connection for which a proxy made this one, or the last one that it made for this one.
+fn other_leg(id: u32, cx: &ViewContext<'_>) -> Option<u32> {
     let legs = &cx.snapshot().legs;
     let before = legs.before_all(id).first().map(|it| it.client.connection);
-    let behind = || legs.behind_all(id).last().map(|it| it.upstream.connection);
-    match before.or_else(behind) {
+    before.or_else(|| legs.behind_all(id).last().map(|it| it.upstream.connection))
+}
+
+fn open_leg(id: u32, cx: &ViewContext<'_>) -> KeyOutcome {
+    match other_leg(id, cx) {
         Some(other) => KeyOutcome::Connection(other),
         None => KeyOutcome::Say(format!(
             "connection {id} is no leg of a proxy that was captured"

@@ -11,6 +11,7 @@
 //! draws.
 
 use crate::report::rich_text::Tone;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -46,9 +47,9 @@ use crate::report::wording::connection;
 
 /// Rows at the bottom with details of the selected connection.
 const DETAIL_ROWS: u16 = 4;
-/// Height of the screen below which those rows are omitted.
 /// Rows that are measured to choose the columns.
 const MEASURED: usize = 512;
+/// Height of the screen below which those rows are omitted.
 const SMALL: u16 = 12;
 
 /// The table of all connections.
@@ -70,11 +71,11 @@ pub(super) struct ConnectionsScreen {
     pub(super) marked: BTreeSet<u32>,
     pub(super) plan: ColumnPlan,
     columns: ColumnChoices,
-    /// Servers are shown by their names, where they have one.
     /// The width that the cells of each column need.
     widths: ColumnWidths,
     /// What that was measured for: the filter, whether servers are shown by name, and whether only what fits an error is.
     widths_of: Option<(Filter, bool, bool)>,
+    /// Servers are shown by their names, where they have one.
     pub(super) names: bool,
     menu: Menu,
     choice: Option<(ChoiceKind, ChoiceList)>,
@@ -124,9 +125,9 @@ impl Default for ConnectionsScreen {
             marked: BTreeSet::new(),
             plan: ColumnPlan::default(),
             columns: ColumnChoices::default(),
-            names: false,
             widths: ColumnWidths::default(),
             widths_of: None,
+            names: false,
             menu: Menu::default(),
             choice: None,
             search: TextSearch::default(),
@@ -162,6 +163,23 @@ impl Screen for ConnectionsScreen {
         }
     }
 
+    fn hint<'k>(&self, action: Action, usual: &'k str, cx: &ViewContext<'_>) -> Cow<'k, str> {
+        let group = self.listing.group(self.place.selected);
+        let summary = self.listing.summary(self.place.selected);
+        let works = match action {
+            Action::Open if group.is_some_and(|it| self.listing.is_unfolded(it)) => {
+                return "fold".into();
+            }
+            Action::Open if group.is_some() => return "unfold".into(),
+            Action::Open | Action::Copy => summary.is_some(),
+            Action::Finding => summary.is_some_and(|it| !cx.model.naming.numbers(it.id).is_empty()),
+            Action::Mark => self.listing.len() > 0,
+            Action::Compare => self.marked.len() == 2,
+            _ => true,
+        };
+        if works { usual } else { "" }.into()
+    }
+
     fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
         self.height = body.height;
         self.at_end = self.rows_wanted.by == SortKey::Number
@@ -186,6 +204,14 @@ impl Screen for ConnectionsScreen {
             self.place.select(row.unwrap_or(0));
         }
         self.hold();
+        if changed
+            || self
+                .widths_of
+                .as_ref()
+                .is_none_or(|(_, names, _)| *names != self.names)
+        {
+            self.measure(cx);
+        }
         self.plan = self.planned(cx, body, height);
         if let Some((kind, _)) = self.choice {
             let rows = self.choices(kind);
@@ -204,14 +230,6 @@ impl Screen for ConnectionsScreen {
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
         self.export.acted();
         self.note = None;
-        if changed
-            || self
-                .widths_of
-                .as_ref()
-                .is_none_or(|(_, names, _)| *names != self.names)
-        {
-            self.measure(cx);
-        }
         if let Some(outcome) = self.menu.act(action) {
             return outcome;
         }
@@ -256,7 +274,15 @@ impl Screen for ConnectionsScreen {
             }
             Action::Reverse => {
                 self.rows_wanted.down = !self.rows_wanted.down;
-                KeyOutcome::Done
+                if self.rows_wanted.grouping == Grouping::None {
+                    return KeyOutcome::Done;
+                }
+                let column = &COLUMNS[columns::position(self.rows_wanted.by)];
+                let way = match self.rows_wanted.down {
+                    true => "downwards",
+                    false => "upwards",
+                };
+                KeyOutcome::Say(format!("each group is sorted by {}, {way}", column.name))
             }
             Action::Mark => {
                 self.mark();
@@ -268,22 +294,20 @@ impl Screen for ConnectionsScreen {
             },
             Action::Compare => match self.marked.iter().copied().collect::<Vec<_>>()[..] {
                 [one, two] => KeyOutcome::Open(Box::new(CompareScreen::new([one, two]))),
-                _ => KeyOutcome::Say("mark two connections with m to compare them".to_owned()),
+                [] | [_] => {
+                    KeyOutcome::Say("mark two connections with m to compare them".to_owned())
+                }
+                _ => KeyOutcome::Say(format!(
+                    "{} are marked, and two can be compared; m takes a mark away",
+                    number(self.marked.len() as u64)
+                )),
             },
             Action::Copy => self.copy(cx),
             Action::Export => self.ask_for_path(cx),
             // `esc` first clears the marks, then the filter, then the groups, and only then goes back.
             Action::Back if !self.marked.is_empty() => {
                 self.marked.clear();
-                if self.rows_wanted.grouping == Grouping::None {
-                    return KeyOutcome::Done;
-                }
-                let column = &COLUMNS[columns::position(self.rows_wanted.by)];
-                let way = match self.rows_wanted.down {
-                    true => "downwards",
-                    false => "upwards",
-                };
-                KeyOutcome::Say(format!("each group is sorted by {}, {way}", column.name))
+                KeyOutcome::Done
             }
             Action::Back if !self.rows_wanted.query.is_everything() => {
                 self.set(Filter::default(), String::new());
@@ -408,6 +432,14 @@ impl ConnectionsScreen {
         self.selected = self.listing.name(self.place.selected);
     }
 
+    /// Says what to do with a group where a connection is wanted.
+    fn is_group(&self) -> KeyOutcome {
+        match self.listing.group(self.place.selected) {
+            Some(_) => KeyOutcome::Say("this is a group; enter shows its connections".to_owned()),
+            None => KeyOutcome::Ignored,
+        }
+    }
+
     fn is_searching(&self) -> bool {
         self.search.is_under_way() || self.search.read_again().is_some()
     }
@@ -432,14 +464,6 @@ impl ConnectionsScreen {
 
     /// Marks the selected connection, or those of the selected group; if all are marked, takes the marks away.
     fn mark(&mut self) {
-    /// Says what to do with a group where a connection is wanted.
-    fn is_group(&self) -> KeyOutcome {
-        match self.listing.group(self.place.selected) {
-            Some(_) => KeyOutcome::Say("this is a group; enter shows its connections".to_owned()),
-            None => KeyOutcome::Ignored,
-        }
-    }
-
         let ids: Vec<u32> = match self.listing.group(self.place.selected) {
             Some(group) => {
                 let summaries = self.listing.model().map(|it| &it.snapshot.summaries);
@@ -820,6 +844,7 @@ impl ConnectionsScreen {
                 self.widen(&mut wanted, self.source(model, place, summary), cx);
             }
         }
+        self.widths = wanted;
         // One column is reserved for the scroll bar.
         let room = usize::from(body.width).saturating_sub(EDGE + 1);
         let untouched = self.columns == ColumnChoices::default();
@@ -860,5 +885,4 @@ pub(super) fn open_finding(id: u32, cx: &ViewContext<'_>) -> KeyOutcome {
         Some(group) => KeyOutcome::Open(Box::new(StoryScreen::new(cx.model, group))),
         None => KeyOutcome::Ignored,
     }
-        self.widths = wanted;
 }

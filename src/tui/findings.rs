@@ -8,6 +8,7 @@ use super::finding_words::{connections, rule};
 use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::borrow::Cow;
 
 use super::keys::{Action, Scope};
 use super::narrowed;
@@ -93,6 +94,14 @@ impl Screen for FindingsScreen {
 
     fn scope(&self) -> Scope {
         Scope::Findings
+    }
+
+    fn hint<'k>(&self, action: Action, usual: &'k str, cx: &ViewContext<'_>) -> Cow<'k, str> {
+        match (action, cx.model.groups.get(self.place.selected)) {
+            (_, None) => "".into(),
+            (Action::Connections, Some(group)) if group.connections == 0 => "".into(),
+            _ => usual.into(),
+        }
     }
 
     fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
@@ -190,6 +199,7 @@ impl Screen for FindingsScreen {
             (Action::Connections, Some(group)) => connections(group, cx),
             (Action::Rule, Some(group)) => rule(group, cx),
             (Action::Export, Some(group)) => finding_words::export(group, cx, &mut self.export),
+            (Action::Times, _) => self.ladder.times(),
             (Action::Copy, Some(group)) => story::copy(group, cx),
             _ if self.place.act(action) => {
                 self.hold(cx);
@@ -199,7 +209,6 @@ impl Screen for FindingsScreen {
         }
     }
 
-            (Action::Times, _) => self.ladder.times(),
     fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> SeekResult {
         let selected = self.place.selected;
         let texts = self.texts(cx);

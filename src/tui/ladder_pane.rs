@@ -27,7 +27,7 @@ use crate::rules::{Finding, Severity};
 const STATE: usize = 12;
 /// Width of the time at the left, if it is no time of day.
 const TIME: u16 = 9;
-/// Width of a frame number.
+/// Width of a frame number, if none needs more.
 const FRAME: usize = 6;
 /// Pane width from which on frame numbers are shown.
 const WIDE: usize = 92;
@@ -119,6 +119,16 @@ impl LadderPane {
     /// Handles a cursor motion where nothing can be unfolded.
     pub(super) fn act_alone(&mut self, action: Action) -> bool {
         self.place.act(action)
+    }
+
+    /// What unfolding does to the rows: nothing where none is folded.
+    pub(super) fn unfolds(&self) -> &'static str {
+        let is_run = |row: &TranscriptRow| matches!(row, TranscriptRow::Run { .. });
+        match self.whole {
+            true => "fold",
+            false if self.segment_rows.lines.iter().any(is_run) => "unfold",
+            false => "",
+        }
     }
 
     /// The selected frame; of a folded run, its first.

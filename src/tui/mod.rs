@@ -232,6 +232,12 @@ pub trait Screen {
     /// The part of the key table that applies here.
     fn scope(&self) -> Scope;
 
+    /// The word for an action in the footer, where the key table has `usual`. Empty: the key is not offered, because it would do
+    /// nothing at the moment.
+    fn hint<'k>(&self, _action: Action, usual: &'k str, _cx: &ViewContext<'_>) -> Cow<'k, str> {
+        usual.into()
+    }
+
     /// Called before every drawing, with the data and the area available: clamps the selection, scrolls to it, takes
     /// the results of finished tasks, starts new ones.
     fn lay(&mut self, cx: &ViewContext<'_>, body: Rect);

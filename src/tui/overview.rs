@@ -4,6 +4,8 @@
 //! The parts are in the order in which a user investigates a fault. In a low terminal the findings keep their rows and
 //! the charts shrink.
 
+use std::borrow::Cow;
+
 use super::export::Export;
 use super::finding_ladder::{FindingLadder, Split};
 use super::finding_words::{self, headline};
@@ -26,9 +28,9 @@ use crate::base::escape::escape;
 use crate::base::format::duration;
 use crate::base::format::{count, number};
 use crate::base::net::Skip;
+use crate::report::places;
 use crate::report::rich_text::StyledLine;
 use crate::report::snapshot::ReadStage;
-use crate::report::places;
 use crate::rules::{Finding, Severity};
 
 /// Columns to the left of a chart.
@@ -88,6 +90,18 @@ impl Screen for OverviewScreen {
 
     fn scope(&self) -> Scope {
         Scope::Overview
+    }
+
+    fn hint<'k>(&self, action: Action, usual: &'k str, cx: &ViewContext<'_>) -> Cow<'k, str> {
+        let is_empty = cx.snapshot().summaries.is_empty();
+        match action {
+            Action::Open if cx.model.groups.is_empty() => match is_empty {
+                true => "".into(),
+                false => "connections".into(),
+            },
+            Action::Export if is_empty && cx.model.groups.is_empty() => "".into(),
+            _ => usual.into(),
+        }
     }
 
     fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
@@ -169,6 +183,7 @@ impl Screen for OverviewScreen {
                 0 => KeyOutcome::Go(super::Tab::Connections),
                 _ => KeyOutcome::Open(Box::new(StoryScreen::new(cx.model, self.place.selected))),
             },
+            Action::Times => self.ladder.times(),
             _ if self.place.act(action) => KeyOutcome::Done,
             _ => KeyOutcome::Ignored,
         }
@@ -183,7 +198,6 @@ impl Screen for OverviewScreen {
                 let rows = told(group, cx, self.body);
                 let told = rows.iter().map(WrappedRow::text).collect::<Vec<_>>();
                 let texts = [
-            Action::Times => self.ladder.times(),
                     finding.severity.name(),
                     &subject(group, finding),
                     finding.rule,
@@ -281,8 +295,9 @@ impl OverviewScreen {
         if groups.is_empty() {
             nothing(cx).draw(cx.look, area, buffer);
             draw_progress(cx, area, buffer);
-            return;
+            return 0;
         }
+        let mut shown = 0;
         let mut y = area.y;
         let rows = groups.iter().enumerate().skip(self.place.top);
         for (nth, group) in rows {
@@ -296,14 +311,15 @@ impl OverviewScreen {
             };
             let selected = nth == self.place.selected;
             headline(group, cx, room, selected, buffer);
+            shown += 1;
             y += 1;
             if selected {
-        let mut shown = 0;
                 let height = (self.told.len() as u16).min(area.bottom() - y);
                 draw_rows(&self.told, cx, Rect { y, height, ..area }, buffer);
                 y += height;
             }
         }
+        shown
     }
 }
 
@@ -312,7 +328,6 @@ fn told(group: &FindingGroup, cx: &ViewContext<'_>, body: Rect) -> Vec<WrappedRo
     let columns = body.width.min(LEGIBLE);
     let (most, remedy) = if body.height >= TALL {
         (MESSAGE_ROWS.1, REMEDY.1)
-            shown += 1;
     } else {
         (MESSAGE_ROWS.0, REMEDY.0)
     };
@@ -320,7 +335,6 @@ fn told(group: &FindingGroup, cx: &ViewContext<'_>, body: Rect) -> Vec<WrappedRo
         return Vec::new();
     };
     let glyphs = &cx.look.glyphs;
-        shown
     let message = finding.message.hedged(finding.certainty).to_string();
     let mut rows = Paragraph::new(4, StyledLine::default().faint(hosts(group, cx))).rows(columns);
     rows.truncate(1);
@@ -637,6 +651,11 @@ fn capture(cx: &ViewContext<'_>) -> Vec<Paragraph> {
         );
         told.push(label("captured", Tone::Plain, text));
     }
+    for (title, line) in places::lines(&summary.inputs, &cx.snapshot().frames) {
+        let mut all = StyledLine::default().faint(format!("{:<9}", title.to_lowercase()));
+        all.0.extend(line.0);
+        told.push(Paragraph::new(0, all).hanging(9));
+    }
     if let Some(quic) = quic(summary) {
         told.push(label("udp", Tone::Plain, format!("{quic}, not analysed")));
     }
@@ -653,9 +672,12 @@ fn capture(cx: &ViewContext<'_>) -> Vec<Paragraph> {
     }
     for input in &summary.inputs {
         if let Some(damage) = &input.damage {
+            let name = match input.path.as_str() {
+                "-" => "standard input".into(),
+                path => escape(path.as_bytes()),
+            };
             let text = format!(
-                "{} at byte {}: {}",
-                escape(input.path.as_bytes()),
+                "{name} at byte {}: {}",
                 number(damage.offset),
                 escape(damage.reason.as_bytes())
             );
@@ -667,11 +689,6 @@ fn capture(cx: &ViewContext<'_>) -> Vec<Paragraph> {
         told.push(label("limit", Tone::Warning, text));
     }
     told
-    for (title, line) in places::lines(&summary.inputs, &cx.snapshot().frames) {
-        let mut all = StyledLine::default().faint(format!("{:<9}", title.to_lowercase()));
-        all.0.extend(line.0);
-        told.push(Paragraph::new(0, all).hanging(9));
-    }
 }
 
 fn inside(area: Rect) -> Rect {
@@ -681,7 +698,3 @@ fn inside(area: Rect) -> Rect {
         ..area
     }
 }
-            let name = match input.path.as_str() {
-                "-" => "standard input".into(),
-                path => escape(path.as_bytes()),
-            };

@@ -2,6 +2,7 @@
 //! range runs out, and a chart of the selected row with the range as its ceiling.
 
 use crate::report::rich_text::Tone;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -97,6 +98,13 @@ impl Screen for SocketsScreen {
 
     fn scope(&self) -> Scope {
         Scope::Sockets
+    }
+
+    fn hint<'k>(&self, action: Action, usual: &'k str, cx: &ViewContext<'_>) -> Cow<'k, str> {
+        match (action, self.selected(cx)) {
+            (Action::Open, None) => "".into(),
+            _ => usual.into(),
+        }
     }
 
     fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {

@@ -6,6 +6,7 @@ use super::finding_words::subject;
 use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::borrow::Cow;
 
 use super::export::Export;
 use super::finding_ladder::{FindingLadder, Split};
@@ -134,6 +135,24 @@ impl Screen for StoryScreen {
         Scope::Story
     }
 
+    fn hint<'k>(&self, action: Action, usual: &'k str, cx: &ViewContext<'_>) -> Cow<'k, str> {
+        let marked = self.pager.marked().and_then(|nth| self.links.get(nth));
+        match (action, cx.model.groups.get(self.group)) {
+            (_, None) => "".into(),
+            // The link that is marked may be out of sight.
+            (Action::Open, _) => match marked {
+                Some(StoryLink::Connection(id)) => format!("#{id}").into(),
+                Some(StoryLink::Frame(_, frame)) => cx.snapshot().frames.name(*frame).into(),
+                Some(StoryLink::Group(_)) => "finding".into(),
+                Some(StoryLink::All) => "table".into(),
+                None => "".into(),
+            },
+            (Action::Next, _) if self.links.len() < 2 => "".into(),
+            (Action::Connections, Some(group)) if group.connections == 0 => "".into(),
+            _ => usual.into(),
+        }
+    }
+
     fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
         let of = (self.group, cx.model.version);
         if self.told != Some(of) {
@@ -188,6 +207,7 @@ impl Screen for StoryScreen {
             (Action::Right, _) => self.turn(true, cx),
             (Action::Left, _) => self.turn(false, cx),
             (Action::Export, Some(group)) => finding_words::export(group, cx, &mut self.export),
+            (Action::Times, _) => self.ladder.times(),
             (Action::Copy, Some(group)) => copy(group, cx),
             _ if self.pager.act(action) => KeyOutcome::Done,
             _ => KeyOutcome::Ignored,
@@ -207,7 +227,6 @@ impl Screen for StoryScreen {
             Some(link) if Some(link) == before => self.follow(Some(link), cx),
             Some(_) => KeyOutcome::Done,
             None => KeyOutcome::Ignored,
-            (Action::Times, _) => self.ladder.times(),
         }
     }
 
@@ -391,8 +410,20 @@ impl StoryText<'_, '_> {
         if finding.evidence.is_empty() {
             return;
         }
-        self.heading("Evidence");
         let snapshot = self.cx.snapshot();
+        // A ladder's times begin with its connection.
+        let of = finding
+            .example()
+            .and_then(|id| snapshot.connection_summary(id));
+        let later = snapshot
+            .summary
+            .span
+            .zip(of)
+            .is_some_and(|((start, _), it)| it.first.time > start);
+        self.heading(match later {
+            true => "Evidence, with the time since the capture began",
+            false => "Evidence",
+        });
         let resets = finding.example().into_iter();
         for (who, reset) in resets.flat_map(|id| local::resets(snapshot, id)) {
             let line = StyledLine::default()
@@ -411,19 +442,6 @@ impl StoryText<'_, '_> {
             if let Some(id) = self.connection_of(frame, finding) {
                 paragraph = paragraph.link(self.link(StoryLink::Frame(id, frame)));
             }
-        // A ladder's times begin with its connection.
-        let of = finding
-            .example()
-            .and_then(|id| snapshot.connection_summary(id));
-        let later = snapshot
-            .summary
-            .span
-            .zip(of)
-            .is_some_and(|((start, _), it)| it.first.time > start);
-        self.heading(match later {
-            true => "Evidence, with the time since the capture began",
-            false => "Evidence",
-        });
             self.page.push(paragraph);
         }
     }
