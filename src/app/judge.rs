@@ -381,6 +381,7 @@ fn summary(files: &[FileSummary], lost: Loss, stats: &EngineStats) -> CaptureSum
             offset: damage.offset,
             reason: damage.reason.clone(),
         }),
+        clock_ahead: file.clock_ahead,
         vantage: file.vantage.as_deref().copied(),
         only: file.only.clone(),
     });

@@ -24,7 +24,11 @@ pub(crate) fn lines(
         escape(name.as_bytes()).into_owned()
     };
     let Some((first, base)) = place(0) else {
-        return Vec::new();
+        let set = inputs.iter().enumerate();
+        let set = set.filter_map(|(nth, it)| Some((nth, it.clock_ahead?)));
+        return set
+            .map(|(nth, ahead)| ("Clock", set_back(name(nth), ahead)))
+            .collect();
     };
     let others: Vec<(usize, Vantage)> = (1..).map_while(place).collect();
     let further = further(&others, name);
@@ -50,6 +54,18 @@ pub(crate) fn lines(
         vec![("Places", both), ("Clock", clock)]
     });
     lines.chain(further).collect()
+}
+
+/// What was done about a file with one direction whose clock was another one.
+fn set_back(name: String, ahead: i64) -> StyledLine {
+    let by = duration(Duration::from_nanos(ahead.unsigned_abs()));
+    let (is, moved) = match ahead > 0 {
+        true => ("ahead of", "back"),
+        false => ("behind", "forward"),
+    };
+    StyledLine::default().code(name).plain(format!(
+        " is {by} {is} the file with the other direction, as acknowledgements show: its times are set {moved}."
+    ))
 }
 
 /// A line for each two places of which neither is the first, if something was lost or forged between them.
@@ -180,6 +196,7 @@ mod tests {
                 packets: 2,
                 bytes: 200,
                 damage: None,
+                clock_ahead: None,
                 vantage: Some(Vantage {
                     place,
                     flows: 1,

@@ -94,6 +94,7 @@ pub fn analyse_with(
             offset: damage.offset,
             reason: damage.reason.clone(),
         }),
+        clock_ahead: file.clock_ahead,
         vantage: file.vantage.as_deref().copied(),
         only: file.only.clone(),
     });

@@ -98,7 +98,21 @@ pub(crate) fn read_numbered(
     options: &OpenOptions,
     first_interface: u32,
 ) -> Result<Box<dyn Source>, CaptureError> {
-    let files = Files::open_from(inputs, None, first_interface)?;
+    let files = Files::open_from(inputs, None, first_interface, &[])?;
+    with_filter(files, options)
+}
+
+/// Like [`open`], with files whose clocks are ahead by so many nanoseconds: their frames are set back.
+pub(crate) fn open_with_clocks(
+    paths: &[&Path],
+    options: &OpenOptions,
+    ahead: &[i64],
+) -> Result<Box<dyn Source>, CaptureError> {
+    let inputs = paths.iter().map(|path| Input::open(path));
+    with_filter(Files::open_from(inputs, None, 0, ahead)?, options)
+}
+
+fn with_filter(files: Files, options: &OpenOptions) -> Result<Box<dyn Source>, CaptureError> {
     match &options.filter {
         None => Ok(Box::new(files)),
         Some(expression) => filter::filtered(Box::new(files), expression, options.programs.clone()),
@@ -161,15 +175,16 @@ impl Files {
         inputs: impl IntoIterator<Item = Result<Input, CaptureError>>,
         chunk: Option<usize>,
     ) -> Result<Self, CaptureError> {
-        Self::open_from(inputs, chunk, 0)
+        Self::open_from(inputs, chunk, 0, &[])
     }
 
     /// Probes every input, so that unreadable ones are reported at once. `chunk`, if given, is the number of bytes to
-    /// read at once; the numbers of interfaces begin at `next_interface`.
+    /// read at once; the numbers of interfaces begin at `next_interface`; `ahead` is by how much the clocks of files are ahead, if any.
     fn open_from(
         inputs: impl IntoIterator<Item = Result<Input, CaptureError>>,
         chunk: Option<usize>,
         next_interface: u32,
+        ahead: &[i64],
     ) -> Result<Self, CaptureError> {
         let mut inputs = inputs.into_iter().peekable();
         let expected = inputs.size_hint().0;
@@ -190,7 +205,11 @@ impl Files {
         while let Some(input) = inputs.next() {
             let input = input?;
             let index = files.summaries.len();
-            files.summaries.push(FileSummary::default());
+            let clock_ahead = ahead.get(index).copied().filter(|it| *it != 0);
+            files.summaries.push(FileSummary {
+                clock_ahead,
+                ..FileSummary::default()
+            });
             files.open.push(None);
             let alone = index == 0 && inputs.peek().is_none();
             if !alone {
@@ -199,6 +218,7 @@ impl Files {
             match input.again() {
                 Some(again) if !alone => {
                     let first = first_time(input, files.chunk, &files.handles)?;
+                    let first = set_back(first, clock_ahead);
                     files.waiting.push(ClosedFile {
                         first,
                         index,
@@ -268,6 +288,7 @@ impl Files {
             let summary = &mut self.summaries[index];
             file.reader
                 .fill(&mut file.batch, summary, &mut self.next_interface);
+            set_all_back(&mut file.batch, summary.clock_ahead);
             file.at = 0;
             let last = file.batch.slots.last().copied();
             file.count(last.as_ref());
@@ -396,6 +417,7 @@ impl Source for Files {
             if let Some(file) = &mut self.open[index] {
                 let summary = &mut self.summaries[index];
                 file.reader.fill(batch, summary, &mut self.next_interface);
+                set_all_back(batch, summary.clock_ahead);
                 file.count(batch.slots.last());
                 let own = file.first;
                 if !batch.is_empty() {
@@ -432,6 +454,21 @@ impl Source for Files {
 
     fn files(&self) -> &[FileSummary] {
         &self.summaries
+    }
+}
+
+/// A time by a clock that is ahead by so many nanoseconds, as it was.
+fn set_back(time: Timestamp, ahead: Option<i64>) -> Timestamp {
+    match ahead {
+        Some(ahead) => Timestamp::from_nanos(time.as_nanos().saturating_sub(ahead)),
+        None => time,
+    }
+}
+
+fn set_all_back(batch: &mut Batch, ahead: Option<i64>) {
+    if ahead.is_some() {
+        let slots = batch.slots.iter_mut();
+        slots.for_each(|slot| slot.time = set_back(slot.time, ahead));
     }
 }
 

@@ -61,6 +61,8 @@ pub struct FileSummary {
     pub runs: Vec<FrameRun>,
     /// Runs that are not in `runs`, because there were too many.
     pub more_runs: u64,
+    /// By how many nanoseconds its clock is ahead of another file's that has the other direction; its frames are set back by that.
+    pub clock_ahead: Option<i64>,
     /// The place where it was captured, if several places show the same connections.
     pub vantage: Option<Box<Vantage>>,
     /// The interfaces whose frames are read of it, if those of others are another place.

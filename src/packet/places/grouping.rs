@@ -10,8 +10,17 @@ use std::collections::BTreeMap;
 use hashbrown::{HashMap, HashSet};
 
 use super::clock::{ClockEstimate, Sample, median};
-use super::probe::{Index, Place, Print, Shared};
+use super::prints::{Index, Print, Shared, SharedSegment};
 use super::way::SAME_TIME;
+
+/// One place: some of the files, with a clock of their own.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Indexes of its files.
+    pub(super) files: Vec<usize>,
+    /// Its clock, compared with that of the first place, if they share a segment.
+    pub(super) clock: Option<ClockEstimate>,
+}
 
 /// What two files share, by the lesser of both in the order of `Files::order`.
 type Shares = BTreeMap<(usize, usize), Shared>;
@@ -173,14 +182,4 @@ impl Shared {
         });
         (hops.sum(), times.sum())
     }
-}
-
-/// A segment that two files show.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SharedSegment {
-    pub(super) sample: Sample,
-    /// How much higher its hop limit is in the first of both.
-    pub(super) hops: i16,
-    /// Its sender opened the connection, or has the higher port.
-    pub(super) from_client: bool,
 }

@@ -30,9 +30,11 @@ mod identity;
 mod items;
 mod notes;
 mod output;
+mod prints;
 mod probe;
 mod renumbered;
 mod rewrite;
+mod taps;
 mod union;
 mod way;
 
@@ -41,6 +43,7 @@ use std::path::Path;
 use ahead::{Ahead, FactReader};
 use clock::ClockEstimate;
 use feed::Origin;
+use probe::Between;
 
 use crate::packet::capture::{
     self, CaptureError, Chosen, ChosenInterfaces, Input, OpenOptions, Source,
@@ -68,8 +71,10 @@ pub fn open(
     {
         return divided(only, &found, options);
     }
-    let Some(found) = probe::places(&paths) else {
-        return capture::open(&paths, options);
+    let found = match probe::between(&paths) {
+        Some(Between::Places(found)) => found,
+        Some(Between::Clocks(ahead)) => return capture::open_with_clocks(&paths, options, &ahead),
+        None => return capture::open(&paths, options),
     };
     let sources = (0..).zip(found).map(|(number, place)| {
         let inputs = place.files.iter().map(|index| Input::open(paths[*index]));
@@ -125,10 +130,10 @@ fn joined(
 /// Opens one capture of which several interfaces are places: each is an input of its own.
 fn divided(
     path: &Path,
-    found: &[probe::Place],
+    found: &[grouping::Place],
     options: &OpenOptions,
 ) -> Result<Box<dyn Source>, CaptureError> {
-    let numbers = |place: &probe::Place| -> Vec<u32> {
+    let numbers = |place: &grouping::Place| -> Vec<u32> {
         let numbers = place.files.iter();
         numbers.filter_map(|it| u32::try_from(*it).ok()).collect()
     };

@@ -50,6 +50,10 @@ struct FileRow<'a> {
     path: Cow<'a, str>,
     /// The interfaces whose frames are read of it, if those of its other interfaces are another place; else `null`.
     only: Option<Cow<'a, str>>,
+    /// By how much its clock was ahead of the file with the other direction, in nanoseconds; its times are told without that. Only
+    /// there if the clocks differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_ahead_ns: Option<i64>,
     /// The format: `pcap`, `pcapng`, `live` and others.
     format: &'a str,
     /// Frames read from it.
@@ -114,6 +118,7 @@ impl<'a> FileRow<'a> {
         Self {
             path: escape(input.path.as_bytes()),
             only: input.only.as_ref().map(|only| escape(only.as_bytes())),
+            clock_ahead_ns: input.clock_ahead,
             format: &input.format,
             packets: input.packets,
             bytes: input.bytes,

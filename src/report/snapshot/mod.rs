@@ -52,6 +52,8 @@ pub struct InputSummary {
     pub bytes: u64,
     /// Where it is damaged, if at all.
     pub damage: Option<InputDamage>,
+    /// By how many nanoseconds its clock was ahead of another file's; its times are told without that.
+    pub clock_ahead: Option<i64>,
     /// The place where it was captured, if several places show the same connections.
     pub vantage: Option<Vantage>,
     /// The interfaces whose frames are read of it, if those of others are another place.

@@ -138,6 +138,7 @@ pub(crate) fn snapshot(mut connections: Vec<Connection>) -> Snapshot {
                 packets: frames.unwrap_or(0) + 1,
                 bytes: 4096,
                 damage: None,
+                clock_ahead: None,
                 vantage: None,
                 only: None,
             }],
