@@ -46,7 +46,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::analysis::connection::{Connection, Opening, Who};
+use crate::analysis::connection::{Connection, ConnectionOutcome, Opening, UnknownReason, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::knowledge::{
     HeadShape, KnownProgram, LogSide, NamedBy, Prediction, Readings, Refusal, WireEvent, texts_of,
@@ -94,6 +94,8 @@ struct TextQuery {
     handed_on: bool,
     /// How the client ended the TLS handshake, if that can be read.
     refusal: Option<Refusal>,
+    /// It was still waiting when the capture ended: what reports nothing so far may do so later.
+    waits: bool,
 }
 
 /// Predicts log lines, and caches the results.
@@ -223,11 +225,19 @@ impl Predictor {
                     .and_then(|it| refusal(connection, it)),
                 Who::Server => None,
             },
+            waits: connection.outcome == ConnectionOutcome::Unknown(UnknownReason::CutOff),
         };
         if let Some(told) = self.kept.get(&question) {
             return Rc::clone(told);
         }
-        let told = question.answer();
+        let mut told = question.answer();
+        if question.waits && told.iter().any(|it| it.text.is_none()) {
+            told = told
+                .iter()
+                .filter(|it| it.text.is_some())
+                .cloned()
+                .collect();
+        }
         if self.kept.len() >= MAX_KEPT {
             self.kept.clear();
         }

@@ -344,6 +344,7 @@ fn several_stories_share_the_suspects() {
         program: Program::Unknown,
         handed_on: false,
         refusal: None,
+        waits: false,
     };
     let told = question.answer();
     assert_eq!(told.len(), SUSPECTS);
@@ -366,6 +367,23 @@ fn what_is_remembered_is_what_was_found() {
         assert_eq!(predictor.told(&connection, Who::Client), fresh, "{end}");
     }
     assert_eq!(predictor.kept.len(), 2);
+}
+
+/// A client that waits for the rest may report it after the capture has ended.
+#[test]
+fn who_waits_still_is_not_said_to_report_nothing() {
+    let told = |end: &str| {
+        let answer =
+            "HTTP/1.1 200 OK\\r\\nContent-Length: 5, 9\\r\\n\\r\\nhello";
+        let ladder =
+            format!("{OPEN}GET / [user-agent=okhttp/3.13.1] -->\n<-- \"{answer}\"\nACK -->\n{end}");
+        let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+        let told = Predictor::default().told(&proof.connections[0], Who::Client);
+        let texts = told.iter().map(|it| it.text.is_some());
+        texts.collect::<Vec<_>>()
+    };
+    assert_eq!(told(""), Vec::<bool>::new());
+    assert_eq!(told("ACK -->\n+10s FIN -->\n<-- FIN\nACK -->"), [true]);
 }
 
 /// A stream of HTTP/2 that curl opened.
