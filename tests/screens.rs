@@ -1081,6 +1081,31 @@ fn the_footer_offers_what_works() {
     }
 }
 
+/// The smallest terminals show a row and a figure of what they are about.
+#[test]
+fn a_small_terminal_shows_what_matters() {
+    let mut shown = Shown::capture("keep-alive-race.pcapng", (40, 12));
+    let screen = shown.press("3").screen();
+    assert!(screen.contains("failed"), "{screen}");
+    let screen = shown.press("m m v").screen();
+    assert!(
+        rows_with(&screen, "\u{258c}").concat().contains("FIN"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("#1") && screen.contains("elapsed"),
+        "{screen}"
+    );
+    let other = shown.press("tab").screen();
+    assert!(
+        rows_with(&other, "\u{258c}").concat().contains("GET"),
+        "{other}"
+    );
+    let screen = shown.press("4").screen();
+    let row = rows_with(&screen, "10.77.0.2").concat();
+    assert!(row.trim_end().ends_with("no"), "{screen}");
+}
+
 /// Rows stand under the heads that are theirs.
 #[test]
 fn an_unfolded_group_has_the_heads_of_its_rows() {

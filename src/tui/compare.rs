@@ -27,6 +27,8 @@ use crate::report::wording::segment::{self, Detail};
 
 /// From this width on the ladders are next to each other, else one is above the other.
 const BESIDE: u16 = 120;
+/// Rows of a side: its title, the heads, two segments, and the details of one.
+const LEAST: u16 = 6;
 /// From this height on there is a line for each of the first few facts that differ, else one for all.
 const TALL: u16 = 24;
 /// Those lines.
@@ -328,7 +330,7 @@ impl Screen for CompareScreen {
             }
         }
         self.top = body.y;
-        let areas = areas(body, self.facts(body.height).len());
+        let areas = areas(body, self.facts(body.height).len(), self.focus);
         for (side, area) in self.sides.iter_mut().zip(areas) {
             side.area = area;
             side.pane.lay(ladder(area));
@@ -437,8 +439,9 @@ impl Screen for CompareScreen {
     }
 }
 
-/// The areas of both sides, below the lines for these facts and one for the first event that differs.
-fn areas(body: Rect, facts: usize) -> [Rect; 2] {
+/// The areas of both sides, below the lines for these facts and one for the first event that differs. Where both have no room
+/// for a row, the side that keys move in has all of it.
+fn areas(body: Rect, facts: usize, focus: usize) -> [Rect; 2] {
     let lines = u16::try_from(facts).unwrap_or(u16::MAX).saturating_add(1);
     let lines = lines.min(body.height);
     let rest = Rect {
@@ -448,6 +451,11 @@ fn areas(body: Rect, facts: usize) -> [Rect; 2] {
     };
     match rest.width >= BESIDE {
         true => side_by_side(rest, rest.width / 2),
+        false if rest.height < 2 * LEAST => {
+            let mut areas = [Rect { height: 0, ..rest }; 2];
+            areas[focus] = rest;
+            areas
+        }
         false => one_above_the_other(rest, rest.height / 2, 0),
     }
 }

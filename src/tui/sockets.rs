@@ -91,6 +91,9 @@ impl SocketsScreen {
     }
 }
 
+/// Columns of a client and its server, where so many are needed.
+const PAIR: u16 = 34;
+
 impl Screen for SocketsScreen {
     fn name(&self, _cx: &ViewContext<'_>) -> String {
         "Sockets".to_owned()
@@ -191,9 +194,22 @@ impl Screen for SocketsScreen {
             width: self.table.width.saturating_sub(2),
             height: 1,
         };
+        let pair = |it: &Sockets, cursor: &str| {
+            StyledLine::of(Tone::Key, format!("{cursor} "))
+                .with(Tone::Client, it.client.to_string())
+                .plain(format!(" {} ", cx.look.glyphs.to))
+                .with(Tone::Server, it.server.to_string())
+        };
+        let shown = rows.iter().skip(self.place.top);
+        let longest = shown
+            .take(usize::from(self.table.height))
+            .map(|it| pair(it, " ").columns() as u16)
+            .max();
+        let least = longest.unwrap_or(PAIR).min(PAIR);
         let head = StyledLine::default().faint("  client and server");
         draw_row(
             &head,
+            least,
             &FIGURES.map(|(name, _)| StyledLine::default().faint(name)),
             cx,
             row(0),
@@ -203,11 +219,14 @@ impl Screen for SocketsScreen {
         for ((nth, it), y) in shown.zip(1..self.table.height) {
             let selected = nth == self.place.selected;
             let cursor = if selected { cx.look.glyphs.cursor } else { " " };
-            let pair = StyledLine::of(Tone::Key, format!("{cursor} "))
-                .with(Tone::Client, it.client.to_string())
-                .plain(format!(" {} ", cx.look.glyphs.to))
-                .with(Tone::Server, it.server.to_string());
-            draw_row(&pair, &figures(it, cx), cx, row(y), buffer);
+            draw_row(
+                &pair(it, cursor),
+                least,
+                &figures(it, cx),
+                cx,
+                row(y),
+                buffer,
+            );
             if selected {
                 buffer.set_style(row(y), cx.look.theme.style(Tone::Selected));
             }
@@ -255,20 +274,19 @@ fn figures(it: &Sockets, cx: &ViewContext<'_>) -> [StyledLine; 5] {
     ]
 }
 
-/// Draws one row: the pair at the left, truncated if necessary; the figures at the right, dropped from the left if
-/// they do not fit.
+/// Draws one row: the pair at the left, truncated to no less than `least` columns; the figures at the right, dropped from the
+/// left if they do not fit.
 fn draw_row(
     pair: &StyledLine,
+    least: u16,
     figures: &[StyledLine; 5],
     cx: &ViewContext<'_>,
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    /// Minimum width of the pair.
-    const PAIR: u16 = 34;
     let mut right = area.right();
     for ((_, wide), figure) in FIGURES.iter().zip(figures).rev() {
-        if right < area.x + PAIR + wide {
+        if right < area.x + least + wide {
             break;
         }
         right -= wide;
