@@ -261,7 +261,9 @@ impl Screen for OverviewScreen {
             left.y += 1;
             left.height -= 1;
         }
-        draw_rows(&self.capture, cx, left, buffer);
+        let mut capture = self.capture.clone();
+        shorten(&mut capture, usize::from(left.height), cx.look.glyphs.more);
+        draw_rows(&capture, cx, left, buffer);
         self.export.draw(cx, area, buffer);
     }
 }
