@@ -23,6 +23,7 @@ use super::ladder_pane::{LadderPane, evidence_lines};
 use super::menu::{Menu, MenuItem};
 use super::reread::Reread;
 use super::segments_pane::SegmentsPane;
+use super::story;
 use super::text_layout::{ListPosition, Pager, find, holds, scroll_bar};
 use super::{
     KeyOutcome, PromptError, PromptInput, Screen, SeekResult, TextSeek, ViewContext, verdict_pane,
@@ -206,11 +207,10 @@ impl ConnectionScreen {
             "what happened",
             connection::story(record, &cx.snapshot().frames),
         ));
-        for finding in cx.model.naming.findings(cx.snapshot(), self.id) {
-            items.push(MenuItem::new(
-                finding.rule,
-                verdict_pane::markdown(finding, record, &cx.snapshot().frames),
-            ));
+        for group in cx.model.groups_naming(self.id) {
+            if let Some(finding) = cx.snapshot().findings.get(group.first) {
+                items.push(MenuItem::new(finding.rule, story::markdown(group, cx)));
+            }
         }
         self.menu.open(items);
         KeyOutcome::Done

@@ -533,7 +533,7 @@ impl StoryText<'_, '_> {
 }
 
 /// The page as Markdown, for a ticket.
-fn markdown(group: &FindingGroup, cx: &ViewContext<'_>) -> String {
+pub(super) fn markdown(group: &FindingGroup, cx: &ViewContext<'_>) -> String {
     let (paragraphs, _) = paragraphs(group, cx);
     let mut page = String::new();
     for (nth, paragraph) in paragraphs.iter().enumerate() {

@@ -7,7 +7,6 @@ use super::view_model::OutcomeClass;
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{bytes, count, number};
 use crate::base::format::{capitalised, duration};
-use crate::base::frame_names::FrameNames;
 use crate::report::log_lines;
 use crate::report::rich_text::StyledLine;
 use crate::report::rich_text::Tone;
@@ -201,34 +200,4 @@ fn logs(connection: &Connection, cx: &ViewContext<'_>, page: &mut Vec<Paragraph>
             page.push(Paragraph::new(10, line));
         }
     }
-}
-
-/// A finding as Markdown, for a ticket.
-pub(super) fn markdown(finding: &Finding, connection: &Connection, frames: &FrameNames) -> String {
-    let mut text = format!("## {}: {}\n\n", finding.severity.name(), finding.rule);
-    text += &format!("{}\n\n", finding.message);
-    text += &format!(
-        "- connection {}: {}\n",
-        connection.id,
-        connection::route(connection)
-    );
-    text += &format!(
-        "- {} named, {}\n",
-        count(finding.in_all(), "connection", "connections"),
-        finding.certainty.name()
-    );
-    text += "\nEvidence:\n\n";
-    for evidence in &finding.evidence {
-        text += &format!(
-            "- {}: {}\n",
-            frames.name(evidence.frame_ref.frame),
-            evidence.note
-        );
-    }
-    text += "\nRemedy:\n\n";
-    for remedy in &finding.remedies {
-        text += &format!("- {remedy}\n");
-    }
-    text += &format!("\nWireshark: `{}`\n", connection::filter(connection));
-    text
 }

@@ -155,6 +155,21 @@ impl ViewModel {
         Predictor::with(Arc::clone(&self.relays))
     }
 
+    /// The groups of findings that name a connection, worst first.
+    pub(super) fn groups_naming(&self, id: u32) -> impl Iterator<Item = &FindingGroup> {
+        let places: Vec<usize> = self
+            .naming
+            .numbers(id)
+            .iter()
+            .filter_map(|number| (*number as usize).checked_sub(1))
+            .collect();
+        let names = move |group: &&FindingGroup| {
+            let mut all = std::iter::once(&group.first).chain(&group.others);
+            all.any(|nth| places.contains(nth))
+        };
+        self.groups.iter().filter(names)
+    }
+
     /// Number of connections of a class.
     pub(super) fn counted(&self, class: OutcomeClass) -> u64 {
         let outcomes = &self.outcomes;
