@@ -71,11 +71,18 @@ pub(super) fn recognise(opening: &Opening<'_>) -> bool {
             && (opening.port == 11211 || replies(&[b"VERSION ", b"STAT ", b"MN\r\n"]))
 }
 
-/// Whether the lengths in a binary header agree.
+/// Requests that have no key: Quit, Flush, No-op, Version, Stat, QuitQ, FlushQ, Verbosity, SASL list mechs.
+const KEYLESS: [u8; 9] = [0x07, 0x08, 0x0a, 0x0b, 0x10, 0x17, 0x18, 0x1b, 0x20];
+
+/// Whether the lengths in a binary header agree, and a request that needs a key has one.
 fn is_binary(bytes: &[u8]) -> bool {
     match sizes(bytes) {
         Some((key, extras, body)) => {
-            bytes.get(5) == Some(&0) && key + extras <= body && body < 1 << 27
+            let names_nothing = bytes.get(1).is_some_and(|opcode| KEYLESS.contains(opcode));
+            bytes.get(5) == Some(&0)
+                && key + extras <= body
+                && body < 1 << 27
+                && (key > 0 || names_nothing)
         }
         None => false,
     }
@@ -302,6 +309,21 @@ mod tests {
             };
             assert_eq!(told, format!("memcached; command set a: {how}; {expected}"));
         }
+    }
+
+    /// A length of another protocol may begin like a request: one without the key that it needs is none.
+    #[test]
+    fn a_request_without_a_key_is_of_another_protocol() {
+        let client = b"\x80\0\0\0\0\0\0\0\x01\0\0\0NONSTRUCTURE_CONF\0\0\0";
+        let opening = |client| super::Opening {
+            client,
+            server: b"",
+            port: 2000,
+            midstream: false,
+        };
+        assert!(!super::recognise(&opening(client)));
+        let noop = [&[0x80, 0x0a][..], &[0; 22]].concat();
+        assert!(super::recognise(&opening(&noop)));
     }
 
     #[test]
