@@ -290,11 +290,11 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
             failed.entry(*client).or_default().push(failure);
         }
     }
-    let present = hosts.connections.iter();
-    let present = present.flat_map(|it| [it.client.ip, it.server.ip]);
+    // A lookup over TCP is no use of a name.
+    let used = || hosts.connections.iter().filter(|it| it.server.port != DNS);
+    let present = used().flat_map(|it| [it.client.ip, it.server.ip]);
     let present: BTreeSet<IpAddr> = present.collect();
-    let works = hosts.connections.iter();
-    let works = works.filter(|it| it.opening == Opening::Handshake && it.seen[1]);
+    let works = used().filter(|it| it.opening == Opening::Handshake && it.seen[1]);
     let works: BTreeSet<IpAddr> = works.map(|it| it.client.ip).collect();
     // What came to a client shows that the capture has that direction.
     let answered = lookups.iter().filter(|it| it.answer.is_some());
@@ -316,6 +316,9 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     });
     told.flatten().collect()
 }
+
+/// The port of name servers.
+const DNS: u16 = 53;
 
 /// Whether the name could be in a program's configuration; lookups that services and browsers make by themselves are
 /// expected to fail.
@@ -734,6 +737,9 @@ mod tests {
         assert_eq!(severity(&text), Severity::Warning);
         let fails = format!("{text}client :40000 server 10.0.0.2:80\nSYN -->");
         assert_eq!(severity(&fails), Severity::Error);
+        // A lookup over TCP uses no name.
+        let asks = format!("{text}client :40000 server 10.0.0.53:53\nSYN -->");
+        assert_eq!(severity(&asks), Severity::Warning);
         let works = format!("{text}client :40000 server 10.0.0.2:80\nSYN -->\n<-- SYN\nACK -->");
         assert_eq!(severity(&works), Severity::Warning);
     }
