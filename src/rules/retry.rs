@@ -3,7 +3,7 @@
 //! In: the record of one connection. Out: one sentence, as cautious as the record is thin.
 
 use super::Severity;
-use super::lost_data::reached_no_program;
+use super::lost_data::{lost_data, reached_no_program};
 use super::response::malformed_response::weight;
 use super::rule::Diagnosis;
 use super::statement::{Sentence, Value, sentence};
@@ -11,7 +11,8 @@ use super::unanswered::lost_between_places;
 use super::wording::{UNSENT, named, repetition_on};
 use super::wording_tls::stays_broken;
 use crate::analysis::connection::{
-    By, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, UnknownReason, Who,
+    By, Connection, ConnectionOutcome, FailedReason, How, Opening, Phase, ResetKind, UnknownReason,
+    Who,
 };
 use crate::protocol::dialogue::AppProtocol;
 use crate::protocol::http::{Exchange, Fault};
@@ -252,6 +253,14 @@ fn of(connection: &Connection) -> Option<Sentence> {
             "The server did not process what the client sent last: it is safe to retry on a new connection.".into(),
         );
     }
+    if let Some(lost) = lost_data(connection)
+        && (lost.reset.kind == Some(ResetKind::NoSocket) || lost.reset.frame_ref < lost.sent.since)
+    {
+        return Some(sentence!(
+            "Do not retry blindly what the server acknowledged: it may have processed that. It did not process the last {}.",
+            Value::exact_bytes(lost.sent.bytes)
+        ));
+    }
     match (connection.outcome, unread) {
         (ConnectionOutcome::Failed(_) | ConnectionOutcome::Unknown(_), unread) => {
             Some(unknown_request(connection.tls.is_some(), unread.is_some()).into())
@@ -382,7 +391,7 @@ mod tests {
             (
                 "SYN -->\n<-- SYN\nACK -->\n\"\\x01\" -->\n<-- ACK\n+2s <-- FIN\n+40ms ACK -->\n\
                  +2s \"\\x02\" -->\n<-- RST [noack]",
-                "Do not retry what the client sent last blindly",
+                "Do not retry blindly what the server acknowledged: it may have processed that. It did not process the last 1 byte.",
             ),
             (
                 "SYN -->\n<-- SYN\nACK -->\n\"\\x01\\x02\" -->\n<-- ACK\n+40ms <-- RST",
