@@ -295,7 +295,9 @@ fn check(connection: &Connection) -> Verdict {
         );
     }
     let probe = is_probe(connection) && !damaged;
-    let severity = match damaged {
+    // A packet of which nothing else is known may come from anything.
+    let alone = connection.sent.iter().map(|it| it.packets).sum::<u64>() == 1;
+    let severity = match damaged || alone {
         true => &Severity::Note,
         false => severity,
     };
@@ -358,6 +360,18 @@ mod tests {
         };
         assert!(told("\\xa1\\x01\\x18\\x2a").contains("data, which is no text"));
         assert!(told("go away").contains("carries text: \"go away\""));
+    }
+
+    /// One packet, and nothing else: it may come from anything.
+    #[test]
+    fn a_segment_that_stands_alone_is_a_note() {
+        let severity = |text: &str| {
+            let found = ladder_check::found_by(&RULE, text);
+            found.map(|it| it.severity)
+        };
+        assert_eq!(severity("\"abc\" [noack] -->"), Some(Severity::Note));
+        let both = format!("{OPEN}\"abc\" [noack] -->");
+        assert_eq!(severity(&both), Some(Severity::Warning));
     }
 
     #[test]
