@@ -1,4 +1,4 @@
-//! One row of a ladder in a few words: a segment (`SYN-ACK`, `again: GET /x`, `RST`, `1.2 kB (window full)`), or what
+//! One row of a ladder in a few words: a segment (`SYN-ACK`, `again: GET /x`, `RST`, `1.2 kB (zero window)`), or what
 //! stands between segments (`12 segments, 3.0 kB from the client`, `5.00 s of silence`).
 
 use super::segment::{self, Detail};
@@ -62,7 +62,7 @@ pub fn said(step: &TranscriptStep, reread: &ConnectionTranscript, omit: Detail) 
         words.push(other.map_or("no flags", |(_, name)| name).to_owned());
     }
     if step.window == 0 && !has(Flags::RST) {
-        words.push("(window full)".to_owned());
+        words.push("(zero window)".to_owned());
     }
     let missing = step.missing[0].saturating_add(step.missing[1]);
     if missing > 0 {

@@ -373,8 +373,7 @@ fn what_is_remembered_is_what_was_found() {
 #[test]
 fn who_waits_still_is_not_said_to_report_nothing() {
     let told = |end: &str| {
-        let answer =
-            "HTTP/1.1 200 OK\\r\\nContent-Length: 5, 9\\r\\n\\r\\nhello";
+        let answer = "HTTP/1.1 200 OK\\r\\nContent-Length: 5, 9\\r\\n\\r\\nhello";
         let ladder =
             format!("{OPEN}GET / [user-agent=okhttp/3.13.1] -->\n<-- \"{answer}\"\nACK -->\n{end}");
         let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
