@@ -273,6 +273,12 @@ pub(super) static CONDITIONS: &[Condition] = &[
         let code = said.and_then(|it| it.as_bytes().split(|byte| b" (".contains(byte)).next());
         code.is_some_and(|code| codes.split(", ").any(|it| it.as_bytes() == code))
     }),
+    when("the server reported the error", |it, _| {
+        reported(it) == Some(Who::Server)
+    }),
+    when("the client reported the error", |it, _| {
+        reported(it) == Some(Who::Client)
+    }),
     when("the reported text mentions {}", |it, parts| {
         let facts = it.dialogue.as_deref();
         facts
@@ -439,6 +445,12 @@ fn chain_end(connection: &Connection) -> Option<ChainEnd> {
 fn mentions(connection: &Connection, words: &str) -> Option<bool> {
     let (_, close) = connection.websocket.as_deref()?.first_close()?;
     Some(memchr::memmem::find(close.reason.as_bytes(), words.as_bytes()).is_some())
+}
+
+/// The side that reported an error, in a protocol other than HTTP.
+fn reported(connection: &Connection) -> Option<Who> {
+    let complaint = connection.dialogue.as_deref()?.complaint.as_ref()?;
+    Some(Who::of(complaint.by))
 }
 
 /// The request of the last exchange.
@@ -852,6 +864,18 @@ mod tests {
             "<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n",
             "<-- \"421 4.4.2 late\\r\\n\" FIN",
             "<-- \"500 what\\r\\n\" FIN",
+        ),
+        (
+            "the server reported the error",
+            "<-- \"220 mx ESMTP\\r\\n\"\n\"EHLO a\\r\\n\" -->\n",
+            "<-- \"421 4.4.2 late\\r\\n\" FIN",
+            "<-- \"250 mx\\r\\n\"",
+        ),
+        (
+            "the client reported the error",
+            "\"\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\x1d\\x01\\x04\\x04\\x04\\x04\\x04\\x04\\x04\\x04\\x04\\x04\" -->\n<-- \"\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\x1d\\x01\\x04\\x04\\x04\\x04\\x04\\x04\\x04\\x04\\x04\\x04\"\n",
+            "\"\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\x15\\x03\\x02\\x02\" FIN -->",
+            "<-- \"\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\x15\\x03\\x02\\x02\" FIN",
         ),
         (
             "the reported text mentions Timeout, 4.4.2",

@@ -26,7 +26,11 @@ pub(super) fn complete(story: &mut Diagnosis, connection: &Connection) {
     }
     if let Some(told) = of(connection) {
         let again = is_malformed(connection.outcome) && told.template() != SAME_RESPONSE;
+        let later = is_passing(connection) && told.template() != PASSING;
         story.message.mean(told);
+        if later {
+            story.message.mean(PASSING);
+        }
         if again {
             story.message.mean(SAME_RESPONSE);
         }
@@ -91,8 +95,9 @@ fn was_refused(connection: &Connection) -> bool {
 /// (class 40: a transaction that was rolled back, class 53, `55P03`, `57P03`), MySQL's numbers, the replies of SMTP and FTP that begin with 4 (RFC 5321 §4.2.1, RFC 959 §4.2.1), or
 /// what the text says.
 pub(super) fn is_passing(connection: &Connection) -> bool {
-    const WORDS: [&[u8]; 9] = [
+    const WORDS: [&[u8]; 10] = [
         b"timeout",
+        b"maxstartups",
         b"too many",
         b"max number of clients",
         b"try again",

@@ -323,7 +323,7 @@ pub(super) fn explain(
     }
     match failures.of(connection.server.ip, from) {
         None => story.message.say(
-            "The capture has no failed connection behind the gateway: the cause is not in it.",
+            "The cause is not in this capture: it has no failed connection behind the gateway.",
         ),
         Some((count, last)) => {
             story.message.say(sentence!(
@@ -778,7 +778,7 @@ mod tests {
             assert!(!named && cause.is_none(), "{told}");
             told
         };
-        assert!(none("").contains("has no failed"));
+        assert!(none("").contains("has no failed connection"));
         none(
             "client 10.9.0.1:50000 server 10.0.0.3:8080\nSYN -->\n<-- SYN\nACK -->\nGET /other -->\n<-- ACK\n<-- RST\n",
         );

@@ -19,12 +19,15 @@ pub fn judged(outcome: ConnectionOutcome) -> String {
     }
 }
 
-/// ` Unknown: it began before the capture.`, to follow a sentence; nothing where all is well, or still open.
+/// ` Whether it failed is not known: it began before the capture.`, to follow a sentence; nothing where all is well, or still open.
 #[must_use]
 pub fn remark(outcome: ConnectionOutcome) -> String {
-    match outcome.is_fine() || outcome.is_still_open() {
-        true => String::new(),
-        false => format!(" {}.", capitalised(&judged(outcome))),
+    match outcome {
+        _ if outcome.is_fine() || outcome.is_still_open() => String::new(),
+        ConnectionOutcome::Unknown(reason) => {
+            format!(" Whether it failed is not known: it {}.", reason.phrase())
+        }
+        _ => format!(" {}.", capitalised(&judged(outcome))),
     }
 }
 
@@ -120,10 +123,15 @@ fn why_they_failed(snapshot: &Snapshot) -> Option<FailureCause> {
             }
         }
     }
-    let mut cause = cause?;
     let reasons: BTreeSet<&str> = failed.into_values().collect();
     let one_of_many = |reason: &str| reason.replacen("the connection ", "a connection ", 1);
-    cause.others.extend(reasons.into_iter().map(one_of_many));
+    let mut reasons = reasons.into_iter().map(one_of_many);
+    // Where a note alone explains it, the outcome says why.
+    let mut cause = match cause {
+        Some(cause) => cause,
+        None => FailureCause::of(reasons.next()?),
+    };
+    cause.others.extend(reasons);
     Some(cause)
 }
 

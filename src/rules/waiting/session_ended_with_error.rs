@@ -48,7 +48,8 @@ rule! {
     ///   its next command sooner, or close before the server does. Or raise the server's idle timeout.
     /// - *If the user or the password was refused:* Correct the user or the password in the client's configuration, or the
     ///   account at the server.
-    /// - Look in the log of the side that reported the error, at the time of the message.
+    /// - *If the server reported the error:* Look in the server's log at the time of the message.
+    /// - *If the client reported the error:* Look in the client's log at the time of the message.
     /// - Correct what the reported text names, in the client or at the server.
     ///
     /// # Tell it by
@@ -225,7 +226,7 @@ mod tests {
         let begin = "client server :5432\nSYN -->\n<-- SYN\nACK -->\n\"\\0\\0\\0\\x12\\0\\x03\\0\\0user\\0me\\0\\0\\0\" -->\n";
         for (code, setting) in [
             ("53300", "`max_connections`"),
-            ("99999", "Look in the log of the side"),
+            ("99999", "Look in the server's log"),
         ] {
             let error = format!(
                 "{begin}<-- \"E\\0\\0\\0\\x24SFATAL\\0VFATAL\\0C{code}\\0Mtoo many\\0\\0\" FIN\nFIN -->\n<-- ACK"
