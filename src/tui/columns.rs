@@ -132,6 +132,8 @@ const ELASTIC: [(SortKey, u8, usize); 3] = [
 
 /// Blanks between columns.
 pub(super) const GAP: usize = 2;
+/// Columns for the cursor, the mark, and a blank.
+pub(super) const EDGE: usize = 3;
 
 impl ColumnPlan {
     /// Chooses columns for a table `room` wide. `wanted` is the width that the visible cells need, in the order of

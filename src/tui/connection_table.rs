@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::ViewContext;
-use super::columns::{self, COLUMNS, CellSource, Column, GAP};
+use super::columns::{self, COLUMNS, CellSource, Column, EDGE, GAP};
 use super::connections::ConnectionsScreen;
 use super::grouping::{Grouping, RowGroup, shortened};
 use super::sort_key::SortKey;
@@ -17,8 +17,6 @@ use crate::report::rich_text::StyledLine;
 use crate::report::wording::connection;
 use crate::report::wording::outcomes::{judged, remark};
 
-/// Columns for the cursor, the mark, and a blank.
-pub(super) const EDGE: usize = 3;
 /// Heads and widths of the figures of a group.
 const GROUP_FIGURES: [(&str, usize); 4] = [
     ("connections", 11),

@@ -20,12 +20,11 @@ use ratatui::layout::Rect;
 
 use super::choice::{ChoiceList, ChoiceRow};
 use super::columns::{
-    self, COLUMNS, CellSource, ColumnChoice, ColumnChoices, ColumnPlan, ColumnWidths, GAP,
+    self, COLUMNS, CellSource, ColumnChoice, ColumnChoices, ColumnPlan, ColumnWidths, EDGE, GAP,
 };
 use super::compare::CompareScreen;
 use super::completion::Completions;
 use super::connection::ConnectionScreen;
-use super::connection_table::EDGE;
 use super::export::Export;
 use super::grouping::Grouping;
 use super::keys::{Action, Scope};
