@@ -36,7 +36,6 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("legs/proxy-protocol.pcap", WRITTEN),
     ("legs/proxy-protocol@middle.pcap", WRITTEN),
     ("hello-alert-user_canceled.pcap.gz", ORDER),
-    ("sccp_hw_conf_register.pcapng", LAST),
     ("app-layer-protocol-unknown-tls-boundary/input.pcap", LAST),
     ("ftp-active-blocked.pcap", WRITTEN),
     ("ftp-killed-in-transfer.pcap", WRITTEN),
