@@ -37,7 +37,7 @@ const LARGE: (u16, u16) = (160, 50);
 /// Where the captures are that a name without a folder means.
 const CAPTURES: &str = "captures";
 
-/// Rereads captures, with the key log that may lie next to them, and records what would be written. These tests touch
+/// Rereads captures, a path a line, with the key log that may lie next to them, and records what would be written. These tests touch
 /// nothing else outside.
 struct Reader(String, Mutex<Vec<PathBuf>>);
 
@@ -61,7 +61,8 @@ impl Host for Reader {
             keys.read(&log, FrameNumber(0));
         }
         let options = hangup::packet::capture::OpenOptions::default();
-        let source = hangup::packet::capture::open(&[&self.0], &options);
+        let paths: Vec<&str> = self.0.lines().collect();
+        let source = hangup::packet::places::open(&paths, &options);
         let mut source = source.map_err(|error| error.to_string())?;
         ConnectionTranscript::read(&mut *source, of, Some(&keys), goes_on)
     }
@@ -1179,6 +1180,23 @@ fn places_and_their_clocks_are_told_on_the_overview() {
         assert!(screen.contains(" places "), "{screen}");
         assert!(screen.contains(" clock "), "{screen}");
     }
+}
+
+/// In a ladder, places have short names that keep their difference.
+#[test]
+fn places_in_a_ladder_have_short_names() {
+    let folder = "captures/places";
+    let of = |place: &str| format!("{folder}/lost-behind-router{place}.pcap");
+    let host = [of(""), of("@router"), of("@server")];
+    let mut shown = Shown::of(&host.join("\n"), SMALL, Glyphs::UNICODE);
+    let snapshot = read_with(&host[0], &[&host[1], &host[2]]);
+    shown.take(snapshot, 1, ReadStage::Done);
+    let screen = shown.press("3 enter up up up up").screen();
+    let told = screen.lines().rev().nth(1).unwrap();
+    assert!(
+        told.contains("\u{2026}@router and \u{2026}@server"),
+        "{screen}"
+    );
 }
 
 #[test]

@@ -66,6 +66,14 @@ impl FrameNames {
         self
     }
 
+    /// The same with names of places for narrow columns: without what all of them begin and end with, as far as words stay
+    /// whole. `a@client.pcap` and `a@server.pcap` become `…@client` and `…@server`.
+    #[must_use]
+    pub(crate) fn with_short_places(mut self) -> Self {
+        self.places = shortened(&self.places);
+        self
+    }
+
     /// What several places show of the segment in this frame, beside the frame.
     pub(crate) fn sights(&self, frame: FrameNumber) -> impl Iterator<Item = Sight> + '_ {
         let from = self.sightings.partition_point(|it| it.frame < frame);
@@ -83,6 +91,11 @@ impl FrameNames {
         let all = self.by_ends.get(&in_order(ends)).into_iter().flatten();
         let all = all.filter_map(|at| self.sightings.get(*at));
         all.filter(move |it| first <= it.frame && it.frame <= last)
+    }
+
+    /// Whether several places show the same connections.
+    pub(crate) fn has_places(&self) -> bool {
+        !self.places.is_empty()
     }
 
     /// Whether there are more places than two.
@@ -194,6 +207,49 @@ impl FrameNames {
     }
 }
 
+/// Bytes that all names begin with, below which a sign for them saves nothing.
+const COMMON: usize = 6;
+
+/// The names without their common ending and beginning.
+fn shortened(names: &[String]) -> Vec<String> {
+    let stem = |name: &str| match name.rsplit_once('.') {
+        Some((stem, _)) if !stem.is_empty() => stem.to_owned(),
+        _ => name.to_owned(),
+    };
+    let ending = |name: &String| name.len() - stem(name).len();
+    let end = |name: &String| name[name.len() - ending(name)..].to_owned();
+    let same = names
+        .iter()
+        .all(|it| Some(end(it)) == names.first().map(end));
+    let stems: Vec<String> = match same {
+        true => names.iter().map(|it| stem(it)).collect(),
+        false => names.to_vec(),
+    };
+    let Some(first) = stems.first().filter(|_| stems.len() > 1) else {
+        return stems;
+    };
+    // A word that some names only begin with is no common word.
+    let splits = |at: usize| {
+        let is_word = |it: Option<char>| it.is_some_and(char::is_alphanumeric);
+        let before = is_word(first[..at].chars().next_back());
+        before && stems.iter().any(|it| is_word(it[at..].chars().next()))
+    };
+    let is_common = |at: &usize| {
+        let common = &first[..*at];
+        stems.iter().all(|it| it.starts_with(common)) && !splits(*at)
+    };
+    let places = first.char_indices().map(|(at, _)| at).chain([first.len()]);
+    let common = places.filter(is_common).max().unwrap_or(0);
+    if common < COMMON {
+        return stems;
+    }
+    let short = |name: &String| match &name[common..] {
+        "" => name.clone(),
+        rest => format!("…{rest}"),
+    };
+    stems.iter().map(short).collect()
+}
+
 /// Two ends in an order that does not depend on who sends.
 fn in_order(mut ends: [Endpoint; 2]) -> [Endpoint; 2] {
     ends.sort_unstable();
@@ -208,6 +264,35 @@ mod tests {
         FrameRun {
             first: FrameNumber(first),
             own,
+        }
+    }
+
+    #[test]
+    fn short_names_of_places_keep_their_difference() {
+        for (names, short) in [
+            (
+                &["lost-behind.pcap", "lost-behind@router.pcap"][..],
+                &["lost-behind", "…@router"][..],
+            ),
+            (
+                &["capture-client.pcap", "capture-server.pcap"],
+                &["…client", "…server"],
+            ),
+            (
+                &["client.pcap", "server.pcapng"],
+                &["client.pcap", "server.pcapng"],
+            ),
+            (&["client.pcap", "server.pcap"], &["client", "server"]),
+            (
+                &["hosting1.pcap", "hosting2.pcap"],
+                &["hosting1", "hosting2"],
+            ),
+            (&["größe-groß-a.pcap", "größe-groß-b.pcap"], &["…a", "…b"]),
+            (&["one.pcap"], &["one"]),
+            (&[], &[]),
+        ] {
+            let names: Vec<String> = names.iter().map(|it| (*it).to_owned()).collect();
+            assert_eq!(shortened(&names), short);
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Task, TaskOutcome, ViewContext};
 use crate::analysis::transcript::ConnectionTranscript;
+use crate::base::frame_names::FrameNames;
 use crate::base::time::Timestamp;
 use crate::report::rich_text::{StyledLine, Tone};
 
@@ -53,9 +54,15 @@ impl Reread {
             return new;
         }
         let host = Arc::clone(&cx.session.host);
-        let task = cx
-            .tasks
-            .spawn(move |cancel| host.reread(&summary, &mut || !cancel.is_wanted()));
+        let task = cx.tasks.spawn(move |cancel| {
+            let mut reread = host.reread(&summary, &mut || !cancel.is_wanted())?;
+            // A row of the ladder has no room for what all places are called.
+            if reread.frames.has_places() {
+                let frames = FrameNames::clone(&reread.frames);
+                reread.frames = Arc::new(frames.with_short_places());
+            }
+            Ok(reread)
+        });
         // Inline tasks have finished already.
         match task.take() {
             TaskOutcome::Done(result) => new |= self.take(result, summary.last),
