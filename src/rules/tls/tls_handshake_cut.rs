@@ -180,7 +180,7 @@ fn check(connection: &Connection) -> Verdict {
             ),
         ),
         (None, _, _) => (
-            "Both sides closed during the TLS handshake",
+            "Both sides closed [a connection|# connections] during the TLS handshake",
             sentence!(
                 "Both sides closed the connection during the TLS handshake, {} after the last message.",
                 waited
