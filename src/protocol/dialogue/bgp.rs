@@ -39,6 +39,9 @@ pub(super) fn recognise(opening: &Opening<'_>) -> bool {
 }
 
 impl Messages for Grammar {
+    /// Its marker is 16 bytes of ones.
+    const SELF_EVIDENT: bool = true;
+
     fn new(_opening: &Opening<'_>) -> Self {
         Self { hold: None }
     }
@@ -197,6 +200,30 @@ mod tests {
     fn message(kind: u8, body: &[u8]) -> Vec<u8> {
         let length = 19 + body.len() as u8;
         [&MARKER[..], &[0, length, kind], body].concat()
+    }
+
+    /// The marker shows where the next message begins.
+    #[test]
+    fn messages_are_read_again_behind_a_hole() {
+        use crate::base::flow_end::FlowEnd;
+        use crate::base::frame_ref::FrameRef;
+        use crate::protocol::dialogue::Dialogue;
+        use crate::protocol::http::TextInterner;
+
+        let (open, bye) = (message(1, &[4; 10]), message(3, &[6, 9]));
+        let (at, mut texts) = (FrameRef::default(), TextInterner::new());
+        let mut dialogue = Dialogue::new([50_000, 179], [0; 2], None);
+        for from in FlowEnd::BOTH {
+            dialogue.data(from, at, &open, open.len() as u32, &mut texts);
+        }
+        dialogue.gap(FlowEnd::B, at, 61);
+        for bytes in [b"the rest of a message", &bye[..7], &bye[7..]] {
+            dialogue.data(FlowEnd::B, at, bytes, bytes.len() as u32, &mut texts);
+        }
+        dialogue.finish(None);
+        let facts = dialogue.into_facts();
+        let said = facts.complaint.expect("a notification");
+        assert_eq!(said.text.as_bytes(), b"Cease, Hard Reset");
     }
 
     #[test]

@@ -270,4 +270,7 @@ pub(super) trait Messages {
     /// What `bytes` begin with; they begin where the sender's last message ended. It is asked again with more bytes after
     /// [`Step::More`]; after [`Step::Message`] the message counts as begun.
     fn next(&mut self, from: Side, bytes: &[u8], rest: Rest) -> Step;
+
+    /// Whether the first bytes of a message cannot be anything else, so that messages are found again behind a hole.
+    const SELF_EVIDENT: bool = false;
 }

@@ -129,6 +129,11 @@ macro_rules! grammars {
             pub(super) fn next(&mut self, from: Side, bytes: &[u8], rest: Rest) -> Step {
                 match self { $(Self::$name(it) => it.next(from, bytes, rest)),+ }
             }
+
+            /// As [`Messages::SELF_EVIDENT`].
+            pub(super) const fn is_self_evident(&self) -> bool {
+                match self { $(Self::$name(_) => <$module::Grammar as Messages>::SELF_EVIDENT),+ }
+            }
         }
 
         /// The protocol that the first bytes show.

@@ -76,6 +76,8 @@ struct Direction {
     /// The beginning of a message that the grammar could not tell yet, and where it was seen.
     head: Vec<u8>,
     first: FrameRef,
+    /// A hole came, and no message since.
+    lost: bool,
 }
 
 impl Reader {
@@ -158,6 +160,7 @@ impl Reader {
             };
             match step {
                 Step::Message(unit) => {
+                    direction.lost = false;
                     let (first, start) = (direction.first, direction.offset);
                     let head = std::mem::take(&mut direction.head);
                     if let Some((telling, before)) = self.teller.as_ref().zip(before) {
@@ -206,6 +209,12 @@ impl Reader {
                     }
                     rest = &[];
                 }
+                Step::Broken if direction.lost => {
+                    let all = (waited + rest.len()) as u64;
+                    direction.head.clear();
+                    direction.offset = direction.offset.saturating_add(all);
+                    rest = &[];
+                }
                 Step::Broken => {
                     self.tell_rest(from, rest, before, (side, left_out));
                     return false;
@@ -247,7 +256,15 @@ impl Reader {
     ) -> bool {
         let direction = from.of_mut(&mut self.directions);
         if direction.left < length {
-            return false;
+            let left = direction.left;
+            direction.head.clear();
+            direction.pass(length);
+            direction.lost = self.grammar.is_self_evident();
+            let goes_on = direction.lost;
+            if goes_on && left > 0 {
+                to.extend(from, left, at, true);
+            }
+            return goes_on;
         }
         direction.pass(length);
         to.extend(from, length, at, direction.left == 0);

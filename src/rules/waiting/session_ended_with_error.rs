@@ -114,19 +114,26 @@ fn check(connection: &Connection) -> Verdict {
         .fold(verdict, Ord::min);
     let failed = connection.outcome == ConnectionOutcome::Failed(FailedReason::ReportedError);
     // A side that ends the session with such a message, when nothing was under way.
+    let open = connection.teardown.how == How::Open;
     let parted = facts.goodbyes[complaint.by.index()].is_some()
         && !complaint.is_answer
-        && connection.teardown.how != How::Open
-        && complaint.at <= close;
+        && (open || complaint.at <= close);
     if !failed && !parted {
         return not_yet(connection);
     }
-    let message = sentence!(
-        "The {} reported {}. The connection was closed {} later.",
-        side(by),
-        quoted_error(complaint),
-        close.time.since(complaint.at.time)
-    );
+    let message = match open {
+        true => sentence!(
+            "The {} reported {}, which ends the session. The capture does not show the close.",
+            side(by),
+            quoted_error(complaint)
+        ),
+        false => sentence!(
+            "The {} reported {}. The connection was closed {} later.",
+            side(by),
+            quoted_error(complaint),
+            close.time.since(complaint.at.time)
+        ),
+    };
     let asked = facts.refused_request();
     // A session that had served its purpose loses nothing that was asked for.
     let used = facts.before > 0 || facts.exchanges.iter().any(Exchange::is_complete);
@@ -154,7 +161,7 @@ fn check(connection: &Connection) -> Verdict {
         "request complete",
     )
     .shows(Some(complaint.at), "error message")
-    .shows(Some(close), "close")
+    .shows(Some(close).filter(|_| !open), "close")
     .about(connection)
 }
 
@@ -194,6 +201,22 @@ mod tests {
             let first = found.remedies.first().expect("a remedy");
             assert!(first.contains(setting), "{first}");
         }
+    }
+
+    /// A capture that stops with the last message does not hide it.
+    #[test]
+    fn a_session_that_was_ended_is_told_before_the_close() {
+        let open = "client server :179\nSYN -->\n<-- SYN\nACK -->\n\"\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\x1d\\x01\\x04\\x04\\x04\\x04\\x04\\x04\\x04\\x04\\x04\\x04\" -->\n<-- \"\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\x1d\\x01\\x04\\x04\\x04\\x04\\x04\\x04\\x04\\x04\\x04\\x04\"\nACK -->\n";
+        let told = |end: &str| {
+            let text = format!("{open}{end}");
+            ladder_check::told_by(&super::RULE, &text)
+        };
+        let told_open = told("<-- \"\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\x15\\x03\\x06\\x09\"").expect("found");
+        assert!(
+            told_open.starts_with("The server reported \"NOTIFICATION 6/9 Cease, Hard Reset\", which ends the session. The capture does not"),
+            "{told_open}"
+        );
+        assert!(told("").is_none());
     }
 
     #[test]
