@@ -36,8 +36,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - *If the server closed first:* Compare this timeout with the idle timeout of the client's connection pool, which has to
-    ///   be the shorter one, by more than a round trip.
+    /// - *If the server closed first:* Make the idle timeout of the client's connection pool shorter than this one, by more than
+    ///   a round trip. Otherwise a request may cross the close and be lost.
     /// - *If the client closed first:* Change nothing: a client that closes idle connections before the server does
     ///   loses no request.
     ///
